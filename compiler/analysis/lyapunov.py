@@ -1,0 +1,153 @@
+"""Lyapunov spectrum of a flow of tangent maps, by discrete QR."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.errors import Problem, SpecError, raise_if
+
+Float = NDArray[np.float64]
+TangentStep = Callable[[Float], Float]
+
+
+@dataclass(frozen=True, eq=False)
+class LyapunovSpectrum:
+    """Lyapunov exponents and how the coordinates of the state take part in them.
+
+    Attributes:
+        exponents: (k,) in 1/s, in the order of the columns of Q (largest first once converged).
+        participation: (n,) in 1/s, ``1/(T dt) sum_t sum_k Q_ik(t)^2 ln R_kk(t)``; its sum equals
+            the sum of `exponents`, because the columns of Q have length one.
+        coverage: (n,) time mean of ``sum_k Q_ik(t)^2``: 1 for the full spectrum (k = n), less
+            for the leading k.
+        steps, transient: steps averaged over and steps discarded before.
+        dt: seconds per step.
+        qr_every: steps between two orthonormalisations.
+        n_floored: how many of the ``k * steps / qr_every`` diagonal entries of R were floored.
+        floor: value of that floor.
+        largest_growth: largest ``R_kk`` met; precision is lost from about 1e6 on.
+    """
+
+    exponents: Float
+    participation: Float
+    coverage: Float
+    steps: int
+    transient: int
+    dt: float
+    qr_every: int
+    n_floored: int
+    floor: float
+    largest_growth: float
+
+    @property
+    def mean_participation(self) -> Float:
+        """(n,) participation over coverage: a weighted mean of growth rates, within their range."""
+        mean = float(self.exponents.mean())
+        covered = self.coverage > 0
+        values: Float = np.full(self.coverage.shape, mean)
+        np.divide(self.participation, self.coverage, out=values, where=covered)
+        return values
+
+
+def lyapunov_spectrum(
+    tangent_step: TangentStep,
+    size: int,
+    *,
+    steps: int,
+    dt: float,
+    n_exponents: int | None = None,
+    transient: int = 0,
+    qr_every: int = 1,
+    floor: float = 1e-12,
+    rng: np.random.Generator | None = None,
+) -> LyapunovSpectrum:
+    r"""Exponents of the product of Jacobians ``J_T ... J_1`` by repeated QR.
+
+    .. math::
+        Q_{t+1} R_{t+1} = J_t Q_t, \qquad
+        \lambda_k = \frac{1}{T\,dt} \sum_t \ln |R_{kk}(t)|
+
+    (Benettin et al. 1980; used for spiking networks by Vogt et al. 2022.) A reset makes columns
+    vanish exactly, so ``|R_kk|`` is floored; the floor is our choice and its use is counted.
+
+    Args:
+        tangent_step: called once per step, in order; takes (size, k) and returns ``J_t`` times it.
+        size: dimension n of the state.
+        steps: steps to average over, rounded up to a multiple of `qr_every`.
+        dt: seconds per step.
+        n_exponents: k, the leading exponents to follow; None follows all of them.
+        transient: steps in which Q converges before anything is added up, rounded up likewise.
+        qr_every: steps between orthonormalisations.
+        floor: smallest ``|R_kk|`` that is let through.
+        rng: draws the first Q when k < n; the full spectrum starts from the identity.
+
+    Raises:
+        SpecError: a count or size out of range, or the tangent vectors stop being finite.
+    """
+    k = size if n_exponents is None else n_exponents
+    _check(size, k, steps, dt, qr_every, transient, floor, rng)
+    if k == size or rng is None:
+        q = np.eye(size, k)
+    else:
+        q = np.linalg.qr(rng.standard_normal((size, k)))[0]
+    logs, participation, coverage = np.zeros(k), np.zeros(size), np.zeros(size)
+    n_floored, largest = 0, 0.0
+    n_transient, n_blocks = -(-transient // qr_every), -(-steps // qr_every)
+    for block in range(n_transient + n_blocks):
+        for _ in range(qr_every):
+            q = tangent_step(q)
+        if not np.all(np.isfinite(q)):
+            raise SpecError(
+                f"tangent vectors overflowed within {qr_every} steps: lower qr_every or the weights"
+            )
+        q, r = np.linalg.qr(q)
+        diagonal = np.abs(np.diagonal(r))
+        largest = max(largest, float(diagonal.max()))
+        if block < n_transient:
+            continue
+        n_floored += int(np.count_nonzero(diagonal < floor))
+        log_growth = np.log(np.maximum(diagonal, floor))
+        squares = q * q
+        logs += log_growth
+        participation += squares @ log_growth
+        coverage += squares.sum(axis=1)
+    duration = n_blocks * qr_every * dt
+    return LyapunovSpectrum(
+        logs / duration,
+        participation / duration,
+        coverage / n_blocks,
+        n_blocks * qr_every,
+        n_transient * qr_every,
+        dt,
+        qr_every,
+        n_floored,
+        floor,
+        largest,
+    )
+
+
+def _check(
+    size: int,
+    k: int,
+    steps: int,
+    dt: float,
+    qr_every: int,
+    transient: int,
+    floor: float,
+    rng: np.random.Generator | None,
+) -> None:
+    problems = []
+    if not 1 <= k <= size:
+        problems.append(Problem("n_exponents", str(k), f"1 to {size} (the size of the state)"))
+    elif k < size and rng is None:
+        problems.append(Problem("rng", "None", "a generator when n_exponents < size"))
+    if steps < 1 or qr_every < 1 or transient < 0:
+        measured = f"steps {steps}, qr_every {qr_every}, transient {transient}"
+        problems.append(Problem("steps", measured, "steps, qr_every >= 1, transient >= 0"))
+    if not (dt > 0 and 0 < floor < 1):
+        problems.append(Problem("dt, floor", f"{dt}, {floor}", "dt > 0 and 0 < floor < 1"))
+    raise_if(SpecError, "the Lyapunov spectrum cannot be computed", problems)

@@ -1,0 +1,159 @@
+"""Strict reading of the TOML files of this folder: every number with unit, source and evidence.
+
+TOML has no null. A number that nobody has published is written without `value` and with
+``evidence = "none"``; its `source` then says where one has looked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hrsnn_lava.errors import Problem, ProfileError, SpecError, raise_if
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+#: How well a number is known, best first.
+#:
+#: measured: on silicon; simulated: in circuit simulation; published: stated by the maker;
+#: code: read in software that programs the chip; observed: in a tool's log; derived: our
+#: arithmetic on such numbers; unverified: widely repeated, no primary source seen;
+#: chosen: ours; none: not published.
+Evidence = Literal[
+    "measured",
+    "simulated",
+    "published",
+    "code",
+    "observed",
+    "derived",
+    "unverified",
+    "chosen",
+    "none",
+]
+Model = TypeVar("Model", bound="Document")
+MAX_FILE_BYTES = 1_000_000
+
+
+class Strict(BaseModel):
+    """No unknown keys, no conversions, no changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    def problems(self, where: str) -> Iterator[Problem]:
+        """Contradictions inside this table and the tables below it."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            items = value if isinstance(value, tuple) else (value,)
+            for index, item in enumerate(items):
+                if isinstance(item, Strict):
+                    suffix = f"[{index}]" if isinstance(value, tuple) else ""
+                    yield from item.problems(f"{where}.{name}{suffix}" if where else name + suffix)
+
+
+class Sourced(Strict):
+    """What goes with every number: unit, source, and how good the evidence is."""
+
+    unit: str
+    source: str
+    evidence: Evidence
+
+    def known(self) -> bool:
+        """True when a number is given."""
+        raise NotImplementedError
+
+    def problems(self, where: str) -> Iterator[Problem]:
+        """A number without evidence, or evidence without a number."""
+        if self.known() and self.evidence == "none":
+            yield Problem(where, "a number with evidence 'none'", "say where it is from")
+        if not self.known() and self.evidence != "none":
+            yield Problem(
+                where,
+                f"no number, but evidence {self.evidence!r}",
+                "a number, or evidence 'none' for one that is not published",
+            )
+        if not self.source.strip() or not self.unit.strip():
+            yield Problem(where, "empty source or unit", "both are needed")
+
+
+class Document(Strict):
+    """A whole file; `folder` holds those that come with the package."""
+
+    format: Literal[1]
+    name: str
+    title: str
+    description: str
+
+    @classmethod
+    def folder(cls) -> Path:
+        """The folder of the files that come with the package."""
+        raise NotImplementedError
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Names of the files that come with the package, sorted."""
+        return tuple(sorted(path.stem for path in cls.folder().glob("*.toml")))
+
+    @classmethod
+    def load(cls: type[Model], name_or_path: str | Path) -> Model:
+        """Read a shipped file by its name, or any file by its path (ends in ``.toml``).
+
+        Raises:
+            SpecError: no such name or file.
+            ProfileError: the file is no TOML, has unknown or missing keys, or contradicts
+                itself; `problems` lists everything found.
+        """
+        text = str(name_or_path)
+        path = Path(text) if text.endswith(".toml") else cls.folder() / f"{text}.toml"
+        if not text.endswith(".toml") and text not in cls.names():
+            raise SpecError(f"no {_kind(cls)} {text!r}; there are: {', '.join(cls.names())}")
+        try:
+            if path.stat().st_size > MAX_FILE_BYTES:
+                raise ProfileError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
+            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SpecError(f"cannot read {_kind(cls)} {path}: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ProfileError(f"{path} is no valid TOML: {error}") from error
+        return cls.from_dict(raw, origin=str(path))
+
+    @classmethod
+    def from_dict(cls: type[Model], raw: dict[str, Any], *, origin: str = "document") -> Model:
+        """Build from plain data, as `to_dict` writes it; raises `ProfileError`."""
+        try:
+            # JSON, since strict mode takes its arrays as tuples.
+            model = cls.model_validate_json(json.dumps(raw))
+        except ValidationError as error:
+            found = [
+                Problem(".".join(map(str, item["loc"])), repr(item.get("input"))[:80], item["msg"])
+                for item in error.errors(include_url=False)
+            ]
+            raise ProfileError(f"{origin} is no {_kind(cls)}", problems=found) from None
+        except (TypeError, ValueError) as error:
+            raise ProfileError(f"{origin} is no {_kind(cls)}: {error}") from None
+        found = list(model.problems(""))
+        raise_if(ProfileError, f"{_kind(cls)} {model.name!r} contradicts itself", found)
+        return model
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that JSON can hold; `from_dict` reads it."""
+        data: dict[str, Any] = self.model_dump(mode="json")
+        return data
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content, in a form that no layout of the file changes."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _kind(cls: type[Document]) -> str:
+    return {"HardwareProfile": "hardware profile", "CostSet": "cost set"}[cls.__name__]

@@ -1,0 +1,141 @@
+"""The errors this package raises on purpose, and the exit code each has on the command line.
+
+::
+
+    HrsnnError                1  a fault of ours
+    ├── SpecError             2  a spec, an option or an argument is wrong
+    │   └── NetworkError      2  a network that contradicts itself
+    ├── ArtifactError         3  an input file is invalid, damaged or unsafe
+    │   └── ProfileError      3  a hardware profile or cost set contradicts itself
+    ├── CapacityError         4  the network does not fit the chip
+    ├── GateError             5  a budget or a regression gate failed
+    ├── BackendError          6  a backend is missing or failed
+    │   └── BackendMissingError
+    ├── ParityError           7  two backends disagree
+    └── DeadlineError        75  out of time; the work so far is kept and can be resumed
+
+A message says where, what was measured, what is allowed, and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "ArtifactError",
+    "BackendError",
+    "BackendMissingError",
+    "CapacityError",
+    "DeadlineError",
+    "GateError",
+    "HrsnnError",
+    "NetworkError",
+    "ParityError",
+    "Problem",
+    "ProfileError",
+    "SpecError",
+]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: where it is, what was found, what is allowed, what to do."""
+
+    where: str
+    measured: str
+    allowed: str = ""
+    fix: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.measured}"
+        if self.allowed:
+            text += f"; allowed: {self.allowed}"
+        if self.fix:
+            text += f". {self.fix[:1].upper()}{self.fix[1:]}"
+        return text
+
+
+class HrsnnError(Exception):
+    """Base of all; `problems` lists every single finding, `exit_code` is the shell's answer."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, problems: Iterable[Problem] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.problems: tuple[Problem, ...] = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join([self.message, *(f"  - {problem}" for problem in self.problems)])
+
+
+class SpecError(HrsnnError):
+    """A spec file, an option or an argument is wrong."""
+
+    exit_code = 2
+
+
+class NetworkError(SpecError):
+    """A network contradicts itself."""
+
+
+class ArtifactError(HrsnnError):
+    """An input file is invalid, damaged or unsafe to read."""
+
+    exit_code = 3
+
+
+class ProfileError(ArtifactError):
+    """A hardware profile or a cost set contradicts itself."""
+
+
+class CapacityError(HrsnnError):
+    """The network does not fit the chip; `violations` holds every broken design rule."""
+
+    exit_code = 4
+
+    def __init__(self, message: str, *, violations: Sequence[Any] = ()) -> None:
+        super().__init__(
+            message,
+            problems=[
+                Problem(f"{v.rule}: {v.where}", str(v.measured), str(v.limit), v.fix)
+                for v in violations
+            ],
+        )
+        self.violations = tuple(violations)
+
+
+class GateError(HrsnnError):
+    """A budget or a regression gate failed."""
+
+    exit_code = 5
+
+
+class BackendError(HrsnnError):
+    """A backend failed."""
+
+    exit_code = 6
+
+
+class BackendMissingError(BackendError):
+    """A backend is not available on this Python or in this installation."""
+
+
+class ParityError(HrsnnError):
+    """Two backends that must agree bit for bit do not."""
+
+    exit_code = 7
+
+
+class DeadlineError(HrsnnError):
+    """The time limit was reached; what is done so far is kept and can be resumed."""
+
+    exit_code = 75
+
+
+def raise_if(error: type[HrsnnError], message: str, problems: Sequence[Problem]) -> None:
+    """Raise `error` with all `problems` at once; do nothing when there are none."""
+    if problems:
+        raise error(message, problems=problems)

@@ -1,0 +1,280 @@
+"""How good a forecast is: error over time, valid prediction time, one-step error.
+
+Lengths of time are counted in samples ("steps") and, where a Lyapunov exponent is known, in
+Lyapunov times: the mean time in which a small error grows by a factor e.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hrsnn_lava.errors import Problem, SpecError, raise_if
+
+__all__ = [
+    "DEFAULT_THRESHOLDS",
+    "ForecastScores",
+    "headline_rmse",
+    "nrmse",
+    "rmse_over_time",
+    "score_forecasts",
+    "valid_prediction_time",
+]
+
+DEFAULT_THRESHOLDS = (0.1, 0.3, 0.5)
+"""Thresholds of the valid prediction time, in long-term standard deviations.
+
+0.1 is the LNP paper's, 0.5 the usual one in the reservoir literature; 0.3 lies between (ours).
+"""
+
+Floats = NDArray[np.float64]
+
+
+def _errors(prediction: ArrayLike, truth: ArrayLike, scale: ArrayLike) -> Floats:
+    """Return (prediction - truth) / scale of shape (T, d), after a check of the shapes."""
+    p, u = np.asarray(prediction, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    s = np.asarray(scale, dtype=np.float64)
+    problems = []
+    if p.ndim != 2 or p.shape != u.shape or p.shape[0] == 0:
+        problems.append(
+            Problem("prediction, truth", f"shapes {p.shape}, {u.shape}", "equal (T > 0, d)")
+        )
+    elif s.shape not in ((), (p.shape[1],)):
+        problems.append(Problem("scale", f"shape {s.shape}", f"() or ({p.shape[1]},)"))
+    if not np.all(s > 0):
+        problems.append(Problem("scale", f"smallest value {np.min(s)}", "> 0"))
+    raise_if(SpecError, "a forecast cannot be scored", problems)
+    errors: Floats = (p - u) / s
+    return errors
+
+
+def rmse_over_time(prediction: ArrayLike, truth: ArrayLike, scale: ArrayLike) -> Floats:
+    """Return the error of a forecast at each step, shape (T,).
+
+    RMSE(t) = sqrt(mean_i (((u^f_i(t) - u_i(t)) / sigma_i)^2), sigma_i the long-term standard
+    deviation of component i (LNP paper, protocol of its time series tables).
+
+    Args:
+        prediction: (T, d).
+        truth: (T, d), in the unit of the prediction.
+        scale: (d,) or scalar, in the same unit.
+
+    Raises:
+        SpecError: shapes disagree, or a scale is not positive.
+    """
+    result: Floats = np.sqrt(np.mean(_errors(prediction, truth, scale) ** 2, axis=1))
+    return result
+
+
+def headline_rmse(prediction: ArrayLike, truth: ArrayLike, scale: ArrayLike) -> float:
+    """Return sqrt(mean_t RMSE(t)^2), one number for a whole forecast.
+
+    The mean is taken over squares, so that it is also the root mean square over all T d errors;
+    the paper does not say how it averages over time, this is our choice.
+    """
+    return float(np.sqrt(np.mean(_errors(prediction, truth, scale) ** 2)))
+
+
+def nrmse(prediction: ArrayLike, truth: ArrayLike, scale: ArrayLike) -> float:
+    """Return the normalised root mean square error; same formula as `headline_rmse`.
+
+    For one-step forecasts, where row t of `prediction` was made from the true past.
+    """
+    return headline_rmse(prediction, truth, scale)
+
+
+def valid_prediction_time(rmse: ArrayLike, threshold: float) -> int:
+    """Return how many steps pass before RMSE(t) first exceeds `threshold`, at most len(rmse).
+
+    A forecast whose very first step is too far off scores 0; a value that is not a number counts
+    as too far off.
+
+    Args:
+        rmse: (T,) as `rmse_over_time` gives it.
+        threshold: in long-term standard deviations.
+
+    Raises:
+        SpecError: `rmse` is not one-dimensional, or the threshold is not positive.
+    """
+    values = np.asarray(rmse, dtype=np.float64)
+    problems = []
+    if values.ndim != 1:
+        problems.append(Problem("rmse", f"{values.ndim} dimensions", "1"))
+    if not threshold > 0:
+        problems.append(Problem("threshold", f"{threshold}", "> 0"))
+    raise_if(SpecError, "no valid prediction time", problems)
+    beyond = ~(values <= threshold)
+    return int(np.argmax(beyond)) if beyond.any() else len(values)
+
+
+@dataclass(frozen=True)
+class ForecastScores:
+    """Scores of one forecaster on one series, one entry per start.
+
+    rmse:             (n_starts,) headline error over the horizon, long-term standard deviations
+    rmse_over_time:   (n_starts, horizon)
+    one_step_nrmse:   (n_starts,) error of the next step, each from the true past
+    vpt_steps:        (n_starts, n_thresholds) valid prediction time in steps, capped at `horizon`
+    thresholds:       (n_thresholds,) in long-term standard deviations
+    dt:               length of a step, in the time unit of the system
+    lyapunov_exponent: largest exponent in 1 / time unit, or None where it is not known
+    """
+
+    rmse: Floats
+    rmse_over_time: Floats
+    one_step_nrmse: Floats
+    vpt_steps: NDArray[np.int64]
+    thresholds: tuple[float, ...]
+    dt: float
+    lyapunov_exponent: float | None = None
+
+    @property
+    def n_starts(self) -> int:
+        """Number of forecasts."""
+        return len(self.rmse)
+
+    @property
+    def horizon(self) -> int:
+        """Steps of each forecast, the cap of the valid prediction time."""
+        return int(self.rmse_over_time.shape[1])
+
+    @property
+    def vpt_lyapunov(self) -> Floats | None:
+        """Valid prediction time in Lyapunov times, (n_starts, n_thresholds)."""
+        if self.lyapunov_exponent is None:
+            return None
+        return self.vpt_steps * (self.dt * self.lyapunov_exponent)
+
+    @property
+    def mean_rmse(self) -> float:
+        """Mean of `rmse` over the starts."""
+        return float(np.mean(self.rmse))
+
+    @property
+    def median_rmse(self) -> float:
+        """Median of `rmse` over the starts."""
+        return float(np.median(self.rmse))
+
+    @property
+    def mean_one_step_nrmse(self) -> float:
+        """Mean of `one_step_nrmse` over the starts."""
+        return float(np.mean(self.one_step_nrmse))
+
+    def mean_vpt(self, threshold: float) -> float:
+        """Mean valid prediction time in steps at one of the `thresholds`.
+
+        Raises:
+            SpecError: the threshold was not among those scored.
+        """
+        if threshold not in self.thresholds:
+            known = ", ".join(str(value) for value in self.thresholds)
+            raise SpecError(
+                "no such score", problems=[Problem("threshold", f"{threshold}", f"one of {known}")]
+            )
+        return float(np.mean(self.vpt_steps[:, self.thresholds.index(threshold)]))
+
+    def summary(self) -> dict[str, Any]:
+        """Return plain numbers for a report: means and medians over the starts."""
+        out: dict[str, Any] = {
+            "starts": self.n_starts,
+            "horizon_steps": self.horizon,
+            "rmse_mean": self.mean_rmse,
+            "rmse_median": self.median_rmse,
+            "one_step_nrmse_mean": self.mean_one_step_nrmse,
+            "rmse": [float(value) for value in self.rmse],
+        }
+        lyapunov = self.vpt_lyapunov
+        for k, threshold in enumerate(self.thresholds):
+            out[f"vpt_{threshold:g}_steps_mean"] = float(np.mean(self.vpt_steps[:, k]))
+            if lyapunov is not None:
+                out[f"vpt_{threshold:g}_lyapunov_mean"] = float(np.mean(lyapunov[:, k]))
+        return out
+
+    @staticmethod
+    def pool(scores: Sequence[ForecastScores]) -> ForecastScores:
+        """Return the scores of several trials as one, starts in order.
+
+        Raises:
+            SpecError: nothing to pool, or the trials were scored in different ways.
+        """
+        if not scores:
+            raise SpecError("no scores to pool")
+        ways = {(s.horizon, s.thresholds, s.dt, s.lyapunov_exponent) for s in scores}
+        if len(ways) > 1:
+            raise SpecError(
+                "scores cannot be pooled",
+                problems=[
+                    Problem(
+                        "horizon, thresholds, dt, lyapunov_exponent",
+                        f"{len(ways)} different settings",
+                        "one",
+                        "score all trials with the same options",
+                    )
+                ],
+            )
+        return ForecastScores(
+            rmse=np.concatenate([s.rmse for s in scores]),
+            rmse_over_time=np.concatenate([s.rmse_over_time for s in scores]),
+            one_step_nrmse=np.concatenate([s.one_step_nrmse for s in scores]),
+            vpt_steps=np.concatenate([s.vpt_steps for s in scores]),
+            thresholds=scores[0].thresholds,
+            dt=scores[0].dt,
+            lyapunov_exponent=scores[0].lyapunov_exponent,
+        )
+
+
+def score_forecasts(
+    closed_loop: ArrayLike,
+    one_step: ArrayLike,
+    truth: ArrayLike,
+    scale: ArrayLike,
+    *,
+    dt: float,
+    lyapunov_exponent: float | None = None,
+    thresholds: Sequence[float] = DEFAULT_THRESHOLDS,
+) -> ForecastScores:
+    """Score forecasts from several starts.
+
+    Args:
+        closed_loop: (n_starts, horizon, d), made from the forecaster's own answers.
+        one_step: (n_starts, horizon, d), made from the true past.
+        truth: (n_starts, horizon, d).
+        scale: (d,) long-term standard deviation, in the unit of the others.
+        dt: length of a step in time units.
+        lyapunov_exponent: in 1 / time unit.
+        thresholds: of the valid prediction time, in long-term standard deviations.
+
+    Raises:
+        SpecError: shapes disagree, there is no start, or a threshold is not positive.
+    """
+    loops, steps, truths = (
+        np.asarray(a, dtype=np.float64) for a in (closed_loop, one_step, truth)
+    )
+    if loops.ndim != 3 or not loops.shape == steps.shape == truths.shape or len(loops) == 0:
+        raise SpecError(
+            "forecasts cannot be scored",
+            problems=[
+                Problem(
+                    "closed_loop, one_step, truth",
+                    f"shapes {loops.shape}, {steps.shape}, {truths.shape}",
+                    "equal (n_starts > 0, horizon, d)",
+                )
+            ],
+        )
+    over_time = np.stack([rmse_over_time(p, u, scale) for p, u in zip(loops, truths, strict=True)])
+    vpt = [[valid_prediction_time(row, threshold) for threshold in thresholds] for row in over_time]
+    return ForecastScores(
+        rmse=np.sqrt(np.mean(over_time**2, axis=1)),
+        rmse_over_time=over_time,
+        one_step_nrmse=np.array(
+            [nrmse(p, u, scale) for p, u in zip(steps, truths, strict=True)], dtype=np.float64
+        ),
+        vpt_steps=np.asarray(vpt, dtype=np.int64).reshape(len(loops), len(thresholds)),
+        thresholds=tuple(float(value) for value in thresholds),
+        dt=dt,
+        lyapunov_exponent=lyapunov_exponent,
+    )

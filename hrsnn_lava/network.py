@@ -1,0 +1,427 @@
+"""The network as a scientist writes it: populations and projections, float, SI units.
+
+Dynamics of neuron i in step t, exact exponential integration of eq. (1) of Chakraborty and
+Mukhopadhyay (2023) with R = 1 and rest and reset at 0::
+
+    i[t] = alpha_i i[t-1] + sum_j w_ij s_j[t-1-delay_ij]        alpha = exp(-dt / tau_syn)
+    v[t] = beta_i v[t-1] + (1 - beta_i) (bias_i + drive_i[t] + i[t])   beta = exp(-dt / tau_mem)
+    s[t] = v[t] > v_threshold_i;  then v = 0, and stays 0 for round(refractory / dt) steps
+
+A spike at t arrives at t + 1 + delay. `drive` is what projections with ``target="bias"`` give:
+the value of an analog input channel, held until it changes, times its weight. It stands for a
+current that the host sets through the neurons' biases: no synaptic filter, no spikes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from hrsnn_lava.errors import NetworkError, Problem, raise_if
+from hrsnn_lava.plasticity import STDP
+
+Float = NDArray[np.float64]
+Sign = Literal["excitatory", "inhibitory"]
+Target = Literal["synapse", "bias"]
+
+
+@dataclass(frozen=True)
+class Input:
+    """Marks a population that is driven from outside: its spikes or values are given to a run."""
+
+
+@dataclass(frozen=True, eq=False)
+class LIF:
+    """Leaky integrate-and-fire parameters; each a scalar or one value per neuron.
+
+    Attributes:
+        tau_mem: membrane time constant in seconds, > 0.
+        tau_syn: time constant of the synaptic current in seconds, >= 0 (0: no filter).
+        v_threshold: firing threshold, > 0, in the (dimensionless) unit of the potential.
+        bias: constant current, in the unit of the potential (R = 1).
+        refractory: time in seconds for which v stays 0 after a spike, >= 0.
+    """
+
+    tau_mem: ArrayLike
+    tau_syn: ArrayLike = 0.005
+    v_threshold: ArrayLike = 1.0
+    bias: ArrayLike = 0.0
+    refractory: ArrayLike = 0.0
+
+
+LIF_FIELDS = ("tau_mem", "tau_syn", "v_threshold", "bias", "refractory")
+
+
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """Return `array` marked read-only (a view when it is not ours to mark)."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+@dataclass(frozen=True, eq=False)
+class Population:
+    """A named group of neurons of one type.
+
+    Attributes:
+        name: unique in the network; letters, digits, ``_`` and ``-`` are customary.
+        size: number of neurons.
+        neuron: `LIF` (its fields become float64 arrays of shape (size,)) or `Input`.
+        sign: sign that all outgoing weights keep (Dale's principle); None: not constrained.
+        positions: (size, 3) coordinates for distance-dependent connections, or None.
+    """
+
+    name: str
+    size: int
+    neuron: LIF | Input
+    sign: Sign | None = None
+    positions: Float | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.neuron, LIF) and isinstance(self.size, (int, np.integer)):
+            fields = {}
+            for field in LIF_FIELDS:
+                value = np.asarray(getattr(self.neuron, field), dtype=np.float64)
+                if value.ndim == 0 and self.size > 0:
+                    value = np.full(self.size, float(value))
+                fields[field] = frozen(np.ascontiguousarray(value))
+            object.__setattr__(self, "neuron", LIF(**fields))
+
+    @property
+    def is_input(self) -> bool:
+        """True for a population that is driven from outside."""
+        return isinstance(self.neuron, Input)
+
+    @property
+    def lif(self) -> LIF:
+        """The neuron parameters; a `NetworkError` for an input population."""
+        if isinstance(self.neuron, LIF):
+            return self.neuron
+        raise NetworkError(f"population {self.name!r} is an input: it has no neuron parameters")
+
+    def parameter(self, field: str) -> Float:
+        """One field of `LIF` as a (size,) array."""
+        values: Float = getattr(self.lif, field)
+        return values
+
+    def with_parameters(self, **fields: ArrayLike) -> Population:
+        """The same population with some `LIF` fields replaced."""
+        return replace(self, neuron=replace(self.lif, **fields))
+
+    def problems(self) -> Iterator[Problem]:
+        """Everything that is wrong with this population."""
+        where = f"population {self.name!r}"
+        if not isinstance(self.size, (int, np.integer)) or self.size < 1:
+            yield Problem(f"{where}.size", repr(self.size), "an integer >= 1")
+            return
+        if self.positions is not None and np.shape(self.positions) != (self.size, 3):
+            yield Problem(f"{where}.positions", f"shape {np.shape(self.positions)}", "(size, 3)")
+        if self.sign not in (None, "excitatory", "inhibitory"):
+            yield Problem(f"{where}.sign", repr(self.sign), "excitatory, inhibitory or None")
+        if self.is_input:
+            return
+        bounds = {
+            "tau_mem": (0.0, False),
+            "tau_syn": (0.0, True),
+            "v_threshold": (0.0, False),
+            "bias": (-np.inf, True),
+            "refractory": (0.0, True),
+        }
+        for field, (low, closed) in bounds.items():
+            values = self.parameter(field)
+            if values.shape != (self.size,):
+                yield Problem(
+                    f"{where}.{field}", f"shape {values.shape}", f"a scalar or ({self.size},)"
+                )
+                continue
+            bad = ~np.isfinite(values) | ((values < low) if closed else (values <= low))
+            if bad.any():
+                first = int(np.flatnonzero(bad)[0])
+                allowed = "finite" if np.isinf(low) else f"{'>=' if closed else '>'} {low:g}"
+                yield Problem(
+                    f"{where}.{field}",
+                    f"{values[first]:g} at neuron {first} ({int(bad.sum())} in all)",
+                    allowed,
+                )
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Synapses from one population to another.
+
+    Attributes:
+        name: unique in the network.
+        pre, post: names of the populations.
+        weights: CSR of shape (n_post, n_pre), float64; explicit zeros are removed.
+        delays: None (0), or seconds: a scalar or one value per stored weight (nnz,), in the
+            order of the canonical CSR. A spike arrives one step plus the delay later.
+        plasticity: learning rule, or None for fixed weights.
+        target: ``"synapse"`` (filtered by tau_syn) or ``"bias"`` (held current, inputs only).
+    """
+
+    name: str
+    pre: str
+    post: str
+    weights: sparse.csr_matrix
+    delays: ArrayLike | None = None
+    plasticity: STDP | None = None
+    target: Target = "synapse"
+
+    def __post_init__(self) -> None:
+        weights, delays = canonical_csr(self.weights, self.delays, np.float64)
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "delays", delays)
+
+    @property
+    def n_synapses(self) -> int:
+        """Number of stored (non-zero) weights."""
+        return int(self.weights.nnz)
+
+    def problems(self, populations: dict[str, Any], dt: float) -> Iterator[Problem]:
+        """Everything that is wrong with this projection, given the populations by name."""
+        where = f"projection {self.name!r}"
+        yield from connection_problems(self, populations)
+        if not np.all(np.isfinite(self.weights.data)):
+            yield Problem(f"{where}.weights", "not all finite", "finite numbers")
+        pre = populations.get(self.pre)
+        sign = None if pre is None else pre.sign
+        if sign is not None and self.target == "synapse" and self.n_synapses:
+            wrong = self.weights.data < 0 if sign == "excitatory" else self.weights.data > 0
+            if wrong.any():
+                yield Problem(
+                    f"{where}.weights",
+                    f"{int(wrong.sum())} weights against the sign of {self.pre!r}",
+                    f"{sign} only (Dale's principle)",
+                    "split the projection, or leave the population's sign unset",
+                )
+        if self.delays is not None:
+            steps = np.asarray(self.delays) / dt
+            if np.any(~np.isfinite(steps)) or np.any(steps < 0):
+                yield Problem(f"{where}.delays", "negative or not finite", "seconds >= 0")
+        if self.plasticity is not None:
+            yield from self.plasticity.problems(f"{where}.plasticity", self.n_synapses)
+
+
+def canonical_csr(weights: Any, delays: Any, dtype: Any) -> tuple[sparse.csr_matrix, Any]:
+    """Sorted CSR without duplicates or explicit zeros, and delays aligned with its data.
+
+    Raises:
+        NetworkError: `weights` is no 2-D matrix, or `delays` has neither one value nor nnz.
+    """
+    try:
+        csr = sparse.csr_matrix(weights)
+    except (TypeError, ValueError) as error:
+        raise NetworkError(f"weights are no matrix of shape (n_post, n_pre): {error}") from error
+    if csr.data.dtype != dtype:
+        if np.issubdtype(dtype, np.integer) and np.any(csr.data != np.trunc(csr.data)):
+            raise NetworkError("integer weights expected, fractions found")
+        csr = csr.astype(dtype)
+    plain = csr.has_canonical_format and not np.any(csr.data == 0)
+    if delays is not None and np.ndim(delays) > 0:
+        aligned = np.asarray(delays)
+        if aligned.shape != csr.data.shape:
+            raise NetworkError(
+                f"delays have shape {aligned.shape}; allowed: a scalar or one per stored "
+                f"weight ({csr.data.size},)"
+            )
+        if not plain:
+            order = np.lexsort(
+                (csr.indices, np.repeat(np.arange(csr.shape[0]), np.diff(csr.indptr)))
+            )
+            keep = order[csr.data[order] != 0]
+            delays = aligned[keep]
+        delays = frozen(np.ascontiguousarray(delays))
+    if not plain:
+        csr = csr.copy()
+        before = csr.nnz
+        csr.sum_duplicates()
+        if delays is not None and np.ndim(delays) > 0 and csr.nnz != before:
+            raise NetworkError("duplicate synapses cannot carry delays of their own")
+        csr.eliminate_zeros()
+    return csr, delays
+
+
+def connection_problems(projection: Any, populations: dict[str, Any]) -> Iterator[Problem]:
+    """Unknown ends, wrong shapes and wrong targets of a projection of either kind."""
+    where = f"projection {projection.name!r}"
+    known = ", ".join(populations)
+    shape = []
+    for end in ("post", "pre"):
+        name = getattr(projection, end)
+        if name not in populations:
+            yield Problem(f"{where}.{end}", f"no population {name!r}", f"one of {known}")
+        else:
+            shape.append(populations[name].size)
+    if len(shape) == 2 and projection.weights.shape != tuple(shape):
+        yield Problem(
+            f"{where}.weights",
+            f"shape {projection.weights.shape}",
+            f"(n_post, n_pre) = {tuple(shape)}",
+        )
+    post, pre = populations.get(projection.post), populations.get(projection.pre)
+    if post is not None and post.is_input:
+        yield Problem(
+            f"{where}.post", f"{projection.post!r} is an input", "a population of neurons"
+        )
+    if projection.target not in ("synapse", "bias"):
+        yield Problem(f"{where}.target", repr(projection.target), "synapse or bias")
+    if projection.target == "bias" and pre is not None and not pre.is_input:
+        yield Problem(f"{where}.target", f"bias, from {projection.pre!r}", "bias from inputs only")
+
+
+def name_problems(kind: str, names: list[str]) -> Iterator[Problem]:
+    """Names that are empty, no text, or used twice."""
+    for name in sorted({str(n) for n in names if names.count(n) > 1}):
+        yield Problem(f"{kind} {name!r}", f"the name is used {names.count(name)} times", "once")
+    for name in names:
+        if not isinstance(name, str) or not name:
+            yield Problem(f"{kind} {name!r}", "no name", "a non-empty text")
+
+
+class Graph:
+    """What a float and an integer network have in common: look-up, offsets and counts."""
+
+    populations: tuple[Any, ...]
+    projections: tuple[Any, ...]
+
+    def population(self, name: str) -> Any:
+        """The population of that name; `NetworkError` names those there are."""
+        return _by_name("population", self.populations, name)
+
+    def projection(self, name: str) -> Any:
+        """The projection of that name; `NetworkError` names those there are."""
+        return _by_name("projection", self.projections, name)
+
+    @property
+    def compute_populations(self) -> tuple[Any, ...]:
+        """Populations of neurons, in order; they define the global index 0..n_neurons-1."""
+        return tuple(p for p in self.populations if not p.is_input)
+
+    @property
+    def input_populations(self) -> tuple[Any, ...]:
+        """Populations driven from outside, in order: channels 0..n_inputs-1."""
+        return tuple(p for p in self.populations if p.is_input)
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of neurons, inputs not counted."""
+        return sum(p.size for p in self.compute_populations)
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of input channels."""
+        return sum(p.size for p in self.input_populations)
+
+    @property
+    def n_synapses(self) -> int:
+        """Number of synapses with ``target="synapse"``, inputs included."""
+        return sum(p.n_synapses for p in self.projections if p.target == "synapse")
+
+    def offset(self, name: str) -> int:
+        """Global index of the first neuron (or input channel) of a population."""
+        population = self.population(name)
+        group = self.input_populations if population.is_input else self.compute_populations
+        offset = 0
+        for other in group:
+            if other is population:
+                break
+            offset += other.size
+        return offset
+
+    def gather(self, field: str) -> NDArray[Any]:
+        """One neuron parameter over all neurons, (n_neurons,), in global order."""
+        parts = [p.parameter(field) for p in self.compute_populations]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def with_projection(self, projection: Any) -> Any:
+        """A copy in which the projection of the same name is replaced."""
+        self.projection(projection.name)
+        new = tuple(projection if p.name == projection.name else p for p in self.projections)
+        return replace(self, projections=new)  # type: ignore[type-var]
+
+    def with_population(self, population: Any) -> Any:
+        """A copy in which the population of the same name is replaced."""
+        self.population(population.name)
+        new = tuple(population if p.name == population.name else p for p in self.populations)
+        return replace(self, populations=new)  # type: ignore[type-var]
+
+
+def _by_name(kind: str, items: tuple[Any, ...], name: str) -> Any:
+    for item in items:
+        if item.name == name:
+            return item
+    raise NetworkError(
+        f"no {kind} {name!r}; there are: {', '.join(i.name for i in items) or 'none'}"
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Network(Graph):
+    """A recurrent spiking network in float and SI units.
+
+    Attributes:
+        dt: duration of a step in seconds, > 0.
+        populations, projections: in the order that defines the global neuron index.
+        name: shown in reports.
+    """
+
+    dt: float
+    populations: tuple[Population, ...]
+    projections: tuple[Projection, ...] = ()
+    name: str = "network"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "populations", tuple(self.populations))
+        object.__setattr__(self, "projections", tuple(self.projections))
+
+    def verify(self) -> Network:
+        """Check everything; return self.
+
+        Raises:
+            NetworkError: with every problem found, not just the first.
+        """
+        problems: list[Problem] = []
+        if not (np.isfinite(self.dt) and self.dt > 0):
+            problems.append(Problem("dt", f"{self.dt!r}", "seconds > 0"))
+        if not self.compute_populations:
+            problems.append(Problem("populations", "no population of neurons", "at least one"))
+        problems += name_problems("population", [p.name for p in self.populations])
+        problems += name_problems("projection", [p.name for p in self.projections])
+        by_name = {p.name: p for p in self.populations}
+        for population in self.populations:
+            problems += population.problems()
+        for projection in self.projections:
+            problems += projection.problems(by_name, self.dt)
+        raise_if(NetworkError, f"network {self.name!r} is not valid", problems)
+        return self
+
+    def with_biases(self, bias: Float) -> Network:
+        """A copy whose neurons carry `bias` (n_neurons,), in global order."""
+        network, start = self, 0
+        for population in self.compute_populations:
+            part = bias[start : start + population.size]
+            network = network.with_population(population.with_parameters(bias=part))
+            start += population.size
+        return network
+
+    def save(self, path: Any) -> None:
+        """Write an ``.hlx`` artifact."""
+        from hrsnn_lava.storage import save_network
+
+        save_network(self, path)
+
+    @staticmethod
+    def load(path: Any) -> Network:
+        """Read a float network from an ``.hlx`` artifact.
+
+        Raises:
+            ArtifactError: the file is damaged, unsafe, of another version or another stage.
+        """
+        from hrsnn_lava.storage import load_network
+
+        return load_network(path)

@@ -1,0 +1,221 @@
+"""`HeterogeneousLIF`: Lava's LIF with a du, dv, vth, bias and refractory period for every neuron.
+
+Lava's own LIF declares one du, dv and vth for the whole population. Here each is an array of the
+population's shape, so a heterogeneous population stays one Process. With uniform parameters both
+models equal stock `LIF` bit for bit.
+
+Importing this module imports Lava, which needs Python 3.10.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from lava.magma.core.decorator import implements, requires, tag
+from lava.magma.core.model.py.model import PyLoihiProcessModel
+from lava.magma.core.model.py.ports import PyInPort, PyOutPort
+from lava.magma.core.model.py.type import LavaPyType
+from lava.magma.core.process.ports.ports import InPort, OutPort
+from lava.magma.core.process.process import AbstractProcess
+from lava.magma.core.process.variable import Var
+from lava.magma.core.resources import CPU
+from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
+from numpy.typing import ArrayLike
+
+__all__ = ["HeterogeneousLIF", "HeterogeneousLIFFixed", "HeterogeneousLIFFloat"]
+
+_STATE_SPAN = 1 << 24  # u and v are 24 bit words
+_STATE_LIMIT = 1 << 23
+_DECAY_BITS = 12
+_ALIGN_BITS = 6  # synaptic input and threshold are aligned 6 bits up in the state word
+
+
+class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
+    """Leaky integrate-and-fire neurons, each with parameters of its own.
+
+    Equation (fixed point in Lava's integers, see `HeterogeneousLIFFixed`)::
+
+        u[t] = (1 - du) u[t-1] + a_in[t]
+        v[t] = (1 - dv) v[t-1] + u[t] + bias
+        spike and v[t] = 0  if v[t] > vth;  v stays 0 for the next `refractory` steps, u goes on
+
+    Parameters (`shape` is the population's; every other one is a scalar or of that shape):
+    `du` -1..4095 and `dv` 0..4096 (fixed) or fractions 0..1 (float); `vth` 0..131071 (fixed);
+    `bias_mant` times 2^`bias_exp` (fixed; the float model leaves `bias_exp` out, like Lava);
+    `refractory` in time steps; `u`, `v` initial states.
+
+    Ports: `a_in` synaptic input; `bias_in` is added to `bias_mant` in the step of its arrival
+    (a current that a host sets; unconnected means 0); `s_out` spikes; `v_out` and `u_out` the
+    states after the step, which cost nothing while unconnected.
+
+    Raises `ValueError` where a parameter does not fit the shape and `TypeError` for an unknown
+    parameter (stock Lava swallows both).
+    """
+
+    def __init__(
+        self,
+        *,
+        shape: tuple[int, ...],
+        u: ArrayLike = 0,
+        v: ArrayLike = 0,
+        du: ArrayLike = 0,
+        dv: ArrayLike = 0,
+        bias_mant: ArrayLike = 0,
+        bias_exp: ArrayLike = 0,
+        vth: ArrayLike = 10,
+        refractory: ArrayLike = 0,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(shape=shape, name=name)
+
+        def var(value: ArrayLike) -> Any:
+            return Var(shape=shape, init=np.broadcast_to(np.asarray(value), shape).copy())
+
+        self.a_in = InPort(shape=shape)
+        self.bias_in = InPort(shape=shape)
+        self.s_out = OutPort(shape=shape)
+        self.v_out = OutPort(shape=shape)
+        self.u_out = OutPort(shape=shape)
+        self.u = var(u)
+        self.v = var(v)
+        self.du = var(du)
+        self.dv = var(dv)
+        self.bias_mant = var(bias_mant)
+        self.bias_exp = var(bias_exp)
+        self.vth = var(vth)
+        self.refractory = var(refractory)
+        # the last time step in which v is held at 0; a Var, so that a state can be restored
+        self.refractory_end = var(0)
+
+
+class _HeterogeneousLIFModel(PyLoihiProcessModel):  # type: ignore[misc]
+    """What both precisions share: receive, update, threshold, reset, hold, send."""
+
+    def _update(self, activation: Any) -> None:
+        raise NotImplementedError
+
+    def _threshold(self) -> Any:
+        raise NotImplementedError
+
+    def run_spk(self) -> None:
+        """One time step."""
+        held = self.refractory_end >= self.time_step
+        self._update(self.a_in.recv())
+        self.v[held] = 0
+        # a held neuron is silent even where a threshold below 0 would let v = 0 pass
+        spikes = (self.v > self._threshold()) & ~held
+        self.v[spikes] = 0
+        self.refractory_end[spikes] = self.time_step + self.refractory[spikes]
+        self.s_out.send(spikes)
+        if self.v_out.csp_ports:
+            self.v_out.send(self.v)
+        if self.u_out.csp_ports:
+            self.u_out.send(self.u)
+
+
+@implements(proc=HeterogeneousLIF, protocol=LoihiProtocol)  # type: ignore[untyped-decorator]
+@requires(CPU)  # type: ignore[untyped-decorator]
+@tag("floating_pt")  # type: ignore[untyped-decorator]
+class HeterogeneousLIFFloat(_HeterogeneousLIFModel):
+    """Float model; the operations come in stock Lava's order, which makes them bit-identical."""
+
+    a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
+    bias_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, float)
+    v_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, float)
+    u_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, float)
+    u: Any = LavaPyType(np.ndarray, float)
+    v: Any = LavaPyType(np.ndarray, float)
+    du: Any = LavaPyType(np.ndarray, float)
+    dv: Any = LavaPyType(np.ndarray, float)
+    bias_mant: Any = LavaPyType(np.ndarray, float)
+    bias_exp: Any = LavaPyType(np.ndarray, float)
+    vth: Any = LavaPyType(np.ndarray, float)
+    refractory: Any = LavaPyType(np.ndarray, np.int32)
+    refractory_end: Any = LavaPyType(np.ndarray, np.int32)
+
+    def _update(self, activation: Any) -> None:
+        bias = self.bias_mant
+        if self.bias_in.csp_ports:
+            bias = bias + self.bias_in.recv()
+        self.u[:] = self.u * (1 - self.du)
+        self.u[:] += activation
+        self.v[:] = self.v * (1 - self.dv) + self.u + bias
+
+    def _threshold(self) -> Any:
+        return self.vth
+
+
+@implements(proc=HeterogeneousLIF, protocol=LoihiProtocol)  # type: ignore[untyped-decorator]
+@requires(CPU)  # type: ignore[untyped-decorator]
+@tag("fixed_pt", "bit_accurate_loihi")  # type: ignore[untyped-decorator]
+class HeterogeneousLIFFixed(_HeterogeneousLIFModel):
+    """Integer model, equal to Lava's bit-accurate LIF, overflows included.
+
+    ::
+
+        d = trunc(u (4095 - du) / 4096) + (a_in << 6)              int32, wraps
+        u = d - 2^24 if d > 2^23, d + 2^24 if that is <= -2^23     one wrap only
+        e = trunc(v (4096 - dv) / 4096)
+        v = clip(e + u + (bias_mant + bias_in) 2^bias_exp, -2^23 + 1, 2^23 - 1)
+        spike if v > vth << 6
+
+    Unlike stock Lava the threshold follows a `vth.set` at run time, and every Var is an array, so
+    that `.get()` works on each.
+    """
+
+    a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=16)
+    bias_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=13)
+    s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
+    v_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
+    u_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
+    u: Any = LavaPyType(np.ndarray, np.int32, precision=24)
+    v: Any = LavaPyType(np.ndarray, np.int32, precision=24)
+    # int32, where Lava says uint16: du = -1 (no decay) must not turn into 65535
+    du: Any = LavaPyType(np.ndarray, np.int32, precision=12)
+    dv: Any = LavaPyType(np.ndarray, np.int32, precision=12)
+    bias_mant: Any = LavaPyType(np.ndarray, np.int32, precision=13)
+    bias_exp: Any = LavaPyType(np.ndarray, np.int32, precision=3)
+    vth: Any = LavaPyType(np.ndarray, np.int32, precision=17)
+    refractory: Any = LavaPyType(np.ndarray, np.int32)
+    refractory_end: Any = LavaPyType(np.ndarray, np.int32)
+
+    def __init__(self, proc_params: Any) -> None:
+        super().__init__(proc_params)
+        self._aligned_vth: Any = None
+
+    def on_var_update(self) -> None:
+        """Forgets what was derived from the Vars; the next step derives it again."""
+        self._aligned_vth = None
+
+    def _threshold(self) -> Any:
+        if self._aligned_vth is None:
+            self._aligned_vth = np.left_shift(self.vth, _ALIGN_BITS)
+        return self._aligned_vth
+
+    def _bias(self) -> Any:
+        mantissa = self.bias_mant
+        if self.bias_in.csp_ports:
+            mantissa = mantissa + self.bias_in.recv().astype(np.int32)
+        return np.where(
+            self.bias_exp >= 0,
+            np.left_shift(mantissa, self.bias_exp),
+            np.right_shift(mantissa, -self.bias_exp),
+        )
+
+    def _update(self, activation: Any) -> None:
+        bias = self._bias()
+        current = _decayed(self.u, (1 << _DECAY_BITS) - (self.du + 1))
+        current += np.left_shift(activation, _ALIGN_BITS)
+        wrapped = np.where(current > _STATE_LIMIT, current - _STATE_SPAN, current)
+        # Lava adds to the unwrapped value here; it matters for inputs beyond 24 bits only
+        self.u[:] = np.where(wrapped <= -_STATE_LIMIT, current + _STATE_SPAN, wrapped)
+        voltage = _decayed(self.v, (1 << _DECAY_BITS) - self.dv) + self.u + bias
+        self.v[:] = np.clip(voltage, 1 - _STATE_LIMIT, _STATE_LIMIT - 1)
+
+
+def _decayed(state: Any, factor: Any) -> Any:
+    """`state * factor / 4096` rounded toward zero, as int32; the product needs 64 bits."""
+    product = state.astype(np.int64) * factor
+    return (np.sign(product) * np.right_shift(np.abs(product), _DECAY_BITS)).astype(np.int32)

@@ -1,0 +1,349 @@
+"""The network as the chip sees it: integers only, with the semantics of Lava 0.10's fixed point.
+
+One step of a neuron, all state int32 (Lava `proc/lif/models.py`, `PyLifModelBitAcc`)::
+
+    u = wrap24(toward_zero(u (4095 - du) / 4096) + (a << 6))
+    v = clip(toward_zero(v (4096 - dv) / 4096) + u + (bias_mant << bias_exp), +-(2^23 - 1))
+    s = v > (vth << 6);  then v = 0, and v stays 0 in the next `refractory` steps (u goes on)
+
+`a` sums what arrives: per projection and delay, ``(W @ spikes) << weight_exp`` (arithmetic
+``>>`` of the sum where the exponent is negative), in int32 that wraps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from hrsnn_lava.errors import NetworkError, Problem, raise_if
+from hrsnn_lava.network import (
+    Graph,
+    Target,
+    canonical_csr,
+    connection_problems,
+    frozen,
+    name_problems,
+)
+from hrsnn_lava.trace import SpikeInput
+
+Int = NDArray[np.int32]
+
+#: Closed ranges of the fixed-point fields (Lava 0.10, Loihi 1 and 2; bit widths in brackets).
+RANGES: dict[str, tuple[int, int]] = {
+    "du": (-1, 4095),  # 12 bits, offset 1: -1 keeps the current, 4095 drops it
+    "dv": (0, 4096),  # 12 bits: 0 keeps the potential, 4096 drops it
+    "vth": (0, 131071),  # 17 bits
+    "bias_mant": (-4096, 4095),  # 13 bits, signed
+    "bias_exp": (0, 7),  # 3 bits
+    "refractory": (0, 63),  # steps, 6 bits
+}
+DELAY_MAX = 62
+WEIGHT_EXP_RANGE = (-7, 7)
+#: A bias is written by the host, so its shift is no field of the chip.
+BIAS_WEIGHT_EXP_RANGE = (-31, 7)
+INT32 = (-(2**31), 2**31 - 1)
+
+
+class SignMode(str, Enum):
+    """Signs that the stored weights can have; it decides the grid they are on."""
+
+    MIXED = "mixed"
+    EXCITATORY = "excitatory"
+    INHIBITORY = "inhibitory"
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Smallest and largest weight of 8 bits in this mode."""
+        return {"mixed": (-256, 255), "excitatory": (0, 255), "inhibitory": (-255, 0)}[self.value]
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedInput:
+    """A population driven from outside.
+
+    Attributes:
+        name: unique in the network.
+        size: number of channels.
+        payload_scale: payload counts per 1.0 of an analog value; None for spikes without payload.
+    """
+
+    name: str
+    size: int
+    payload_scale: float | None = None
+    is_input = True
+
+    def problems(self) -> Iterator[Problem]:
+        """Everything that is wrong with this population."""
+        if not isinstance(self.size, (int, np.integer)) or self.size < 1:
+            yield Problem(f"population {self.name!r}.size", repr(self.size), "an integer >= 1")
+        scale = self.payload_scale
+        if scale is not None and not (np.isfinite(scale) and scale > 0):
+            yield Problem(f"population {self.name!r}.payload_scale", repr(scale), "> 0")
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedPopulation:
+    """Neurons with integer parameters, each a scalar or one value per neuron (size,).
+
+    Attributes:
+        name, size: as in the float network.
+        du, dv: decays of current and potential; see `RANGES` for every field's range.
+        vth: threshold mantissa; the potential is compared with ``vth << 6``.
+        bias_mant, bias_exp: bias is ``bias_mant << bias_exp`` in units of the potential.
+        refractory: steps for which the potential stays 0 after a spike.
+    """
+
+    name: str
+    size: int
+    du: ArrayLike
+    dv: ArrayLike
+    vth: ArrayLike
+    bias_mant: ArrayLike = 0
+    bias_exp: ArrayLike = 0
+    refractory: ArrayLike = 0
+    is_input = False
+
+    def __post_init__(self) -> None:
+        for field in RANGES:
+            raw = np.asarray(getattr(self, field))
+            if raw.dtype.kind not in "iu" and np.any(raw != np.trunc(raw)):
+                raise NetworkError(f"population {self.name!r}.{field}: integers expected")
+            value = np.clip(raw, *INT32).astype(np.int32)
+            if value.ndim == 0:
+                value = np.full(self.size, value, dtype=np.int32)
+            object.__setattr__(self, field, frozen(np.ascontiguousarray(value)))
+
+    def parameter(self, field: str) -> Int:
+        """One field as a (size,) int32 array."""
+        values: Int = getattr(self, field)
+        return values
+
+    def problems(self) -> Iterator[Problem]:
+        """Everything that is wrong with this population."""
+        where = f"population {self.name!r}"
+        if not isinstance(self.size, (int, np.integer)) or self.size < 1:
+            yield Problem(f"{where}.size", repr(self.size), "an integer >= 1")
+            return
+        for field, (low, high) in RANGES.items():
+            values = self.parameter(field)
+            if values.shape != (self.size,):
+                yield Problem(f"{where}.{field}", f"shape {values.shape}", f"() or ({self.size},)")
+                continue
+            bad = np.flatnonzero((values < low) | (values > high))
+            if bad.size:
+                found = f"{values[bad[0]]} at neuron {bad[0]} ({bad.size} in all)"
+                yield Problem(f"{where}.{field}", found, f"{low}..{high}")
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedProjection:
+    """Integer synapses, with everything that decides their grid stated.
+
+    Attributes:
+        name, pre, post: as in the float network.
+        weights: CSR int32 (n_post, n_pre); what acts is `effective_weights()`.
+        weight_exp: exponent -7..7 applied to the sum of a step (``target="bias"``: -31..7).
+        sign_mode: `SignMode` or its text.
+        num_weight_bits: 1..8.
+        delays: None (0), a scalar, or one int per stored weight (nnz,), in steps 0..62.
+        learning: on-chip learning rule, or None.
+        num_message_bits: 0 for binary spikes, 1..32 for graded ones (inputs only).
+        target: ``"synapse"`` or ``"bias"`` (inputs only, see `drive_schedule`).
+    """
+
+    name: str
+    pre: str
+    post: str
+    weights: sparse.csr_matrix
+    weight_exp: int = 0
+    sign_mode: SignMode = SignMode.MIXED
+    num_weight_bits: int = 8
+    delays: Any = None
+    learning: Any = None
+    num_message_bits: int = 0
+    target: Target = "synapse"
+
+    def __post_init__(self) -> None:
+        try:
+            object.__setattr__(self, "sign_mode", SignMode(self.sign_mode))
+        except ValueError:
+            allowed = ", ".join(m.value for m in SignMode)
+            raise NetworkError(
+                f"projection {self.name!r}.sign_mode: {self.sign_mode!r}; allowed: {allowed}"
+            ) from None
+        delays = self.delays
+        if sparse.issparse(delays):
+            delays = _aligned_delays(self.name, sparse.csr_matrix(self.weights), delays)
+        elif delays is not None and np.ndim(delays) == 0:
+            delays = int(delays) or None
+        if delays is not None and np.ndim(delays) > 0:
+            delays = np.asarray(delays, dtype=np.int32)
+        weights, delays = canonical_csr(self.weights, delays, np.int32)
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "delays", delays)
+
+    @property
+    def n_synapses(self) -> int:
+        """Number of stored weights."""
+        return int(self.weights.nnz)
+
+    @property
+    def delay_steps(self) -> Int:
+        """Delay of every stored weight, (nnz,) int32."""
+        zeros = np.zeros(self.n_synapses, dtype=np.int32)
+        return zeros if self.delays is None else zeros + np.asarray(self.delays, dtype=np.int32)
+
+    def effective_weights(self) -> sparse.csr_matrix:
+        """The weights that act: clipped and truncated to the grid, as Lava does it once.
+
+        MIXED floors to a multiple of ``2^k``, the one-signed modes round toward zero, with
+        ``k = 8 - num_weight_bits + (1 if MIXED)`` (Lava `utils/weightutils.py`). The pattern is
+        kept; weights that become 0 are stored as explicit zeros here.
+        """
+        weights = self.weights.copy()
+        if self.target == "bias":
+            return weights  # applied by the host, which has no such grid
+        low, high = self.sign_mode.limits
+        data = np.clip(weights.data, low, high)
+        shift = 8 - self.num_weight_bits + (self.sign_mode is SignMode.MIXED)
+        if self.sign_mode is SignMode.INHIBITORY:
+            data = -((-data >> shift) << shift)
+        else:
+            data = (data >> shift) << shift
+        weights.data = data.astype(np.int32)
+        return weights
+
+    def problems(self, populations: dict[str, Any]) -> Iterator[Problem]:
+        """Everything that is wrong with this projection, given the populations by name."""
+        where = f"projection {self.name!r}"
+        yield from connection_problems(self, populations)
+        low, high = WEIGHT_EXP_RANGE if self.target == "synapse" else BIAS_WEIGHT_EXP_RANGE
+        fields = [
+            ("weight_exp", self.weight_exp, low, high),
+            ("num_weight_bits", self.num_weight_bits, 1, 8),
+            ("num_message_bits", self.num_message_bits, 0, 32),
+        ]
+        if self.n_synapses and self.delays is not None:
+            steps = self.delay_steps
+            worst = steps.max() if steps.max() > DELAY_MAX else steps.min()
+            fields.append(("delays", int(worst), 0, DELAY_MAX))
+        for field, value, low, high in fields:
+            if not low <= value <= high:
+                yield Problem(f"{where}.{field}", str(value), f"{low}..{high}")
+        pre = populations.get(self.pre)
+        if self.num_message_bits and pre is not None and not pre.is_input:
+            yield Problem(
+                f"{where}.num_message_bits",
+                f"{self.num_message_bits}, from neurons of {self.pre!r}",
+                "0: these neurons send binary spikes",
+            )
+
+
+def _aligned_delays(name: str, weights: Any, delays: Any) -> Int:
+    """Delays given as a matrix, read at the places of the stored weights, (nnz,)."""
+    if delays.shape != weights.shape:
+        raise NetworkError(
+            f"projection {name!r}.delays: shape {delays.shape}; allowed: {weights.shape}"
+        )
+    rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
+    picked = sparse.csr_matrix(delays)[rows, weights.indices]
+    return np.asarray(picked, dtype=np.int32).ravel()
+
+
+@dataclass(frozen=True, eq=False)
+class QuantizedNetwork(Graph):
+    """Populations and projections in integers; `dt` in seconds is kept for reports."""
+
+    populations: tuple[QuantizedPopulation | QuantizedInput, ...]
+    projections: tuple[QuantizedProjection, ...] = ()
+    name: str = "network"
+    dt: float = 1e-3
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "populations", tuple(self.populations))
+        object.__setattr__(self, "projections", tuple(self.projections))
+
+    def verify(self) -> QuantizedNetwork:
+        """Check everything; return self.
+
+        Raises:
+            NetworkError: with every problem found, not just the first.
+        """
+        problems: list[Problem] = []
+        if not self.compute_populations:
+            problems.append(Problem("populations", "no population of neurons", "at least one"))
+        problems += name_problems("population", [p.name for p in self.populations])
+        problems += name_problems("projection", [p.name for p in self.projections])
+        by_name = {p.name: p for p in self.populations}
+        for population in self.populations:
+            problems += population.problems()
+        for projection in self.projections:
+            problems += projection.problems(by_name)
+        raise_if(NetworkError, f"network {self.name!r} is not valid", problems)
+        return self
+
+    def save(self, path: Any) -> None:
+        """Write an ``.hlx`` artifact."""
+        from hrsnn_lava.storage import save_quantized
+
+        save_quantized(self, path)
+
+    @staticmethod
+    def load(path: Any) -> QuantizedNetwork:
+        """Read an integer network from an ``.hlx`` artifact; raises `ArtifactError`."""
+        from hrsnn_lava.storage import load_quantized
+
+        return load_quantized(path)
+
+
+def shift_sum(total: Any, exponent: int) -> Any:
+    """``total << exponent``, or arithmetic ``total >> -exponent`` (rounds down)."""
+    return total << exponent if exponent >= 0 else total >> -exponent
+
+
+def drive_schedule(
+    network: QuantizedNetwork, inputs: SpikeInput | None, steps: int
+) -> tuple[Int, Int]:
+    """Bias mantissas that the host writes, from the payloads sent to ``target="bias"``.
+
+    A payload p of channel j, sent in step s, is held from step s on. In every step::
+
+        mantissa_i = clip(bias_mant_i + sum over projections of shift((W p)_i, weight_exp))
+
+    with the clip to 13 bits. Our definition: Lava has no such input, it corresponds to setting
+    ``bias_mant`` between runs.
+
+    Returns:
+        change_steps (K,) int32, rising, and mantissas (K, n_neurons) int32: row k holds from
+        ``change_steps[k]`` on. K = 0 when the network has no such projection.
+    """
+    drives = [p for p in network.projections if p.target == "bias"]
+    if not drives or inputs is None or steps == 0:
+        return np.zeros(0, np.int32), np.zeros((0, network.n_neurons), np.int32)
+    base = network.gather("bias_mant").astype(np.int64)
+    values = np.zeros(network.n_inputs, dtype=np.int64)
+    inside = inputs.steps < steps
+    at, channel = inputs.steps[inside], inputs.neurons[inside]
+    payload = inputs.payload_values()[inside].astype(np.int64)
+    change, first = np.unique(at, return_index=True)
+    last = np.append(first[1:], at.size)
+    rows = np.empty((change.size, network.n_neurons), dtype=np.int32)
+    placed = []
+    for projection in drives:
+        pre, post = network.offset(projection.pre), network.offset(projection.post)
+        n_post, n_pre = projection.weights.shape
+        matrix = projection.weights.astype(np.int64)
+        placed.append((matrix, slice(pre, pre + n_pre), slice(post, post + n_post), projection))
+    for row, (a, b) in enumerate(zip(first, last, strict=True)):
+        values[channel[a:b]] = payload[a:b]
+        total = base.copy()
+        for matrix, pre_part, post_part, projection in placed:
+            total[post_part] += shift_sum(matrix @ values[pre_part], projection.weight_exp)
+        rows[row] = np.clip(total, *RANGES["bias_mant"])
+    return change.astype(np.int32), rows

@@ -1,0 +1,115 @@
+"""Ridge regression with a free intercept, in the dual form where features outnumber samples.
+
+    W = argmin |Y_c - X_c W|^2 + lambda |W|^2 = X_c^T (X_c X_c^T + lambda I)^-1 Y_c
+
+X_c, Y_c are centred, so that the intercept carries no penalty. The penalty is given relative to
+the data, lambda = alpha trace(K) / n with K = X_c X_c^T, n samples: alpha then means the same for
+any unit and any number of features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+
+from hrsnn_lava.errors import Problem, SpecError, raise_if
+
+__all__ = ["DualRidge", "LinearMap", "ridge"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LinearMap:
+    """y = x W + b; weights (n_features, d), offset (d,)."""
+
+    weights: Floats
+    offset: Floats
+
+    def __call__(self, features: Floats) -> Floats:
+        """Return (..., d) for features (..., n_features)."""
+        result: Floats = features @ self.weights + self.offset
+        return result
+
+
+class DualRidge:
+    """Ridge fits on one feature matrix with many subsets of rows and many penalties.
+
+    The Gram matrix X X^T is formed once, (n, n). A subset only takes a block of it and centres
+    that block, so the features are passed over twice for a whole search.
+    """
+
+    def __init__(self, features: Floats) -> None:
+        """Take the features, (n, n_features)."""
+        self._features = features
+        self._gram: Floats = features @ features.T
+
+    def fit(self, rows: NDArray[np.int64], targets: Floats, alpha: float) -> LinearMap:
+        """Fit on some rows.
+
+        Args:
+            rows: (m,) indices of the rows to fit on.
+            targets: (m, d), targets of these rows.
+            alpha: penalty relative to trace(K) / m.
+
+        Raises:
+            SpecError: alpha is not positive, or fewer than two rows.
+        """
+        _check(len(rows), len(targets), alpha)
+        m = len(rows)
+        gram = self._gram[np.ix_(rows, rows)]
+        means = gram.mean(axis=1)
+        gram = gram - means[:, None] - means[None, :] + means.mean()
+        gram.flat[:: m + 1] += _penalty(float(np.trace(gram)), m, alpha)
+        target_mean = targets.mean(axis=0)
+        coefficients = cho_solve(cho_factor(gram, lower=True), targets - target_mean)
+        coefficients -= coefficients.mean(axis=0)
+        # Centred coefficients make X^T a equal X_c^T a: no centred copy of the features is needed.
+        chosen = np.zeros((len(self._features), targets.shape[1]))
+        chosen[rows] = coefficients
+        weights = self._features.T @ chosen
+        weight_of_row = np.zeros(len(self._features))
+        weight_of_row[rows] = 1.0 / m
+        return LinearMap(weights, target_mean - (weight_of_row @ self._features) @ weights)
+
+
+def ridge(features: Floats, targets: Floats, alpha: float) -> LinearMap:
+    """Fit once on all rows, in the smaller of the primal and the dual form.
+
+    Args:
+        features: (n, n_features).
+        targets: (n, d).
+        alpha: penalty relative to trace(K) / n.
+
+    Raises:
+        SpecError: alpha is not positive, fewer than two rows, or lengths differ.
+    """
+    n, n_features = features.shape
+    _check(n, len(targets), alpha)
+    if n_features >= n:
+        return DualRidge(features).fit(np.arange(n), targets, alpha)
+    mean, target_mean = features.mean(axis=0), targets.mean(axis=0)
+    centred = features - mean
+    gram = centred.T @ centred
+    gram.flat[:: n_features + 1] += _penalty(float(np.trace(gram)), n, alpha)
+    weights = cho_solve(cho_factor(gram, lower=True), centred.T @ (targets - target_mean))
+    return LinearMap(weights, target_mean - mean @ weights)
+
+
+def _penalty(trace: float, n: int, alpha: float) -> float:
+    """Return alpha trace / n; alpha itself where all features are constant (weights are then 0)."""
+    return alpha * trace / n if trace > 0 else alpha
+
+
+def _check(n: int, n_targets: int, alpha: float) -> None:
+    problems = []
+    if n < 2:
+        problems.append(Problem("rows", f"{n}", ">= 2", "use a longer training series"))
+    if n != n_targets:
+        problems.append(Problem("targets", f"{n_targets} rows", f"{n}"))
+    if not alpha > 0:
+        problems.append(Problem("alpha", f"{alpha}", "> 0"))
+    raise_if(SpecError, "ridge regression", problems)
