@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, get_args
 
+from pydantic import Field
+
 from hrsnn_lava.errors import Problem
 from hrsnn_lava.hardware_profiles.profile import HardwareProfile
 from hrsnn_lava.hardware_profiles.strict import Document, Evidence, Sourced, Strict
@@ -50,7 +52,7 @@ class Coefficient(Sourced):
     count: CountKey
     value_j: float | None = None
     condition: str
-    alternatives: dict[str, float] = {}
+    alternatives: dict[str, float] = Field(default_factory=dict)
     time_s: float | None = None
     time_evidence: Evidence = "none"
 
@@ -148,7 +150,9 @@ class CostSet(Document):
                     "once, as a coefficient or as covered",
                 )
         if self.scope == "all_in":
-            extra = [c.count for c in self.coefficients if c.count != "synaptic_operations"]
+            extra: list[str] = [
+                c.count for c in self.coefficients if c.count != "synaptic_operations"
+            ]
             extra += ["static"] if self.static.known() else []
             if extra:
                 yield Problem(

@@ -32,7 +32,13 @@ Target = Literal["synapse", "bias"]
 
 @dataclass(frozen=True)
 class Input:
-    """Marks a population that is driven from outside: its spikes or values are given to a run."""
+    """Marks a population that is driven from outside: its events are given to a run.
+
+    Attributes:
+        graded: its spikes carry values (payloads), or its values are held (``target="bias"``).
+    """
+
+    graded: bool = False
 
 
 @dataclass(frozen=True, eq=False)

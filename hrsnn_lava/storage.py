@@ -36,7 +36,9 @@ def network_parts(network: Network) -> Artifact:
         key = f"population/{population.name}"
         entry = {"name": population.name, "size": int(population.size), "sign": population.sign}
         entry["input"] = population.is_input
-        if not population.is_input:
+        if isinstance(population.neuron, Input):
+            entry["graded"] = population.neuron.graded
+        else:
             for field in LIF_FIELDS:
                 arrays[f"{key}/{field}"] = population.parameter(field)
                 units[f"{key}/{field}"] = _LIF_UNITS.get(field, "1")
@@ -74,7 +76,7 @@ def network_from(artifact: Artifact) -> Network:
     populations = []
     for entry in meta["populations"]:
         key = f"population/{entry['name']}"
-        neuron: LIF | Input = Input()
+        neuron: LIF | Input = Input(bool(entry.get("graded", False)))
         if not entry["input"]:
             neuron = LIF(**{f: arrays[f"{key}/{f}"] for f in LIF_FIELDS})
         positions = arrays.get(f"{key}/positions")

@@ -1,4 +1,4 @@
-"""The readable truth: Lava's fixed-point step in plain NumPy, one line per line of the definition."""
+"""The readable truth: the fixed-point step in plain NumPy, line by line as it is defined."""
 
 from __future__ import annotations
 

@@ -80,12 +80,11 @@ def lyapunov_matrix(
     row, column = rows_of(weights), weights.indices.astype(np.int64)
     neighbours = _neighbours(weights)
     count = np.diff(neighbours.indptr).astype(np.int64)
-    number = count[row] + count[column]
-    total, absolute = _edge_sums(neighbours, inverse, row, column, number, union)
-    number = number - absolute[1]
+    total, magnitude, twice = _edge_sums(neighbours, inverse, row, column, union)
+    number = count[row] + count[column] - twice
     values: Float = np.zeros(row.size)
     filled = number > 0
-    cancelling = filled & (np.abs(total) < 1e-6 * absolute[0])
+    cancelling = filled & (np.abs(total) < 1e-6 * magnitude)
     # An exact cancellation has no finite harmonic mean: the entry is left at 0 and counted.
     np.divide(number, total, out=values, where=filled & (total != 0))
     if not signed:
@@ -103,22 +102,21 @@ def lyapunov_matrix(
 
 
 def _edge_sums(
-    neighbours: sparse.csr_matrix, inverse: Float, row: Int, column: Int, number: Int, union: bool
-) -> tuple[Float, tuple[Float, Int]]:
-    """Sums of 1/lambda and of its magnitude per edge, and the neighbours counted twice in `number`."""
+    neighbours: sparse.csr_matrix, inverse: Float, row: Int, column: Int, union: bool
+) -> tuple[Float, Float, Int]:
+    """Per edge: sum of 1/lambda, sum of its magnitude, and the neighbours met at both ends."""
     per_node = neighbours @ inverse
-    magnitude = neighbours @ np.abs(inverse)
+    size_per_node = neighbours @ np.abs(inverse)
     total: Float = per_node[row] + per_node[column]
-    absolute: Float = magnitude[row] + magnitude[column]
-    twice: Int = np.zeros_like(number)
-    if union:
-        from hrsnn_lava.compiler.analysis.graph_kernels import shared_neighbours
+    magnitude: Float = size_per_node[row] + size_per_node[column]
+    if not union:
+        return total, magnitude, np.zeros_like(row)
+    from hrsnn_lava.compiler.analysis.graph_kernels import shared_neighbours
 
-        indptr = neighbours.indptr.astype(np.int64)
-        indices = neighbours.indices.astype(np.int64)
-        twice, shared = shared_neighbours(indptr, indices, row, column, inverse)
-        total -= shared
-    return total, (absolute, twice)
+    indptr = neighbours.indptr.astype(np.int64)
+    indices = neighbours.indices.astype(np.int64)
+    twice, shared = shared_neighbours(indptr, indices, row, column, inverse)
+    return total - shared, magnitude, twice
 
 
 def _neighbours(weights: sparse.csr_matrix) -> sparse.csr_matrix:

@@ -18,7 +18,7 @@ Bool = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class RecurrentEdges:
-    """Every synapse between neurons (``target="synapse"``, inputs left out), projection by projection.
+    """Every synapse between neurons, projection by projection; inputs are left out.
 
     Attributes:
         n_neurons: N, inputs not counted.

@@ -251,9 +251,7 @@ def score_forecasts(
     Raises:
         SpecError: shapes disagree, there is no start, or a threshold is not positive.
     """
-    loops, steps, truths = (
-        np.asarray(a, dtype=np.float64) for a in (closed_loop, one_step, truth)
-    )
+    loops, steps, truths = (np.asarray(a, dtype=np.float64) for a in (closed_loop, one_step, truth))
     if loops.ndim != 3 or not loops.shape == steps.shape == truths.shape or len(loops) == 0:
         raise SpecError(
             "forecasts cannot be scored",

@@ -114,9 +114,9 @@ class _HeterogeneousLIFModel(PyLoihiProcessModel):  # type: ignore[misc]
             self.u_out.send(self.u)
 
 
-@implements(proc=HeterogeneousLIF, protocol=LoihiProtocol)  # type: ignore[untyped-decorator]
-@requires(CPU)  # type: ignore[untyped-decorator]
-@tag("floating_pt")  # type: ignore[untyped-decorator]
+@implements(proc=HeterogeneousLIF, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt")
 class HeterogeneousLIFFloat(_HeterogeneousLIFModel):
     """Float model; the operations come in stock Lava's order, which makes them bit-identical."""
 
@@ -147,9 +147,9 @@ class HeterogeneousLIFFloat(_HeterogeneousLIFModel):
         return self.vth
 
 
-@implements(proc=HeterogeneousLIF, protocol=LoihiProtocol)  # type: ignore[untyped-decorator]
-@requires(CPU)  # type: ignore[untyped-decorator]
-@tag("fixed_pt", "bit_accurate_loihi")  # type: ignore[untyped-decorator]
+@implements(proc=HeterogeneousLIF, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt", "bit_accurate_loihi")
 class HeterogeneousLIFFixed(_HeterogeneousLIFModel):
     """Integer model, equal to Lava's bit-accurate LIF, overflows included.
 

@@ -1,4 +1,4 @@
-"""`MmapSink`: keeps what a port sends, one row a time step, in a memory-mapped .npy file.
+"""`MmapSink` and `MmapProbe` keep what ports send, one row a time step, in memory-mapped files.
 
 Lava's Monitor and RingBuffer hand values back one element at a time (20 to 55 us each, measured);
 a memory map holds a million values at no noticeable cost and needs no read-back at all.
@@ -22,7 +22,16 @@ from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from numpy.typing import DTypeLike
 
-__all__ = ["MmapSink", "MmapSinkFixed", "MmapSinkFloat"]
+__all__ = [
+    "MmapProbe",
+    "MmapProbeFixed",
+    "MmapProbeFloat",
+    "MmapSink",
+    "MmapSinkFixed",
+    "MmapSinkFloat",
+]
+
+Path = str | os.PathLike[str]
 
 
 class MmapSink(AbstractProcess):  # type: ignore[misc]
@@ -38,17 +47,47 @@ class MmapSink(AbstractProcess):  # type: ignore[misc]
         self,
         *,
         shape: tuple[int, ...],
-        path: str | os.PathLike[str],
+        path: Path,
         steps: int,
         dtype: DTypeLike = np.int32,
         name: str | None = None,
     ) -> None:
         super().__init__(path=os.fspath(path), name=name)
-        rows = np.lib.format.open_memmap(
-            os.fspath(path), mode="w+", dtype=np.dtype(dtype), shape=(steps, *shape)
-        )
-        rows.flush()
+        _create(path, (steps, *shape), dtype)
         self.a_in = InPort(shape=shape)
+
+
+class MmapProbe(AbstractProcess):  # type: ignore[misc]
+    """Up to three `MmapSink` in one Process, since each Process costs an operating-system one.
+
+    Rows of `s_in` (spikes) go to the file `spikes` as bool, those of `v_in` and `u_in` (states)
+    to `v` and `u` with type `dtype`. Ports without a path are there but read by nobody.
+    """
+
+    def __init__(
+        self,
+        *,
+        shape: tuple[int, ...],
+        steps: int,
+        spikes: Path | None = None,
+        v: Path | None = None,
+        u: Path | None = None,
+        dtype: DTypeLike = np.int32,
+        name: str | None = None,
+    ) -> None:
+        given = {"s_in": spikes, "v_in": v, "u_in": u}
+        paths = {port: os.fspath(path) for port, path in given.items() if path is not None}
+        super().__init__(paths=paths, name=name)
+        for port, path in paths.items():
+            _create(path, (steps, *shape), bool if port == "s_in" else dtype)
+        self.s_in = InPort(shape=shape)
+        self.v_in = InPort(shape=shape)
+        self.u_in = InPort(shape=shape)
+
+
+def _create(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> None:
+    rows = np.lib.format.open_memmap(os.fspath(path), mode="w+", dtype=np.dtype(dtype), shape=shape)
+    rows.flush()
 
 
 class _MmapSinkModel(PyLoihiProcessModel):  # type: ignore[misc]
@@ -61,19 +100,53 @@ class _MmapSinkModel(PyLoihiProcessModel):  # type: ignore[misc]
         self._rows[self.time_step - 1] = self.a_in.recv()
 
 
-@implements(proc=MmapSink, protocol=LoihiProtocol)  # type: ignore[untyped-decorator]
-@requires(CPU)  # type: ignore[untyped-decorator]
-@tag("fixed_pt", "bit_accurate_loihi")  # type: ignore[untyped-decorator]
+@implements(proc=MmapSink, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt", "bit_accurate_loihi")
 class MmapSinkFixed(_MmapSinkModel):
     """Takes integers."""
 
     a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
 
 
-@implements(proc=MmapSink, protocol=LoihiProtocol)  # type: ignore[untyped-decorator]
-@requires(CPU)  # type: ignore[untyped-decorator]
-@tag("floating_pt")  # type: ignore[untyped-decorator]
+@implements(proc=MmapSink, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt")
 class MmapSinkFloat(_MmapSinkModel):
     """Takes floats."""
 
     a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
+
+
+class _MmapProbeModel(PyLoihiProcessModel):  # type: ignore[misc]
+    def __init__(self, proc_params: Any) -> None:
+        super().__init__(proc_params)
+        paths = proc_params["paths"]
+        self._files = {p: np.lib.format.open_memmap(paths[p], mode="r+") for p in paths}
+
+    def run_spk(self) -> None:
+        """Stores one row of each port that has a file."""
+        for port, rows in self._files.items():
+            rows[self.time_step - 1] = getattr(self, port).recv()
+
+
+@implements(proc=MmapProbe, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt", "bit_accurate_loihi")
+class MmapProbeFixed(_MmapProbeModel):
+    """Takes integers."""
+
+    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
+    v_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
+    u_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int32)
+
+
+@implements(proc=MmapProbe, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt")
+class MmapProbeFloat(_MmapProbeModel):
+    """Takes floats."""
+
+    s_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
+    v_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)
+    u_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, float)

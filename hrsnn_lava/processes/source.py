@@ -49,18 +49,18 @@ class _MmapSourceModel(PyLoihiProcessModel):  # type: ignore[misc]
         self.s_out.send(self._rows[row] if row < len(self._rows) else self._silence)
 
 
-@implements(proc=MmapSource, protocol=LoihiProtocol)  # type: ignore[untyped-decorator]
-@requires(CPU)  # type: ignore[untyped-decorator]
-@tag("fixed_pt", "bit_accurate_loihi")  # type: ignore[untyped-decorator]
+@implements(proc=MmapSource, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("fixed_pt", "bit_accurate_loihi")
 class MmapSourceFixed(_MmapSourceModel):
     """Sends integers (int32, like Lava's RingBuffer)."""
 
     s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
 
 
-@implements(proc=MmapSource, protocol=LoihiProtocol)  # type: ignore[untyped-decorator]
-@requires(CPU)  # type: ignore[untyped-decorator]
-@tag("floating_pt")  # type: ignore[untyped-decorator]
+@implements(proc=MmapSource, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("floating_pt")
 class MmapSourceFloat(_MmapSourceModel):
     """Sends floats."""
 

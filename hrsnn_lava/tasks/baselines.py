@@ -65,7 +65,7 @@ class NVAROptions:
     """
 
     lags: int = 2
-    alpha: float = 1e-6
+    alpha: float = 1e-8
 
     def __post_init__(self) -> None:
         _check(self.lags, self.alpha, "NVAR")

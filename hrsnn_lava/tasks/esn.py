@@ -1,7 +1,7 @@
 """The echo state network: the reservoir without spikes that a spiking one is measured against.
 
-    x(t) = (1 - leak) x(t-1) + leak tanh(W x(t-1) + W_in u(t) + b)          (Jaeger 2001, 2007)
-    u(t+1) = u(t) + M([x(t), u(t)])
+x(t) = (1 - leak) x(t-1) + leak tanh(W x(t-1) + W_in u(t) + b)          (Jaeger 2001, 2007)
+u(t+1) = u(t) + M([x(t), u(t)])
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, random_array
+from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import ArpackError, eigs
 
 from hrsnn_lava.errors import Problem, SpecError, raise_if
@@ -107,9 +107,7 @@ class ESN:
         return result
 
 
-def fit_esn(
-    train: Floats, rng: np.random.Generator, options: ESNOptions | None = None
-) -> ESN:
+def fit_esn(train: Floats, rng: np.random.Generator, options: ESNOptions | None = None) -> ESN:
     """Draw an echo state network and fit its readout to a training series, (n_train, d).
 
     Raises:
@@ -124,11 +122,8 @@ def fit_esn(
             ],
         )
     d = train.shape[1]
-    weights = csr_matrix(
-        random_array(
-            (o.size, o.size), density=o.density, rng=rng, data_sampler=rng.standard_normal
-        )
-    )
+    present = rng.random((o.size, o.size)) < o.density
+    weights = csr_matrix(np.where(present, rng.standard_normal((o.size, o.size)), 0.0))
     radius = spectral_radius(weights, rng)
     if radius > 0:
         weights = weights * (o.rho / radius)

@@ -163,7 +163,7 @@ def split_series(
 def _warm_up(forecaster: Forecaster, context: Floats) -> Floats:
     """Show the context to a forgetful forecaster; return its forecast of what follows."""
     forecaster.reset()
-    answer = context[-1]
+    answer: Floats = context[-1]
     for value in context:
         answer = forecaster.observe(value)
     return answer
@@ -176,7 +176,7 @@ def closed_loop(forecaster: Forecaster, window: ForecastWindow, clip: float = 4.
     runs away stays finite. z-scored values of the attractors used here stay well inside 4.
     """
     answer = _warm_up(forecaster, window.context)
-    out = np.empty_like(window.truth)
+    out: Floats = np.empty_like(window.truth)
     for step in range(len(out)):
         if step:
             answer = forecaster.observe(out[step - 1])
@@ -187,7 +187,7 @@ def closed_loop(forecaster: Forecaster, window: ForecastWindow, clip: float = 4.
 def one_step(forecaster: Forecaster, window: ForecastWindow) -> Floats:
     """Forecast every value of a window from the true values before it, shape (horizon, d)."""
     answer = _warm_up(forecaster, window.context)
-    out = np.empty_like(window.truth)
+    out: Floats = np.empty_like(window.truth)
     for step in range(len(out)):
         if step:
             answer = forecaster.observe(window.truth[step - 1])

@@ -1,0 +1,183 @@
+"""Filling of cores with neurons in a given order, by exact counts.
+
+What a set of neurons uses only grows with the set, so the longest run of neurons that fits a
+core is found by bisection, and filling core after core is exact without a formula of its own.
+Output axons depend on where everybody else is; `split_out_axons` deals with them afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from hrsnn_lava.compiler.analysis.utilization import (
+    Connectivity,
+    index_bits,
+    list_words,
+    stored_bits,
+    utilization,
+)
+from hrsnn_lava.compiler.clustering import compartment_classes
+from hrsnn_lava.hardware_profiles import HardwareProfile
+
+Int = NDArray[np.int64]
+#: Resources that a set of neurons uses whatever the placement of the others.
+FILL_RESOURCES = (
+    "neurons",
+    "in_axons",
+    "synapses",
+    "synapse_memory",
+    "synapse_formats",
+    "compartment_classes",
+)
+
+
+def limits(profile: HardwareProfile) -> dict[str, int | None]:
+    """Limit per core of each of `FILL_RESOURCES`.
+
+    Compartment classes are what snapping cannot merge (distinct refractory periods above all).
+    """
+    core, memory = profile.core, profile.synapse_memory
+    return {
+        "neurons": core.neurons.value,
+        "in_axons": core.in_axons.value,
+        "synapses": core.synapses.value,
+        "synapse_memory": None if memory is None else memory.words.value,
+        "synapse_formats": core.synapse_formats.value,
+        "compartment_classes": core.compartment_profiles.value,
+    }
+
+
+def run_usage(
+    links: Connectivity,
+    rows: tuple[sparse.csr_matrix, ...],
+    members: Int,
+    start: int,
+    stop: int,
+    profile: HardwareProfile,
+) -> dict[str, int]:
+    """What neurons ``members[start:stop]`` use as one core; `rows` are their inbound rows."""
+    size = stop - start
+    total = np.zeros(links.n_sources, dtype=np.int64)
+    learning = np.zeros(links.n_sources, dtype=bool)
+    words, formats = 0, 0
+    memory = profile.synapse_memory
+    for form, pattern in zip(links.formats, rows, strict=True):
+        part = slice(pattern.indptr[start], pattern.indptr[stop])
+        if part.start == part.stop:
+            continue
+        count = np.bincount(
+            pattern.indices[part], weights=pattern.data[part], minlength=links.n_sources
+        ).astype(np.int64)
+        formats += 1
+        total += count
+        if form.learning:
+            learning |= count > 0
+        if memory is not None:
+            lists = list_words(
+                count[count > 0],
+                memory,
+                weight_bits=int(stored_bits(form.weight_bits, memory.weight_bits.values)),
+                index_bits=int(index_bits(size, memory)),
+                delay_bits=form.delay_bits,
+            )
+            words += int(lists.sum())
+    du, dv, refractory, _ = links.parameters[members[start:stop]].T
+    return {
+        "neurons": size,
+        "in_axons": int(np.count_nonzero(total) + np.count_nonzero(learning)),
+        "synapses": int(total.sum()),
+        "synapse_memory": words,
+        "synapse_formats": formats,
+        "compartment_classes": int(compartment_classes(du, dv, refractory).max(initial=-1)) + 1,
+    }
+
+
+def fill(
+    links: Connectivity,
+    order: Any,
+    profile: HardwareProfile,
+    *,
+    neurons_per_core: int | None = None,
+    only: str | None = None,
+) -> Int:
+    """Ends of the runs of `order` that go to one core each: bounds (n_cores + 1,), from 0.
+
+    Each core takes the longest run that fits. A neuron that fits no core has one for itself;
+    the design rules name it later.
+
+    Args:
+        order: neurons in the order of filling.
+        neurons_per_core: upper bound besides the profile's.
+        only: respect this resource alone.
+    """
+    members = np.asarray(order, dtype=np.int64)
+    rows = tuple(sparse.csr_matrix(pattern[members]) for pattern in links.inbound)
+    bound = limits(profile)
+    if only is not None:
+        bound = {only: bound[only]}
+    sizes = [s for s in (bound.get("neurons"), neurons_per_core) if s is not None]
+    largest = min([*sizes, max(members.size, 1)])
+
+    def fits(start: int, stop: int) -> bool:
+        used = run_usage(links, rows, members, start, stop, profile)
+        return all(limit is None or used[name] <= limit for name, limit in bound.items())
+
+    bounds, guess = [0], largest
+    while bounds[-1] < members.size:
+        start = bounds[-1]
+        low, high = 1, min(largest, members.size - start)
+        # Neighbours are alike: trying the last core's size first leaves a short bisection.
+        for trial in (high, min(guess + 1, high), min(guess, high)):
+            if low < trial <= high:
+                if fits(start, start + trial):
+                    low = trial
+                else:
+                    high = trial - 1
+        while low < high:
+            middle = (low + high + 1) // 2
+            if fits(start, start + middle):
+                low = middle
+            else:
+                high = middle - 1
+        guess = low
+        bounds.append(start + low)
+    return np.asarray(bounds, dtype=np.int64)
+
+
+def cores_from_bounds(order: Any, bounds: Int) -> NDArray[np.int32]:
+    """`core_of` (N,) of neurons filled in `order` with the given bounds."""
+    core_of = np.empty(len(order), dtype=np.int32)
+    core_of[order] = np.repeat(np.arange(bounds.size - 1, dtype=np.int32), np.diff(bounds))
+    return core_of
+
+
+def split_out_axons(links: Connectivity, order: Any, bounds: Int, profile: HardwareProfile) -> Int:
+    """Divide cores until no core has too many output axons; new bounds.
+
+    A division adds destinations for others, so this repeats. It ends when all fits, when the
+    cores at fault hold one neuron each, or when the chip has no more cores.
+    """
+    limit, most = profile.core.out_axons.value, profile.total_cores
+    order = np.asarray(order, dtype=np.int64)
+    while limit is not None and (most is None or bounds.size - 1 <= most):
+        used = utilization(links, cores_from_bounds(order, bounds), profile)
+        sizes = np.diff(bounds)
+        over = [c for c in used["out_axons"].over() if sizes[c] > 1]
+        if not over:
+            break
+        sources = used.destinations.indices
+        reach = np.bincount(sources, minlength=links.n_sources)[order]
+        extra = []
+        for core in over:
+            total = 0
+            for position in range(bounds[core], bounds[core + 1]):
+                total += int(reach[position])
+                if total > limit and position > bounds[core]:
+                    extra.append(position)
+                    total = int(reach[position])
+        bounds = np.unique(np.concatenate([bounds, np.asarray(extra, dtype=np.int64)]))
+    return bounds

@@ -1,0 +1,111 @@
+"""Prune the synapses that carry the least current, at the least cost in synaptic operations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.compiler.analysis.recurrent import RecurrentEdges, recurrent_edges
+from hrsnn_lava.compiler.passes.prune_magnitude import largest
+from hrsnn_lava.compiler.passes.rescale import Rescale, rescale_gains
+from hrsnn_lava.compiler.passes.surgery import check_density, keep_synapses, synapse_report
+from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.network import Network
+
+Float = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class PruneActivity:
+    """Keep the synapses with the largest ``|w| r_pre r_post``, by number or by SOPs (ours).
+
+    Give exactly one of `density` and `sop_share`. A synapse costs one synaptic operation (SOP)
+    per presynaptic spike, so filling a budget goes by ``|w| r_post``, the value per SOP; synapses
+    of silent neurons would be free and useless, and are dropped.
+
+    Attributes:
+        rates: (N,) spikes per step (or any unit) of every neuron in global order, >= 0.
+        density: share of the recurrent synapses to keep, 0 to 1.
+        sop_share: share of the recurrent SOPs at these rates to keep, 0 to 1.
+        rescale: gains of the kept weights, ``none`` or ``match``.
+    """
+
+    name: ClassVar[str] = "prune_activity"
+
+    rates: Float = field(repr=False)
+    density: float | None = None
+    sop_share: float | None = None
+    rescale: Rescale = field(default_factory=Rescale)
+
+    def __call__(self, network: Network) -> Network:
+        """The pruned network."""
+        return self.apply(network)[0]
+
+    def apply(self, network: Network) -> tuple[Network, dict[str, Any]]:
+        """The pruned network and the report of what was done."""
+        return prune_activity(network, self)
+
+
+def prune_activity(network: Network, options: PruneActivity) -> tuple[Network, dict[str, Any]]:
+    """Keep the synapses that carry most, within a number of synapses or of SOPs.
+
+    Raises:
+        SpecError: an option is out of range, or the rates do not fit the network.
+    """
+    rates = _check(network, options)
+    edges = recurrent_edges(network)
+    cost = rates[edges.pre]
+    value = np.abs(edges.weight) * rates[edges.post]
+    if options.density is not None:
+        keep = largest(value * cost, round(options.density * edges.n_edges))
+    else:
+        keep = _fill(value, cost, float(options.sop_share or 0.0))
+    gain, rescaled = rescale_gains(edges, keep, options.rescale)
+    report = synapse_report(network, edges, keep)
+    before = float(cost.sum())
+    report |= {
+        "density": options.density,
+        "sop_share": options.sop_share,
+        "sop_before": before,
+        "sop_after": float(cost[keep].sum()),
+        "silent_synapses": _silent(edges, rates),
+        "rescale": rescaled,
+    }
+    return keep_synapses(network, edges, keep, gain).verify(), report
+
+
+def _fill(value: Float, cost: Float, share: float) -> Bool:
+    order = np.argsort(-value, kind="stable")
+    order = order[(value * cost)[order] > 0]
+    spent = np.cumsum(cost[order])
+    # The sum in another order may differ in the last bits; share 1 must still keep everything.
+    budget = share * float(cost.sum()) * (1.0 + 1e-12)
+    keep = np.zeros(value.size, dtype=np.bool_)
+    keep[order[: int(np.searchsorted(spent, budget, side="right"))]] = True
+    return keep
+
+
+def _silent(edges: RecurrentEdges, rates: Float) -> int:
+    return int(np.count_nonzero((rates[edges.pre] == 0) | (rates[edges.post] == 0)))
+
+
+def _check(network: Network, options: PruneActivity) -> Float:
+    if (options.density is None) == (options.sop_share is None):
+        raise SpecError("give either density or sop_share, not both and not neither")
+    check_density(options.density if options.density is not None else 1.0)
+    options.rescale.check(sampled=False)
+    problems = []
+    share = options.sop_share
+    if share is not None and not 0.0 <= share <= 1.0:
+        problems.append(Problem("sop_share", str(share), "0 to 1"))
+    rates = np.asarray(options.rates, dtype=np.float64)
+    if rates.shape != (network.n_neurons,):
+        problems.append(Problem("rates", f"shape {rates.shape}", f"({network.n_neurons},)"))
+    elif not np.all(np.isfinite(rates) & (rates >= 0)):
+        problems.append(Problem("rates", f"smallest {rates.min():g}", "finite and >= 0"))
+    raise_if(SpecError, "the network cannot be pruned by activity", problems)
+    return rates

@@ -1,0 +1,244 @@
+"""Lyapunov Noise Pruning of the recurrent synapses (Chakraborty et al. 2024)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from hrsnn_lava.compiler.analysis.covariance import Precision, covariance
+from hrsnn_lava.compiler.analysis.edge_scores import (
+    Sampling,
+    ScoreName,
+    edge_scores,
+    inclusion_probabilities,
+    sample_edges,
+    spectral_change,
+)
+from hrsnn_lava.compiler.analysis.lyapunov_matrix import lyapunov_matrix
+from hrsnn_lava.compiler.analysis.neuron_exponents import (
+    ParticipationOptions,
+    isolated_exponents,
+    participation_exponents,
+)
+from hrsnn_lava.compiler.analysis.recurrent import RecurrentEdges, recurrent_edges
+from hrsnn_lava.compiler.analysis.stability import StabiliseMethod, StableSystem, stabilise
+from hrsnn_lava.compiler.passes.rescale import Rescale, rescale_gains
+from hrsnn_lava.compiler.passes.surgery import check_density, keep_synapses, synapse_report
+from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.network import Network
+from hrsnn_lava.seeding import generator
+
+Float = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PruneLyapunov:
+    """Keep recurrent synapses by noise-driven sampling on the Lyapunov matrix.
+
+    The matrix ``A = -D + L`` is a device for scores alone; what is pruned is W. Everything the
+    papers leave open is an option, and its default is our choice.
+
+    Attributes:
+        density: share of the network's recurrent synapses to keep, 0 to 1; met in expectation
+            (``bernoulli``) or to one synapse (``systematic``).
+        score: ``lyapunov`` (the paper's), ``weight`` (Moore and Chaudhuri) or ``product``.
+        mode: exponents of ``isolated`` neurons (-1/tau_mem), or by ``participation`` in the
+            spectrum of the driven network.
+        participation: how that network is run.
+        rescale: gains of the kept weights.
+        sampling: ``bernoulli`` (the paper's) or ``systematic``.
+        iterations: rounds, each keeping the same share of what is left; probabilities multiply,
+            and the weights are rescaled once, from their original values.
+        signed, union: the literal harmonic mean and set union, see `lyapunov_matrix`.
+        stabilise, margin: how D is chosen, see `stability.stabilise`; its D0 is 1/tau_mem for L,
+            and 1 for W, whose unit is that of the leak.
+        precision: of the covariance.
+        seed: of the random stream ``"prune_lyapunov"``.
+    """
+
+    name: ClassVar[str] = "prune_lyapunov"
+
+    density: float
+    score: ScoreName = "lyapunov"
+    mode: Literal["isolated", "participation"] = "isolated"
+    participation: ParticipationOptions = field(default_factory=ParticipationOptions)
+    rescale: Rescale = field(default_factory=lambda: Rescale("match"))
+    sampling: Sampling = "bernoulli"
+    iterations: int = 1
+    signed: bool = False
+    union: bool = False
+    stabilise: StabiliseMethod = "uniform"
+    margin: float = 0.1
+    precision: Precision = "auto"
+    seed: int = 0
+
+    def __call__(self, network: Network) -> Network:
+        """The pruned network."""
+        return self.apply(network)[0]
+
+    def apply(self, network: Network) -> tuple[Network, dict[str, Any]]:
+        """The pruned network and the report of what was done."""
+        return prune_lyapunov(network, self, generator(self.seed, self.name))
+
+
+def prune_lyapunov(
+    network: Network, options: PruneLyapunov, rng: np.random.Generator
+) -> tuple[Network, dict[str, Any]]:
+    """Score, sample, rescale: step I of Lyapunov Noise Pruning.
+
+    Raises:
+        SpecError: an option is out of range, or the scoring system is not stable.
+    """
+    _check(options)
+    edges = recurrent_edges(network)
+    keep = np.ones(edges.n_edges, dtype=np.bool_)
+    p = np.ones(edges.n_edges)
+    rounds: list[dict[str, Any]] = []
+    current = network
+    for step in range(1, options.iterations + 1):
+        survivors = edges.select(keep)
+        target = edges.n_edges * options.density ** (step / options.iterations)
+        # Bernoulli rounds scatter: never ask for more than is left.
+        target = min(target, float(survivors.n_edges))
+        sampled, chance, report = _round(current, survivors, target, options, rng)
+        rounds.append(report)
+        p[keep] *= chance
+        keep[keep] = sampled
+        if step < options.iterations:
+            current = keep_synapses(network, edges, keep)
+    gain, rescaled = rescale_gains(edges, keep, options.rescale, p)
+    report = synapse_report(network, edges, keep)
+    report |= {
+        "density": options.density,
+        "score": options.score,
+        "mode": options.mode,
+        "sampling": options.sampling,
+        "rescale": rescaled,
+        "rounds": rounds,
+    }
+    return keep_synapses(network, edges, keep, gain).verify(), report
+
+
+def _check(options: PruneLyapunov) -> None:
+    check_density(options.density)
+    options.rescale.check(sampled=True)
+    choices = {
+        "score": ("lyapunov", "weight", "product"),
+        "mode": ("isolated", "participation"),
+        "sampling": ("bernoulli", "systematic"),
+        "stabilise": ("uniform", "dominant"),
+        "precision": ("auto", "float64", "float32"),
+    }
+    problems = [
+        Problem(name, repr(getattr(options, name)), " or ".join(allowed))
+        for name, allowed in choices.items()
+        if getattr(options, name) not in allowed
+    ]
+    if options.iterations < 1:
+        problems.append(Problem("iterations", str(options.iterations), ">= 1"))
+    raise_if(SpecError, "the network cannot be pruned so", problems)
+
+
+def _round(
+    network: Network,
+    edges: RecurrentEdges,
+    target: float,
+    options: PruneLyapunov,
+    rng: np.random.Generator,
+) -> tuple[Bool, Float, dict[str, Any]]:
+    """One round: which of `edges` to keep, with what probabilities, and a report."""
+    if edges.n_edges == 0:
+        return np.zeros(0, dtype=np.bool_), np.zeros(0), {"synapses": 0}
+    coupling, leak, report = _coupling(network, edges, options, rng)
+    system = stabilise(coupling, leak, method=options.stabilise, margin=options.margin)
+    solution = covariance(system.matrix, precision=options.precision, abscissa=system.abscissa)
+    scores = edge_scores(options.score, edges.matrix, coupling, solution.matrix)[edges.slot]
+    chance = inclusion_probabilities(scores, target)
+    keep = sample_edges(chance, options.sampling, rng)
+    report |= {
+        "synapses": edges.n_edges,
+        "score_cv": float(scores.std() / scores.mean()) if scores.any() else 0.0,
+        "probability": {
+            "min": float(chance.min()),
+            "median": float(np.median(chance)),
+            "max": float(chance.max()),
+            "at_one": int(np.count_nonzero(chance >= 1.0)),
+            "at_zero": int(np.count_nonzero(chance == 0.0)),
+        },
+        "stability": {
+            "method": system.method,
+            "margin": system.margin,
+            "shift": system.shift,
+            "abscissa": system.abscissa,
+            "estimate": system.estimate,
+        },
+        "covariance": {
+            "doublings": solution.iterations,
+            "residual": solution.residual,
+            "precision": solution.precision,
+        },
+        "sampled": _sampled(edges, coupling, system, keep, chance, rng),
+    }
+    return keep, chance, report
+
+
+def _coupling(
+    network: Network, edges: RecurrentEdges, options: PruneLyapunov, rng: np.random.Generator
+) -> tuple[sparse.csr_matrix, Float, dict[str, Any]]:
+    """The off-diagonal part of A, the leaks D0, and what went into them."""
+    if options.score == "weight":
+        return edges.matrix, np.ones(edges.n_neurons), {"coupling": "weights"}
+    tau_mem = network.gather("tau_mem")
+    report: dict[str, Any] = {"coupling": "lyapunov"}
+    if options.mode == "participation":
+        found = participation_exponents(network, options.participation, rng)
+        exponents = found.per_neuron
+        report["spectrum"] = {
+            "mode": found.mode,
+            "width": options.participation.width,
+            "steps": found.spectrum.steps,
+            "exponents": int(found.spectrum.exponents.size),
+            "largest": float(found.spectrum.exponents.max()),
+            "floored": found.spectrum.n_floored,
+            "rate": found.rate,
+        }
+    else:
+        exponents = isolated_exponents(tau_mem)
+    result = lyapunov_matrix(edges.matrix, exponents, signed=options.signed, union=options.union)
+    report |= {
+        "exponents_floored": result.n_floored,
+        "floor": result.floor,
+        "edges_without_neighbours": result.n_empty,
+        "edges_cancelling": result.n_cancelling,
+    }
+    return result.matrix, 1.0 / tau_mem, report
+
+
+def _sampled(
+    edges: RecurrentEdges,
+    coupling: sparse.csr_matrix,
+    system: StableSystem,
+    keep: Bool,
+    chance: Float,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """How far the unbiased sample ``a / p`` is from A, whatever the weights are scaled by."""
+    factor = np.zeros(edges.n_edges)
+    np.divide(1.0, chance, out=factor, where=keep)
+    # Parallel synapses share an entry of A: each stands for its part of it.
+    share = np.bincount(edges.slot, minlength=coupling.nnz)
+    data = coupling.data * np.bincount(edges.slot, weights=factor, minlength=share.size) / share
+    sampled = sparse.csr_matrix((data, coupling.indices, coupling.indptr), shape=coupling.shape)
+    after = (sampled - sparse.diags(system.leak)).tocsr()
+    change = spectral_change(system.matrix, after, rng)
+    return {
+        "relative_change_mean": change.mean,
+        "relative_change_max": change.largest,
+        "abscissa": change.abscissa.value,
+        "stable": change.abscissa.value < 0,
+    }

@@ -1,0 +1,67 @@
+"""Prune the synapses with the smallest weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.compiler.analysis.recurrent import recurrent_edges
+from hrsnn_lava.compiler.passes.rescale import Rescale, rescale_gains
+from hrsnn_lava.compiler.passes.surgery import check_density, keep_synapses, synapse_report
+from hrsnn_lava.network import Network
+
+Bool = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PruneMagnitude:
+    """Keep the recurrent synapses with the largest ``|w|``, over all projections together.
+
+    Attributes:
+        density: share of the network's recurrent synapses to keep, 0 to 1.
+        rescale: gains of the kept weights, ``none`` or ``match``.
+    """
+
+    name: ClassVar[str] = "prune_magnitude"
+
+    density: float
+    rescale: Rescale = field(default_factory=Rescale)
+
+    def __call__(self, network: Network) -> Network:
+        """The pruned network."""
+        return self.apply(network)[0]
+
+    def apply(self, network: Network) -> tuple[Network, dict[str, Any]]:
+        """The pruned network and the report of what was done."""
+        return prune_magnitude(network, self)
+
+
+def largest(score: NDArray[np.float64], count: int) -> Bool:
+    """Marks the `count` largest scores; of equal ones those that come first."""
+    keep = np.zeros(score.size, dtype=np.bool_)
+    keep[np.argsort(-score, kind="stable")[:count]] = True
+    return keep
+
+
+def prune_magnitude(network: Network, options: PruneMagnitude) -> tuple[Network, dict[str, Any]]:
+    """Keep the synapses with the largest ``|w|``; equal weights in edge order.
+
+    Raises:
+        SpecError: an option is out of range.
+    """
+    check_density(options.density)
+    options.rescale.check(sampled=False)
+    edges = recurrent_edges(network)
+    size = np.abs(edges.weight)
+    keep = largest(size, round(options.density * edges.n_edges))
+    gain, rescaled = rescale_gains(edges, keep, options.rescale)
+    report = synapse_report(network, edges, keep)
+    report |= {
+        "density": options.density,
+        "smallest_kept": float(size[keep].min()) if keep.any() else 0.0,
+        "rescale": rescaled,
+    }
+    return keep_synapses(network, edges, keep, gain).verify(), report

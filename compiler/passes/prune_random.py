@@ -1,0 +1,67 @@
+"""Prune synapses at random: the control that every score has to beat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from hrsnn_lava.compiler.analysis.edge_scores import sample_edges
+from hrsnn_lava.compiler.analysis.recurrent import recurrent_edges
+from hrsnn_lava.compiler.passes.rescale import Rescale, rescale_gains
+from hrsnn_lava.compiler.passes.surgery import check_density, keep_synapses, synapse_report
+from hrsnn_lava.network import Network
+from hrsnn_lava.seeding import generator
+
+
+@dataclass(frozen=True)
+class PruneRandom:
+    """Keep a random share of the recurrent synapses.
+
+    Attributes:
+        density: share of the network's recurrent synapses to keep, 0 to 1.
+        sampling: ``exact`` count, independent ``bernoulli``, or ``systematic``, which also spreads
+            the kept synapses evenly over the neurons.
+        rescale: gains of the kept weights.
+        seed: of the random stream ``"prune_random"``.
+    """
+
+    name: ClassVar[str] = "prune_random"
+
+    density: float
+    sampling: Literal["exact", "bernoulli", "systematic"] = "exact"
+    rescale: Rescale = field(default_factory=lambda: Rescale("match"))
+    seed: int = 0
+
+    def __call__(self, network: Network) -> Network:
+        """The pruned network."""
+        return self.apply(network)[0]
+
+    def apply(self, network: Network) -> tuple[Network, dict[str, Any]]:
+        """The pruned network and the report of what was done."""
+        return prune_random(network, self, generator(self.seed, self.name))
+
+
+def prune_random(
+    network: Network, options: PruneRandom, rng: np.random.Generator
+) -> tuple[Network, dict[str, Any]]:
+    """Keep every recurrent synapse with the same probability.
+
+    Raises:
+        SpecError: an option is out of range.
+    """
+    check_density(options.density)
+    options.rescale.check(sampled=True)
+    edges = recurrent_edges(network)
+    p = np.full(edges.n_edges, options.density)
+    if options.sampling == "exact":
+        count = round(options.density * edges.n_edges)
+        keep = np.zeros(edges.n_edges, dtype=np.bool_)
+        keep[rng.choice(edges.n_edges, size=count, replace=False)] = True
+    else:
+        keep = sample_edges(p, options.sampling, rng)
+    gain, rescaled = rescale_gains(edges, keep, options.rescale, p)
+    report = synapse_report(network, edges, keep)
+    report |= {"density": options.density, "sampling": options.sampling, "rescale": rescaled}
+    return keep_synapses(network, edges, keep, gain).verify(), report

@@ -1,0 +1,243 @@
+"""Builds the Lava process graph of a `LavaProgram` and runs it with Lava's own runtime.
+
+A population becomes a `HeterogeneousLIF` and a `MmapProbe`, a projection Lava's `Sparse` (or
+`DelaySparse`), an input population a `MmapSource`. States are recorded through output ports:
+that costs one vector a step, where a RefPort costs a round trip.
+
+Importing this module imports Lava, which needs Python 3.10.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lava.magma.core.run_conditions import RunSteps
+from lava.magma.core.run_configs import Loihi2SimCfg
+from lava.proc.sparse.models import (
+    PyDelaySparseModelBitAcc,
+    PyDelaySparseModelFloat,
+    PySparseModelBitAcc,
+    PySparseModelFloat,
+)
+from lava.proc.sparse.process import DelaySparse, Sparse
+from lava.utils.weightutils import SignMode
+from scipy import sparse
+
+from hrsnn_lava.errors import BackendError
+from hrsnn_lava.processes.lif import (
+    HeterogeneousLIF,
+    HeterogeneousLIFFixed,
+    HeterogeneousLIFFloat,
+)
+from hrsnn_lava.processes.lockstep import run_in_threads
+from hrsnn_lava.processes.program import PARAMETERS, Connection, LavaProgram, Neurons, Source
+from hrsnn_lava.processes.sink import MmapProbe, MmapProbeFixed, MmapProbeFloat
+from hrsnn_lava.processes.source import MmapSource, MmapSourceFixed, MmapSourceFloat
+
+__all__ = ["LavaGraph", "build", "components", "run", "sink_path"]
+
+#: Output port of `HeterogeneousLIF` and input port of `MmapProbe` behind each probe.
+_PORTS = {"spikes": ("s_out", "s_in"), "v": ("v_out", "v_in"), "u": ("u_out", "u_in")}
+#: Model of every Process in a graph, by the tag that Lava's own search would look for.
+_MODELS: dict[str, dict[Any, Any]] = {
+    "fixed_pt": {
+        HeterogeneousLIF: HeterogeneousLIFFixed,
+        MmapProbe: MmapProbeFixed,
+        MmapSource: MmapSourceFixed,
+        Sparse: PySparseModelBitAcc,
+        DelaySparse: PyDelaySparseModelBitAcc,
+    },
+    "floating_pt": {
+        HeterogeneousLIF: HeterogeneousLIFFloat,
+        MmapProbe: MmapProbeFloat,
+        MmapSource: MmapSourceFloat,
+        Sparse: PySparseModelFloat,
+        DelaySparse: PyDelaySparseModelFloat,
+    },
+}
+
+
+@dataclass(frozen=True)
+class LavaGraph:
+    """The Processes of a connected program.
+
+    `populations` and `connections` go by the names in the network; `helpers` are the probes
+    and the sources of drives. `precision` is the tag of the models.
+    """
+
+    precision: str
+    populations: dict[str, Any]
+    connections: dict[str, Any]
+    helpers: tuple[Any, ...] = ()
+
+    @property
+    def root(self) -> Any:
+        """One of the LIF Processes: Lava compiles and runs whatever is connected to it."""
+        return next(p for p in self.populations.values() if isinstance(p, HeterogeneousLIF))
+
+    def run_config(self) -> Any:
+        """Lava's run configuration, with the model of each Process named.
+
+        Lava's search for models executes every module beside each Process anew, 0.03 s a
+        Process; the models named here are those that it would find.
+        """
+        processes = [*self.populations.values(), *self.connections.values(), *self.helpers]
+        named = {process: _MODELS[self.precision][type(process)] for process in processes}
+        return Loihi2SimCfg(select_tag=self.precision, exception_proc_model_map=named)
+
+
+def sink_path(folder: str | os.PathLike[str], population: int, probe: str) -> Path:
+    """File with what `probe` recorded of population number `population`, (n_steps, size)."""
+    return Path(folder) / f"{population}_{probe}.npy"
+
+
+def components(program: LavaProgram) -> list[tuple[list[int], LavaProgram]]:
+    """Split a program into its connected parts, each with the numbers of its populations.
+
+    Lava compiles what it reaches from one Process, so parts that share no connection need a run
+    each. Sources without a target are left out.
+    """
+    parent = {g.name: g.name for g in program.neurons}
+    parent |= {s.name: s.name for s in program.sources}
+
+    def find(name: str) -> str:
+        while parent[name] != name:
+            name = parent[name]
+        return name
+
+    for connection in program.connections:
+        parent[find(connection.pre)] = find(connection.post)
+    parts = []
+    for root in dict.fromkeys(find(group.name) for group in program.neurons):
+        numbers = [i for i, g in enumerate(program.neurons) if find(g.name) == root]
+        part = replace(
+            program,
+            neurons=tuple(program.neurons[i] for i in numbers),
+            sources=tuple(s for s in program.sources if find(s.name) == root),
+            connections=tuple(c for c in program.connections if find(c.pre) == root),
+        )
+        parts.append((numbers, part))
+    return parts
+
+
+def build(
+    program: LavaProgram, folder: str | os.PathLike[str], numbers: list[int] | None = None
+) -> LavaGraph:
+    """Create and connect the Processes of a connected program; its files go into `folder`.
+
+    `numbers` are the populations' numbers in the names of the files (0, 1, ... by default).
+    """
+    where = Path(folder)
+    fixed = program.precision == "fixed_pt"
+    populations: dict[str, Any] = {}
+    helpers = []
+    for number, group in zip(numbers or range(len(program.neurons)), program.neurons, strict=True):
+        lif = HeterogeneousLIF(
+            shape=(group.size,), name=group.name, **{k: group.parameters[k] for k in PARAMETERS}
+        )
+        populations[group.name] = lif
+        files = {probe: sink_path(where, number, probe) for probe in program.probes}
+        recorder = MmapProbe(
+            shape=(group.size,),
+            steps=program.n_steps,
+            spikes=files.get("spikes"),
+            v=files.get("v"),
+            u=files.get("u"),
+            dtype=np.int32 if fixed else np.float64,
+        )
+        for out_port, in_port in (_PORTS[probe] for probe in program.probes):
+            getattr(lif, out_port).connect(getattr(recorder, in_port))
+        helpers.append(recorder)
+        if len(group.drive_steps):
+            drive = MmapSource(path=_drive_file(group, program, where / f"{number}_drive.npy"))
+            drive.s_out.connect(lif.bias_in)
+            helpers.append(drive)
+    for source in program.sources:
+        path = where / f"{numbers[0] if numbers else 0}_{len(populations)}_source.npy"
+        populations[source.name] = MmapSource(path=_event_file(source, program, path))
+    connections = {}
+    for connection in program.connections:
+        process = _connection(connection, fixed)
+        populations[connection.pre].s_out.connect(process.s_in)
+        process.a_out.connect(populations[connection.post].a_in)
+        connections[connection.name] = process
+    return LavaGraph(program.precision, populations, connections, tuple(helpers))
+
+
+def _connection(connection: Connection, fixed: bool) -> Any:
+    weights = connection.weights.astype(np.int32 if fixed else np.float64)
+    options = {
+        "weights": weights,
+        "name": connection.name,
+        "num_message_bits": connection.num_message_bits,
+    }
+    if fixed:
+        options |= {
+            "weight_exp": connection.weight_exp,
+            "num_weight_bits": connection.num_weight_bits,
+            "sign_mode": SignMode[connection.sign_mode],
+        }
+    if connection.delays is None:
+        return Sparse(**options)
+    parts = (connection.delays.astype(int), weights.indices, weights.indptr)
+    return DelaySparse(delays=sparse.csr_matrix(parts, shape=weights.shape), **options)
+
+
+def _rows(path: Path, shape: tuple[int, int], program: LavaProgram) -> Any:
+    dtype = np.int32 if program.precision == "fixed_pt" else np.float64
+    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+
+
+def _drive_file(group: Neurons, program: LavaProgram, path: Path) -> Path:
+    rows = _rows(path, (program.n_steps, group.size), program)
+    ends = [*group.drive_steps[1:], program.n_steps]
+    for start, end, values in zip(group.drive_steps, ends, group.drive_values, strict=True):
+        rows[start:end] = values
+    rows.flush()
+    return path
+
+
+def _event_file(source: Source, program: LavaProgram, path: Path) -> Path:
+    rows = _rows(path, (program.n_steps, source.size), program)
+    rows[source.steps, source.channels] = source.values
+    rows.flush()
+    return path
+
+
+def run(program: LavaProgram, folder: str | os.PathLike[str], runtime: str = "processes") -> None:
+    """Run a program; what it records lies at `sink_path`.
+
+    `runtime` is "processes", Lava's own, or "threads" (`lockstep`). Raises `BackendError` with
+    the error of the model that failed.
+    """
+    for numbers, part in components(program):
+        graph = build(part, folder, numbers)
+        if runtime == "threads":
+            run_in_threads(graph.root, part.n_steps, graph.run_config())
+        else:
+            _run_in_processes(graph, part.n_steps)
+
+
+def _run_in_processes(graph: LavaGraph, steps: int) -> None:
+    root = graph.root
+    try:
+        root.run(RunSteps(steps), graph.run_config())
+    except RuntimeError as error:
+        # no stop() here: it may wait for ever for a model that is gone
+        found = next(_model_errors(root.runtime), str(error))
+        raise BackendError(f"Lava failed: {found}") from error
+    root.stop()
+
+
+def _model_errors(runtime: Any) -> Iterator[str]:
+    """What each failed model raised (Lava logs it below its own log level)."""
+    actors = getattr(getattr(runtime, "_messaging_infrastructure", None), "actors", [])
+    for actor in actors:
+        if actor.exception is not None:
+            error, _ = actor.exception
+            yield f"{type(error).__name__}: {error}"

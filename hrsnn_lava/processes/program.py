@@ -1,0 +1,337 @@
+"""`LavaProgram`: a network as arrays that a Lava process graph can be built from, and its file.
+
+It needs no Lava, so a parent on any Python can write one for a child that has Lava. Names and
+numbers are those of `HeterogeneousLIF` and of Lava's `Sparse` and `DelaySparse`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.network import Network
+from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule
+from hrsnn_lava.trace import SpikeInput
+
+__all__ = ["PROBES", "Connection", "LavaProgram", "Neurons", "Source", "lava_program"]
+
+Array = NDArray[Any]
+Precision = Literal["fixed_pt", "floating_pt"]
+
+#: What a run can record; spikes are always recorded.
+PROBES = ("spikes", "v", "u")
+#: Per-neuron parameters of `HeterogeneousLIF`, in the order of the file.
+PARAMETERS = ("du", "dv", "vth", "bias_mant", "bias_exp", "refractory")
+
+
+@dataclass(frozen=True, eq=False)
+class Neurons:
+    """One `HeterogeneousLIF`: `parameters` by name, each (size,).
+
+    `drive_values` (K, size) are added to the bias; row k holds from step `drive_steps[k]` on.
+    `v_unit` (size,) turns a recorded potential back into the network's unit, None where it is 1;
+    it stays with the parent and is not in the file.
+    """
+
+    name: str
+    parameters: dict[str, Array]
+    drive_steps: Array
+    drive_values: Array
+    v_unit: Array | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of neurons."""
+        return int(self.parameters["vth"].size)
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One input population: channel `channels[k]` sends `values[k]` in step `steps[k]`."""
+
+    name: str
+    size: int
+    steps: Array
+    channels: Array
+    values: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Connection:
+    """One `Sparse`, or `DelaySparse` where `delays` (nnz,) in steps is given.
+
+    `weights` is CSR (n_post, n_pre); `sign_mode` is the name of Lava's `SignMode` member.
+    """
+
+    name: str
+    pre: str
+    post: str
+    weights: sparse.csr_matrix
+    delays: Array | None = None
+    weight_exp: int = 0
+    sign_mode: str = "MIXED"
+    num_weight_bits: int = 8
+    num_message_bits: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class LavaProgram:
+    """Everything that a run needs: neurons, sources, connections, steps, probes."""
+
+    precision: Precision
+    n_steps: int
+    neurons: tuple[Neurons, ...]
+    sources: tuple[Source, ...]
+    connections: tuple[Connection, ...]
+    probes: tuple[str, ...] = ("spikes",)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write an uncompressed ``.npz``: arrays, and a JSON header stored as bytes."""
+        arrays: dict[str, Array] = {}
+        for i, group in enumerate(self.neurons):
+            arrays |= {f"neurons/{i}/{k}": group.parameters[k] for k in PARAMETERS}
+            arrays |= {f"neurons/{i}/drive_{k}": getattr(group, f"drive_{k}") for k in _DRIVE}
+        for i, source in enumerate(self.sources):
+            arrays |= {f"sources/{i}/{k}": getattr(source, k) for k in _EVENTS}
+        for i, connection in enumerate(self.connections):
+            weights = connection.weights
+            arrays |= {f"connections/{i}/{k}": getattr(weights, k) for k in _CSR}
+            if connection.delays is not None:
+                arrays[f"connections/{i}/delays"] = connection.delays
+        header = {
+            "precision": self.precision,
+            "n_steps": self.n_steps,
+            "probes": list(self.probes),
+            "neurons": [group.name for group in self.neurons],
+            "sources": [[source.name, source.size] for source in self.sources],
+            "connections": [
+                {k: getattr(c, k) for k in _CONNECTION} | {"shape": list(c.weights.shape)}
+                for c in self.connections
+            ],
+        }
+        arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+        with open(path, "wb") as handle:
+            np.savez(handle, **arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> LavaProgram:
+        """Read what `save` wrote; no pickle is ever read."""
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        header = json.loads(arrays["header"].tobytes())
+        neurons = tuple(
+            Neurons(
+                name,
+                {k: arrays[f"neurons/{i}/{k}"] for k in PARAMETERS},
+                *(arrays[f"neurons/{i}/drive_{k}"] for k in _DRIVE),
+            )
+            for i, name in enumerate(header["neurons"])
+        )
+        sources = tuple(
+            Source(name, size, *(arrays[f"sources/{i}/{k}"] for k in _EVENTS))
+            for i, (name, size) in enumerate(header["sources"])
+        )
+        connections = []
+        for i, entry in enumerate(header["connections"]):
+            shape = tuple(entry.pop("shape"))
+            parts = tuple(arrays[f"connections/{i}/{k}"] for k in _CSR)
+            weights = sparse.csr_matrix(parts, shape=shape)
+            delays = arrays.get(f"connections/{i}/delays")
+            connections.append(Connection(weights=weights, delays=delays, **entry))
+        return cls(
+            header["precision"],
+            header["n_steps"],
+            neurons,
+            sources,
+            tuple(connections),
+            tuple(header["probes"]),
+        )
+
+
+_DRIVE = ("steps", "values")
+_EVENTS = ("steps", "channels", "values")
+_CSR = ("data", "indices", "indptr")
+_CONNECTION = (
+    "name",
+    "pre",
+    "post",
+    "weight_exp",
+    "sign_mode",
+    "num_weight_bits",
+    "num_message_bits",
+)
+
+
+def lava_program(
+    network: QuantizedNetwork | Network,
+    inputs: SpikeInput | None,
+    steps: int,
+    probes: Iterable[str] = ("spikes",),
+) -> LavaProgram:
+    """Return the program of an integer network (fixed_pt) or of a float one (floating_pt).
+
+    An event of step s acts on neurons in step s + 1 + delay; the value of a ``target="bias"``
+    input acts in its own step. A float network is rewritten for Lava's float LIF, which does not
+    scale its input by 1 - beta::
+
+        v' = v / (1 - beta),  vth' = v_threshold / (1 - beta),  du = 1 - alpha,  dv = 1 - beta
+
+    Raises:
+        NetworkError: the network contradicts itself.
+        SpecError: steps < 0, an unknown probe, inputs for another number of channels, or a
+            projection that learns, which Lava's graph here does not do.
+    """
+    network.verify()
+    wanted = set(probes)
+    if unknown := sorted(wanted - set(PROBES)):
+        raise SpecError(f"unknown probe {', '.join(unknown)}; allowed: {', '.join(PROBES)}")
+    if steps < 0:
+        raise SpecError(f"steps: {steps}; allowed: >= 0")
+    if inputs is not None and inputs.n_neurons != network.n_inputs:
+        raise SpecError(
+            f"the input has {inputs.n_neurons} channels, the network {network.n_inputs}"
+        )
+    _refuse_learning(network)
+    ordered = tuple(p for p in PROBES if p == "spikes" or p in wanted)
+    sources = _sources(network, inputs, steps)
+    if isinstance(network, QuantizedNetwork):
+        neurons, connections = _fixed(network, inputs, steps)
+        return LavaProgram("fixed_pt", steps, neurons, sources, connections, ordered)
+    neurons, connections = _floating(network, inputs, steps)
+    return LavaProgram("floating_pt", steps, neurons, sources, connections, ordered)
+
+
+def _refuse_learning(network: Any) -> None:
+    problems = [
+        Problem(
+            f"projection {p.name!r}",
+            "a learning rule",
+            "fixed weights in the lava backend",
+            "fix the weights first",
+        )
+        for p in network.projections
+        if getattr(p, "learning", None) is not None or getattr(p, "plasticity", None) is not None
+    ]
+    raise_if(SpecError, "the lava backend cannot run this network", problems)
+
+
+def _sources(network: Any, inputs: SpikeInput | None, steps: int) -> tuple[Source, ...]:
+    """Input populations that send spikes; values for ``target="bias"`` go another way."""
+    sending = {p.pre for p in network.projections if p.target == "synapse" and p.n_synapses}
+    result = []
+    for population in network.input_populations:
+        if population.name not in sending:
+            continue
+        first = network.offset(population.name)
+        if inputs is None:
+            none = np.zeros(0, dtype=np.int32)
+            result.append(Source(population.name, population.size, none, none, none))
+            continue
+        inside = (inputs.steps < steps) & (inputs.neurons >= first)
+        inside &= inputs.neurons < first + population.size
+        result.append(
+            Source(
+                population.name,
+                population.size,
+                inputs.steps[inside],
+                inputs.neurons[inside] - first,
+                inputs.payload_values()[inside],
+            )
+        )
+    return tuple(result)
+
+
+def _fixed(
+    network: QuantizedNetwork, inputs: SpikeInput | None, steps: int
+) -> tuple[tuple[Neurons, ...], tuple[Connection, ...]]:
+    change, mantissa = drive_schedule(network, inputs, steps)
+    neurons = []
+    for population in network.compute_populations:
+        first = network.offset(population.name)
+        parameters = {k: population.parameter(k) for k in PARAMETERS}
+        drive = mantissa[:, first : first + population.size] - parameters["bias_mant"]
+        neurons.append(Neurons(population.name, parameters, change, drive))
+    connections = tuple(
+        Connection(
+            name=p.name,
+            pre=p.pre,
+            post=p.post,
+            weights=p.weights,
+            delays=p.delay_steps if p.delays is not None and np.any(p.delay_steps) else None,
+            weight_exp=int(p.weight_exp),
+            sign_mode=p.sign_mode.name,
+            num_weight_bits=int(p.num_weight_bits),
+            num_message_bits=int(p.num_message_bits),
+        )
+        for p in network.projections
+        if p.target == "synapse" and p.n_synapses
+    )
+    return tuple(neurons), connections
+
+
+def _floating(
+    network: Network, inputs: SpikeInput | None, steps: int
+) -> tuple[tuple[Neurons, ...], tuple[Connection, ...]]:
+    change, drive = _float_drive(network, inputs, steps)
+    neurons = []
+    for population in network.compute_populations:
+        lif = {k: population.parameter(k) for k in ("tau_mem", "tau_syn", "v_threshold", "bias")}
+        leak = -np.expm1(-network.dt / lif["tau_mem"])
+        with np.errstate(divide="ignore"):  # tau_syn = 0 is no filter: du = 1
+            du = -np.expm1(-network.dt / lif["tau_syn"])
+        parameters = {
+            "du": du,
+            "dv": leak,
+            "vth": lif["v_threshold"] / leak,
+            "bias_mant": lif["bias"],
+            "bias_exp": np.zeros(population.size, dtype=np.int32),
+            "refractory": np.rint(population.parameter("refractory") / network.dt).astype(np.int32),
+        }
+        first = network.offset(population.name)
+        part = drive[:, first : first + population.size]
+        neurons.append(Neurons(population.name, parameters, change, part, v_unit=leak))
+    graded = inputs is not None and inputs.payloads is not None
+    is_input = {p.name for p in network.input_populations}
+    connections = []
+    for p in network.projections:
+        if p.target != "synapse" or not p.n_synapses:
+            continue
+        delays = None
+        if p.delays is not None:
+            delays = np.rint(np.asarray(p.delays) / network.dt).astype(np.int64)
+            delays = np.broadcast_to(delays, (p.n_synapses,)) if np.any(delays) else None
+        bits = 32 if graded and p.pre in is_input else 0
+        connections.append(
+            Connection(p.name, p.pre, p.post, p.weights, delays, num_message_bits=bits)
+        )
+    return tuple(neurons), tuple(connections)
+
+
+def _float_drive(
+    network: Network, inputs: SpikeInput | None, steps: int
+) -> tuple[Array, NDArray[np.float64]]:
+    """Held drives of ``target="bias"`` projections: change steps (K,), values (K, n_neurons)."""
+    drives = [p for p in network.projections if p.target == "bias"]
+    if not drives or inputs is None:
+        return np.zeros(0, dtype=np.int32), np.zeros((0, network.n_neurons))
+    inside = inputs.steps < steps
+    at, channel = inputs.steps[inside], inputs.neurons[inside]
+    payload = inputs.payload_values()[inside].astype(np.float64)
+    change, first = np.unique(at, return_index=True)
+    values = np.zeros(network.n_inputs)
+    rows = np.zeros((change.size, network.n_neurons))
+    for row, (a, b) in enumerate(zip(first, np.append(first[1:], at.size), strict=True)):
+        values[channel[a:b]] = payload[a:b]
+        for p in drives:
+            pre, post = network.offset(p.pre), network.offset(p.post)
+            n_post, n_pre = p.weights.shape
+            rows[row, post : post + n_post] += p.weights @ values[pre : pre + n_pre]
+    return change, rows
