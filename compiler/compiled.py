@@ -135,7 +135,9 @@ def compiled_from(artifact: Artifact) -> CompiledNetwork:
         **meta["placement"]["info"],
     )
     if placement.core_of.shape != (network.n_neurons,):
-        raise ArtifactError(f"placement of {placement.core_of.size} for {network.n_neurons} neurons")
+        raise ArtifactError(
+            f"placement of {placement.core_of.size} for {network.n_neurons} neurons"
+        )
     readout = {k.removeprefix("readout/"): a for k, a in arrays.items() if k.startswith("readout/")}
     return CompiledNetwork(
         network,

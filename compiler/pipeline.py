@@ -1,19 +1,21 @@
-"""Runs passes in order, verifies the network after each, and keeps a record of what it did."""
+"""Runs passes in order, verifies the network after each, and keeps a record of what it did.
+
+`compile_network` is the whole way to a chip: prune and other float passes first, then quantize,
+partition, palette, place.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass, replace
 from typing import Any, Protocol
 
-import numpy as np
-
-from hrsnn_lava.compiler.analysis.traffic import traffic
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord, plain
-from hrsnn_lava.compiler.passes.palette import snap_network
+from hrsnn_lava.compiler.passes.palette import Palette, snap_network
 from hrsnn_lava.compiler.passes.partition import Partition
 from hrsnn_lava.compiler.passes.place import Place
-from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
+from hrsnn_lava.compiler.passes.quantize import Quantize
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.network import Network
@@ -23,18 +25,23 @@ Progress = Callable[[str], None]
 
 
 class Pass(Protocol):
-    """Network -> network, with a name and options."""
+    """Network -> network, with a name. `apply` gives the report of what it did as well.
 
-    name: str
+    A pass is a frozen dataclass; its fields are its options.
+    """
 
     @property
-    def options(self) -> dict[str, Any]:
-        """What the record shows."""
+    def name(self) -> str:
+        """Shown in records and reports."""
         ...
 
-    def __call__(self, network: Any) -> Any:
-        """The changed network."""
+    def apply(self, network: Any) -> tuple[Any, Mapping[str, Any]]:
+        """The changed network and the report."""
         ...
+
+
+def quiet(_: str) -> None:
+    """Progress that says nothing."""
 
 
 def counts(network: Any) -> dict[str, int]:
@@ -42,23 +49,156 @@ def counts(network: Any) -> dict[str, int]:
     return {"neurons": int(network.n_neurons), "synapses": int(network.n_synapses)}
 
 
+def options_of(step: Any) -> dict[str, Any]:
+    """The options of a pass, as a record shows them."""
+    options = getattr(step, "options", None)
+    if options is None and is_dataclass(step):
+        options = asdict(step)  # type: ignore[arg-type]
+    return dict(plain(options or {}))
+
+
+def run_pass(network: Any, step: Pass) -> tuple[Any, PassRecord]:
+    """Apply one pass to a valid network; the result is verified."""
+    before, started = counts(network), time.perf_counter()
+    changed, report = step.apply(network)
+    changed.verify()
+    seconds = time.perf_counter() - started
+    record = PassRecord(
+        step.name, options_of(step), before, counts(changed), seconds, plain(dict(report))
+    )
+    return changed, record
+
+
 def run_passes(
-    network: Any, passes: Sequence[Pass], progress: Progress = lambda _: None
+    network: Any, passes: Sequence[Pass], progress: Progress = quiet
 ) -> tuple[Any, tuple[PassRecord, ...]]:
     """Apply `passes` in order; the network is valid before and after every one of them."""
     network.verify()
     records = []
     for step in passes:
         progress(step.name)
-        before, started = counts(network), time.perf_counter()
-        changed = step(network)
-        # a pass that measures returns its report beside the network
-        network, report = changed if isinstance(changed, tuple) else (changed, {})
-        network.verify()
-        seconds = time.perf_counter() - started
-        records.append(
-            PassRecord(
-                step.name, plain(step.options), before, counts(network), seconds, plain(report)
-            )
-        )
+        network, record = run_pass(network, step)
+        records.append(record)
     return network, tuple(records)
+
+
+def compile_network(
+    network: Network | QuantizedNetwork,
+    profile: HardwareProfile,
+    passes: Sequence[Pass] | None = None,
+    *,
+    weight_bits: int = 8,
+    neurons_per_core: int | None = None,
+    rates: Any = 1.0,
+    input_rates: Any = 1.0,
+    seed: int | None = None,
+    progress: Progress = quiet,
+) -> CompiledNetwork:
+    """Compile a network for a chip.
+
+    Args:
+        network: float, or integer already (then `passes` must be empty).
+        profile: the chip.
+        passes: float passes that come first, such as pruning.
+        weight_bits: 1..8, for a float network.
+        neurons_per_core: upper bound; None lets the partition choose.
+        rates: spikes per step of every neuron (n_neurons,), to weigh traffic; a scalar for all.
+        input_rates: the same for the input channels.
+        seed: kept in the artifact.
+        progress: called with the name of every pass before it runs.
+
+    Returns:
+        A verified `CompiledNetwork`.
+
+    Raises:
+        SpecError: the network cannot be expressed in the chip's integers.
+        CapacityError: it does not fit; every violation is listed.
+    """
+    synapses_before = network.n_synapses
+    records: tuple[PassRecord, ...] = ()
+    if isinstance(network, QuantizedNetwork):
+        if passes:
+            raise SpecError("passes change float networks; this one is quantized already")
+        integer: QuantizedNetwork = network.verify()
+    else:
+        chosen: list[Pass] = [*(passes or ()), Quantize(weight_bits)]
+        integer, records = run_passes(network, chosen, progress)
+    return place_network(
+        integer,
+        profile,
+        records=records,
+        neurons_per_core=neurons_per_core,
+        rates=rates,
+        input_rates=input_rates,
+        seed=seed,
+        synapses_before=synapses_before,
+        progress=progress,
+    )
+
+
+def place_network(
+    network: QuantizedNetwork,
+    profile: HardwareProfile,
+    *,
+    records: tuple[PassRecord, ...] = (),
+    neurons_per_core: int | None = None,
+    rates: Any = 1.0,
+    input_rates: Any = 1.0,
+    seed: int | None = None,
+    synapses_before: int | None = None,
+    progress: Progress = quiet,
+) -> CompiledNetwork:
+    """Partition, palette, place: from integers to a program on a chip; see `compile_network`."""
+    network, canonical = run_pass(network, _Canonical())
+    added = [canonical] if canonical.report["changed"] else []
+    progress("partition")
+    partition = Partition(profile, neurons_per_core)
+    placement, cut = _timed(partition, network, lambda: partition(network))
+    progress("palette")
+    palette = Palette(profile, placement.core_of)
+    (snapped, report), snap = _timed(
+        palette, network, lambda: snap_network(network, placement.core_of, profile)
+    )
+    snap = replace(snap, report=plain(report.to_dict()))
+    progress("place")
+    place = Place(profile, rates=rates, input_rates=input_rates)
+    placed, put = _timed(place, snapped, lambda: place(snapped, placement))
+    cut = replace(cut, report=plain(placement.info))
+    put = replace(put, report=plain({k: placed.info[k] for k in ("mapping",) if k in placed.info}))
+    return CompiledNetwork(
+        snapped,
+        profile,
+        placed,
+        (*records, *added, cut, snap, put),
+        seed,
+        synapses_before=network.n_synapses if synapses_before is None else synapses_before,
+    ).verify()
+
+
+def _timed(step: Any, network: Any, call: Callable[[], Any]) -> tuple[Any, PassRecord]:
+    size, started = counts(network), time.perf_counter()
+    result = call()
+    seconds = time.perf_counter() - started
+    return result, PassRecord(step.name, options_of(step), size, size, seconds)
+
+
+class _Canonical:
+    """Replace weights by what acts (Lava's clip and truncation), so that the grid is explicit."""
+
+    name = "canonical"
+
+    def apply(self, network: QuantizedNetwork) -> tuple[QuantizedNetwork, dict[str, Any]]:
+        """The same network to the bit, with on-grid weights; counts what changed."""
+        changed = 0
+        for projection in network.projections:
+            effective = projection.effective_weights()
+            off = effective.data != projection.weights.data
+            if not off.any():
+                continue
+            changed += int(off.sum())
+            delays = projection.delays
+            if delays is not None and not isinstance(delays, int):
+                delays = delays[effective.data != 0]
+            effective.eliminate_zeros()
+            network = network.with_projection(replace(projection, weights=effective, delays=delays))
+        return network, {"changed": changed}

@@ -1,0 +1,97 @@
+"""hrsnn-lava: heterogeneous recurrent spiking networks, from a spec to a neuromorphic chip.
+
+Names are loaded on first use, so that importing the package stays quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "errors": ["CapacityError", "HrsnnError"],
+    "network": ["LIF", "Input", "Network", "Population", "Projection"],
+    "plasticity": ["STDP"],
+    "distributions": ["Constant", "Gamma", "LogNormal", "Normal", "Uniform"],
+    "spec": ["Spec"],
+    "hrsnn": ["build_hrsnn"],
+    "quantized": [
+        "QuantizedInput",
+        "QuantizedNetwork",
+        "QuantizedPopulation",
+        "QuantizedProjection",
+        "SignMode",
+    ],
+    "trace": ["SpikeInput", "Trace"],
+    "hardware_profiles": ["CostSet", "HardwareProfile"],
+    "compiler.compiled": ["CompiledNetwork"],
+    "api": ["compile", "quantize", "report", "simulate", "verify"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+if TYPE_CHECKING:
+    from hrsnn_lava.api import compile, quantize, report, simulate, verify
+    from hrsnn_lava.compiler.compiled import CompiledNetwork
+    from hrsnn_lava.distributions import Constant, Gamma, LogNormal, Normal, Uniform
+    from hrsnn_lava.errors import CapacityError, HrsnnError
+    from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
+    from hrsnn_lava.hrsnn import build_hrsnn
+    from hrsnn_lava.network import LIF, Input, Network, Population, Projection
+    from hrsnn_lava.plasticity import STDP
+    from hrsnn_lava.quantized import (
+        QuantizedInput,
+        QuantizedNetwork,
+        QuantizedPopulation,
+        QuantizedProjection,
+        SignMode,
+    )
+    from hrsnn_lava.spec import Spec
+    from hrsnn_lava.trace import SpikeInput, Trace
+
+__all__ = [
+    "LIF",
+    "STDP",
+    "CapacityError",
+    "CompiledNetwork",
+    "Constant",
+    "CostSet",
+    "Gamma",
+    "HardwareProfile",
+    "HrsnnError",
+    "Input",
+    "LogNormal",
+    "Network",
+    "Normal",
+    "Population",
+    "Projection",
+    "QuantizedInput",
+    "QuantizedNetwork",
+    "QuantizedPopulation",
+    "QuantizedProjection",
+    "SignMode",
+    "Spec",
+    "SpikeInput",
+    "Trace",
+    "Uniform",
+    "build_hrsnn",
+    "compile",
+    "quantize",
+    "report",
+    "simulate",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'hrsnn_lava' has no attribute {name!r}")
+    value = getattr(import_module(f"hrsnn_lava.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF})

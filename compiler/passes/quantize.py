@@ -65,8 +65,12 @@ class Quantize:
         return asdict(self)
 
     def __call__(self, network: Network) -> QuantizedNetwork:
-        """The integer network; `quantize` gives the report too."""
+        """The integer network."""
         return quantize(network, self)[0]
+
+    def apply(self, network: Network) -> tuple[QuantizedNetwork, dict[str, Any]]:
+        """The integer network, and what it cost."""
+        return quantize(network, self)
 
 
 def decay_integers(network: Network, population: Population) -> tuple[Any, Any]:

@@ -7,10 +7,8 @@ that costs one vector a step, where a RefPort costs a round trip.
 Importing this module imports Lava, which needs Python 3.10.
 """
 
-from __future__ import annotations
-
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,10 +34,17 @@ from hrsnn_lava.processes.lif import (
 )
 from hrsnn_lava.processes.lockstep import run_in_threads
 from hrsnn_lava.processes.program import PARAMETERS, Connection, LavaProgram, Neurons, Source
-from hrsnn_lava.processes.sink import MmapProbe, MmapProbeFixed, MmapProbeFloat
+from hrsnn_lava.processes.sink import (
+    MmapProbe,
+    MmapProbeFixed,
+    MmapProbeFloat,
+    MmapSink,
+    MmapSinkFixed,
+    MmapSinkFloat,
+)
 from hrsnn_lava.processes.source import MmapSource, MmapSourceFixed, MmapSourceFloat
 
-__all__ = ["LavaGraph", "build", "components", "run", "sink_path"]
+__all__ = ["LavaGraph", "build", "components", "run", "run_config", "sink_path"]
 
 #: Output port of `HeterogeneousLIF` and input port of `MmapProbe` behind each probe.
 _PORTS = {"spikes": ("s_out", "s_in"), "v": ("v_out", "v_in"), "u": ("u_out", "u_in")}
@@ -48,6 +53,7 @@ _MODELS: dict[str, dict[Any, Any]] = {
     "fixed_pt": {
         HeterogeneousLIF: HeterogeneousLIFFixed,
         MmapProbe: MmapProbeFixed,
+        MmapSink: MmapSinkFixed,
         MmapSource: MmapSourceFixed,
         Sparse: PySparseModelBitAcc,
         DelaySparse: PyDelaySparseModelBitAcc,
@@ -55,6 +61,7 @@ _MODELS: dict[str, dict[Any, Any]] = {
     "floating_pt": {
         HeterogeneousLIF: HeterogeneousLIFFloat,
         MmapProbe: MmapProbeFloat,
+        MmapSink: MmapSinkFloat,
         MmapSource: MmapSourceFloat,
         Sparse: PySparseModelFloat,
         DelaySparse: PyDelaySparseModelFloat,
@@ -81,14 +88,20 @@ class LavaGraph:
         return next(p for p in self.populations.values() if isinstance(p, HeterogeneousLIF))
 
     def run_config(self) -> Any:
-        """Lava's run configuration, with the model of each Process named.
-
-        Lava's search for models executes every module beside each Process anew, 0.03 s a
-        Process; the models named here are those that it would find.
-        """
+        """Lava's run configuration for this graph."""
         processes = [*self.populations.values(), *self.connections.values(), *self.helpers]
-        named = {process: _MODELS[self.precision][type(process)] for process in processes}
-        return Loihi2SimCfg(select_tag=self.precision, exception_proc_model_map=named)
+        return run_config(processes, self.precision)
+
+
+def run_config(processes: Iterable[Any], precision: str) -> Any:
+    """Lava's run configuration, with the model of each Process named.
+
+    Lava's search for models executes every module beside each Process anew, 0.03 s a Process;
+    the models named here are those that it would find. `precision` is their tag. Raises
+    `KeyError` for a Process that is no part of the graphs built here.
+    """
+    named = {process: _MODELS[precision][type(process)] for process in processes}
+    return Loihi2SimCfg(select_tag=precision, exception_proc_model_map=named)
 
 
 def sink_path(folder: str | os.PathLike[str], population: int, probe: str) -> Path:

@@ -53,6 +53,9 @@ class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
     parameter (stock Lava swallows both).
     """
 
+    # Lava's __del__ reads it, also of an object whose __init__ was refused
+    _runtime = None
+
     def __init__(
         self,
         *,

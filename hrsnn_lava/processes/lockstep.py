@@ -9,8 +9,6 @@ phases but `run_spk` (no learning) and no reading of Vars while it runs.
 Importing this module imports Lava, which needs Python 3.10.
 """
 
-from __future__ import annotations
-
 import threading
 from dataclasses import dataclass
 from queue import SimpleQueue

@@ -4,8 +4,6 @@ It needs no Lava, so a parent on any Python can write one for a child that has L
 numbers are those of `HeterogeneousLIF` and of Lava's `Sparse` and `DelaySparse`.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable
@@ -122,7 +120,7 @@ class LavaProgram:
             np.savez(handle, **arrays)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> LavaProgram:
+    def load(cls, path: str | os.PathLike[str]) -> "LavaProgram":
         """Read what `save` wrote; no pickle is ever read."""
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}

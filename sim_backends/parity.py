@@ -1,0 +1,191 @@
+"""Do backends agree bit for bit? Runs a program on several, and names the first difference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hrsnn_lava.errors import ParityError, SpecError
+from hrsnn_lava.quantized import QuantizedInput, QuantizedNetwork
+from hrsnn_lava.seeding import generator
+from hrsnn_lava.sim_backends.base import Backend, as_quantized
+from hrsnn_lava.trace import SpikeInput, Trace
+
+NAMES = ("reference", "native", "lava")
+#: What a line of a report calls a backend.
+_LABELS = {"lava": "lava (fixed_pt)"}
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Result of a comparison.
+
+    Attributes:
+        backends: names, the first one is what the others are compared with.
+        steps: length of the run.
+        mismatches: spikes, potentials and currents that differ, over all backends.
+        first: the first difference in words, or None.
+        compared: what was compared.
+        spikes: number of spikes of the run.
+    """
+
+    backends: tuple[str, ...]
+    steps: int
+    mismatches: int
+    first: str | None = None
+    compared: tuple[str, ...] = ("spikes", "v", "u")
+    spikes: int = 0
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """One line for people."""
+        sign = " = " if self.mismatches == 0 else " / "
+        names = sign.join(_LABELS.get(name, name) for name in self.backends)
+        text = f"parity: {names}, {self.steps} steps, {self.mismatches} mismatches"
+        return text if self.first is None else f"{text}; first: {self.first}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for a report."""
+        return {
+            "backends": list(self.backends),
+            "steps": self.steps,
+            "mismatches": self.mismatches,
+            "first": self.first,
+            "compared": list(self.compared),
+            "spikes": self.spikes,
+            "skipped": dict(self.skipped),
+        }
+
+    def require(self) -> Parity:
+        """Return self, or raise `ParityError` that names the first difference."""
+        if self.mismatches:
+            raise ParityError(self.line())
+        return self
+
+
+def backend(name: str, timeout_s: float | None = None) -> Backend:
+    """The backend of that name.
+
+    Raises:
+        SpecError: no such backend.
+        BackendMissingError: it cannot run here.
+    """
+    if name == "reference":
+        from hrsnn_lava.sim_backends.reference import ReferenceBackend
+
+        return ReferenceBackend()
+    if name == "native":
+        from hrsnn_lava.sim_backends.native import NativeBackend
+
+        return NativeBackend()
+    if name == "lava":
+        from hrsnn_lava.sim_backends.lava import LavaBackend
+
+        return LavaBackend() if timeout_s is None else LavaBackend(timeout_s=timeout_s)
+    raise SpecError(f"backend {name!r}; allowed: {', '.join(NAMES)}")
+
+
+def random_input(network: QuantizedNetwork, steps: int, seed: int = 0) -> SpikeInput | None:
+    """A seeded input that makes most of a network's inputs move.
+
+    Channels with payloads get a normal value (sd 1.0 times their payload scale) every 20 steps,
+    others a spike with probability 0.1 a step. None for a network without inputs.
+    """
+    if network.n_inputs == 0:
+        return None
+    rng = generator(seed, "random-input")
+    at, who, values = [], [], []
+    start, graded = 0, False
+    for population in network.input_populations:
+        scale = population.payload_scale if isinstance(population, QuantizedInput) else None
+        if scale is not None:
+            graded = True
+            held = np.arange(0, steps, 20)
+            step, channel = (
+                a.ravel() for a in np.meshgrid(held, np.arange(population.size), indexing="ij")
+            )
+            value = np.rint(np.clip(rng.standard_normal(step.size), -4, 4) * scale)
+        else:
+            step, channel = np.nonzero(rng.random((steps, population.size)) < 0.1)
+            value = np.ones(step.size)
+        at.append(step)
+        who.append(channel + start)
+        values.append(value.astype(np.int64))
+        start += population.size
+    payloads = np.concatenate(values) if graded else None
+    return SpikeInput(np.concatenate(at), np.concatenate(who), max(steps, 1), start, payloads)
+
+
+def compare(first: Trace, second: Trace, names: tuple[str, str]) -> tuple[int, str | None]:
+    """Number of differing spikes and states, and the earliest difference in words."""
+    shape = (first.n_steps, first.n_neurons)
+    keys = [
+        trace.spike_steps.astype(np.int64) * shape[1] + trace.spike_neurons
+        for trace in (first, second)
+    ]
+    only = np.setxor1d(*keys)
+    total, found = int(only.size), []
+    if only.size:
+        step, neuron = divmod(int(only[0]), shape[1])
+        who = names[0] if np.isin(only[0], keys[0]) else names[1]
+        found.append((step, f"step {step}, neuron {neuron}: a spike in {who} alone"))
+    for probe in ("v", "u"):
+        a, b = getattr(first, probe), getattr(second, probe)
+        if a is None or b is None:
+            continue
+        differs = np.asarray(a) != np.asarray(b)
+        count = int(np.count_nonzero(differs))
+        total += count
+        if count:
+            step, neuron = (int(k) for k in np.argwhere(differs)[0])
+            values = f"{names[0]} {a[step, neuron]}, {names[1]} {b[step, neuron]}"
+            found.append((step, f"step {step}, neuron {neuron}: {probe} is {values}"))
+    return total, min(found)[1] if found else None
+
+
+def verify_parity(
+    network: Any,
+    inputs: SpikeInput | None,
+    steps: int,
+    backends: Sequence[str] = NAMES,
+    progress: Callable[[str], None] = lambda _: None,
+    timeout_s: float | None = None,
+) -> tuple[Parity, Trace]:
+    """Run `network` on every backend and compare spikes, v and u with the first one's.
+
+    Args:
+        network: compiled or quantized.
+        inputs: events, or None.
+        steps: length of the run, > 0.
+        backends: two or more of `NAMES`.
+        progress: called with a backend's name before it runs.
+        timeout_s: limit for the Lava child process.
+
+    Returns:
+        The result and the trace of the first backend, potentials included.
+
+    Raises:
+        SpecError: fewer than two backends, or an unknown one.
+        BackendError: a backend is missing or failed.
+    """
+    names = tuple(dict.fromkeys(backends))
+    if len(names) < 2:
+        raise SpecError(f"backends {', '.join(names) or 'none'}; name at least two of {NAMES}")
+    runners = [backend(name, timeout_s) for name in names]
+    integer = as_quantized(network)
+    total, first, truth = 0, None, None
+    for name, runner in zip(names, runners, strict=True):
+        progress(name)
+        trace = runner.run(integer, inputs, steps, ("spikes", "v", "u"))
+        if truth is None:
+            truth = trace
+            continue
+        count, difference = compare(truth, trace, (names[0], name))
+        total += count
+        first = first or difference
+    if truth is None:
+        raise SpecError("no backend ran")
+    return Parity(names, steps, total, first, spikes=truth.n_spikes), truth
