@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava import __version__
-from hrsnn_lava.artifact import Artifact, read_artifact, write_artifact
+from hrsnn_lava.artifact import Artifact, encode, read_artifact, write_artifact
 from hrsnn_lava.compiler.placement import Placement
 from hrsnn_lava.compiler.rules import check
 from hrsnn_lava.errors import ArtifactError, CapacityError
@@ -71,6 +72,11 @@ class CompiledNetwork:
     def core_of(self) -> NDArray[np.int32]:
         """Core of every neuron, (n_neurons,)."""
         return self.placement.core_of
+
+    @property
+    def network_digest(self) -> str:
+        """SHA-256 of the integer network alone."""
+        return hashlib.sha256(encode(quantized_parts(self.network))).hexdigest()
 
     def verify(self) -> CompiledNetwork:
         """Check network, placement and every design rule; return self.

@@ -208,13 +208,17 @@ class TaskSpec(Section):
 
 
 class PruneSpec(Section):
-    """Lyapunov Noise Pruning, or a control, and what follows it."""
+    """Lyapunov Noise Pruning, or a control, and what follows it.
+
+    ``rescale = "auto"`` tries ``none`` and ``match`` and keeps what forecasts better inside the
+    training samples: which one is right depends on whether the task needs the recurrence.
+    """
 
     method: Literal["lyapunov", "random", "magnitude", "activity", "none"] = "lyapunov"
     density: Share = 0.02
     score: Literal["lyapunov", "weight", "product"] = "lyapunov"
     exponents: Literal["isolated", "participation"] = "isolated"
-    rescale: Literal["none", "inverse", "match"] = "none"
+    rescale: Literal["auto", "none", "inverse", "match"] = "auto"
     drop_neurons: Annotated[float, Field(ge=0, lt=1)] = 0.0
     homeostasis: bool = True
     homeostasis_passes: Annotated[int, Field(ge=1)] = 10

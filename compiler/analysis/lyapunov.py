@@ -98,8 +98,9 @@ def lyapunov_spectrum(
     n_floored, largest = 0, 0.0
     n_transient, n_blocks = -(-transient // qr_every), -(-steps // qr_every)
     for block in range(n_transient + n_blocks):
-        for _ in range(qr_every):
-            q = tangent_step(q)
+        with np.errstate(over="ignore", invalid="ignore"):  # reported below
+            for _ in range(qr_every):
+                q = tangent_step(q)
         if not np.all(np.isfinite(q)):
             raise SpecError(
                 f"tangent vectors overflowed within {qr_every} steps: lower qr_every or the weights"

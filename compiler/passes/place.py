@@ -72,9 +72,7 @@ class Place:
         return replace(placement, coordinates=coordinates, info=info).verify()
 
 
-def tiles(
-    n_cores: int, profile: HardwareProfile, curve: Curve = "row"
-) -> NDArray[np.int32] | None:
+def tiles(n_cores: int, profile: HardwareProfile, curve: Curve = "row") -> NDArray[np.int32] | None:
     """Tile (x, y) of cores 0..n_cores-1, (n_cores, 2); None when the profile has no mesh.
 
     Raises:
@@ -150,9 +148,7 @@ class Routes:
     longest: Int
 
 
-def routes(
-    destinations: sparse.csr_matrix, core_of: Any, coordinates: Any | None
-) -> Routes:
+def routes(destinations: sparse.csr_matrix, core_of: Any, coordinates: Any | None) -> Routes:
     """Messages and hops of one spike of every source.
 
     A run's counts are then ``spikes_per_source @ routes.messages`` and so on.
@@ -203,9 +199,7 @@ def traffic(
     found = routes(destinations, cores, coordinates)
     n = links.n_neurons
     rate = np.broadcast_to(np.asarray(rates, dtype=np.float64), (n,))
-    input_rate = np.broadcast_to(
-        np.asarray(input_rates, dtype=np.float64), (links.n_sources - n,)
-    )
+    input_rate = np.broadcast_to(np.asarray(input_rates, dtype=np.float64), (links.n_sources - n,))
     total = float(rate @ found.messages[:n])
     target = np.repeat(np.arange(destinations.shape[0]), np.diff(destinations.indptr))
     source = destinations.indices

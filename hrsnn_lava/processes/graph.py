@@ -7,7 +7,9 @@ that costs one vector a step, where a RefPort costs a round trip.
 Importing this module imports Lava, which needs Python 3.10.
 """
 
+import contextlib
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -46,6 +48,7 @@ from hrsnn_lava.processes.source import MmapSource, MmapSourceFixed, MmapSourceF
 
 __all__ = ["LavaGraph", "build", "components", "run", "run_config", "sink_path"]
 
+_WATCH_S = 0.1  # how often the models are asked whether they failed
 #: Output port of `HeterogeneousLIF` and input port of `MmapProbe` behind each probe.
 _PORTS = {"spikes": ("s_out", "s_in"), "v": ("v_out", "v_in"), "u": ("u_out", "u_in")}
 #: Model of every Process in a graph, by the tag that Lava's own search would look for.
@@ -237,20 +240,36 @@ def run(program: LavaProgram, folder: str | os.PathLike[str], runtime: str = "pr
 
 
 def _run_in_processes(graph: LavaGraph, steps: int) -> None:
+    """Run on Lava's runtime, and watch the models: when one fails, Lava may wait for ever.
+
+    After a failure nothing is stopped, since that may wait for ever as well: the caller must end
+    this process and those that it started.
+    """
     root = graph.root
-    try:
-        root.run(RunSteps(steps), graph.run_config())
-    except RuntimeError as error:
-        # no stop() here: it may wait for ever for a model that is gone
-        found = next(_model_errors(root.runtime), str(error))
-        raise BackendError(f"Lava failed: {found}") from error
+    root.create_runtime(graph.run_config())
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            root.run(RunSteps(steps))
+        except BaseException as error:  # handed to the caller's thread
+            failures.append(error)
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    while worker.is_alive():
+        worker.join(_WATCH_S)
+        if found := next(_model_errors(root.runtime), None):
+            raise BackendError(f"Lava failed: {found}")
+    if failures:
+        raise BackendError(f"Lava failed: {failures[0]}") from failures[0]
     root.stop()
 
 
 def _model_errors(runtime: Any) -> Iterator[str]:
     """What each failed model raised (Lava logs it below its own log level)."""
-    actors = getattr(getattr(runtime, "_messaging_infrastructure", None), "actors", [])
-    for actor in actors:
-        if actor.exception is not None:
-            error, _ = actor.exception
-            yield f"{type(error).__name__}: {error}"
+    for actor in runtime._messaging_infrastructure.actors:
+        with contextlib.suppress(OSError):  # Lava's own thread may have closed the pipe
+            if actor.exception is not None:
+                error, _ = actor.exception
+                yield f"{type(error).__name__}: {error}"

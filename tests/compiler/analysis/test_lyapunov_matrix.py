@@ -18,9 +18,7 @@ def random_weights(n: int, density: float, seed: int) -> sparse.csr_matrix:
 def literal(weights: sparse.csr_matrix, lam: np.ndarray, union: bool, signed: bool) -> np.ndarray:
     dense = weights.toarray()
     n = len(lam)
-    hood = [
-        {j for j in range(n) if j != i and (dense[i, j] or dense[j, i])} for i in range(n)
-    ]
+    hood = [{j for j in range(n) if j != i and (dense[i, j] or dense[j, i])} for i in range(n)]
     out = np.zeros((n, n))
     for i, j in zip(*np.nonzero(dense), strict=True):
         members = list(hood[i] | hood[j]) if union else [*hood[i], *hood[j]]

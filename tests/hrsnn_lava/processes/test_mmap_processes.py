@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.lava
+pytestmark = [
+    pytest.mark.lava,
+    # networkx, in Lava's compiler, names every graph library that it did not find
+    pytest.mark.filterwarnings("ignore:.* not found, skipping conversion test:ImportWarning"),
+]
 if sys.version_info >= (3, 11):
     pytest.skip("Lava 0.10.0 needs Python 3.10", allow_module_level=True)
 

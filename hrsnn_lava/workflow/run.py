@@ -1,0 +1,344 @@
+"""The whole line of a spec: build, train, prune, quantize, place, verify, report.
+
+Every finished stage goes into ``journal.jsonl`` at once, so a run that was killed resumes where
+it was; equal specs give equal files, whether resumed or not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
+from hrsnn_lava.compiler.passes.quantize import Quantize
+from hrsnn_lava.compiler.pipeline import place_network, run_pass
+from hrsnn_lava.errors import ArtifactError, BackendMissingError, SpecError
+from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
+from hrsnn_lava.hrsnn import build_hrsnn
+from hrsnn_lava.network import Network
+from hrsnn_lava.quantized import QuantizedInput
+from hrsnn_lava.sim_backends.native import NativeBackend
+from hrsnn_lava.sim_backends.parity import Parity, backend, verify_parity
+from hrsnn_lava.spec import Spec
+from hrsnn_lava.trace import SpikeInput, Trace
+from hrsnn_lava.training.forecast import ForecastOptions
+from hrsnn_lava.workflow import arms
+from hrsnn_lava.workflow.journal import Journal
+
+#: (what is being done, share of the whole that is done or None)
+Progress = Callable[[str, float | None], None]
+
+
+def silent(_: str, __: float | None = None) -> None:
+    """Progress that says nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """What a run leaves: the report, its text, and the files by name."""
+
+    report: Any
+    summary_text: str
+    parity: Parity
+    comparison: list[dict[str, Any]]
+    files: dict[str, Path] = field(default_factory=dict)
+
+
+class _Run:
+    """One run of a spec into a folder; each method is a stage."""
+
+    def __init__(self, spec: Spec, out: Path, resume: bool, progress: Progress) -> None:
+        self.spec, self.out, self.seed = spec, out, spec.seed
+        self.progress = progress
+        # fail on a wrong name before hours of work, not after
+        self.profile = HardwareProfile.load(spec.compile.profile)
+        self.cost_set = CostSet.load(spec.report.cost_set)
+        for name in spec.verify.backends:
+            _available(name)
+        out.mkdir(parents=True, exist_ok=True)
+        self.journal = Journal(out / "journal.jsonl", spec.canonical(), resume)
+        self.options: ForecastOptions = arms.forecast_options(spec.task)
+        self.done, self.total = 0, 8 + len(spec.prune.controls)
+
+    def say(self, text: str) -> None:
+        """Report progress; every stage counts the same."""
+        self.progress(text, min(self.done / self.total, 1.0))
+        self.done += 1
+
+    def build(self) -> None:
+        """Network, trajectory, and the counts that homeostasis aims at."""
+        self.say("build the network and the trajectory")
+        self.series = arms.task_series(self.spec.task, self.seed)
+        self.full = build_hrsnn(self.spec, n_inputs=self.series.dimension)
+        self.target = arms.training_counts(self.full, self.series, self.options, self.seed)
+        self.steps = self.options.steps_per_sample * (len(self.series.train) - 1)
+
+    def arm(self, name: str, network: Any, rate_error: float | None = None) -> dict[str, Any]:
+        """Score a network on the task, or take the score from the journal."""
+
+        def compute() -> dict[str, Any]:
+            scored = arms.spiking_arm(
+                name, network, self.series, self.options, self.seed, rate_error
+            )
+            return scored[0].row()
+
+        row: dict[str, Any] = self.journal.stage(f"arm/{name}", compute)
+        return row
+
+    def prune(self, method: str, rescale: Any) -> tuple[Network, float, list[PassRecord]]:
+        """Prune, and bring the rates back."""
+        table = self.spec.prune
+        network, records, target = self.full, [], self.target
+        for step in arms.node_passes(table, self.seed) if method == table.method else []:
+            network, record = run_pass(network, step)
+            kept = np.asarray(record.report["kept"])
+            target = target[kept]
+            report = {k: v for k, v in record.report.items() if k != "kept"}
+            records.append(replace(record, report=report))
+        if method not in ("none", "no-recurrence"):
+            step = arms.pruning_pass(table, method, rescale, self.seed, target / self.steps)
+            network, record = run_pass(network, step)
+            records.append(record)
+        elif method == "no-recurrence":
+            network = arms.without_recurrence(network)
+        network, error = arms.with_homeostasis(
+            network, target, self.series, self.options, table, self.seed
+        )
+        return network, error, records
+
+    def pruned(self) -> None:
+        """The network that is compiled: pruned by the asked method, rescaled as asked."""
+        table = self.spec.prune
+        candidates = ["none", "match"] if table.rescale == "auto" else [table.rescale]
+        best: tuple[float, Any] | None = None
+        for rescale in candidates:
+            self.say(f"prune: {table.method}, rescale {rescale}")
+            network, error, records = self.prune(table.method, arms.RESCALE[rescale])
+            name = _arm_name(table.method, table.density)
+            label = f"{name}, rescale {rescale}" if len(candidates) > 1 else name
+            row = self.arm(label, network, error)
+            loss = row["validation"] if row["validation"] is not None else row["rmse_mean"]
+            if best is None or loss < best[0]:
+                best = (loss, (network, error, records, row, rescale))
+        if best is None:
+            raise SpecError("prune.rescale: nothing to try")
+        self.network, self.rate_error, self.records, row, self.rescale = best[1]
+        self.rows.append(row)
+
+    def controls(self) -> None:
+        """The same density by other methods, and no recurrence at all, all with homeostasis."""
+        table = self.spec.prune
+        for method in table.controls:
+            if method == table.method:
+                continue
+            self.say(f"control: {method}")
+            name = _arm_name(method, table.density)
+            network, error, _ = self.prune(method, arms.RESCALE[self.rescale])
+            self.rows.append(self.arm(name, network, error))
+
+    def baselines(self) -> None:
+        """Forecasters without spikes."""
+        self.say("baselines")
+        made = arms.baselines(self.series, self.spec.network.size, self.seed)
+        for name, make in made.items():
+
+            def compute(name: str = name, make: Callable[[], Any] = make) -> dict[str, Any]:
+                return arms.baseline_arm(name, make(), self.series).row()
+
+            self.rows.append(self.journal.stage(f"baseline/{name}", compute))
+
+    def compile(self) -> None:
+        """Integers on cores; the integer arm runs on exactly this program."""
+        self.say(f"quantize and place on {self.profile.name}")
+        integer, quantized = run_pass(self.network, Quantize(self.spec.quantize.weight_bits))
+        rates = arms.training_counts(self.network, self.series, self.options, self.seed)
+        compiled = place_network(
+            integer,
+            self.profile,
+            records=(*self.records, quantized),
+            neurons_per_core=self.spec.compile.neurons_per_core,
+            rates=rates / self.steps,
+            input_rates=0.0,
+            seed=self.seed,
+            synapses_before=self.full.n_synapses,
+        )
+        self.say("closed loop on the integer program")
+        name = f"{_arm_name(self.spec.prune.method, self.spec.prune.density)}, integers"
+        scored, result = arms.spiking_arm(
+            name, compiled.network, self.series, self.options, self.seed, self.rate_error
+        )
+        self.rows.append(self.journal.stage(f"arm/{name}", scored.row))
+        features = self.options.features
+        self.compiled = replace(
+            compiled,
+            readout={"weights": result.readout.weights, "offset": result.readout.offset},
+            readout_meta={
+                "alpha": result.readout.alpha,
+                "target": "increment",
+                "steps_per_sample": self.options.steps_per_sample,
+                "trace_samples": list(features.trace_samples),
+                "squared": list(features.squared),
+                "series_mean": self.series.mean.tolist(),
+                "series_scale": self.series.scale.tolist(),
+            },
+        )
+
+    def stimulus(self) -> SpikeInput:
+        """The first training samples as payloads of the compiled input population."""
+        population = self.compiled.network.input_populations[0]
+        scale = population.payload_scale if isinstance(population, QuantizedInput) else None
+        per_sample = self.options.steps_per_sample
+        count = min(-(-self.spec.verify.steps // per_sample), len(self.series.train))
+        payloads = np.rint(self.series.train[:count] * (scale or 1.0)).astype(np.int64)
+        return SpikeInput.held(payloads, per_sample)
+
+    def verify(self) -> None:
+        """Bit-exact parity on the task's own input; the trace goes into the report."""
+        self.inputs = self.stimulus()
+        self.verified_steps = min(self.spec.verify.steps, self.inputs.n_steps)
+        wanted = [n for n in self.spec.verify.backends if n not in _missing(self.spec)]
+        self.say("verify: " + ", ".join(wanted))
+        native = NativeBackend().run(
+            self.compiled, self.inputs, self.verified_steps, ("spikes", "v", "u")
+        )
+        self.trace: Trace = native
+
+        def compute() -> dict[str, Any]:
+            if len(wanted) < 2:
+                return Parity(
+                    tuple(wanted), self.verified_steps, 0, spikes=native.n_spikes
+                ).to_dict()
+            result, _ = verify_parity(self.compiled, self.inputs, self.verified_steps, wanted)
+            return result.to_dict()
+
+        found = self.journal.stage("verify", compute, self.compiled.network_digest, *wanted)
+        self.parity = Parity(
+            tuple(found["backends"]),
+            found["steps"],
+            found["mismatches"],
+            found["first"],
+            tuple(found["compared"]),
+            found["spikes"],
+            _missing(self.spec),
+        )
+
+    def unpruned_operations(self) -> Trace:
+        """The unpruned network in integers on the same input: what the SOP ratio refers to."""
+        self.unpruned = Quantize(self.spec.quantize.weight_bits)(self.full)
+        return NativeBackend().run(self.unpruned, self.inputs, self.verified_steps)
+
+    def report(self) -> RunResult:
+        """Write everything, the reports last."""
+        from hrsnn_lava.report.model import build_report
+
+        self.say("report")
+        before = self.unpruned_operations()
+        base = self.rows[0]["recurrent_sops_per_sample"]
+        for row in self.rows:
+            sops = row["recurrent_sops_per_sample"]
+            row["recurrent_sop_ratio"] = base / sops if base and sops else None
+        report = build_report(
+            self.compiled,
+            self.trace,
+            cost_set=self.cost_set,
+            step_time_s=self.spec.report.step_time_s,
+            accuracy=_accuracy(self.rows, self.spec),
+            parity=self.parity.to_dict() | {"line": self.parity.line()},
+            comparison=self.rows,
+            network_before=self.unpruned,
+            trace_before=before,
+            network_float=self.network,
+            samples=self.verified_steps / self.options.steps_per_sample,
+            spec_digest=hashlib.sha256(self.spec.canonical().encode()).hexdigest(),
+        )
+        files = {
+            name: self.out / name
+            for name in ("network.hlx", "compiled.hlx", "input.npz", "report.json", "report.html")
+        }
+        self.network.save(files["network.hlx"])
+        self.compiled.save(files["compiled.hlx"])
+        self.inputs.save(files["input.npz"])
+        report.write(files["report.json"])
+        report.write(files["report.html"])
+        self.progress("done", 1.0)
+        return RunResult(report, report.to_text(), self.parity, self.rows, files)
+
+    def run(self) -> RunResult:
+        """All stages in order."""
+        self.rows: list[dict[str, Any]] = []
+        self.build()
+        self.say("unpruned network")
+        self.rows.append(self.arm("unpruned", self.full))
+        self.pruned()
+        self.compile()
+        self.controls()
+        self.baselines()
+        self.verify()
+        result = self.report()
+        self.parity.require()
+        return result
+
+
+def run_spec(
+    spec: Spec, out: Path, *, resume: bool = False, progress: Progress = silent
+) -> RunResult:
+    """Run a spec into the folder `out`.
+
+    Args:
+        spec: what to do.
+        out: made when missing; holds ``network.hlx``, ``compiled.hlx``, ``input.npz``,
+            ``report.json``, ``report.html`` and ``journal.jsonl`` in the end.
+        resume: take finished stages from the journal.
+        progress: called before every stage.
+
+    Raises:
+        SpecError, CapacityError, BackendError, ParityError: see `hrsnn_lava.errors`; a parity
+            error comes after the report is written, since the report shows it.
+    """
+    try:
+        return _Run(spec, Path(out), resume, progress).run()
+    except OSError as error:
+        raise ArtifactError(f"{out}: cannot be written ({error.strerror})") from error
+
+
+def _arm_name(method: str, density: float) -> str:
+    if method in ("no-recurrence", "none"):
+        return {"no-recurrence": "no recurrence", "none": "not pruned"}[method]
+    label = {"lyapunov": "LNP"}.get(method, method)
+    return f"{label} {100 * density:g} %"
+
+
+def _available(name: str) -> str | None:
+    """Why a backend cannot run here, or None."""
+    try:
+        backend(name)
+    except BackendMissingError as error:
+        return error.message
+    return None
+
+
+def _missing(spec: Spec) -> dict[str, str]:
+    """Backends of the spec that are not installed, with the reason: skipped, and said so."""
+    reasons = {name: _available(name) for name in spec.verify.backends}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
+def _accuracy(rows: list[dict[str, Any]], spec: Spec) -> Mapping[str, Any]:
+    by_name = {row["name"]: row for row in rows}
+    name = _arm_name(spec.prune.method, spec.prune.density)
+    pruned = next((row for row in rows if row["name"].startswith(name)), rows[0])
+    integers = by_name.get(f"{name}, integers", pruned)
+    full = by_name["unpruned"]
+    return {
+        "task": spec.task.kind,
+        "rmse_unpruned": full["rmse_mean"],
+        "rmse_pruned_float": pruned["rmse_mean"],
+        "rmse_pruned_integer": integers["rmse_mean"],
+        "rmse_ratio_pruned": pruned["rmse_mean"] / full["rmse_mean"],
+        "rmse_ratio_integer": integers["rmse_mean"] / pruned["rmse_mean"],
+    }

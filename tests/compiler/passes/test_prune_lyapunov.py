@@ -1,0 +1,121 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hrsnn_lava.compiler.analysis.neuron_exponents import ParticipationOptions
+from hrsnn_lava.compiler.analysis.recurrent import recurrent_edges
+from hrsnn_lava.compiler.passes.prune_lyapunov import PruneLyapunov
+from hrsnn_lava.compiler.passes.rescale import Rescale
+from hrsnn_lava.errors import SpecError
+from hrsnn_lava.network import LIF, Network, Population, Projection
+
+
+@pytest.mark.parametrize("score", ["lyapunov", "weight", "product"])
+@pytest.mark.parametrize("stabilise", ["uniform", "dominant"])
+def test_every_score_meets_the_density_and_reports_a_stable_system(
+    balanced: Network, score: Any, stabilise: Any
+) -> None:
+    options = PruneLyapunov(0.25, score=score, stabilise=stabilise, sampling="systematic")
+    _, report = options.apply(balanced)
+    n = report["synapses_before"]
+    assert abs(report["synapses_after"] - 0.25 * n) <= 1
+    (only,) = report["rounds"]
+    assert only["stability"]["abscissa"] < 0
+    assert only["covariance"]["residual"] < 1e-9
+    assert only["probability"]["max"] <= 1
+    assert only["sampled"]["relative_change_mean"] > 0
+
+
+def test_weights_inform_the_scores_that_use_them(balanced: Network) -> None:
+    spread = {
+        score: PruneLyapunov(0.25, score=score).apply(balanced)[1]["rounds"][0]["score_cv"]  # type: ignore[arg-type]
+        for score in ("lyapunov", "weight", "product")
+    }
+    # Gamma(2) weights spread by 0.7; harmonic means over neighbourhoods hardly spread at all.
+    assert spread["lyapunov"] < 0.35
+    assert min(spread["weight"], spread["product"]) > 0.7
+
+
+def test_weight_score_keeps_heavier_synapses_than_chance(balanced: Network) -> None:
+    size = np.abs(recurrent_edges(balanced).weight)
+    kept = {
+        score: np.abs(
+            recurrent_edges(PruneLyapunov(0.2, score=score, rescale=Rescale())(balanced)).weight  # type: ignore[arg-type]
+        ).mean()
+        for score in ("lyapunov", "weight")
+    }
+    assert kept["weight"] > 1.5 * size.mean()
+    assert kept["lyapunov"] == pytest.approx(size.mean(), rel=0.15)
+
+
+def test_participation_reports_how_the_exponents_came_about(balanced: Network) -> None:
+    run = ParticipationOptions(steps=60, transient=20, drive=1.3, noise=0.2, width=0.4)
+    _, report = PruneLyapunov(0.5, mode="participation", participation=run).apply(balanced)
+    spectrum = report["rounds"][0]["spectrum"]
+    assert spectrum["mode"] == "surrogate"
+    assert (spectrum["width"], spectrum["steps"], spectrum["exponents"]) == (0.4, 60, 200)
+    assert spectrum["rate"] > 0
+    assert spectrum["floored"] >= 0
+
+
+@pytest.mark.parametrize("form", [{"signed": True}, {"union": True}])
+def test_other_forms_of_the_matrix_run(balanced: Network, form: dict[str, Any]) -> None:
+    pruned, report = PruneLyapunov(0.5, **form).apply(balanced)
+    assert report["density_kept"] == pytest.approx(0.5, abs=0.05)
+    pruned.verify()
+
+
+def test_rounds_multiply_their_probabilities_and_rescale_the_original_weights(
+    balanced: Network,
+) -> None:
+    options = PruneLyapunov(0.25, iterations=3, sampling="systematic", rescale=Rescale("1/p"))
+    pruned, report = options.apply(balanced)
+    sizes = [r["synapses"] for r in report["rounds"]] + [report["synapses_after"]]
+    n = sizes[0]
+    np.testing.assert_allclose(sizes, n * 0.25 ** (np.arange(4) / 3), atol=2.5)
+    before, after = recurrent_edges(balanced).matrix, recurrent_edges(pruned).matrix
+    gain = np.asarray(after[after.nonzero()] / before[after.nonzero()]).ravel()
+    assert gain.min() >= 1
+    assert gain.max() <= 10
+    assert gain.mean() == pytest.approx(1 / 0.25, rel=0.15)
+
+
+def test_a_synapse_of_a_neuron_onto_itself_is_pruned_first() -> None:
+    # Var(x_i - x_i) = 0: an excitatory self-synapse has no value to this score.
+    weights = np.full((6, 6), 0.1)
+    net = Network(
+        1e-3, (Population("exc", 6, LIF(0.02)),), (Projection("rec", "exc", "exc", weights),)
+    )
+    pruned, report = PruneLyapunov(30 / 36, sampling="systematic", rescale=Rescale()).apply(net)
+    assert report["rounds"][0]["probability"]["at_zero"] == 6
+    np.testing.assert_allclose(pruned.projection("rec").weights.toarray(), 0.1 * (1 - np.eye(6)))
+
+
+def test_parallel_projections_are_pruned_edge_by_edge(balanced: Network) -> None:
+    first = balanced.projection("exc_exc")
+    twice = replace(balanced, projections=(*balanced.projections, replace(first, name="slow")))
+    pruned, report = PruneLyapunov(0.5, sampling="systematic").apply(twice)
+    pruned.verify()
+    total = report["synapses_before"]
+    assert total == recurrent_edges(balanced).n_edges + first.n_synapses
+    assert report["synapses_after"] == pytest.approx(total / 2, abs=1)
+
+
+def test_single_precision_gives_nearly_the_same_probabilities(balanced: Network) -> None:
+    a = PruneLyapunov(0.25).apply(balanced)[1]["rounds"][0]
+    b = PruneLyapunov(0.25, precision="float32").apply(balanced)[1]["rounds"][0]
+    assert b["covariance"]["precision"] == "float32"
+    assert a["probability"]["max"] == pytest.approx(b["probability"]["max"], rel=1e-3)
+
+
+def test_faults_are_named_all_at_once(balanced: Network) -> None:
+    options = PruneLyapunov(0.5, score="best", sampling="grid", iterations=0)  # type: ignore[arg-type]
+    with pytest.raises(SpecError) as fault:
+        options(balanced)
+    where = [problem.where for problem in fault.value.problems]
+    assert where == ["score", "sampling", "iterations"]
+    assert "allowed: lyapunov or weight or product" in str(fault.value)
+    with pytest.raises(SpecError, match="margin is -1"):
+        PruneLyapunov(0.5, margin=-1)(balanced)
