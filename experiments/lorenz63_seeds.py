@@ -8,7 +8,7 @@ unpruned network with its standard error, and the ratio of recurrent synaptic op
 
     uv run python experiments/lorenz63_seeds.py --seeds 15 --first 500 --density 0.02
 
-About five seconds a seed on one core with the default network of 1000 neurons.
+About ten seconds a seed on one core with the default network of 1000 neurons.
 """
 
 from __future__ import annotations

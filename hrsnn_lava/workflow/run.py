@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
+from hrsnn_lava.compiler.compiled import PassRecord
 from hrsnn_lava.compiler.passes.quantize import Quantize
 from hrsnn_lava.compiler.pipeline import place_network, run_pass
 from hrsnn_lava.errors import ArtifactError, BackendMissingError, SpecError

@@ -1,6 +1,9 @@
+from typing import Any
+
 import networkx as nx
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.centrality import betweenness, weakly_connected_sizes
@@ -11,7 +14,7 @@ def random_weights(n: int, density: float, seed: int) -> sparse.csr_matrix:
     return sparse.random(n, n, density, format="csr", random_state=np.random.default_rng(seed))
 
 
-def by_networkx(weights: sparse.csr_matrix) -> np.ndarray:
+def by_networkx(weights: sparse.csr_matrix) -> NDArray[Any]:
     graph = nx.from_numpy_array((weights.toarray().T != 0).astype(int), create_using=nx.DiGraph)
     scores = nx.betweenness_centrality(graph, normalized=False)
     return np.array([scores[v] for v in range(weights.shape[0])])

@@ -1,9 +1,12 @@
+from typing import Any
+
 import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.covariance import covariance
@@ -26,7 +29,7 @@ score_arrays = arrays(
 @settings(deadline=None)
 @given(scores=score_arrays, share=st.floats(0.0, 1.0))
 def test_probabilities_sum_to_the_target_and_follow_the_scores(
-    scores: np.ndarray, share: float
+    scores: NDArray[Any], share: float
 ) -> None:
     target = share * scores.size
     p = inclusion_probabilities(scores, target)
@@ -80,7 +83,7 @@ def test_edges_are_kept_with_their_probabilities(sampling: str) -> None:
 
 @settings(deadline=None)
 @given(p=arrays(np.float64, st.integers(1, 80), elements=st.floats(0, 1)), seed=st.integers(0, 99))
-def test_systematic_sampling_fixes_the_count(p: np.ndarray, seed: int) -> None:
+def test_systematic_sampling_fixes_the_count(p: NDArray[Any], seed: int) -> None:
     keep = sample_edges(p, "systematic", np.random.default_rng(seed))
     assert abs(np.count_nonzero(keep) - p.sum()) < 1 + 1e-9
     assert keep[p == 1].all()

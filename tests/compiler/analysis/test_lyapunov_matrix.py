@@ -1,7 +1,10 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.lyapunov_matrix import lyapunov_matrix
@@ -15,7 +18,9 @@ def random_weights(n: int, density: float, seed: int) -> sparse.csr_matrix:
     return weights
 
 
-def literal(weights: sparse.csr_matrix, lam: np.ndarray, union: bool, signed: bool) -> np.ndarray:
+def literal(
+    weights: sparse.csr_matrix, lam: NDArray[Any], union: bool, signed: bool
+) -> NDArray[Any]:
     dense = weights.toarray()
     n = len(lam)
     hood = [{j for j in range(n) if j != i and (dense[i, j] or dense[j, i])} for i in range(n)]
@@ -101,6 +106,6 @@ def test_a_self_synapse_without_neighbours_has_no_entry() -> None:
         (np.ones(2), r"one per neuron \(3,\); shape \(2,\)"),
     ],
 )
-def test_unusable_exponents_are_an_error(lam: np.ndarray, message: str) -> None:
+def test_unusable_exponents_are_an_error(lam: NDArray[Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):
         lyapunov_matrix(random_weights(3, 0.5, 0), lam)

@@ -1,11 +1,14 @@
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.lyapunov import LyapunovSpectrum, lyapunov_spectrum
 from hrsnn_lava.errors import SpecError
 
 
-def linear(matrix: np.ndarray, **options: object) -> LyapunovSpectrum:
+def linear(matrix: NDArray[Any], **options: object) -> LyapunovSpectrum:
     options = {"steps": 400, "transient": 200, "dt": 0.5} | options
     return lyapunov_spectrum(lambda q: matrix @ q, len(matrix), **options)  # type: ignore[arg-type]
 
@@ -47,7 +50,7 @@ def test_uncoupled_coordinates_own_their_exponents() -> None:
     np.testing.assert_allclose(spectrum.participation, np.log(decays) / 0.5, rtol=1e-12)
 
 
-def lorenz(state: np.ndarray, tangent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def lorenz(state: NDArray[Any], tangent: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     x, y, z = state
     jacobian = np.array([[-10.0, 10.0, 0.0], [28.0 - z, -1.0, -x], [y, x, -8.0 / 3.0]])
     return np.array([10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z]), jacobian @ tangent
@@ -58,7 +61,7 @@ def test_lorenz_63() -> None:
     dt = 0.02
     state = np.array([1.0, 2.0, 20.0])
 
-    def step(q: np.ndarray) -> np.ndarray:
+    def step(q: NDArray[Any]) -> NDArray[Any]:
         nonlocal state
         a, qa = lorenz(state, q)
         b, qb = lorenz(state + dt / 2 * a, q + dt / 2 * qa)

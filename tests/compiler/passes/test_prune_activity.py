@@ -1,5 +1,8 @@
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.recurrent import recurrent_edges
 from hrsnn_lava.compiler.passes.prune_activity import PruneActivity
@@ -18,8 +21,8 @@ def triangle() -> Network:
     )
 
 
-def kept(options: PruneActivity) -> np.ndarray:
-    found: np.ndarray = options(triangle()).projection("rec").weights.toarray() > 0
+def kept(options: PruneActivity) -> NDArray[Any]:
+    found: NDArray[Any] = options(triangle()).projection("rec").weights.toarray() > 0
     return found
 
 

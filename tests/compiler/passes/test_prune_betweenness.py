@@ -55,7 +55,7 @@ def test_pivots_are_drawn_from_the_seed(balanced: Network) -> None:
 
 
 def test_faults_are_named(balanced: Network) -> None:
-    with pytest.raises(SpecError, match="fraction is 1.0; allowed: 0 <= fraction < 1"):
+    with pytest.raises(SpecError, match=r"fraction is 1.0; allowed: 0 <= fraction < 1"):
         PruneBetweenness(1.0)(balanced)
     with pytest.raises(SpecError, match="rounds is 0; allowed: >= 1"):
         PruneBetweenness(0.5, rounds=0)(balanced)
