@@ -60,18 +60,23 @@ def run_usage(
     profile: HardwareProfile,
 ) -> dict[str, int]:
     """What neurons ``members[start:stop]`` use as one core; `rows` are their inbound rows."""
-    size = stop - start
-    total = np.zeros(links.n_sources, dtype=np.int64)
-    learning = np.zeros(links.n_sources, dtype=bool)
+    size, memory = stop - start, profile.synapse_memory
+    parts = [slice(pattern.indptr[start], pattern.indptr[stop]) for pattern in rows]
+    sources, n_local = [p.indices[part] for p, part in zip(rows, parts, strict=True)], 0
+    if rows and 4 * sum(s.size for s in sources) < links.n_sources:
+        # Few synapses: renumber their sources, instead of touching all sources every time.
+        distinct, local = np.unique(np.concatenate(sources), return_inverse=True)
+        sources = np.split(local.ravel(), np.cumsum([s.size for s in sources])[:-1])
+        n_local = distinct.size
+    else:
+        n_local = links.n_sources
+    total = np.zeros(n_local, dtype=np.int64)
+    learning = np.zeros(n_local, dtype=bool)
     words, formats = 0, 0
-    memory = profile.synapse_memory
-    for form, pattern in zip(links.formats, rows, strict=True):
-        part = slice(pattern.indptr[start], pattern.indptr[stop])
-        if part.start == part.stop:
+    for form, pattern, part, source in zip(links.formats, rows, parts, sources, strict=True):
+        if not source.size:
             continue
-        count = np.bincount(
-            pattern.indices[part], weights=pattern.data[part], minlength=links.n_sources
-        ).astype(np.int64)
+        count = np.bincount(source, pattern.data[part], minlength=n_local).astype(np.int64)
         formats += 1
         total += count
         if form.learning:
@@ -130,19 +135,20 @@ def fill(
     while bounds[-1] < members.size:
         start = bounds[-1]
         low, high = 1, min(largest, members.size - start)
-        # Neighbours are alike: trying the last core's size first leaves a short bisection.
-        for trial in (high, min(guess + 1, high), min(guess, high)):
-            if low < trial <= high:
-                if fits(start, start + trial):
-                    low = trial
-                else:
-                    high = trial - 1
+        # Neighbours are alike: bracket around the last core's size, then bisect.
+        trial, step = min(guess, high), 1
+        while low < high and low < trial:
+            if not fits(start, start + trial):
+                high = trial - 1
+                break
+            low, trial, step = trial, min(trial + step, high), 2 * step
+        step = 1
         while low < high:
-            middle = (low + high + 1) // 2
+            middle = max((low + high + 1) // 2, high - step)
             if fits(start, start + middle):
                 low = middle
             else:
-                high = middle - 1
+                high, step = middle - 1, 2 * step
         guess = low
         bounds.append(start + low)
     return np.asarray(bounds, dtype=np.int64)

@@ -86,12 +86,13 @@ def cores_on_chip(placed: Placed) -> Iterator[Violation]:
     limit, used = placed.used.cores_limit, placed.used.n_cores
     if limit is not None and used > limit:
         per_chip = placed.profile.chip.cores.value or 1
+        chips = -(-used // per_chip)
         yield Violation(
             "cores_on_chip",
             f"profile {placed.profile.name}",
             f"{used} cores",
             f"{limit} cores",
-            f"use {-(-used // per_chip)} chips, or prune {1 - limit / used:.0%} of the network",
+            f"use {chips} chips (at least, while other rules are broken), or prune the network",
         )
 
 
@@ -104,13 +105,26 @@ def _resource(placed: Placed, name: str) -> Iterator[Violation]:
         if members.size == 1:
             where, fix = f"core {core}, neuron {members[0]} alone", _fix_one(name, used, limit)
         else:
-            pieces = -(-used // limit)
-            if name in FILL_RESOURCES:
-                pieces = fill(placed.links, members, placed.profile, only=name).size - 1
-            where, fix = f"core {core}", f"split core {core} into {pieces}"
+            where, fix = f"core {core}", _split(placed, name, int(core), members)
         label = resource.name.replace("_", " ")
         text = f"{used} {resource.unit}s" if name == "synapse_memory" else f"{used} {label}"
         yield Violation(name, where, text, str(limit), fix)
+
+
+def _split(placed: Placed, name: str, core: int, members: NDArray[np.int64]) -> str:
+    """The exact number of pieces; for output axons, whether pieces can help at all."""
+    resource = placed.used[name]
+    used, limit = int(resource.used[core]), resource.limit or 1
+    if name in FILL_RESOURCES:
+        pieces = fill(placed.links, members, placed.profile, only=name).size - 1
+        return f"split core {core} into {pieces}"
+    # Pieces are destinations too: when all cores together are full, more of them only add pairs.
+    if resource.used.sum() > limit * placed.used.n_cores * 0.9:
+        return (
+            f"let its neurons reach {limit / members.size:.1f} cores each instead of "
+            f"{used / members.size:.1f}: prune, or put their targets together"
+        )
+    return f"split core {core} into {-(-used // limit)}"
 
 
 def _fix_one(name: str, used: int, limit: int) -> str:

@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,6 +36,8 @@ __all__ = ["LavaBackend", "LavaJob", "lava_obstacle"]
 
 _CHILD = "hrsnn_lava.sim_backends.lava_child"
 _SHARED_MEMORY = Path("/dev/shm")
+#: Runs in one child: Lava keeps every Process it ever made, and their weights.
+_BATCH = 50
 
 
 def lava_obstacle(version: tuple[int, ...] = sys.version_info[:2]) -> str | None:
@@ -69,7 +72,7 @@ class LavaBackend:
             and every process that it started are killed.
         runtime: "processes" is Lava's own runtime. "threads" runs the same compiled graph and the
             same process models in the threads of one process, without Lava's message passing: a
-            fraction of the time for small networks, for tests of many.
+            fraction of the time for small networks and long delays, for tests of many.
     """
 
     timeout_s: float = 600.0
@@ -120,16 +123,16 @@ class LavaBackend:
                 program.save(folder / str(number) / "program.npz")
                 pending.append(number)
             while pending:
-                done, failure = _run_child(folder, [str(n) for n in pending], self)
-                for number in pending[:done]:
+                batch = pending[:_BATCH]
+                done, failure = _run_child(folder, [str(n) for n in batch], self)
+                for number in batch[:done]:
                     where = folder / str(number)
                     results[number] = _trace(programs[number], where, jobs[number].inputs)
-                if done < len(pending):
-                    label = jobs[pending[done]].name
-                    results[pending[done]] = BackendError(
-                        f"{label}: {failure}" if label else failure
-                    )
-                pending = pending[done + 1 :]
+                    shutil.rmtree(where)
+                if done < len(batch):
+                    label = jobs[batch[done]].name
+                    results[batch[done]] = BackendError(f"{label}: {failure}" if label else failure)
+                pending = pending[done + (done < len(batch)) :]
         return [results[number] for number in range(len(jobs))]
 
 

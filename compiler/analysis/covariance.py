@@ -104,15 +104,17 @@ def _doubling(
     del shifted, inverse
     f.flat[:: n + 1] -= dtype.type(1)
     work, more = np.empty_like(q), np.empty_like(q)
-    tolerance = TOLERANCE[dtype.name]
-    for iteration in range(1, MAX_DOUBLINGS + 1):
+    iteration = 0
+    while iteration < MAX_DOUBLINGS:
+        iteration += 1
         np.matmul(f, q, out=work)
         np.matmul(work, f.T, out=more)
         q += more
-        change, level = float(np.linalg.norm(more)), float(np.linalg.norm(q))
-        if not np.isfinite(change + level):
+        size = float(np.linalg.norm(f))
+        if not np.isfinite(size):
             break
-        if change <= tolerance * level:
+        # What is left is at most |F^2|^2 |C|, and |F^2| <= |F|^2: no further product is needed.
+        if size <= TOLERANCE[dtype.name] ** 0.25:
             return q, iteration, (work, more)
         np.matmul(f, f, out=work)
         f, work = work, f

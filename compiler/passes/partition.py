@@ -98,12 +98,10 @@ def partition(
     largest = min(limit, links.n_neurons)
     if neurons_per_core is not None:
         sizes = [min(neurons_per_core, largest)]
-    elif crowded:
-        # Never below a table's length: the error is 0 there already.
-        sizes = [max(largest >> k, 1) for k in range(largest.bit_length())]
-        sizes = [s for s in sizes if s >= (profile.core.threshold_profiles.value or 1)] or [1]
     else:
-        sizes = [largest]
+        # Not below the shortest table, where the error is 0 already.
+        least = min(profile.core.threshold_profiles.value or 1, largest)
+        sizes = [s for s in (largest >> k for k in range(largest.bit_length())) if s >= least]
     best, tried = _choose(links, sequence, sizes, profile, tolerance)
     placement = Placement.of(
         best,
@@ -130,29 +128,65 @@ def _choose(
     profile: HardwareProfile,
     tolerance: float,
 ) -> tuple[NDArray[np.int32], list[dict[str, Any]]]:
-    """The largest size within tolerance; else the one of least error among those that fit."""
+    """The largest size that fits within tolerance; else, of those that fit, the least error."""
     tried: list[dict[str, Any]] = []
-    best, best_error = None, np.inf
+    best, best_error, best_fits = None, np.inf, False
     for size in sizes:
-        bounds = fill(links, sequence, profile, neurons_per_core=size)
-        bounds = split_out_axons(links, sequence, bounds, profile)
+        bounds = _fill_balanced(links, sequence, profile, size)
         core_of = cores_from_bounds(sequence, bounds)
-        n_cores = int(bounds.size - 1)
-        fits = profile.total_cores is None or n_cores <= profile.total_cores
-        if best is not None and not fits:
-            break  # smaller cores only need more of them
+        fits = _fits(links, core_of, profile)
         error = 0.0
         if profile.has_profile_tables:
             _, report = snap(links.parameters, core_of, profile)
             error = max(report.tau_mem.p95, report.tau_syn.p95, report.threshold.p95)
-        tried.append({"neurons_per_core": size, "cores": n_cores, "error_p95": error})
-        if best is None or error < best_error:
-            best, best_error = core_of, error
-        if best_error <= tolerance or not fits:
-            break
+        tried.append(
+            {
+                "neurons_per_core": size,
+                "cores": int(bounds.size - 1),
+                "fits": fits,
+                "error_p95": error,
+            }
+        )
+        if best is None or (fits and (not best_fits or error < best_error)):
+            best, best_error, best_fits = core_of, error, fits
+        enough = best_fits and best_error <= tolerance
+        if enough or (best_fits and not fits) or _hopeless(bounds, profile):
+            break  # smaller cores only need more of them
     if best is None:
         raise CapacityError("no neurons to place")
     return best, tried
+
+
+def _fill_balanced(links: Connectivity, sequence: Int, profile: HardwareProfile, size: int) -> Int:
+    """Bounds of cores of at most `size` neurons.
+
+    Cores that all reach each other have (neurons a core) x (cores) output axons, so uneven sizes
+    cost: where that overflows, the same number of cores is filled evenly before any is divided.
+    """
+    bounds = fill(links, sequence, profile, neurons_per_core=size)
+    limit = profile.core.out_axons.value
+    if limit is None or _hopeless(bounds, profile):
+        return bounds
+    used = utilization(links, cores_from_bounds(sequence, bounds), profile)["out_axons"]
+    if used.over().size:
+        even = -(-sequence.size // (bounds.size - 1))
+        candidate = fill(links, sequence, profile, neurons_per_core=even)
+        evened = utilization(links, cores_from_bounds(sequence, candidate), profile)["out_axons"]
+        if evened.over().size <= used.over().size:
+            bounds = candidate
+    return split_out_axons(links, sequence, bounds, profile)
+
+
+def _hopeless(bounds: Int, profile: HardwareProfile) -> bool:
+    return profile.total_cores is not None and bounds.size - 1 > profile.total_cores
+
+
+def _fits(links: Connectivity, core_of: NDArray[np.int32], profile: HardwareProfile) -> bool:
+    used = utilization(links, core_of, profile)
+    tables = ("compartment_profiles", "threshold_profiles")
+    return (used.cores_limit is None or used.n_cores <= used.cores_limit) and not any(
+        resource.over().size for resource in used.resources if resource.name not in tables
+    )
 
 
 def _overflows(links: Connectivity, profile: HardwareProfile) -> bool:

@@ -98,7 +98,8 @@ def tiles(n_cores: int, profile: HardwareProfile, curve: Curve = "row") -> NDArr
         )
     places = order[within // per_tile].copy()
     places[:, 0] += chip_of * width
-    return places.astype(np.int32)
+    result: NDArray[np.int32] = places.astype(np.int32)
+    return result
 
 
 def _numbered(width: int, height: int) -> Int:
@@ -198,19 +199,20 @@ def traffic(
     destinations = utilization(links, cores, profile).destinations
     found = routes(destinations, cores, coordinates)
     n = links.n_neurons
-    rate = np.broadcast_to(np.asarray(rates, dtype=np.float64), (n,))
-    input_rate = np.broadcast_to(np.asarray(input_rates, dtype=np.float64), (links.n_sources - n,))
+    # Full arrays, so that a scalar and as many equal numbers are summed alike.
+    rate = np.full(n, 1.0) * np.asarray(rates, dtype=np.float64)
+    input_rate = np.full(links.n_sources - n, 1.0) * np.asarray(input_rates, dtype=np.float64)
     total = float(rate @ found.messages[:n])
     target = np.repeat(np.arange(destinations.shape[0]), np.diff(destinations.indptr))
     source = destinations.indices
-    own = source < n
-    own[own] = cores[source[own]] == target[own]
+    leaving = source < n
+    leaving[leaving] = cores[source[leaving]] != target[leaving]
     hops = float(rate @ (found.hops_x + found.hops_y)[:n])
     meshed = coordinates is not None
     return {
         "messages_per_step": total,
         "input_messages_per_step": float(input_rate @ found.messages[n:]),
-        "between_cores_per_step": total - float(rate[source[own]].sum()),
+        "between_cores_per_step": float(rate[source[leaving]].sum()),
         "hops_per_step": hops if meshed else None,
         "mean_hops": (hops / total if total else 0.0) if meshed else None,
         "max_hops": float(found.longest[:n][rate > 0].max(initial=0)) if meshed else None,

@@ -55,6 +55,8 @@ def prune_betweenness(
 ) -> tuple[Network, dict[str, Any]]:
     """Drop the least central neurons; of equally central ones those that come last.
 
+    The report's ``kept`` lists the global indices, before pruning, of the neurons that stay.
+
     Raises:
         SpecError: an option is out of range.
     """
@@ -63,6 +65,7 @@ def prune_betweenness(
     if options.rounds < 1:
         raise SpecError(f"rounds is {options.rounds}; allowed: >= 1")
     sizes = {p.name: p.size for p in network.compute_populations}
+    kept = np.arange(network.n_neurons)
     report: dict[str, Any] = {
         "neurons_before": network.n_neurons,
         "synapses_before": recurrent_edges(network).n_edges,
@@ -74,13 +77,15 @@ def prune_betweenness(
         n_pivots = _pivots(options.n_pivots, network.n_neurons)
         matrix = recurrent_edges(network).matrix
         score = betweenness(matrix, n_pivots=n_pivots, rng=rng)
-        network = drop_neurons(network, _most_central(network, score, targets))
+        central = _most_central(network, score, targets)
+        network, kept = drop_neurons(network, central), kept[central]
         report["pivots"].append(n_pivots or "exact")
     edges = recurrent_edges(network)
     components = weakly_connected_sizes(edges.matrix)
     report |= {
         "fraction": options.fraction,
         "neurons_after": network.n_neurons,
+        "kept": [int(neuron) for neuron in kept],
         "synapses_after": edges.n_edges,
         "populations": {
             p.name: {"before": sizes[p.name], "after": p.size} for p in network.compute_populations

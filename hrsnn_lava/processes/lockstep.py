@@ -4,18 +4,21 @@ Lava's runtime forks an operating-system process for each Process and needs 0.2 
 a small graph. Here Lava compiles the graph and its process models compute every step, unchanged,
 but the channels between them are queues: what is replaced is the transport, not the arithmetic.
 Values are converted to the type of the sending port, as Lava's shared memory does. There are no
-phases but `run_spk` (no learning) and no reading of Vars while it runs.
+phases but `run_spk` (no learning) and no reading of Vars while it runs. One thing is remembered:
+the matrix that `DelaySparse` builds from its weights and delays, anew in every step in Lava.
 
 Importing this module imports Lava, which needs Python 3.10.
 """
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 from lava.magma.core.process.ports.ports import create_port_id
+from lava.proc.sparse.models import AbstractPyDelaySparseModel
 
 __all__ = ["run_in_threads"]
 
@@ -72,7 +75,26 @@ def run_in_threads(root: Any, steps: int, run_config: Any) -> None:
         receiver.add_csp_port_mapping(create_port_id(channel.src_process.id, source.name), receive)
         ends.append(receive)
     models = [builder.build() for builder in executable.proc_builders.values()]
+    for model in models:
+        if isinstance(model, AbstractPyDelaySparseModel):
+            model.get_delay_wgts_mat = _remembered(model.get_delay_wgts_mat)
     _run(models, ends, steps)
+
+
+def _remembered(build: Callable[..., Any]) -> Callable[..., Any]:
+    """`build`, which is not called again for the same weights object.
+
+    Lava puts a new object in its place when it quantizes the weights in the first step, and
+    without learning never changes it again.
+    """
+    known: list[Any] = [None, None]
+
+    def remembered(weights: Any, delays: Any, max_delay: int) -> Any:
+        if known[0] is not weights:
+            known[:] = weights, build(weights, delays, max_delay)
+        return known[1]
+
+    return remembered
 
 
 def _run(models: list[Any], ends: list[_End], steps: int) -> None:

@@ -353,7 +353,10 @@ def watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watch:
 
 
 @needs_lava
-def test_twenty_runs_leave_nothing(watch: Watch, tmp_path: Path) -> None:
+def test_twenty_runs_leave_nothing(
+    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lava, "_BATCH", 15)  # two children
     jobs = [LavaJob(relay(), events((0, 0), channels=1), 3)] * 20
     assert all(isinstance(t, Trace) for t in backend(runtime="processes").run_many(jobs))
     watch.nothing_left()

@@ -98,7 +98,7 @@ def test_literal_formula_on_every_edge() -> None:
     half = rng.standard_normal((6, 6))
     c = half @ half.T
     for score in ("lyapunov", "weight", "product"):
-        found = edge_scores(score, w, a, c)  # type: ignore[arg-type]
+        found = edge_scores(score, w, a, c)
         for k, (i, j) in enumerate(zip(rows_of(w), w.indices, strict=True)):
             cross = 2 * c[i, j] if a[i, j] > 0 else -2 * c[i, j]
             expected = abs(a[i, j]) * (c[i, i] + c[j, j] - cross)

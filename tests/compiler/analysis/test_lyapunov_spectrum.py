@@ -68,7 +68,8 @@ def test_lorenz_63() -> None:
         c, qc = lorenz(state + dt / 2 * b, q + dt / 2 * qb)
         d, qd = lorenz(state + dt * c, q + dt * qc)
         state = state + dt / 6 * (a + 2 * b + 2 * c + d)
-        return q + dt / 6 * (qa + 2 * qb + 2 * qc + qd)
+        moved: NDArray[Any] = q + dt / 6 * (qa + 2 * qb + 2 * qc + qd)
+        return moved
 
     spectrum = lyapunov_spectrum(step, 3, steps=20_000, transient=1000, dt=dt, qr_every=5)
     np.testing.assert_allclose(spectrum.exponents, [0.906, 0.0, -14.572], atol=0.03)

@@ -14,7 +14,7 @@ from hrsnn_lava.network import LIF, Network, Population, Projection
 
 
 def single(n: int, weights: object = None, **lif: object) -> Network:
-    projections = () if weights is None else (Projection("rec", "pop", "pop", weights),)  # type: ignore[arg-type]
+    projections = () if weights is None else (Projection("rec", "pop", "pop", weights),)
     return Network(1e-3, (Population("pop", n, LIF(**lif)),), projections).verify()  # type: ignore[arg-type]
 
 

@@ -80,7 +80,7 @@ def test_margin_is_relative_to_the_size_of_the_system() -> None:
 
 def test_no_coupling_and_no_leak_still_becomes_stable() -> None:
     for method in ("uniform", "dominant"):
-        system = stabilise(sparse.csr_matrix((3, 3)), np.zeros(3), method=method)  # type: ignore[arg-type]
+        system = stabilise(sparse.csr_matrix((3, 3)), np.zeros(3), method=method)
         assert (system.matrix.diagonal() < 0).all()
         assert system.abscissa < 0
 

@@ -19,6 +19,9 @@ def test_every_population_loses_the_same_share(balanced: Network, fraction: floa
     assert small.population("inp").size == 2
     assert small.projection("inp_exc").weights.shape == (small.population("exc").size, 2)
     assert report["neurons_after"] == small.n_neurons
+    np.testing.assert_array_equal(
+        small.gather("tau_mem"), balanced.gather("tau_mem")[report["kept"]]
+    )
     assert report["synapses_after"] == recurrent_edges(small).n_edges
     assert json.loads(json.dumps(report)) == report
 
@@ -42,6 +45,9 @@ def test_no_population_is_emptied() -> None:
 def test_rounds_compute_the_centrality_anew(balanced: Network) -> None:
     small, report = PruneBetweenness(0.5, rounds=5).apply(balanced)
     assert report["pivots"] == ["exact"] * 5
+    np.testing.assert_array_equal(
+        small.gather("tau_mem"), balanced.gather("tau_mem")[report["kept"]]
+    )
     assert small.n_neurons == 50
     once = PruneBetweenness(0.5)(balanced)
     assert not np.array_equal(small.gather("tau_mem"), once.gather("tau_mem"))

@@ -30,7 +30,7 @@ def test_every_score_meets_the_density_and_reports_a_stable_system(
 
 def test_weights_inform_the_scores_that_use_them(balanced: Network) -> None:
     spread = {
-        score: PruneLyapunov(0.25, score=score).apply(balanced)[1]["rounds"][0]["score_cv"]  # type: ignore[arg-type]
+        score: PruneLyapunov(0.25, score=score).apply(balanced)[1]["rounds"][0]["score_cv"]
         for score in ("lyapunov", "weight", "product")
     }
     # Gamma(2) weights spread by 0.7; harmonic means over neighbourhoods hardly spread at all.
@@ -42,7 +42,7 @@ def test_weight_score_keeps_heavier_synapses_than_chance(balanced: Network) -> N
     size = np.abs(recurrent_edges(balanced).weight)
     kept = {
         score: np.abs(
-            recurrent_edges(PruneLyapunov(0.2, score=score, rescale=Rescale())(balanced)).weight  # type: ignore[arg-type]
+            recurrent_edges(PruneLyapunov(0.2, score=score, rescale=Rescale())(balanced)).weight
         ).mean()
         for score in ("lyapunov", "weight")
     }

@@ -16,7 +16,7 @@ def test_exact_count(balanced: Network) -> None:
 def test_systematic_sampling_spreads_evenly_over_the_neurons(balanced: Network) -> None:
     spread = {}
     for sampling in ("exact", "systematic"):
-        pruned = PruneRandom(0.25, sampling=sampling, rescale=Rescale())(balanced)  # type: ignore[arg-type]
+        pruned = PruneRandom(0.25, sampling=sampling, rescale=Rescale())(balanced)
         before = np.diff(balanced.projection("exc_exc").weights.indptr)
         after = np.diff(pruned.projection("exc_exc").weights.indptr)
         spread[sampling] = np.abs(after - before / 4).max()

@@ -1,0 +1,5 @@
+"""``python -m hrsnn_lava``."""
+
+from hrsnn_lava.cli.main import main
+
+main()

@@ -1,0 +1,86 @@
+"""Options and argument types that several commands share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class OutputFile(click.Path):
+    """A file that will be written: its folder is checked before any work is done."""
+
+    name = "file"
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path, or a usage error that says what is in the way."""
+        path = Path(os.fspath(value))
+        if path.is_dir():
+            self.fail(f"{path} is a folder; give the name of a file", param, ctx)
+        if not path.parent.is_dir():
+            self.fail(f"there is no folder {path.parent}; create it first", param, ctx)
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            self.fail(f"the folder {path.parent} is not writable", param, ctx)
+        return path
+
+
+class OutputFolder(click.Path):
+    """A folder that will be created, with its parents, once there is something to write."""
+
+    name = "folder"
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path, or a usage error when a file is in the way or nothing may be written."""
+        path = Path(os.fspath(value))
+        there = path
+        while not there.exists() and there != there.parent:
+            there = there.parent
+        if not there.is_dir():
+            self.fail(f"{there} is a file; give the name of a folder", param, ctx)
+        if not os.access(there, os.W_OK | os.X_OK):
+            self.fail(f"the folder {there} is not writable", param, ctx)
+        return path
+
+
+#: An input file. Whether it exists is left to its reader, which knows the right exit code.
+INPUT_FILE = click.Path(path_type=Path)
+
+
+def output_option(what: str, *, required: bool = True) -> Decorator:
+    """``-o FILE``."""
+    return click.option(
+        "-o", "--output", type=OutputFile(), required=required, metavar="FILE", help=what
+    )
+
+
+def seed_option(what: str, default: int | None = 0) -> Decorator:
+    """``--seed N``."""
+    return click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        default=default,
+        show_default=default is not None,
+        help=what,
+    )
+
+
+def steps_option(default: int | None, what: str) -> Decorator:
+    """``--steps N``; at least one."""
+    return click.option(
+        "--steps",
+        type=click.IntRange(min=1, max=2**31 - 1),
+        default=default,
+        show_default=default is not None,
+        help=what,
+    )

@@ -1,0 +1,178 @@
+"""``compile``: quantize a network and place it on the cores of a chip."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hrsnn_lava.cli.arguments import INPUT_FILE, output_option, seed_option
+from hrsnn_lava.cli.console import Console, columns, with_console
+from hrsnn_lava.errors import ArtifactError, SpecError
+
+if TYPE_CHECKING:
+    from hrsnn_lava.compiler.compiled import CompiledNetwork
+    from hrsnn_lava.network import Network
+    from hrsnn_lava.quantized import QuantizedNetwork
+    from hrsnn_lava.spec import Spec
+
+ACCEPTED = "a network or quantized network (.hlx), or a spec (.toml)"
+#: Formats of others, by suffix.
+FOREIGN = {".nir": "NIR", ".net": "lava-dl's netx"}
+
+
+@click.command("compile")
+@click.argument("model", type=INPUT_FILE)
+@click.option("--profile", help="Chip, see `profiles`.  [default: the spec's, where MODEL is one]")
+@click.option("--neurons-per-core", type=click.IntRange(min=1), help="At most so many on a core.")
+@click.option(
+    "--weight-bits",
+    type=click.IntRange(1, 8),
+    help="Bits of a weight.  [default: 8, or the spec's]",
+)
+@click.option(
+    "--dt",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Duration of a step.  [default: the model's]",
+)
+@click.option(
+    "--reset",
+    type=click.Choice(["zero", "subtract"]),
+    default="zero",
+    show_default=True,
+    help="What a spike does to the potential.",
+)
+@seed_option("Of the network that a spec describes, instead of the spec's.", default=None)
+@output_option("Compiled network to write (.hlx).")
+@with_console
+def compile_model(
+    console: Console,
+    model: Path,
+    profile: str | None,
+    neurons_per_core: int | None,
+    weight_bits: int | None,
+    dt: float | None,
+    reset: str,
+    seed: int | None,
+    output: Path,
+) -> None:
+    """Compile MODEL for a chip.
+
+    MODEL is a network or quantized network (.hlx), or a spec (.toml) whose network is built, but
+    not trained.
+    """
+    if reset == "subtract":
+        raise SpecError(
+            "--reset subtract: the chip's LIF sets the potential to zero at a spike and cannot "
+            "subtract the threshold; train with reset to zero, or convert the model before"
+        )
+    from hrsnn_lava.compiler.pipeline import compile_network
+    from hrsnn_lava.hardware_profiles import HardwareProfile
+
+    network, spec = _load(model, seed)
+    if spec is not None:
+        profile = profile or spec.compile.profile
+        neurons_per_core = neurons_per_core or spec.compile.neurons_per_core
+        weight_bits = weight_bits or spec.quantize.weight_bits
+    if profile is None:
+        raise SpecError(f"--profile is missing; one of {', '.join(HardwareProfile.names())}")
+    chip = HardwareProfile.load(profile)
+    network = _with_options(network, dt, weight_bits)
+    with console.progress() as progress:
+        compiled = compile_network(
+            network,
+            chip,
+            weight_bits=weight_bits or 8,
+            neurons_per_core=neurons_per_core,
+            seed=spec.seed if spec is not None else None,
+            progress=progress,
+        )
+    sha256 = compiled.save(output)
+    data = {"output": output, "sha256": sha256, **summary(compiled)}
+    console.result(data, f"{summary_text(data)}\n\nwritten to {output}")
+
+
+def _load(model: Path, seed: int | None) -> tuple[Network | QuantizedNetwork, Spec | None]:
+    suffix = model.suffix.lower()
+    if suffix in FOREIGN:
+        raise SpecError(f"{model}: {FOREIGN[suffix]} is not read here; accepted: {ACCEPTED}")
+    if suffix == ".toml":
+        from hrsnn_lava.hrsnn import build_hrsnn
+        from hrsnn_lava.spec import Spec
+
+        spec = Spec.load(model, () if seed is None else (f"seed={seed}",))
+        return build_hrsnn(spec), spec
+    if seed is not None:
+        raise SpecError("--seed: only a spec is built at random; this model is built already")
+    from hrsnn_lava.compiler.compiled import CompiledNetwork, load_any
+
+    network = load_any(model)
+    if isinstance(network, CompiledNetwork):
+        raise ArtifactError(f"{model}: holds a compiled network; accepted: {ACCEPTED}")
+    return network, None
+
+
+def _with_options(
+    network: Network | QuantizedNetwork, dt: float | None, weight_bits: int | None
+) -> Network | QuantizedNetwork:
+    from hrsnn_lava.network import Network
+
+    if isinstance(network, Network):
+        return network if dt is None else replace(network, dt=dt)
+    for option, value in (("--dt", dt), ("--weight-bits", weight_bits)):
+        if value is not None:
+            raise SpecError(
+                f"{option}: the model is quantized, its integers hold for one step and one number "
+                "of bits; compile the float network instead"
+            )
+    return network
+
+
+def summary(compiled: CompiledNetwork) -> dict[str, Any]:
+    """What a compiled network uses of its chip, and the passes that made it."""
+    from hrsnn_lava.compiler.analysis.utilization import utilization
+
+    network, profile = compiled.network, compiled.profile
+    used = utilization(network, compiled.core_of, profile)
+    return {
+        "name": network.name,
+        "profile": {"name": profile.name, "title": profile.title, "digest": profile.digest},
+        "dt_s": network.dt,
+        "neurons": network.n_neurons,
+        "inputs": network.n_inputs,
+        "synapses": network.n_synapses,
+        "synapses_before": compiled.synapses_before,
+        "cores": used.n_cores,
+        "constraints": list(used.constraints()),
+        "passes": [record.to_dict() for record in compiled.records],
+    }
+
+
+def summary_text(data: dict[str, Any]) -> str:
+    """`summary` as tables."""
+    head = (
+        f"{data['name']} on {data['profile']['name']} ({data['profile']['title']}): "
+        f"{data['neurons']:,} neurons, {data['synapses']:,} synapses, {data['inputs']:,} inputs, "
+        f"{data['cores']:,} cores"
+    )
+    limits = [
+        (c["rule"], c["worst_core"], c["used"], c["limit"], _percent(c["fraction"]))
+        for c in data["constraints"]
+    ]
+    passes = [
+        (p["name"], p["after"].get("neurons"), p["after"].get("synapses")) for p in data["passes"]
+    ]
+    return "\n\n".join(
+        [
+            head,
+            columns(limits, ("resource", "worst core", "used", "limit", "share"), (1, 2, 3, 4)),
+            columns(passes, ("pass", "neurons after", "synapses after"), (1, 2)),
+        ]
+    )
+
+
+def _percent(fraction: float | None) -> str:
+    return "-" if fraction is None else f"{100 * fraction:.1f} %"

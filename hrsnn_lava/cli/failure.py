@@ -1,0 +1,147 @@
+"""Exceptions to messages and exit codes.
+
+::
+
+    0 ok          1 a bug of ours            2 usage or spec        3 invalid input file
+    4 no fit      5 budget or regression     6 backend              7 parity
+    75 timed out  130 interrupted            143 terminated
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from hrsnn_lava.cli.console import ReaderGone, answer, columns, json_document, say
+from hrsnn_lava.errors import CapacityError, HrsnnError, Problem
+
+TRACEBACK_VARIABLE = "HRSNN_LAVA_TRACEBACK"
+#: Faults of the surroundings, not of this program: named, and answered like a usage error.
+_SURROUNDINGS = {
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EEXIST,
+    errno.EFBIG,
+    errno.EISDIR,
+    errno.ELOOP,
+    errno.EMFILE,
+    errno.ENAMETOOLONG,
+    errno.ENFILE,
+    errno.ENOENT,
+    errno.ENOSPC,
+    errno.ENOTDIR,
+    errno.EPERM,
+    errno.EROFS,
+}
+
+
+class Terminated(BaseException):
+    """SIGTERM was received."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What the user is told.
+
+    Attributes:
+        kind: class name, for JSON.
+        message: one line or more.
+        exit_code: of the process.
+        problems: every single finding.
+        expected: False for a bug of ours, which may show a traceback.
+    """
+
+    kind: str
+    message: str
+    exit_code: int
+    problems: tuple[Problem, ...] = ()
+    expected: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """The ``error`` object of a JSON answer."""
+        return {
+            "type": self.kind,
+            "message": self.message,
+            "problems": [
+                {"where": p.where, "measured": p.measured, "allowed": p.allowed, "fix": p.fix}
+                for p in self.problems
+            ],
+            "exit_code": self.exit_code,
+        }
+
+
+def describe(error: BaseException) -> Failure:
+    """Message and exit code of an exception."""
+    kind = type(error).__name__
+    if isinstance(error, HrsnnError):
+        expected = error.exit_code != 1
+        return Failure(kind, error.message, error.exit_code, error.problems, expected)
+    if isinstance(error, click.ClickException):
+        return Failure(kind, error.format_message(), error.exit_code)
+    if isinstance(error, (click.Abort, KeyboardInterrupt, EOFError)):
+        return Failure("Interrupted", "interrupted", 130)
+    if isinstance(error, Terminated):
+        return Failure("Terminated", "terminated; nothing half-written is left", 143)
+    if isinstance(error, MemoryError):
+        advice = "out of memory: use fewer steps, fewer probes or a smaller network"
+        return Failure(kind, advice, 1)
+    if isinstance(error, OSError) and error.errno in _SURROUNDINGS:
+        where = f"{error.filename}: " if error.filename else ""
+        return Failure(kind, f"{where}{error.strerror}", 2)
+    if isinstance(error, ImportError) and not (error.name or "").startswith("hrsnn_lava"):
+        advice = "The installation is damaged: see `hrsnn-lava doctor`"
+        return Failure(kind, f"{error}. {advice}", 1)
+    text = str(error).strip()
+    told = f"{kind}: {text}" if text else kind
+    return Failure(kind, f"this is a bug in hrsnn-lava: {told}", 1, expected=False)
+
+
+def report_failure(error: BaseException, command: str | None, arguments: Sequence[str]) -> int:
+    """Tell the user on standard error, or as JSON on standard output; return the exit code."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    failure = describe(error)
+    if not failure.expected and wants_traceback(arguments):
+        say("".join(traceback.format_exception(error)).rstrip())
+    if asked(arguments, "--json"):
+        with contextlib.suppress(ReaderGone, OSError):
+            answer(json_document(command, {"error": failure.to_dict()}))
+    else:
+        say(_text(error, failure, arguments))
+    return failure.exit_code
+
+
+def asked(arguments: Sequence[str], flag: str) -> bool:
+    """True when `flag` is among the options, also where the others could not be parsed."""
+    end = list(arguments).index("--") if "--" in arguments else len(arguments)
+    return flag in arguments[:end]
+
+
+def wants_traceback(arguments: Sequence[str]) -> bool:
+    """True when the option or the environment asks for tracebacks."""
+    return asked(arguments, "--traceback") or os.environ.get(TRACEBACK_VARIABLE, "0") not in (
+        "",
+        "0",
+    )
+
+
+def _text(error: BaseException, failure: Failure, arguments: Sequence[str]) -> str:
+    lines = []
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        lines += [error.ctx.get_usage(), f"Try '{error.ctx.command_path} --help' for help.", ""]
+    lines.append(failure.message if failure.exit_code == 130 else f"error: {failure.message}")
+    if isinstance(error, CapacityError) and error.violations:
+        rows = [(v.rule, v.where, v.measured, v.limit, v.fix) for v in error.violations]
+        lines += ["", columns(rows, ("rule", "where", "measured", "limit", "smallest fix"))]
+    else:
+        lines += [f"  - {problem}" for problem in failure.problems]
+    if not failure.expected and not wants_traceback(arguments):
+        lines.append(f"Please report it, with what --traceback or {TRACEBACK_VARIABLE}=1 shows.")
+    return "\n".join(lines)

@@ -1,0 +1,192 @@
+"""``inspect``: what a file holds, read with every check that its reader makes."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hrsnn_lava.cli.arguments import INPUT_FILE
+from hrsnn_lava.cli.console import Console, columns, with_console
+from hrsnn_lava.errors import ArtifactError
+
+
+@click.command("inspect")
+@click.argument("file", type=INPUT_FILE)
+@with_console
+def inspect(console: Console, file: Path) -> None:
+    """Say what FILE holds: an artifact (.hlx), an input or trace (.npz), a spec (.toml)."""
+    readers = {".toml": _toml, ".npz": _npz}
+    data = readers.get(file.suffix.lower(), _artifact)(file)
+    console.result({"file": file, **data}, _text(file, data))
+
+
+def _artifact(path: Path) -> dict[str, Any]:
+    from hrsnn_lava.artifact import FORMAT_VERSION, read_artifact
+    from hrsnn_lava.compiler.compiled import load_any
+
+    artifact = read_artifact(path)
+    network = load_any(path)  # a sound container can still hold a network that makes no sense
+    inner = network.network if artifact.stage == "compiled" else network
+    data = {
+        "kind": artifact.stage,
+        "format_version": FORMAT_VERSION,
+        "checksums": "ok",
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "bytes": path.stat().st_size,
+        "name": inner.name,
+        "dt_s": inner.dt,
+        "neurons": inner.n_neurons,
+        "inputs": inner.n_inputs,
+        "synapses": inner.n_synapses,
+        "populations": [_population(p) for p in inner.populations],
+        "projections": [_projection(p) for p in inner.projections],
+        "arrays": {
+            name: {
+                "dtype": array.dtype.str,
+                "shape": list(array.shape),
+                "unit": artifact.units.get(name, "1"),
+            }
+            for name, array in sorted(artifact.arrays.items())
+        },
+    }
+    if artifact.stage == "compiled":
+        data |= {
+            "profile": {"name": network.profile.name, "digest": network.profile.digest},
+            "cores": network.placement.n_cores,
+            "seed": network.seed,
+            "synapses_before": network.synapses_before,
+            "readout": sorted(network.readout),
+            "passes": [record.to_dict() for record in network.records],
+        }
+    return data
+
+
+def _population(population: Any) -> dict[str, Any]:
+    entry = {"name": population.name, "size": int(population.size), "input": population.is_input}
+    if getattr(population, "sign", None):
+        entry["sign"] = population.sign
+    return entry
+
+
+def _projection(projection: Any) -> dict[str, Any]:
+    n_post, n_pre = projection.weights.shape
+    entry = {
+        "name": projection.name,
+        "pre": projection.pre,
+        "post": projection.post,
+        "target": projection.target,
+        "synapses": projection.n_synapses,
+        "density": projection.n_synapses / max(n_post * n_pre, 1),
+        "plastic": bool(
+            getattr(projection, "plasticity", None) or getattr(projection, "learning", None)
+        ),
+    }
+    if hasattr(projection, "sign_mode"):
+        entry |= {
+            "sign_mode": projection.sign_mode.value,
+            "weight_exp": int(projection.weight_exp),
+            "num_weight_bits": int(projection.num_weight_bits),
+        }
+    return entry
+
+
+def _npz(path: Path) -> dict[str, Any]:
+    from hrsnn_lava.trace import SpikeInput, Trace, load_npz
+
+    arrays = load_npz(path, required=())
+    if "spike_steps" in arrays:
+        trace = Trace.load(path)
+        return {
+            "kind": "trace",
+            "steps": trace.n_steps,
+            "neurons": trace.n_neurons,
+            "spikes": trace.n_spikes,
+            "states": [name for name in ("v", "u") if getattr(trace, name) is not None],
+            "weights": sorted(trace.weights),
+            "input_events": None if trace.inputs is None else int(trace.inputs.steps.size),
+        }
+    if "steps" in arrays:
+        events = SpikeInput.load(path)
+        return {
+            "kind": "input",
+            "steps": events.n_steps,
+            "channels": events.n_neurons,
+            "events": int(events.steps.size),
+            "payloads": events.payloads is not None,
+        }
+    found = ", ".join(arrays) or "no array"
+    raise ArtifactError(
+        f"{path}: neither an input (steps, neurons) nor a trace (spike_steps, spike_neurons); "
+        f"found: {found}"
+    )
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    text = _head(path)
+    if "[[coefficients]]" in text or "\n[chip" in text:
+        from hrsnn_lava.cli.profiles import load
+
+        document = load(str(path))
+        kind = "cost set" if hasattr(document, "coefficients") else "profile"
+        return {
+            "kind": kind,
+            "name": document.name,
+            "title": document.title,
+            "digest": document.digest,
+        }
+    from hrsnn_lava.spec import Spec
+
+    spec = Spec.load(path)
+    return {
+        "kind": "spec",
+        "name": spec.name,
+        "seed": spec.seed,
+        "neurons": spec.network.size,
+        "task": spec.task.kind,
+        "prune": f"{spec.prune.method}, density {spec.prune.density:g}",
+        "profile": spec.compile.profile,
+        "sha256_of_complete_spec": hashlib.sha256(spec.canonical().encode()).hexdigest(),
+        "spec": spec.model_dump(mode="json"),
+    }
+
+
+def _head(path: Path) -> str:
+    """The beginning of a text file; empty when unreadable, which its reader then explains."""
+    try:
+        with path.open("rb") as handle:
+            return handle.read(1_000_000).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _text(path: Path, data: dict[str, Any]) -> str:
+    simple = [
+        (key.replace("_", " "), value)
+        for key, value in data.items()
+        if not isinstance(value, (dict, list)) and key != "kind"
+    ]
+    if "profile" in data and isinstance(data["profile"], dict):
+        simple.append(("profile", f"{data['profile']['name']} {data['profile']['digest'][:12]}"))
+    parts = [f"{path}: {data['kind']}", columns(simple)]
+    if "populations" in data:
+        rows: list[tuple[Any, ...]] = [
+            (p["name"], p["size"], "input" if p["input"] else p.get("sign") or "neurons")
+            for p in data["populations"]
+        ]
+        parts.append(columns(rows, ("population", "size", "kind"), right=(1,)))
+        rows = [
+            (p["name"], f"{p['pre']} -> {p['post']}", p["synapses"], p["density"], p["target"])
+            for p in data["projections"]
+        ]
+        header = ("projection", "from, to", "synapses", "density", "target")
+        parts.append(columns(rows, header, right=(2, 3)))
+    if data.get("passes"):
+        rows = [
+            (p["name"], p["before"].get("synapses"), p["after"].get("synapses"))
+            for p in data["passes"]
+        ]
+        parts.append(columns(rows, ("pass", "synapses before", "after"), right=(1, 2)))
+    return "\n\n".join(parts)

@@ -1,0 +1,100 @@
+"""``run`` and ``demo``: the whole line from a spec to a report."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import ExitStack
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hrsnn_lava.cli.arguments import INPUT_FILE, OutputFolder, seed_option
+from hrsnn_lava.cli.console import Console, with_console
+
+if TYPE_CHECKING:
+    from hrsnn_lava.spec import Spec
+
+DEMO_SPEC = "lorenz63.toml"
+DEMO_FOLDER = "hrsnn-demo"
+
+
+@click.command("run")
+@click.argument("spec", type=INPUT_FILE)
+@click.option("--out", type=OutputFolder(), help="Folder for the results.  [default: out/NAME]")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a value of the spec, such as prune.density=0.05; repeatable.",
+)
+@click.option("--resume", is_flag=True, help="Go on where an earlier run into the folder stopped.")
+@click.option("--profile", help="Chip, instead of the spec's; see `profiles`.")
+@click.option("--cost-set", help="Prices, instead of the spec's; see `profiles`.")
+@seed_option("Instead of the spec's.", default=None)
+@with_console
+def run(
+    console: Console,
+    spec: Path,
+    out: Path | None,
+    overrides: tuple[str, ...],
+    resume: bool,
+    profile: str | None,
+    cost_set: str | None,
+    seed: int | None,
+) -> None:
+    """Build, train, prune, quantize, place, verify and report the network of SPEC.
+
+    Writes network.hlx, compiled.hlx, report.json, report.html and journal.jsonl.
+    """
+    from hrsnn_lava.spec import Spec
+
+    given = {"seed": seed, "compile.profile": profile, "report.cost_set": cost_set}
+    # JSON's texts and integers are TOML's
+    extra = [f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
+    loaded = Spec.load(spec, (*overrides, *extra))
+    _run(console, loaded, out or Path("out") / folder_name(loaded.name), resume=resume)
+
+
+@click.command("demo")
+@click.option(
+    "--out",
+    type=OutputFolder(),
+    default=Path(DEMO_FOLDER),
+    show_default=True,
+    help="Folder for the results.",
+)
+@seed_option("Instead of the example's.", default=None)
+@with_console
+def demo(console: Console, out: Path, seed: int | None) -> None:
+    """Forecast the Lorenz-63 attractor with a pruned, quantized, placed and verified network."""
+    from hrsnn_lava.spec import Spec
+
+    overrides = () if seed is None else (f"seed={seed}",)
+    with ExitStack() as stack:
+        packaged = resources.files("hrsnn_lava.tasks").joinpath(DEMO_SPEC)
+        path = stack.enter_context(resources.as_file(packaged))
+        loaded = Spec.load(path, overrides)
+    _run(console, loaded, out, resume=False)
+
+
+def folder_name(name: str) -> str:
+    """`name` as one harmless path component."""
+    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "run"
+
+
+def _run(console: Console, spec: Spec, out: Path, *, resume: bool) -> None:
+    from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
+    from hrsnn_lava.workflow import run_spec
+
+    # an unknown name is better found now than after training
+    HardwareProfile.load(spec.compile.profile)
+    CostSet.load(spec.report.cost_set)
+    out.mkdir(parents=True, exist_ok=True)
+    with console.progress() as progress:
+        result = run_spec(spec, out, resume=resume, progress=progress)
+    text = f"{result.summary_text.rstrip()}\n\nwritten to {out}"
+    console.result({"out": out, "report": result.report.to_dict()}, text)

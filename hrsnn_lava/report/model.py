@@ -1,0 +1,213 @@
+"""The report of a compiled network: resources, synaptic operations, energy, and where it is from.
+
+`Report.to_dict()` is ``report.json``; text and HTML say the same in the same order.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hrsnn_lava.compiler.analysis.activity import Activity, activity
+from hrsnn_lava.compiler.analysis.energy import Energy, Left, energy, event_counts, host_work
+from hrsnn_lava.compiler.analysis.synops import SynapticOperations, synaptic_operations
+from hrsnn_lava.compiler.analysis.utilization import Utilization
+from hrsnn_lava.compiler.compiled import CompiledNetwork, plain
+from hrsnn_lava.compiler.rules import Placed, check
+from hrsnn_lava.errors import SpecError
+from hrsnn_lava.files import write_text
+from hrsnn_lava.hardware_profiles import CostSet
+from hrsnn_lava.network import Network
+from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.report import sections
+from hrsnn_lava.report.heterogeneity import Values, heterogeneity, matched, values_of
+from hrsnn_lava.trace import Trace
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Figures:
+    """What only the drawings need.
+
+    Attributes:
+        compiled: the program.
+        used: use of every core.
+        trace, ops, done: of the run; None without one.
+        before, after: neuron parameters by quantity and population.
+    """
+
+    compiled: CompiledNetwork
+    used: Utilization
+    trace: Trace | None
+    ops: SynapticOperations | None
+    done: Activity | None
+    before: dict[str, Values] | None
+    after: dict[str, Values]
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A report as data, with what its drawings need."""
+
+    data: dict[str, Any]
+    figures: Figures
+
+    def to_dict(self) -> dict[str, Any]:
+        """``report.json`` as plain values; a copy."""
+        return copy.deepcopy(self.data)
+
+    def to_json(self) -> str:
+        """``report.json``; equal input gives equal text, but for values under ``seconds``."""
+        return json.dumps(self.data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def to_text(self) -> str:
+        """The report for a terminal."""
+        from hrsnn_lava.report.text import render_text
+
+        return render_text(self.data)
+
+    def to_html(self) -> str:
+        """The report as one page that needs nothing else."""
+        from hrsnn_lava.report.html import render_html
+
+        return render_html(self)
+
+    def write(self, path: Any) -> None:
+        """Write ``.json``, ``.html`` or ``.txt``, by the suffix, whole or not at all.
+
+        Raises:
+            SpecError: another suffix.
+            ArtifactError: the file cannot be written.
+        """
+        forms = {".json": self.to_json, ".html": self.to_html, ".txt": self.to_text}
+        suffix = Path(path).suffix.lower()
+        if suffix not in forms:
+            raise SpecError(f"{path}: suffix {suffix!r}; allowed: {', '.join(forms)}")
+        write_text(path, forms[suffix]())
+
+
+def build_report(
+    compiled: CompiledNetwork,
+    trace: Trace | None = None,
+    *,
+    cost_set: CostSet | None = None,
+    step_time_s: float = 1e-3,
+    accuracy: Mapping[str, Any] | None = None,
+    parity: Mapping[str, Any] | None = None,
+    comparison: Sequence[Mapping[str, Any]] | None = None,
+    network_before: Network | QuantizedNetwork | None = None,
+    samples: int | None = None,
+    sop_reference: float | Mapping[str, float] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> Report:
+    """Put together everything that is known of a compiled network and a run of it.
+
+    Args:
+        compiled: the program; it is checked against its profile again.
+        trace: a run; without one there are no operations and no energy.
+        cost_set: prices; None leaves the energy unpriced.
+        step_time_s: real time of a step, which the static energy rests on.
+        accuracy, parity: what the caller measured, shown as given. `parity["mismatches"]` above
+            0 fails the report.
+        comparison: rows of a table, such as one per pruning method.
+        network_before: neurons before quantization or palette, for the distributions.
+        samples: inputs that the run processed, for figures per sample.
+        sop_reference: synaptic operations of the reference run (in all), or a mapping with
+            ``total`` and ``recurrent``; ``sop.ratio`` is how many times fewer this run has.
+        provenance: more of it, such as ``spec_digest``.
+
+    Raises:
+        SpecError: the trace is not one of this network, or an argument is out of range.
+    """
+    network, placement = compiled.network, compiled.placement
+    placed = Placed.of(network, placement.core_of, compiled.profile)
+    ops = done = priced = None
+    if trace is not None:
+        ops = synaptic_operations(
+            network,
+            trace,
+            core_of=placement.core_of,
+            synapses_before=compiled.synapses_before,
+        )
+        done = activity(network, placement, compiled.profile, trace, placed.used)
+        priced = energy(
+            event_counts(ops, done),
+            cost_set,
+            compiled.profile,
+            trace.n_steps,
+            step_time_s,
+            chips_in_use(compiled),
+            excluded=(*host_work(ops, done), *_readout_work(compiled, samples)),
+            samples=samples,
+        )
+    before = None if network_before is None else values_of(network_before)
+    after = matched(values_of(network), before, isinstance(network_before, QuantizedNetwork))
+    rows = sections.constraints(placed.used)
+    judged = sections.verdict(compiled, rows, check(compiled), parity)
+    data = {
+        "schema_version": SCHEMA_VERSION,
+        "project": network.name,
+        "profile": compiled.profile.name,
+        **judged,
+        "network": _sizes(compiled),
+        "constraints": rows,
+        "cores": sections.cores(compiled, placed.used, ops, done),
+        "transforms": [record.to_dict() for record in compiled.records],
+        "heterogeneity": heterogeneity(after, before, _pass_report(compiled, "palette")),
+        "mapping": sections.mapping(compiled, trace, done),
+        "sop": sections.sop(ops, sop_reference, samples),
+        "activity": sections.activity_section(network, trace, done),
+        "energy": _energy(priced),
+        "accuracy": dict(accuracy or {}),
+        "parity": dict(parity or {}),
+        "comparison": [dict(row) for row in comparison or ()],
+        "neurobench": sections.neurobench(network, trace, ops, samples),
+        "provenance": sections.provenance(compiled, provenance),
+    }
+    figures = Figures(compiled, placed.used, trace, ops, done, before, after)
+    return Report(plain(data), figures)
+
+
+def chips_in_use(compiled: CompiledNetwork) -> int:
+    """Chips that hold a core of the network; each of them draws its static power."""
+    per_chip = compiled.profile.chip.cores.value
+    return -(-compiled.placement.n_cores // per_chip) if per_chip else 1
+
+
+def _readout_work(compiled: CompiledNetwork, samples: int | None) -> tuple[Left, ...]:
+    """Products of the readout that the host computes, one per weight and sample."""
+    weights = sum(a.size for a in compiled.readout.values() if a.ndim == 2)
+    if not weights:
+        return ()
+    count = None if samples is None else weights * samples
+    return (Left("readout multiplications", count, "the readout is off the chip, on the host"),)
+
+
+def _sizes(compiled: CompiledNetwork) -> dict[str, Any]:
+    network, before = compiled.network, compiled.synapses_before
+    return {
+        "neurons": network.n_neurons,
+        "inputs": network.n_inputs,
+        "synapses": network.n_synapses,
+        "synapses_before": before,
+        "density_kept": network.n_synapses / before if before else None,
+        "populations": {p.name: p.size for p in network.populations},
+        "profile_title": compiled.profile.title,
+        "chips": chips_in_use(compiled),
+    }
+
+
+def _pass_report(compiled: CompiledNetwork, name: str) -> Mapping[str, Any]:
+    return next((r.report for r in compiled.records if r.name == name), {})
+
+
+def _energy(priced: Energy | None) -> dict[str, Any]:
+    if priced is not None:
+        return priced.to_dict()
+    keys = ("cost_set", "evidence", "dynamic_j", "static_j", "wall_time_s", "total_j")
+    return {**dict.fromkeys(keys), "terms": [], "unpriced": [], "excluded": []}

@@ -1,0 +1,254 @@
+"""The parts of a report as plain data, one function each."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hrsnn_lava import __version__
+from hrsnn_lava.artifact import encode
+from hrsnn_lava.compiler.analysis.activity import Activity
+from hrsnn_lava.compiler.analysis.synops import SynapticOperations
+from hrsnn_lava.compiler.analysis.utilization import Utilization
+from hrsnn_lava.compiler.compiled import CompiledNetwork
+from hrsnn_lava.compiler.passes.place import mapping_report
+from hrsnn_lava.compiler.rules import Violation
+from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.trace import Trace
+
+Plain = dict[str, Any]
+#: Bits of one neuron: du, dv, vth, bias mantissa and exponent, refractory period; then u and v.
+NEURON_BITS = 12 + 12 + 17 + 13 + 3 + 6 + 24 + 24
+#: Tables that the palette fills on purpose, and the cores, which the sentence names anyway.
+FILLED = ("cores", "compartment_profiles", "threshold_profiles")
+#: What a synaptic operation is taken to be, word for word in every report.
+CONVENTION = (
+    "one operation is one spike meeting one synapse whose weight is not 0; inputs included, "
+    "counted when sent, summed over all steps (NeuroBench Effective_ACs)"
+)
+UPDATES = "every neuron is updated in every step, and all updates count as active: an upper bound"
+
+
+def constraints(used: Utilization) -> list[Plain]:
+    """Use against limit of every resource, on the core that uses most; the tightest is marked."""
+    units = {"cores": "core", **{r.name: r.unit for r in used.resources}}
+    rows = [{**row, "unit": units[row["rule"]]} for row in used.constraints()]
+    shares = [row["fraction"] for row in rows if row["fraction"] is not None]
+    tightest = max(shares, default=None)
+    for row in rows:
+        row["binding"] = row["fraction"] is not None and row["fraction"] == tightest
+    return rows
+
+
+def verdict(
+    compiled: CompiledNetwork,
+    rows: Sequence[Plain],
+    violations: Sequence[Violation],
+    parity: Mapping[str, Any] | None,
+) -> Plain:
+    """PASS or FAIL, one sentence of why, and every violation."""
+    profile = compiled.profile.name
+    cores = next(row for row in rows if row["rule"] == "cores")
+    limit = "" if cores["limit"] is None else f" of {cores['limit']:,}"
+    mismatches = (parity or {}).get("mismatches") or 0
+    if violations:
+        some = "rule is" if len(violations) == 1 else "rules are"
+        text = f"does not fit {profile}: {len(violations)} design {some} broken"
+    elif mismatches:
+        text = f"fits {profile}, but backends disagree: {mismatches:,} mismatches"
+    else:
+        text = f"fits {profile} on {cores['used']:,}{limit} cores"
+        known = [r for r in rows if r["fraction"] is not None and r["rule"] not in FILLED]
+        tight = max(known, key=lambda r: float(r["fraction"]), default=None)
+        if tight is not None:
+            rule = tight["rule"].replace("_", " ")
+            text += f"; tightest: {rule} on core {tight['worst_core']}, "
+            text += f"{tight['used']:,} of {tight['limit']:,}"
+    return {
+        "verdict": "FAIL" if violations or mismatches else "PASS",
+        "summary": text,
+        "violations": [vars(v) for v in violations],
+    }
+
+
+def cores(
+    compiled: CompiledNetwork,
+    used: Utilization,
+    ops: SynapticOperations | None,
+    done: Activity | None,
+) -> list[Plain]:
+    """Per core its use of every resource, its tile, and what it did in the run."""
+    network, placement = compiled.network, compiled.placement
+    sizes = [p.size for p in network.compute_populations]
+    population = np.repeat(np.arange(len(sizes)), sizes)
+    groups = np.unique(np.stack([placement.core_of, population]), axis=1)[0]
+    n_groups = np.bincount(groups, minlength=placement.n_cores)
+    senders = np.unique(used.destinations.indices)
+    senders = senders[senders < placement.core_of.size]
+    mapped = np.bincount(placement.core_of[senders], minlength=placement.n_cores)
+    rows = []
+    for row in used.cores():
+        core = row["core"]
+        tile = None if placement.coordinates is None else placement.coordinates[core].tolist()
+        extra: Plain = {
+            "tile": tile,
+            "neuron_groups": int(n_groups[core]),
+            "axon_map": int(mapped[core]),
+        }
+        if done is not None and ops is not None:
+            spikes = np.bincount(
+                placement.core_of, weights=done.spikes_of, minlength=placement.n_cores
+            )
+            extra["spikes"] = int(spikes[core])
+            extra["sops"] = None if ops.per_core is None else int(ops.per_core[core])
+        rows.append({**row, **extra})
+    return rows
+
+
+def mapping(compiled: CompiledNetwork, trace: Trace | None, done: Activity | None) -> Plain:
+    """Traffic at the measured rates, beside baselines; without a run, as the placement has it."""
+    placement = compiled.placement
+    if trace is None or done is None or not trace.n_steps:
+        known = dict(placement.info.get("mapping", {}))
+        return {"cores": placement.n_cores, "rates": "as placed", **known}
+    found = mapping_report(
+        compiled.network,
+        placement.core_of,
+        compiled.profile,
+        placement.coordinates,
+        rates=done.spikes_of / trace.n_steps,
+        input_rates=done.input_events_of / trace.n_steps,
+    )
+    return {"rates": "measured", **found}
+
+
+def sop(
+    ops: SynapticOperations | None,
+    reference: float | Mapping[str, float] | None,
+    samples: int | None,
+) -> Plain:
+    """Synaptic operations of the run, and their ratio to a reference run."""
+    keys = ("total", "recurrent", "per_step", "per_step_max", "dense", "issued", "macs")
+    if ops is None:
+        return {**dict.fromkeys(keys), "per_projection": {}, "ratio": None}
+    steps = ops.per_step
+    against = {"total": reference} if isinstance(reference, (int, float)) else dict(reference or {})
+    projections = {
+        p.name: {
+            "kind": p.kind,
+            "pre": p.pre,
+            "post": p.post,
+            "synapses": p.synapses,
+            "events": p.events,
+            "operations": p.operations,
+            "issued": p.issued,
+        }
+        for p in ops.projections
+    }
+    return {
+        "total": ops.total,
+        "recurrent": ops.recurrent,
+        "per_step": ops.total / ops.steps if ops.steps else None,
+        "per_step_max": int(steps.max(initial=0)),
+        "per_sample": ops.total / samples if samples else None,
+        "dense": ops.dense,
+        "issued": ops.issued,
+        "macs": ops.macs,
+        "host_macs": ops.host_macs,
+        "bias_writes": ops.bias_writes,
+        "per_projection": projections,
+        "reference": against or None,
+        "ratio": _ratio(against.get("total"), ops.total),
+        "ratio_recurrent": _ratio(against.get("recurrent"), ops.recurrent),
+        "inputs_known": ops.inputs_known,
+        "convention": CONVENTION,
+    }
+
+
+def _ratio(reference: float | None, own: int) -> float | None:
+    return None if reference is None or not own else float(reference) / own
+
+
+def activity_section(network: QuantizedNetwork, trace: Trace | None, done: Activity | None) -> Plain:
+    """Spikes, updates, messages and hops of the run."""
+    if trace is None or done is None:
+        keys = ("steps", "spikes", "neuron_updates", "messages", "hops")
+        return dict.fromkeys(keys)
+    hops = None if done.hops_x is None or done.hops_y is None else done.hops_x + done.hops_y
+    rate = done.spikes / (network.n_neurons * trace.n_steps) if trace.n_steps else None
+    return {
+        "steps": trace.n_steps,
+        "dt_s": network.dt,
+        "spikes": done.spikes,
+        "spikes_per_neuron_step": rate,
+        "rate_hz": None if rate is None else rate / network.dt,
+        "active_neurons": int(np.count_nonzero(done.spikes_of)),
+        "input_events": done.input_events,
+        "neuron_updates": done.neuron_updates,
+        "messages": done.messages,
+        "input_messages": done.input_messages,
+        "hops": hops,
+        "hops_x": done.hops_x,
+        "hops_y": done.hops_y,
+        "max_hops": done.max_hops,
+        "learning_updates": done.learning_updates,
+        "convention": UPDATES,
+    }
+
+
+def neurobench(
+    network: QuantizedNetwork,
+    trace: Trace | None,
+    ops: SynapticOperations | None,
+    samples: int | None,
+) -> Plain:
+    """NeuroBench's static and workload metrics, under its own names.
+
+    Footprint: bytes of weights, target indices and neurons at their bit widths, sparse (our
+    reading: NeuroBench counts dense float parameters and buffers). ConnectionSparsity: share of
+    absent synapses. ActivationSparsity: share of silent neuron steps. SynapticOperations: mean
+    per sample, over the whole run when `samples` is not given; Dense takes every pair of neurons
+    of a projection.
+    """
+    projections = [p for p in network.projections if p.target == "synapse"]
+    bits = network.n_neurons * NEURON_BITS
+    pairs = alive = 0
+    for projection in projections:
+        n_post, n_pre = projection.weights.shape
+        pairs += n_post * n_pre
+        alive += int(np.count_nonzero(projection.effective_weights().data))
+        width = projection.num_weight_bits + max(n_post - 1, 0).bit_length()
+        bits += projection.n_synapses * width
+    steps = None if trace is None else trace.n_steps
+    slots = network.n_neurons * (steps or 0)
+    per = samples or 1
+    return {
+        "Footprint": -(-bits // 8),
+        "ConnectionSparsity": round(1 - alive / pairs, 4) if pairs else None,
+        "ActivationSparsity": 1 - trace.n_spikes / slots if trace is not None and slots else None,
+        "SynapticOperations": {
+            "Effective_MACs": None if ops is None else ops.macs / per,
+            "Effective_ACs": None if ops is None else ops.total / per,
+            "Dense": None if steps is None else pairs * steps / per,
+        },
+    }
+
+
+def provenance(compiled: CompiledNetwork, extra: Mapping[str, Any] | None) -> Plain:
+    """What produced the report; no time and no path, so that equal input gives equal bytes."""
+    program = hashlib.sha256(encode(compiled.to_artifact())).hexdigest()
+    return {
+        "program": "hrsnn-lava",
+        "version": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "seed": compiled.seed,
+        "spec_digest": None,
+        "profile_digest": compiled.profile.digest,
+        "compiled_digest": program,
+        **(extra or {}),
+    }

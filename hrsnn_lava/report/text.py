@@ -1,0 +1,285 @@
+"""A report for the terminal: the verdict first, then what it rests on."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hrsnn_lava.report.format import UNKNOWN, integer, label, number, percent, show, si, table
+
+Plain = Mapping[str, Any]
+WIDTH = 100
+#: Cores that get a line each; more are shown in groups of neighbours.
+MAX_CORE_ROWS = 16
+#: Columns of the table per core: Lava's compiler log, then the tables of parameters.
+CORE_COLUMNS = {
+    "in_axons": "AxonIn",
+    "neuron_groups": "NeuronGr",
+    "neurons": "Neurons",
+    "synapses": "Synapses",
+    "axon_map": "AxonMap",
+    "out_axons": "AxonMem",
+    "compartment_profiles": "Compart",
+    "threshold_profiles": "Thresh",
+}
+
+
+def render_text(data: Plain) -> str:
+    """The whole report, 100 columns wide where names allow."""
+    parts = [
+        _head(data),
+        _section("Constraints", _constraints(data["constraints"])),
+        _section("Per core distribution", _cores(data["cores"])),
+        _section("Transforms", _transforms(data["transforms"])),
+        _section("Heterogeneity", _heterogeneity(data["heterogeneity"])),
+        _section("Mapping", _mapping(data["mapping"])),
+        _section("Synaptic operations", _sop(data["sop"], data["activity"])),
+        _section("Energy", _energy(data["energy"])),
+        _section("Parity", _parity(data["parity"])),
+        _section("Accuracy", _pairs(data["accuracy"])),
+        _section("Comparison", _comparison(data["comparison"])),
+        _section("NeuroBench", _pairs(data["neurobench"])),
+        _section("Provenance", _pairs(data["provenance"])),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _section(title: str, body: str) -> str:
+    return f"{title.upper()}\n{body}" if body else ""
+
+
+def _wrap(text: str, indent: str = "  ") -> str:
+    return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_long_words=False)
+
+
+def _head(data: Plain) -> str:
+    size = data["network"]
+    lines = [_wrap(f"{data['verdict']}  {data['project']}: {data['summary']}", "      ")]
+    text = f"{integer(size['neurons'])} neurons, {integer(size['synapses'])} synapses"
+    if size["synapses_before"]:
+        kept = percent(size["density_kept"])
+        text += f" ({kept} of {integer(size['synapses_before'])} before pruning)"
+    lines.append(f"{text}; target {size['profile_title']}")
+    for v in data["violations"]:
+        found = f"{v['rule']}: {v['where']}: {v['measured']}; limit {v['limit']}; {v['fix']}"
+        lines.append(_wrap(f"  - {found}", "    "))
+    return "\n".join(lines)
+
+
+def _constraints(rows: Sequence[Plain]) -> str:
+    cells = [
+        [
+            label(row["rule"]),
+            integer(row["worst_core"]),
+            integer(row["used"]),
+            "none published" if row["limit"] is None else integer(row["limit"]),
+            percent(row["fraction"]),
+            row["unit"] + (" <- tightest" if row["binding"] else ""),
+        ]
+        for row in rows
+    ]
+    return table(["resource", "worst core", "used", "limit", "share", "unit"], cells, (0, 5))
+
+
+def core_groups(cores: Sequence[Plain], columns: Sequence[str]) -> list[list[str]]:
+    """Rows of the table per core: name, a cell per column (``low-high`` of a group), cores."""
+    size = -(-len(cores) // MAX_CORE_ROWS) or 1
+    rows = []
+    for first in range(0, len(cores), size):
+        group = cores[first : first + size]
+        names = [str(group[0]["core"]), str(group[-1]["core"])]
+        rows.append(
+            ["-".join(dict.fromkeys(names))]
+            + [_extent([core[column] for core in group]) for column in columns]
+            + [str(len(group))]
+        )
+    return rows
+
+
+def _extent(values: Sequence[Any]) -> str:
+    if any(v is None for v in values):
+        return UNKNOWN
+    low, high = integer(min(values)), integer(max(values))
+    return low if low == high else f"{low}-{high}"
+
+
+def _cores(cores: Sequence[Plain]) -> str:
+    rows = core_groups(cores, list(CORE_COLUMNS))
+    total = ["Total", *[""] * len(CORE_COLUMNS), str(len(cores))]
+    return table(["Core", *CORE_COLUMNS.values(), "Cores"], [*rows, total])
+
+
+def _transforms(records: Sequence[Plain]) -> str:
+    rows = [
+        [
+            record["name"],
+            f"{integer(record['before']['neurons'])} -> {integer(record['after']['neurons'])}",
+            f"{integer(record['before']['synapses'])} -> {integer(record['after']['synapses'])}",
+            textwrap.shorten(show(record["options"]), 50, placeholder=" …"),
+        ]
+        for record in records
+    ]
+    return table(["pass", "neurons", "synapses", "options"], rows, (0, 3)) if rows else ""
+
+
+def _heterogeneity(section: Plain) -> str:
+    rows = []
+    for name, entry in section["quantities"].items():
+        for when in ("before", "after"):
+            s = entry[when]
+            if s is not None:
+                unit = entry["unit"]
+                shown = [number(s[k]) if unit == "1" else si(s[k], unit) for k in ("mean", "sd")]
+                rows.append([label(name), when, *shown, number(s["cv"]), integer(s["distinct"])])
+    lines = [table(["quantity", "fit to chip", "mean", "sd", "CV", "distinct"], rows, (0, 1))]
+    measure = section["log_det"]
+    if measure["after"] is not None:
+        over = ", ".join(label(name) for name in measure["over"])
+        before = "" if measure["before"] is None else f"{measure['before']:.3f} -> "
+        lines.append(f"ln det Cov(ln x) over {over}: {before}{measure['after']:.3f}")
+    for name, error in section["palette"].get("relative_error", {}).items():
+        worst, mean = percent(error["max"], 2), percent(error["mean"], 2)
+        lines.append(f"palette error of {label(name)}: at most {worst}, mean {mean}")
+    return "\n".join(lines)
+
+
+def _mapping(section: Plain) -> str:
+    if "messages_per_step" not in section:
+        return ""
+    here = ["this placement", section]
+    rows = []
+    for name, entry in [here, *section.get("baselines", {}).items()]:
+        keys = ("messages_per_step", "between_cores_per_step", "mean_hops", "max_hops")
+        rows.append([label(name), *(number(entry[k]) for k in keys)])
+    head = [f"rates {section['rates']}", "messages/step", "between cores", "mean hops", "max hops"]
+    return table(head, rows)
+
+
+def _sop(section: Plain, activity: Plain) -> str:
+    if section["total"] is None:
+        return "no run: give a trace to count them"
+    rows = [
+        [name, label(p["kind"]), integer(p["synapses"]), integer(p["events"])]
+        + [integer(p["operations"])]
+        for name, p in section["per_projection"].items()
+    ]
+    steps = integer(activity["steps"])
+    lines = [
+        f"{integer(section['total'])} in {steps} steps, {number(section['per_step'])} a step; "
+        f"recurrent {integer(section['recurrent'])}",
+        f"issued {integer(section['issued'])}, dense {integer(section['dense'])}, "
+        f"graded MACs {integer(section['macs'])}",
+    ]
+    if section["ratio"] is not None:
+        lines.append(f"{section['ratio']:.1f} times fewer than the reference run")
+    if section["ratio_recurrent"] is not None:
+        lines.append(f"{section['ratio_recurrent']:.1f} times fewer recurrent ones")
+    if not section["inputs_known"]:
+        lines.append("the trace does not hold its inputs: operations of inputs are missing")
+    lines.append(
+        f"{integer(activity['spikes'])} spikes ({number(activity['rate_hz'])} Hz a neuron), "
+        f"{integer(activity['messages'])} messages, {integer(activity['hops'])} hops, "
+        f"{integer(activity['neuron_updates'])} neuron updates"
+    )
+    lines.append(table(["projection", "kind", "synapses", "events", "operations"], rows, (0, 1)))
+    lines += [_wrap(f"SOP: {section['convention']}"), _wrap(f"updates: {activity['convention']}")]
+    return "\n".join(lines)
+
+
+def _energy(section: Plain) -> str:
+    if not section["terms"]:
+        return "no run: give a trace to price it"
+    proxy = " (proxy: prices of another chip)" if section["proxy"] else ""
+    name = section["cost_set"] or "none"
+    lines = [f"cost set {name}{proxy}", *_terms(section)]
+    static = section["static"]
+    mark = ", proxy" if static["proxy"] else ""
+    if section["scope"] == "all_in":
+        lines.append("static: inside the all-in price")
+    else:
+        chips = "1 chip" if static["chips"] == 1 else f"{static['chips']} chips"
+        lines.append(
+            f"static: {si(static['power_w'], 'W')} x {chips} x "
+            f"{si(section['wall_time_s'], 's')} ({integer(section['steps'])} steps of "
+            f"{si(section['step_time_s'], 's')}) = {si(static['energy_j'], 'J')}"
+            f"  [{static['evidence']}{mark}]"
+        )
+    mark = " (proxy)" if section["proxy"] else ""
+    priced = "dynamic, priced terms only" if section["unpriced"] else "dynamic"
+    lines.append(f"{priced}: {si(section['dynamic_j'], 'J')}{mark}")
+    if section["total_j"] is None:
+        lines.append("total: null, since counts without a price remain")
+    else:
+        total = f"total: {si(section['total_j'], 'J')}{mark}"
+        total += f", {si(section['per_step_j'], 'J')} a step"
+        if section["per_sample_j"] is not None:
+            total += f", {si(section['per_sample_j'], 'J')} a sample"
+        lines.append(total)
+    lines += _left("unpriced", section["unpriced"]) + _left("not included", section["excluded"])
+    return "\n".join(lines)
+
+
+def _terms(section: Plain) -> Iterator[str]:
+    """The table of terms, and the sources that it numbers."""
+    numbers: dict[str, int] = {}
+    rows = []
+    for term in section["terms"]:
+        evidence = term["evidence"] + (", proxy" if term["proxy"] else "")
+        source = numbers.setdefault(term["source"], len(numbers) + 1)
+        rows.append(
+            [
+                term["name"],
+                integer(term["count"]),
+                si(term["coefficient_j"], "J"),
+                si(term["energy_j"], "J"),
+                evidence,
+                f"[{source}]",
+            ]
+        )
+    yield table(["term", "count", "x price", "= energy", "evidence", "source"], rows, (0, 4, 5))
+    for source, k in numbers.items():
+        yield _wrap(f"[{k}] {source}", "    ")
+
+
+def _left(title: str, rows: Sequence[Plain]) -> list[str]:
+    """One line per reason, with all that it holds for."""
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        count = "" if row["count"] is None else f" ({integer(row['count'])})"
+        reasons.setdefault(row["reason"], []).append(label(row["name"]) + count)
+    return [_wrap(f"{title}: {', '.join(names)}: {why}") for why, names in reasons.items()]
+
+
+def _parity(section: Plain) -> str:
+    if not section:
+        return ""
+    if {"backends", "steps", "mismatches"} <= set(section):
+        names = " = ".join(str(name) for name in section["backends"])
+        rest = {k: v for k, v in section.items() if k not in ("backends", "steps", "mismatches")}
+        line = f"{names}, {integer(section['steps'])} steps, {integer(section['mismatches'])} "
+        return "\n".join(part for part in (line + "mismatches", _pairs(rest)) if part)
+    return _pairs(section)
+
+
+def _pairs(section: Plain) -> str:
+    width = max((len(label(key)) for key in section), default=0)
+    indent = " " * (width + 2)
+    return "\n".join(
+        _wrap(f"{label(key):<{width}}  {show(value)}", indent)
+        for key, value in section.items()
+        if value is not None
+    )
+
+
+def comparison_columns(rows: Sequence[Plain]) -> list[str]:
+    """Keys of all rows, in the order in which they first appear."""
+    return list(dict.fromkeys(key for row in rows for key in row))
+
+
+def _comparison(rows: Sequence[Plain]) -> str:
+    if not rows:
+        return ""
+    columns = comparison_columns(rows)
+    cells = [[show(row.get(column)) for column in columns] for row in rows]
+    return table([label(column) for column in columns], cells)

@@ -1,0 +1,61 @@
+"""Every backend on generated networks: spikes, v and u equal bit for bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from network_strategies import driven_networks
+
+from hrsnn_lava.sim_backends.lava import LavaBackend, LavaJob
+from hrsnn_lava.sim_backends.native import NativeBackend
+from hrsnn_lava.sim_backends.parity import compare
+from hrsnn_lava.sim_backends.reference import ReferenceBackend
+
+STEPS = 40
+PROBES = ("spikes", "v", "u")
+
+
+@settings(max_examples=200)
+@given(driven_networks(STEPS, delays=True))
+def test_native_equals_reference(case):
+    network, inputs = case
+    reference = ReferenceBackend().run(network, inputs, STEPS, PROBES)
+    native = NativeBackend().run(network, inputs, STEPS, PROBES)
+    assert compare(reference, native, ("reference", "native")) == (0, None)
+
+
+@pytest.mark.lava
+@settings(max_examples=10, suppress_health_check=[*HealthCheck], phases=[Phase.generate])
+@given(st.lists(driven_networks(STEPS), min_size=20, max_size=20))
+def test_native_and_reference_equal_live_lava(cases):
+    """200 networks in ten batches; each batch is one child process that runs real Lava models."""
+    jobs = [
+        LavaJob(network, inputs, STEPS, PROBES, str(k)) for k, (network, inputs) in enumerate(cases)
+    ]
+    for (network, inputs), trace in zip(cases, LavaBackend().run_many(jobs), strict=True):
+        assert not isinstance(trace, Exception), trace
+        for backend in (ReferenceBackend(), NativeBackend()):
+            run = backend.run(network, inputs, STEPS, PROBES)
+            assert compare(trace, run, ("lava", backend.name)) == (0, None)
+
+
+def test_the_generator_reaches_the_extremes():
+    """Wraps of u, saturation of v and spikes all occur, or the tests above prove little."""
+    seen = {"wrap": 0, "saturated": 0, "spikes": 0}
+
+    @settings(max_examples=60)
+    @given(driven_networks(STEPS))
+    def look(case):
+        network, inputs = case
+        trace = ReferenceBackend().run(network, inputs, STEPS, PROBES)
+        jump = np.abs(np.diff(trace.u.astype(np.int64), axis=0)).max(initial=0)
+        seen["wrap"] += int(jump > 2**23)
+        seen["saturated"] += int(np.abs(trace.v).max(initial=0) == 2**23 - 1)
+        seen["spikes"] += trace.n_spikes
+
+    look()
+    assert seen["wrap"] > 5
+    assert seen["saturated"] > 5
+    assert seen["spikes"] > 1000

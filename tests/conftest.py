@@ -1,0 +1,30 @@
+"""Shared set-up: Lava tests are skipped where Lava cannot run, hypothesis has no deadline."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from hrsnn_lava.sim_backends.lava import lava_obstacle
+
+settings.register_profile(
+    "default",
+    deadline=None,  # the first example may compile a kernel
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.register_profile("nightly", parent=settings.get_profile("default"), derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip tests marked `lava` with the reason, where Lava cannot run."""
+    obstacle = lava_obstacle()
+    if obstacle is None:
+        return
+    skip = pytest.mark.skip(reason=obstacle)
+    for item in items:
+        if item.get_closest_marker("lava"):
+            item.add_marker(skip)

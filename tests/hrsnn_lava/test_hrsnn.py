@@ -1,0 +1,130 @@
+"""The builder: sizes, signs, distance law, heterogeneity, memory, determinism."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from hrsnn_lava import Spec, build_hrsnn
+from hrsnn_lava.errors import SpecError
+
+
+def spec(**network):
+    """A spec with a changed network table."""
+    return Spec.parse({"network": network})
+
+
+@pytest.fixture(scope="module")
+def network():
+    return build_hrsnn(Spec(seed=3))
+
+
+def test_sizes_ratio_and_degree(network):
+    assert [p.size for p in network.populations] == [3, 800, 200]
+    degree = network.n_synapses / network.n_neurons
+    assert degree == pytest.approx(100, rel=0.05)
+
+
+def test_dales_principle_holds(network):
+    for projection in network.projections:
+        if projection.target == "synapse":
+            sign = 1 if projection.pre == "exc" else -1
+            assert np.all(np.sign(projection.weights.data) == sign)
+
+
+def test_inhibitory_weights_are_four_times_as_large(network):
+    size = {
+        name: np.abs(network.projection(name).weights.data).mean()
+        for name in ("exc_exc", "inh_exc")
+    }
+    assert size["inh_exc"] / size["exc_exc"] == pytest.approx(4.0, rel=0.05)
+    # J = gain / sqrt(K), |w| of mean J
+    assert size["exc_exc"] == pytest.approx(0.2 / 10, rel=0.03)
+
+
+def test_time_constants_follow_their_gamma_distributions(network):
+    for name, mean in (("exc", 0.010), ("inh", 0.005)):
+        tau = network.population(name).parameter("tau_mem")
+        inner = tau[(tau > 0.003) & (tau < 0.100)]
+        gamma = stats.gamma(3.0, scale=mean / 3)
+        low, high = gamma.cdf([0.003, 0.100])
+        result = stats.kstest(inner, lambda x, g=gamma, a=low, b=high: (g.cdf(x) - a) / (b - a))
+        assert result.pvalue > 0.001
+
+
+def test_connection_probability_falls_with_the_square_of_the_distance(network):
+    """-ln(P / C) grows linearly in D^2; both types of pairs share one length."""
+    lengths = []
+    for pre, post, c in (("exc", "exc", 0.3), ("inh", "exc", 0.4)):
+        a, b = network.population(post).positions, network.population(pre).positions
+        squared = ((a[:, None, :] - b[None, :, :]) ** 2).sum(-1)
+        linked = network.projection(f"{pre}_{post}").weights.toarray() != 0
+        bins = [9, 25, 49]
+        points = []
+        for low, high in zip([0, *bins[:-1]], bins, strict=True):
+            inside = (squared > low) & (squared <= high)
+            points.append((squared[inside].mean(), -np.log(linked[inside].mean() / c)))
+        (x0, y0), *_, (x1, y1) = points
+        lengths.append(np.sqrt((x1 - x0) / (y1 - y0)))
+    assert lengths[0] == pytest.approx(lengths[1], rel=0.1)
+
+
+def test_nobody_connects_to_itself(network):
+    assert network.projection("exc_exc").weights.diagonal().sum() == 0
+
+
+def test_the_input_reaches_the_asked_share():
+    net = build_hrsnn(spec(size=400, connectivity={"mean_degree": 20.0}, input={"share": 0.3}))
+    fed = sum(
+        np.count_nonzero(np.diff(net.projection(name).weights.indptr))
+        for name in ("inp_exc", "inp_inh")
+    )
+    assert fed / 400 == pytest.approx(0.3, abs=0.08)
+
+
+def test_clusters_connect_more_within():
+    table = {"mean_degree": 20.0, "clusters": 4, "cluster_ratio": 8.0}
+    net = build_hrsnn(spec(size=400, connectivity=table))
+    plain = build_hrsnn(spec(size=400, connectivity={"mean_degree": 20.0}))
+    assert net.n_synapses == pytest.approx(plain.n_synapses, rel=0.15)
+    assert net.n_synapses != plain.n_synapses
+
+
+def test_one_seed_gives_one_network_and_another_seed_another():
+    small = spec(size=60, connectivity={"mean_degree": 6.0})
+    first, again, other = (build_hrsnn(small, seed=s) for s in (1, 1, 2))
+    for name in ("exc_exc", "inp_exc"):
+        a, b, c = (n.projection(name).weights for n in (first, again, other))
+        assert (a != b).nnz == 0
+        assert a.shape != c.shape or (a != c).nnz > 0
+
+
+def test_homogeneous_networks_draw_the_same_synapses():
+    """Streams are per parameter, so making tau homogeneous moves nothing else."""
+    table = {"size": 60, "connectivity": {"mean_degree": 6.0}}
+    hetero = build_hrsnn(spec(**table))
+    homo = build_hrsnn(spec(**table, neurons={"excitatory": {"tau_mem": 0.01}}))
+    assert np.ptp(homo.population("exc").parameter("tau_mem")) == 0
+    a, b = (n.projection("exc_exc").weights for n in (hetero, homo))
+    assert (a != b).nnz == 0
+
+
+def test_an_impossible_degree_is_refused_with_the_largest_possible():
+    with pytest.raises(SpecError, match=r"mean_degree: 100 synapses per neuron; .* at most"):
+        build_hrsnn(spec(size=50))
+
+
+def test_memory_follows_the_synapses():
+    """5,000 neurons at 1 %: far below the 200 MB of one dense matrix of distances."""
+    sparse_spec = spec(size=5000, connectivity={"mean_degree": 50.0})
+    tracemalloc.start()
+    try:
+        net = build_hrsnn(sparse_spec)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert net.n_synapses > 200_000
+    assert peak < 120e6

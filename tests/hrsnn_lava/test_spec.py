@@ -1,0 +1,103 @@
+"""Specs: strict, and all mistakes at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from hrsnn_lava import Spec
+from hrsnn_lava.errors import SpecError
+
+WRONG = """
+nam = "x"
+seed = -1
+[network]
+size = "many"
+[network.neurons.excitatory]
+tau_mem = -0.01
+tau_syn = { distribution = "gama", mean = 1 }
+v_threshold = { distribution = "gamma", mean = 1, shap = 3 }
+bias = { distribution = "uniform", low = 2.0, high = 1.0 }
+refractory = { distribution = "normal", mean = 0.001, std = 0.001 }
+[prune]
+method = "lottery"
+density = 0
+"""
+
+
+def write(folder, text):
+    """A spec file."""
+    path = folder / "spec.toml"
+    path.write_text(text)
+    return path
+
+
+def test_all_mistakes_are_named_with_path_value_and_what_is_allowed(tmp_path):
+    with pytest.raises(SpecError) as caught:
+        Spec.load(write(tmp_path, WRONG))
+    assert caught.value.exit_code == 2
+    text = str(caught.value)
+    neurons = "network.neurons.excitatory"
+    for line in (
+        "nam: unknown key; allowed: one of schema_version, name, seed",
+        "seed: -1; allowed: >= 0",
+        "network.size: 'many'; allowed: an integer",
+        f"{neurons}.tau_mem: -0.01; allowed: > 0",
+        f"{neurons}.tau_syn.distribution: 'gama'; allowed: 'gamma', 'lognormal'",
+        f"{neurons}.v_threshold.shape: missing",
+        f"{neurons}.v_threshold.shap: unknown key; allowed: one of low, high",
+        "low must not be above high",
+        "prune.method: 'lottery'; allowed: 'lyapunov', 'random'",
+        "prune.density: 0; allowed: > 0",
+    ):
+        assert line in text, line
+
+
+def test_a_threshold_that_may_become_negative_is_refused(tmp_path):
+    text = "[network.neurons.excitatory]\n"
+    text += 'v_threshold = { distribution = "normal", mean = 1.0, std = 0.1 }\n'
+    with pytest.raises(SpecError, match="v_threshold must stay positive"):
+        Spec.load(write(tmp_path, text))
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(SpecError, match="no such spec file"):
+        Spec.load(tmp_path / "none.toml")
+    with pytest.raises(SpecError, match="not valid TOML"):
+        Spec.load(write(tmp_path, "a = = 1"))
+    with pytest.raises(SpecError, match="cannot be read"):
+        Spec.load(tmp_path)
+
+
+def test_overrides_set_single_values(tmp_path):
+    path = write(tmp_path, "seed = 1\n[prune]\ndensity = 0.5\n")
+    spec = Spec.load(path, ("prune.density=0.1", "name=abc", "network.size=50"))
+    assert (spec.prune.density, spec.name, spec.network.size, spec.seed) == (0.1, "abc", 50, 1)
+    with pytest.raises(SpecError, match="expected KEY=VALUE"):
+        Spec.load(path, ("prune.density",))
+    with pytest.raises(SpecError, match="'seed' is not a table"):
+        Spec.load(path, ("seed.x=1",))
+    with pytest.raises(SpecError, match="prune.dens: unknown key"):
+        Spec.load(path, ("prune.dens=1",))
+
+
+def test_the_example_states_the_defaults():
+    """The packaged example differs from the defaults only where it says so."""
+    from pathlib import Path
+
+    import hrsnn_lava.tasks
+
+    path = Path(hrsnn_lava.tasks.__file__).with_name("lorenz63.toml")
+    spec, default = Spec.load(path).model_dump(), Spec().model_dump()
+    changed = {
+        f"{table}.{key}"
+        for table, values in spec.items()
+        if isinstance(values, dict)
+        for key, value in values.items()
+        if value != default[table][key]
+    }
+    assert changed == {"prune.rescale"}
+
+
+def test_equal_specs_have_equal_canonical_text():
+    assert Spec.parse({"seed": 0}).canonical() == Spec().canonical()
+    assert Spec.parse({"seed": 1}).canonical() != Spec().canonical()
