@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hrsnn_lava.compiler.analysis.connectivity import Connectivity
 from hrsnn_lava.compiler.analysis.utilization import (
-    Connectivity,
     index_bits,
     list_words,
     stored_bits,

@@ -324,7 +324,7 @@ def drive_schedule(
         ``change_steps[k]`` on. K = 0 when the network has no such projection.
     """
     drives = [p for p in network.projections if p.target == "bias"]
-    if not drives or inputs is None or steps == 0:
+    if not drives or inputs is None or not np.any(inputs.steps < steps):
         return np.zeros(0, np.int32), np.zeros((0, network.n_neurons), np.int32)
     base = network.gather("bias_mant").astype(np.int64)
     values = np.zeros(network.n_inputs, dtype=np.int64)

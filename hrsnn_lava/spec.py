@@ -221,7 +221,7 @@ class PruneSpec(Section):
     rescale: Literal["auto", "none", "inverse", "match"] = "auto"
     drop_neurons: Annotated[float, Field(ge=0, lt=1)] = 0.0
     homeostasis: bool = True
-    homeostasis_passes: Annotated[int, Field(ge=1)] = 10
+    homeostasis_passes: Annotated[int, Field(ge=1)] = 30
     controls: list[Literal["random", "magnitude", "no-recurrence"]] = [
         "random",
         "magnitude",

@@ -152,7 +152,11 @@ def host_work(ops: SynapticOperations, done: Activity) -> tuple[Left, ...]:
     """What the host does for a run, which no chip's cost set prices."""
     work = (
         ("host multiplications", ops.host_macs, "the host computes the held input of every bias"),
-        ("bias writes", ops.bias_writes, "the host sets biases; no figure for a write is published"),
+        (
+            "bias writes",
+            ops.bias_writes,
+            "the host sets biases; no figure for a write is published",
+        ),
         ("input messages", done.input_messages, "the host sends them; their way is not known"),
     )
     return tuple(Left(name, count, reason) for name, count, reason in work if count)
@@ -201,24 +205,24 @@ def energy(
     unpriced = [_missing(t) for t in terms if t.energy_j is None]
     if not all_in and static.energy_j is None:
         unpriced.append(Left("static power", None, static.source))
-    dynamic = sum(t.energy_j for t in terms if t.energy_j is not None)
+    dynamic = sum((t.energy_j for t in terms if t.energy_j is not None), 0.0)
     return Energy(
-        cost_set.name,
-        cost_set.title,
-        cost_set.scope,
-        tuple(cost_set.evidence),
-        proxy,
-        terms,
-        tuple(Left(c.count, counts.get(c.count), c.reason) for c in cost_set.covered),
-        tuple(unpriced),
-        excluded,
-        dynamic,
-        static,
-        steps,
-        step_time_s,
-        wall,
-        None if unpriced else dynamic + (static.energy_j or 0.0),
-        samples,
+        cost_set=cost_set.name,
+        title=cost_set.title,
+        scope=cost_set.scope,
+        evidence=tuple(cost_set.evidence),
+        proxy=proxy,
+        terms=terms,
+        covered=tuple(Left(c.count, counts.get(c.count), c.reason) for c in cost_set.covered),
+        unpriced=tuple(unpriced),
+        excluded=excluded,
+        dynamic_j=dynamic,
+        static=static,
+        steps=steps,
+        step_time_s=step_time_s,
+        wall_time_s=wall,
+        total_j=None if unpriced else dynamic + (static.energy_j or 0.0),
+        samples=samples,
     )
 
 
@@ -291,20 +295,20 @@ def _without_prices(
     unpriced = [Left(t.name, t.count, _NO_SET) for t in terms if t.count != 0]
     unpriced.append(Left("static power", None, _NO_SET))
     return Energy(
-        None,
-        None,
-        None,
-        (),
-        False,
-        terms,
-        (),
-        tuple(unpriced),
-        excluded,
-        None,
-        StaticPower(None, None, n_chips, _NO_SET, "none", "", False),
-        steps,
-        step_time_s,
-        steps * step_time_s,
-        None,
-        samples,
+        cost_set=None,
+        title=None,
+        scope=None,
+        evidence=(),
+        proxy=False,
+        terms=terms,
+        covered=(),
+        unpriced=tuple(unpriced),
+        excluded=excluded,
+        dynamic_j=None,
+        static=StaticPower(None, None, n_chips, _NO_SET, "none", "", False),
+        steps=steps,
+        step_time_s=step_time_s,
+        wall_time_s=steps * step_time_s,
+        total_j=None,
+        samples=samples,
     )

@@ -15,7 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.analysis.utilization import Connectivity, utilization
+from hrsnn_lava.compiler.analysis.connectivity import Connectivity
+from hrsnn_lava.compiler.analysis.utilization import utilization
 from hrsnn_lava.compiler.clustering import decay_rate
 from hrsnn_lava.compiler.filling import cores_from_bounds, fill, split_out_axons
 from hrsnn_lava.compiler.passes.palette import snap

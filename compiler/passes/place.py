@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from hrsnn_lava.compiler.analysis.utilization import Connectivity, utilization
+from hrsnn_lava.compiler.analysis.connectivity import Connectivity
+from hrsnn_lava.compiler.analysis.utilization import utilization
 from hrsnn_lava.compiler.placement import Placement
 from hrsnn_lava.errors import CapacityError, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile

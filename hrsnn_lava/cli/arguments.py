@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+
+from hrsnn_lava.errors import ArtifactError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -53,8 +56,44 @@ class OutputFolder(click.Path):
         return path
 
 
-#: An input file. Whether it exists is left to its reader, which knows the right exit code.
-INPUT_FILE = click.Path(path_type=Path)
+class InputFile(click.Path):
+    """A file to read. Whether it is there is left to its reader, which knows the exit code."""
+
+    name = "file"
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path; an `ArtifactError` for a pipe or a device, which may never end."""
+        path = Path(os.fspath(super().convert(value, param, ctx)))
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ArtifactError(f"{path}: not a regular file")
+        return path
+
+
+class PositiveNumber(click.FloatRange):
+    """A finite number above 0."""
+
+    name = "number"
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number, or a usage error; click lets NaN through."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number", param, ctx)
+        return number
+
+
+INPUT_FILE = InputFile()
+#: A spec may come from a pipe.
+SPEC_FILE = click.Path(path_type=Path)
+POSITIVE = PositiveNumber()
 
 
 def output_option(what: str, *, required: bool = True) -> Decorator:

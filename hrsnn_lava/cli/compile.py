@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hrsnn_lava.cli.arguments import INPUT_FILE, output_option, seed_option
+from hrsnn_lava.cli.arguments import INPUT_FILE, POSITIVE, output_option, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
 from hrsnn_lava.errors import ArtifactError, SpecError
 
@@ -34,7 +34,7 @@ FOREIGN = {".nir": "NIR", ".net": "lava-dl's netx"}
 )
 @click.option(
     "--dt",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     metavar="SECONDS",
     help="Duration of a step.  [default: the model's]",
 )

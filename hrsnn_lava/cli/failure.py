@@ -4,7 +4,7 @@
 
     0 ok          1 a bug of ours            2 usage or spec        3 invalid input file
     4 no fit      5 budget or regression     6 backend              7 parity
-    75 timed out  130 interrupted            143 terminated
+    75 timed out  130 interrupted            128 + n: ended by signal n
 """
 
 from __future__ import annotations
@@ -43,7 +43,11 @@ _SURROUNDINGS = {
 
 
 class Terminated(BaseException):
-    """SIGTERM was received."""
+    """SIGTERM or SIGHUP was received; `number` is the signal's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def describe(error: BaseException) -> Failure:
     if isinstance(error, (click.Abort, KeyboardInterrupt, EOFError)):
         return Failure("Interrupted", "interrupted", 130)
     if isinstance(error, Terminated):
-        return Failure("Terminated", "terminated; nothing half-written is left", 143)
+        return Failure("Terminated", "terminated; nothing half-written is left", 128 + error.number)
     if isinstance(error, MemoryError):
         advice = "out of memory: use fewer steps, fewer probes or a smaller network"
         return Failure(kind, advice, 1)

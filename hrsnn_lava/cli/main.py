@@ -5,13 +5,11 @@ The help of the group needs no numerical library; a test watches that it imports
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import importlib
-import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import click
@@ -82,13 +80,12 @@ class Program(click.Group):
         ]
         return names + click.Command.shell_complete(self, ctx, incomplete)
 
-    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Run and exit with the code that the outcome has; see `failure.exit_code`."""
-        given = kwargs.pop("args", args[0] if args else None)
-        arguments = [os.fspath(a) for a in (sys.argv[1:] if given is None else given)]
-        kwargs.update(prog_name=kwargs.get("prog_name") or PROGRAM, standalone_mode=False)
+    def main(self, args: Sequence[str] | None = None, *_: Any, **kwargs: Any) -> NoReturn:
+        """Run and exit with the code that `failure` lists for the outcome."""
+        arguments = list(sys.argv[1:] if args is None else args)
+        kwargs.update(prog_name=PROGRAM, standalone_mode=False)
         try:
-            outcome = super().main(arguments, *args[1:], **kwargs)
+            outcome = super().main(arguments, **kwargs)
             code = outcome if isinstance(outcome, int) else 0
         except BaseException as error:
             code = report_failure(error, _command_of(arguments), arguments)
@@ -141,19 +138,16 @@ def cli(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-@contextlib.contextmanager
-def _sigterm_unwinds() -> Iterator[None]:
-    """Turn SIGTERM into an exception, so that temporary files and children are cleaned up."""
+def _unwind_when_told_to_end() -> None:
+    """Turn SIGTERM and SIGHUP into an exception: temporary files and children are cleaned up."""
 
-    def stop(*_: Any) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not stop the cleaning
-        raise Terminated
+    def stop(number: int, _: Any) -> None:
+        signal.signal(number, signal.SIG_IGN)  # a second one must not stop the cleaning
+        raise Terminated(number)
 
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, stop)
 
 
 def main() -> None:
@@ -161,5 +155,5 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # an encoding without some letter must not end a run
             stream.reconfigure(errors="backslashreplace")
-    with _sigterm_unwinds():
-        cli.main(prog_name=PROGRAM)
+    _unwind_when_told_to_end()
+    cli.main()

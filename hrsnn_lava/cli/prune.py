@@ -103,6 +103,11 @@ def prune(
         "seed": seed,
         "neurons": {"before": before.n_neurons, "after": after.n_neurons},
         "synapses": {"before": before.n_synapses, "after": after.n_synapses},
+        "projections": {
+            p.name: {"before": p.n_synapses, "after": after.projection(p.name).n_synapses}
+            for p in before.projections
+            if p.target == "synapse"
+        },
         "spectrum": spectrum,
         "passes": passes,
     }
@@ -226,7 +231,7 @@ def _text(data: dict[str, Any], report: dict[str, Any]) -> str:
     ]
     rows += [
         (f"  {name}", counts["before"], counts["after"])
-        for name, counts in report["projections"].items()
+        for name, counts in data["projections"].items()
     ]
     spectrum = data["spectrum"]
     rows.append(

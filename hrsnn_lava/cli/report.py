@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hrsnn_lava.cli.arguments import INPUT_FILE, output_option
+from hrsnn_lava.cli.arguments import INPUT_FILE, POSITIVE, output_option
 from hrsnn_lava.cli.console import Console, plain, with_console
 from hrsnn_lava.errors import ArtifactError
 from hrsnn_lava.files import write_text
@@ -28,7 +28,7 @@ PREFERRED_COST_SET = "sanafe_loihi"
 @click.option("--cost-set", help="Prices, see `profiles`.  [default: one of the chip's, if any]")
 @click.option(
     "--step-time",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     default=1e-3,
     show_default=True,
     metavar="SECONDS",

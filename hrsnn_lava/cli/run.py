@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hrsnn_lava.cli.arguments import INPUT_FILE, OutputFolder, seed_option
+from hrsnn_lava.cli.arguments import SPEC_FILE, OutputFolder, seed_option
 from hrsnn_lava.cli.console import Console, with_console
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ DEMO_FOLDER = "hrsnn-demo"
 
 
 @click.command("run")
-@click.argument("spec", type=INPUT_FILE)
+@click.argument("spec", type=SPEC_FILE)
 @click.option("--out", type=OutputFolder(), help="Folder for the results.  [default: out/NAME]")
 @click.option(
     "--set",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hrsnn_lava.cli.arguments import INPUT_FILE, seed_option, steps_option
+from hrsnn_lava.cli.arguments import INPUT_FILE, POSITIVE, seed_option, steps_option
 from hrsnn_lava.cli.console import Console, with_console
 from hrsnn_lava.cli.simulate import (
     BACKENDS,
@@ -29,7 +29,7 @@ from hrsnn_lava.errors import BackendMissingError, Problem, SpecError
 @click.option("--input", "input_file", type=INPUT_FILE, help="Events (.npz).  [default: random]")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     metavar="SECONDS",
     help="Time limit of Lava's process.  [default: 600]",
 )

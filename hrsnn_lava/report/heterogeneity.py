@@ -52,7 +52,8 @@ def _parameters(network: Network | QuantizedNetwork, population: Any) -> Values:
 
 def _tau(decay: Float, dt: float) -> Float:
     with np.errstate(divide="ignore"):
-        return -dt / np.log1p(-np.minimum(decay, 4095.999) / 4096.0)
+        tau: Float = -dt / np.log1p(-np.minimum(decay, 4095.999) / 4096.0)
+    return tau
 
 
 def matched(

@@ -17,7 +17,7 @@ from hrsnn_lava.report.text import CORE_COLUMNS, comparison_columns, core_groups
 if TYPE_CHECKING:
     from hrsnn_lava.report.model import Figures, Report
 
-TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent
 #: Cores that the heat map draws one by one; of more, neighbours share a column.
 MAX_COLUMNS = 128
 
@@ -99,9 +99,7 @@ def _raster(figures: Figures) -> plots.Plot | None:
     if trace is None:
         return None
     dt = figures.compiled.network.dt
-    return plots.raster(
-        trace.spike_steps, trace.spike_neurons, trace.n_steps, _bands(figures), dt
-    )
+    return plots.raster(trace.spike_steps, trace.spike_neurons, trace.n_steps, _bands(figures), dt)
 
 
 def _rate(figures: Figures) -> plots.Plot | None:
@@ -157,7 +155,9 @@ def _parameters(figures: Figures) -> list[plots.Plot]:
         series = [("a", "on the chip", after)]
         if before.size:
             series.append(("b", "before", before))
-        scale, shown = (1e3, f"{forms.label(name)} (ms)") if unit == "s" else (1.0, forms.label(name))
+        scale, shown = (
+            (1e3, f"{forms.label(name)} (ms)") if unit == "s" else (1.0, forms.label(name))
+        )
         drawn.append(plots.histogram(shown.split(" (")[0], series, shown, scale))
     return drawn
 

@@ -76,9 +76,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 def axis(low: float, high: float, count: int = 5, scale: float = 1.0) -> Ticks:
     """Ticks as (percent, text); values are shown multiplied by `scale`."""
     span = high - low or 1.0
-    return tuple(
-        (100 * (t - low) / span, f"{t * scale:,.6g}") for t in ticks(low, high, count)
-    )
+    return tuple((100 * (t - low) / span, f"{t * scale:,.6g}") for t in ticks(low, high, count))
 
 
 def _n(value: float) -> str:
@@ -111,7 +109,12 @@ def binned(values: NDArray[np.int64], points: int = MAX_POINTS) -> tuple[Float, 
 
 
 def over_time(
-    title: str, values: NDArray[np.int64], dt: float, y_label: str, css: str = "a", wide: bool = True
+    title: str,
+    values: NDArray[np.int64],
+    dt: float,
+    y_label: str,
+    css: str = "a",
+    wide: bool = True,
 ) -> Plot:
     """A count per step over the run."""
     curve, length = binned(values)
@@ -259,9 +262,7 @@ def heat(
             )
     rows = tuple((100 * (1 - (k + 0.5) / n_rows), name) for k, name in enumerate(names))
     every = max(1, -(-n_columns // 16))
-    columns = tuple(
-        (100 * (c + 0.5) / n_columns, str(c)) for c in range(0, n_columns, every)
-    )
+    columns = tuple((100 * (c + 0.5) / n_columns, str(c)) for c in range(0, n_columns, every))
     return Plot(
         title,
         Markup("".join(cells)),

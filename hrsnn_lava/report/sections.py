@@ -58,6 +58,8 @@ def verdict(
     if violations:
         some = "rule is" if len(violations) == 1 else "rules are"
         text = f"does not fit {profile}: {len(violations)} design {some} broken"
+        if mismatches:
+            text += f"; backends disagree: {mismatches:,} mismatches"
     elif mismatches:
         text = f"fits {profile}, but backends disagree: {mismatches:,} mismatches"
     else:
@@ -115,15 +117,24 @@ def mapping(compiled: CompiledNetwork, trace: Trace | None, done: Activity | Non
     if trace is None or done is None or not trace.n_steps:
         known = dict(placement.info.get("mapping", {}))
         return {"cores": placement.n_cores, "rates": "as placed", **known}
+    # counts, not rates, go in: their sums are exact
     found = mapping_report(
         compiled.network,
         placement.core_of,
         compiled.profile,
         placement.coordinates,
-        rates=done.spikes_of / trace.n_steps,
-        input_rates=done.input_events_of / trace.n_steps,
+        rates=done.spikes_of,
+        input_rates=done.input_events_of,
     )
-    return {"rates": "measured", **found}
+    baselines = {k: _per_step(v, trace.n_steps) for k, v in found["baselines"].items()}
+    return {"rates": "measured", **_per_step(found, trace.n_steps), "baselines": baselines}
+
+
+def _per_step(counted: Mapping[str, Any], steps: int) -> Plain:
+    return {
+        key: value / steps if key.endswith("_per_step") and value is not None else value
+        for key, value in counted.items()
+    }
 
 
 def sop(
@@ -173,7 +184,9 @@ def _ratio(reference: float | None, own: int) -> float | None:
     return None if reference is None or not own else float(reference) / own
 
 
-def activity_section(network: QuantizedNetwork, trace: Trace | None, done: Activity | None) -> Plain:
+def activity_section(
+    network: QuantizedNetwork, trace: Trace | None, done: Activity | None
+) -> Plain:
     """Spikes, updates, messages and hops of the run."""
     if trace is None or done is None:
         keys = ("steps", "spikes", "neuron_updates", "messages", "hops")

@@ -139,6 +139,8 @@ def _heterogeneity(section: Plain) -> str:
         before = "" if measure["before"] is None else f"{measure['before']:.3f} -> "
         lines.append(f"ln det Cov(ln x) over {over}: {before}{measure['after']:.3f}")
     for name, error in section["palette"].get("relative_error", {}).items():
+        if not error["max"]:
+            continue
         worst, mean = percent(error["max"], 2), percent(error["mean"], 2)
         lines.append(f"palette error of {label(name)}: at most {worst}, mean {mean}")
     return "\n".join(lines)
@@ -160,8 +162,7 @@ def _sop(section: Plain, activity: Plain) -> str:
     if section["total"] is None:
         return "no run: give a trace to count them"
     rows = [
-        [name, label(p["kind"]), integer(p["synapses"]), integer(p["events"])]
-        + [integer(p["operations"])]
+        [name, label(p["kind"]), *(integer(p[k]) for k in ("synapses", "events", "operations"))]
         for name, p in section["per_projection"].items()
     ]
     steps = integer(activity["steps"])
@@ -238,8 +239,8 @@ def _terms(section: Plain) -> Iterator[str]:
             ]
         )
     yield table(["term", "count", "x price", "= energy", "evidence", "source"], rows, (0, 4, 5))
-    for source, k in numbers.items():
-        yield _wrap(f"[{k}] {source}", "    ")
+    for text, k in numbers.items():
+        yield _wrap(f"[{k}] {text}", "    ")
 
 
 def _left(title: str, rows: Sequence[Plain]) -> list[str]:

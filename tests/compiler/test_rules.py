@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from hrsnn_lava.compiler import rules
+from hrsnn_lava.compiler import value_rules
 from hrsnn_lava.compiler.rules import RULES, Placed, check
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
@@ -164,7 +164,7 @@ def test_ranges_of_synapse_fields(options, rule) -> None:
         QuantizedProjection("p", "a", "a", dense(4, 4), sign_mode="excitatory", **options)
     )
     # 9 bits need no truncation shift below zero, so look at this rule alone.
-    violations = [] if rule is None else list(rules.synapse_fields(_bare(net)))
+    violations = [] if rule is None else list(value_rules.synapse_fields(_bare(net)))
     assert [v.rule for v in (violations if rule else found(net))] == ([rule] if rule else [])
 
 

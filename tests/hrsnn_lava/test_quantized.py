@@ -94,7 +94,9 @@ def driven(weight_exp=0, **fields):
     """Two inputs that set the biases of two neurons."""
     matrix = sparse.csr_matrix(np.array([[3, 0], [-2, 5]], dtype=np.int32))
     projection = QuantizedProjection("d", "inp", "a", matrix, weight_exp, target="bias")
-    return QuantizedNetwork((QuantizedInput("inp", 2), population(**fields)), (projection,)).verify()
+    return QuantizedNetwork(
+        (QuantizedInput("inp", 2), population(**fields)), (projection,)
+    ).verify()
 
 
 def test_a_held_payload_sets_the_mantissa_until_the_next():

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from hrsnn_lava.compiler.analysis.utilization import Connectivity, utilization
+from hrsnn_lava.compiler.analysis.connectivity import Connectivity
+from hrsnn_lava.compiler.analysis.utilization import utilization
 from hrsnn_lava.compiler.filling import fill
 from hrsnn_lava.compiler.passes.palette import snap_network
 from hrsnn_lava.compiler.passes.partition import Partition, parameter_order, partition

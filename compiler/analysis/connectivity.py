@@ -1,0 +1,104 @@
+"""The synapses of an integer network by format, in global indices, ready for counting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection
+
+Int = NDArray[np.int64]
+#: Fields of a neuron that make a compartment profile, and a threshold profile.
+COMPARTMENT_FIELDS = ("du", "dv", "refractory")
+
+
+@dataclass(frozen=True, order=True)
+class SynapseFormat:
+    """What all synapses of a list share; the index width is added per core.
+
+    Attributes:
+        weight_bits: as stated by the projection; storage rounds it up.
+        weight_exp, sign_mode, learning: as stated by the projection.
+        delay_bits: bits that the largest delay of the projection needs.
+    """
+
+    weight_bits: int
+    weight_exp: int
+    sign_mode: str
+    delay_bits: int
+    learning: bool
+
+    @staticmethod
+    def of(projection: QuantizedProjection) -> SynapseFormat:
+        """The format that a projection needs."""
+        steps = projection.delay_steps
+        return SynapseFormat(
+            weight_bits=projection.num_weight_bits,
+            weight_exp=projection.weight_exp,
+            sign_mode=projection.sign_mode.value,
+            delay_bits=int(steps.max(initial=0)).bit_length(),
+            learning=projection.learning is not None,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Connectivity:
+    """The synapses of a network by format, ready for counting.
+
+    Attributes:
+        formats: the F distinct formats.
+        inbound: per format a CSR (n_neurons, n_sources); its data is the number of synapses
+            between the two. Sources: neurons first, input channels after them.
+        n_neurons, n_sources: sizes.
+        parameters: (n_neurons, 4) int64, columns du, dv, refractory, vth.
+    """
+
+    formats: tuple[SynapseFormat, ...]
+    inbound: tuple[sparse.csr_matrix, ...]
+    n_neurons: int
+    n_sources: int
+    parameters: Int
+
+    @staticmethod
+    def of(network: QuantizedNetwork) -> Connectivity:
+        """Collect the synapses of `network`; those of weight 0 that cannot learn are dropped."""
+        n_neurons, n_sources = network.n_neurons, network.n_neurons + network.n_inputs
+        collected: dict[SynapseFormat, sparse.csr_matrix] = {}
+        for projection in network.projections:
+            if projection.target != "synapse" or not projection.n_synapses:
+                continue
+            pattern = _pattern(network, projection, n_neurons, n_sources)
+            key = SynapseFormat.of(projection)
+            collected[key] = collected[key] + pattern if key in collected else pattern
+        formats = tuple(sorted(collected))
+        columns = [network.gather(field) for field in (*COMPARTMENT_FIELDS, "vth")]
+        return Connectivity(
+            formats=formats,
+            inbound=tuple(collected[key] for key in formats),
+            n_neurons=n_neurons,
+            n_sources=n_sources,
+            parameters=np.stack(columns, axis=1).astype(np.int64),
+        )
+
+
+def _pattern(
+    network: QuantizedNetwork, projection: QuantizedProjection, n_neurons: int, n_sources: int
+) -> sparse.csr_matrix:
+    """Ones at the synapses of a projection, in global indices (n_neurons, n_sources)."""
+    weights = projection.effective_weights()
+    row = network.offset(projection.post)
+    column = network.offset(projection.pre)
+    if network.population(projection.pre).is_input:
+        column += n_neurons
+    alive = np.ones(weights.nnz, np.int64) if projection.learning else weights.data != 0
+    indptr = np.zeros(n_neurons + 1, dtype=np.int64)
+    indptr[row + 1 : row + weights.shape[0] + 1] = np.diff(weights.indptr)
+    pattern = sparse.csr_matrix(
+        (alive.astype(np.int32), weights.indices + column, np.cumsum(indptr)),
+        shape=(n_neurons, n_sources),
+    )
+    pattern.eliminate_zeros()
+    return pattern

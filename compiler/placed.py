@@ -1,0 +1,50 @@
+"""What design rules look at, and what they yield."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.compiler.analysis.connectivity import Connectivity
+from hrsnn_lava.compiler.analysis.utilization import Utilization, utilization
+from hrsnn_lava.hardware_profiles import HardwareProfile
+from hrsnn_lava.quantized import QuantizedNetwork
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A broken design rule: which, where, what was measured, the limit, the smallest fix."""
+
+    rule: str
+    where: str
+    measured: str
+    limit: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.where}: {self.measured}; limit {self.limit}; {self.fix}"
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """What the rules look at; the counts are made once."""
+
+    network: QuantizedNetwork
+    profile: HardwareProfile
+    core_of: NDArray[np.int32]
+    links: Connectivity
+    used: Utilization
+
+    @staticmethod
+    def of(network: QuantizedNetwork, core_of: Any, profile: HardwareProfile) -> Placed:
+        """Count the use of every core, then hold it for the rules."""
+        cores = np.ascontiguousarray(core_of, dtype=np.int32)
+        links = Connectivity.of(network)
+        return Placed(network, profile, cores, links, utilization(links, cores, profile))
+
+
+Rule = Callable[[Placed], Iterator[Violation]]
