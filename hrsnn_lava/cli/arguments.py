@@ -66,7 +66,7 @@ class InputFile(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """The path; an `ArtifactError` for a pipe or a device, which may never end."""
-        path = Path(os.fspath(super().convert(value, param, ctx)))
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise ArtifactError(f"{path}: not a regular file")
         return path

@@ -102,7 +102,7 @@ def test_a_float_synapse_is_filtered_and_delayed():
     simulator = FloatSimulator(Network(1e-3, (source, target), (synapse,)).verify())
     fired = None
     for t in range(12):
-        steps, neurons = simulator.run(np.zeros(0), 1)
+        _, neurons = simulator.run(np.zeros(0), 1)
         if 0 in neurons:
             fired = t
         expected = 0.0 if fired is None or t < fired + 4 else 2 * np.exp(-(t - fired - 4) / 5)
