@@ -89,6 +89,8 @@ def read_artifact(path: Any) -> Artifact:
     """
     where = Path(os.fspath(path))
     try:
+        if where.exists() and not where.is_file():
+            raise ArtifactError(f"{where}: not a regular file")
         size = where.stat().st_size
         if size > MAX_BYTES:
             raise ArtifactError(f"{where}: {size} bytes; allowed: {MAX_BYTES}")

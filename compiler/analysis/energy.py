@@ -19,6 +19,7 @@ from typing import Any
 
 from hrsnn_lava.compiler.analysis.activity import Activity
 from hrsnn_lava.compiler.analysis.synops import SynapticOperations
+from hrsnn_lava.compiler.compiled import plain
 from hrsnn_lava.errors import Problem, ProfileError, SpecError, raise_if
 from hrsnn_lava.hardware_profiles import COUNT_KEYS, CostSet, CountKey, HardwareProfile
 
@@ -108,7 +109,7 @@ class Energy:
     step_time_s: float
     wall_time_s: float
     total_j: float | None
-    samples: int | None = None
+    samples: float | None = None
 
     @property
     def per_step_j(self) -> float | None:
@@ -122,9 +123,9 @@ class Energy:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as a report holds them."""
+        found: dict[str, Any] = plain(asdict(self))
         return {
-            **asdict(self),
-            "evidence": list(self.evidence),
+            **found,
             "static_j": self.static.energy_j,
             "per_step_j": self.per_step_j,
             "per_sample_j": self.per_sample_j,
@@ -171,7 +172,7 @@ def energy(
     n_chips: int = 1,
     *,
     excluded: tuple[Left, ...] = (),
-    samples: int | None = None,
+    samples: float | None = None,
 ) -> Energy:
     """Price the counts of a run.
 
@@ -227,7 +228,7 @@ def energy(
 
 
 def _check(
-    counts: Counts, steps: int, step_time_s: float, n_chips: int, samples: int | None
+    counts: Counts, steps: int, step_time_s: float, n_chips: int, samples: float | None
 ) -> None:
     problems = []
     for key, count in counts.items():
@@ -240,8 +241,8 @@ def _check(
     for name, value, low in (("steps", steps, 0), ("n_chips", n_chips, 1)):
         if value < low:
             problems.append(Problem(name, str(value), f">= {low}"))
-    if samples is not None and samples < 1:
-        problems.append(Problem("samples", str(samples), ">= 1"))
+    if samples is not None and not 0 < samples < float("inf"):
+        problems.append(Problem("samples", str(samples), "> 0"))
     raise_if(SpecError, "the energy cannot be computed", problems)
 
 
@@ -285,7 +286,7 @@ def _without_prices(
     step_time_s: float,
     n_chips: int,
     excluded: tuple[Left, ...],
-    samples: int | None,
+    samples: float | None,
 ) -> Energy:
     keys = [k for k in COUNT_KEYS if k not in _SPLIT and k in counts]
     terms = tuple(

@@ -56,14 +56,12 @@ def _tau(decay: Float, dt: float) -> Float:
     return tau
 
 
-def matched(
-    after: dict[str, Values], before: dict[str, Values] | None, same_unit: bool
-) -> dict[str, Values]:
+def matched(after: dict[str, Values], before: dict[str, Values] | None) -> dict[str, Values]:
     """`after` with thresholds in the unit of `before`, by the ratio of each population's medians.
 
     Quantization gives every population a scale of its own; only the shape is to be compared.
     """
-    if before is None or same_unit:
+    if before is None:
         return after
     thresholds = {}
     for name, values in after["threshold"].items():

@@ -11,8 +11,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from hrsnn_lava.report import format as forms
 from hrsnn_lava.report import plots
+from hrsnn_lava.report.comparison import Comparison
 from hrsnn_lava.report.heterogeneity import QUANTITIES
-from hrsnn_lava.report.text import CORE_COLUMNS, comparison_columns, core_groups
+from hrsnn_lava.report.text import CORE_COLUMNS, core_groups
 
 if TYPE_CHECKING:
     from hrsnn_lava.report.model import Figures, Report
@@ -47,7 +48,7 @@ def render_html(report: Report) -> str:
         weights=_weights(figures),
         core_head=list(CORE_COLUMNS.values()),
         core_rows=core_groups(data["cores"], list(CORE_COLUMNS)),
-        columns=comparison_columns(data["comparison"]),
+        comparison=Comparison.of(data["comparison"]) if data["comparison"] else None,
         sop_bars=_sop_bars(data["sop"]["per_projection"]),
         energy_top=max([t["energy_j"] or 0.0 for t in data["energy"]["terms"]], default=0.0),
     )
@@ -85,8 +86,8 @@ def tiles(data: dict[str, Any]) -> list[dict[str, str]]:
         )
     parity = data["parity"]
     if "mismatches" in parity:
-        names = len(parity.get("backends", ()))
-        found.append(("mismatches", forms.integer(parity["mismatches"]), f"{names} backends"))
+        names = " = ".join(str(name) for name in parity.get("backends", ()))
+        found.append(("mismatches", forms.integer(parity["mismatches"]), names))
     return [dict(zip(("name", "value", "note"), item, strict=True)) for item in found]
 
 

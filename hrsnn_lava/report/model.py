@@ -101,8 +101,11 @@ def build_report(
     parity: Mapping[str, Any] | None = None,
     comparison: Sequence[Mapping[str, Any]] | None = None,
     network_before: Network | QuantizedNetwork | None = None,
-    samples: int | None = None,
+    trace_before: Trace | None = None,
+    network_float: Network | None = None,
+    samples: float | None = None,
     sop_reference: float | Mapping[str, float] | None = None,
+    spec_digest: str | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> Report:
     """Put together everything that is known of a compiled network and a run of it.
@@ -115,11 +118,16 @@ def build_report(
         accuracy, parity: what the caller measured, shown as given. `parity["mismatches"]` above
             0 fails the report.
         comparison: rows of a table, such as one per pruning method.
-        network_before: neurons before quantization or palette, for the distributions.
+        network_before: what the program is compared with, such as the unpruned network.
+        trace_before: run of `network_before` (integers then) over as many steps: its synaptic
+            operations are the reference, unless `sop_reference` gives them.
+        network_float: neurons before quantization, for the distributions; `network_before`
+            otherwise.
         samples: inputs that the run processed, for figures per sample.
         sop_reference: synaptic operations of the reference run (in all), or a mapping with
             ``total`` and ``recurrent``; ``sop.ratio`` is how many times fewer this run has.
-        provenance: more of it, such as ``spec_digest``.
+        spec_digest: SHA-256 of the spec.
+        provenance: more of it, by name.
 
     Raises:
         SpecError: the trace is not one of this network, or an argument is out of range.
@@ -145,10 +153,13 @@ def build_report(
             excluded=(*host_work(ops, done), *_readout_work(compiled, samples)),
             samples=samples,
         )
-    before = None if network_before is None else values_of(network_before)
-    after = matched(values_of(network), before, isinstance(network_before, QuantizedNetwork))
-    rows = sections.constraints(placed.used)
-    judged = sections.verdict(compiled, rows, check(compiled), parity)
+    if sop_reference is None and trace_before is not None:
+        sop_reference = _reference(network_before, trace_before, trace)
+    origin = network_before if network_float is None else network_float
+    before = None if origin is None else values_of(origin)
+    after = matched(values_of(network), before)
+    rows = sections.constraints(placed.used, compiled.profile)
+    judged = sections.verdict(compiled, rows, check(placed), parity)
     data = {
         "schema_version": SCHEMA_VERSION,
         "project": network.name,
@@ -167,7 +178,7 @@ def build_report(
         "parity": dict(parity or {}),
         "comparison": [dict(row) for row in comparison or ()],
         "neurobench": sections.neurobench(network, trace, ops, samples),
-        "provenance": sections.provenance(compiled, provenance),
+        "provenance": sections.provenance(compiled, spec_digest, provenance),
     }
     figures = Figures(compiled, placed.used, trace, ops, done, before, after)
     return Report(plain(data), figures)
@@ -179,13 +190,27 @@ def chips_in_use(compiled: CompiledNetwork) -> int:
     return -(-compiled.placement.n_cores // per_chip) if per_chip else 1
 
 
-def _readout_work(compiled: CompiledNetwork, samples: int | None) -> tuple[Left, ...]:
+def _readout_work(compiled: CompiledNetwork, samples: float | None) -> tuple[Left, ...]:
     """Products of the readout that the host computes, one per weight and sample."""
     weights = sum(a.size for a in compiled.readout.values() if a.ndim == 2)
     if not weights:
         return ()
-    count = None if samples is None else weights * samples
+    count = None if samples is None else round(weights * samples)
     return (Left("readout multiplications", count, "the readout is off the chip, on the host"),)
+
+
+def _reference(
+    network: Network | QuantizedNetwork | None, trace: Trace, own: Trace | None
+) -> dict[str, float]:
+    """Synaptic operations of the run that this one is compared with."""
+    if not isinstance(network, QuantizedNetwork):
+        raise SpecError("trace_before: needs the integer network that was run as network_before")
+    if own is not None and own.n_steps != trace.n_steps:
+        raise SpecError(
+            f"trace_before: {trace.n_steps} steps; allowed: {own.n_steps} (those of the trace)"
+        )
+    found = synaptic_operations(network, trace)
+    return {"total": found.total, "recurrent": found.recurrent}
 
 
 def _sizes(compiled: CompiledNetwork) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from hrsnn_lava.compiler.analysis.utilization import Utilization
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.passes.place import mapping_report
 from hrsnn_lava.compiler.rules import Violation
+from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import Trace
 
@@ -33,10 +34,14 @@ CONVENTION = (
 UPDATES = "every neuron is updated in every step, and all updates count as active: an upper bound"
 
 
-def constraints(used: Utilization) -> list[Plain]:
+def constraints(used: Utilization, profile: HardwareProfile) -> list[Plain]:
     """Use against limit of every resource, on the core that uses most; the tightest is marked."""
     units = {"cores": "core", **{r.name: r.unit for r in used.resources}}
     rows = [{**row, "unit": units[row["rule"]]} for row in used.constraints()]
+    if profile.synapse_memory is None:  # no encoding is published, so no use can be counted
+        for row in rows:
+            if row["rule"] == "synapse_memory":
+                row["used"] = row["worst_core"] = None
     shares = [row["fraction"] for row in rows if row["fraction"] is not None]
     tightest = max(shares, default=None)
     for row in rows:
@@ -115,8 +120,9 @@ def mapping(compiled: CompiledNetwork, trace: Trace | None, done: Activity | Non
     """Traffic at the measured rates, beside baselines; without a run, as the placement has it."""
     placement = compiled.placement
     if trace is None or done is None or not trace.n_steps:
-        known = dict(placement.info.get("mapping", {}))
-        return {"cores": placement.n_cores, "rates": "as placed", **known}
+        keys = ("messages_per_step", "between_cores_per_step", "mean_hops", "max_hops")
+        known = {**dict.fromkeys(keys), "baselines": {}, **placement.info.get("mapping", {})}
+        return {"rates": "as placed", "cores": placement.n_cores, **known}
     # counts, not rates, go in: their sums are exact
     found = mapping_report(
         compiled.network,
@@ -140,14 +146,18 @@ def _per_step(counted: Mapping[str, Any], steps: int) -> Plain:
 def sop(
     ops: SynapticOperations | None,
     reference: float | Mapping[str, float] | None,
-    samples: int | None,
+    samples: float | None,
 ) -> Plain:
     """Synaptic operations of the run, and their ratio to a reference run."""
     keys = ("total", "recurrent", "per_step", "per_step_max", "dense", "issued", "macs")
     if ops is None:
         return {**dict.fromkeys(keys), "per_projection": {}, "ratio": None}
     steps = ops.per_step
-    against = {"total": reference} if isinstance(reference, (int, float)) else dict(reference or {})
+    against: Plain = {}
+    if isinstance(reference, Mapping):
+        against = dict(reference)
+    elif reference is not None:
+        against = {"total": reference}
     projections = {
         p.name: {
             "kind": p.kind,
@@ -217,7 +227,7 @@ def neurobench(
     network: QuantizedNetwork,
     trace: Trace | None,
     ops: SynapticOperations | None,
-    samples: int | None,
+    samples: float | None,
 ) -> Plain:
     """NeuroBench's static and workload metrics, under its own names.
 
@@ -251,7 +261,9 @@ def neurobench(
     }
 
 
-def provenance(compiled: CompiledNetwork, extra: Mapping[str, Any] | None) -> Plain:
+def provenance(
+    compiled: CompiledNetwork, spec_digest: str | None, extra: Mapping[str, Any] | None
+) -> Plain:
     """What produced the report; no time and no path, so that equal input gives equal bytes."""
     program = hashlib.sha256(encode(compiled.to_artifact())).hexdigest()
     return {
@@ -260,7 +272,7 @@ def provenance(compiled: CompiledNetwork, extra: Mapping[str, Any] | None) -> Pl
         "python": platform.python_version(),
         "numpy": np.__version__,
         "seed": compiled.seed,
-        "spec_digest": None,
+        "spec_digest": spec_digest,
         "profile_digest": compiled.profile.digest,
         "compiled_digest": program,
         **(extra or {}),

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from hrsnn_lava.report.comparison import Comparison
 from hrsnn_lava.report.format import UNKNOWN, integer, label, number, percent, show, si, table
 
 Plain = Mapping[str, Any]
@@ -147,8 +148,8 @@ def _heterogeneity(section: Plain) -> str:
 
 
 def _mapping(section: Plain) -> str:
-    if "messages_per_step" not in section:
-        return ""
+    if section["messages_per_step"] is None:
+        return "not placed on tiles: no traffic was counted"
     here = ["this placement", section]
     rows = []
     for name, entry in [here, *section.get("baselines", {}).items()]:
@@ -253,14 +254,13 @@ def _left(title: str, rows: Sequence[Plain]) -> list[str]:
 
 
 def _parity(section: Plain) -> str:
-    if not section:
-        return ""
-    if {"backends", "steps", "mismatches"} <= set(section):
-        names = " = ".join(str(name) for name in section["backends"])
-        rest = {k: v for k, v in section.items() if k not in ("backends", "steps", "mismatches")}
-        line = f"{names}, {integer(section['steps'])} steps, {integer(section['mismatches'])} "
-        return "\n".join(part for part in (line + "mismatches", _pairs(rest)) if part)
-    return _pairs(section)
+    if not {"backends", "steps", "mismatches"} <= set(section):
+        return _pairs(section)
+    names = " = ".join(str(name) for name in section["backends"])
+    line = f"{names}, {integer(section['steps'])} steps, {integer(section['mismatches'])} "
+    known = ("backends", "steps", "mismatches", "line")
+    rest = {k: v for k, v in section.items() if k not in known and v not in (None, {}, [])}
+    return "\n".join(part for part in (line + "mismatches", _pairs(rest)) if part)
 
 
 def _pairs(section: Plain) -> str:
@@ -273,14 +273,15 @@ def _pairs(section: Plain) -> str:
     )
 
 
-def comparison_columns(rows: Sequence[Plain]) -> list[str]:
-    """Keys of all rows, in the order in which they first appear."""
-    return list(dict.fromkeys(key for row in rows for key in row))
-
-
 def _comparison(rows: Sequence[Plain]) -> str:
     if not rows:
         return ""
-    columns = comparison_columns(rows)
-    cells = [[show(row.get(column)) for column in columns] for row in rows]
-    return table([label(column) for column in columns], cells)
+    whole = Comparison.of(rows)
+    shown = whole.cut(WIDTH)
+    lines = [table(shown.head, shown.rows)]
+    if whole.common:
+        lines.append(f"all: {whole.common}")
+    left = whole.head[len(shown.head) :]
+    if left:
+        lines.append(_wrap(f"in report.json and report.html too: {', '.join(left)}"))
+    return "\n".join(lines)

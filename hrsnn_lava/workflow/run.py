@@ -17,11 +17,12 @@ import numpy as np
 from hrsnn_lava.compiler.compiled import PassRecord
 from hrsnn_lava.compiler.passes.quantize import Quantize
 from hrsnn_lava.compiler.pipeline import place_network, run_pass
-from hrsnn_lava.errors import ArtifactError, BackendMissingError, SpecError
+from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedInput
+from hrsnn_lava.sim_backends.lava import lava_obstacle
 from hrsnn_lava.sim_backends.native import NativeBackend
 from hrsnn_lava.sim_backends.parity import Parity, backend, verify_parity
 from hrsnn_lava.spec import Spec
@@ -314,12 +315,9 @@ def _arm_name(method: str, density: float) -> str:
 
 
 def _available(name: str) -> str | None:
-    """Why a backend cannot run here, or None."""
-    try:
-        backend(name)
-    except BackendMissingError as error:
-        return error.message
-    return None
+    """Why a backend cannot run here, or None; raises `SpecError` for an unknown one."""
+    backend(name)
+    return lava_obstacle() if name == "lava" else None
 
 
 def _missing(spec: Spec) -> dict[str, str]:

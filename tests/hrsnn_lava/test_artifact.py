@@ -89,7 +89,7 @@ def test_what_is_no_artifact_is_said_so(tmp_path):
     with pytest.raises(ArtifactError, match="no such file"):
         read_artifact(tmp_path / "missing.hlx")
     rewrite(tmp_path / "other.hlx", format="zip")
-    with pytest.raises(ArtifactError, match="not an .hlx artifact"):
+    with pytest.raises(ArtifactError, match=r"not an \.hlx artifact"):
         read_artifact(tmp_path / "other.hlx")
 
 

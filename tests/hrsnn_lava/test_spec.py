@@ -76,7 +76,7 @@ def test_overrides_set_single_values(tmp_path):
         Spec.load(path, ("prune.density",))
     with pytest.raises(SpecError, match="'seed' is not a table"):
         Spec.load(path, ("seed.x=1",))
-    with pytest.raises(SpecError, match="prune.dens: unknown key"):
+    with pytest.raises(SpecError, match=r"prune\.dens: unknown key"):
         Spec.load(path, ("prune.dens=1",))
 
 

@@ -1,4 +1,4 @@
-"""Quantization: decays, scales and grids against their formulas; behaviour against the float net."""
+"""Quantization: decays, scales and grids against their formulas, and against the float net."""
 
 from __future__ import annotations
 

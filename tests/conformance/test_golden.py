@@ -1,0 +1,51 @@
+"""Recordings of Lava 0.10.0 (`record_golden.py` says how), replayed on every Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hrsnn_lava import QuantizedNetwork, SpikeInput, Trace
+from hrsnn_lava.sim_backends.native import NativeBackend
+from hrsnn_lava.sim_backends.parity import compare
+from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.trace import load_npz
+
+GOLDEN = Path(__file__).parent / "golden" / "networks.npz"
+
+
+@pytest.fixture(scope="module")
+def recordings():
+    return load_npz(GOLDEN, ("n_cases", "steps"))
+
+
+@pytest.mark.parametrize("backend", [ReferenceBackend(), NativeBackend()], ids=lambda b: b.name)
+def test_recorded_networks_replay_bit_for_bit(recordings, backend, tmp_path):
+    steps, cases = int(recordings["steps"]), int(recordings["n_cases"])
+    spikes = 0
+    for k in range(cases):
+        (tmp_path / "network.hlx").write_bytes(recordings[f"{k}/network"].tobytes())
+        network = QuantizedNetwork.load(tmp_path / "network.hlx")
+        inputs = None
+        if f"{k}/input/steps" in recordings:
+            inputs = SpikeInput(
+                recordings[f"{k}/input/steps"],
+                recordings[f"{k}/input/neurons"],
+                steps,
+                network.n_inputs,
+                recordings.get(f"{k}/input/payloads"),
+            )
+        lava = Trace(
+            recordings[f"{k}/spike_steps"],
+            recordings[f"{k}/spike_neurons"],
+            steps,
+            network.n_neurons,
+            recordings[f"{k}/v"],
+            recordings[f"{k}/u"],
+        )
+        run = backend.run(network, inputs, steps, ("v", "u"))
+        assert compare(lava, run, ("lava", backend.name)) == (0, None), f"case {k}"
+        spikes += lava.n_spikes
+    assert cases >= 100
+    assert spikes > 1000
