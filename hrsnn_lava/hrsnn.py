@@ -129,7 +129,7 @@ def _kernel(
     """Connection probabilities onto the neurons `rows`, (rows, n_pre); self-connections are 0."""
     pre, post = ends
     distance = _closeness(geometry, pre, post, rows) if squared is None else squared
-    p = _factor(table, pre, post) * np.exp(-distance / length**2)
+    p: Float = _factor(table, pre, post) * np.exp(-distance / length**2)
     if table.connectivity.clusters > 1:
         same = geometry.clusters[post][rows][:, None] == geometry.clusters[pre][None, :]
         p *= np.where(same, 1.0, 1.0 / table.connectivity.cluster_ratio)

@@ -17,7 +17,7 @@ import numpy as np
 _jit = numba.njit(cache=True, error_model="numpy", boundscheck=False, nogil=True)
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def integer_steps(
     first: int,
     n_steps: int,
@@ -68,7 +68,7 @@ def integer_steps(
     limit = np.int64(2**23)
     probe_v = out_v.shape[0] > 0
     probe_u = out_u.shape[0] > 0
-    row = np.searchsorted(starts, np.int64(first), side="right") - 2  # enter the current row anew
+    row = np.int64(np.searchsorted(starts, first, side="right")) - 2  # enter the current row anew
     written = 0
     for k in range(n_steps):
         t = first + k
@@ -119,10 +119,10 @@ def integer_steps(
             d = np.int64(np.int32(np.float64(u[i]) * keep_u[i] * (1.0 / 4096.0)))
             d = np.int64(np.int32(d + (np.int64(arriving[i]) << 6)))
             w = d - 2 * limit if d > limit else d
-            ui = d + 2 * limit if w <= -limit else w
+            ui = np.int64(d + 2 * limit if w <= -limit else w)
             u[i] = np.int32(ui)
-            e = np.int64(np.int32(np.float64(v[i]) * keep_v[i] * (1.0 / 4096.0)))
-            vi = np.int64(np.int32(e + ui + bias[i]))
+            kept = np.int64(np.int32(np.float64(v[i]) * keep_v[i] * (1.0 / 4096.0)))
+            vi = np.int64(np.int32(kept + ui + bias[i]))
             vi = min(max(vi, -limit + 1), limit - 1)
             vi = np.int64(0) if waiting[i] > 0 else vi
             fires = vi > threshold[i]
@@ -153,7 +153,7 @@ def integer_steps(
     return written
 
 
-@_jit  # type: ignore[untyped-decorator]
+@_jit
 def float_steps(
     first: int,
     n_steps: int,

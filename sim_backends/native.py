@@ -48,7 +48,8 @@ class _Simulator:
 
     def reset(self, rng: np.random.Generator | None = None) -> None:
         """Return to rest at step 0; with `rng`, start from random potentials in [0, threshold)."""
-        for array in (self._u, self._v, self._waiting, self._ring_count):
+        state: tuple[NDArray[Any], ...] = (self._u, self._v, self._waiting, self._ring_count)
+        for array in state:
             array[:] = 0
         self._time = 0
         if rng is not None:
@@ -192,7 +193,8 @@ class _Channels:
 
     def payloads(self, x: Float) -> NDArray[np.int64]:
         """Integer payloads of analog values, (n_inputs,)."""
-        return np.rint(x * self._scale).astype(np.int64)
+        counts: NDArray[np.int64] = np.rint(x * self._scale).astype(np.int64)
+        return counts
 
     def mantissas(self, x: Float) -> Int:
         """Bias mantissas of all neurons while `x` is held, (n_neurons,)."""
@@ -226,7 +228,7 @@ class FloatSimulator(_Simulator):
             self._keep_u = 1.0 - (1.0 - np.exp(-dt / tau_syn))
         leak = 1.0 - np.exp(-dt / tau_mem)
         self._keep_v = 1.0 - leak
-        self._threshold = network.gather("v_threshold") / leak
+        self._threshold: Float = network.gather("v_threshold") / leak
         self._leak = leak
         self._refractory = np.rint(network.gather("refractory") / dt).astype(np.int32)
         self.bias: Float = network.gather("bias").copy()
@@ -295,7 +297,8 @@ class FloatSimulator(_Simulator):
     @property
     def potential(self) -> Float:
         """Membrane potentials in the network's unit, (n_neurons,)."""
-        return self._v * self._leak
+        values: Float = self._v * self._leak
+        return values
 
 
 def float_layout(network: Network) -> Layout:

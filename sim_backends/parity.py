@@ -126,7 +126,7 @@ def compare(first: Trace, second: Trace, names: tuple[str, str]) -> tuple[int, s
         trace.spike_steps.astype(np.int64) * shape[1] + trace.spike_neurons
         for trace in (first, second)
     ]
-    only = np.setxor1d(*keys)
+    only = np.setxor1d(keys[0], keys[1])
     total, found = int(only.size), []
     if only.size:
         step, neuron = divmod(int(only[0]), shape[1])

@@ -19,7 +19,8 @@ LIMIT = 2**23
 def decay(state: Int, keep: Int) -> Int:
     """``state * keep / 4096``, rounded toward zero (the shift acts on the magnitude)."""
     product = state.astype(np.int64) * keep
-    return (np.sign(product) * (np.abs(product) >> 12)).astype(np.int32)
+    rounded: Int = (np.sign(product) * (np.abs(product) >> 12)).astype(np.int32)
+    return rounded
 
 
 def step(

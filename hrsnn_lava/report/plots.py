@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Float = NDArray[np.float64]
 Ticks = tuple[tuple[float, str], ...]
 #: Spikes that a raster draws; of more, every k-th neuron is drawn.
-MAX_DOTS = 20_000
+MAX_DOTS = 30_000
 #: Points of a curve over time; more steps are averaged.
 MAX_POINTS = 400
 SIDE = 1000.0

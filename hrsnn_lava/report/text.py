@@ -257,10 +257,11 @@ def _parity(section: Plain) -> str:
     if not {"backends", "steps", "mismatches"} <= set(section):
         return _pairs(section)
     names = " = ".join(str(name) for name in section["backends"])
-    line = f"{names}, {integer(section['steps'])} steps, {integer(section['mismatches'])} "
+    line = f"parity: {names}, {section['steps']} steps, {section['mismatches']} mismatches"
+    line = section.get("line", line)
     known = ("backends", "steps", "mismatches", "line")
     rest = {k: v for k, v in section.items() if k not in known and v not in (None, {}, [])}
-    return "\n".join(part for part in (line + "mismatches", _pairs(rest)) if part)
+    return "\n".join(part for part in (line, _pairs(rest)) if part)
 
 
 def _pairs(section: Plain) -> str:

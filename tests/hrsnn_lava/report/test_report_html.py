@@ -107,7 +107,7 @@ def test_large_rasters_are_thinned_by_neuron():
     neurons = rng.integers(0, 2000, 300_000).astype(np.int32)
     drawn = plots.raster(steps, neurons, 5000, [("exc", 1600), ("inh", 400)], 1e-3)
     assert str(drawn.body).count("h0") <= plots.MAX_DOTS * 1.2
-    assert drawn.note == "one of 15 neurons drawn"
+    assert drawn.note == "one of 10 neurons drawn"
 
 
 def test_every_spike_of_a_small_raster_is_drawn():
