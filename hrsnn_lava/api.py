@@ -69,5 +69,4 @@ def report(
     """Resources, synaptic operations and energy; see `hrsnn_lava.report.model.build_report`."""
     from hrsnn_lava.report.model import build_report
 
-    prices = CostSet.load(cost_set) if isinstance(cost_set, str) else cost_set
-    return build_report(compiled, trace, cost_set=prices, **options)
+    return build_report(compiled, trace, cost_set, **options)

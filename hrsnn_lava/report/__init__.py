@@ -13,10 +13,10 @@ from typing import Any
 
 class _Verb(ModuleType):
     def __call__(self, *args: Any, **options: Any) -> Any:
-        """See `hrsnn_lava.api.report`."""
-        from hrsnn_lava.api import report
+        """See `hrsnn_lava.report.model.build_report`."""
+        from hrsnn_lava.report.model import build_report
 
-        return report(*args, **options)
+        return build_report(*args, **options)
 
 
 sys.modules[__name__].__class__ = _Verb

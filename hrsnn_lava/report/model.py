@@ -94,8 +94,8 @@ class Report:
 def build_report(
     compiled: CompiledNetwork,
     trace: Trace | None = None,
+    cost_set: CostSet | str | None = None,
     *,
-    cost_set: CostSet | None = None,
     step_time_s: float = 1e-3,
     accuracy: Mapping[str, Any] | None = None,
     parity: Mapping[str, Any] | None = None,
@@ -113,7 +113,7 @@ def build_report(
     Args:
         compiled: the program; it is checked against its profile again.
         trace: a run; without one there are no operations and no energy.
-        cost_set: prices; None leaves the energy unpriced.
+        cost_set: prices, or the name of a set; None leaves the energy unpriced.
         step_time_s: real time of a step, which the static energy rests on.
         accuracy, parity: what the caller measured, shown as given. `parity["mismatches"]` above
             0 fails the report.
@@ -132,6 +132,8 @@ def build_report(
     Raises:
         SpecError: the trace is not one of this network, or an argument is out of range.
     """
+    if isinstance(cost_set, str):
+        cost_set = CostSet.load(cost_set)
     network, placement = compiled.network, compiled.placement
     placed = Placed.of(network, placement.core_of, compiled.profile)
     ops = done = priced = None

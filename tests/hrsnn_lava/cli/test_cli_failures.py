@@ -107,7 +107,7 @@ def test_files_that_are_not_there(run: Any, tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_artifact(run: Any, tmp_path: Path) -> None:
-    assert_failure(run("inspect", tmp_path), 3, "cannot be read")
+    assert_failure(run("inspect", tmp_path), 3, "not a regular file")
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs a device to read")
