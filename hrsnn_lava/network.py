@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from hrsnn_lava.errors import NetworkError, Problem, raise_if
+from hrsnn_lava.frozen import frozen
 from hrsnn_lava.plasticity import STDP
 
 Float = NDArray[np.float64]
@@ -61,13 +62,6 @@ class LIF:
 
 
 LIF_FIELDS = ("tau_mem", "tau_syn", "v_threshold", "bias", "refractory")
-
-
-def frozen(array: NDArray[Any]) -> NDArray[Any]:
-    """Return `array` marked read-only (a view when it is not ours to mark)."""
-    view = array.view()
-    view.flags.writeable = False
-    return view
 
 
 @dataclass(frozen=True, eq=False)

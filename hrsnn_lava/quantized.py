@@ -22,12 +22,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from hrsnn_lava.errors import NetworkError, Problem, raise_if
+from hrsnn_lava.frozen import frozen
+from hrsnn_lava.learning import Learning, LearningRule
 from hrsnn_lava.network import (
     Graph,
     Target,
     canonical_csr,
     connection_problems,
-    frozen,
     name_problems,
 )
 from hrsnn_lava.trace import SpikeInput
@@ -152,7 +153,7 @@ class QuantizedProjection:
         sign_mode: `SignMode` or its text.
         num_weight_bits: 1..8.
         delays: None (0), a scalar, or one int per stored weight (nnz,), in steps 0..62.
-        learning: on-chip learning rule, or None.
+        learning: on-chip learning, or None; a single `LearningRule` is taken as one profile.
         num_message_bits: 0 for binary spikes, 1..32 for graded ones (inputs only).
         target: ``"synapse"`` or ``"bias"`` (inputs only, see `drive_schedule`).
     """
@@ -165,7 +166,7 @@ class QuantizedProjection:
     sign_mode: SignMode = SignMode.MIXED
     num_weight_bits: int = 8
     delays: Any = None
-    learning: Any = None
+    learning: Learning | None = None
     num_message_bits: int = 0
     target: Target = "synapse"
 
@@ -177,6 +178,8 @@ class QuantizedProjection:
             raise NetworkError(
                 f"projection {self.name!r}.sign_mode: {self.sign_mode!r}; allowed: {allowed}"
             ) from None
+        if isinstance(self.learning, LearningRule):
+            object.__setattr__(self, "learning", Learning((self.learning,)))
         delays = self.delays
         if sparse.issparse(delays):
             delays = _aligned_delays(self.name, sparse.csr_matrix(self.weights), delays)
@@ -236,6 +239,11 @@ class QuantizedProjection:
         for field, value, low, high in fields:
             if not low <= value <= high:
                 yield Problem(f"{where}.{field}", str(value), f"{low}..{high}")
+        if self.learning is not None:
+            yield from self.learning.problems(f"{where}.learning", self.n_synapses)
+            if self.delays is not None or self.target != "synapse":
+                found = "delays" if self.delays is not None else "target bias"
+                yield Problem(f"{where}.learning", f"with {found}", "plain synapses only")
         pre = populations.get(self.pre)
         if self.num_message_bits and pre is not None and not pre.is_input:
             yield Problem(

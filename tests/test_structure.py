@@ -22,6 +22,8 @@ LINKS = ("compiler", "deploy", "hardware_profiles", "sim_backends")
 RANKS = {
     "errors": 0,
     "files": 0,
+    "frozen": 0,
+    "learning": 1,
     "seeding": 0,
     "network": 1,
     "quantized": 1,

@@ -1,0 +1,280 @@
+"""On-chip learning rules as data: sums of products over spikes, traces and synaptic variables.
+
+A rule changes the weight w, the tag t and the delay variable d of a synapse at the end of every
+epoch of `t_epoch` steps (Lava 0.10, `magma/core/learning`)::
+
+    dw = sum over products of  mantissa 2^exponent * dependency * factor * factor * ...
+
+The dependency is x0 (the presynaptic neuron spiked in the epoch), y0 (the postsynaptic one did)
+or u<k> (every 2^k-th epoch). A factor is a trace x1, x2, y1, y2, y3 or a variable w, d, t, x0,
+y0, plus a constant, or the sign of one of w, d, t. Traces are 7-bit integers: they decay by
+exp(-1 / tau) a step, rounded stochastically, and rise by an impulse at a spike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.errors import Problem
+from hrsnn_lava.frozen import frozen
+
+Variable = Literal["x0", "y0", "x1", "x2", "y1", "y2", "y3", "w", "d", "t"]
+Dependency = Literal["x0", "y0", "u"]
+GradedSpikes = Literal["regular", "overwrite", "add_saturating", "add_overflow"]
+PRE_TRACES = ("x1", "x2")
+POST_TRACES = ("y1", "y2", "y3")
+TRACES = (*PRE_TRACES, *POST_TRACES)
+SYNAPTIC = ("w", "d", "t")
+TARGETS = ("dw", "dd", "dt")
+MANTISSA_RANGE = (-8, 7)
+EXPONENT_RANGE = (-7, 8)
+EPOCH_RANGE = (1, 63)
+#: Names as they stand in a rule's text and in a signature.
+VARIABLES = ("x0", "y0", *TRACES, *SYNAPTIC)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One factor of a product: ``variable + constant``, or its sign."""
+
+    variable: Variable
+    constant: int = 0
+    sign: bool = False
+
+    def __str__(self) -> str:
+        inner: str = self.variable
+        if self.constant:
+            inner = f"{inner} {'+' if self.constant > 0 else '-'} {abs(self.constant)}"
+        if self.sign:
+            return f"sgn({inner})"
+        return f"({inner})" if self.constant else inner
+
+    def problems(self, where: str) -> Iterator[Problem]:
+        """Everything that is wrong with this factor."""
+        if self.variable not in VARIABLES:
+            yield Problem(where, repr(self.variable), ", ".join(VARIABLES))
+        if self.sign and self.variable not in SYNAPTIC:
+            yield Problem(where, f"sign of {self.variable}", f"sign of {', '.join(SYNAPTIC)}")
+        if not -128 <= self.constant <= 127:
+            yield Problem(where, f"constant {self.constant}", "-128..127")
+
+
+@dataclass(frozen=True)
+class Product:
+    """``mantissa 2^exponent * dependency * factors``; the exponent is -7..8."""
+
+    dependency: Dependency
+    mantissa: int
+    exponent: int = 0
+    factors: tuple[Factor, ...] = ()
+
+    def text(self, decimate_exponent: int | None) -> str:
+        """The product in Lava's notation."""
+        head = f"u{decimate_exponent}" if self.dependency == "u" else self.dependency
+        parts = [f"({self.mantissa}) * 2 ^ {self.exponent}", head]
+        return " * ".join([*parts, *(str(factor) for factor in self.factors)])
+
+    def problems(self, where: str) -> Iterator[Problem]:
+        """Everything that is wrong with this product."""
+        if self.dependency not in ("x0", "y0", "u"):
+            yield Problem(where, f"dependency {self.dependency!r}", "x0, y0 or u")
+        for name, value, (low, high) in (
+            ("mantissa", self.mantissa, MANTISSA_RANGE),
+            ("exponent", self.exponent, EXPONENT_RANGE),
+        ):
+            if not low <= value <= high:
+                yield Problem(where, f"{name} {value}", f"{low}..{high}")
+        for factor in self.factors:
+            yield from factor.problems(where)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A spike trace: rises by `impulse` (0..127) at a spike, decays with `tau` steps.
+
+    ``tau = 0`` does not keep the trace at all, as in Lava's fixed point. Fractions of an impulse
+    are rounded stochastically in 1/256.
+    """
+
+    impulse: float = 0.0
+    tau: float = 0.0
+
+
+@dataclass(frozen=True)
+class LearningRule:
+    """A two-factor rule with its traces.
+
+    Attributes:
+        dw, dd, dt: products that change weight, delay variable and tag; empty: it stays.
+        x1, x2: presynaptic traces; y1, y2, y3: postsynaptic ones.
+        t_epoch: steps of an epoch, 1..63.
+        decimate_exponent: k of ``u<k>``; needed where a product depends on u.
+        rng_seed: seeds the streams of stochastic rounding (seed, +1 for x; +2, +3 for y; Lava).
+    """
+
+    dw: tuple[Product, ...] = ()
+    dd: tuple[Product, ...] = ()
+    dt: tuple[Product, ...] = ()
+    x1: Trace = Trace()
+    x2: Trace = Trace()
+    y1: Trace = Trace()
+    y2: Trace = Trace()
+    y3: Trace = Trace()
+    t_epoch: int = 1
+    decimate_exponent: int | None = None
+    rng_seed: int = 0
+
+    def equation(self, target: str) -> str | None:
+        """``dw``, ``dd`` or ``dt`` in Lava's notation, generated from the numbers."""
+        products: tuple[Product, ...] = getattr(self, target)
+        if not products:
+            return None
+        return " + ".join(product.text(self.decimate_exponent) for product in products)
+
+    @property
+    def products(self) -> tuple[Product, ...]:
+        """All products of all targets."""
+        return (*self.dw, *self.dd, *self.dt)
+
+    @property
+    def event_driven(self) -> bool:
+        """True when a synapse can change only if one of its neurons spiked in the epoch."""
+        return all(product.dependency in ("x0", "y0") for product in self.products)
+
+    def problems(self, where: str) -> Iterator[Problem]:
+        """Everything that is wrong with this rule."""
+        if not self.products:
+            yield Problem(where, "no product", "at least one of dw, dd, dt")
+        for target in TARGETS:
+            for k, product in enumerate(getattr(self, target)):
+                yield from product.problems(f"{where}.{target}[{k}]")
+        for name in TRACES:
+            trace = getattr(self, name)
+            if not (np.isfinite(trace.impulse) and 0 <= trace.impulse <= 127):
+                yield Problem(f"{where}.{name}.impulse", f"{trace.impulse:g}", "0..127")
+            if not (np.isfinite(trace.tau) and trace.tau >= 0):
+                yield Problem(f"{where}.{name}.tau", f"{trace.tau:g}", ">= 0 steps")
+        low, high = EPOCH_RANGE
+        if not low <= self.t_epoch <= high:
+            yield Problem(f"{where}.t_epoch", str(self.t_epoch), f"{low}..{high}")
+        uses_u = any(product.dependency == "u" for product in self.products)
+        if uses_u and (self.decimate_exponent is None or not 0 <= self.decimate_exponent <= 9):
+            found = str(self.decimate_exponent)
+            yield Problem(f"{where}.decimate_exponent", found, "0..9, where a product depends on u")
+        if self.rng_seed < 0:
+            yield Problem(f"{where}.rng_seed", str(self.rng_seed), ">= 0")
+
+
+@dataclass(frozen=True, eq=False)
+class Learning:
+    """Learning of one projection: K rules, the profile of each synapse, initial tags.
+
+    A chip holds few trace profiles, so heterogeneous STDP is K rules; every synapse follows the
+    one that `profile` names. In Lava it is K connections with the same `rng_seed` and sign mode,
+    which give the same weights bit for bit.
+
+    Attributes:
+        rules: K >= 1 rules that share t_epoch, decimate_exponent and rng_seed.
+        profile: (nnz,) int32 index into `rules`, or None: all follow the first.
+        tag_1, tag_2: initial tag t and delay variable d, scalar or (nnz,) int32; 0 by default.
+        graded_spikes: what payloads of graded input do to x1 (Lava's `GradedSpikeCfg`).
+    """
+
+    rules: tuple[LearningRule, ...]
+    profile: NDArray[np.int32] | None = None
+    tag_1: Any = 0
+    tag_2: Any = 0
+    graded_spikes: GradedSpikes = "regular"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rules", tuple(self.rules))
+        for field in ("profile", "tag_1", "tag_2"):
+            value = getattr(self, field)
+            if value is not None and np.ndim(value) > 0:
+                array = np.ascontiguousarray(value, dtype=np.int32)
+                object.__setattr__(self, field, frozen(array))
+
+    def profile_of(self, n_synapses: int) -> NDArray[np.int32]:
+        """Index of the rule of every synapse, (nnz,)."""
+        if self.profile is None:
+            return np.zeros(n_synapses, dtype=np.int32)
+        return self.profile
+
+    def tag(self, name: str, n_synapses: int) -> NDArray[np.int32]:
+        """``tag_1`` or ``tag_2`` of every synapse, (nnz,)."""
+        return np.zeros(n_synapses, dtype=np.int32) + np.asarray(getattr(self, name), np.int32)
+
+    def select(self, keep: NDArray[np.bool_]) -> Learning:
+        """The learning of the synapses that are kept, in order."""
+
+        def part(value: Any) -> Any:
+            return value if value is None or np.ndim(value) == 0 else value[keep]
+
+        return Learning(
+            self.rules, part(self.profile), part(self.tag_1), part(self.tag_2), self.graded_spikes
+        )
+
+    def problems(self, where: str, n_synapses: int) -> Iterator[Problem]:
+        """Everything that is wrong, given the number of synapses."""
+        if not self.rules:
+            yield Problem(f"{where}.rules", "none", "at least one")
+            return
+        for k, rule in enumerate(self.rules):
+            yield from rule.problems(f"{where}.rules[{k}]")
+            first = self.rules[0]
+            for field in ("t_epoch", "decimate_exponent", "rng_seed"):
+                if getattr(rule, field) != getattr(first, field):
+                    found = f"{getattr(rule, field)} beside {getattr(first, field)}"
+                    yield Problem(f"{where}.rules[{k}].{field}", found, "one value for all")
+        for field, low, high in (
+            ("profile", 0, len(self.rules) - 1),
+            ("tag_1", -256, 255),
+            ("tag_2", 0, 255),
+        ):
+            value = getattr(self, field)
+            if value is None:
+                continue
+            values = np.asarray(value)
+            if values.shape not in ((), (n_synapses,)):
+                yield Problem(f"{where}.{field}", f"shape {values.shape}", f"({n_synapses},)")
+            elif values.size and (values.min() < low or values.max() > high):
+                found = f"{values.min()}..{values.max()}"
+                yield Problem(f"{where}.{field}", found, f"{low}..{high}")
+        if self.graded_spikes not in ("regular", "overwrite", "add_saturating", "add_overflow"):
+            allowed = "regular, overwrite, add_saturating or add_overflow"
+            yield Problem(f"{where}.graded_spikes", repr(self.graded_spikes), allowed)
+
+
+def pair_stdp(
+    a_plus: tuple[int, int],
+    a_minus: tuple[int, int],
+    tau_plus: float,
+    tau_minus: float,
+    *,
+    impulse: float = 16.0,
+    t_epoch: int = 1,
+    rng_seed: int = 0,
+) -> LearningRule:
+    """Pair STDP (eqs. 3-5) on the chip: ``dw = a_plus y0 x1 - a_minus x0 y1``.
+
+    Args:
+        a_plus, a_minus: mantissa and exponent of the amplitudes, both >= 0 in value.
+        tau_plus, tau_minus: time constants of x1 and y1 in steps.
+        impulse: of both traces; the weight change scales with it.
+        t_epoch, rng_seed: see `LearningRule`.
+    """
+    return LearningRule(
+        dw=(
+            Product("x0", -a_minus[0], a_minus[1], (Factor("y1"),)),
+            Product("y0", a_plus[0], a_plus[1], (Factor("x1"),)),
+        ),
+        x1=Trace(impulse, tau_plus),
+        y1=Trace(impulse, tau_minus),
+        t_epoch=t_epoch,
+        rng_seed=rng_seed,
+    )
