@@ -74,11 +74,15 @@ class Quantize:
 
 
 def decay_integers(network: Network, population: Population) -> tuple[Any, Any]:
-    """du and dv of a population, (size,) int64 each."""
+    """du and dv of a population, (size,) int64 each.
+
+    Both are kept in 0..4095, the 12 bits that chips have: a slower current than 4096 steps, or a
+    potential that forgets within a fraction of a step, is as slow or fast as they allow.
+    """
     with np.errstate(divide="ignore"):
         du = np.rint(4096 * -np.expm1(-network.dt / population.parameter("tau_syn"))) - 1
         dv = np.rint(4096 * -np.expm1(-network.dt / population.parameter("tau_mem")))
-    return du.astype(np.int64), np.maximum(dv, 1).astype(np.int64)
+    return np.clip(du, 0, 4095).astype(np.int64), np.clip(dv, 1, 4095).astype(np.int64)
 
 
 def quantize(network: Network, options: Quantize | None = None) -> tuple[QuantizedNetwork, Any]:

@@ -301,8 +301,12 @@ def run_spec(
         SpecError, CapacityError, BackendError, ParityError: see `hrsnn_lava.errors`; a parity
             error comes after the report is written, since the report shows it.
     """
+    from threadpoolctl import threadpool_limits
+
     try:
-        return _Run(spec, Path(out), resume, progress).run()
+        # one BLAS thread: sums in another order would move the last bits of a chaotic forecast
+        with threadpool_limits(limits=1):
+            return _Run(spec, Path(out), resume, progress).run()
     except OSError as error:
         raise ArtifactError(f"{out}: cannot be written ({error.strerror})") from error
 
