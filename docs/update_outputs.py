@@ -1,0 +1,354 @@
+"""Runs what the documentation shows, and puts the real output back into it.
+
+    uv run python docs/update_outputs.py             # all files
+    uv run python docs/update_outputs.py README.md   # one of them
+    uv run python docs/update_outputs.py --check     # change nothing, fail if something would
+
+A ``console`` block holds commands, each after ``$ ``. A line ``# exit code 4`` after a command
+states the code expected. Where the line before the block is a comment ``<!-- output: WHAT -->``,
+the output of the last command is replaced; WHAT is a list, separated by ``;``, of
+
+    all              everything
+    head N           the first N lines
+    section NAME     the paragraph that begins with NAME
+    section NAME N   its first N lines
+    manual           left alone, for outputs that take minutes
+
+What is left out is shown as ``[...]``. A ``toml`` block whose first line is ``# NAME.toml`` is
+written to that file. Python blocks run in order, in one namespace a file; one that begins with
+``# needs Lava`` runs as a program of its own. The tests in ``tests/docs`` use the same functions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+#: What a reader types on a bare machine; the part behind it is the program's.
+BOOTSTRAP = "pip install uv && uv run "
+ELIDED = "[...]"
+_EXIT_CODE = re.compile(r"# exit code (\d+)$")
+_MARKER = re.compile(r"<!-- output: (.*) -->$")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A shell command of a page and the exit code that it must have."""
+
+    text: str
+    code: int = 0
+
+    @property
+    def outside(self) -> bool:
+        """True for what sets up or uses uv, which the program cannot do from within itself."""
+        return self.text.startswith(("pip install", "uv ", ".ci/"))
+
+    @property
+    def needs_lava(self) -> bool:
+        """True when it cannot work where Lava is missing."""
+        return re.search(r"(?<![\w-])lava(?![\w-])", self.text) is not None
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, its lines, and where they are in the page.
+
+    Attributes:
+        language: after the opening fence.
+        lines: between the fences.
+        first: index of the first of them in the page.
+        marker: WHAT of the comment before it, or None.
+    """
+
+    language: str
+    lines: tuple[str, ...]
+    first: int
+    marker: str | None
+
+    @property
+    def text(self) -> str:
+        """The lines as one text."""
+        return "\n".join(self.lines) + "\n"
+
+    @property
+    def file_name(self) -> str | None:
+        """Name of the file that a ``toml`` block is to be written to."""
+        found = re.match(r"# (\S+\.toml)$", self.lines[0]) if self.lines else None
+        return found.group(1) if found and self.language == "toml" else None
+
+    @property
+    def needs_lava(self) -> bool:
+        """True for a program of its own, which imports Lava."""
+        return self.language == "python" and self.text.startswith("# needs Lava")
+
+    def commands(self) -> list[tuple[Command, int]]:
+        """The commands, each with the index in `lines` at which its output begins."""
+        found: list[tuple[Command, int]] = []
+        k = 0
+        while k < len(self.lines):
+            line = self.lines[k]
+            k += 1
+            if not line.startswith("$ "):
+                continue
+            text = line[2:]
+            while text.endswith("\\"):
+                text = text[:-1] + self.lines[k].strip()
+                k += 1
+            code = _EXIT_CODE.match(self.lines[k]) if k < len(self.lines) else None
+            if code:
+                k += 1
+            found.append((Command(text, int(code.group(1)) if code else 0), k))
+        return found
+
+
+def blocks(text: str) -> list[Block]:
+    """All fenced blocks of a page, in order."""
+    lines, found = text.split("\n"), []
+    k = 0
+    while k < len(lines):
+        if not lines[k].startswith("```"):
+            k += 1
+            continue
+        end = lines.index("```", k + 1)
+        marker = _MARKER.match(lines[k - 1]) if k else None
+        inner = tuple(lines[k + 1 : end])
+        found.append(Block(lines[k][3:], inner, k + 1, marker.group(1) if marker else None))
+        k = end + 1
+    return found
+
+
+def prepare(folder: Path) -> None:
+    """Make `folder` look like the checkout where the pages need it: the examples are there."""
+    (folder / "examples").symlink_to(ROOT / "examples")
+
+
+def environment() -> dict[str, str]:
+    """Variables for a command: the program on the path, one thread, no colours."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
+
+
+def run_shell(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command in `folder`."""
+    return subprocess.run(
+        ["bash", "-c", text], cwd=folder, env=environment(), capture_output=True, text=True
+    )
+
+
+def run_program(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a Python block as a program of its own."""
+    path = folder / "block.py"
+    path.write_text(text, encoding="utf-8")
+    command = [sys.executable, str(path)]
+    return subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True)
+
+
+def select(output: str, what: str) -> list[str]:
+    """The lines of an output that a marker asks for, with `ELIDED` for the rest."""
+    lines = output.replace(str(ROOT), ".").rstrip("\n").split("\n")
+    chosen: set[int] = set()
+    for part in (p.strip() for p in what.split(";")):
+        word, _, rest = part.partition(" ")
+        if word == "all":
+            chosen.update(range(len(lines)))
+        elif word == "head":
+            chosen.update(range(min(int(rest), len(lines))))
+        elif word == "section":
+            count = re.search(r" (\d+)$", rest)
+            name = rest[: count.start()] if count else rest
+            first = next((k for k, line in enumerate(lines) if line.startswith(name)), None)
+            if first is None:
+                raise SystemExit(f"no line of the output begins with {name!r}")
+            last = next((k for k in range(first, len(lines)) if not lines[k]), len(lines))
+            chosen.update(range(first, min(last, first + int(count.group(1)) if count else last)))
+        else:
+            raise SystemExit(f"unknown marker {part!r}")
+    return _joined(lines, sorted(chosen))
+
+
+def _joined(lines: list[str], chosen: list[int]) -> list[str]:
+    shown: list[str] = []
+    last = -1
+    for k in chosen:
+        if any(line for line in lines[last + 1 : k]):
+            shown.append(ELIDED)
+        elif k > last + 1 and shown:
+            shown.append("")
+        shown.append(lines[k])
+        last = k
+    if any(lines[last + 1 :]):
+        shown.append(ELIDED)
+    return shown
+
+
+def refreshed(page: Path) -> str:
+    """The text of a page with every marked output replaced."""
+    text = page.read_text(encoding="utf-8")
+    lines = text.split("\n")
+    changes: list[tuple[int, int, list[str]]] = []
+    space: dict[str, Any] = {"__name__": "page"}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepare(folder)
+        for block in blocks(text):
+            if block.file_name:
+                (folder / block.file_name).write_text(block.text, encoding="utf-8")
+            elif block.language == "python" and not block.needs_lava:
+                _run_inside(block, folder, space)
+            elif block.language == "console":
+                output = _output(block, folder, page)
+                if output is not None:
+                    start = block.first + block.commands()[-1][1]
+                    changes.append((start, block.first + len(block.lines), output))
+    for start, end, output in reversed(changes):
+        lines[start:end] = output
+    new = "\n".join(lines)
+    return with_defaults(new) if page.name == "spec.md" else new
+
+
+def _run_inside(block: Block, folder: Path, space: dict[str, Any]) -> None:
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        exec(compile(block.text, "block", "exec", dont_inherit=True), space)
+    finally:
+        os.chdir(before)
+
+
+def _output(block: Block, folder: Path, page: Path) -> list[str] | None:
+    """Output of the last command, as its marker wants it; None where it stays as it is."""
+    done = None
+    if block.marker == "manual":
+        return None
+    for command, _ in block.commands():
+        text = command.text.removeprefix(BOOTSTRAP)
+        if text == command.text and command.outside:
+            continue
+        done = run_shell(text, folder)
+        if done.returncode != command.code:
+            sys.stderr.write(done.stdout + done.stderr)
+            raise SystemExit(
+                f"{page.name}: {text!r} ended with {done.returncode}, stated: {command.code}"
+            )
+    if block.marker is None or done is None:
+        return None
+    return select(done.stdout if done.returncode == 0 else done.stderr, block.marker)
+
+
+def spec_rows() -> dict[str, tuple[str, str]]:
+    """Default and allowed values of every key of a spec, as ``docs/spec.md`` shows them."""
+    from hrsnn_lava.spec import Spec
+
+    schema = Spec.model_json_schema()
+    return dict(_rows(schema, Spec().model_dump(), schema["$defs"], ""))
+
+
+def _rows(schema: Any, value: Any, known: Any, prefix: str) -> Any:
+    for key, entry in schema["properties"].items():
+        inner = entry
+        if "$ref" in inner:
+            inner = known[inner["$ref"].rsplit("/", 1)[1]]
+        if "properties" in inner:
+            yield from _rows(inner, value[key], known, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", (toml_of(value[key]), allowed_of(entry))
+
+
+def toml_of(value: Any) -> str:
+    """A value as TOML writes it; what TOML cannot write is `not set`."""
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(toml_of(v) for v in value) + "]"
+    if isinstance(value, dict):
+        kept = {k: v for k, v in value.items() if v is not None and v is not False}
+        kept = {"distribution": kept.pop("distribution"), **kept}
+        return "{ " + ", ".join(f"{k} = {toml_of(v)}" for k, v in kept.items()) + " }"
+    return repr(value)
+
+
+def allowed_of(entry: Any) -> str:
+    """What a key accepts, in words, from its JSON schema."""
+    if "const" in entry:
+        return toml_of(entry["const"])
+    if "enum" in entry:
+        return ", ".join(f'"{v}"' for v in entry["enum"])
+    if "discriminator" in entry:
+        return "a distribution"
+    if "anyOf" in entry:
+        return " or ".join(allowed_of(e) for e in entry["anyOf"] if e.get("type") != "null")
+    if entry.get("type") == "array":
+        return f"list of {allowed_of(entry['items'])}"
+    bounds = [
+        f"{sign} {entry[key]:g}"
+        for key, sign in (
+            ("exclusiveMinimum", ">"),
+            ("minimum", ">="),
+            ("exclusiveMaximum", "<"),
+            ("maximum", "<="),
+        )
+        if key in entry
+    ]
+    names = {"number": "number", "integer": "integer", "boolean": "true, false", "string": "text"}
+    return f"{names[entry['type']]} {', '.join(bounds)}".strip()
+
+
+def spec_table(text: str) -> dict[str, tuple[str, str, str, str]]:
+    """Rows of the tables of ``spec.md``: key to default, allowed, origin, meaning."""
+    rows = {}
+    for line in text.split("\n"):
+        cells = [c.strip() for c in line.strip().strip("|").split("|")]
+        if len(cells) == 5 and re.fullmatch(r"`[\w.]+`", cells[0]):
+            rows[cells[0].strip("`")] = (cells[1].strip("`"), cells[2], cells[3], cells[4])
+    return rows
+
+
+def with_defaults(text: str) -> str:
+    """``spec.md`` with defaults and allowed values as the program has them."""
+    truth, there = spec_rows(), spec_table(text)
+    missing, gone = sorted(set(truth) - set(there)), sorted(set(there) - set(truth))
+    if missing or gone:
+        raise SystemExit(f"spec.md: write a row for {missing}, remove the rows {gone}")
+    lines = []
+    for line in text.split("\n"):
+        found = re.match(r"\| `([\w.]+)` \|", line)
+        if found and found.group(1) in truth:
+            key = found.group(1)
+            default, allowed = truth[key]
+            line = f"| `{key}` | `{default}` | {allowed} | {there[key][2]} | {there[key][3]} |"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Refresh the pages, or say which are out of date."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pages", nargs="*", type=Path, help="all by default")
+    parser.add_argument("--check", action="store_true", help="change nothing")
+    arguments = parser.parse_args()
+    stale = []
+    for page in [p.resolve() for p in arguments.pages] or PAGES:
+        new = refreshed(page)
+        if new != page.read_text(encoding="utf-8"):
+            stale.append(page.name)
+            if not arguments.check:
+                page.write_text(new, encoding="utf-8")
+    sys.stdout.write(f"{'out of date' if arguments.check else 'changed'}: {stale or 'none'}\n")
+    return 1 if arguments.check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

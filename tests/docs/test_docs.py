@@ -1,0 +1,271 @@
+"""The pages: what they show runs, what they list is complete, where they point to exists."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from hrsnn_lava.cli.main import COMMANDS, PROGRAM, cli
+from hrsnn_lava.errors import SpecError
+from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
+from hrsnn_lava.sim_backends.lava import lava_obstacle
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _load_pages():
+    where = ROOT / "docs" / "update_outputs.py"
+    spec = importlib.util.spec_from_file_location("update_outputs", where)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["update_outputs"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+pages = _load_pages()
+CHANGELOG = ROOT / "CHANGELOG.md"
+#: Options that every command has; one table of the page describes them.
+COMMON = {"--json", "--quiet", "-q", "--traceback", "--help", "-h"}
+
+
+def page_id(path):
+    return path.name
+
+
+def run_inside(text):
+    """Run a plain command of the program in this process: exit code and both outputs."""
+    result = CliRunner().invoke(cli, text.split()[1:])
+    return result.exit_code, result.output
+
+
+def run_command(command, folder):
+    """Run a command of a page; the program itself without a new interpreter."""
+    plain = command.text.startswith(f"{PROGRAM} ") and not re.search(r"[|&<>;$'\"]", command.text)
+    if plain:
+        return run_inside(command.text)
+    done = pages.run_shell(command.text, folder)
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", pages.PAGES, ids=page_id)
+def test_everything_that_a_page_shows_runs(page, tmp_path, monkeypatch):
+    pages.prepare(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    space = {"__name__": "page"}
+    for block in pages.blocks(page.read_text(encoding="utf-8")):
+        if block.file_name:
+            Path(block.file_name).write_text(block.text, encoding="utf-8")
+        elif block.needs_lava and lava_obstacle() is None:
+            done = pages.run_program(block.text, tmp_path)
+            assert done.returncode == 0, done.stderr
+        elif block.language == "python" and not block.needs_lava:
+            # dont_inherit: the page has not asked for this file's __future__
+            code = compile(block.text, f"{page.name}:{block.first}", "exec", dont_inherit=True)
+            exec(code, space)
+        elif block.language == "console":
+            for command, _ in block.commands():
+                if command.outside or (command.needs_lava and lava_obstacle() is not None):
+                    continue
+                code, output = run_command(command, tmp_path)
+                assert code == command.code, f"{command.text}\n{output}"
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_readme_run(tmp_path):
+    """The demo, and that the text is the one of a bare machine."""
+    commands = [c for b in pages.blocks((ROOT / "README.md").read_text()) for c, _ in b.commands()]
+    assert [c.text for c in commands] == [
+        f"{pages.BOOTSTRAP}hrsnn-lava demo",
+        f"{pages.BOOTSTRAP}pytest",
+    ]
+    done = pages.run_shell(commands[0].text.removeprefix(pages.BOOTSTRAP), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("PASS")
+    assert (tmp_path / "hrsnn-demo" / "report.html").is_file()
+
+
+def test_the_readme_and_the_checks_start_alike():
+    ci = (ROOT / ".ci" / "run").read_text()
+    assert "pip install" in ci
+    assert "uv run pytest" in ci
+    readme = (ROOT / "README.md").read_text()
+    assert "pip install uv && uv run hrsnn-lava demo" in readme
+    assert "pip install uv && uv run pytest" in readme
+
+
+@pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=page_id)
+def test_examples_run(example, tmp_path):
+    if "from lava" in example.read_text() and lava_obstacle() is not None:
+        pytest.skip(lava_obstacle())
+    command = [sys.executable, "-W", "error::DeprecationWarning:__main__", str(example)]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=pages.environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def anchor(heading):
+    """The anchor that a heading gets on the usual hosts."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def outside_fences(text):
+    return re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+
+
+@pytest.mark.parametrize("page", [*pages.PAGES, CHANGELOG], ids=page_id)
+def test_links_lead_somewhere(page):
+    text = outside_fences(page.read_text(encoding="utf-8"))
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        name, _, fragment = target.partition("#")
+        where = (page.parent / name).resolve() if name else page
+        assert where.exists(), f"{page.name}: {target}"
+        if fragment:
+            headings = re.findall(r"^#+ (.*)$", outside_fences(where.read_text()), flags=re.M)
+            assert fragment in {anchor(h) for h in headings}, f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", [*pages.PAGES, CHANGELOG], ids=page_id)
+def test_pages_know_no_machine(page):
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"(?<![\w.])/(home|root|work|tmp|Users)/", text)
+    assert "://" not in text
+
+
+def test_every_page_is_in_the_index():
+    index = (ROOT / "docs" / "index.md").read_text()
+    readme = (ROOT / "README.md").read_text()
+    for page in (ROOT / "docs").glob("*.md"):
+        if page.name != "index.md":
+            assert f"({page.name})" in index
+        assert f"(docs/{page.name})" in readme
+
+
+def test_the_spec_page_has_every_key_with_its_default():
+    truth = pages.spec_rows()
+    rows = pages.spec_table((ROOT / "docs" / "spec.md").read_text(encoding="utf-8"))
+    assert set(rows) == set(truth), "write or remove rows, then run docs/update_outputs.py"
+    for key, (default, allowed) in truth.items():
+        assert rows[key][:2] == (default, allowed), f"{key}: run docs/update_outputs.py"
+        assert rows[key][2], f"{key}: where is it from?"
+        assert rows[key][3], f"{key}: what is it?"
+
+
+def test_defaults_on_the_spec_page_are_valid_toml(tmp_path):
+    from hrsnn_lava.spec import Spec
+
+    path = tmp_path / "empty.toml"
+    path.write_text("", encoding="utf-8")
+    for key, (default, _) in pages.spec_rows().items():
+        if default == "not set":
+            continue
+        try:
+            loaded = Spec.load(path, (f"{key}={default}",)).model_dump()
+            assert value_at(loaded, key) == value_at(Spec().model_dump(), key)
+        except SpecError as error:
+            pytest.fail(f"{key} = {default}: {error}")
+
+
+def value_at(data, key):
+    for part in key.split("."):
+        data = data[part]
+    return data
+
+
+def sections_of_commands():
+    text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    parts = re.split(r"^## (.*)$", text, flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2], strict=True)), parts[0]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_commands_page_has_every_option(name):
+    sections, head = sections_of_commands()
+    command = cli.get_command(click.Context(cli), name)
+    options = {o for p in command.params if isinstance(p, click.Option) for o in p.opts}
+    listed = set(re.findall(r"`(--?[\w-]+)`", sections[name]))
+    assert f"{PROGRAM} {name}" in sections[name]
+    missing = {o for o in options - COMMON if f"`{o}`" not in sections[name]}
+    assert not missing, f"{name}: {missing}"
+    foreign = listed - all_options() - COMMON
+    assert not foreign, f"{name}: {foreign} is no option of any command"
+    assert all(f"`{o}`" in head for o in COMMON)
+
+
+def all_options():
+    commands = (cli.get_command(click.Context(cli), name) for name in COMMANDS)
+    return {o for c in commands for p in c.params for o in p.opts}
+
+
+def test_the_commands_page_has_every_exit_code():
+    from hrsnn_lava import errors
+
+    sections, _ = sections_of_commands()
+    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", sections["Exit codes"], re.M)}
+    raised = {getattr(errors, name).exit_code for name in errors.__all__ if name != "Problem"}
+    assert raised | {0, 130} <= listed
+
+
+@pytest.mark.parametrize("kind", [HardwareProfile, CostSet], ids=lambda k: k.__name__)
+def test_the_hardware_page_has_every_file(kind):
+    text = (ROOT / "docs" / "hardware.md").read_text(encoding="utf-8")
+    for name in kind.names():
+        assert f"| `{name}` |" in text
+
+
+def test_the_hardware_page_explains_every_grade_of_evidence():
+    from typing import get_args
+
+    from hrsnn_lava.hardware_profiles.strict import Evidence
+
+    text = (ROOT / "docs" / "hardware.md").read_text(encoding="utf-8")
+    for grade in get_args(Evidence):
+        assert f"| `{grade}` |" in text
+
+
+def test_the_files_page_has_every_key_of_a_report(tmp_path, monkeypatch):
+    import hrsnn_lava as hl
+
+    monkeypatch.chdir(tmp_path)
+    compiled = hl.compile(
+        hl.QuantizedNetwork((hl.QuantizedPopulation("a", 1, du=0, dv=1, vth=1),)), "loihi1"
+    )
+    text = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
+    for key in hl.report(compiled).to_dict():
+        assert f"`{key}`" in text, key
+
+
+def test_the_changelog_names_the_version():
+    import hrsnn_lava
+
+    assert f"## [{hrsnn_lava.__version__}]" in CHANGELOG.read_text()
+
+
+def test_selected_output_marks_what_it_leaves_out():
+    output = "one\ntwo\n\nENERGY\nfour\nfive\n\nlast\n"
+    assert pages.select(output, "all") == ["one", "two", "", "ENERGY", "four", "five", "", "last"]
+    assert pages.select(output, "head 1") == ["one", "[...]"]
+    assert pages.select(output, "head 2; section ENERGY 2") == [
+        "one",
+        "two",
+        "",
+        "ENERGY",
+        "four",
+        "[...]",
+    ]
+    with pytest.raises(SystemExit, match="begins with 'NONE'"):
+        pages.select(output, "section NONE")
+
+
+def test_environment_finds_the_program():
+    first = pages.environment()["PATH"].split(os.pathsep)[0]
+    assert Path(first) == Path(sys.executable).parent
