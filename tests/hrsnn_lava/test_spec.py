@@ -101,3 +101,11 @@ def test_the_example_states_the_defaults():
 def test_equal_specs_have_equal_canonical_text():
     assert Spec.parse({"seed": 0}).canonical() == Spec().canonical()
     assert Spec.parse({"seed": 1}).canonical() != Spec().canonical()
+
+
+def test_a_partly_given_table_keeps_the_defaults_of_its_type():
+    spec = Spec.parse({"network": {"neurons": {"inhibitory": {"tau_syn": 0.01}}}})
+    neurons = spec.network.neurons
+    assert neurons.inhibitory.tau_mem == Spec().network.neurons.inhibitory.tau_mem
+    assert neurons.inhibitory.tau_mem.mean == 0.005
+    assert neurons.excitatory.tau_mem.mean == 0.010
