@@ -200,7 +200,11 @@ class NetworkSpec(Section):
 
 
 class TaskSpec(Section):
-    """Lorenz-63 forecasting: train on the first samples, forecast the next in closed loop."""
+    """Lorenz-63 forecasting: train on the first samples, forecast the next in closed loop.
+
+    ``readout = "quadratic"`` lets the readout, which is off the chip, use products of the values
+    that it decodes from the spikes; ``"linear"`` sums features alone. Our choice.
+    """
 
     kind: Literal["lorenz63"] = "lorenz63"
     dt: Positive = 0.02
@@ -211,6 +215,7 @@ class TaskSpec(Section):
     washout: Annotated[int, Field(ge=0)] = 50
     replays: Annotated[int, Field(ge=1)] = 2
     trace_samples: Annotated[list[Positive], Field(min_length=1)] = [3.0, 1.5]
+    readout: Literal["quadratic", "linear"] = "quadratic"
 
 
 class PruneSpec(Section):

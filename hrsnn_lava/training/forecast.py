@@ -2,7 +2,9 @@
 
 1. Drive the network by the true training samples, several times from other initial potentials:
    the features then vary with the phase of the spikes, and the readout learns not to rely on it.
-2. Choose the readout's penalty by closed-loop forecasts of windows inside the training samples.
+2. Fit the readout; where several penalties are offered, choose by closed-loop forecasts of windows
+   inside the training samples. Their error is kept in any case: it compares networks without a
+   look at what is to be forecast.
 3. Forecast from every start: show the context, then feed the answers back.
 """
 
@@ -179,17 +181,16 @@ def fit_readout(
         SpecError: the series is too short for the washout and the validation windows.
     """
     o = options
-    # A single penalty needs no validation, and no room for it.
-    n_windows = o.readout.validation_windows if len(o.readout.alphas) > 1 else 0
-    length = o.readout.validation_length
+    n_windows, length = o.readout.validation_windows, o.readout.validation_length
     starts = validation_starts(len(train), o.washout, o.context, n_windows, length)
     replays = [
         record_features(simulator, train[:-1], o.steps_per_sample, o.features, rng)
         for _ in range(o.replays)
     ]
     features = np.concatenate([replay.features[o.washout :] for replay in replays])
+    values = np.tile(train[o.washout : -1], (o.replays, 1))
     increments = np.tile(np.diff(train, axis=0)[o.washout :], (o.replays, 1))
-    fitter = ReadoutFitter(features, increments)
+    fitter = ReadoutFitter(features, values, increments, o.features.per_neuron, o.readout)
     windows = [window_of(train, start, o.context, length) for start in starts]
     seed = int(rng.integers(2**62))
 
@@ -201,7 +202,7 @@ def fit_readout(
     for start in starts:
         row_kept[start - 1 : start + length] = False
     keep = np.tile(row_kept[o.washout :], o.replays)
-    readout, losses = select_readout(fitter, keep, o.readout.alphas, loss)
+    readout, losses = select_readout(fitter, keep, o.readout.alphas, loss if windows else None)
     return TrainedReadout(
         readout,
         losses,

@@ -37,6 +37,7 @@ from hrsnn_lava.training.homeostasis import (
     homeostasis,
     spike_counts,
 )
+from hrsnn_lava.training.readout import ReadoutOptions
 
 Float = NDArray[np.float64]
 RESCALE: dict[str, RescaleMode] = {"none": "none", "inverse": "1/p", "match": "match"}
@@ -88,6 +89,7 @@ def forecast_options(task: TaskSpec) -> ForecastOptions:
         washout=task.washout,
         replays=task.replays,
         features=FeatureOptions(tuple(task.trace_samples)),
+        readout=ReadoutOptions(products=task.readout == "quadratic"),
     )
 
 

@@ -177,13 +177,15 @@ class _Run:
         features = self.options.features
         self.compiled = replace(
             compiled,
-            readout={"weights": result.readout.weights, "offset": result.readout.offset},
+            readout=result.readout.arrays(),
             readout_meta={
                 "alpha": result.readout.alpha,
                 "target": "increment",
                 "steps_per_sample": self.options.steps_per_sample,
                 "trace_samples": list(features.trace_samples),
                 "squared": list(features.squared),
+                "features": "traces, then squares, each over all neurons",
+                "products": "x_i x_j of the decoded values, i <= j, row by row",
                 "series_mean": self.series.mean.tolist(),
                 "series_scale": self.series.scale.tolist(),
             },

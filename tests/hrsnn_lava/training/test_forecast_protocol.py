@@ -62,7 +62,7 @@ def test_a_linear_map_is_learned_and_continued() -> None:
         context=20,
         replays=1,
         features=FeatureOptions(trace_samples=(1e-3,), squared=()),
-        readout=ReadoutOptions(alphas=(1e-8,)),
+        readout=ReadoutOptions(alphas=(1e-8,), validation_windows=0, balance=False, products=False),
     )
     result = fit_and_forecast(Counter(), series, options, np.random.default_rng(0))
     np.testing.assert_allclose(result.predictions[0], series.windows[0].truth, atol=1e-6)
@@ -110,7 +110,7 @@ def test_readout_is_fitted_on_increments_after_the_washout(reservoir: Any) -> No
         washout=20,
         replays=1,
         context=20,
-        readout=ReadoutOptions(alphas=(1e-3,), validation_windows=2, validation_length=20),
+        readout=ReadoutOptions(alphas=(1e-3,), validation_windows=0, balance=False, products=False),
     )
     trained = fit_readout(reservoir, SERIES.train, options, generator(4, "train"))
     x = record_features(
@@ -148,6 +148,7 @@ def test_validation_windows_are_kept_out(reservoir: Any, monkeypatch: pytest.Mon
     kept: list[NDArray[np.bool_]] = []
 
     def spy(fitter: Any, keep: NDArray[np.bool_], alphas: Any, loss: Any) -> Any:
+        assert loss is not None
         kept.append(keep)
         return fitter.fit(alphas[0]), {}
 
