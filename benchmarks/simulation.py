@@ -1,180 +1,296 @@
-"""Time of a step: native against reference and live Lava, the same network in one run.
+"""Time of a step: native against its peers and against the machine, the same network in one run.
 
-Random balanced networks, 80 % excitatory, about 3 % of the neurons firing in a step. The time per
-step is the slope between a short and a long run, so start-up does not count; it is printed apart.
-All runs must give the same spikes, otherwise the script fails.
+Random balanced networks, about 3 % of the neurons firing in a step, one thread. Everything
+compared takes turns within a round, and the least of the rounds counts. Peers that compute the
+same integers must give the same spikes, otherwise the script fails (exit code 1).
 
-    uv run python benchmarks/simulation.py            # N = 1000 and 5000, Lava included
-    uv run python benchmarks/simulation.py --no-lava  # on a Python without Lava
+    uv run python benchmarks/simulation.py                            # N = 1000 and 5000
+    uv run python benchmarks/simulation.py --no-lava                  # on a Python without Lava
+    uv run python benchmarks/simulation.py --peer-python ENV/bin/python   # with Brian2 and NEST
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import sparse
+from bounds import scatter_timer, triad_bandwidth
+from networks import CASES, network, synaptic_events
+from peers import ChildPeer, Different, LavaPeer, Run, ScipyPeer, check
+from timing import child_memory, cpu_seconds, table, wall_seconds, write
 
-from hrsnn_lava import QuantizedNetwork, QuantizedPopulation, QuantizedProjection, Trace
-from hrsnn_lava.seeding import generator
-from hrsnn_lava.sim_backends.lava import LavaBackend, lava_obstacle
+from hrsnn_lava import QuantizedNetwork, Trace
 from hrsnn_lava.sim_backends.layout import Events
 from hrsnn_lava.sim_backends.native import IntegerSimulator, NativeBackend
-from hrsnn_lava.sim_backends.parity import compare
 from hrsnn_lava.sim_backends.reference import ReferenceBackend
 
-CASES = {1000: 0.10, 5000: 0.05}
+CHUNK = 1000  # steps per call of the kernel
+SLOW_STEPS = 200  # of the readable backend and of SciPy
+SLOW_ROUNDS = 2
 
 
-def network(n: int, p: float, seed: int = 0) -> QuantizedNetwork:
-    """A balanced network with per-neuron decays, thresholds and biases."""
-    rng = generator(seed, f"benchmark/{n}")
-    sizes = {"exc": round(0.8 * n), "inh": n - round(0.8 * n)}
-    populations = [
-        QuantizedPopulation(
-            name,
-            size,
-            du=rng.integers(700, 900, size),
-            dv=rng.integers(150, 400, size),
-            vth=rng.integers(3000, 6000, size),
-            bias_mant=rng.integers(2000, 4000, size),
-            bias_exp=3,
-        )
-        for name, size in sizes.items()
-    ]
-    projections = []
-    for pre, n_pre in sizes.items():
-        for post, n_post in sizes.items():
-            count = rng.binomial(n_pre * n_post, p)
-            weight = rng.integers(1, 12, count) if pre == "exc" else -rng.integers(4, 48, count)
-            places = (rng.integers(0, n_post, count), rng.integers(0, n_pre, count))
-            matrix = sparse.coo_matrix((weight, places), shape=(n_post, n_pre)).tocsr()
-            mode = "excitatory" if pre == "exc" else "inhibitory"
-            projections.append(QuantizedProjection(f"{pre}_{post}", pre, post, matrix, 0, mode))
-    return QuantizedNetwork(tuple(populations), tuple(projections)).verify()
-
-
-def seconds(call: Callable[[], Any], repeats: int) -> float:
-    """Smallest wall time of several calls."""
-    best = float("inf")
-    for _ in range(repeats):
-        started = time.perf_counter()
-        call()
-        best = min(best, time.perf_counter() - started)
-    return best
-
-
-def slope(run: Callable[[int], Any], short: int, long: int, repeats: int) -> tuple[float, float]:
-    """Seconds per step, and seconds of everything that does not grow with the steps."""
-    first, second = (seconds(lambda t=t: run(t), repeats) for t in (short, long))
-    per_step = (second - first) / (long - short)
-    return per_step, first - short * per_step
-
-
-def native_per_step(net: QuantizedNetwork, steps: int, repeats: int) -> float:
-    """Seconds per step of the kernel, from rest, spikes recorded."""
+def kernel_call(net: QuantizedNetwork, steps: int) -> Callable[[], None]:
+    """A run of the kernel from rest, spikes recorded, warmed up; lowering is not part of it."""
     simulator = IntegerSimulator(net)
     mantissas = net.gather("bias_mant")[None, :]
-    chunk = 100
 
     def run() -> None:
         simulator.reset()
-        for first in range(0, steps, chunk):
-            simulator.advance(chunk, Events.none(chunk), np.array([first]), mantissas)
+        for first in range(0, steps, CHUNK):
+            count = min(CHUNK, steps - first)
+            simulator.advance(count, Events.none(count), np.array([first]), mantissas)
 
     run()
-    return seconds(run, repeats) / steps
+    return run
 
 
-def measure(n: int, steps: int, repeats: int, with_lava: bool) -> dict[str, Any]:
-    """All figures of one size."""
-    net = network(n, CASES[n])
-    trace = NativeBackend().run(net, None, steps)
-    events = sum(
-        int(np.diff(p.weights.tocsc().indptr)[trace_part(trace, net, p.pre)].sum())
-        for p in net.projections
-    )
-    reference_steps = min(steps, 200)
-    check(trace, ReferenceBackend().run(net, None, reference_steps), reference_steps)
-    row: dict[str, Any] = {
+class Bench:
+    """All that is compared at one size, and the least seconds of each."""
+
+    def __init__(self, net: QuantizedNetwork, steps: int) -> None:
+        self.net, self.steps = net, steps
+        self.trace = NativeBackend().run(net, None, steps)
+        self.events = synaptic_events(net, self.trace)
+        self.ours = {
+            "native": kernel_call(net, steps),
+            "neurons": kernel_call(QuantizedNetwork(net.populations), steps),
+        }
+        self.scatter = scatter_timer(net, self.trace)
+        self.best: dict[str, float] = {}
+        self.runs: dict[str, Run] = {}
+        self.lengths: dict[str, int] = {}
+
+    def round(self, peers: dict[str, Callable[[], Run]], number: int) -> None:
+        """Everything once; slow peers in the first rounds only."""
+        for name, call in self.ours.items():
+            self._keep(name, cpu_seconds(call) / self.steps)
+        self._keep("scatter", self.scatter())
+        for name, once in peers.items():
+            if number >= SLOW_ROUNDS and not name.startswith("Brian2"):
+                continue
+            run = once()
+            length = run.trace.n_steps if run.trace is not None else self.steps
+            if run.trace is not None:
+                check(self.trace, run.trace, name, length)
+            if self._keep(name, run.seconds / length):
+                self.runs[name], self.lengths[name] = run, length
+
+    def _keep(self, name: str, seconds: float) -> bool:
+        better = seconds < self.best.get(name, float("inf"))
+        if better:
+            self.best[name] = seconds
+        return better
+
+
+def measure(
+    n: int, p: float, steps: int, repeats: int, peers: list[Any]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Figures of one size: the network and its parts, and one row per tool."""
+    net = network(n, p)
+    bench = Bench(net, steps)
+    slow = min(steps, SLOW_STEPS)
+    early = {"reference": _reference(net, slow)}
+    for peer in peers:
+        length = slow if isinstance(peer, ScipyPeer) else steps
+        if isinstance(peer, LavaPeer):
+            peer.wall_per_step = float("inf")
+        early_run = peer.prepare(net, length)
+        early[peer.name] = early_run
+    for number in range(repeats):
+        bench.round(early, number)
+    native = bench.best["native"]
+    events_per_step = bench.events / steps
+    per_event = native / events_per_step
+    synapses = (native - bench.best["neurons"]) / events_per_step
+    start = min(wall_seconds(lambda: NativeBackend().run(net, None, 1)) for _ in range(3))
+    memory = child_memory("peak_memory.py", [str(n), str(p), str(steps)])
+    case = {
         "neurons": n,
+        "density": p,
         "synapses": net.n_synapses,
         "steps": steps,
-        "rate": trace.n_spikes / steps / n,
-        "events_per_step": events / steps,
-        "native_s": native_per_step(net, steps, repeats),
-        "reference_s": slope(
-            lambda t: ReferenceBackend().run(net, None, t), 20, reference_steps, 2
-        )[0],
+        "rate": bench.trace.n_spikes / steps / n,
+        "events_per_step": events_per_step,
+        "native_s": native,
+        "ns_per_event": 1e9 * per_event,
+        "ns_per_neuron": 1e9 * bench.best["neurons"] / n,
+        "neuron_share": bench.best["neurons"] / native,
+        "synapse_ns_per_event": 1e9 * synapses,
+        "bound_ns_per_event": 1e9 * bench.best["scatter"],
+        "of_bound": bench.best["scatter"] / per_event,
+        "synapses_of_bound": bench.best["scatter"] / synapses,
+        "start_s": start,
+        "peak_bytes": memory["peak_bytes"],
+        "imported_bytes": memory["imported_bytes"],
     }
-    if with_lava:
-        backend = LavaBackend()
-        runs: dict[int, Trace] = {}
-
-        def lava(t: int) -> None:
-            runs[t] = backend.run(net, None, t)
-
-        row["lava_s"], row["lava_start_s"] = slope(lava, 100, steps, 2)
-        check(trace, runs[steps], steps)
-    return row
-
-
-def trace_part(trace: Trace, net: QuantizedNetwork, name: str) -> Any:
-    """Neurons of a population that fired, one entry per spike, counted within it."""
-    first = net.offset(name)
-    inside = (trace.spike_neurons >= first) & (
-        trace.spike_neurons < first + net.population(name).size
-    )
-    return trace.spike_neurons[inside] - first
+    tools = [_row("native", native, events_per_step, native, case["rate"], "", start, memory)]
+    for name, seconds in sorted(bench.best.items(), key=lambda item: item[1]):
+        if name not in bench.runs:
+            continue
+        run = bench.runs[name]
+        events = events_per_step if run.events is None else run.events / bench.lengths[name]
+        rate = case["rate"] if run.spikes is None else run.spikes / bench.lengths[name] / n
+        same = "bit-equal" if run.trace is not None else "rate-matched"
+        peer = next((q for q in peers if q.name == name), None)
+        peak = {"peak_bytes": run.peak_bytes} if run.peak_bytes else {}
+        started = getattr(peer, "start_seconds", None)
+        tools.append(_row(name, seconds, events, native, rate, same, started, peak, per_event))
+        if isinstance(peer, LavaPeer):
+            tools[-1]["wall_s_per_step"] = peer.wall_per_step
+    for peer in peers:
+        getattr(peer, "close", lambda: None)()
+    return case, tools
 
 
-def check(a: Trace, b: Trace, steps: int) -> None:
-    """Fail when two runs differ within the first `steps` steps."""
-    early = a.spike_steps < steps
-    cut = Trace(a.spike_steps[early], a.spike_neurons[early], steps, a.n_neurons)
-    mismatches, first = compare(cut, b, ("native", "other"))
-    if mismatches:
-        sys.exit(f"the runs differ, so their times mean nothing: {first}")
+def _reference(net: QuantizedNetwork, steps: int) -> Callable[[], Run]:
+    def run() -> Run:
+        traces: list[Trace] = []
+        seconds = cpu_seconds(lambda: traces.append(ReferenceBackend().run(net, None, steps)))
+        return Run(seconds, traces[0])
+
+    return run
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=list(CASES), choices=list(CASES))
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--no-lava", action="store_true")
-    parser.add_argument("--json", type=Path, help="write the figures there")
-    arguments = parser.parse_args()
-    obstacle = "left out" if arguments.no_lava else lava_obstacle()
-    if obstacle:
-        print(f"without Lava: {obstacle}")
-    rows = [
-        measure(n, arguments.steps, arguments.repeats, obstacle is None) for n in arguments.sizes
+def _row(
+    name: str,
+    seconds: float,
+    events_per_step: float,
+    native: float,
+    rate: float,
+    same: str,
+    start: float | None,
+    memory: dict[str, int],
+    native_per_event: float | None = None,
+) -> dict[str, Any]:
+    """Figures of one tool; without equal spikes the ratio is the one per synaptic event."""
+    per_event = seconds / events_per_step
+    ratio = seconds / native
+    if same == "rate-matched" and native_per_event is not None:
+        ratio = per_event / native_per_event
+    return {
+        "tool": name,
+        "s_per_step": seconds,
+        "ns_per_event": 1e9 * per_event,
+        "ratio": ratio,
+        "rate": rate,
+        "same": same,
+        "start_s": start,
+        **memory,
+    }
+
+
+def report(case: dict[str, Any], tools: list[dict[str, Any]]) -> str:
+    """One case as text."""
+    lines = [
+        f"N = {case['neurons']}, {case['synapses']} synapses, rate {case['rate']:.3f}, "
+        f"{case['events_per_step']:.0f} synaptic events a step",
+        table([display(row) for row in tools], TOOL_COLUMNS),
+        f"neurons {case['ns_per_neuron']:.2f} ns each ({case['neuron_share']:.0%} of the step); "
+        f"synapses {case['synapse_ns_per_event']:.2f} ns/event against "
+        f"{case['bound_ns_per_event']:.2f} for the bare additions "
+        f"({case['synapses_of_bound']:.0%}; whole step {case['of_bound']:.0%})",
     ]
-    print(
-        f"{'N':>6} {'synapses':>9} {'rate':>6} {'events/step':>11} {'native':>10} {'ns/event':>8} "
-        f"{'reference':>10} {'ratio':>6} {'Lava':>10} {'ratio':>6}"
+    lines += [wall_line(row) for row in tools if "wall_s_per_step" in row]
+    return "\n".join(lines)
+
+
+def wall_line(row: dict[str, Any]) -> str:
+    """What a tool that uses several cores takes by the clock."""
+    return (
+        f"{row['tool']} is given by its CPU time; by the clock, on all cores, a step took "
+        f"{1e6 * row['wall_s_per_step']:.0f} us."
     )
-    for row in rows:
-        native = row["native_s"]
-        lava = row.get("lava_s")
-        print(
-            f"{row['neurons']:6d} {row['synapses']:9d} {row['rate']:6.3f} "
-            f"{row['events_per_step']:11.0f} {1e6 * native:7.1f} us "
-            f"{1e9 * native / row['events_per_step']:8.2f} "
-            f"{1e6 * row['reference_s']:7.0f} us {row['reference_s'] / native:5.0f}x "
-            + (f"{1e6 * lava:7.0f} us {lava / native:5.0f}x" if lava else f"{'-':>10} {'-':>6}")
-        )
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+TOOL_COLUMNS = {
+    "tool": "tool",
+    "step": "us/step",
+    "event": "ns/event",
+    "ratio": "ratio",
+    "same": "spikes",
+    "start": "start s",
+    "memory": "peak MB",
+}
+
+
+def display(row: dict[str, Any]) -> dict[str, str]:
+    """A row of figures as text."""
+    shown = {
+        "tool": row["tool"],
+        "step": f"{1e6 * row['s_per_step']:.1f}",
+        "event": f"{row['ns_per_event']:.2f}",
+        "ratio": f"{row['ratio']:.1f}x",
+        "same": row["same"] or "-",
+    }
+    if row["same"] == "rate-matched":
+        shown["same"] = f"rate {row['rate']:.3f}"
+    if row.get("start_s"):
+        shown["start"] = f"{row['start_s']:.2f}"
+    if row.get("peak_bytes"):
+        shown["memory"] = f"{row['peak_bytes'] / 1e6:.0f}"
+    return shown
+
+
+def available(arguments: argparse.Namespace) -> list[Any]:
+    """The peers that can run; the others are named with the reason."""
+    wanted: list[Any] = [ScipyPeer("csc"), ScipyPeer("csr")]
+    if not arguments.no_lava:
+        wanted.append(LavaPeer())
+    options = {"python": arguments.peer_python} if arguments.peer_python else {}
+    wanted += [ChildPeer("brian2", **options), ChildPeer("nest", **options)]
+    if arguments.no_peers:
+        wanted = [peer for peer in wanted if isinstance(peer, LavaPeer)]
+    found = []
+    for peer in wanted:
+        if obstacle := peer.obstacle():
+            print(f"without {peer.name}: {obstacle}")
+        else:
+            found.append(peer)
+    return found
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """Options that the benchmarks share."""
+    options = argparse.ArgumentParser(description=description)
+    options.add_argument("--steps", type=int, default=1000)
+    options.add_argument("--repeats", type=int, default=10, help="rounds; the least time counts")
+    options.add_argument("--no-lava", action="store_true")
+    options.add_argument("--no-peers", action="store_true", help="no SciPy, Brian2, NEST")
+    options.add_argument("--peer-python", help="interpreter that has Brian2 and NEST")
+    options.add_argument("--json", type=Path, help="write the figures there")
+    options.add_argument("--plot", type=Path, help="draw the figures there")
+    return options
+
+
+def main() -> int:
+    """Measure and print."""
+    options = parser(__doc__.splitlines()[0])
+    options.add_argument("--sizes", type=int, nargs="+", default=list(CASES))
+    arguments = options.parse_args()
+    peers = available(arguments)
+    results = []
+    for n in arguments.sizes:
+        density = CASES.get(n, min(0.1, 100 / n))
+        try:
+            case, tools = measure(n, density, arguments.steps, arguments.repeats, peers)
+        except Different as difference:
+            print(difference, file=sys.stderr)
+            return 1
+        results.append({**case, "tools": tools})
+        print(report(case, tools), end="\n\n", flush=True)
+    bandwidth = triad_bandwidth()
+    print(f"memory: {bandwidth / 1e9:.1f} GB/s (triad, one core)")
+    write(arguments.json, "simulation", results, triad_bytes_per_s=bandwidth)
+    if arguments.plot:
+        from plot import draw_simulation
+
+        draw_simulation(results, arguments.plot)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

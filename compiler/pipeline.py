@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass, replace
 from typing import Any, Protocol
 
+import numpy as np
+from scipy import sparse
+
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord, plain
 from hrsnn_lava.compiler.passes.palette import Palette, snap_network
 from hrsnn_lava.compiler.passes.partition import Partition
@@ -196,9 +199,24 @@ class _Canonical:
             if not off.any():
                 continue
             changed += int(off.sum())
-            delays = projection.delays
+            learning, delays = projection.learning, projection.delays
+            keep = effective.data != 0
+            if learning is not None:
+                keep = projection.plastic_synapses()
+                learning = learning.select(keep)
             if delays is not None and not isinstance(delays, int):
-                delays = delays[effective.data != 0]
-            effective.eliminate_zeros()
-            network = network.with_projection(replace(projection, weights=effective, delays=delays))
+                delays = delays[keep]
+            network = network.with_projection(
+                replace(
+                    projection, weights=_kept(effective, keep), delays=delays, learning=learning
+                )
+            )
         return network, {"changed": changed}
+
+
+def _kept(weights: Any, keep: Any) -> Any:
+    """The stored values of a CSR matrix for which `keep` (nnz,) is true, zeros included."""
+    rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))[keep]
+    starts = np.append(0, np.cumsum(np.bincount(rows, minlength=weights.shape[0])))
+    parts = (weights.data[keep], weights.indices[keep], starts)
+    return sparse.csr_matrix(parts, shape=weights.shape)

@@ -26,20 +26,43 @@ _HOMES = {
     ],
     "trace": ["SpikeInput", "Trace"],
     "hardware_profiles": ["CostSet", "HardwareProfile"],
+    "learning": ["Learning", "LearningRule", "pair_stdp"],
     "compiler.compiled": ["CompiledNetwork"],
-    "api": ["compile", "quantize", "report", "simulate", "verify"],
+    "sim_backends.state": ["Session", "State"],
+    "sim_backends.recording": ["Recording"],
+    "processes.from_lava": ["FromLava", "from_lava"],
+    "training.stdp": ["STDPOptions", "train_stdp"],
+    "api": [
+        "compile",
+        "quantize",
+        "record",
+        "report",
+        "simulate",
+        "simulate_batch",
+        "verify",
+    ],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 if TYPE_CHECKING:
-    from hrsnn_lava.api import compile, quantize, report, simulate, verify
+    from hrsnn_lava.api import (
+        compile,
+        quantize,
+        record,
+        report,
+        simulate,
+        simulate_batch,
+        verify,
+    )
     from hrsnn_lava.compiler.compiled import CompiledNetwork
     from hrsnn_lava.distributions import Constant, Gamma, LogNormal, Normal, Uniform
     from hrsnn_lava.errors import CapacityError, HrsnnError
     from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
     from hrsnn_lava.hrsnn import build_hrsnn
+    from hrsnn_lava.learning import Learning, LearningRule, pair_stdp
     from hrsnn_lava.network import LIF, Input, Network, Population, Projection
     from hrsnn_lava.plasticity import STDP
+    from hrsnn_lava.processes.from_lava import FromLava, from_lava
     from hrsnn_lava.quantized import (
         QuantizedInput,
         QuantizedNetwork,
@@ -47,8 +70,11 @@ if TYPE_CHECKING:
         QuantizedProjection,
         SignMode,
     )
+    from hrsnn_lava.sim_backends.recording import Recording
+    from hrsnn_lava.sim_backends.state import Session, State
     from hrsnn_lava.spec import Spec
     from hrsnn_lava.trace import SpikeInput, Trace
+    from hrsnn_lava.training.stdp import STDPOptions, train_stdp
 
 __all__ = [
     "LIF",
@@ -57,10 +83,13 @@ __all__ = [
     "CompiledNetwork",
     "Constant",
     "CostSet",
+    "FromLava",
     "Gamma",
     "HardwareProfile",
     "HrsnnError",
     "Input",
+    "Learning",
+    "LearningRule",
     "LogNormal",
     "Network",
     "Normal",
@@ -70,16 +99,25 @@ __all__ = [
     "QuantizedNetwork",
     "QuantizedPopulation",
     "QuantizedProjection",
+    "Recording",
+    "STDPOptions",
+    "Session",
     "SignMode",
     "Spec",
     "SpikeInput",
+    "State",
     "Trace",
     "Uniform",
     "build_hrsnn",
     "compile",
+    "from_lava",
+    "pair_stdp",
     "quantize",
+    "record",
     "report",
     "simulate",
+    "simulate_batch",
+    "train_stdp",
     "verify",
 ]
 

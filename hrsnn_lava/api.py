@@ -1,9 +1,12 @@
-"""The verbs of the package: `compile`, `quantize`, `simulate`, `verify`, `report`."""
+"""The verbs of the package: `compile`, `quantize`, `simulate`, `verify`, `report`.
+
+`simulate_batch` and `record` are `simulate` for many trials and for runs of any length.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.pipeline import Pass, compile_network
@@ -11,6 +14,10 @@ from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import SpikeInput, Trace
+
+if TYPE_CHECKING:
+    from hrsnn_lava.sim_backends.input_pieces import Inputs
+    from hrsnn_lava.sim_backends.state import State
 
 
 def compile(
@@ -42,10 +49,53 @@ def simulate(
     backend: str = "native",
     probes: Collection[str] = ("spikes",),
 ) -> Trace:
-    """Run `steps` steps on a backend: ``reference``, ``native`` or ``lava``."""
+    """Run `steps` steps on a backend: ``reference``, ``native`` or ``lava``.
+
+    What `from_lava` returns may be given as the only argument: it states inputs and steps.
+    """
     from hrsnn_lava.sim_backends.parity import backend as named
 
+    network, inputs, steps = _parts(network, inputs, steps)
     return named(backend).run(network, inputs, steps, probes)
+
+
+def simulate_batch(
+    network: Any,
+    inputs: Sequence[SpikeInput | None] | None = None,
+    steps: int | Sequence[int] = 1000,
+    probes: Collection[str] = ("spikes",),
+    *,
+    trials: int | None = None,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _trials: None,
+) -> Iterator[Trace]:
+    """Run many trials on all cores; yields their traces in order, few in memory at a time.
+
+    `network` is one for all, a sequence, or ``make(k) -> (network, inputs)``; see
+    `hrsnn_lava.sim_backends.batch.simulate_batch`.
+    """
+    from hrsnn_lava.sim_backends import batch
+
+    return batch.simulate_batch(
+        network, inputs, steps, probes, trials=trials, workers=workers, progress=progress
+    )
+
+
+def record(
+    network: CompiledNetwork | QuantizedNetwork,
+    inputs: Inputs,
+    steps: int,
+    path: Any,
+    probes: Collection[str] = ("spikes",),
+    **options: Any,
+) -> State:
+    """Run of any length, streamed to a trace file; returns the last state.
+
+    Options are those of `hrsnn_lava.sim_backends.recording.record`.
+    """
+    from hrsnn_lava.sim_backends import recording
+
+    return recording.record(network, inputs, steps, path, probes, **options)
 
 
 def verify(
@@ -57,7 +107,14 @@ def verify(
     """Compare backends bit for bit; returns a `Parity`, with ``mismatches`` and ``line()``."""
     from hrsnn_lava.sim_backends.parity import verify_parity
 
+    network, inputs, steps = _parts(network, inputs, steps)
     return verify_parity(network, inputs, steps, backends)[0]
+
+
+def _parts(network: Any, inputs: SpikeInput | None, steps: int) -> Any:
+    from hrsnn_lava.processes.from_lava import FromLava
+
+    return network if isinstance(network, FromLava) else (network, inputs, steps)
 
 
 def report(

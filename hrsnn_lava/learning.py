@@ -13,8 +13,8 @@ exp(-1 / tau) a step, rounded stochastically, and rise by an impulse at a spike.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -97,8 +97,9 @@ class Product:
 class Trace:
     """A spike trace: rises by `impulse` (0..127) at a spike, decays with `tau` steps.
 
-    ``tau = 0`` does not keep the trace at all, as in Lava's fixed point. Fractions of an impulse
-    are rounded stochastically in 1/256.
+    ``tau = 0`` keeps nothing from one step to the next: the trace is the impulse in the step of a
+    spike and 0 otherwise, as in Lava's fixed point. A fraction f of an impulse is held in 1/256
+    and rounded up with probability min(1, 2 f), since Lava compares it with a 7-bit random number.
     """
 
     impulse: float = 0.0
@@ -182,7 +183,11 @@ class Learning:
         rules: K >= 1 rules that share t_epoch, decimate_exponent and rng_seed.
         profile: (nnz,) int32 index into `rules`, or None: all follow the first.
         tag_1, tag_2: initial tag t and delay variable d, scalar or (nnz,) int32; 0 by default.
-        graded_spikes: what payloads of graded input do to x1 (Lava's `GradedSpikeCfg`).
+        graded_spikes: what payloads of graded input do to x1 (Lava's `GradedSpikeCfg`). All but
+            "regular" take x1's impulse as 0.
+        plastic_zeros: what becomes of a synapse whose weight is truncated to 0 at the start. False:
+            it is gone, weight and tags stay, as in Lava's `LearningSparse`; True: it learns like
+            any other, as in Lava's `LearningDense`.
     """
 
     rules: tuple[LearningRule, ...]
@@ -190,6 +195,7 @@ class Learning:
     tag_1: Any = 0
     tag_2: Any = 0
     graded_spikes: GradedSpikes = "regular"
+    plastic_zeros: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rules", tuple(self.rules))
@@ -209,15 +215,28 @@ class Learning:
         """``tag_1`` or ``tag_2`` of every synapse, (nnz,)."""
         return np.zeros(n_synapses, dtype=np.int32) + np.asarray(getattr(self, name), np.int32)
 
-    def select(self, keep: NDArray[np.bool_]) -> Learning:
-        """The learning of the synapses that are kept, in order."""
+    def select(self, keep: NDArray[Any]) -> Learning:
+        """The learning of some synapses: `keep` is a mask (nnz,), or indices in the new order."""
 
         def part(value: Any) -> Any:
             return value if value is None or np.ndim(value) == 0 else value[keep]
 
-        return Learning(
-            self.rules, part(self.profile), part(self.tag_1), part(self.tag_2), self.graded_spikes
-        )
+        parts = {name: part(getattr(self, name)) for name in ("profile", "tag_1", "tag_2")}
+        return replace(self, **parts)
+
+    @property
+    def event_driven(self) -> bool:
+        """True when every rule is; see `LearningRule.event_driven`."""
+        return all(rule.event_driven for rule in self.rules)
+
+    @property
+    def t_epoch(self) -> int:
+        """Steps of an epoch, which all rules share."""
+        return self.rules[0].t_epoch
+
+    def used_rules(self, n_synapses: int) -> tuple[int, ...]:
+        """Indices of the rules that some synapse follows."""
+        return tuple(int(k) for k in np.unique(self.profile_of(n_synapses)))
 
     def problems(self, where: str, n_synapses: int) -> Iterator[Problem]:
         """Everything that is wrong, given the number of synapses."""
@@ -248,6 +267,24 @@ class Learning:
         if self.graded_spikes not in ("regular", "overwrite", "add_saturating", "add_overflow"):
             allowed = "regular, overwrite, add_saturating or add_overflow"
             yield Problem(f"{where}.graded_spikes", repr(self.graded_spikes), allowed)
+
+
+def rule_to_dict(rule: LearningRule) -> dict[str, Any]:
+    """A rule as plain numbers and names, for files."""
+    return asdict(rule)
+
+
+def rule_from_dict(entry: Mapping[str, Any]) -> LearningRule:
+    """The inverse of `rule_to_dict`; raises KeyError or TypeError for anything else."""
+    values = dict(entry)
+    for target in TARGETS:
+        values[target] = tuple(
+            Product(**{**product, "factors": tuple(Factor(**f) for f in product["factors"])})
+            for product in values[target]
+        )
+    for name in TRACES:
+        values[name] = Trace(**values[name])
+    return LearningRule(**values)
 
 
 def pair_stdp(

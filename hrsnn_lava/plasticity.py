@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from hrsnn_lava.errors import Problem
 
+Float = NDArray[np.float64]
+STDP_FIELDS = ("a_plus", "a_minus", "tau_plus", "tau_minus", "w_max")
+
 
 @dataclass(frozen=True, eq=False)
 class STDP:
@@ -20,8 +23,13 @@ class STDP:
         \tau_+ dx/dt = -x + \sum \delta(t - t_{pre}), \quad
         \tau_- dy/dt = -y + \sum \delta(t - t_{post})
 
-    (Chakraborty and Mukhopadhyay 2023, eqs. 3-5.) Weights stay within ``[0, w_max]`` in
-    magnitude and keep their sign (Dale); the bounds are our choice, the papers do not state them.
+    (Chakraborty and Mukhopadhyay 2023, eqs. 3-5; every pair of spikes counts.) W is the magnitude
+    of the weight: it stays within ``[0, w_max]`` and the weight keeps its sign (Dale). In steps, x
+    and y decay, rise by 1 at a spike, and then change W, so a pair of spikes ``lag`` steps apart
+    is worth ``A exp(-lag dt / tau)`` and spikes of one step count both ways, as on the chip.
+
+    Our choice, the papers do not say: the bounds, the rule for inhibitory weights (their
+    magnitude learns), and that a spike counts when it is sent, whatever its delay.
 
     Attributes:
         a_plus, a_minus: amplitudes >= 0, scalar or (nnz,), in units of weight.
@@ -34,6 +42,28 @@ class STDP:
     tau_plus: ArrayLike = 0.020
     tau_minus: ArrayLike = 0.020
     w_max: ArrayLike | None = None
+
+    @property
+    def uniform_traces(self) -> bool:
+        """True when all synapses share tau_plus and tau_minus, so a trace per neuron suffices."""
+        return all(
+            np.size(tau) > 0 and np.ptp(np.asarray(tau, dtype=np.float64)) == 0.0
+            for tau in (self.tau_plus, self.tau_minus)
+        )
+
+    def values(self, field: str, n_synapses: int) -> Float:
+        """One parameter of every synapse, (nnz,); infinite where `w_max` is None."""
+        value = getattr(self, field)
+        array = np.asarray(np.inf if value is None else value, dtype=np.float64)
+        return np.array(np.broadcast_to(array, (n_synapses,)))
+
+    def select(self, keep: NDArray[np.bool_]) -> STDP:
+        """The rule of the synapses that are kept, in order."""
+        fields = {
+            name: value if value is None or np.ndim(value) == 0 else np.asarray(value)[keep]
+            for name, value in ((name, getattr(self, name)) for name in STDP_FIELDS)
+        }
+        return STDP(**fields)
 
     def problems(self, where: str, n_synapses: int) -> list[Problem]:
         """Everything that is wrong with these parameters for a projection of `n_synapses`."""

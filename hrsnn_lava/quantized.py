@@ -187,7 +187,11 @@ class QuantizedProjection:
             delays = int(delays) or None
         if delays is not None and np.ndim(delays) > 0:
             delays = np.asarray(delays, dtype=np.int32)
-        weights, delays = canonical_csr(self.weights, delays, np.int32)
+        if self.learning is None:
+            weights, delays = canonical_csr(self.weights, delays, np.int32)
+        else:
+            weights, learning = _canonical_learning(self.name, self.weights, self.learning)
+            object.__setattr__(self, "learning", learning)
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "delays", delays)
 
@@ -207,13 +211,15 @@ class QuantizedProjection:
 
         MIXED floors to a multiple of ``2^k``, the one-signed modes round toward zero, with
         ``k = 8 - num_weight_bits + (1 if MIXED)`` (Lava `utils/weightutils.py`). The pattern is
-        kept; weights that become 0 are stored as explicit zeros here.
+        kept; weights that become 0 are stored as explicit zeros here. With learning these are the
+        weights at the start, which Lava truncates but does not clip before the first epoch.
         """
         weights = self.weights.copy()
         if self.target == "bias":
             return weights  # applied by the host, which has no such grid
-        low, high = self.sign_mode.limits
-        data = np.clip(weights.data, low, high)
+        data = weights.data
+        if self.learning is None:
+            data = np.clip(data, *self.sign_mode.limits)
         shift = 8 - self.num_weight_bits + (self.sign_mode is SignMode.MIXED)
         if self.sign_mode is SignMode.INHIBITORY:
             data = -((-data >> shift) << shift)
@@ -221,6 +227,15 @@ class QuantizedProjection:
             data = (data >> shift) << shift
         weights.data = data.astype(np.int32)
         return weights
+
+    def plastic_synapses(self) -> NDArray[np.bool_]:
+        """Which stored weights learn, (nnz,); see `Learning.plastic_zeros`."""
+        if self.learning is None:
+            return np.zeros(self.n_synapses, dtype=np.bool_)
+        if self.learning.plastic_zeros:
+            return np.ones(self.n_synapses, dtype=np.bool_)
+        alive: NDArray[np.bool_] = self.effective_weights().data != 0
+        return alive
 
     def problems(self, populations: dict[str, Any]) -> Iterator[Problem]:
         """Everything that is wrong with this projection, given the populations by name."""
@@ -251,6 +266,36 @@ class QuantizedProjection:
                 f"{self.num_message_bits}, from neurons of {self.pre!r}",
                 "0: these neurons send binary spikes",
             )
+
+
+def _canonical_learning(
+    name: str, matrix: Any, learning: Learning
+) -> tuple[sparse.csr_matrix, Learning]:
+    """Sorted CSR int32, with profile and tags in the same order.
+
+    Stored zeros stay if they learn (`Learning.plastic_zeros`), otherwise they go.
+    """
+    csr = sparse.csr_matrix(matrix)
+    rows = np.repeat(np.arange(csr.shape[0]), np.diff(csr.indptr))
+    order = np.lexsort((csr.indices, rows))
+    rows, cols, data = rows[order], csr.indices[order], csr.data[order]
+    if np.any((np.diff(rows) == 0) & (np.diff(cols) == 0)):
+        raise NetworkError(
+            f"projection {name!r}: two weights for one pair of neurons, with learning"
+        )
+    if data.dtype.kind not in "iub" and np.any(data != np.trunc(data)):
+        raise NetworkError("integer weights expected, fractions found")
+    keep = np.ones(data.size, dtype=np.bool_) if learning.plastic_zeros else data != 0
+    for field in ("profile", "tag_1", "tag_2"):
+        value = getattr(learning, field)
+        if value is not None and np.ndim(value) > 0 and np.shape(value) != data.shape:
+            raise NetworkError(
+                f"projection {name!r}.learning.{field}: shape {np.shape(value)}; "
+                f"allowed: one per stored weight ({data.size},)"
+            )
+    starts = np.append(0, np.cumsum(np.bincount(rows[keep], minlength=csr.shape[0])))
+    parts = (data[keep].astype(np.int32), cols[keep], starts)
+    return sparse.csr_matrix(parts, shape=csr.shape), learning.select(order[keep])
 
 
 def _aligned_delays(name: str, weights: Any, delays: Any) -> Int:
@@ -308,6 +353,27 @@ class QuantizedNetwork(Graph):
         from hrsnn_lava.storage import load_quantized
 
         return load_quantized(path)
+
+
+def learning_problems(network: Any) -> list[Problem]:
+    """Learning that K connections of Lava could not do."""
+    found = []
+    for projection in network.projections:
+        learning = getattr(projection, "learning", None)
+        if learning is None or projection.weight_exp >= 0:
+            continue
+        used = learning.used_rules(projection.n_synapses)
+        if len(used) > 1:
+            found.append(
+                Problem(
+                    f"projection {projection.name!r}.weight_exp",
+                    f"{projection.weight_exp} with {len(used)} learning profiles",
+                    ">= 0: each profile is a connection of its own, whose sum would be rounded "
+                    "down apart",
+                    "set weight_exp to 0 or more, or use one profile",
+                )
+            )
+    return found
 
 
 def shift_sum(total: Any, exponent: int) -> Any:

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from hrsnn_lava.artifact import Artifact, read_artifact, write_artifact
 from hrsnn_lava.errors import ArtifactError, NetworkError
+from hrsnn_lava.learning import Learning, rule_from_dict, rule_to_dict
 from hrsnn_lava.network import LIF, LIF_FIELDS, Input, Network, Population, Projection
 from hrsnn_lava.plasticity import STDP
 from hrsnn_lava.quantized import (
@@ -23,6 +24,7 @@ from hrsnn_lava.quantized import (
 )
 
 Arrays = dict[str, NDArray[Any]]
+_PER_SYNAPSE = ("profile", "tag_1", "tag_2")
 T = TypeVar("T")
 _LIF_UNITS = {"tau_mem": "s", "tau_syn": "s", "refractory": "s"}
 
@@ -123,8 +125,12 @@ def quantized_parts(network: QuantizedNetwork) -> Artifact:
         _put_csr(arrays, key, projection.weights)
         if projection.delays is not None:
             arrays[f"{key}/delays"] = np.asarray(projection.delays, dtype=np.int32)
+        learning = {}
+        if projection.learning is not None:
+            learning = {"learning": _put_learning(arrays, key, projection.learning)}
         projections.append(
             _ends(projection)
+            | learning
             | {
                 "weight_exp": int(projection.weight_exp),
                 "sign_mode": projection.sign_mode.value,
@@ -164,13 +170,41 @@ def quantized_from(artifact: Artifact) -> QuantizedNetwork:
                 entry["sign_mode"],
                 entry["num_weight_bits"],
                 arrays.get(f"{key}/delays"),
-                None,
+                _get_learning(arrays, key, entry.get("learning")),
                 entry["num_message_bits"],
                 entry["target"],
             )
         )
     name, dt = meta["name"], meta["dt"]
     return QuantizedNetwork(tuple(populations), tuple(projections), name, dt).verify()
+
+
+def _put_learning(arrays: Arrays, key: str, learning: Learning) -> dict[str, Any]:
+    """Meta data of the rules; per-synapse values go into `arrays`."""
+    entry: dict[str, Any] = {
+        "rules": [rule_to_dict(rule) for rule in learning.rules],
+        "graded_spikes": learning.graded_spikes,
+        "plastic_zeros": bool(learning.plastic_zeros),
+    }
+    for field in _PER_SYNAPSE:
+        value = getattr(learning, field)
+        if value is not None and np.ndim(value) > 0:
+            arrays[f"{key}/learning/{field}"] = np.asarray(value, dtype=np.int32)
+        elif value is not None:
+            entry[field] = int(value)
+    return entry
+
+
+def _get_learning(arrays: Arrays, key: str, entry: Any) -> Learning | None:
+    if entry is None:
+        return None
+    values = {f: arrays.get(f"{key}/learning/{f}", entry.get(f)) for f in _PER_SYNAPSE}
+    return Learning(
+        tuple(rule_from_dict(rule) for rule in entry["rules"]),
+        graded_spikes=entry["graded_spikes"],
+        plastic_zeros=bool(entry["plastic_zeros"]),
+        **{field: value for field, value in values.items() if value is not None},
+    )
 
 
 def _ends(projection: Any) -> dict[str, Any]:

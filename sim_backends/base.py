@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava.errors import Problem, SpecError, raise_if
-from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule
+from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule, learning_problems
+from hrsnn_lava.sim_backends.learning_program import Plastic, plastic_projections
 from hrsnn_lava.trace import SpikeInput, Trace
 
 Int = NDArray[np.int32]
@@ -45,7 +46,8 @@ class Backend(Protocol):
             probes: any of ``spikes`` (always recorded), ``v``, ``u``.
 
         Raises:
-            SpecError: unknown probe, or inputs of another width than the network's.
+            SpecError: unknown probe, inputs of another width than the network's, or learning with
+                several profiles and a negative exponent.
             BackendError: the backend is missing or failed.
         """
         ...
@@ -70,7 +72,10 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """An integer network ready to run; all arrays (n_neurons,) int32 in global order."""
+    """An integer network ready to run; all arrays (n_neurons,) int32 in global order.
+
+    `blocks` hold the fixed synapses, `plastic` the projections that learn.
+    """
 
     n_neurons: int
     n_inputs: int
@@ -81,6 +86,7 @@ class Program:
     bias_exp: Int
     refractory: Int
     blocks: tuple[Block, ...]
+    plastic: tuple[Plastic, ...] = ()
 
     @property
     def max_delay(self) -> int:
@@ -112,8 +118,7 @@ def check_run(
         problems.append(
             Problem("inputs", f"{inputs.n_neurons} channels", f"{network.n_inputs} (the network's)")
         )
-    if any(p.learning is not None for p in network.projections):
-        problems.append(Problem("projections", "on-chip learning", "fixed weights"))
+    problems += learning_problems(network)
     raise_if(SpecError, "the run is not possible", problems)
     return SpikeInput.empty(max(steps, 1), network.n_inputs) if inputs is None else inputs
 
@@ -123,7 +128,7 @@ def lower(network: QuantizedNetwork) -> Program:
     n, n_in = network.n_neurons, network.n_inputs
     pieces: dict[tuple[int, int, bool, int], list[Any]] = {}
     for projection in network.projections:
-        if projection.target != "synapse":
+        if projection.target != "synapse" or projection.learning is not None:
             continue
         pre = network.offset(projection.pre)
         if network.population(projection.pre).is_input:
@@ -152,6 +157,7 @@ def lower(network: QuantizedNetwork) -> Program:
         bias_exp=network.gather("bias_exp"),
         refractory=network.gather("refractory"),
         blocks=tuple(blocks),
+        plastic=plastic_projections(network),
     )
 
 

@@ -52,6 +52,7 @@ def integer_steps(
     out_neuron: Any,
     out_v: Any,
     out_u: Any,
+    pending: Any = None,
 ) -> int:
     """Run `n_steps` steps from step `first`; return how many spikes were written to `out_*`.
 
@@ -63,6 +64,7 @@ def integer_steps(
         event_ptr: (n_steps + 1,) slices of the input events of each step of this call.
         ring_source, ring_value, ring_count: what was sent in the last D steps, (D, n_sources).
         out_v, out_u: (n_steps, n) or (0, 0) when not probed.
+        pending: (n,) what arrives from synapses that are no block (they learn), or None.
     """
     depth = ring_count.shape[0]
     limit = np.int64(2**23)
@@ -76,8 +78,12 @@ def integer_steps(
             row += 1
             for i in range(n):
                 bias[i] = mantissas[row, i] << bias_exp[i]
-        for i in range(n):
-            arriving[i] = 0
+        if pending is None:  # decided when the kernel is compiled
+            for i in range(n):
+                arriving[i] = 0
+        else:
+            for i in range(n):
+                arriving[i] = pending[i]
         for b in range(block_delay.shape[0]):
             sent_at = t - 1 - block_delay[b]
             if sent_at < 0:

@@ -30,6 +30,7 @@ from hrsnn_lava.errors import BackendError, BackendMissingError, SpecError
 from hrsnn_lava.network import Network
 from hrsnn_lava.processes.program import LavaProgram, lava_program
 from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.sim_backends.learning_program import plastic_projections
 from hrsnn_lava.trace import SpikeInput, Trace
 
 __all__ = ["LavaBackend", "LavaJob", "lava_obstacle"]
@@ -94,7 +95,7 @@ class LavaBackend:
         Raises:
             BackendMissingError: no Lava on this Python.
             BackendError: Lava failed, or did not end within `timeout_s`.
-            SpecError, NetworkError: the request contradicts itself, or a projection learns.
+            SpecError, NetworkError: the request contradicts itself, or a float projection learns.
         """
         (result,) = self.run_many([LavaJob(compiled, inputs, steps, tuple(probes))])
         if isinstance(result, BackendError):
@@ -117,7 +118,7 @@ class LavaBackend:
             pending = []
             for number, program in enumerate(programs):
                 if program.n_steps == 0:
-                    results[number] = _empty_trace(program, jobs[number].inputs)
+                    results[number] = _empty_trace(program, jobs[number])
                     continue
                 (folder / str(number)).mkdir()
                 program.save(folder / str(number) / "program.npz")
@@ -127,7 +128,7 @@ class LavaBackend:
                 done, failure = _run_child(folder, [str(n) for n in batch], self)
                 for number in batch[:done]:
                     where = folder / str(number)
-                    results[number] = _trace(programs[number], where, jobs[number].inputs)
+                    results[number] = _trace(programs[number], where, jobs[number])
                     shutil.rmtree(where)
                 if done < len(batch):
                     label = jobs[batch[done]].name
@@ -217,16 +218,32 @@ def _last_words(log: str) -> str:
     return f"Lava's process died: {said[-1]}" if said else "Lava's process died without a word"
 
 
-def _empty_trace(program: LavaProgram, inputs: SpikeInput | None) -> Trace:
+def _empty_trace(program: LavaProgram, job: LavaJob) -> Trace:
     """What a run of no steps gives; Lava has no such run."""
     n = sum(group.size for group in program.neurons)
     none = np.zeros(0, dtype=np.int32)
     states = np.zeros((0, n), dtype=np.int32 if program.precision == "fixed_pt" else np.float64)
     v, u = (states if probe in program.probes else None for probe in ("v", "u"))
-    return Trace(none, none, 0, n, v, u, inputs=inputs)
+    return Trace(none, none, 0, n, v, u, _learned(program, None, job), inputs=job.inputs)
 
 
-def _trace(program: LavaProgram, folder: Path, inputs: SpikeInput | None) -> Trace:
+def _learned(program: LavaProgram, folder: Path | None, job: LavaJob) -> dict[str, Any]:
+    """What the connections of every learning projection wrote, as `Trace.weights`."""
+    network = _network(job.network)
+    if not isinstance(network, QuantizedNetwork):
+        return {}
+    weights: dict[str, Any] = {}
+    for plastic in plastic_projections(network):
+        values = np.stack([plastic.start, *plastic.tags])
+        for connection in program.connections:
+            learning = connection.learning
+            if folder is not None and learning is not None and learning.projection == plastic.name:
+                values[:, learning.place] = np.load(folder / f"{learning.number}_learned.npy")
+        weights |= plastic.learned(*values[:, plastic.place])
+    return weights
+
+
+def _trace(program: LavaProgram, folder: Path, job: LavaJob) -> Trace:
     """Collect the sinks of one run."""
 
     def recorded(probe: str) -> Any:
@@ -245,5 +262,6 @@ def _trace(program: LavaProgram, folder: Path, inputs: SpikeInput | None) -> Tra
         n_neurons=sum(group.size for group in program.neurons),
         v=v,
         u=recorded("u") if "u" in program.probes else None,
-        inputs=inputs,
+        weights=_learned(program, folder, job),
+        inputs=job.inputs,
     )

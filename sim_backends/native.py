@@ -18,6 +18,7 @@ from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import RANGES, QuantizedNetwork, shift_sum
 from hrsnn_lava.sim_backends.base import as_quantized, bias_rows, check_run, lower
 from hrsnn_lava.sim_backends.layout import Events, Layout, flatten, integer_layout
+from hrsnn_lava.sim_backends.learning_layout import LearningState
 from hrsnn_lava.trace import SpikeInput, Trace
 
 Int = NDArray[np.int32]
@@ -95,13 +96,18 @@ class IntegerSimulator(_Simulator):
         self._partial = np.zeros(program.n_neurons, dtype=np.int64)
         self._bias = program.bias_mant << program.bias_exp
         self._channels = _Channels(self.network)
+        self._learning = (
+            LearningState(program.plastic, program.n_neurons) if program.plastic else None
+        )
 
     def _threshold_values(self) -> NDArray[Any]:
         return self._program.threshold
 
     def reset(self, rng: np.random.Generator | None = None) -> None:
-        """See `_Simulator.reset`; the base biases return too."""
+        """See `_Simulator.reset`; base biases and initial weights return too."""
         super().reset(rng)
+        if self._learning is not None:
+            self._learning.reset()
         self._bias[:] = self._program.bias_mant << self._program.bias_exp
 
     def run(self, x: Float, steps: int) -> Spikes:
@@ -125,14 +131,27 @@ class IntegerSimulator(_Simulator):
         out_u: Int | None = None,
     ) -> Spikes:
         """Run `steps` steps; returns absolute steps and neurons of the spikes."""
-        program, layout = self._program, self._layout
         nothing = np.zeros((0, 0), dtype=np.int32)
-        out_step, out_neuron = self._buffers(steps)
-        from hrsnn_lava.sim_backends.kernels import integer_steps
+        out = (
+            *self._buffers(steps),
+            nothing if out_v is None else out_v,
+            nothing if out_u is None else out_u,
+        )
+        written = self._steps(steps, events, starts, mantissas, out)
+        self._time += steps
+        return out[0][:written].copy(), out[1][:written].copy()
 
-        written = integer_steps(
-            self._time,
-            steps,
+    def _steps(
+        self,
+        steps: int,
+        events: Events,
+        starts: NDArray[np.int64],
+        mantissas: Int,
+        out: tuple[Int, ...],
+    ) -> int:
+        """Call the kernel; returns the number of spikes written to `out`."""
+        program, layout = self._program, self._layout
+        neurons = (
             self.n_neurons,
             program.keep_u,
             program.keep_v,
@@ -142,15 +161,17 @@ class IntegerSimulator(_Simulator):
             self._bias,
             starts,
             mantissas,
+        )
+        blocks = (
             layout.delay,
             layout.shift,
             layout.graded,
             layout.indptr,
             layout.targets,
             layout.weights,
-            events.ptr,
-            events.source,
-            events.value,
+        )
+        given = (events.ptr, events.source, events.value)
+        state = (
             self._u,
             self._v,
             self._waiting,
@@ -160,13 +181,38 @@ class IntegerSimulator(_Simulator):
             self._arriving,
             self._partial,
             self._spiked,
-            out_step,
-            out_neuron,
-            nothing if out_v is None else out_v,
-            nothing if out_u is None else out_u,
         )
-        self._time += steps
-        return out_step[:written].copy(), out_neuron[:written].copy()
+        if self._learning is not None:
+            from hrsnn_lava.sim_backends.learning_kernels import learning_steps
+
+            learning = self._learning
+            draws = learning.draws(self._time, steps)
+            tables = (learning.wiring, learning.rules, learning.memory, draws)
+            static = (neurons, blocks, state)
+            return int(learning_steps(self._time, steps, static, given, out, *tables))
+        from hrsnn_lava.sim_backends.kernels import integer_steps
+
+        return int(integer_steps(self._time, steps, *neurons, *blocks, *given, *state, *out))
+
+    def learned(self) -> dict[str, Int]:
+        """Weights of learning projections now, (nnz,) each, as `Trace.weights` has them.
+
+        Tags that rules change are there as ``NAME/tag_1`` and ``NAME/tag_2``.
+        """
+        return {} if self._learning is None else self._learning.learned()
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """A copy of the whole state, for `restore`; learning comes last, when there is any."""
+        state = super().snapshot()
+        return state if self._learning is None else (*state, self._learning.snapshot())
+
+    def restore(self, state: tuple[Any, ...]) -> None:
+        """Go back to a state that `snapshot` returned."""
+        if self._learning is None:
+            super().restore(state)
+            return
+        super().restore(state[:-1])
+        self._learning.restore(state[-1])
 
 
 class _Channels:
@@ -374,4 +420,5 @@ class NativeBackend:
         empty = np.zeros(0, np.int32)
         at = np.concatenate([empty, *(s[0] for s in spikes)])
         who = np.concatenate([empty, *(s[1] for s in spikes)])
-        return Trace(at, who, steps, n, states.get("v"), states.get("u"), inputs=inputs)
+        learned = simulator.learned()
+        return Trace(at, who, steps, n, states.get("v"), states.get("u"), learned, inputs=inputs)

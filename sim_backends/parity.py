@@ -26,7 +26,7 @@ class Parity:
     Attributes:
         backends: names, the first one is what the others are compared with.
         steps: length of the run.
-        mismatches: spikes, potentials and currents that differ, over all backends.
+        mismatches: spikes, potentials, currents and learned weights that differ, over all backends.
         first: the first difference in words, or None.
         compared: what was compared.
         spikes: number of spikes of the run.
@@ -119,8 +119,13 @@ def random_input(network: QuantizedNetwork, steps: int, seed: int = 0) -> SpikeI
     return SpikeInput(np.concatenate(at), np.concatenate(who), max(steps, 1), start, payloads)
 
 
-def compare(first: Trace, second: Trace, names: tuple[str, str]) -> tuple[int, str | None]:
-    """Number of differing spikes and states, and the earliest difference in words."""
+def compare(
+    first: Trace, second: Trace, names: tuple[str, str], network: QuantizedNetwork | None = None
+) -> tuple[int, str | None]:
+    """Number of differing spikes, states and learned weights, and the earliest one in words.
+
+    With `network`, a differing synapse is named by its neurons and not by its place alone.
+    """
     shape = (first.n_steps, first.n_neurons)
     keys = [
         trace.spike_steps.astype(np.int64) * shape[1] + trace.spike_neurons
@@ -143,7 +148,44 @@ def compare(first: Trace, second: Trace, names: tuple[str, str]) -> tuple[int, s
             step, neuron = (int(k) for k in np.argwhere(differs)[0])
             values = f"{names[0]} {a[step, neuron]}, {names[1]} {b[step, neuron]}"
             found.append((step, f"step {step}, neuron {neuron}: {probe} is {values}"))
+    for key in sorted({*first.weights, *second.weights}):
+        count, text = _compare_weights(first, second, key, names, network)
+        total += count
+        if text is not None:
+            found.append((first.n_steps, text))
     return total, min(found)[1] if found else None
+
+
+def _compare_weights(
+    first: Trace,
+    second: Trace,
+    key: str,
+    names: tuple[str, str],
+    network: QuantizedNetwork | None,
+) -> tuple[int, str | None]:
+    """The same for one entry of `Trace.weights`: ``PROJECTION`` or ``PROJECTION/tag_1``."""
+    for trace, other, who in ((first, second, names[1]), (second, first, names[0])):
+        if key not in other.weights:
+            return int(trace.weights[key].size) or 1, f"{key!r} was not learned by {who}"
+    a, b = first.weights[key], second.weights[key]
+    if a.shape != b.shape:
+        return max(a.size, b.size), f"{key!r}: {a.size} synapses in {names[0]}, {b.size} else"
+    differs = np.flatnonzero(a != b)
+    if not differs.size:
+        return 0, None
+    synapse = int(differs[0])
+    projection, _, tag = key.partition("/")
+    where = f"synapse {synapse}"
+    if network is not None:
+        matrix = network.projection(projection).weights
+        row = int(np.searchsorted(matrix.indptr, synapse, side="right")) - 1
+        where += f" (from neuron {matrix.indices[synapse]} to {row})"
+    values = f"{names[0]} {a[synapse]}, {names[1]} {b[synapse]}"
+    end = f"after {first.n_steps} steps"
+    return (
+        int(differs.size),
+        f"projection {projection!r}, {where}: {tag or 'weight'} is {values} {end}",
+    )
 
 
 def verify_parity(
@@ -154,7 +196,7 @@ def verify_parity(
     progress: Callable[[str], None] = lambda _: None,
     timeout_s: float | None = None,
 ) -> tuple[Parity, Trace]:
-    """Run `network` on every backend and compare spikes, v and u with the first one's.
+    """Run `network` on every backend; compare spikes, v, u, learned weights with the first one's.
 
     Args:
         network: compiled or quantized.
@@ -183,9 +225,10 @@ def verify_parity(
         if truth is None:
             truth = trace
             continue
-        count, difference = compare(truth, trace, (names[0], name))
+        count, difference = compare(truth, trace, (names[0], name), integer)
         total += count
         first = first or difference
     if truth is None:
         raise SpecError("no backend ran")
-    return Parity(names, steps, total, first, spikes=truth.n_spikes), truth
+    compared = ("spikes", "v", "u", *(f"weights/{key}" for key in sorted(truth.weights)))
+    return Parity(names, steps, total, first, compared, spikes=truth.n_spikes), truth

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.quantized import shift_sum
 from hrsnn_lava.sim_backends.base import Program, as_quantized, bias_rows, check_run, lower
+from hrsnn_lava.sim_backends.learning_reference import ReferenceLearning
 from hrsnn_lava.trace import SpikeInput, Trace
 
 Int = NDArray[np.int32]
@@ -72,11 +73,13 @@ class ReferenceBackend:
         rows = [block.weights.tocsr().astype(np.int64) for block in program.blocks]
         sent = np.zeros((steps + 1, n + program.n_inputs), dtype=np.int32)  # row t+1: step t
         u, v, waiting = (np.zeros(n, dtype=np.int32) for _ in range(3))
+        learning = [ReferenceLearning(plastic, steps) for plastic in program.plastic]
         recorded = {
             name: np.zeros((steps, n), dtype=np.int32) for name in ("v", "u") if name in probes
         }
+        pending = np.zeros(n, dtype=np.int64)  # what learning synapses send on, with a step's delay
         for t in range(steps):
-            arriving = np.zeros(n, dtype=np.int64)
+            arriving, pending = pending, np.zeros(n, dtype=np.int64)
             for block, matrix in zip(program.blocks, rows, strict=True):
                 if t - 1 - block.delay < 0:
                     continue
@@ -90,6 +93,12 @@ class ReferenceBackend:
             )
             sent[t + 1, :n] = spikes
             sent[t + 1, n:] = values[t]
+            for part in learning:
+                p = part.plastic
+                message = sent[t + 1, p.source : p.source + p.n_pre]
+                post = slice(p.target, p.target + p.n_post)
+                pending[post] += part.deliver(message)
+                part.step(t, message, spikes[post])
             for name, state in (("v", v), ("u", u)):
                 if name in recorded:
                     recorded[name][t] = state
@@ -101,6 +110,7 @@ class ReferenceBackend:
             n,
             recorded.get("v"),
             recorded.get("u"),
+            {k: w for part in learning for k, w in part.learned().items()},
             inputs=inputs,
         )
 

@@ -11,17 +11,28 @@ population (integer weight units per 1.0 of current)::
 S is the largest that keeps vth in 17 bits, every bias, the input's drive included, in 13 bits
 and an exponent, and the largest weight in 8 bits at the largest exponent. Our choice: the
 worst-case drive takes every analog channel at +-`input_range` at once.
+
+Of a projection that learns, `w_max` becomes the largest weight the chip holds, 255 2^weight_exp:
+S is lowered, by less than a factor of 2, until that is exact for the population's largest such
+projection. What else becomes of the rule: `lower_stdp`.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP
+from hrsnn_lava.compiler.passes.plastic_synapses import (
+    ceiling,
+    exact_ceiling,
+    learning_problems,
+    plastic_synapses,
+)
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.network import Input, Network, Population, Projection
 from hrsnn_lava.quantized import (
@@ -53,10 +64,12 @@ class Quantize:
     Attributes:
         weight_bits: 1..8.
         input_range: largest magnitude of an analog input that must not saturate a bias.
+        stdp: how learning rules are lowered.
     """
 
     weight_bits: int = 8
     input_range: float = 4.0
+    stdp: LowerSTDP = field(default_factory=LowerSTDP)
     name = "quantize"
 
     @property
@@ -93,8 +106,8 @@ def quantize(network: Network, options: Quantize | None = None) -> tuple[Quantiz
         exponent and weight error per projection.
 
     Raises:
-        SpecError: a parameter has no integer in range (all of them are named), or a projection
-            is plastic.
+        SpecError: a parameter has no integer in range, or a projection that learns has delays,
+            holds its input or mixes signs; all of them are named.
     """
     options = options or Quantize()
     network.verify()
@@ -111,12 +124,20 @@ def quantize(network: Network, options: Quantize | None = None) -> tuple[Quantiz
         populations.append(integer)
         report["populations"][population.name] = entry
     by_name = {p.name: p for p in populations}
-    projections = []
+    projections: list[QuantizedProjection] = []
     for projection in network.projections:
         pre, post = by_name[projection.pre], by_name[projection.post]
         scale = scales[projection.post]
-        make = _held if projection.target == "bias" else _synapses
-        integer_projection, entry = make(network, projection, scale, pre, post, options)
+        if projection.plasticity is not None:
+            unit = scale / (getattr(pre, "payload_scale", None) or 1.0)
+            integer_projection, entry = plastic_synapses(
+                projection, unit, network.dt, options.weight_bits, options.stdp, len(projections)
+            )
+            exact = projection.weights.data * unit
+            entry |= _weight_error(exact, integer_projection, projection.weights)
+        else:
+            make = _held if projection.target == "bias" else _synapses
+            integer_projection, entry = make(network, projection, scale, pre, post, options)
         projections.append(integer_projection)
         report["projections"][projection.name] = entry
     result = QuantizedNetwork(tuple(populations), tuple(projections), network.name, network.dt)
@@ -132,8 +153,7 @@ def _refuse(network: Network, options: Quantize) -> None:
         problems.append(Problem("weight_bits", str(options.weight_bits), "1..8"))
     for projection in network.projections:
         where = f"projection {projection.name!r}"
-        if projection.plasticity is not None:
-            problems.append(Problem(f"{where}.plasticity", "on-chip learning", "fixed weights"))
+        problems += learning_problems(projection)
         if projection.delays is not None:
             steps = np.rint(np.asarray(projection.delays) / network.dt)
             if np.any(steps > DELAY_MAX):
@@ -172,7 +192,7 @@ def _population(
     drive = np.abs(bias) + options.input_range * _held_weight(network, population)
     largest_weight = max(
         (
-            float(np.abs(p.weights.data).max(initial=0.0))
+            ceiling(p)
             for p in network.projections
             if p.post == population.name and p.target == "synapse"
         ),
@@ -184,7 +204,7 @@ def _population(
         "weights": 254.0 * 2.0 ** WEIGHT_EXP_RANGE[1] / _safe(largest_weight),
     }
     limited_by = min(bounds, key=lambda key: bounds[key])
-    scale = bounds[limited_by]
+    scale = exact_ceiling(network, population, bounds[limited_by], GRADED_PAYLOAD_SCALE)
     exponent = 0
     while drive.max() * scale * 64.0 / 2**exponent > RANGES["bias_mant"][1] + 0.5:
         exponent += 1

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hrsnn_lava.cli.arguments import INPUT_FILE, output_option, seed_option, steps_option
-from hrsnn_lava.cli.console import Console, columns, with_console
+from hrsnn_lava.cli.arguments import (
+    INPUT_FILE,
+    OutputFile,
+    output_option,
+    seed_option,
+    steps_option,
+)
+from hrsnn_lava.cli.console import Console, say, with_console
+from hrsnn_lava.cli.run_figures import counts, extremes, text
 from hrsnn_lava.errors import ArtifactError, SpecError
 
 if TYPE_CHECKING:
     from hrsnn_lava.compiler.compiled import CompiledNetwork
     from hrsnn_lava.quantized import QuantizedNetwork
+    from hrsnn_lava.sim_backends.state import State
     from hrsnn_lava.trace import SpikeInput, Trace
 
 BACKENDS = ("reference", "native", "lava")
 DEFAULT_STEPS = 1000
+
+
+def _neuron_range(_: click.Context, param: click.Parameter, value: str | None) -> slice | None:
+    """``A:B``, as in Python: neurons A to B - 1; either end may be left out."""
+    if value is None:
+        return None
+    first, colon, last = value.partition(":")
+    if not colon or not all(end == "" or end.isdecimal() for end in (first, last)):
+        raise click.BadParameter(f"{value} is no range of neurons such as 0:100", param=param)
+    return slice(*(int(end) if end else None for end in (first, last)))
 
 
 @click.command("simulate")
@@ -39,6 +60,22 @@ DEFAULT_STEPS = 1000
     multiple=True,
     help="Record potentials or currents; repeatable.",
 )
+@click.option("--stream", is_flag=True, help="Write to disk as the run goes; memory stays flat.")
+@click.option("--resume", is_flag=True, help="Go on with what a killed --stream run left.")
+@click.option(
+    "--probe-every",
+    type=click.IntRange(min=1),
+    metavar="K",
+    help="With --stream: record states in every K-th step.",
+)
+@click.option(
+    "--probe-neurons",
+    callback=_neuron_range,
+    metavar="A:B",
+    help="With --stream: record states of neurons A to B - 1.",
+)
+@click.option("--state-in", type=INPUT_FILE, help="Start from this state (.hlx), not from rest.")
+@click.option("--state-out", type=OutputFile(), metavar="FILE", help="Write the last state (.hlx).")
 @seed_option("Of the random input.")
 @output_option("Trace to write (.npz).", required=False)
 @with_console
@@ -49,22 +86,123 @@ def simulate(
     input_file: Path | None,
     steps: int | None,
     probes: tuple[str, ...],
+    stream: bool,
+    resume: bool,
+    probe_every: int | None,
+    probe_neurons: slice | None,
+    state_in: Path | None,
+    state_out: Path | None,
     seed: int,
     output: Path | None,
 ) -> None:
-    """Run COMPILED, a compiled or quantized network (.hlx), from rest."""
-    from hrsnn_lava.sim_backends.parity import backend as named
-
+    """Run COMPILED, a compiled or quantized network (.hlx), from rest or from a state."""
+    chosen = [("--probe-every", probe_every), ("--probe-neurons", probe_neurons)]
+    _require(stream, [("--resume", resume), *chosen], "--stream")
+    states = [("--state-in", state_in), ("--state-out", state_out)]
+    _require(backend == "native", [("--stream", stream), *states], "--backend native")
+    _require(output is not None, [("--stream", stream)], "-o")
     network = load_program(compiled)
     inputs, n_steps = load_input(console, network, input_file, steps, seed)
-    check_memory(network, n_steps, len(probes))
-    with console.progress() as progress:
-        progress(f"simulate: {backend}, {n_steps} steps")
-        trace = named(backend).run(network, inputs, n_steps, ("spikes", *probes))
-    if output is not None:
-        trace.save(output)
-    data = {"backend": backend, "output": output, **_summary(network, trace)}
-    console.result(data, _text(data))
+    state = None if state_in is None else _load_state(network, state_in)
+    run = _Run(console, network, inputs, n_steps, probes, state, state_out)
+    if stream and output is not None:
+        found = run.stream(output, probe_every or 1, probe_neurons, resume)
+    else:
+        check_memory(network, n_steps, len(probes), "Use fewer steps, or --stream")
+        found = run.in_memory(backend, output)
+    data = {"backend": backend, "output": output, "state_out": state_out, **found}
+    console.result(data, text(data))
+
+
+def _require(there: bool, options: Iterable[tuple[str, Any]], needed: str) -> None:
+    """A usage error when one of `options` is used without what it needs."""
+    used = [name for name, value in options if value is not None and value is not False]
+    if used and not there:
+        raise click.UsageError(f"{used[0]} needs {needed}", click.get_current_context())
+
+
+def _load_state(network: Any, path: Path) -> State:
+    from hrsnn_lava.sim_backends.state import Session, State
+
+    state = State.load(path)
+    if state.network_digest != Session(network).network_digest:
+        raise ArtifactError(f"{path}: the state of another network; a state fits its own alone")
+    return state
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What both ways of running share."""
+
+    console: Console
+    network: Any
+    inputs: SpikeInput | None
+    steps: int
+    probes: tuple[str, ...]
+    state: State | None
+    state_out: Path | None
+
+    def in_memory(self, backend: str, output: Path | None) -> dict[str, Any]:
+        """The whole trace at once."""
+        from hrsnn_lava.sim_backends.parity import backend as named
+        from hrsnn_lava.sim_backends.state import Session
+
+        probes = ("spikes", *self.probes)
+        with self.console.progress() as progress:
+            progress(f"simulate: {backend}, {self.steps} steps")
+            if self.state is None and self.state_out is None:
+                trace = named(backend).run(self.network, self.inputs, self.steps, probes)
+            else:
+                session = Session(self.network, self.state)
+                trace = session.run(self.inputs, self.steps, probes)
+        if output is not None:
+            trace.save(output)
+        if self.state_out is not None:
+            session.state().save(self.state_out)
+        states = {name: [getattr(trace, name)] for name in self.probes}
+        return self._summary([trace], states)
+
+    def stream(
+        self, output: Path, every: int, neurons: slice | None, resume: bool
+    ) -> dict[str, Any]:
+        """Chunk by chunk to disk; what was recorded stays readable when this is interrupted."""
+        from hrsnn_lava.sim_backends.base import as_quantized
+        from hrsnn_lava.sim_backends.probe_plan import ProbePlan
+        from hrsnn_lava.sim_backends.recording import Recorder
+
+        plan = ProbePlan.of(
+            as_quantized(self.network), self.steps, self.probes, every, neurons=neurons
+        )
+        recorder = Recorder(self.network, output, plan, self.state, resume)
+        if resume:
+            self.console.note(f"resume: from step {recorder.step:,} of {self.steps:,}")
+        try:
+            with self.console.progress() as progress, contextlib.closing(recorder):
+                doing = f"simulate: native, {self.steps} steps to disk"
+                progress(doing, recorder.step / self.steps)
+                recorder.run(self.inputs, lambda done, steps: progress(doing, done / steps))
+                recording = recorder.recording()
+                states = {name: recording.blocks(name) for name in plan.states}
+                found = self._summary(recording.pieces(), states)
+                if self.state_out is not None:
+                    recorder.state().save(self.state_out)
+                progress("simulate: trace file", 1.0)
+                recorder.finish()
+        except BaseException:
+            if recorder.step:
+                say(f"{recorder.step:,} of {self.steps:,} steps are recorded; --resume goes on")
+            raise
+        return found
+
+    def _summary(
+        self, pieces: Iterable[Trace], states: Mapping[str, Iterable[Any]]
+    ) -> dict[str, Any]:
+        """Figures of a run, added up over its pieces."""
+        return {
+            "first_step": 0 if self.state is None else self.state.step,
+            **counts(self.network, pieces),
+            "states": {name: extremes(blocks) for name, blocks in states.items()},
+        }
 
 
 def load_program(path: Path) -> CompiledNetwork | QuantizedNetwork:
@@ -114,7 +252,7 @@ def load_input(
     return made, n_steps
 
 
-def check_memory(network: Any, steps: int, n_probes: int) -> None:
+def check_memory(network: Any, steps: int, n_probes: int, advice: str = "Use fewer steps") -> None:
     """Refuse probes that the memory of this machine cannot hold; the system would kill us."""
     from hrsnn_lava.sim_backends.base import as_quantized
 
@@ -127,60 +265,5 @@ def check_memory(network: Any, steps: int, n_probes: int) -> None:
     if needed > there:
         raise SpecError(
             f"{n_probes} states of {n_neurons:,} neurons over {steps:,} steps take "
-            f"{needed / 2**30:.1f} GiB; this machine has {there / 2**30:.1f} GiB. Use fewer steps"
+            f"{needed / 2**30:.1f} GiB; this machine has {there / 2**30:.1f} GiB. {advice}"
         )
-
-
-def _summary(network: Any, trace: Trace) -> dict[str, Any]:
-    from hrsnn_lava.compiler.analysis.synops import synaptic_operations
-    from hrsnn_lava.sim_backends.base import as_quantized
-
-    integer = as_quantized(network)
-    operations = synaptic_operations(integer, trace)
-    neuron_steps = trace.n_steps * trace.n_neurons
-    rate = trace.n_spikes / neuron_steps if neuron_steps else 0.0
-    states = {
-        name: {"min": int(values.min()), "max": int(values.max())}
-        for name, values in (("v", trace.v), ("u", trace.u))
-        if values is not None and values.size
-    }
-    return {
-        "steps": trace.n_steps,
-        "neurons": trace.n_neurons,
-        "spikes": trace.n_spikes,
-        "spikes_per_neuron_and_step": rate,
-        "rate_hz": rate / integer.dt,
-        "silent_neurons": int((trace.counts() == 0).sum()),
-        "input_events": 0 if trace.inputs is None else int(trace.inputs.steps.size),
-        "sop": {"total": operations.total, "recurrent": operations.recurrent},
-        "macs": operations.macs,
-        "host_macs": operations.host_macs,
-        "states": states,
-    }
-
-
-def _text(data: dict[str, Any]) -> str:
-    rows = [
-        ("backend", data["backend"]),
-        ("steps", data["steps"]),
-        ("neurons", f"{data['neurons']:,} ({data['silent_neurons']:,} silent)"),
-        ("input events", data["input_events"]),
-        ("spikes", data["spikes"]),
-        (
-            "rate",
-            f"{data['spikes_per_neuron_and_step']:.4g} a neuron and step, {data['rate_hz']:.4g} Hz",
-        ),
-        (
-            "synaptic operations",
-            f"{data['sop']['total']:,} ({data['sop']['recurrent']:,} recurrent)",
-        ),
-    ]
-    rows += [
-        (label, data[key])
-        for key, label in (("macs", "graded operations"), ("host_macs", "MACs of the host"))
-        if data[key]
-    ]
-    rows += [(name, f"{s['min']:,} to {s['max']:,}") for name, s in data["states"].items()]
-    if data["output"] is not None:
-        rows.append(("written to", data["output"]))
-    return columns(rows)

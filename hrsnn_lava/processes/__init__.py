@@ -1,9 +1,35 @@
 """Lava Processes of this package, their models, and the graph of a compiled network.
 
-`program` works everywhere; the other modules import Lava and so need Python 3.10. Nothing is
-imported here: ``from hrsnn_lava.processes.lif import HeterogeneousLIF``.
+`program` and `from_lava` work everywhere; the other modules import Lava and so need Python 3.10.
+The Processes are loaded on first use: ``from hrsnn_lava.processes import HeterogeneousLIF``.
 
 Lava's search for models executes every module of this folder anew, outside its package. So the
 imports here are absolute, and modules with dataclasses do without ``from __future__ import
 annotations``: a dataclass looks up the text of its annotations in a package that is not there.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hrsnn_lava.processes.lif import HeterogeneousLIF
+    from hrsnn_lava.processes.sink import MmapProbe, MmapSink
+    from hrsnn_lava.processes.source import MmapSource
+
+__all__ = ["HeterogeneousLIF", "MmapProbe", "MmapSink", "MmapSource"]
+
+_HOMES = {
+    "HeterogeneousLIF": "lif",
+    "MmapProbe": "sink",
+    "MmapSink": "sink",
+    "MmapSource": "source",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'hrsnn_lava.processes' has no attribute {name!r}")
+    return getattr(import_module(f"hrsnn_lava.processes.{home}"), name)

@@ -1,8 +1,8 @@
 """Builds the Lava process graph of a `LavaProgram` and runs it with Lava's own runtime.
 
-A population becomes a `HeterogeneousLIF` and a `MmapProbe`, a projection Lava's `Sparse` (or
-`DelaySparse`), an input population a `MmapSource`. States are recorded through output ports:
-that costs one vector a step, where a RefPort costs a round trip.
+A population becomes a `HeterogeneousLIF` and a `MmapProbe`, an input population a `MmapSource`, a
+projection Lava's `Sparse` (or `DelaySparse`, or one learning connection for each profile). States
+are recorded through output ports: that costs one vector a step, a RefPort costs a round trip.
 
 Importing this module imports Lava, which needs Python 3.10.
 """
@@ -18,17 +18,23 @@ from typing import Any
 import numpy as np
 from lava.magma.core.run_conditions import RunSteps
 from lava.magma.core.run_configs import Loihi2SimCfg
+from lava.proc.dense.process import LearningDense
 from lava.proc.sparse.models import (
     PyDelaySparseModelBitAcc,
     PyDelaySparseModelFloat,
     PySparseModelBitAcc,
     PySparseModelFloat,
 )
-from lava.proc.sparse.process import DelaySparse, Sparse
+from lava.proc.sparse.process import DelaySparse, LearningSparse, Sparse
 from lava.utils.weightutils import SignMode
 from scipy import sparse
 
 from hrsnn_lava.errors import BackendError
+from hrsnn_lava.processes.learning import (
+    MaskedLearningDense,
+    RecordedLearningSparse,
+    learning_connection,
+)
 from hrsnn_lava.processes.lif import (
     HeterogeneousLIF,
     HeterogeneousLIFFixed,
@@ -46,7 +52,7 @@ from hrsnn_lava.processes.sink import (
 )
 from hrsnn_lava.processes.source import MmapSource, MmapSourceFixed, MmapSourceFloat
 
-__all__ = ["LavaGraph", "build", "components", "run", "run_config", "sink_path"]
+__all__ = ["LavaGraph", "build", "components", "learned_path", "run", "run_config", "sink_path"]
 
 _WATCH_S = 0.1  # how often the models are asked whether they failed
 #: Output port of `HeterogeneousLIF` and input port of `MmapProbe` behind each probe.
@@ -60,6 +66,8 @@ _MODELS: dict[str, dict[Any, Any]] = {
         MmapSource: MmapSourceFixed,
         Sparse: PySparseModelBitAcc,
         DelaySparse: PyDelaySparseModelBitAcc,
+        LearningSparse: RecordedLearningSparse,
+        LearningDense: MaskedLearningDense,
     },
     "floating_pt": {
         HeterogeneousLIF: HeterogeneousLIFFloat,
@@ -110,6 +118,11 @@ def run_config(processes: Iterable[Any], precision: str) -> Any:
 def sink_path(folder: str | os.PathLike[str], population: int, probe: str) -> Path:
     """File with what `probe` recorded of population number `population`, (n_steps, size)."""
     return Path(folder) / f"{population}_{probe}.npy"
+
+
+def learned_path(folder: str | os.PathLike[str], number: int) -> Path:
+    """File with what learning connection `number` learned, (3, S): weights, tag_1, tag_2."""
+    return Path(folder) / f"{number}_learned.npy"
 
 
 def components(program: LavaProgram) -> list[tuple[list[int], LavaProgram]]:
@@ -178,7 +191,12 @@ def build(
         populations[source.name] = MmapSource(path=_event_file(source, program, path))
     connections = {}
     for connection in program.connections:
-        process = _connection(connection, fixed)
+        if connection.learning is not None:
+            path = learned_path(where, connection.learning.number)
+            process = learning_connection(connection, str(path), program.n_steps)
+            populations[connection.post].s_out.connect(process.s_in_bap)
+        else:
+            process = _connection(connection, fixed)
         populations[connection.pre].s_out.connect(process.s_in)
         process.a_out.connect(populations[connection.post].a_in)
         connections[connection.name] = process

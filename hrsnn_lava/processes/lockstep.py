@@ -4,8 +4,9 @@ Lava's runtime forks an operating-system process for each Process and needs 0.2 
 a small graph. Here Lava compiles the graph and its process models compute every step, unchanged,
 but the channels between them are queues: what is replaced is the transport, not the arithmetic.
 Values are converted to the type of the sending port, as Lava's shared memory does. There are no
-phases but `run_spk` (no learning) and no reading of Vars while it runs. One thing is remembered:
-the matrix that `DelaySparse` builds from its weights and delays, anew in every step in Lava.
+phases but `run_spk` and `run_lrn`, which exchanges nothing, and no reading of Vars while it runs.
+One thing is remembered: the matrix that `DelaySparse` builds from its weights and delays, anew in
+every step in Lava.
 
 Importing this module imports Lava, which needs Python 3.10.
 """
@@ -105,6 +106,8 @@ def _run(models: list[Any], ends: list[_End], steps: int) -> None:
             for _ in range(steps):
                 model.time_step += 1
                 model.run_spk()
+                if model.lrn_guard():
+                    model.run_lrn()
         except _Closed:
             return
         except BaseException as error:

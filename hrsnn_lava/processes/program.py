@@ -6,7 +6,7 @@ numbers are those of `HeterogeneousLIF` and of Lava's `Sparse` and `DelaySparse`
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,8 +15,14 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.learning import Learning, LearningRule, rule_from_dict, rule_to_dict
 from hrsnn_lava.network import Network
-from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule
+from hrsnn_lava.quantized import (
+    QuantizedNetwork,
+    QuantizedProjection,
+    drive_schedule,
+    learning_problems,
+)
 from hrsnn_lava.trace import SpikeInput
 
 __all__ = ["PROBES", "Connection", "LavaProgram", "Neurons", "Source", "lava_program"]
@@ -63,8 +69,26 @@ class Source:
 
 
 @dataclass(frozen=True, eq=False)
+class ConnectionLearning:
+    """Learning of one connection: one rule, tags (nnz,), and the `number` of its result's file.
+
+    `projection` and `place` (nnz,) say which stored weights of the network these are; they stay
+    with the parent and are not in the file.
+    """
+
+    rule: LearningRule
+    tag_1: Array
+    tag_2: Array
+    graded_spikes: str
+    plastic_zeros: bool
+    number: int
+    projection: str = ""
+    place: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Connection:
-    """One `Sparse`, or `DelaySparse` where `delays` (nnz,) in steps is given.
+    """One `Sparse`, `DelaySparse` where `delays` (nnz,) in steps is given, or a learning one.
 
     `weights` is CSR (n_post, n_pre); `sign_mode` is the name of Lava's `SignMode` member.
     """
@@ -78,6 +102,7 @@ class Connection:
     sign_mode: str = "MIXED"
     num_weight_bits: int = 8
     num_message_bits: int = 0
+    learning: ConnectionLearning | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +129,8 @@ class LavaProgram:
             arrays |= {f"connections/{i}/{k}": getattr(weights, k) for k in _CSR}
             if connection.delays is not None:
                 arrays[f"connections/{i}/delays"] = connection.delays
+            if connection.learning is not None:
+                arrays |= {f"connections/{i}/{k}": getattr(connection.learning, k) for k in _TAGS}
         header = {
             "precision": self.precision,
             "n_steps": self.n_steps,
@@ -111,7 +138,8 @@ class LavaProgram:
             "neurons": [group.name for group in self.neurons],
             "sources": [[source.name, source.size] for source in self.sources],
             "connections": [
-                {k: getattr(c, k) for k in _CONNECTION} | {"shape": list(c.weights.shape)}
+                {k: getattr(c, k) for k in _CONNECTION}
+                | {"shape": list(c.weights.shape), "learning": _learning_header(c.learning)}
                 for c in self.connections
             ],
         }
@@ -143,7 +171,14 @@ class LavaProgram:
             parts = tuple(arrays[f"connections/{i}/{k}"] for k in _CSR)
             weights = sparse.csr_matrix(parts, shape=shape)
             delays = arrays.get(f"connections/{i}/delays")
-            connections.append(Connection(weights=weights, delays=delays, **entry))
+            learning = entry.pop("learning")
+            if learning is not None:
+                rule = rule_from_dict(learning.pop("rule"))
+                tags = {k: arrays[f"connections/{i}/{k}"] for k in _TAGS}
+                learning = ConnectionLearning(rule, **tags, **learning)
+            connections.append(
+                Connection(weights=weights, delays=delays, learning=learning, **entry)
+            )
         return cls(
             header["precision"],
             header["n_steps"],
@@ -157,6 +192,7 @@ class LavaProgram:
 _DRIVE = ("steps", "values")
 _EVENTS = ("steps", "channels", "values")
 _CSR = ("data", "indices", "indptr")
+_TAGS = ("tag_1", "tag_2")
 _CONNECTION = (
     "name",
     "pre",
@@ -166,6 +202,13 @@ _CONNECTION = (
     "num_weight_bits",
     "num_message_bits",
 )
+
+
+def _learning_header(learning: ConnectionLearning | None) -> dict[str, Any] | None:
+    if learning is None:
+        return None
+    fields = ("graded_spikes", "plastic_zeros", "number")
+    return {"rule": rule_to_dict(learning.rule)} | {k: getattr(learning, k) for k in fields}
 
 
 def lava_program(
@@ -184,8 +227,8 @@ def lava_program(
 
     Raises:
         NetworkError: the network contradicts itself.
-        SpecError: steps < 0, an unknown probe, inputs for another number of channels, or a
-            projection that learns, which Lava's graph here does not do.
+        SpecError: steps < 0, an unknown probe, inputs for another number of channels, a float
+            projection that learns, or several learning profiles with a negative exponent.
     """
     network.verify()
     wanted = set(probes)
@@ -211,13 +254,14 @@ def _refuse_learning(network: Any) -> None:
     problems = [
         Problem(
             f"projection {p.name!r}",
-            "a learning rule",
+            "a float learning rule",
             "fixed weights in the lava backend",
-            "fix the weights first",
+            "quantize the network, or fix the weights first",
         )
         for p in network.projections
-        if getattr(p, "learning", None) is not None or getattr(p, "plasticity", None) is not None
+        if getattr(p, "plasticity", None) is not None
     ]
+    problems += learning_problems(network)
     raise_if(SpecError, "the lava backend cannot run this network", problems)
 
 
@@ -257,22 +301,60 @@ def _fixed(
         parameters = {k: population.parameter(k) for k in PARAMETERS}
         drive = mantissa[:, first : first + population.size] - parameters["bias_mant"]
         neurons.append(Neurons(population.name, parameters, change, drive))
-    connections = tuple(
+    connections = [
         Connection(
             name=p.name,
-            pre=p.pre,
-            post=p.post,
             weights=p.weights,
             delays=p.delay_steps if p.delays is not None and np.any(p.delay_steps) else None,
-            weight_exp=int(p.weight_exp),
-            sign_mode=p.sign_mode.name,
-            num_weight_bits=int(p.num_weight_bits),
-            num_message_bits=int(p.num_message_bits),
+            **_form(p),
         )
         for p in network.projections
-        if p.target == "synapse" and p.n_synapses
-    )
-    return tuple(neurons), connections
+        if p.target == "synapse" and p.n_synapses and p.learning is None
+    ]
+    for p in network.projections:
+        if p.learning is not None and p.n_synapses:
+            number = sum(c.learning is not None for c in connections)
+            connections += _profile_connections(p, p.learning, number)
+    return tuple(neurons), tuple(connections)
+
+
+def _form(projection: QuantizedProjection) -> dict[str, Any]:
+    """What all connections of a projection share."""
+    return {
+        "pre": projection.pre,
+        "post": projection.post,
+        "weight_exp": int(projection.weight_exp),
+        "sign_mode": projection.sign_mode.name,
+        "num_weight_bits": int(projection.num_weight_bits),
+        "num_message_bits": int(projection.num_message_bits),
+    }
+
+
+def _profile_connections(
+    projection: QuantizedProjection, learning: Learning, first: int
+) -> Iterator[Connection]:
+    """One connection for each learning profile, with the synapses that follow it."""
+    stored = projection.n_synapses
+    profile, coo = learning.profile_of(stored), projection.weights.tocoo()
+    for number, k in enumerate(learning.used_rules(stored), start=first):
+        place = np.flatnonzero(profile == k)
+        rows, cols = coo.row[place], coo.col[place]
+        starts = np.append(0, np.cumsum(np.bincount(rows, minlength=coo.shape[0])))
+        yield Connection(
+            name=f"{projection.name}/{k}",
+            weights=sparse.csr_matrix((coo.data[place], cols, starts), shape=coo.shape),
+            learning=ConnectionLearning(
+                learning.rules[k],
+                learning.tag("tag_1", stored)[place],
+                learning.tag("tag_2", stored)[place],
+                learning.graded_spikes,
+                bool(learning.plastic_zeros),
+                number,
+                projection.name,
+                place,
+            ),
+            **_form(projection),
+        )
 
 
 def _floating(

@@ -2,8 +2,9 @@
 
     uv run --python 3.10 python tests/conformance/record_golden.py
 
-Writes ``golden/networks.npz``: per case the network (an ``.hlx`` as bytes), its input, and
-Lava's spikes, v and u. `test_golden.py` replays it on every Python.
+Writes ``golden/networks.npz`` and ``golden/learning.npz``: per case the network (an ``.hlx`` as
+bytes), its input, and Lava's spikes, v, u and learned weights. `test_golden.py` replays them on
+every Python. With names (``networks``, ``learning``) it writes those alone.
 """
 
 from __future__ import annotations
@@ -12,43 +13,26 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from network_strategies import driven_networks
+from network_strategies import collected, driven_learning_networks, driven_networks
 
 from hrsnn_lava.artifact import encode
 from hrsnn_lava.sim_backends.lava import LavaBackend, LavaJob
 from hrsnn_lava.storage import quantized_parts
 from hrsnn_lava.trace import save_npz
 
-TARGET = Path(__file__).parent / "golden" / "networks.npz"
+FOLDER = Path(__file__).parent / "golden"
 CASES, STEPS = 150, 40
+STRATEGIES = {
+    "networks": driven_networks(STEPS, delays=True),
+    "learning": driven_learning_networks(STEPS),
+}
 
 
-def collect():
-    """The generated networks, with and without delays."""
-    found = []
-
-    @settings(
-        max_examples=CASES,
-        derandomize=True,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=[*HealthCheck],
-    )
-    @given(driven_networks(STEPS, delays=True))
-    def take(case):
-        found.append(case)
-
-    take()
-    return found
-
-
-def main():
-    """Run Lava on all of them and write the file."""
-    cases = collect()
+def record(cases):
+    """Run Lava on all cases; the arrays of a recording."""
     jobs = [LavaJob(n, i, STEPS, ("spikes", "v", "u"), str(k)) for k, (n, i) in enumerate(cases)]
     arrays = {"n_cases": np.int64(len(cases)), "steps": np.int64(STEPS)}
     traces = LavaBackend(runtime="threads").run_many(jobs)
@@ -64,9 +48,17 @@ def main():
         arrays[f"{k}/spike_steps"] = trace.spike_steps
         arrays[f"{k}/spike_neurons"] = trace.spike_neurons
         arrays[f"{k}/v"], arrays[f"{k}/u"] = trace.v, trace.u
-    save_npz(TARGET, arrays)
-    sys.stdout.write(f"{len(cases)} cases, {TARGET.stat().st_size / 1e6:.2f} MB\n")
+        arrays |= {f"{k}/weights/{name}": values for name, values in trace.weights.items()}
+    return arrays
+
+
+def main(names):
+    """Write the recordings of these names, all by default."""
+    for name in names or STRATEGIES:
+        target = FOLDER / f"{name}.npz"
+        save_npz(target, record(collected(STRATEGIES[name], CASES)))
+        sys.stdout.write(f"{CASES} cases, {target.stat().st_size / 1e6:.2f} MB in {target.name}\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

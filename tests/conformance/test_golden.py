@@ -12,12 +12,12 @@ from hrsnn_lava.sim_backends.parity import compare
 from hrsnn_lava.sim_backends.reference import ReferenceBackend
 from hrsnn_lava.trace import load_npz
 
-GOLDEN = Path(__file__).parent / "golden" / "networks.npz"
+GOLDEN = Path(__file__).parent / "golden"
 
 
-@pytest.fixture(scope="module")
-def recordings():
-    return load_npz(GOLDEN, ("n_cases", "steps"))
+@pytest.fixture(scope="module", params=["networks", "learning"])
+def recordings(request):
+    return load_npz(GOLDEN / f"{request.param}.npz", ("n_cases", "steps"))
 
 
 @pytest.mark.parametrize("backend", [ReferenceBackend(), NativeBackend()], ids=lambda b: b.name)
@@ -43,6 +43,11 @@ def test_recorded_networks_replay_bit_for_bit(recordings, backend, tmp_path):
             network.n_neurons,
             recordings[f"{k}/v"],
             recordings[f"{k}/u"],
+            {
+                key.removeprefix(f"{k}/weights/"): values
+                for key, values in recordings.items()
+                if key.startswith(f"{k}/weights/")
+            },
         )
         run = backend.run(network, inputs, steps, ("v", "u"))
         assert compare(lava, run, ("lava", backend.name)) == (0, None), f"case {k}"

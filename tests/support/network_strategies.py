@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from hrsnn_lava.learning import (
+    SYNAPTIC,
+    TRACES,
+    Factor,
+    Learning,
+    LearningRule,
+    Product,
+    Trace,
+)
 from hrsnn_lava.quantized import (
     QuantizedInput,
     QuantizedNetwork,
@@ -14,6 +26,26 @@ from hrsnn_lava.quantized import (
     SignMode,
 )
 from hrsnn_lava.trace import SpikeInput
+
+
+def collected(strategy, count, number=0):
+    """`count` values of a strategy, the same ones in every run of a profile that derandomizes.
+
+    For runs in Lava, which pay off in batches: one child process for many networks. `number`
+    tells apart collections that should differ.
+    """
+    found = []
+    phases, checks = [Phase.generate], [*HealthCheck]
+
+    @seed(number)
+    @settings(max_examples=count, database=None, phases=phases, suppress_health_check=checks)
+    @given(strategy)
+    def take(value):
+        found.append(value)
+
+    take()
+    return found
+
 
 EDGE = {
     "du": [-1, 0, 1, 4094, 4095],
@@ -103,13 +135,127 @@ def networks(draw, max_size: int = 12, delays: bool = False):
 def driven_networks(draw, steps: int = 40, max_size: int = 12, delays: bool = False):
     """A network and an input that fits it (None when it has no input)."""
     network = draw(networks(max_size, delays))
+    return network, draw(inputs_for(network, steps))
+
+
+@st.composite
+def inputs_for(draw, network, steps: int):
+    """Random events for a network's inputs; None when it has none."""
     if network.n_inputs == 0:
-        return network, None
+        return None
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     active = rng.random((steps, network.n_inputs)) < draw(st.sampled_from([0.05, 0.5]))
     at, who = np.nonzero(active)
     payloads = None
     if network.input_populations[0].payload_scale is not None:
-        size = draw(st.sampled_from([10, 2**15, 2**20]))
+        size = draw(st.sampled_from([10, 2**8, 2**15, 2**20]))
         payloads = rng.integers(-size, size + 1, at.size)
-    return network, SpikeInput(at, who, steps, network.n_inputs, payloads)
+    return SpikeInput(at, who, steps, network.n_inputs, payloads)
+
+
+# --- learning -------------------------------------------------------------------------------
+
+CONSTANTS = [0, 0, 0, 1, -1, 5, -7, 64, -128, 127]
+
+
+@st.composite
+def factors(draw, synaptic: bool):
+    """A factor: traces for the most part, synaptic variables and their signs if allowed."""
+    names = [*TRACES, *TRACES, "x0", "y0"] + ([*SYNAPTIC, *SYNAPTIC] if synaptic else [])
+    variable = draw(st.sampled_from(names))
+    sign = variable in SYNAPTIC and draw(st.booleans())
+    return Factor(variable, draw(st.sampled_from(CONSTANTS)), sign)
+
+
+@st.composite
+def products(draw, synaptic: bool):
+    """A product with any dependency, scale and up to three factors."""
+    return Product(
+        draw(st.sampled_from(["x0", "x0", "y0", "y0", "u"])),
+        draw(st.integers(-8, 7)),
+        draw(st.integers(-7, 8) if draw(st.booleans()) else st.integers(-4, 2)),
+        tuple(draw(st.lists(factors(synaptic), max_size=3))),
+    )
+
+
+def draw_pair(draw):
+    """The products of pair STDP, in either order: what most networks learn with."""
+    pair = [
+        Product("x0", draw(st.integers(-8, 7)), draw(st.integers(-6, 3)), (Factor("y1"),)),
+        Product("y0", draw(st.integers(-8, 7)), draw(st.integers(-6, 3)), (Factor("x1"),)),
+    ]
+    return tuple(pair if draw(st.booleans()) else reversed(pair))
+
+
+@st.composite
+def rules(draw, t_epoch: int, decimate_exponent: int, seed: int, kind: str):
+    """A rule of a kind: "pair" STDP, products of traces alone ("traces"), or anything ("any")."""
+    targets = {"dw": draw_pair(draw)}
+    if kind != "pair":
+        synaptic = kind == "any"
+        some = st.lists(products(synaptic), max_size=3).map(tuple)
+        targets = {"dw": draw(some), "dd": draw(some), "dt": draw(some)}
+        if not any(targets.values()):
+            targets["dw"] = (draw(products(synaptic)),)
+    impulses = st.one_of(
+        st.integers(0, 127), st.sampled_from([0.5, 16.25, 3.49, 126.998, 20.001, 7.75])
+    )
+    taus = st.sampled_from([0, 0.5, 1, 2.4, 10, 20, 33.3, 1000])
+    traces = {name: Trace(draw(impulses), draw(taus)) for name in TRACES}
+    uses_u = any(p.dependency == "u" for part in targets.values() for p in part)
+    return LearningRule(
+        **targets,
+        **traces,
+        t_epoch=t_epoch,
+        decimate_exponent=decimate_exponent if uses_u else None,
+        rng_seed=seed,
+    )
+
+
+@st.composite
+def learnings(draw, n_synapses: int, graded: bool, kind: str, most_profiles: int):
+    """Learning with one to three profiles, tags per synapse or one for all."""
+    n_profiles = draw(st.integers(1, most_profiles))
+    t_epoch, k = draw(st.integers(1, 8)), draw(st.integers(0, 2))
+    seed = draw(st.integers(0, 2**31))
+    made = tuple(draw(rules(t_epoch, k, seed, kind)) for _ in range(n_profiles))
+    if len({rule.decimate_exponent for rule in made}) > 1:
+        made = tuple(replace(rule, decimate_exponent=k) for rule in made)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    tag_1, tag_2 = draw(st.integers(-256, 255)), draw(st.integers(0, 255))
+    if draw(st.booleans()):
+        tag_1 = rng.integers(-256, 256, n_synapses)
+        tag_2 = rng.integers(0, 256, n_synapses)
+    modes = ["regular", "overwrite", "add_saturating", "add_overflow"]
+    return Learning(
+        made,
+        rng.integers(0, n_profiles, n_synapses) if n_profiles > 1 else None,
+        tag_1,
+        tag_2,
+        draw(st.sampled_from(modes)) if graded else "regular",
+        draw(st.booleans()),
+    )
+
+
+@st.composite
+def learning_networks(draw, max_size: int = 12):
+    """A recurrent network with one to three learning projections beside fixed ones."""
+    base = draw(networks(max_size, delays=True))
+    plain = [p for p in base.projections if p.n_synapses]
+    if not plain:
+        return base
+    chosen = draw(st.lists(st.sampled_from(plain), min_size=1, max_size=3, unique_by=id))
+    for projection in chosen:
+        graded = projection.num_message_bits > 0
+        kind = draw(st.sampled_from(["pair", "traces", "any"]))
+        most = 3 if projection.weight_exp >= 0 else 1
+        learning = draw(learnings(projection.n_synapses, graded, kind, most))
+        base = base.with_projection(replace(projection, delays=None, learning=learning))
+    return base.verify()
+
+
+@st.composite
+def driven_learning_networks(draw, steps: int = 40, max_size: int = 12):
+    """A learning network and an input that fits it."""
+    network = draw(learning_networks(max_size))
+    return network, draw(inputs_for(network, steps))

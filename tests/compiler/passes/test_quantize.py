@@ -89,7 +89,12 @@ def test_what_has_no_integer_is_refused_all_at_once():
     with pytest.raises(SpecError) as caught:
         quantize(base.with_projection(projection), Quantize(weight_bits=9))
     text = str(caught.value)
-    for part in ("weight_bits: 9", "on-chip learning", "100 steps; allowed: <= 62", "<= 63 steps"):
+    for part in (
+        "weight_bits: 9",
+        "plasticity: with delays",
+        "100 steps; allowed: <= 62",
+        "<= 63 steps",
+    ):
         assert part in text
 
 

@@ -1,0 +1,177 @@
+"""How far an integer program is from the float network it was made of, on the same input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.network import Network
+from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.sim_backends.base import Backend, as_quantized
+from hrsnn_lava.sim_backends.float_plasticity import PlasticSimulator
+from hrsnn_lava.sim_backends.native import NativeBackend
+from hrsnn_lava.trace import SpikeInput, Trace
+
+__all__ = ["compare_float_fixed"]
+
+Floats = NDArray[np.float64]
+Int = NDArray[np.int32]
+
+
+def compare_float_fixed(
+    network: Network,
+    integer: Any,
+    inputs: Floats | SpikeInput,
+    *,
+    steps_per_sample: int = 20,
+    backend: Backend | None = None,
+) -> dict[str, Any]:
+    """Run both networks from rest and compare spikes, potentials and learned weights.
+
+    A recurrent network is chaotic, so single spikes part sooner or later; counts and rates are
+    what can agree.
+
+    Args:
+        network: float. integer: `QuantizedNetwork` or `CompiledNetwork` made of it.
+        inputs: (n, n_inputs) analog samples, each held for `steps_per_sample` steps; or events,
+            whose payloads are those of the integer network.
+        backend: runs the integers; None: native.
+
+    Returns:
+        steps; spikes {float, integer}; rate_ratio (integer / float); count_correlation (over
+        neurons, None where nothing varies); count_error (sum |difference| / sum float);
+        coincidence (share of float spikes that the integers send in the same step);
+        first_difference (step of the first spike that differs, or None); potential_error (mean
+        |difference| in thresholds, read every `steps_per_sample` steps); weights by projection
+        that learns.
+
+    Raises:
+        SpecError: the networks differ in size, or the input is of the wrong kind.
+    """
+    quantized = as_quantized(integer)
+    events = _events(network, quantized, inputs, steps_per_sample)
+    trace = (backend or NativeBackend()).run(quantized, events, events.n_steps, ("spikes", "v"))
+    simulator = PlasticSimulator(network)
+    start = {p.name: simulator.weights(p.name) for p in network.projections}
+    at, who, potential = _run_float(simulator, quantized, events, inputs, steps_per_sample)
+    n = network.n_neurons
+    counts = np.bincount(who, minlength=n), trace.counts()
+    exact, fixed = (
+        a.astype(np.int64) * n + b for a, b in ((at, who), (trace.spike_steps, trace.spike_neurons))
+    )
+    apart = np.setxor1d(exact, fixed)
+    read = np.minimum(np.arange(1, len(potential) + 1) * steps_per_sample, events.n_steps) - 1
+    v = np.zeros((events.n_steps, n)) if trace.v is None else trace.v
+    v = v[read] / (64.0 * quantized.gather("vth"))
+    return {
+        "steps": events.n_steps,
+        "spikes": {"float": int(at.size), "integer": trace.n_spikes},
+        "rate_ratio": trace.n_spikes / at.size if at.size else None,
+        "count_correlation": _correlation(*counts),
+        "count_error": float(np.abs(counts[1] - counts[0]).sum() / max(1, at.size)),
+        "coincidence": float(np.isin(exact, fixed).mean()) if at.size else None,
+        "first_difference": int(apart[0] // n) if apart.size else None,
+        "potential_error": float(np.abs(v - potential).mean()) if v.size else 0.0,
+        "weights": _weights(network, quantized, simulator, trace, start),
+    }
+
+
+def _held(network: Network) -> bool:
+    """True when the inputs are held currents; events when False."""
+    return any(p.target == "bias" for p in network.projections)
+
+
+def _events(
+    network: Network, integer: QuantizedNetwork, inputs: Floats | SpikeInput, per_sample: int
+) -> SpikeInput:
+    """The input of the integer network."""
+    problems = []
+    if (integer.n_neurons, integer.n_inputs) != (network.n_neurons, network.n_inputs):
+        found = f"{integer.n_neurons} neurons, {integer.n_inputs} inputs"
+        allowed = f"{network.n_neurons} and {network.n_inputs}, as the float network has"
+        problems.append(Problem("integer", found, allowed))
+    analog = not isinstance(inputs, SpikeInput)
+    if analog != _held(network):
+        found = "analog samples" if analog else "events"
+        allowed = "events" if analog else "analog samples, since the network holds its inputs"
+        problems.append(Problem("inputs", found, allowed))
+    raise_if(SpecError, "the networks cannot be compared", problems)
+    if isinstance(inputs, SpikeInput):
+        return inputs
+    payloads = np.rint(np.asarray(inputs, dtype=np.float64) * _scales(integer)).astype(np.int64)
+    return SpikeInput.held(payloads, per_sample)
+
+
+def _scales(integer: QuantizedNetwork) -> Floats:
+    """Payload counts per 1.0 of every channel, (n_inputs,)."""
+    populations = integer.input_populations
+    return np.repeat([p.payload_scale or 1.0 for p in populations], [p.size for p in populations])
+
+
+def _run_float(
+    simulator: PlasticSimulator,
+    integer: QuantizedNetwork,
+    events: SpikeInput,
+    inputs: Floats | SpikeInput,
+    per_sample: int,
+) -> tuple[Int, Int, Floats]:
+    """Steps and neurons of the spikes; v / v_threshold at the ends of samples, (n, n_neurons)."""
+    threshold = simulator.network.gather("v_threshold")
+    unit = 1.0 / _scales(integer)
+    steps, neurons, potentials = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)], []
+    for k, first in enumerate(range(0, events.n_steps, per_sample)):
+        if isinstance(inputs, SpikeInput):
+            count = min(per_sample, events.n_steps - first)
+            at, who = simulator.run_events(inputs, first, count, unit)
+        else:
+            at, who = simulator.run(inputs[k], per_sample)
+        steps.append(at + np.int32(first))
+        neurons.append(who)
+        potentials.append(simulator.potential / threshold)
+    shape = (len(potentials), threshold.size)
+    return np.concatenate(steps), np.concatenate(neurons), np.reshape(potentials, shape)
+
+
+def _correlation(a: NDArray[Any], b: NDArray[Any]) -> float | None:
+    if a.size < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return None
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def _weights(
+    network: Network,
+    integer: QuantizedNetwork,
+    simulator: PlasticSimulator,
+    trace: Trace,
+    before: dict[str, Floats],
+) -> dict[str, Any]:
+    """Learned weights in float units: how far they are apart, and how far they have moved.
+
+    The unit of an integer weight follows from the thresholds, ``vth = v_threshold S 4096 / dv``.
+    """
+    compared: dict[str, Any] = {}
+    for projection in network.projections:
+        fixed = integer.projection(projection.name)
+        if projection.plasticity is None or projection.name not in trace.weights:
+            continue
+        post, pre = network.population(projection.post), integer.population(projection.pre)
+        target = integer.population(projection.post)
+        scale = np.mean(
+            target.parameter("vth")
+            * target.parameter("dv")
+            / (4096.0 * post.parameter("v_threshold"))
+        )
+        unit = 2.0**fixed.weight_exp / scale * (getattr(pre, "payload_scale", None) or 1.0)
+        start, end = before[projection.name], simulator.weights(projection.name)
+        learned = trace.weights[projection.name] * unit
+        size = float(np.sqrt(np.mean(end**2))) or 1.0
+        compared[projection.name] = {
+            "rms_error": float(np.sqrt(np.mean((learned - end) ** 2))) / size,
+            "mean_ratio": float(learned.sum() / end.sum()) if end.sum() else None,
+            "correlation": _correlation(learned, end),
+            "change_correlation": _correlation(learned - fixed.weights.data * unit, end - start),
+        }
+    return compared

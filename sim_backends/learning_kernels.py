@@ -1,0 +1,496 @@
+"""The compiled inner loops of on-chip learning (numba), equal to `learning_reference`.
+
+A synapse changes only at the end of an epoch in which one of its neurons spiked, so only those are
+touched: columns of presynaptic spikes, and rows of postsynaptic ones through an index. All
+synapses are touched where that is not so: in the first epoch (weights beyond their range are
+clipped), in epochs of ``u<k>`` products, and after a tag left its range.
+
+Pair rules (`Rules.simple`) take a fast way: the change by a presynaptic spike depends on the
+postsynaptic neuron alone and the other way round, so it is worked out once a neuron and epoch.
+Rounding is integer arithmetic: ``floor(a / 128) + (r < a / 128 mod 1)`` with one r for all
+synapses is ``(a + 127 - floor(128 r)) >> 7``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from hrsnn_lava.sim_backends.kernels import _jit, integer_steps
+
+# passing the tuples of arrays to a function costs half a microsecond, so what is called in every
+# step is inlined
+_inline = numba.njit(inline="always", error_model="numpy", boundscheck=False)
+
+_ACC_MIN, _ACC_MAX = -(2**15) - 1, 2**15 - 1
+_TAG_PINNED = -257  # a tag that the next epoch moves, whatever the spikes do
+
+
+@_jit
+def learning_steps(
+    first: Any, n_steps: Any, static: Any, events: Any, out: Any, wiring: Any, rules: Any, m: Any,
+    draws: Any,
+) -> Any:  # fmt: skip
+    """Run `n_steps` steps of a network that learns; return how many spikes were written.
+
+    Args:
+        static: arguments of `integer_steps` from `n` to `mantissas` and from `block_delay` to
+            `weights`, two tuples, and the states from `u` to `spiked`, a third.
+        events: (ptr, source, value); out: (step, neuron, v, u) as in `integer_steps`.
+        wiring, rules, m, draws: see `learning_layout`.
+    """
+    neurons, blocks, state = static
+    ptr, source, value = events
+    out_step, out_neuron, out_v, out_u = out
+    ring_source, ring_value, ring_count = state[3], state[4], state[5]
+    written = 0
+    for k in range(n_steps):
+        t = first + k
+        spikes = integer_steps(
+            t, 1, *neurons, *blocks, ptr[k : k + 2], source, value, *state,
+            out_step[written:], out_neuron[written:], out_v[k : k + 1], out_u[k : k + 1],
+            m.pending,
+        )  # fmt: skip
+        slot = t % ring_count.shape[0]
+        m.pending[:] = 0
+        sources = ring_source[slot, : ring_count[slot]]
+        values = ring_value[slot, : ring_count[slot]]
+        fired = out_neuron[written : written + spikes]
+        for r in range(wiring.source.shape[0]):
+            _deliver(r, sources, values, wiring, rules, m)
+            within = np.uint8(t % rules.epoch[r] + 1)
+            if rules.mode[r] == 3:
+                _note_payloads(r, sources, values, within, wiring, rules, m)
+            else:
+                _note_pre(r, sources, values, within, wiring, rules, m)
+            _note_post(r, fired, within, draws.y_repeat[r, k], wiring, rules, m)
+            if within == rules.epoch[r]:
+                _end_epoch(r, t, k, wiring, rules, m, draws)
+        written += spikes
+    return written
+
+
+@_inline
+def _deliver(r: Any, sources: Any, values: Any, wiring: Any, rules: Any, m: Any) -> None:
+    """Add what the sources send to `pending`, with the weights of now."""
+    low, high = wiring.source[r], wiring.source[r] + wiring.n_pre[r]
+    factor, shift, graded = rules.factor[r], rules.shift[r], rules.graded[r]
+    indptr, all_targets, all_weights = wiring.indptr, wiring.targets, m.weights
+    pending, partial, first = m.pending, m.partial, wiring.column[r] - low
+    if shift > 0:
+        partial[:] = 0
+    for e in range(sources.shape[0]):
+        if sources[e] < low or sources[e] >= high or values[e] == 0:
+            continue
+        column = first + sources[e]
+        lo, hi = np.uint64(indptr[column]), np.uint64(indptr[column + 1])
+        targets, weights = all_targets[lo:hi], all_weights[lo:hi]
+        if shift > 0:
+            times = np.int64(values[e]) if graded else np.int64(1)
+            for q in range(targets.shape[0]):
+                partial[targets[q]] += np.int64(weights[q]) * times
+        elif graded or factor != 1:
+            times = factor * (np.int64(values[e]) if graded else np.int64(1))
+            for q in range(targets.shape[0]):
+                pending[targets[q]] += np.int32(np.int64(weights[q]) * times)
+        else:
+            for q in range(targets.shape[0]):
+                pending[targets[q]] += weights[q]
+    if shift > 0:
+        for i in range(wiring.target[r], wiring.target[r] + wiring.n_post[r]):
+            pending[i] += np.int32(partial[i] >> shift)
+
+
+@_jit
+def _raised(value: Any, impulse: Any, part: Any, random: Any) -> Any:
+    """A trace plus its impulse in 7 bits, the fraction rounded stochastically."""
+    up = np.int64(value) + impulse + (1 if random < part else 0)
+    return np.uint8(min(up, 127))
+
+
+@_jit
+def _half(payload: Any) -> Any:
+    """Half a payload, rounded half to even, in 8 bits."""
+    half = np.int64(payload) >> 1
+    if payload & 1 and half & 1:
+        half += 1
+    return half & 255
+
+
+@_jit
+def _activate(flags: Any, active: Any, count: Any, r: Any, base: Any, neuron: Any) -> None:
+    if not flags[base + neuron]:
+        flags[base + neuron] = True
+        active[base + count[r]] = neuron
+        count[r] += 1
+
+
+@_inline
+def _note_pre(
+    r: Any, sources: Any, values: Any, within: Any, wiring: Any, rules: Any, m: Any
+) -> None:
+    """Presynaptic spikes, unless payloads make x1 overflow; see `_note_payloads`."""
+    low, high, mode = wiring.source[r], wiring.source[r] + wiring.n_pre[r], rules.mode[r]
+    for e in range(sources.shape[0]):
+        if sources[e] < low or sources[e] >= high or values[e] == 0:
+            continue
+        j = sources[e] - low
+        half = _half(values[e]) if rules.graded[r] else 0
+        for g in range(wiring.group[r], wiring.group[r + 1]):
+            at = rules.x_first[g] + j
+            again = m.tx[at] > 0
+            if mode == 1:
+                m.x[0, 0, at] = half
+            elif mode == 2:
+                m.x[0, 0, at] = min((np.int64(m.x[0, 0, at]) + half) & 255, 127)
+            elif again:
+                m.x[0, 0, at] = _raised(m.x[0, 0, at], rules.impulse[g, 0], rules.part[g, 0], 0)
+            if again:
+                m.x[0, 1, at] = _raised(m.x[0, 1, at], rules.impulse[g, 1], rules.part[g, 1], 0)
+            m.tx[at] = within
+        _activate(m.pre_on, m.pre, m.pre_count, r, wiring.column[r], j)
+
+
+@_inline
+def _note_payloads(
+    r: Any, sources: Any, values: Any, within: Any, wiring: Any, rules: Any, m: Any
+) -> None:
+    """Payloads that make x1 overflow: then alone x0 and x2 see a spike.
+
+    As in Lava an x1 of 128 overflows in the next step without a spike.
+    """
+    low, n_pre = wiring.source[r], wiring.n_pre[r]
+    payload = m.payload[:n_pre]
+    payload[:] = 0
+    for e in range(sources.shape[0]):
+        if low <= sources[e] < low + n_pre:
+            payload[sources[e] - low] = values[e]
+    for g in range(wiring.group[r], wiring.group[r + 1]):
+        for j in range(n_pre):
+            at = rules.x_first[g] + j
+            sent = payload[j]
+            total = (np.int64(m.x[0, 0, at]) + (_half(sent) if rules.graded[r] else 0)) & 255
+            if total > 127 and sent != 0:
+                if m.tx[at] > 0:
+                    m.x[0, 1, at] = _raised(m.x[0, 1, at], rules.impulse[g, 1], rules.part[g, 1], 0)
+                m.tx[at] = within
+                _activate(m.pre_on, m.pre, m.pre_count, r, wiring.column[r], j)
+            m.x[0, 0, at] = total - 127 if total > 127 else total
+
+
+@_inline
+def _note_post(
+    r: Any, fired: Any, within: Any, random: Any, wiring: Any, rules: Any, m: Any
+) -> None:
+    """Postsynaptic spikes."""
+    low, high = wiring.target[r], wiring.target[r] + wiring.n_post[r]
+    for e in range(fired.shape[0]):
+        if fired[e] < low or fired[e] >= high:
+            continue
+        i = fired[e] - low
+        for g in range(wiring.group[r], wiring.group[r + 1]):
+            at = rules.y_first[g] + i
+            if m.ty[at] > 0:
+                for k in range(3):
+                    m.y[0, k, at] = _raised(
+                        m.y[0, k, at], rules.impulse[g, 2 + k], rules.part[g, 2 + k], random
+                    )
+            m.ty[at] = within
+        _activate(m.post_on, m.post, m.post_count, r, wiring.row[r], i)
+
+
+@_inline
+def _end_epoch(r: Any, t: Any, k: Any, wiring: Any, rules: Any, m: Any, draws: Any) -> None:
+    """Traces, then synapses, then a new epoch."""
+    epoch = rules.epoch[r]
+    pre = m.pre[wiring.column[r] : wiring.column[r] + m.pre_count[r]]
+    post = m.post[wiring.row[r] : wiring.row[r] + m.post_count[r]]
+    for g in range(wiring.group[r], wiring.group[r + 1]):
+        for trace in range(2):
+            if rules.used[g, trace]:
+                _decay_table(rules, g, trace, draws.x_decay[r, k], m.decayed)
+                _history(
+                    m.x[:, trace], rules.x_first[g], wiring.n_pre[r], epoch, m.decayed, pre, m.tx,
+                    rules.impulse[g, trace], rules.part[g, trace], draws.x_impulse[r, k],
+                )  # fmt: skip
+        for trace in range(3):
+            if rules.used[g, 2 + trace]:
+                _decay_table(rules, g, 2 + trace, draws.y_decay[r, k], m.decayed)
+                _history(
+                    m.y[:, trace], rules.y_first[g], wiring.n_post[r], epoch, m.decayed, post, m.ty,
+                    rules.impulse[g, 2 + trace], rules.part[g, 2 + trace], draws.y_impulse[r, k],
+                )  # fmt: skip
+    u_on = rules.has_u[r] and ((t + 1) // epoch) % (1 << max(rules.decimate[r], 0)) == 0
+    everything = u_on or t + 1 == epoch or m.pinned[r]
+    m.pinned[r] = False
+    rounding = np.int64(127) - np.int64(np.floor(draws.synapse[r, k] * 128.0))
+    if everything:
+        _learn_all(r, u_on, rounding, wiring, rules, m)
+    elif rules.simple[r] > 0:
+        _learn_pairs(r, rounding, pre, post, wiring, rules, m)
+    else:
+        _learn_events(r, rounding, pre, post, wiring, rules, m)
+    for g in range(wiring.group[r], wiring.group[r + 1]):
+        for j in pre:
+            m.tx[rules.x_first[g] + j] = 0
+        for i in post:
+            m.ty[rules.y_first[g] + i] = 0
+    for j in pre:
+        m.pre_on[wiring.column[r] + j] = False
+    for i in post:
+        m.post_on[wiring.row[r] + i] = False
+    m.pre_count[r] = 0
+    m.post_count[r] = 0
+
+
+@_jit
+def _decay_table(rules: Any, g: Any, trace: Any, random: Any, decayed: Any) -> None:
+    """What every value of a trace decays to in a step of this epoch."""
+    whole, fraction = rules.whole[g, trace], rules.fraction[g, trace]
+    for value in range(decayed.shape[0]):
+        decayed[value] = np.uint8(whole[value] + (1 if random < fraction[value] else 0))
+
+
+@_jit
+def _history(
+    rows: Any, first: Any, n: Any, epoch: Any, decayed: Any, active: Any, times: Any, impulse: Any,
+    part: Any, random: Any,
+) -> None:  # fmt: skip
+    """Fill the history of a trace, (epoch + 1, n), and keep its last row as the trace."""
+    for k in range(1, epoch + 1):
+        before, now = rows[k - 1, first : first + n], rows[k, first : first + n]
+        for i in range(n):
+            now[i] = decayed[before[i]]
+        for i in active:
+            if times[first + i] == k:
+                now[i] = _raised(now[i], impulse, part, random)
+    rows[0, first : first + n] = rows[epoch, first : first + n]
+
+
+@_jit
+def _clipped(value: Any) -> Any:
+    return min(max(value, _ACC_MIN), _ACC_MAX)
+
+
+@_jit
+def _scaled(value: Any, right: Any, left: Any) -> Any:
+    """A product of factors and mantissa (int32) at the accumulator's width, clipped."""
+    shifted = np.int32(np.int32(value) >> np.int32(right))
+    return _clipped(np.int32(np.int64(shifted) << left))
+
+
+@_jit
+def _per_neuron(
+    product: Any, histories: Any, code: Any, first: Any, n: Any, k: Any, rules: Any, result: Any
+) -> None:
+    """The product for every neuron of one side at step k of the epoch, into result[k]."""
+    values = result[k, first : first + n]
+    values[:] = rules.mantissa[product]
+    for f in range(rules.factors[product], rules.factors[product + 1]):
+        trace = histories[k, rules.variable[f] - code, first : first + n]
+        constant, limit = np.int32(rules.constant[f]), np.int32(rules.limit[f])
+        for i in range(n):
+            term = np.int32(np.int32(trace[i]) + constant)
+            term = min(max(term, np.int32(-limit)), np.int32(limit - 1))
+            values[i] = np.int32(values[i] * term)
+    right, left = np.int32(rules.right[product]), np.int64(rules.left[product])
+    low, high = np.int32(_ACC_MIN), np.int32(_ACC_MAX)
+    for i in range(n):
+        value = np.int32(np.int64(np.int32(values[i] >> right)) << left)
+        values[i] = min(max(value, low), high)
+
+
+@_inline
+def _learn_pairs(
+    r: Any, rounding: Any, pre: Any, post: Any, wiring: Any, rules: Any, m: Any
+) -> None:
+    """Pair rules. Synapses of which both neurons spiked are worked out first and written last."""
+    begin, end = wiring.group[r], wiring.group[r + 1]
+    n_pre, n_post = wiring.n_pre[r], wiring.n_post[r]
+    for g in range(begin, end):
+        _tables(g, pre, post, n_pre, n_post, rules, m)
+    held = _learn_rows(r, post, rounding, wiring, rules, m)
+    _learn_columns(r, pre, rounding, wiring, rules, m)
+    for e in range(held):
+        m.weights[m.held_place[e]] = m.held_weight[e]
+
+
+@_jit
+def _rounded(total: Any, acc_low: Any, acc_high: Any, up: Any, low: Any, high: Any) -> Any:
+    """An accumulator (int32) to a weight: sign, rounding, limits."""
+    total = min(max(np.int32(total), acc_low), acc_high)
+    return min(max(np.int32(np.int32(total + up) >> np.int32(7)), low), high)
+
+
+@_inline
+def _learn_rows(r: Any, post: Any, rounding: Any, wiring: Any, rules: Any, m: Any) -> Any:
+    """Synapses onto neurons that spiked; those from neurons that spiked too are held back."""
+    begin = wiring.group[r]
+    x0, y0 = rules.x_first[begin], rules.y_first[begin]
+    n_pre, n_post = wiring.n_pre[r], wiring.n_post[r]
+    single, x_before_y = wiring.group[r + 1] - begin == 1, rules.simple[r] == 1
+    low, high = np.int32(rules.low[r]), np.int32(rules.high[r])
+    acc_low, acc_high = np.int32(rules.acc_low[r]), np.int32(rules.acc_high[r])
+    up, base = np.int32(rounding), wiring.row[r]
+    weights, profile, from_pre, tx = m.weights, wiring.profile, m.from_pre, m.tx[x0 : x0 + n_pre]
+    from_post, ty, row_ptr = m.from_post, m.ty, wiring.row_ptr
+    row_place, row_pre = wiring.row_place, wiring.row_pre
+    held_place, held_weight, held = m.held_place, m.held_weight, 0
+    for i in post:
+        change = from_post[ty[y0 + i], x0:]
+        lo, hi = np.uint64(row_ptr[base + i]), np.uint64(row_ptr[base + i + 1])
+        places, neurons = row_place[lo:hi], row_pre[lo:hi]
+        for e in range(places.shape[0]):
+            q, j = np.uint64(places[e]), np.uint64(neurons[e])
+            g = np.uint64(0) if single else np.uint64(profile[q])
+            added = change[g * np.uint64(n_pre) + j]
+            total = np.int32(weights[q]) * np.int32(128)
+            if tx[j] == 0:
+                total = np.int32(total + added)
+                weights[q] = _rounded(total, acc_low, acc_high, up, low, high)
+                continue
+            other = from_pre[tx[j], y0 + np.int64(g) * n_post + i]
+            both = total + (other if x_before_y else added)
+            both = _clipped(np.int64(both)) + (added if x_before_y else other)
+            held_place[held] = q
+            held_weight[held] = _rounded(_clipped(both), acc_low, acc_high, up, low, high)
+            held += 1
+    return held
+
+
+@_inline
+def _learn_columns(r: Any, pre: Any, rounding: Any, wiring: Any, rules: Any, m: Any) -> None:
+    """Synapses from neurons that spiked."""
+    begin = wiring.group[r]
+    x0, y0, n_post = rules.x_first[begin], rules.y_first[begin], np.uint64(wiring.n_post[r])
+    low, high = np.int32(rules.low[r]), np.int32(rules.high[r])
+    acc_low, acc_high = np.int32(rules.acc_low[r]), np.int32(rules.acc_high[r])
+    up, first, base = np.int32(rounding), np.uint64(wiring.target[r]), wiring.column[r]
+    single, from_pre, tx, indptr = wiring.group[r + 1] - begin == 1, m.from_pre, m.tx, wiring.indptr
+    all_targets, all_weights, all_profile = wiring.targets, m.weights, wiring.profile
+    for j in pre:
+        change = from_pre[tx[x0 + j], y0:]
+        lo, hi = np.uint64(indptr[base + j]), np.uint64(indptr[base + j + 1])
+        targets, weights, profile = all_targets[lo:hi], all_weights[lo:hi], all_profile[lo:hi]
+        if single:
+            for q in range(targets.shape[0]):
+                added = change[np.uint64(targets[q]) - first]
+                total = np.int32(np.int32(weights[q]) * np.int32(128) + added)
+                weights[q] = _rounded(total, acc_low, acc_high, up, low, high)
+        else:
+            for q in range(targets.shape[0]):
+                added = change[np.uint64(profile[q]) * n_post + np.uint64(targets[q]) - first]
+                total = np.int32(np.int32(weights[q]) * np.int32(128) + added)
+                weights[q] = _rounded(total, acc_low, acc_high, up, low, high)
+
+
+@_inline
+def _tables(g: Any, pre: Any, post: Any, n_pre: Any, n_post: Any, rules: Any, m: Any) -> None:
+    """Changes by a spike in step k of the epoch, for the steps in which there were spikes."""
+    x0, y0 = rules.x_first[g], rules.y_first[g]
+    done = np.uint64(0)
+    for j in pre:
+        done |= np.uint64(1) << np.uint64(m.tx[x0 + j])
+    for k in range(1, m.x.shape[0]):
+        if done >> np.uint64(k) & np.uint64(1):
+            m.from_pre[k, y0 : y0 + n_post] = 0
+            for product in range(rules.first[g, 0], rules.first[g, 1]):
+                if rules.dependency[product] == 0:
+                    _per_neuron(product, m.y, 2, y0, n_post, k, rules, m.from_pre)
+    done = np.uint64(0)
+    for i in post:
+        done |= np.uint64(1) << np.uint64(m.ty[y0 + i])
+    for k in range(1, m.x.shape[0]):
+        if done >> np.uint64(k) & np.uint64(1):
+            m.from_post[k, x0 : x0 + n_pre] = 0
+            for product in range(rules.first[g, 0], rules.first[g, 1]):
+                if rules.dependency[product] == 1:
+                    _per_neuron(product, m.x, 0, x0, n_pre, k, rules, m.from_post)
+
+
+@_jit
+def _learn_all(r: Any, u_on: Any, rounding: Any, wiring: Any, rules: Any, m: Any) -> None:
+    """Every synapse."""
+    for j in range(wiring.n_pre[r]):
+        _learn_line(r, j, True, u_on, rounding, wiring, rules, m)
+
+
+@_jit
+def _learn_events(
+    r: Any, rounding: Any, pre: Any, post: Any, wiring: Any, rules: Any, m: Any
+) -> None:
+    """Synapses of which a neuron spiked in the epoch."""
+    for j in pre:
+        _learn_line(r, j, True, False, rounding, wiring, rules, m)
+    for i in post:
+        _learn_line(r, i, False, False, rounding, wiring, rules, m)
+
+
+@_jit
+def _learn_line(
+    r: Any, neuron: Any, by_pre: Any, u_on: Any, rounding: Any, wiring: Any, rules: Any, m: Any
+) -> None:
+    """Any rule, for the synapses from a neuron, or those onto it that no other line covers.
+
+    dw, dd and dt all see the values from before.
+    """
+    # local names: in a loop, a field of a tuple costs as much as the arithmetic
+    weights, tags, delays, x, y, tx, ty = m.weights, m.tag_1, m.tag_2, m.x, m.y, m.tx, m.ty
+    targets, profile, place, pres = wiring.targets, wiring.profile, wiring.row_place, wiring.row_pre
+    x_first, y_first, first, factors = rules.x_first, rules.y_first, rules.first, rules.factors
+    dependency, mantissa, right, left = rules.dependency, rules.mantissa, rules.right, rules.left
+    variable, constant, sign, limit = rules.variable, rules.constant, rules.sign, rules.limit
+    pre_on, column, post_first = m.pre_on, wiring.column[r], wiring.target[r]
+    low, high, epoch = rules.low[r], rules.high[r], rules.epoch[r]
+    acc_low, acc_high = rules.acc_low[r], rules.acc_high[r]
+    ptr = wiring.indptr if by_pre else wiring.row_ptr
+    line = (column if by_pre else wiring.row[r]) + neuron
+    for e in range(ptr[line], ptr[line + 1]):
+        if by_pre:
+            q, j, i = e, neuron, np.int64(targets[e]) - post_first
+        else:
+            q, j, i = np.int64(place[e]), np.int64(pres[e]), neuron
+            if pre_on[column + j]:
+                continue
+        g = wiring.group[r] + profile[q]
+        weight, tag, delay = np.int64(weights[q]), np.int64(tags[q]), np.int64(delays[q])
+        at_x, at_y = x_first[g] + j, y_first[g] + i
+        kx, ky = np.int64(tx[at_x]), np.int64(ty[at_y])
+        for target in range(3):
+            if first[g, target] == first[g, target + 1]:
+                continue
+            old = weight if target == 0 else (delay if target == 1 else tag)
+            total = np.int64(np.int32(old << 7))
+            for product in range(first[g, target], first[g, target + 1]):
+                gate = dependency[product]
+                k = kx if gate == 0 else (ky if gate == 1 else epoch)
+                if (gate == 2 and u_on) or (gate < 2 and k > 0):
+                    result = np.int32(mantissa[product])
+                    for f in range(factors[product], factors[product + 1]):
+                        code = variable[f]
+                        if code < 2:
+                            term = np.int64(x[k, code, at_x])
+                        elif code < 5:
+                            term = np.int64(y[k, code - 2, at_y])
+                        elif code < 7:
+                            term = np.int64((kx if code == 5 else ky) > 0)
+                        else:
+                            term = weight if code == 7 else (delay if code == 8 else tag)
+                        term += constant[f]
+                        if sign[f]:
+                            term = np.int64(term > 0) - np.int64(term < 0)
+                        term = min(max(term, -limit[f]), limit[f] - 1)
+                        result = np.int32(np.int64(result) * term)
+                    total += np.int64(_scaled(result, right[product], left[product]))
+                total = _clipped(total)
+            if target == 0:
+                total = min(max(total, acc_low), acc_high)
+                weights[q] = min(max((total + rounding) >> 7, low), high)
+            elif target == 1:
+                delays[q] = min((max(total, 0) + rounding) >> 7, 255)
+            else:
+                tags[q] = min(max((total + rounding) >> 7, _TAG_PINNED), 255)
+                if tags[q] == _TAG_PINNED:
+                    m.pinned[r] = True

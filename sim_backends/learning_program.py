@@ -1,0 +1,239 @@
+"""Learning projections made ready to run: live synapses, rules, tables and random streams.
+
+What `reference` and `native` share, so that both draw the same numbers and round the same floats
+as Lava 0.10 (`magma/core/model/py/connection.py`, `magma/core/learning`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.learning import TRACES, Learning, LearningRule, Product
+from hrsnn_lava.quantized import QuantizedNetwork, SignMode
+
+Int = NDArray[np.int32]
+Float = NDArray[np.float64]
+
+TRACE_MAX = 127  # 7 bits; x1 alone can be set beyond it, by payloads
+TABLE_SIZE = 256  # values that a trace can have, payloads included
+ACC_MIN, ACC_MAX = -(2**15) - 1, 2**15 - 1  # the accumulator; the odd lower end is Lava's
+SHIFT = 7  # weights and tags are held 7 bits up in the accumulator
+#: Bits that a factor counts for, and its closed range after the constant is added, +-2^bits.
+WIDTH = {
+    **dict.fromkeys(("x0", "y0"), 1),
+    **dict.fromkeys(TRACES, 7),
+    **dict.fromkeys(("w", "d", "t"), 9),
+}
+MANTISSA_BITS = 4
+ACCUMULATOR_BITS = 15
+#: Variable that a target changes, and the closed range that it is clipped to in the end. The
+#: lower end of the tag is Lava's: one more than 9 bits hold.
+TAG_RANGE = {"dt": (-257, 255), "dd": (0, 255)}
+
+
+@dataclass(frozen=True, eq=False)
+class Plastic:
+    """One learning projection; synapses are those that live, in canonical (CSR) order.
+
+    Attributes:
+        name: of the projection.
+        source: index of the first presynaptic neuron among all sources (neurons, then inputs).
+        target: global index of the first postsynaptic neuron.
+        n_pre, n_post: sizes.
+        rows, cols: post- and presynaptic index of every live synapse, (S,).
+        place: (S,) where each stands in the projection's stored weights; `stored` of them.
+        weights, tag_1, tag_2: values at the start, (S,) int32, truncated but not clipped.
+        profile: (S,) index into `rules`.
+        rules: the learning rules, with x1's impulse 0 where payloads set x1.
+        graded_spikes: see `Learning`.
+        graded: multiply by the payload, or add the weight.
+        weight_exp: applied to the sum of a step.
+        sign_mode: limits of the weights.
+        start: effective weights of all stored synapses, (stored,) int32, those that are gone too.
+        tags: initial tag_1 and tag_2 of all stored synapses.
+    """
+
+    name: str
+    source: int
+    target: int
+    n_pre: int
+    n_post: int
+    rows: Int
+    cols: Int
+    place: NDArray[np.int64]
+    weights: Int
+    tag_1: Int
+    tag_2: Int
+    profile: Int
+    rules: tuple[LearningRule, ...]
+    graded_spikes: str
+    graded: bool
+    weight_exp: int
+    sign_mode: SignMode
+    start: Int
+    tags: tuple[Int, Int]
+
+    @property
+    def accumulator_limits(self) -> tuple[int, int]:
+        """Limits of a weight's accumulator: the sign is enforced before it is rounded."""
+        low, high = self.sign_mode.limits
+        return (ACC_MIN if low else 0), (ACC_MAX if high else 0)
+
+    @property
+    def t_epoch(self) -> int:
+        """Steps of an epoch."""
+        return self.rules[0].t_epoch
+
+    def changes(self, target: str) -> bool:
+        """True when a rule has products for `target`."""
+        return any(getattr(rule, target) for rule in self.rules)
+
+    def learned(self, weights: Any, tag_1: Any, tag_2: Any) -> dict[str, Int]:
+        """Values of live synapses (S,) as entries of `Trace.weights`, all stored synapses."""
+        found = {self.name: (self.start, weights)}
+        if self.changes("dt"):
+            found[f"{self.name}/tag_1"] = (self.tags[0], tag_1)
+        if self.changes("dd"):
+            found[f"{self.name}/tag_2"] = (self.tags[1], tag_2)
+        result = {}
+        for key, (start, values) in found.items():
+            result[key] = start.copy()
+            result[key][self.place] = values
+        return result
+
+
+def plastic_projections(network: QuantizedNetwork) -> tuple[Plastic, ...]:
+    """The learning projections of a network, in its order."""
+    result = []
+    for projection in network.projections:
+        learning = projection.learning
+        if learning is None:
+            continue
+        n, stored = network.n_neurons, projection.n_synapses
+        source = network.offset(projection.pre)
+        if network.population(projection.pre).is_input:
+            source += n
+        weights = projection.effective_weights()
+        coo, live = weights.tocoo(), np.flatnonzero(projection.plastic_synapses())
+        tags = (learning.tag("tag_1", stored), learning.tag("tag_2", stored))
+        n_post, n_pre = weights.shape
+        result.append(
+            Plastic(
+                projection.name,
+                source,
+                network.offset(projection.post),
+                n_pre,
+                n_post,
+                coo.row[live].astype(np.int32),
+                coo.col[live].astype(np.int32),
+                live,
+                weights.data[live].astype(np.int32),
+                tags[0][live],
+                tags[1][live],
+                learning.profile_of(stored)[live],
+                effective_rules(learning),
+                learning.graded_spikes,
+                projection.num_message_bits > 0,
+                projection.weight_exp,
+                projection.sign_mode,
+                weights.data.astype(np.int32),
+                tags,
+            )
+        )
+    return tuple(result)
+
+
+def effective_rules(learning: Learning) -> tuple[LearningRule, ...]:
+    """The rules, with x1's impulse 0 where payloads of graded spikes set x1 (as in Lava)."""
+    if learning.graded_spikes == "regular":
+        return learning.rules
+    return tuple(replace(rule, x1=replace(rule.x1, impulse=0.0)) for rule in learning.rules)
+
+
+def scale(product: Product) -> tuple[int, int]:
+    """Mantissa and exponent as Lava uses them: an even mantissa beyond 7 is halved."""
+    mantissa, exponent = product.mantissa, product.exponent
+    while abs(mantissa) > 7 and mantissa % 2 == 0 and exponent < 8:
+        mantissa, exponent = mantissa // 2, exponent + 1
+    return mantissa, exponent
+
+
+def right_shift(product: Product) -> int:
+    """Bits that the product of all factors is shifted back by, into the accumulator's width."""
+    bits = MANTISSA_BITS + sum(WIDTH[factor.variable] for factor in product.factors)
+    return max(0, bits - ACCUMULATOR_BITS)
+
+
+def impulse_parts(impulse: float) -> tuple[int, int]:
+    """Whole part, and fraction in 1/256."""
+    whole = int(np.floor(impulse))
+    return whole, int(np.round((impulse - whole) * 256))
+
+
+def decay_tables(tau: float) -> tuple[Float, Float]:
+    """Whole part and fraction of ``exp(-1 / tau) * value`` for all values of a trace, (256,).
+
+    Made with `numpy.exp`, as Lava does, so that the fractions are the same floats.
+    """
+    if tau == 0:
+        return np.zeros(TABLE_SIZE), np.zeros(TABLE_SIZE)
+    product = np.exp(-1 / np.array([tau], dtype=np.float64)) * np.arange(TABLE_SIZE)
+    whole = np.floor(product)
+    fraction: Float = product % 1
+    return whole, fraction
+
+
+@dataclass(frozen=True, eq=False)
+class Streams:
+    """Lava's random numbers for a stretch of steps; every neuron and synapse shares each number.
+
+    Row k is for step `first` + k: ``x_decay``, ``y_decay`` (n,) in [0, 1), ``x_impulse``,
+    ``y_impulse`` 0..127 at the end of the step, ``y_repeat`` for a second spike in an epoch,
+    ``synapse`` (n,) for rounding synapses at the end of an epoch, 0 within one.
+    """
+
+    first: int
+    x_decay: Float
+    x_impulse: NDArray[np.int64]
+    y_decay: Float
+    y_impulse: NDArray[np.int64]
+    y_repeat: NDArray[np.int64]
+    synapse: Float
+
+    @classmethod
+    def of(cls, rule: LearningRule, first: int, n_steps: int) -> Streams:
+        """The numbers of steps `first` to ``first + n_steps``; nothing before them is drawn.
+
+        A trace stream is advanced twice a step and drawn from once when it is made. The stream
+        for synapses is advanced once an epoch and its seed is 2 whatever the rule says.
+        """
+        seed, epoch = rule.rng_seed, rule.t_epoch
+        x_decay = _uniform(seed, 2 * first + 2, 2 * n_steps)[::2]
+        x_impulse = _seven_bits(seed + 1, 2 * first + 2, 2 * n_steps)[::2]
+        y_decay = _uniform(seed + 2, 2 * first + 2, 2 * n_steps)[::2]
+        y = _seven_bits(seed + 3, 2 * first + 1, 2 * n_steps)
+        begun = first // epoch  # epochs that ended before
+        ends = np.flatnonzero((np.arange(first, first + n_steps) + 1) % epoch == 0)
+        synapse = np.zeros(n_steps)
+        synapse[ends] = _uniform(2, begun + 1, ends.size)
+        return cls(first, x_decay, x_impulse, y_decay, y[1::2], y[::2], synapse)
+
+
+def _generator(seed: int, skip: int) -> np.random.Generator:
+    bits = np.random.PCG64(seed)
+    bits.advance(skip)
+    return np.random.Generator(bits)
+
+
+def _uniform(seed: int, first: int, count: int) -> Float:
+    return _generator(seed, first).random(count)
+
+
+def _seven_bits(seed: int, first: int, count: int) -> NDArray[np.int64]:
+    """Draws `first`... of ``integers(0, 128)``: two come from one word of the generator."""
+    draws = _generator(seed, first // 2).integers(0, 128, count + first % 2)
+    return draws[first % 2 :]

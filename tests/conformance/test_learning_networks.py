@@ -1,0 +1,142 @@
+"""Every backend on generated networks that learn: spikes, v, u, weights and tags, bit for bit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from network_strategies import collected, driven_learning_networks
+
+from hrsnn_lava.sim_backends.lava import LavaBackend, LavaJob
+from hrsnn_lava.sim_backends.native import NativeBackend
+from hrsnn_lava.sim_backends.parity import compare
+from hrsnn_lava.sim_backends.reference import ReferenceBackend
+
+STEPS = 40
+PROBES = ("spikes", "v", "u")
+
+
+@settings(max_examples=200)
+@given(driven_learning_networks(STEPS))
+def test_native_equals_reference(case):
+    network, inputs = case
+    reference = ReferenceBackend().run(network, inputs, STEPS, PROBES)
+    native = NativeBackend().run(network, inputs, STEPS, PROBES)
+    assert compare(reference, native, ("reference", "native"), network) == (0, None)
+
+
+def check_against_lava(cases, runtime):
+    """Run a batch in one Lava child; reference and native must equal it."""
+    jobs = [
+        LavaJob(network, inputs, STEPS, PROBES, str(k)) for k, (network, inputs) in enumerate(cases)
+    ]
+    traces = LavaBackend(runtime=runtime).run_many(jobs)
+    for (network, inputs), trace in zip(cases, traces, strict=True):
+        assert not isinstance(trace, Exception), trace
+        for backend in (ReferenceBackend(), NativeBackend()):
+            run = backend.run(network, inputs, STEPS, PROBES)
+            assert compare(trace, run, ("lava", backend.name), network) == (0, None)
+
+
+@pytest.mark.lava
+def test_reference_and_native_equal_live_lava():
+    check_against_lava(collected(driven_learning_networks(STEPS), 120), "threads")
+
+
+@pytest.mark.lava
+def test_they_equal_it_in_lavas_own_runtime():
+    check_against_lava(collected(driven_learning_networks(STEPS, 6), 12, number=1), "processes")
+
+
+@pytest.mark.lava
+@pytest.mark.nightly
+@pytest.mark.parametrize("number", range(6))
+def test_a_thousand_learning_networks_equal_live_lava(number):
+    check_against_lava(collected(driven_learning_networks(STEPS), 200, 100 + number), "threads")
+
+
+@pytest.mark.nightly
+@settings(max_examples=3000)
+@given(driven_learning_networks(STEPS))
+def test_thousands_of_learning_networks_equal_each_other(case):
+    network, inputs = case
+    reference = ReferenceBackend().run(network, inputs, STEPS, PROBES)
+    native = NativeBackend().run(network, inputs, STEPS, PROBES)
+    assert compare(reference, native, ("reference", "native"), network) == (0, None)
+
+
+def split_profiles(network):
+    """Give every learning projection three profiles that all hold the rule of the first."""
+    changed = network
+    for projection in network.projections:
+        learning = projection.learning
+        if learning is None or projection.weight_exp < 0:
+            continue
+        profile = np.arange(projection.n_synapses) % 3
+        same = replace(learning, rules=learning.rules[:1] * 3, profile=profile)
+        changed = changed.with_projection(replace(projection, learning=same))
+    return changed
+
+
+def merge_profiles(network):
+    """Give every learning projection the first of its rules alone."""
+    for projection in network.projections:
+        if projection.learning is not None and projection.weight_exp >= 0:
+            one = replace(projection.learning, rules=projection.learning.rules[:1], profile=None)
+            network = network.with_projection(replace(projection, learning=one))
+    return network
+
+
+@settings(max_examples=60)
+@given(driven_learning_networks(STEPS))
+def test_one_connection_equals_three_with_the_same_rule(case):
+    network, inputs = case
+    whole = NativeBackend().run(merge_profiles(network), inputs, STEPS, PROBES)
+    for backend in (ReferenceBackend(), NativeBackend()):
+        parts = backend.run(split_profiles(network), inputs, STEPS, PROBES)
+        assert compare(whole, parts, ("one", "three")) == (0, None)
+
+
+@pytest.mark.lava
+def test_one_connection_equals_three_in_lava_itself():
+    jobs = [
+        LavaJob(change(network), inputs, STEPS, PROBES)
+        for network, inputs in collected(driven_learning_networks(STEPS), 30, number=2)
+        for change in (merge_profiles, split_profiles)
+    ]
+    traces = LavaBackend(runtime="threads").run_many(jobs)
+    for whole, parts in zip(traces[::2], traces[1::2], strict=True):
+        assert compare(whole, parts, ("one", "three")) == (0, None)
+
+
+def test_the_generator_reaches_what_matters():
+    """Weights and tags change and saturate in many networks, or the tests above prove little."""
+    seen = {"learned": 0, "tags": 0, "low": 0, "high": 0, "profiles": 0, "graded": 0, "spikes": 0}
+
+    @settings(max_examples=150)
+    @given(driven_learning_networks(STEPS))
+    def look(case):
+        network, inputs = case
+        trace = NativeBackend().run(network, inputs, STEPS)
+        seen["spikes"] += trace.n_spikes
+        for projection in network.projections:
+            learning = projection.learning
+            if learning is None:
+                continue
+            weights = trace.weights[projection.name]
+            low, high = projection.sign_mode.limits
+            start = np.clip(projection.effective_weights().data, low, high)
+            seen["learned"] += int(np.any(weights != start))
+            seen["tags"] += int(f"{projection.name}/tag_1" in trace.weights)
+            seen["low"] += int(low < 0 and np.any((weights == low) & (start != low)))
+            seen["high"] += int(high > 0 and np.any((weights == high) & (start != high)))
+            seen["profiles"] += int(len(learning.rules) > 1)
+            seen["graded"] += int(learning.graded_spikes != "regular")
+
+    look()
+    assert seen["learned"] > 30
+    assert min(seen["tags"], seen["low"], seen["high"], seen["profiles"]) > 10
+    assert seen["graded"] > 5
+    assert seen["spikes"] > 1000

@@ -1,0 +1,260 @@
+"""What `from_lava` does not take is named, all at once, with what to do."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from hrsnn_lava.errors import SpecError
+from hrsnn_lava.processes.from_lava import from_lava
+
+
+class NoProcess:
+    """Something else."""
+
+
+@pytest.mark.parametrize("wrong", [NoProcess(), None, 3, "lif"])
+def test_what_is_no_process_is_refused_on_every_python(wrong: Any) -> None:
+    with pytest.raises(
+        SpecError, match=f"a Lava Process is expected; found: {type(wrong).__name__}"
+    ):
+        from_lava(wrong)
+
+
+def lif(n: int = 2, **options: Any) -> Any:
+    from lava.proc.lif.process import LIF
+
+    return LIF(shape=(n,), **{"du": 1, "dv": 1, "vth": 9, "name": "exc"} | options)
+
+
+def refusal(process: Any, steps: int | None = 5) -> list[str]:
+    with pytest.raises(SpecError, match="this Lava graph cannot be taken") as caught:
+        from_lava(process, steps)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def connection(**options: Any) -> Any:
+    from lava.proc.dense.process import Dense
+
+    return Dense(**{"weights": np.ones((2, 2)), "name": "conn"} | options)
+
+
+@pytest.mark.lava
+def test_neurons_without_a_counterpart() -> None:
+    from lava.proc.lif.process import LIFRefractory, LIFReset, TernaryLIF
+
+    common = {"shape": (2,), "du": 0, "dv": 0}
+    others = [
+        LIFRefractory(name="a", refractory_period=2, **common),
+        LIFReset(name="b", **common),
+        TernaryLIF(name="c", **common),
+    ]
+    good = lif()
+    for other in others:
+        conn = connection()
+        other.s_out.connect(conn.s_in)
+        conn.a_out.connect(good.a_in)
+    assert refusal(good) == [
+        "LIFRefractory 'a': Lava has no fixed-point model of it. "
+        "Use HeterogeneousLIF(refractory=...)",
+        "LIFReset 'b': the clock resets its state. Run every sample by itself, from rest",
+        "TernaryLIF 'c': its spikes have a sign. Use two populations of LIF",
+    ]
+
+
+@pytest.mark.lava
+def test_a_class_of_the_users_own_is_refused_unless_it_only_listens() -> None:
+    from lava.magma.core.process.ports.ports import InPort, OutPort
+    from lava.magma.core.process.process import AbstractProcess
+    from lava.proc.lif.process import LIF
+
+    class Own(AbstractProcess):
+        def __init__(self) -> None:
+            super().__init__(name="own")
+            self.a_in, self.s_out = InPort(shape=(2,)), OutPort(shape=(2,))
+
+    class OwnLIF(LIF):
+        """May have a model of its own."""
+
+    heard, spoken, good, mine = Own(), Own(), lif(), OwnLIF(shape=(2,), name="mine")
+    good.s_out.connect(heard.a_in)
+    spoken.s_out.connect(good.a_in)
+    conn = connection()
+    mine.s_out.connect(conn.s_in)
+    conn.a_out.connect(good.a_in)
+    assert refusal(good) == [
+        "Own 'own': it has no counterpart here",
+        "OwnLIF 'mine': it has no counterpart here",
+    ]
+
+
+@pytest.mark.lava
+def test_parameters_that_the_fixed_point_models_do_not_take() -> None:
+    found = refusal(lif(du=0.5, dv=np.zeros(3, int), vth=4.0, u=[0, 1]))
+    assert found == [
+        "LIF 'exc'.du: float64 values; allowed: integers, as for select_tag='fixed_pt'",
+        "LIF 'exc'.dv: shape (3,); allowed: () or (2,)",
+        "LIF 'exc'.vth: float64 values; allowed: integers, as for select_tag='fixed_pt'",
+        "LIF 'exc'.u: not 0 at the start; allowed: a start from rest",
+    ]
+
+
+@pytest.mark.lava
+def test_ranges_are_those_of_the_integer_network() -> None:
+    found = refusal(lif(vth=2**17, bias_mant=5000, bias_exp=-1))
+    assert [line.split(";")[0] for line in found] == [
+        "population 'exc'.vth: 131072 at neuron 0 (2 in all)",
+        "population 'exc'.bias_mant: 5000 at neuron 0 (2 in all)",
+        "population 'exc'.bias_exp: -1 at neuron 0 (2 in all)",
+    ]
+
+
+@pytest.mark.lava
+def test_links_of_another_kind() -> None:
+    from lava.proc.io.source import RingBuffer
+
+    first, second, data = lif(name="a"), lif(name="b"), RingBuffer(data=np.ones((2, 3), int))
+    first.s_out.connect(second.a_in)
+    data.s_out.connect(second.a_in)
+    both = connection()
+    first.s_out.connect(both.s_in)
+    second.s_out.connect(both.s_in)
+    both.a_out.connect(second.a_in)
+    name = f"RingBuffer {data.name!r}.s_out"
+    assert refusal(first) == [
+        "LIF 'a'.s_out -> LIF 'b'.a_in: a link of another kind; allowed: neurons and connections "
+        "in turn. Put a Dense between",
+        f"{name} -> LIF 'b'.a_in: a link of another kind; allowed: neurons and connections in "
+        "turn. Put a Dense between",
+        "Dense 'conn'.s_in: 2 senders, which Lava adds up before it weighs them; allowed: one. "
+        "Use a connection for each",
+    ]
+
+
+@pytest.mark.lava
+def test_concatenated_ports() -> None:
+    first, second, third = lif(name="a"), lif(name="b"), lif(4, name="c")
+    conn = connection(weights=np.ones((4, 4)))
+    first.s_out.concat_with(second.s_out, 0).connect(conn.s_in)
+    conn.a_out.connect(third.a_in)
+    found = refusal(third)
+    assert "LIF 'a'.s_out -> Dense 'conn'.s_in: concatenated ports" in found[0]
+
+
+@pytest.mark.lava
+def test_synapses_that_lava_drops_or_adds_differently() -> None:
+    from lava.proc.io.source import RingBuffer
+    from lava.proc.sparse.process import DelaySparse, Sparse
+    from lava.utils.weightutils import SignMode
+
+    target, data = lif(), RingBuffer(data=np.full((2, 1), 2**24))
+    doubled = sparse.csr_matrix((2, 2), dtype=int)
+    doubled.data, doubled.indices = np.array([1, 2]), np.array([0, 0])
+    doubled.indptr = np.array([0, 2, 2])
+    delays = sparse.csr_matrix(np.array([[3, 0], [0, 1]]))
+    connections = [
+        Sparse(weights=doubled, name="twice"),
+        DelaySparse(weights=sparse.eye(2, format="csr"), delays=delays, max_delay=1, name="late"),
+        connection(sign_mode=SignMode.NULL, name="null"),
+        connection(weights=np.full((2, 2), 200), num_message_bits=8, weight_exp=-1, name="big"),
+    ]
+    for conn in connections:
+        data.s_out.connect(conn.s_in)
+        conn.a_out.connect(target.a_in)
+    assert refusal(target) == [
+        "Sparse 'twice'.weights: 1 entries at places of others; allowed: one entry for a synapse",
+        "DelaySparse 'late'.max_delay: 1, below a delay of 3, whose synapses Lava drops; "
+        "allowed: >= 3",
+        "Dense 'null'.sign_mode: SignMode.NULL; allowed: MIXED, EXCITATORY or INHIBITORY",
+        "Dense 'big'.weights: sums of payloads up to 6710886400; allowed: 32 bits",
+    ]
+
+
+def plastic(**options: Any) -> Any:
+    """A neuron that learns from itself: ``(neuron, connection)``."""
+    from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
+    from lava.proc.dense.process import LearningDense
+
+    rule = Loihi2FLearningRule(dw="x0 * y1", y1_tau=5, y1_impulse=4, rng_seed=1)
+    given = {"weights": np.full((2, 2), 8), "learning_rule": rule, "name": "plastic"} | options
+    neuron, conn = lif(), LearningDense(**given)
+    neuron.s_out.connect(conn.s_in)
+    conn.a_out.connect(neuron.a_in)
+    return neuron, conn
+
+
+@pytest.mark.lava
+def test_learning_that_hears_nobody_or_somebody_else() -> None:
+    neuron, conn = plastic()
+    (silent,) = refusal(neuron)
+    assert silent == (
+        "LearningDense 'plastic': a_out feeds LIF 'exc', s_in_bap hears nothing; allowed: one "
+        "population of neurons, the same at both"
+    )
+    other = lif(name="other")
+    other.s_out.connect(conn.s_in_bap)
+    (wrong,) = refusal(neuron)
+    assert "a_out feeds LIF 'exc', s_in_bap hears LIF 'other'" in wrong
+
+
+@pytest.mark.lava
+def test_three_factor_rules_and_constants_that_are_no_integers() -> None:
+    from lava.magma.core.learning.learning_rule import Loihi2FLearningRule, Loihi3FLearningRule
+
+    for rule, words in (
+        (Loihi3FLearningRule(dw="x0 * y1"), "a Loihi3FLearningRule; allowed: a two-factor rule"),
+        (Loihi2FLearningRule(dw="x0 * (y1 + 2^-1)"), "the factor y1 + 0.5; allowed: a variable"),
+    ):
+        neuron, conn = plastic(learning_rule=rule)
+        neuron.s_out.connect(conn.s_in_bap)
+        (found,) = refusal(neuron)
+        assert found.startswith(f"LearningDense 'plastic'.learning_rule: {words}")
+
+
+@pytest.mark.lava
+def test_tags_that_a_sparse_connection_could_not_change() -> None:
+    from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
+    from lava.proc.sparse.process import LearningSparse
+
+    rule = Loihi2FLearningRule(dt="x0 * y1", y1_tau=5, y1_impulse=4, rng_seed=1)
+    neuron = lif()
+    weights = sparse.csr_matrix(np.full((2, 2), 8))
+    conn = LearningSparse(weights=weights, learning_rule=rule, name="plastic")
+    neuron.s_out.connect(conn.s_in)
+    conn.a_out.connect(neuron.a_in)
+    neuron.s_out.connect(conn.s_in_bap)
+    assert refusal(neuron) == [
+        "LearningSparse 'plastic'.tag_1: no entry at 4 of 4 weights; allowed: an entry for every "
+        "weight"
+    ]
+
+
+@pytest.mark.lava
+def test_a_length_is_needed_without_a_source() -> None:
+    assert refusal(lif(), None) == [
+        "steps: 0; allowed: a number >= 1. Say how many steps the run has"
+    ]
+
+
+@pytest.mark.lava
+def test_a_graph_that_runs_is_refused() -> None:
+    neuron = lif()
+    neuron._runtime = NoProcess()
+    try:
+        assert refusal(neuron) == [
+            "LIF 'exc': it is running; allowed: a graph that has not run yet"
+        ]
+    finally:
+        neuron._runtime = None  # Lava stops it when the Process goes
+
+
+def test_reading_imports_no_lava() -> None:
+    folder = Path(sys.modules[from_lava.__module__].__file__ or "").parent
+    for path in folder.glob("from_lava*.py"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert not [line for line in lines if line.startswith(("import lava", "from lava"))]

@@ -1,0 +1,68 @@
+"""Graphs of Lava's tutorials: what live Lava does, and what the network read from them does."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import stock_graphs
+from scipy import sparse
+
+import hrsnn_lava as hl
+from hrsnn_lava.processes.from_lava import from_lava
+
+pytestmark = pytest.mark.lava
+if sys.version_info >= (3, 11):
+    pytest.skip("Lava 0.10.0 needs Python 3.10", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """All graphs run by Lava itself, in a child of their own."""
+    out = tmp_path_factory.mktemp("lava") / "live.npz"
+    command = [sys.executable, "-W", "ignore", stock_graphs.__file__, str(out)]
+    child = subprocess.Popen(
+        [*command, *stock_graphs.BUILDERS],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        _, errors = child.communicate(timeout=120)
+    finally:
+        if child.returncode != 0:  # Lava's own processes outlive it when a model fails
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+    assert child.returncode == 0, errors
+    with np.load(out) as archive:
+        return dict(archive)
+
+
+@pytest.mark.parametrize("backend", ["reference", "native"])
+@pytest.mark.parametrize("name", stock_graphs.BUILDERS)
+def test_spikes_and_weights_equal_those_of_live_lava(
+    live: dict[str, Any], name: str, backend: str
+) -> None:
+    graph = stock_graphs.BUILDERS[name]()
+    taken = from_lava(graph.neurons[0], steps=graph.steps)
+    trace = hl.simulate(*taken, backend=backend)
+    raster = np.zeros((trace.n_neurons, trace.n_steps), dtype=int)
+    raster[trace.spike_neurons, trace.spike_steps] = 1
+    assert trace.n_spikes > 20
+    for population in taken.network.compute_populations:
+        first = taken.network.offset(population.name)
+        theirs = live[f"{name}/spikes/{population.name}"]
+        np.testing.assert_array_equal(raster[first : first + population.size], theirs)
+    for plastic in graph.learning:
+        matrix = taken.network.projection(plastic.name).weights.copy()
+        matrix.data = trace.weights[plastic.name]
+        theirs = live[f"{name}/weights/{plastic.name}"]
+        np.testing.assert_array_equal(matrix.toarray(), theirs)
+        start = plastic.weights.init
+        assert np.any(theirs != (start.toarray() if sparse.issparse(start) else start))

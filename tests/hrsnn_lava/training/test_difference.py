@@ -1,0 +1,73 @@
+"""Float against integers on the same input, held, as events, and while both learn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from stdp_networks import noise, recurrent
+
+from hrsnn_lava import Spec, build_hrsnn
+from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP
+from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
+from hrsnn_lava.errors import SpecError
+from hrsnn_lava.network import LIF, Network, Population
+from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.training.difference import compare_float_fixed
+
+
+def test_a_held_input_gives_nearly_equal_counts():
+    spec = Spec.parse({"network": {"size": 100, "connectivity": {"mean_degree": 10.0}}})
+    network = build_hrsnn(spec, seed=4)
+    integer, _ = quantize(network)
+    rng, inputs = np.random.default_rng(0), np.zeros((60, 3))
+    for k in range(1, 60):
+        inputs[k] = 0.9 * inputs[k - 1] + 0.3 * rng.normal(size=3)
+    found = compare_float_fixed(network, integer, inputs)
+    assert found["steps"] == 1200
+    assert found["rate_ratio"] == pytest.approx(1.0, abs=0.03)
+    assert found["count_correlation"] > 0.99
+    assert found["count_error"] < 0.1
+    assert found["weights"] == {}
+    silent = compare_float_fixed(network, integer, np.zeros((0, 3)))
+    assert silent["rate_ratio"] is None
+    assert silent["first_difference"] is None
+
+
+def test_one_neuron_alone_agrees_spike_by_spike():
+    """A neuron that fires every 8.4 steps drifts by less than a step in 500."""
+    network = Network(1e-3, (Population("a", 1, LIF(0.020, bias=3.0)),))
+    integer, _ = quantize(network)
+    found = compare_float_fixed(network, integer, noise(0, 500, 0))
+    assert found["spikes"]["float"] == found["spikes"]["integer"] > 50
+    assert found["coincidence"] == 1.0
+    assert found["first_difference"] is None
+    assert found["potential_error"] < 0.01
+
+
+@pytest.mark.parametrize("het", [False, True])
+def test_both_learn_alike(het):
+    """Weak recurrence, so that the two see nearly the same spikes."""
+    network = recurrent(1, het=het, weight=0.05, amplitude=0.02)
+    integer, _ = quantize(network, Quantize(stdp=LowerSTDP(max_profiles=3)))
+    found = compare_float_fixed(
+        network, integer, noise(1, 500, 10), backend=ReferenceBackend(), steps_per_sample=50
+    )
+    assert found["rate_ratio"] == pytest.approx(1.0, abs=0.1)
+    assert set(found["weights"]) == {"inp_exc", "exc_exc", "inh_exc"}
+    for row in found["weights"].values():
+        assert row["mean_ratio"] == pytest.approx(1.0, abs=0.15)
+    assert found["weights"]["inp_exc"]["change_correlation"] > 0.7
+
+
+def test_inputs_of_the_wrong_kind_are_named():
+    network = recurrent(1)
+    for projection in network.projections:
+        network = network.with_projection(replace(projection, plasticity=None))
+    integer, _ = quantize(network)
+    with pytest.raises(SpecError, match="inputs: analog samples; allowed: events"):
+        compare_float_fixed(network, integer, np.zeros((3, 10)))
+    other, _ = quantize(Network(1e-3, (Population("a", 1, LIF(0.020)),)))
+    with pytest.raises(SpecError, match="integer: 1 neurons, 0 inputs; allowed: 40 and 10"):
+        compare_float_fixed(network, other, noise(0, 5, 10))
