@@ -49,6 +49,8 @@ WEIGHT_EXP_RANGE = (-7, 7)
 #: A bias is written by the host, so its shift is no field of the chip.
 BIAS_WEIGHT_EXP_RANGE = (-31, 7)
 INT32 = (-(2**31), 2**31 - 1)
+#: Weights at the start of learning; Lava has no limit there, 9 bits are left after one epoch.
+LEARNING_WEIGHT_RANGE = (-(2**15), 2**15 - 1)
 
 
 class SignMode(str, Enum):
@@ -256,6 +258,11 @@ class QuantizedProjection:
                 yield Problem(f"{where}.{field}", str(value), f"{low}..{high}")
         if self.learning is not None:
             yield from self.learning.problems(f"{where}.learning", self.n_synapses)
+            data = self.weights.data
+            low, high = LEARNING_WEIGHT_RANGE
+            if data.size and (data.min() < low or data.max() > high):
+                found = f"{data.min()}..{data.max()}, with learning"
+                yield Problem(f"{where}.weights", found, f"{low}..{high}", "clip them first")
             if self.delays is not None or self.target != "synapse":
                 found = "delays" if self.delays is not None else "target bias"
                 yield Problem(f"{where}.learning", f"with {found}", "plain synapses only")

@@ -1,4 +1,4 @@
-"""Learning projections as the flat arrays that the kernels read, and their state.
+"""Learning projections as the flat arrays that the kernels read.
 
 All projections lie one after the other. A *group* is one rule of one projection: it has traces of
 its own for every neuron, at ``x_first[g] + j`` and ``y_first[g] + i``. Synapses are stored by
@@ -11,13 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hrsnn_lava.errors import ArtifactError
 from hrsnn_lava.learning import TARGETS, TRACES, LearningRule, Product
 from hrsnn_lava.sim_backends.learning_program import (
     TABLE_SIZE,
     WIDTH,
     Plastic,
-    Streams,
     decay_tables,
     impulse_parts,
     right_shift,
@@ -28,7 +26,6 @@ MODES = ("regular", "overwrite", "add_saturating", "add_overflow")
 #: Codes of variables in a factor: traces 0..4, then these.
 CODES = {name: code for code, name in enumerate((*TRACES, "x0", "y0", "w", "d", "t"))}
 DEPENDENCIES = {"x0": 0, "y0": 1, "u": 2}
-_BLOCK = 1024  # steps for which random numbers are drawn at least
 
 
 class Wiring(NamedTuple):
@@ -140,111 +137,11 @@ class Draws(NamedTuple):
     synapse: Any
 
 
-#: Fields of `Memory` that a snapshot keeps; the lists of active neurons follow from them.
-_KEPT = ("weights", "tag_1", "tag_2", "tx", "ty", "pending", "pinned")
-
-
-class LearningState:
-    """Flat arrays of the learning projections of a network of `n_neurons`, at their start."""
-
-    def __init__(self, plastic: tuple[Plastic, ...], n_neurons: int) -> None:
-        self.plastic = plastic
-        self._orders = [np.lexsort((p.rows, p.cols)) for p in plastic]  # by pre, then post
-        self.wiring = _wiring(plastic, self._orders, n_neurons)
-        self.rules = _rules(plastic)
-        self.memory = _memory(plastic, self.wiring, self.rules, n_neurons)
-        self._draws: list[Streams] = []
-        self.reset()
-
-    def reset(self) -> None:
-        """Initial weights and tags, no trace, nothing on its way."""
-        memory = self.memory
-        for name in ("x", "y", "tx", "ty", "pending", "pinned"):
-            getattr(memory, name)[...] = 0
-        for name in ("weights", "tag_1", "tag_2"):
-            parts = [getattr(p, name)[o] for p, o in zip(self.plastic, self._orders, strict=True)]
-            getattr(memory, name)[:] = np.concatenate(parts)
-        self._list_active()
-
-    def draws(self, first: int, n_steps: int) -> Draws:
-        """Random numbers of steps `first` to ``first + n_steps``."""
-        known = self._draws
-        end = first + n_steps
-        if not known or first < known[0].first or end > known[0].first + known[0].synapse.size:
-            count = max(n_steps, _BLOCK)
-            self._draws = known = [Streams.of(p.rules[0], first, count) for p in self.plastic]
-        part = slice(first - known[0].first, end - known[0].first)
-        return Draws(*(np.stack([getattr(s, f)[part] for s in known]) for f in Draws._fields))
-
-    def snapshot(self) -> dict[str, Any]:
-        """A copy of the state, for `restore`."""
-        kept = {name: getattr(self.memory, name).copy() for name in _KEPT}
-        return kept | {"x": self.memory.x[0].copy(), "y": self.memory.y[0].copy()}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a snapshot.
-
-        Raises:
-            ArtifactError: a spike lies outside the epoch: no run reaches that.
-        """
-        longest = self.memory.x.shape[0] - 1
-        if max(state["tx"].max(initial=0), state["ty"].max(initial=0)) > longest:
-            raise ArtifactError("the learning state holds values that no run reaches")
-        for name in _KEPT:
-            getattr(self.memory, name)[...] = state[name]
-        self.memory.x[0], self.memory.y[0] = state["x"], state["y"]
-        self._list_active()
-
-    def learned(self) -> dict[str, Any]:
-        """Weights, and tags that can change, as in `Trace.weights`."""
-        result: dict[str, Any] = {}
-        first = 0
-        for plastic, order in zip(self.plastic, self._orders, strict=True):
-            values = np.zeros((3, order.size), dtype=np.int32)
-            part = slice(first, first + order.size)
-            for row, name in zip(values, ("weights", "tag_1", "tag_2"), strict=True):
-                row[order] = getattr(self.memory, name)[part]
-            result |= plastic.learned(*values)
-            first += order.size
-        return result
-
-    def _list_active(self) -> None:
-        """Lists of the neurons that spiked in this epoch, from the times of their spikes."""
-        wiring, rules, memory = self.wiring, self.rules, self.memory
-        for r in range(len(self.plastic)):
-            groups = range(wiring.group[r], wiring.group[r + 1])
-            for n, first, times, base, flags, active, count in (
-                (
-                    wiring.n_pre[r],
-                    rules.x_first,
-                    memory.tx,
-                    wiring.column[r],
-                    memory.pre_on,
-                    memory.pre,
-                    memory.pre_count,
-                ),
-                (
-                    wiring.n_post[r],
-                    rules.y_first,
-                    memory.ty,
-                    wiring.row[r],
-                    memory.post_on,
-                    memory.post,
-                    memory.post_count,
-                ),
-            ):
-                on = np.any([times[first[g] : first[g] + n] > 0 for g in groups], axis=0)
-                who = np.flatnonzero(on)
-                flags[base : base + n] = on
-                active[base : base + who.size] = who
-                count[r] = who.size
-
-
 def _starts(sizes: list[int]) -> Any:
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
-def _wiring(plastic: tuple[Plastic, ...], orders: list[Any], n_neurons: int) -> Wiring:
+def wiring_of(plastic: tuple[Plastic, ...], orders: list[Any], n_neurons: int) -> Wiring:
     index = np.uint16 if n_neurons <= 2**16 else np.uint32
     widest = max((p.n_pre for p in plastic), default=0)
     pre_index = np.uint16 if widest <= 2**16 else np.uint32
@@ -283,7 +180,7 @@ def _wiring(plastic: tuple[Plastic, ...], orders: list[Any], n_neurons: int) -> 
     )
 
 
-def _rules(plastic: tuple[Plastic, ...]) -> Rules:
+def rules_of(plastic: tuple[Plastic, ...]) -> Rules:
     groups = [(p, rule) for p in plastic for rule in p.rules]
     tables = np.zeros((len(groups), len(TRACES), 2, TABLE_SIZE))
     used = np.zeros((len(groups), len(TRACES)), dtype=np.bool_)
@@ -377,19 +274,15 @@ def _products(rules: list[LearningRule]) -> list[Any]:
     ]
 
 
-def _memory(plastic: tuple[Plastic, ...], wiring: Wiring, rules: Rules, n: int) -> Memory:
+def memory_of(plastic: tuple[Plastic, ...], wiring: Wiring, rules: Rules, n: int) -> Memory:
     size, count = wiring.targets.size, len(plastic)
-    values = np.concatenate([np.zeros(1, np.int64), *(p.weights for p in plastic)])
-    # until the first epoch ends, weights may exceed 9 bits; int16 makes them fit the cache
-    narrow = values.min() >= -(2**15) and values.max() < 2**15
-    weight = np.int16 if narrow else np.int32
     depth = int(rules.epoch.max(initial=0)) + 1
     n_x = int((wiring.n_pre * np.diff(wiring.group)).sum())
     n_y = int((wiring.n_post * np.diff(wiring.group)).sum())
     n_pre, n_post = int(wiring.n_pre.sum()), int(wiring.n_post.sum())
     zeros = np.zeros
     return Memory(
-        weights=zeros(size, weight),
+        weights=zeros(size, np.int16),
         tag_1=zeros(size, np.int16),
         tag_2=zeros(size, np.int16),
         x=zeros((depth, 2, n_x), np.uint8),
@@ -410,5 +303,5 @@ def _memory(plastic: tuple[Plastic, ...], wiring: Wiring, rules: Rules, n: int) 
         from_pre=zeros((depth, n_y), np.int32),
         from_post=zeros((depth, n_x), np.int32),
         held_place=zeros(size, np.uint32),
-        held_weight=zeros(size, weight),
+        held_weight=zeros(size, np.int16),
     )

@@ -7,6 +7,7 @@ and closed loops need; `NativeBackend` runs a whole recording.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import RANGES, QuantizedNetwork, shift_sum
 from hrsnn_lava.sim_backends.base import as_quantized, bias_rows, check_run, lower
 from hrsnn_lava.sim_backends.layout import Events, Layout, flatten, integer_layout
-from hrsnn_lava.sim_backends.learning_layout import LearningState
+from hrsnn_lava.sim_backends.learning_state import LearningState
 from hrsnn_lava.trace import SpikeInput, Trace
 
 Int = NDArray[np.int32]
@@ -93,6 +94,9 @@ class IntegerSimulator(_Simulator):
         self.network: QuantizedNetwork = as_quantized(network)
         program = self._program = lower(self.network)
         super().__init__(program.n_neurons, program.n_inputs, integer_layout(program))
+        if program.plastic:
+            wide = self._layout.weights.astype(np.int16)
+            self._layout = replace(self._layout, weights=wide)
         self._partial = np.zeros(program.n_neurons, dtype=np.int64)
         self._bias = program.bias_mant << program.bias_exp
         self._channels = _Channels(self.network)
@@ -162,7 +166,7 @@ class IntegerSimulator(_Simulator):
             starts,
             mantissas,
         )
-        blocks = (
+        blocks: tuple[Any, ...] = (
             layout.delay,
             layout.shift,
             layout.graded,
@@ -188,6 +192,8 @@ class IntegerSimulator(_Simulator):
             learning = self._learning
             draws = learning.draws(self._time, steps)
             tables = (learning.wiring, learning.rules, learning.memory, draws)
+            # one type of weights and writable arrays: one kernel to compile, however it is called
+            neurons = (*neurons[:-2], *(np.require(a, requirements="W") for a in neurons[-2:]))
             static = (neurons, blocks, state)
             return int(learning_steps(self._time, steps, static, given, out, *tables))
         from hrsnn_lava.sim_backends.kernels import integer_steps

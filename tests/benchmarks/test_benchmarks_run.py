@@ -179,7 +179,7 @@ def test_the_page_is_filled_from_figures_alone(bench, tmp_path):
     assert verdicts["step, N=5000, per synaptic event"] == ("0.7 ns", "met")
     assert verdicts["step, N=5000, against Lava"] == ("250 x", "met")
     assert verdicts["step, N=5000, against Brian2 C++"] == ("3 x", "missed")
-    assert verdicts["trials on 2 cores"] == ("not measured", "")
+    assert verdicts["trials on 2 cores, worst size"] == ("not measured", "")
     run_all.render({}, page)
     text = page.read_text()
     assert "not measured" in text

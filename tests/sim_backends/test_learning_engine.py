@@ -120,13 +120,18 @@ def test_weights_change_and_those_that_were_truncated_to_zero_do_not():
 def test_weights_beyond_8_bits_act_until_the_first_epoch_ends():
     rule = replace(RULE, t_epoch=50)
     for backend in (ReferenceBackend(), NativeBackend()):
-        network = pair(weights=(1000, -70000, 4, 40000), learning=Learning((rule,)))
+        network = pair(weights=(1000, -32768, 4, 32000), learning=Learning((rule,)))
         np.testing.assert_array_equal(
-            backend.run(network, None, 49).weights["aa"], [1000, -70000, 4, 40000]
+            backend.run(network, None, 49).weights["aa"], [1000, -32768, 4, 32000]
         )
         after = backend.run(network, None, 50).weights["aa"]
         assert after.min() >= -256
         assert after.max() <= 255
+
+
+def test_weights_beyond_16_bits_are_refused():
+    with pytest.raises(NetworkError, match="32768, with learning; allowed: -32768..32767"):
+        pair(weights=(2, 2, 2, 32768))
 
 
 def test_no_step_gives_the_initial_weights():
