@@ -43,7 +43,7 @@ def learning_steps(
     written = 0
     for k in range(n_steps):
         t = first + k
-        spikes = integer_steps(
+        spikes = integer_steps(  # type: ignore[call-arg]
             t, 1, *neurons, *blocks, ptr[k : k + 2], source, value, *state,
             out_step[written:], out_neuron[written:], out_v[k : k + 1], out_u[k : k + 1],
             m.pending,

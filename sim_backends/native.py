@@ -68,9 +68,9 @@ class _Simulator:
 
     def restore(self, state: tuple[Any, ...]) -> None:
         """Go back to a state that `snapshot` returned."""
-        parts = (self._u, self._v, self._waiting)
-        ring = (self._ring_source, self._ring_value, self._ring_count)
-        for array, saved in zip((*parts, *ring), state[:-1], strict=True):
+        parts: tuple[NDArray[Any], ...] = (self._u, self._v, self._waiting)
+        parts = (*parts, self._ring_source, self._ring_value, self._ring_count)
+        for array, saved in zip(parts, state[:-1], strict=True):
             array[:] = saved
         self._time = state[-1]
 
@@ -155,7 +155,7 @@ class IntegerSimulator(_Simulator):
     ) -> int:
         """Call the kernel; returns the number of spikes written to `out`."""
         program, layout = self._program, self._layout
-        neurons = (
+        neurons: tuple[Any, ...] = (
             self.n_neurons,
             program.keep_u,
             program.keep_v,
@@ -198,7 +198,8 @@ class IntegerSimulator(_Simulator):
             return int(learning_steps(self._time, steps, static, given, out, *tables))
         from hrsnn_lava.sim_backends.kernels import integer_steps
 
-        return int(integer_steps(self._time, steps, *neurons, *blocks, *given, *state, *out))
+        arguments: tuple[Any, ...] = (*neurons, *blocks, *given, *state, *out)
+        return int(integer_steps(self._time, steps, *arguments))
 
     def learned(self) -> dict[str, Int]:
         """Weights of learning projections now, (nnz,) each, as `Trace.weights` has them.

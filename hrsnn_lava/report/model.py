@@ -98,6 +98,7 @@ def build_report(
     *,
     step_time_s: float = 1e-3,
     accuracy: Mapping[str, Any] | None = None,
+    float_vs_integer: Mapping[str, Any] | None = None,
     parity: Mapping[str, Any] | None = None,
     comparison: Sequence[Mapping[str, Any]] | None = None,
     network_before: Network | QuantizedNetwork | None = None,
@@ -117,6 +118,8 @@ def build_report(
         step_time_s: real time of a step, which the static energy rests on.
         accuracy, parity: what the caller measured, shown as given. `parity["mismatches"]` above
             0 fails the report.
+        float_vs_integer: how far the integers are from the float network on the same input, see
+            `hrsnn_lava.training.difference`.
         comparison: rows of a table, such as one per pruning method.
         network_before: what the program is compared with, such as the unpruned network.
         trace_before: run of `network_before` (integers then) over as many steps: its synaptic
@@ -177,6 +180,7 @@ def build_report(
         "activity": sections.activity_section(network, trace, done),
         "energy": _energy(priced),
         "accuracy": dict(accuracy or {}),
+        "float_vs_integer": dict(float_vs_integer or {}),
         "parity": dict(parity or {}),
         "comparison": [dict(row) for row in comparison or ()],
         "neurobench": sections.neurobench(network, trace, ops, samples),

@@ -39,6 +39,7 @@ def render_text(data: Plain) -> str:
         _section("Energy", _energy(data["energy"])),
         _section("Parity", _parity(data["parity"])),
         _section("Accuracy", _pairs(data["accuracy"])),
+        _section("Float against integers", _pairs(data["float_vs_integer"])),
         _section("Comparison", _comparison(data["comparison"])),
         _section("NeuroBench", _pairs(data["neurobench"])),
         _section("Provenance", _pairs(data["provenance"])),

@@ -27,6 +27,7 @@ from hrsnn_lava.sim_backends.native import NativeBackend
 from hrsnn_lava.sim_backends.parity import Parity, backend, verify_parity
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.trace import SpikeInput, Trace
+from hrsnn_lava.training.difference import compare_float_fixed
 from hrsnn_lava.training.forecast import ForecastOptions
 from hrsnn_lava.workflow import arms
 from hrsnn_lava.workflow.journal import Journal
@@ -235,6 +236,18 @@ class _Run:
         self.unpruned = Quantize(self.spec.quantize.weight_bits)(self.full)
         return NativeBackend().run(self.unpruned, self.inputs, self.verified_steps)
 
+    def difference(self) -> dict[str, Any]:
+        """The float network against the program, on the samples of the parity check."""
+        samples = self.series.train[: -(-self.verified_steps // self.options.steps_per_sample)]
+        held = self.spec.network.input.target == "bias"
+        found = compare_float_fixed(
+            self.network,
+            self.compiled,
+            samples if held else self.inputs,
+            steps_per_sample=self.options.steps_per_sample,
+        )
+        return {key: value for key, value in found.items() if value not in ({}, None)}
+
     def report(self) -> RunResult:
         """Write everything, the reports last."""
         from hrsnn_lava.report.model import build_report
@@ -251,6 +264,7 @@ class _Run:
             cost_set=self.cost_set,
             step_time_s=self.spec.report.step_time_s,
             accuracy=_accuracy(self.rows, self.spec),
+            float_vs_integer=self.difference(),
             parity=self.parity.to_dict() | {"line": self.parity.line()},
             comparison=self.rows,
             network_before=self.unpruned,

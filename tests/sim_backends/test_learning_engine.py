@@ -130,7 +130,7 @@ def test_weights_beyond_8_bits_act_until_the_first_epoch_ends():
 
 
 def test_weights_beyond_16_bits_are_refused():
-    with pytest.raises(NetworkError, match="32768, with learning; allowed: -32768..32767"):
+    with pytest.raises(NetworkError, match=r"32768, with learning; allowed: -32768\.\.32767"):
         pair(weights=(2, 2, 2, 32768))
 
 

@@ -31,6 +31,7 @@ KEYS = {
     "activity",
     "energy",
     "accuracy",
+    "float_vs_integer",
     "parity",
     "neurobench",
     "provenance",
