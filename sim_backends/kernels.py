@@ -4,6 +4,8 @@ Design, measured on x86-64: synapses are columns of (uint16 target, int8 or int1
 or four bytes each; indices are unsigned, so no negative index is tested for; non-negative
 exponents are folded into the weights, so one int32 accumulator serves all blocks; the
 neuron loop has no branch and multiplies in float64, which is exact below 2^53 and vectorises.
+Columns lie anywhere, so once the synapses outgrow the second-level cache each column would start
+with a miss: the column after next is fetched ahead (a quarter to a third of a step at N >= 5000).
 A single thread: one network's step is too short to share; trials run side by side instead.
 """
 
@@ -13,8 +15,60 @@ from typing import Any
 
 import numba
 import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
 
 _jit = numba.njit(cache=True, error_model="numpy", boundscheck=False, nogil=True)
+
+
+#: From this many synapses on, columns are fetched ahead; fewer fit into the second-level cache.
+_FETCH_FROM = 400_000
+_FETCH_SPIKES = 2
+_LINE = 64
+
+
+@intrinsic
+def _prefetch(_: Any, array: Any, index: Any) -> Any:  # noqa: ARG001 - numba asks for it
+    """Ask for the cache line of ``array[index]``; changes nothing but the time."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        view = context.make_array(signature.args[0])(context, builder, arguments[0])
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        place = builder.bitcast(builder.gep(view.data, [arguments[1]]), byte)
+        builder.call(function, [place, word(0), word(3), word(1)])  # read, keep, data
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), generate
+
+
+@_jit
+def _fetch(targets: Any, weights: Any, first: int, end: int) -> None:
+    """Ask for the synapses `first` to `end`."""
+    for q in range(first, end, _LINE // targets.itemsize):
+        _prefetch(targets, q)
+    for q in range(first, end, _LINE // weights.itemsize):
+        _prefetch(weights, q)
+
+
+@_jit
+def _collect(spiked: Any, out: Any) -> int:
+    """Write the neurons that fired, in order; eight at a time, since most did not."""
+    whole = spiked.shape[0] // 8
+    words = spiked[: 8 * whole].view(np.uint64)
+    count = 0
+    for g in range(whole):
+        if words[g] != 0:
+            for i in range(8 * g, 8 * g + 8):
+                out[count] = i
+                count += spiked[i]
+    for i in range(8 * whole, spiked.shape[0]):
+        if spiked[i]:
+            out[count] = i
+            count += 1
+    return count
 
 
 @_jit
@@ -69,6 +123,7 @@ def integer_steps(
     depth = ring_count.shape[0]
     limit = np.int64(2**23)
     probe_v = out_v.shape[0] > 0
+    fetch = targets.shape[0] > _FETCH_FROM
     probe_u = out_u.shape[0] > 0
     row = np.int64(np.searchsorted(starts, first, side="right")) - 2  # enter the current row anew
     written = 0
@@ -102,6 +157,9 @@ def integer_steps(
                         source = ring_source[slot, e]
                         if ring_value[slot, e] == 0:
                             continue
+                        if fetch and e + _FETCH_SPIKES < ring_count[slot]:
+                            ahead = ring_source[slot, e + _FETCH_SPIKES]
+                            _fetch(targets, weights, columns[ahead], columns[ahead + 1])
                         lo = np.uint64(columns[source])
                         hi = np.uint64(columns[source + 1])
                         row_targets = targets[lo:hi]
@@ -136,14 +194,11 @@ def integer_steps(
             v[i] = np.int32(0) if fires else np.int32(vi)
             spiked[i] = fires
         slot = t % depth
-        count = 0
-        for i in range(n):
-            if spiked[i]:
-                ring_source[slot, count] = i
-                ring_value[slot, count] = 1
-                out_step[written + count] = t
-                out_neuron[written + count] = i
-                count += 1
+        count = _collect(spiked, ring_source[slot])
+        for e in range(count):
+            ring_value[slot, e] = 1
+            out_step[written + e] = t
+            out_neuron[written + e] = ring_source[slot, e]
         written += count
         for e in range(event_ptr[k], event_ptr[k + 1]):
             ring_source[slot, count] = event_source[e]
@@ -192,6 +247,7 @@ def float_steps(
     """Float64 twin of `integer_steps`: ``u = u keep_u + a; v = v keep_v + u + bias``."""
     depth = ring_count.shape[0]
     probe_v = out_v.shape[0] > 0
+    fetch = targets.shape[0] > _FETCH_FROM
     probe_u = out_u.shape[0] > 0
     written = 0
     for k in range(n_steps):
@@ -207,6 +263,9 @@ def float_steps(
             for e in range(ring_count[slot]):
                 source = ring_source[slot, e]
                 value = ring_value[slot, e]
+                if fetch and e + _FETCH_SPIKES < ring_count[slot]:
+                    ahead = ring_source[slot, e + _FETCH_SPIKES]
+                    _fetch(targets, weights, columns[ahead], columns[ahead + 1])
                 lo = np.uint64(columns[source])
                 hi = np.uint64(columns[source + 1])
                 row_targets = targets[lo:hi]
@@ -223,14 +282,11 @@ def float_steps(
             v[i] = 0.0 if fires else vi
             spiked[i] = fires
         slot = t % depth
-        count = 0
-        for i in range(n):
-            if spiked[i]:
-                ring_source[slot, count] = i
-                ring_value[slot, count] = 1.0
-                out_step[written + count] = t
-                out_neuron[written + count] = i
-                count += 1
+        count = _collect(spiked, ring_source[slot])
+        for e in range(count):
+            ring_value[slot, e] = 1.0
+            out_step[written + e] = t
+            out_neuron[written + e] = ring_source[slot, e]
         written += count
         for e in range(event_ptr[k], event_ptr[k + 1]):
             ring_source[slot, count] = event_source[e]

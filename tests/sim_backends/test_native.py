@@ -142,3 +142,18 @@ def test_binary_inputs_drive_a_float_network():
     events = Events(np.array([0, 1, 1]), np.array([1], np.int32), np.array([1]))
     simulator.advance(2, events, simulator.bias)
     assert simulator.potential[0] == pytest.approx(3.0 * (1 - np.exp(-0.1)))
+
+
+def test_networks_beyond_the_cache_equal_the_reference():
+    """Above 400,000 synapses columns are fetched ahead, which must change nothing but the time."""
+    n = 1500
+    rng = generator(0, "large")
+    weights = sparse.csr_matrix(rng.integers(-40, 40, (n, n)) * (rng.random((n, n)) < 0.3))
+    net = QuantizedNetwork(
+        (QuantizedPopulation("a", n, 600, 300, 3000, rng.integers(1000, 4000, n), 5, 1),),
+        (QuantizedProjection("r", "a", "a", weights),),
+    ).verify()
+    assert net.n_synapses > 500_000
+    runs = [b.run(net, None, 40, ("v", "u")) for b in (ReferenceBackend(), NativeBackend())]
+    assert runs[0].n_spikes > 500
+    assert compare(*runs, ("reference", "native")) == (0, None)
