@@ -28,8 +28,7 @@ _FETCH_SPIKES = 2
 _LINE = 64
 
 
-@intrinsic
-def _prefetch(_: Any, array: Any, index: Any) -> Any:  # noqa: ARG001 - numba asks for it
+def _emit_prefetch(_: Any, array: Any, index: Any) -> Any:  # noqa: ARG001 - numba asks for it
     """Ask for the cache line of ``array[index]``; changes nothing but the time."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -42,6 +41,9 @@ def _prefetch(_: Any, array: Any, index: Any) -> Any:  # noqa: ARG001 - numba as
         return context.get_dummy_value()
 
     return types.void(array, types.int64), generate
+
+
+_prefetch: Any = intrinsic(_emit_prefetch)
 
 
 @_jit

@@ -112,6 +112,5 @@ def _learning_updates(network: QuantizedNetwork, steps: int) -> int:
     total = 0
     for projection in network.projections:
         if projection.learning is not None:
-            epoch = int(getattr(projection.learning, "t_epoch", 1))
-            total += projection.n_synapses * (steps // epoch)
+            total += projection.n_synapses * (steps // projection.learning.t_epoch)
     return total

@@ -13,6 +13,7 @@ from hrsnn_lava.compiler import value_rules
 from hrsnn_lava.compiler.rules import RULES, Placed, check
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
+from hrsnn_lava.learning import pair_stdp
 from hrsnn_lava.quantized import (
     QuantizedInput,
     QuantizedNetwork,
@@ -209,7 +210,8 @@ def test_graded_input() -> None:
 def test_learning_on_a_chip_without() -> None:
     raw = LOIHI.to_dict()
     raw["features"]["learning"]["value"] = False
-    learns = QuantizedProjection("p", "a", "a", dense(4, 4), learning="rule")
+    rule = pair_stdp((1, 0), (1, 0), 20, 20)
+    learns = QuantizedProjection("p", "a", "a", dense(4, 4), learning=rule)
     assert found(network(learns), profile=HardwareProfile.from_dict(raw))[0].rule == "learning"
     assert not found(network(learns))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +14,7 @@ from hrsnn_lava.compiler.passes.place import tiles
 from hrsnn_lava.compiler.placement import Placement
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
+from hrsnn_lava.learning import pair_stdp
 from hrsnn_lava.quantized import (
     QuantizedInput,
     QuantizedNetwork,
@@ -246,7 +245,7 @@ def test_unknown_inputs_are_said_to_be_unknown():
 
 
 def test_learning_updates_are_synapses_times_epochs():
-    network = pair(learning=SimpleNamespace(t_epoch=4))
+    network = pair(learning=pair_stdp((1, 0), (1, 0), 20, 20, t_epoch=4))
     placement = Placement.of([0, 0])
     done = activity(network, placement, LOIHI1, run([], 10))
     assert done.learning_updates == 2 * (10 // 4)

@@ -17,6 +17,7 @@ from hrsnn_lava.compiler.analysis.utilization import (
     utilization,
 )
 from hrsnn_lava.hardware_profiles import HardwareProfile
+from hrsnn_lava.learning import pair_stdp
 from hrsnn_lava.quantized import (
     QuantizedInput,
     QuantizedNetwork,
@@ -185,7 +186,8 @@ def test_learning_takes_two_axon_slots_and_keeps_zero_weights() -> None:
     weights = sparse.csr_matrix(np.array([[1, 1], [0, 1]]))
     population = QuantizedPopulation("a", 2, 10, 10, 10)
     fixed = QuantizedProjection("p", "a", "a", weights, num_weight_bits=4)
-    learns = QuantizedProjection("p", "a", "a", weights, num_weight_bits=4, learning="rule")
+    rule = pair_stdp((1, 0), (1, 0), 20, 20)
+    learns = QuantizedProjection("p", "a", "a", weights, num_weight_bits=4, learning=rule)
     # Mixed weights of 4 bits are multiples of 32: all of them are 0 and are not stored.
     assert utilization(QuantizedNetwork((population,), (fixed,)), [0, 0], LOIHI)[
         "in_axons"
