@@ -41,6 +41,28 @@ def test_native_and_reference_equal_live_lava(cases):
             assert compare(trace, run, ("lava", backend.name)) == (0, None)
 
 
+@pytest.mark.lava
+@pytest.mark.nightly
+@pytest.mark.parametrize("part", range(5))
+def test_a_thousand_networks_equal_live_lava(part):
+    """Five times 200 networks, delays included, fresh ones every night (profile `nightly`)."""
+
+    @settings(max_examples=10, suppress_health_check=[*HealthCheck], phases=[Phase.generate])
+    @given(st.lists(driven_networks(STEPS, delays=True), min_size=20, max_size=20))
+    def compare_batch(cases):
+        jobs = [
+            LavaJob(network, inputs, STEPS, PROBES, f"{part}/{k}")
+            for k, (network, inputs) in enumerate(cases)
+        ]
+        traces = LavaBackend(runtime="threads").run_many(jobs)
+        for (network, inputs), trace in zip(cases, traces, strict=True):
+            assert not isinstance(trace, Exception), trace
+            run = NativeBackend().run(network, inputs, STEPS, PROBES)
+            assert compare(trace, run, ("lava", "native")) == (0, None)
+
+    compare_batch()
+
+
 def test_the_generator_reaches_the_extremes():
     """Wraps of u, saturation of v and spikes all occur, or the tests above prove little."""
     seen = {"wrap": 0, "saturated": 0, "spikes": 0}
