@@ -11,15 +11,26 @@ A single thread: one network's step is too short to share; trials run side by si
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import types
+from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic
 
-_jit = numba.njit(cache=True, error_model="numpy", boundscheck=False, nogil=True)
+_Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
+#: No kernel makes an array, so none counts references to those it is given (`_nrt`): counting
+#: took most of a small step of learning. numba's type stubs do not list that option.
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "_nrt": False}
+
+
+def _jit(function: _Kernel) -> Dispatcher[_Kernel]:
+    """Compile a function when it is first called."""
+    compiled: Dispatcher[_Kernel] = numba.njit(cache=True, nogil=True, **_OPTIONS)(function)
+    return compiled
 
 
 #: From this many synapses on, columns are fetched ahead; fewer fit into the second-level cache.

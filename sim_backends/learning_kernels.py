@@ -17,6 +17,7 @@ import numpy as np
 from hrsnn_lava.sim_backends.kernels import _jit, integer_steps
 from hrsnn_lava.sim_backends.learning_updates import (
     _inline,
+    _raised,
     learn_all,
     learn_events,
     learn_pairs,
@@ -96,13 +97,6 @@ def _deliver(r: Any, sources: Any, values: Any, wiring: Any, rules: Any, m: Any)
     if shift > 0:
         for i in range(wiring.target[r], wiring.target[r] + wiring.n_post[r]):
             pending[i] += np.int32(partial[i] >> shift)
-
-
-@_jit
-def _raised(value: Any, impulse: Any, part: Any, random: Any) -> Any:
-    """A trace plus its impulse in 7 bits, the fraction rounded stochastically."""
-    up = np.int64(value) + impulse + (1 if random < part else 0)
-    return np.uint8(min(up, 127))
 
 
 @_jit
@@ -261,4 +255,6 @@ def _history(
         for i in active:
             if times[first + i] == k:
                 now[i] = _raised(now[i], impulse, part, random)
-    rows[0, first : first + n] = rows[epoch, first : first + n]
+    last, kept = rows[epoch, first : first + n], rows[0, first : first + n]
+    for i in range(n):
+        kept[i] = last[i]

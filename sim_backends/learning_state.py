@@ -23,6 +23,7 @@ class LearningState:
         self._orders = [np.lexsort((p.rows, p.cols)) for p in plastic]  # by pre, then post
         self.wiring = wiring_of(plastic, self._orders, n_neurons)
         self.rules = rules_of(plastic)
+        self.pairs = all(_every_step(p) for p in plastic) and bool(self.rules.simple.all())
         self.memory = memory_of(plastic, self.wiring, self.rules, n_neurons)
         self._draws: list[Streams] = []
         self.reset()
@@ -109,3 +110,10 @@ class LearningState:
                 flags[base : base + n] = on
                 active[base : base + who.size] = who
                 count[r] = who.size
+
+
+def _every_step(plastic: Plastic) -> bool:
+    """True when `learning_pairs` runs a projection whose rules are of the pair kind."""
+    regular = plastic.graded_spikes == "regular" and not plastic.graded
+    single = len(plastic.rules) == 1 and len(plastic.rules[0].dw) > 0
+    return regular and single and plastic.t_epoch == 1 and plastic.weight_exp >= 0

@@ -13,14 +13,24 @@ from typing import Any
 import numba
 import numpy as np
 
-from hrsnn_lava.sim_backends.kernels import _jit
+from hrsnn_lava.sim_backends.kernels import _OPTIONS, _jit, _Kernel
 
-# passing the tuples of arrays to a function costs half a microsecond, so what is called in every
-# step is inlined
-_inline = numba.njit(inline="always", error_model="numpy", boundscheck=False)
+
+def _inline(function: _Kernel) -> _Kernel:
+    """Compile a function into those that call it."""
+    compiled: _Kernel = numba.njit(inline="always", **_OPTIONS)(function)
+    return compiled
+
 
 _ACC_MIN, _ACC_MAX = -(2**15) - 1, 2**15 - 1
 _TAG_PINNED = -257  # a tag that the next epoch moves, whatever the spikes do
+
+
+@_jit
+def _raised(value: Any, impulse: Any, part: Any, random: Any) -> Any:
+    """A trace plus its impulse in 7 bits, the fraction rounded stochastically."""
+    up = np.int64(value) + impulse + (1 if random < part else 0)
+    return np.uint8(min(up, 127))
 
 
 @_jit

@@ -187,15 +187,17 @@ class IntegerSimulator(_Simulator):
             self._spiked,
         )
         if self._learning is not None:
-            from hrsnn_lava.sim_backends.learning_kernels import learning_steps
-
             learning = self._learning
+            if learning.pairs:
+                from hrsnn_lava.sim_backends.learning_pairs import pair_steps as run
+            else:
+                from hrsnn_lava.sim_backends.learning_kernels import learning_steps as run
             draws = learning.draws(self._time, steps)
             tables = (learning.wiring, learning.rules, learning.memory, draws)
             # one type of weights and writable arrays: one kernel to compile, however it is called
             neurons = (*neurons[:-2], *(np.require(a, requirements="W") for a in neurons[-2:]))
             static = (neurons, blocks, state)
-            return int(learning_steps(self._time, steps, static, given, out, *tables))
+            return int(run(self._time, steps, static, given, out, *tables))
         from hrsnn_lava.sim_backends.kernels import integer_steps
 
         arguments: tuple[Any, ...] = (*neurons, *blocks, *given, *state, *out)

@@ -245,6 +245,10 @@ def learning_networks(draw, max_size: int = 12):
     if not plain:
         return base
     chosen = draw(st.lists(st.sampled_from(plain), min_size=1, max_size=3, unique_by=id))
+    # graded inputs that learn are rare by chance, and have modes of their own
+    payloads = [p for p in plain if p.num_message_bits and all(p is not c for c in chosen)]
+    if payloads and draw(st.booleans()):
+        chosen = [*chosen, payloads[0]]
     for projection in chosen:
         graded = projection.num_message_bits > 0
         kind = draw(st.sampled_from(["pair", "traces", "any"]))
