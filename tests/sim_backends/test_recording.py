@@ -449,11 +449,13 @@ def command(folder, output, *options):
 
 
 def wait_for(log, process):
-    """Wait until the process has written to the log."""
-    before = log.stat().st_mtime_ns if log.exists() else 0
-    while process.poll() is None:
-        if log.exists() and log.stat().st_size > 50_000 and log.stat().st_mtime_ns != before:
-            break
+    """Wait until the process has written to the log, and has written once more after that."""
+    before = log.stat().st_size if log.exists() else 0
+    growths = 0
+    while process.poll() is None and growths < 2:
+        size = log.stat().st_size if log.exists() else 0
+        if size > 50_000 and size != before:
+            growths, before = growths + 1, size
         time.sleep(0.002)
 
 
