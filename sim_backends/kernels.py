@@ -138,7 +138,8 @@ def integer_steps(
     probe_v = out_v.shape[0] > 0
     fetch = targets.shape[0] > _FETCH_FROM
     probe_u = out_u.shape[0] > 0
-    row = np.int64(np.searchsorted(starts, first, side="right")) - 2  # enter the current row anew
+    # enter the current row anew
+    row = max(np.int64(np.searchsorted(starts, first, side="right")) - 2, np.int64(-1))
     written = 0
     for k in range(n_steps):
         t = first + k

@@ -20,6 +20,7 @@ from hrsnn_lava.sim_backends.learning_program import (
     impulse_parts,
     right_shift,
     scale,
+    traces_read,
 )
 
 MODES = ("regular", "overwrite", "add_saturating", "add_overflow")
@@ -124,6 +125,8 @@ class Memory(NamedTuple):
     from_post: Any
     held_place: Any
     held_weight: Any
+    step_pre: Any
+    step_post: Any
 
 
 class Draws(NamedTuple):
@@ -186,9 +189,7 @@ def rules_of(plastic: tuple[Plastic, ...]) -> Rules:
     used = np.zeros((len(groups), len(TRACES)), dtype=np.bool_)
     impulses = np.zeros((2, len(groups), len(TRACES)), dtype=np.int64)
     for g, (p, rule) in enumerate(groups):
-        read = {factor.variable for product in rule.products for factor in product.factors}
-        if p.graded_spikes == "add_overflow":
-            read.add("x1")  # it decides which spikes count
+        read = traces_read(rule, p.graded_spikes)
         for k, name in enumerate(TRACES):
             trace = getattr(rule, name)
             tables[g, k] = decay_tables(trace.tau)
@@ -302,6 +303,8 @@ def memory_of(plastic: tuple[Plastic, ...], wiring: Wiring, rules: Rules, n: int
         decayed=zeros(TABLE_SIZE, np.uint8),
         from_pre=zeros((depth, n_y), np.int32),
         from_post=zeros((depth, n_x), np.int32),
-        held_place=zeros(size, np.uint32),
+        held_place=zeros(size + 1, np.uint32),
         held_weight=zeros(size, np.int16),
+        step_pre=zeros(int(wiring.n_post.max(initial=0)), np.int16),
+        step_post=zeros(int(wiring.n_pre.max(initial=0)), np.int16),
     )

@@ -2,10 +2,10 @@
 
 One rule a projection, epochs of one step, ``dw`` alone, of at most one product x0 * (y traces) and
 one y0 * (x traces): pair STDP. What a spike changes then depends on the neuron at the other end
-alone. A column is delivered and changed in one visit, also where the postsynaptic neuron fired;
-rows come after, without the synapses that a column covered. Indices are gathered first, so that
-the arithmetic runs over contiguous numbers and vectorises. `pair_steps` and `learning_steps` are
-compiled only when a network needs them.
+alone, and one random number rounds all synapses of a projection: how far a weight moves is known
+per neuron before a synapse is touched (`_changes`). Mostly that is 0, or everywhere, and then
+nothing is touched.
+`pair_steps` and `learning_steps` are compiled only when a network needs them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from hrsnn_lava.sim_backends.kernels import _jit, integer_steps
 from hrsnn_lava.sim_backends.learning_updates import _ACC_MAX, _ACC_MIN, _raised
 
 _VALUES = 128  # that a trace of 7 bits can have
+_UNIT = np.int32(128)  # a weight of 1 in the accumulator
+_WIDE = 1024  # weights of that size saturate the accumulator whatever is added
+_BITS = np.int32(23)  # of a fixed point in which 7 bits still fit into int32
+_ONE = 2.0**23
 
 
 @_jit
@@ -27,24 +31,30 @@ def pair_steps(
 ) -> Any:  # fmt: skip
     """Run `n_steps` steps; arguments and result are those of `learning_steps`."""
     neurons, blocks, state = static
+    starts, mantissas = neurons[-2], neurons[-1]
     ptr, source, value = events
     out_step, out_neuron, out_v, out_u = out
     ring_source, ring_value, ring_count = state[3], state[4], state[5]
     pending, written = m.pending, 0
+    begin = max(np.searchsorted(starts, first, side="right") - 1, 0)
     for k in range(n_steps):
         t = first + k
+        end = begin
+        while end < starts.shape[0] and starts[end] <= t:
+            end += 1
         spikes = integer_steps(  # type: ignore[call-arg]
-            t, 1, *neurons, *blocks, ptr[k : k + 2], source, value, *state,
-            out_step[written:], out_neuron[written:], out_v[k : k + 1], out_u[k : k + 1],
-            pending,
+            t, 1, *neurons[:-2], starts[begin:end], mantissas[begin:end], *blocks,
+            ptr[k : k + 2], source, value, *state, out_step[written:], out_neuron[written:],
+            out_v[k : k + 1], out_u[k : k + 1], pending,
         )  # fmt: skip
+        begin = end
         slot = t % ring_count.shape[0]
         for i in range(pending.shape[0]):
             pending[i] = 0
         for r in range(wiring.source.shape[0]):
             g, column, row = wiring.group[r], wiring.column[r], wiring.row[r]
             n_pre, n_post, target = wiring.n_pre[r], wiring.n_post[r], wiring.target[r]
-            x0, y0, factors, limit = rules.x_first[g], rules.y_first[g], rules.factors, rules.limit
+            x0, y0 = rules.x_first[g], rules.y_first[g]
             pre, post = m.pre[column : column + n_pre], m.post[row : row + n_post]
             n_sent = _sent(
                 ring_source[slot], ring_value[slot], ring_count[slot], wiring.source[r], n_pre, pre
@@ -61,51 +71,45 @@ def pair_steps(
                     values, rules.whole[g, trace], rules.fraction[g, trace],
                     draws.x_decay[r, k] if of_pre else draws.y_decay[r, k], m.decayed,
                 )  # fmt: skip
-                who, count = (pre, n_sent) if of_pre else (post, n_fired)
-                random = draws.x_impulse[r, k] if of_pre else draws.y_impulse[r, k]
-                for e in range(count):
-                    values[who[e]] = _raised(
-                        values[who[e]], rules.impulse[g, trace], rules.part[g, trace], random
-                    )
-            by_pre, by_post = m.from_pre[1, y0 : y0 + n_post], m.from_post[1, x0 : x0 + n_pre]
-            for i in range(n_post):
-                by_pre[i] = 0
-            for j in range(n_pre):
-                by_post[j] = 0
-            for p in range(rules.first[g, 0], rules.first[g, 1]):
-                if rules.dependency[p] == 0 and n_sent > 0:
-                    _product(
-                        by_pre, m.y[0], y0, 2, rules.variable, rules.constant, limit, factors[p],
-                        factors[p + 1], rules.mantissa[p], rules.right[p], rules.left[p],
-                    )  # fmt: skip
-                elif rules.dependency[p] == 1 and n_fired > 0:
-                    _product(
-                        by_post, m.x[0], x0, 0, rules.variable, rules.constant, limit, factors[p],
-                        factors[p + 1], rules.mantissa[p], rules.right[p], rules.left[p],
-                    )  # fmt: skip
+                _raise(
+                    values, pre if of_pre else post, n_sent if of_pre else n_fired,
+                    rules.impulse[g, trace], rules.part[g, trace],
+                    draws.x_impulse[r, k] if of_pre else draws.y_impulse[r, k],
+                )  # fmt: skip
             rounding = np.int32(127) - np.int32(np.floor(draws.synapse[r, k] * 128.0))
-            x_before_y = rules.dependency[rules.first[g, 0]] == 0
+            by_pre, by_post = m.from_pre[1, y0 : y0 + n_post], m.from_post[1, x0 : x0 + n_pre]
+            to_pre, to_post = m.step_pre[:n_post], m.step_post[:n_pre]
+            if n_sent > 0:
+                _changes(by_pre, to_pre, m.y, y0, 2, 0, rounding, g, rules)
+            if n_fired > 0:
+                _changes(by_post, to_post, m.x, x0, 0, 1, rounding, g, rules)
+            low, high = wiring.indptr[column], wiring.indptr[column + n_pre]
+            _deliver(
+                pre, n_sent, wiring.indptr[column:], wiring.targets, m.weights, pending,
+                np.int32(rules.factor[r]),
+            )  # fmt: skip
+            if t == 0:  # weights beyond their range act until now; see `_narrow`
+                _narrow(m.weights[low:high])
             bounds = (
                 np.int32(rules.acc_low[r]), np.int32(rules.acc_high[r]),
                 np.int32(rules.low[r]), np.int32(rules.high[r]),
             )  # fmt: skip
-            scratch = m.held_place.view(np.int32)
-            _columns(
-                pre, n_sent, post, n_fired, by_pre, by_post, wiring.indptr[column:], wiring.targets,
-                m.weights, target, pending, np.int32(rules.factor[r]), scratch, x_before_y,
-                rounding, bounds,
-            )  # fmt: skip
-            for e in range(n_sent):
-                by_post[pre[e]] = 0
-            _rows(
-                post, n_fired, by_post, wiring.row_ptr[row:], wiring.row_place, wiring.row_pre,
-                m.weights, scratch, m.held_weight, x_before_y, rounding, bounds,
-            )  # fmt: skip
-            if t == 0:  # weights beyond their range act until the first epoch ends
-                begin, end = wiring.indptr[column], wiring.indptr[column + n_pre]
-                weights = m.weights[begin:end]
-                for q in range(weights.shape[0]):
-                    weights[q] = _weight(_accumulator(weights[q]), rounding, bounds)
+            if n_sent > 0:
+                _columns(
+                    pre, n_sent, post, n_fired, by_pre, by_post, to_pre, wiring.indptr[column:],
+                    wiring.targets, m.weights, target, m.post_on[row:], m.held_place,
+                    m.held_weight, rules.dependency[rules.first[g, 0]] == 0, t == 0, rounding,
+                    bounds,
+                )  # fmt: skip
+            if n_fired > 0:
+                _rows(
+                    post, n_fired, pre, n_sent, to_post, wiring.row_ptr[row:], wiring.row_place,
+                    wiring.row_pre, m.weights, rounding, bounds,
+                )  # fmt: skip
+            if t == 0:
+                for q in range(low, high):
+                    total = _clip(np.int32(m.weights[q]) * _UNIT)
+                    m.weights[q] = _weight(total, rounding, bounds)
         written += spikes
     return written
 
@@ -134,43 +138,98 @@ def _fired(neurons: Any, count: Any, low: Any, n: Any, found: Any) -> Any:
 
 @_jit
 def _decay(values: Any, whole: Any, fraction: Any, random: Any, decayed: Any) -> None:
-    """A step of a trace, (n,); one random number rounds all of it."""
+    """A step of a trace, (n,); one random number rounds all of it.
+
+    A linear function that agrees with the table on all its values does it for many at once.
+    """
     for value in range(_VALUES):
         decayed[value] = np.uint8(np.int32(whole[value]) + np.int32(random < fraction[value]))
-    for i in range(values.shape[0]):
-        values[i] = decayed[values[i]]
+    last = _VALUES - 1
+    slope = np.int32((np.float64(whole[last]) + fraction[last]) / last * _ONE)
+    offset = np.int32((1.0 - random) * _ONE)
+    wrong = np.int32(0)
+    for value in range(_VALUES):
+        line = np.int32(np.int32(np.int32(value) * slope + offset) >> _BITS)
+        wrong |= np.int32(line ^ np.int32(decayed[value]))
+    if wrong == 0:
+        for i in range(values.shape[0]):
+            values[i] = np.uint8(np.int32(np.int32(values[i]) * slope + offset) >> _BITS)
+    else:
+        for i in range(values.shape[0]):
+            values[i] = decayed[values[i]]
+
+
+@_jit
+def _raise(values: Any, who: Any, count: Any, impulse: Any, part: Any, random: Any) -> None:
+    """Add the impulse to the traces of neurons that spiked."""
+    for e in range(count):
+        values[who[e]] = _raised(values[who[e]], impulse, part, random)
+
+
+@_jit
+def _changes(
+    changes: Any, steps: Any, traces: Any, start: Any, code: Any, dependency: Any, rounding: Any,
+    g: Any, rules: Any,
+) -> None:  # fmt: skip
+    """What a spike does to a synapse, by the neuron at its other end (whose `traces` count).
+
+    `changes` (n,) int32 of the accumulator; `steps` (n,) int16 of the weight:
+    ``(128 w + c + r) >> 7 = w + ((c + r) >> 7)``, and clipping the accumulator before is clipping
+    the weight after, for all of these functions are monotonic.
+    """
+    n, low, high = changes.shape[0], np.int32(_ACC_MIN), np.int32(_ACC_MAX)
+    for p in range(rules.first[g, 0], rules.first[g, 1]):
+        if rules.dependency[p] != dependency:
+            continue
+        begin, end = rules.factors[p], rules.factors[p + 1]
+        mantissa, right = np.int32(rules.mantissa[p]), np.int32(rules.right[p])
+        if end - begin == 1:
+            left = np.int32(rules.left[p])
+            trace = traces[0, rules.variable[begin] - code, start : start + n]
+            added, bound = np.int32(rules.constant[begin]), np.int32(rules.limit[begin])
+            for i in range(n):
+                term = np.int32(np.int32(trace[i]) + added)
+                term = min(max(term, np.int32(-bound)), np.int32(bound - 1))
+                change = np.int32(np.int32(np.int32(term * mantissa) >> right) << left)
+                change = min(max(change, low), high)
+                changes[i] = change
+                steps[i] = np.int16(np.int32(change + rounding) >> np.int32(7))
+        else:
+            _product(
+                changes, traces, start, code, begin, end, rules, mantissa, right, rules.left[p]
+            )
+            for i in range(n):
+                steps[i] = np.int16(np.int32(changes[i] + rounding) >> np.int32(7))
+        return
+    for i in range(n):
+        changes[i], steps[i] = np.int32(0), np.int16(0)
 
 
 @_jit
 def _product(
-    result: Any, traces: Any, start: Any, code: Any, variable: Any, constant: Any, limit: Any,
-    begin: Any, end: Any, mantissa: Any, right: Any, left: Any,
+    result: Any, traces: Any, start: Any, code: Any, begin: Any, end: Any, rules: Any,
+    mantissa: Any, right: Any, left: Any,
 ) -> None:  # fmt: skip
-    """A product for every neuron of one side, (n,), at the accumulator's width."""
+    """A product of any number of factors, (n,), at the accumulator's width."""
     n = result.shape[0]
     for i in range(n):
         result[i] = mantissa
     for f in range(begin, end):
-        trace = traces[variable[f] - code, start : start + n]
-        added, bound = np.int32(constant[f]), np.int32(limit[f])
+        trace = traces[0, rules.variable[f] - code, start : start + n]
+        added, bound = np.int32(rules.constant[f]), np.int32(rules.limit[f])
         for i in range(n):
             term = np.int32(np.int32(trace[i]) + added)
             term = min(max(term, np.int32(-bound)), np.int32(bound - 1))
             result[i] = np.int32(result[i] * term)
-    shift, low, high = np.int32(right), np.int32(_ACC_MIN), np.int32(_ACC_MAX)
+    low, high = np.int32(_ACC_MIN), np.int32(_ACC_MAX)
     for i in range(n):
-        value = np.int32(np.int64(np.int32(result[i] >> shift)) << left)
+        value = np.int32(np.int64(np.int32(result[i] >> right)) << left)
         result[i] = min(max(value, low), high)
 
 
 @_jit
 def _clip(value: Any) -> Any:
     return min(max(np.int32(value), np.int32(_ACC_MIN)), np.int32(_ACC_MAX))
-
-
-@_jit
-def _accumulator(weight: Any) -> Any:
-    return _clip(np.int32(weight) * np.int32(128))
 
 
 @_jit
@@ -181,57 +240,120 @@ def _weight(total: Any, rounding: Any, bounds: Any) -> Any:
 
 
 @_jit
-def _columns(
-    pre: Any, n_sent: Any, post: Any, n_fired: Any, by_pre: Any, by_post: Any, indptr: Any,
-    all_targets: Any, all_weights: Any, first: Any, pending: Any, factor: Any, scratch: Any,
-    x_before_y: Any, rounding: Any, bounds: Any,
-) -> None:  # fmt: skip
-    """Deliver the synapses of neurons that spiked, then change them.
+def _reach(rounding: Any, bounds: Any) -> Any:
+    """Least and greatest weight that `_weight` can give, int16."""
+    least = _weight(np.int32(_ACC_MIN), rounding, bounds)
+    return np.int16(least), np.int16(_weight(np.int32(_ACC_MAX), rounding, bounds))
 
-    `by_pre` becomes twice the change, plus 1 where the postsynaptic neuron fired: one gather.
-    """
-    if n_sent == 0:
-        return
-    for i in range(by_pre.shape[0]):
-        by_pre[i] = np.int32(by_pre[i] * np.int32(2))
-    for e in range(n_fired):
-        by_pre[post[e]] += np.int32(1)
-    start = np.uint64(first)
+
+@_jit
+def _narrow(weights: Any) -> None:
+    """Weights of 16 bits into a range that saturates all the same: any change is smaller."""
+    for q in range(weights.shape[0]):
+        weights[q] = min(max(weights[q], np.int16(-_WIDE)), np.int16(_WIDE - 1))
+
+
+@_jit
+def _move(steps: Any, who: Any, count: Any) -> Any:
+    """Take neurons `who` out; whether any weight is left to move."""
+    for e in range(count):
+        steps[who[e]] = np.int16(0)
+    moved = np.int16(0)
+    for i in range(steps.shape[0]):
+        moved |= steps[i]
+    return moved != 0
+
+
+@_jit
+def _extent(changes: Any, who: Any, count: Any) -> Any:
+    """Least and greatest change among neurons `who`."""
+    low = high = changes[who[0]]
+    for e in range(1, count):
+        low, high = min(low, changes[who[e]]), max(high, changes[who[e]])
+    return low, high
+
+
+@_jit
+def _deliver(
+    pre: Any, n_sent: Any, indptr: Any, all_targets: Any, all_weights: Any, pending: Any,
+    factor: Any,
+) -> None:  # fmt: skip
+    """Send the weights of now to the targets of neurons that spiked."""
     for e in range(n_sent):
-        j = pre[e]
-        lo, hi = np.uint64(indptr[j]), np.uint64(indptr[j + 1])
-        targets, weights, change = all_targets[lo:hi], all_weights[lo:hi], scratch[: hi - lo]
-        for q in range(targets.shape[0]):
-            place = np.uint64(targets[q])
-            pending[place] += np.int32(np.int32(weights[q]) * factor)
-            change[q] = by_pre[place - start]
-        of_post = np.int32(by_post[j])
-        for q in range(weights.shape[0]):
-            of_pre = np.int32(change[q] >> np.int32(1))
-            both = np.int32(of_post * np.int32(change[q] & np.int32(1)))
-            one = of_pre if x_before_y else both
-            two = both if x_before_y else of_pre
-            total = _clip(np.int32(weights[q]) * np.int32(128) + one)
-            weights[q] = _weight(_clip(total + two), rounding, bounds)
+        lo, hi = np.uint64(indptr[pre[e]]), np.uint64(indptr[pre[e] + 1])
+        targets, weights = all_targets[lo:hi], all_weights[lo:hi]
+        if factor == 1:
+            for q in range(targets.shape[0]):
+                pending[targets[q]] += weights[q]
+        else:
+            for q in range(targets.shape[0]):
+                pending[targets[q]] += np.int32(np.int32(weights[q]) * factor)
+
+
+@_jit
+def _columns(
+    pre: Any, n_sent: Any, post: Any, n_fired: Any, by_pre: Any, by_post: Any, steps: Any,
+    indptr: Any, all_targets: Any, all_weights: Any, first: Any, fired: Any, met: Any,
+    scratch: Any, x_before_y: Any, every: Any, rounding: Any, bounds: Any,
+) -> None:  # fmt: skip
+    """Change the synapses from neurons that spiked.
+
+    Where both neurons spiked, two changes add up, with a clip in between. They are looked for
+    only in columns in which the sum of the two can move a weight, or the clip can matter.
+    """
+    least, greatest = _reach(rounding, bounds)
+    moves, start = _move(steps, post, n_fired), np.uint64(first)
+    low = high = np.int32(0)
+    if n_fired > 0:
+        low, high = _extent(by_pre, post, n_fired)
+    for e in range(n_fired):
+        fired[post[e]] = True
+    for e in range(n_sent):
+        of_post, n_met = np.int32(by_post[pre[e]]), np.uint64(0)
+        both = n_fired > 0 and (
+            every
+            or low + of_post + rounding < 0
+            or high + of_post + rounding >= _UNIT
+            or bounds[2] * _UNIT + min(low, of_post) < _ACC_MIN
+            or bounds[3] * _UNIT + max(high, of_post) > _ACC_MAX
+        )
+        if not (moves or both):
+            continue
+        lo, hi = np.uint64(indptr[pre[e]]), np.uint64(indptr[pre[e] + 1])
+        targets, weights, step = all_targets[lo:hi], all_weights[lo:hi], scratch[: hi - lo]
+        if both:
+            for q in range(targets.shape[0]):
+                met[n_met] = q
+                n_met += np.uint64(fired[np.uint64(targets[q]) - start])
+            for f in range(n_met):
+                q = np.uint64(met[f])
+                of_pre = by_pre[np.uint64(targets[q]) - start]
+                one = of_pre if x_before_y else of_post
+                two = of_post if x_before_y else of_pre
+                total = _clip(np.int32(np.int32(weights[q]) * np.int32(_UNIT)) + one)
+                weights[q] = _weight(_clip(total + two), rounding, bounds)
+        if moves:
+            for q in range(targets.shape[0]):
+                step[q] = steps[np.uint64(targets[q]) - start]
+            for q in range(weights.shape[0]):
+                weights[q] = min(max(np.int16(weights[q] + step[q]), least), greatest)
+    for e in range(n_fired):
+        fired[post[e]] = False
 
 
 @_jit
 def _rows(
-    post: Any, n_fired: Any, by_post: Any, row_ptr: Any, row_place: Any, row_pre: Any,
-    all_weights: Any, scratch: Any, held: Any, x_before_y: Any, rounding: Any, bounds: Any,
+    post: Any, n_fired: Any, pre: Any, n_sent: Any, steps: Any, row_ptr: Any, row_place: Any,
+    row_pre: Any, weights: Any, rounding: Any, bounds: Any,
 ) -> None:  # fmt: skip
-    """Change the synapses onto neurons that fired; `by_post` is 0 where a column did it."""
+    """Change the synapses onto neurons that fired, from neurons that did not."""
+    least, greatest = _reach(rounding, bounds)
+    if not _move(steps, pre, n_sent):
+        return
     for e in range(n_fired):
-        i = post[e]
-        lo, hi = np.uint64(row_ptr[i]), np.uint64(row_ptr[i + 1])
+        lo, hi = np.uint64(row_ptr[post[e]]), np.uint64(row_ptr[post[e] + 1])
         places, neurons = row_place[lo:hi], row_pre[lo:hi]
-        weights, change = held[: hi - lo], scratch[: hi - lo]
         for q in range(places.shape[0]):
-            weights[q] = all_weights[np.uint64(places[q])]
-            change[q] = by_post[np.uint64(neurons[q])]
-        for q in range(weights.shape[0]):
-            total = np.int32(weights[q]) * np.int32(128)
-            total = _clip(total) if x_before_y else np.int32(total)
-            weights[q] = _weight(_clip(total + change[q]), rounding, bounds)
-        for q in range(places.shape[0]):
-            all_weights[np.uint64(places[q])] = weights[q]
+            place = np.uint64(places[q])
+            weight = np.int16(weights[place] + steps[np.uint64(neurons[q])])
+            weights[place] = min(max(weight, least), greatest)
