@@ -3,7 +3,7 @@
 One rule a projection, epochs of one step, ``dw`` alone, of at most one product x0 * (y traces) and
 one y0 * (x traces): pair STDP. What a spike changes then depends on the neuron at the other end
 alone, and one random number rounds all synapses of a projection: how far a weight moves is known
-per neuron before a synapse is touched (`_changes`). Mostly that is 0, or everywhere, and then
+per neuron before a synapse is touched (`_steps`). Mostly that is 0, or everywhere, and then
 nothing is touched.
 `pair_steps` and `learning_steps` are compiled only when a network needs them.
 """
@@ -22,6 +22,7 @@ _UNIT = np.int32(128)  # a weight of 1 in the accumulator
 _WIDE = 1024  # weights of that size saturate the accumulator whatever is added
 _BITS = np.int32(23)  # of a fixed point in which 7 bits still fit into int32
 _ONE = 2.0**23
+_NARROW = 2**15 - 128  # changes below this, rounding added, fit into 16 bits: twice as many a time
 
 
 @_jit
@@ -79,10 +80,29 @@ def pair_steps(
             rounding = np.int32(127) - np.int32(np.floor(draws.synapse[r, k] * 128.0))
             by_pre, by_post = m.from_pre[1, y0 : y0 + n_post], m.from_post[1, x0 : x0 + n_pre]
             to_pre, to_post = m.step_pre[:n_post], m.step_post[:n_pre]
-            if n_sent > 0:
-                _changes(by_pre, to_pre, m.y, y0, 2, 0, rounding, g, rules)
-            if n_fired > 0:
-                _changes(by_post, to_post, m.x, x0, 0, 1, rounding, g, rules)
+            if rules.first[g, 1] - rules.first[g, 0] < 2:  # one of the two products is missing
+                by_pre[:], by_post[:], to_pre[:], to_post[:] = 0, 0, 0, 0
+            for p in range(rules.first[g, 0], rules.first[g, 1]):
+                by_x = rules.dependency[p] == 0
+                if (n_sent if by_x else n_fired) == 0:
+                    continue
+                f, code, at = rules.factors[p], 2 if by_x else 0, y0 if by_x else x0
+                changes, steps = by_pre if by_x else by_post, to_pre if by_x else to_post
+                done = False
+                if rules.factors[p + 1] - f == 1:
+                    at_trace = rules.variable[f] - code
+                    trace = m.x[0, at_trace, x0 : x0 + n_pre]
+                    if by_x:
+                        trace = m.y[0, at_trace, y0 : y0 + n_post]
+                    done = _steps(
+                        changes, steps, post if by_x else pre, n_fired if by_x else n_sent, trace,
+                        rules.mantissa[p], rules.right[p], rules.left[p], rules.constant[f],
+                        rules.limit[f], rounding,
+                    )  # fmt: skip
+                if not done:
+                    _product(changes, m.y if by_x else m.x, at, code, p, rules)
+                    for i in range(changes.shape[0]):
+                        steps[i] = np.int16(np.int32(changes[i] + rounding) >> np.int32(7))
             low, high = wiring.indptr[column], wiring.indptr[column + n_pre]
             _deliver(
                 pre, n_sent, wiring.indptr[column:], wiring.targets, m.weights, pending,
@@ -167,60 +187,47 @@ def _raise(values: Any, who: Any, count: Any, impulse: Any, part: Any, random: A
 
 
 @_jit
-def _changes(
-    changes: Any, steps: Any, traces: Any, start: Any, code: Any, dependency: Any, rounding: Any,
-    g: Any, rules: Any,
-) -> None:  # fmt: skip
-    """What a spike does to a synapse, by the neuron at its other end (whose `traces` count).
+def _steps(
+    changes: Any, steps: Any, who: Any, count: Any, trace: Any, mantissa: Any, right: Any,
+    left: Any, constant: Any, limit: Any, rounding: Any,
+) -> Any:  # fmt: skip
+    """What a spike does to a synapse, by the neuron at its other end, for a product of one factor.
 
-    `changes` (n,) int32 of the accumulator; `steps` (n,) int16 of the weight:
+    `changes` (n,) int32 of the accumulator, at `who` alone; `steps` (n,) int16 of the weight:
     ``(128 w + c + r) >> 7 = w + ((c + r) >> 7)``, and clipping the accumulator before is clipping
-    the weight after, for all of these functions are monotonic.
+    the weight after, for all of these functions are monotonic. False, and nothing done, where 16
+    bits do not hold the arithmetic.
     """
-    n, low, high = changes.shape[0], np.int32(_ACC_MIN), np.int32(_ACC_MAX)
-    for p in range(rules.first[g, 0], rules.first[g, 1]):
-        if rules.dependency[p] != dependency:
-            continue
-        begin, end = rules.factors[p], rules.factors[p + 1]
-        mantissa, right = np.int32(rules.mantissa[p]), np.int32(rules.right[p])
-        if end - begin == 1:
-            left = np.int32(rules.left[p])
-            trace = traces[0, rules.variable[begin] - code, start : start + n]
-            added, bound = np.int32(rules.constant[begin]), np.int32(rules.limit[begin])
-            for i in range(n):
-                term = np.int32(np.int32(trace[i]) + added)
-                term = min(max(term, np.int32(-bound)), np.int32(bound - 1))
-                change = np.int32(np.int32(np.int32(term * mantissa) >> right) << left)
-                change = min(max(change, low), high)
-                changes[i] = change
-                steps[i] = np.int16(np.int32(change + rounding) >> np.int32(7))
-        else:
-            _product(
-                changes, traces, start, code, begin, end, rules, mantissa, right, rules.left[p]
-            )
-            for i in range(n):
-                steps[i] = np.int16(np.int32(changes[i] + rounding) >> np.int32(7))
-        return
-    for i in range(n):
-        changes[i], steps[i] = np.int32(0), np.int16(0)
+    last = _VALUES - 1
+    most = (abs(constant) + last) * abs(mantissa) >> right
+    if constant < -last or constant + last >= limit or left > 15 or most << left >= _NARROW:
+        return False
+    times, less, more = np.int16(mantissa), np.int16(right), np.int16(left)
+    plus, up = np.int16(constant), np.int16(rounding)
+    for i in range(steps.shape[0]):
+        term = np.int16(np.int16(np.int16(trace[i]) + plus) * times)
+        term = np.int16(np.int16(term >> less) << more)
+        steps[i] = np.int16(np.int16(term + up) >> np.int16(7))
+    for e in range(count):
+        term = (np.int64(trace[who[e]]) + constant) * mantissa
+        changes[who[e]] = np.int32((term >> right) << left)
+    return True
 
 
 @_jit
-def _product(
-    result: Any, traces: Any, start: Any, code: Any, begin: Any, end: Any, rules: Any,
-    mantissa: Any, right: Any, left: Any,
-) -> None:  # fmt: skip
-    """A product of any number of factors, (n,), at the accumulator's width."""
+def _product(result: Any, traces: Any, start: Any, code: Any, p: Any, rules: Any) -> None:
+    """Product `p`, of any number of factors, for every neuron (n,), at the accumulator's width."""
     n = result.shape[0]
     for i in range(n):
-        result[i] = mantissa
-    for f in range(begin, end):
+        result[i] = rules.mantissa[p]
+    for f in range(rules.factors[p], rules.factors[p + 1]):
         trace = traces[0, rules.variable[f] - code, start : start + n]
         added, bound = np.int32(rules.constant[f]), np.int32(rules.limit[f])
         for i in range(n):
             term = np.int32(np.int32(trace[i]) + added)
             term = min(max(term, np.int32(-bound)), np.int32(bound - 1))
             result[i] = np.int32(result[i] * term)
+    right, left = np.int32(rules.right[p]), rules.left[p]
     low, high = np.int32(_ACC_MIN), np.int32(_ACC_MAX)
     for i in range(n):
         value = np.int32(np.int64(np.int32(result[i] >> right)) << left)
@@ -347,13 +354,14 @@ def _rows(
     row_pre: Any, weights: Any, rounding: Any, bounds: Any,
 ) -> None:  # fmt: skip
     """Change the synapses onto neurons that fired, from neurons that did not."""
-    least, greatest = _reach(rounding, bounds)
     if not _move(steps, pre, n_sent):
         return
+    least, greatest = _reach(rounding, bounds)
+    low, high = np.int32(least), np.int32(greatest)
     for e in range(n_fired):
         lo, hi = np.uint64(row_ptr[post[e]]), np.uint64(row_ptr[post[e] + 1])
         places, neurons = row_place[lo:hi], row_pre[lo:hi]
         for q in range(places.shape[0]):
             place = np.uint64(places[q])
-            weight = np.int16(weights[place] + steps[np.uint64(neurons[q])])
-            weights[place] = min(max(weight, least), greatest)
+            weight = np.int32(weights[place]) + np.int32(steps[np.uint64(neurons[q])])
+            weights[place] = min(max(np.int32(weight), low), high)
