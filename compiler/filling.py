@@ -21,6 +21,7 @@ from hrsnn_lava.compiler.analysis.utilization import (
     utilization,
 )
 from hrsnn_lava.compiler.clustering import compartment_classes
+from hrsnn_lava.compiler.learning_limits import attainable_limits, learning_limits
 from hrsnn_lava.hardware_profiles import HardwareProfile
 
 Int = NDArray[np.int64]
@@ -32,6 +33,8 @@ FILL_RESOURCES = (
     "synapse_memory",
     "synapse_formats",
     "compartment_classes",
+    "trace_profiles",
+    "learning_epochs",
 )
 
 
@@ -48,6 +51,7 @@ def limits(profile: HardwareProfile) -> dict[str, int | None]:
         "synapse_memory": None if memory is None else memory.words.value,
         "synapse_formats": core.synapse_formats.value,
         "compartment_classes": core.compartment_profiles.value,
+        **learning_limits(profile),
     }
 
 
@@ -71,16 +75,21 @@ def run_usage(
     else:
         n_local = links.n_sources
     total = np.zeros(n_local, dtype=np.int64)
-    learning = np.zeros(n_local, dtype=bool)
+    learning: dict[int, Any] = {}  # per setting of the traces, the sources that need it
+    epochs = set()
     words, formats = 0, 0
-    for form, pattern, part, source in zip(links.formats, rows, parts, sources, strict=True):
+    kinds = zip(links.formats, links.trace_settings, links.epochs, strict=True)
+    for (form, trace, epoch), pattern, part, source in zip(
+        kinds, rows, parts, sources, strict=True
+    ):
         if not source.size:
             continue
         count = np.bincount(source, pattern.data[part], minlength=n_local).astype(np.int64)
         formats += 1
         total += count
-        if form.learning:
-            learning |= count > 0
+        if form.learning and count.any():
+            learning[trace] = learning.get(trace, False) | (count > 0)
+            epochs.add(epoch)
         if memory is not None:
             lists = list_words(
                 count[count > 0],
@@ -93,12 +102,23 @@ def run_usage(
     du, dv, refractory, _ = links.parameters[members[start:stop]].T
     return {
         "neurons": size,
-        "in_axons": int(np.count_nonzero(total) + np.count_nonzero(learning)),
+        "in_axons": _slots(total, list(learning.values())),
         "synapses": int(total.sum()),
         "synapse_memory": words,
         "synapse_formats": formats,
         "compartment_classes": int(compartment_classes(du, dv, refractory).max(initial=-1)) + 1,
+        "trace_profiles": len(learning),
+        "learning_epochs": len(epochs),
     }
+
+
+def _slots(total: Int, learning: list[NDArray[np.bool_]]) -> int:
+    """Input axons: one a source, and two for each setting of traces where some synapse learns."""
+    slots = np.count_nonzero(total)
+    if learning:
+        slots += int(2 * sum(np.count_nonzero(s) for s in learning))
+        slots -= np.count_nonzero(np.any(learning, axis=0))
+    return int(slots)
 
 
 def fill(
@@ -121,7 +141,7 @@ def fill(
     """
     members = np.asarray(order, dtype=np.int64)
     rows = tuple(sparse.csr_matrix(pattern[members]) for pattern in links.inbound)
-    bound = limits(profile)
+    bound = limits(profile) | attainable_limits(links, profile)
     if only is not None:
         bound = {only: bound[only]}
     sizes = [s for s in (bound.get("neurons"), neurons_per_core) if s is not None]
@@ -175,8 +195,7 @@ def split_out_axons(links: Connectivity, order: Any, bounds: Int, profile: Hardw
         over = [c for c in used["out_axons"].over() if sizes[c] > 1]
         if not over:
             break
-        sources = used.destinations.indices
-        reach = np.bincount(sources, minlength=links.n_sources)[order]
+        reach = used.reach[order]
         extra = []
         for core in over:
             total = 0

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord, plain
+from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP
 from hrsnn_lava.compiler.passes.palette import Palette, snap_network
 from hrsnn_lava.compiler.passes.partition import Partition
 from hrsnn_lava.compiler.passes.place import Place
@@ -91,6 +92,7 @@ def compile_network(
     passes: Sequence[Pass] | None = None,
     *,
     weight_bits: int = 8,
+    stdp: LowerSTDP | None = None,
     neurons_per_core: int | None = None,
     rates: Any = 1.0,
     input_rates: Any = 1.0,
@@ -104,6 +106,7 @@ def compile_network(
         profile: the chip.
         passes: float passes that come first, such as pruning.
         weight_bits: 1..8, for a float network.
+        stdp: how learning rules are lowered; the profile bounds the number of their profiles.
         neurons_per_core: upper bound; None lets the partition choose.
         rates: spikes per step of every neuron (n_neurons,), to weigh traffic; a scalar for all.
         input_rates: the same for the input channels.
@@ -124,7 +127,8 @@ def compile_network(
             raise SpecError("passes change float networks; this one is quantized already")
         integer: QuantizedNetwork = network.verify()
     else:
-        chosen: list[Pass] = [*(passes or ()), Quantize(weight_bits)]
+        lowering = (stdp or LowerSTDP()).for_chip(profile)
+        chosen: list[Pass] = [*(passes or ()), Quantize(weight_bits, stdp=lowering)]
         integer, records = run_passes(network, chosen, progress)
     return place_network(
         integer,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.clustering import compartment_classes, relative_errors, snap_core
 from hrsnn_lava.compiler.filling import FILL_RESOURCES, fill
+from hrsnn_lava.compiler.learning_rules import LEARNING_RULES
 from hrsnn_lava.compiler.placed import Placed, Rule, Violation
 from hrsnn_lava.compiler.value_rules import VALUE_RULES
 from hrsnn_lava.hardware_profiles import HardwareProfile
@@ -191,6 +192,7 @@ CAPACITY_RULES: tuple[Rule, ...] = (
     synapses,
     synapse_memory,
     synapse_formats,
+    *LEARNING_RULES,
 )
 #: Every rule, in the order of a report.
 RULES: tuple[Rule, ...] = (*CAPACITY_RULES, *TABLE_RULES, *VALUE_RULES)

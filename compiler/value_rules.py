@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.placed import Placed, Rule, Violation
-from hrsnn_lava.hardware_profiles import Range
+from hrsnn_lava.hardware_profiles import HardwareProfile, Range
 from hrsnn_lava.quantized import QuantizedProjection
 
 
@@ -123,17 +123,22 @@ def graded_spikes(placed: Placed) -> Iterator[Violation]:
 
 def learning(placed: Placed) -> Iterator[Violation]:
     """Learning is asked only of a chip that learns."""
-    if placed.profile.features.learning.value is not False:
+    names = [p.name for p in _synaptic(placed) if p.learning is not None]
+    yield from refused_learning(placed.profile, names)
+
+
+def refused_learning(profile: HardwareProfile, names: Iterable[str]) -> Iterator[Violation]:
+    """One violation for each of the projections `names`, where the chip cannot learn."""
+    if profile.features.learning.value is not False:
         return
-    for projection in _synaptic(placed):
-        if projection.learning is not None:
-            yield Violation(
-                "learning",
-                f"projection {projection.name!r}",
-                "a learning rule",
-                f"no learning on {placed.profile.name}",
-                "train off the chip and freeze the weights",
-            )
+    for name in names:
+        yield Violation(
+            "learning",
+            f"projection {name!r}",
+            "a learning rule",
+            f"no learning on {profile.name}",
+            "train off the chip and freeze the weights",
+        )
 
 
 VALUE_RULES: tuple[Rule, ...] = (

@@ -255,10 +255,16 @@ def spec_rows() -> dict[str, tuple[str, str]]:
 def _rows(schema: Any, value: Any, known: Any, prefix: str) -> Any:
     for key, entry in schema["properties"].items():
         inner = entry
+        tables = [e for e in entry.get("anyOf", []) if "$ref" in e and value[key] is None]
+        if tables:  # a table that may be absent: what holds when it is there
+            inner = tables[0]
         if "$ref" in inner:
             inner = known[inner["$ref"].rsplit("/", 1)[1]]
         if "properties" in inner:
-            yield from _rows(inner, value[key], known, f"{prefix}{key}.")
+            there = value[key]
+            if there is None:
+                there = {k: e.get("default") for k, e in inner["properties"].items()}
+            yield from _rows(inner, there, known, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", (toml_of(value[key]), allowed_of(entry))
 

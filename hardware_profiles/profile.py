@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.hardware_profiles.strict import Document, Sourced, Strict
@@ -91,7 +92,13 @@ class Chip(Strict):
 
 
 class Core(Strict):
-    """What one core holds."""
+    """What one core holds.
+
+    Attributes:
+        trace_profiles: settings (impulse, tau) of the presynaptic traces of its learning synapses.
+        learning_epochs: lengths of the learning epoch. Both may be left out of a file, like a
+            limit that is not published.
+    """
 
     neurons: Limit
     in_axons: Limit
@@ -100,11 +107,14 @@ class Core(Strict):
     compartment_profiles: Limit
     threshold_profiles: Limit
     synapse_formats: Limit
+    trace_profiles: Limit | None = None
+    learning_epochs: Limit | None = None
 
     def problems(self, where: str) -> Iterator[Problem]:
         yield from super().problems(where)
         for name in type(self).model_fields:
-            if getattr(self, name).value == 0:
+            limit: Limit | None = getattr(self, name)
+            if limit is not None and limit.value == 0:
                 yield Problem(f"{where}.{name}", "0", ">= 1, or not given")
 
 
@@ -189,9 +199,27 @@ class HardwareProfile(Document):
         return any(table.value is not None for table in tables)
 
     @property
+    def trace_profiles(self) -> int | None:
+        """Settings of presynaptic traces that a core holds; None when not published."""
+        limit = self.core.trace_profiles
+        return None if limit is None else limit.value
+
+    @property
+    def learning_epochs(self) -> int | None:
+        """Lengths of the learning epoch that a core holds; None when not published."""
+        limit = self.core.learning_epochs
+        return None if limit is None else limit.value
+
+    @property
     def has_mesh(self) -> bool:
         """True when the arrangement of the tiles is given, so that hops can be counted."""
         return self.chip.mesh_width.value is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data; a limit that the file leaves out is left out, and the digest stays."""
+        data = super().to_dict()
+        data["core"] = {name: limit for name, limit in data["core"].items() if limit is not None}
+        return data
 
     def with_chips(self, n_chips: int) -> HardwareProfile:
         """The same profile with another number of chips, side by side along x."""

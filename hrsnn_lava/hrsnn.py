@@ -12,7 +12,7 @@ out-degree is the asked one: our choice, the papers fix it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,9 @@ from scipy import sparse
 
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
+from hrsnn_lava.plasticity import DRAWN_FIELDS, draw_stdp
 from hrsnn_lava.seeding import generator
-from hrsnn_lava.spec import NetworkSpec, NeuronSpec, Spec, distribution
+from hrsnn_lava.spec import NetworkSpec, NeuronSpec, Spec, StdpSpec, distribution
 
 Float = NDArray[np.float64]
 #: Rows (postsynaptic neurons) that are drawn at a time; memory is this times the presynaptic size.
@@ -49,7 +50,8 @@ def build_hrsnn(spec: Spec | NetworkSpec, seed: int | None = None, n_inputs: int
         n_inputs: channels of the input population ``inp``; 0 for none.
 
     Returns:
-        A verified `Network` with populations ``inp``, ``exc``, ``inh``.
+        A verified `Network` with populations ``inp``, ``exc``, ``inh``; the projections that the
+        spec's ``[stdp]`` names have rules, whether they are to act on the chip or in training.
 
     Raises:
         SpecError: the asked mean degree cannot be reached with these connection factors.
@@ -72,6 +74,8 @@ def build_hrsnn(spec: Spec | NetworkSpec, seed: int | None = None, n_inputs: int
         for kind in TYPES
     ]
     projections = _recurrent(table, geometry, sizes, seed)
+    if isinstance(spec, Spec) and spec.stdp is not None:
+        projections = [_plastic(p, spec.stdp, seed) for p in projections]
     if n_inputs:
         populations.insert(0, Population("inp", n_inputs, Input(graded=True)))
         projections = _inputs(table, sizes, n_inputs, seed) + projections
@@ -196,6 +200,20 @@ def _recurrent(
             delay = connectivity.delay or None
             projections.append(Projection(name, pre, post, pattern, delay))
     return projections
+
+
+def _plastic(projection: Projection, table: StdpSpec, seed: int) -> Projection:
+    """The projection with its rule; nothing else that is drawn depends on it."""
+    if projection.name not in table.projections:
+        return projection
+    sources = {field: distribution(getattr(table, field)) for field in DRAWN_FIELDS}
+    rule = draw_stdp(
+        sources,
+        projection.weights.data,
+        table.w_max,
+        lambda field: generator(seed, f"build/{projection.name}/{field}"),
+    )
+    return replace(projection, plasticity=rule)
 
 
 def _draw(

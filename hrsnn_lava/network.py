@@ -400,6 +400,11 @@ class Network(Graph):
         raise_if(NetworkError, f"network {self.name!r} is not valid", problems)
         return self
 
+    def without_plasticity(self) -> Network:
+        """A copy whose weights stay as they are."""
+        fixed = tuple(replace(p, plasticity=None) for p in self.projections)
+        return replace(self, projections=fixed)
+
     def with_biases(self, bias: Float) -> Network:
         """A copy whose neurons carry `bias` (n_neurons,), in global order."""
         network, start = self, 0

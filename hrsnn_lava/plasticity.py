@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hrsnn_lava.distributions import Constant, Distribution
 from hrsnn_lava.errors import Problem
 
 Float = NDArray[np.float64]
-STDP_FIELDS = ("a_plus", "a_minus", "tau_plus", "tau_minus", "w_max")
+DRAWN_FIELDS = ("a_plus", "a_minus", "tau_plus", "tau_minus")
+STDP_FIELDS = (*DRAWN_FIELDS, "w_max")
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,3 +90,29 @@ class STDP:
                 bound = "finite and > 0" if positive else "finite and >= 0"
                 found.append(Problem(f"{where}.{field}", f"smallest value {array.min():g}", bound))
         return found
+
+
+def draw_stdp(
+    sources: Mapping[str, Distribution],
+    weights: Float,
+    ceiling: float,
+    rng: Callable[[str], np.random.Generator],
+) -> STDP:
+    """A rule whose parameters are drawn for each synapse.
+
+    Args:
+        sources: a distribution for a_plus and a_minus, in units of w_max, and for tau_plus and
+            tau_minus, in seconds. A `Constant` stays a scalar and draws nothing.
+        weights: (nnz,) of the projection.
+        ceiling: w_max in units of the mean magnitude of the weights (our choice of a unit).
+        rng: gives the generator of a parameter, called in that order.
+    """
+    w_max = ceiling * float(np.abs(weights).mean()) if weights.size else 0.0
+    values: dict[str, ArrayLike] = {}
+    for field in DRAWN_FIELDS:
+        source, unit = sources[field], w_max if field.startswith("a_") else 1.0
+        if isinstance(source, Constant):
+            values[field] = source.value * unit
+        else:
+            values[field] = source.sample(rng(field), weights.size) * unit
+    return STDP(**values, w_max=w_max)

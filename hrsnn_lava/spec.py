@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hrsnn_lava import distributions as dist
-from hrsnn_lava.errors import Problem, SpecError
+from hrsnn_lava.errors import SpecError
+from hrsnn_lava.spec_problems import problems_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -110,6 +111,13 @@ def distribution(value: float | GammaSpec | LogNormalSpec | NormalSpec | Uniform
     return dist.Constant(float(value)) if isinstance(value, (int, float)) else value.build()
 
 
+def _reaches_zero(value: Any, *, allowed: bool) -> bool:
+    """True when a distribution can give negative values, or 0 where that is not `allowed`."""
+    if not isinstance(value, (NormalSpec, UniformSpec)):
+        return False
+    return value.low is None or value.low < 0 or (value.low == 0 and not allowed)
+
+
 class NeuronSpec(Section):
     """Neuron parameters of one type, each a number or a distribution; times in seconds."""
 
@@ -126,14 +134,10 @@ class NeuronSpec(Section):
     @model_validator(mode="after")
     def _positive(self) -> NeuronSpec:
         for field in ("tau_mem", "v_threshold"):
-            value = getattr(self, field)
-            low = getattr(value, "low", None)
-            if isinstance(value, (NormalSpec, UniformSpec)) and (low is None or low <= 0):
+            if _reaches_zero(getattr(self, field), allowed=False):
                 raise ValueError(f"{field} must stay positive: set low > 0 in its distribution")
         for field in ("tau_syn", "refractory"):
-            value = getattr(self, field)
-            low = getattr(value, "low", None)
-            if isinstance(value, (NormalSpec, UniformSpec)) and (low is None or low < 0):
+            if _reaches_zero(getattr(self, field), allowed=True):
                 raise ValueError(f"{field} must not be negative: set low >= 0 in its distribution")
         return self
 
@@ -218,6 +222,46 @@ class TaskSpec(Section):
     readout: Literal["quadratic", "linear"] = "quadratic"
 
 
+class StdpSpec(Section):
+    """Pair STDP of some projections: on the chip, or in float before pruning, or both.
+
+    Amplitudes are in units of `w_max`, and `w_max` in mean weights of the projection. The defaults
+    are those of `hrsnn_lava.training.stdp`; the papers give none. The traces have all the headroom
+    there is, since networks of a spec fire so fast that they would saturate otherwise.
+    """
+
+    projections: Annotated[
+        list[Literal["exc_exc", "exc_inh", "inh_exc", "inh_inh"]], Field(min_length=1)
+    ] = ["exc_exc"]
+    a_plus: NonNegative | AnyTable = 0.002
+    a_minus: NonNegative | AnyTable = 0.0021
+    tau_plus: Positive | AnyTable = 0.020
+    tau_minus: Positive | AnyTable = 0.020
+    w_max: Positive = 3.0
+    on_chip: bool = True
+    train_passes: Annotated[int, Field(ge=0)] = 0
+    max_profiles: Annotated[int, Field(ge=1)] | None = None
+    max_error: NonNegative = 0.05
+    amplitudes: Literal["auto", "tags", "profiles"] = "auto"
+    match: Literal["area", "peak"] = "area"
+    headroom: Annotated[float, Field(ge=1, le=16)] = 16.0
+    t_epoch: Annotated[int, Field(ge=1, le=63)] = 1
+
+    @model_validator(mode="after")
+    def _sensible(self) -> StdpSpec:
+        for field in ("tau_plus", "tau_minus"):
+            if _reaches_zero(getattr(self, field), allowed=False):
+                raise ValueError(f"{field} must stay positive: set low > 0 in its distribution")
+        for field in ("a_plus", "a_minus"):
+            if _reaches_zero(getattr(self, field), allowed=True):
+                raise ValueError(f"{field} must not be negative: set low >= 0 in its distribution")
+        if len(set(self.projections)) < len(self.projections):
+            raise ValueError("projections: each name once")
+        if not self.on_chip and not self.train_passes:
+            raise ValueError("nothing learns: set on_chip = true, or train_passes >= 1")
+        return self
+
+
 class PruneSpec(Section):
     """Lyapunov Noise Pruning, or a control, and what follows it.
 
@@ -274,12 +318,22 @@ class Spec(Section):
     name: str = "hrsnn"
     seed: Annotated[int, Field(ge=0)] = 0
     network: NetworkSpec = NetworkSpec()
+    stdp: StdpSpec | None = None
     task: TaskSpec = TaskSpec()
     prune: PruneSpec = PruneSpec()
     quantize: QuantizeSpec = QuantizeSpec()
     compile: CompileSpec = CompileSpec()
     verify: VerifySpec = VerifySpec()
     report: ReportSpec = ReportSpec()
+
+    @model_validator(mode="after")
+    def _learns(self) -> Spec:
+        if self.stdp is not None and self.stdp.on_chip and self.network.connectivity.delay > 0:
+            raise ValueError(
+                "stdp.on_chip: learning connections have no delays; set "
+                "network.connectivity.delay = 0, or stdp.on_chip = false"
+            )
+        return self
 
     @classmethod
     def load(cls, path: Any, overrides: tuple[str, ...] = ()) -> Spec:
@@ -307,11 +361,17 @@ class Spec(Section):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise SpecError(f"{where} is not valid", problems=_problems(error)) from None
+            raise SpecError(f"{where} is not valid", problems=problems_of(error, cls)) from None
 
     def canonical(self) -> str:
-        """The complete spec as JSON with sorted keys: equal specs give equal text."""
-        return json.dumps(self.model_dump(), sort_keys=True)
+        """The complete spec as JSON with sorted keys: equal specs give equal text.
+
+        A table that is not asked for is left out: what was written before it existed is unchanged.
+        """
+        data = self.model_dump()
+        if self.stdp is None:
+            del data["stdp"]
+        return json.dumps(data, sort_keys=True)
 
 
 def _set(data: dict[str, Any], override: str) -> None:
@@ -330,87 +390,3 @@ def _set(data: dict[str, Any], override: str) -> None:
             raise SpecError(f"--set {override!r}: {part!r} is not a table")
         table = inner
     table[path[-1]] = value
-
-
-#: pydantic's technical path segments, which say nothing to a user
-_UNION_TAGS = {"float", "int", "gamma", "lognormal", "normal", "uniform", "constrained-float"}
-
-
-def _problems(error: ValidationError) -> list[Problem]:
-    merged: dict[str, Problem] = {}
-    for item in error.errors(include_url=False):
-        location = [str(part) for part in item["loc"]]
-        plain = [p for i, p in enumerate(location) if i == 0 or not _is_tag(p)]
-        where = ".".join(plain) or "spec"
-        value = item.get("input")
-        shown = "a table" if isinstance(value, dict) else repr(value)
-        if item["type"] == "union_tag_invalid":
-            where, shown = f"{where}.distribution", repr(item["ctx"]["tag"])
-        if item["type"] == "extra_forbidden":
-            problem = Problem(where, "unknown key", _known_keys(location))
-        elif item["type"] == "missing":
-            problem = Problem(where, "missing", "required here")
-        else:
-            problem = Problem(where, shown, _allowed(item))
-        if where in merged:  # branches of one union: say what each of them allows
-            before = merged[where]
-            if problem.allowed not in before.allowed:
-                problem = Problem(where, before.measured, f"{before.allowed}, or {problem.allowed}")
-            else:
-                problem = before
-        merged[where] = problem
-    # "a number was allowed too" says nothing once the table itself has named faults
-    return [
-        problem
-        for where, problem in merged.items()
-        if problem.measured != "a table" or not any(w.startswith(f"{where}.") for w in merged)
-    ]
-
-
-def _is_tag(part: str) -> bool:
-    return part in _UNION_TAGS or part.startswith(("tagged-union", "function-", "constrained"))
-
-
-def _allowed(item: Any) -> str:
-    kind, context = item["type"], item.get("ctx", {})
-    bounds = {
-        "greater_than": ("> {}", "gt"),
-        "greater_than_equal": (">= {}", "ge"),
-        "less_than": ("< {}", "lt"),
-        "less_than_equal": ("<= {}", "le"),
-    }
-    if kind in bounds:
-        text, key = bounds[kind]
-        return text.format(context[key])
-    if kind == "union_tag_invalid":
-        return str(context["expected_tags"])
-    if kind == "literal_error":
-        return str(context["expected"])
-    names = {
-        "float_type": "a number",
-        "int_type": "an integer",
-        "bool_type": "true or false",
-        "string_type": "a text",
-        "list_type": "a list",
-        "model_type": "a table",
-        "model_attributes_type": "a distribution table",
-        "finite_number": "a finite number",
-        "union_tag_not_found": 'a table with distribution = "gamma|lognormal|normal|uniform"',
-    }
-    text = names.get(kind, str(item["msg"]))
-    return text.removeprefix("Value error, ")
-
-
-def _known_keys(location: list[str]) -> str:
-    tables = {
-        "gamma": GammaSpec,
-        "lognormal": LogNormalSpec,
-        "normal": NormalSpec,
-        "uniform": UniformSpec,
-    }
-    model: Any = Spec
-    for part in location[:-1]:
-        field = getattr(model, "model_fields", {}).get(part)
-        model = field.annotation if field is not None else tables.get(part, model)
-    fields = getattr(model, "model_fields", None)
-    return "one of " + ", ".join(fields) if fields else "the documented keys"

@@ -141,6 +141,17 @@ class Trace:
             probed. `v` is read after the reset, so it is 0 where a spike was sent.
         weights: learned weights by projection name, when there are any.
         inputs: what drove the run, when known; counts of synaptic operations need it.
+        traces: spike traces of learning projections after the last step, int32 by
+            ``PROJECTION/x1`` .. ``PROJECTION/y3``; x has one value a presynaptic neuron, y one a
+            postsynaptic one. With several profiles each has its own, ``PROJECTION/x1/PROFILE``;
+            profiles that no synapse follows have none. Kept are the traces that a rule reads, and
+            x1 where payloads make it overflow, since nothing else depends on them.
+
+    A trace is what Lava's learning connection holds in its Var of that name. After the last step
+    of an epoch that is the trace in that step: decayed, impulses added. Within an epoch it is the
+    value from the end of the epoch before (0 in the first one); of what came since, only the
+    impulse of a neuron's second and later spikes is in it, and what payloads do to x1 at once.
+    Lava decays traces, and adds the impulse of the spike it has noted, when the epoch ends.
     """
 
     spike_steps: Int
@@ -151,6 +162,7 @@ class Trace:
     u: NDArray[Any] | None = None
     weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     inputs: SpikeInput | None = None
+    traces: Mapping[str, Int] = field(default_factory=dict)
 
     @property
     def n_spikes(self) -> int:
@@ -171,6 +183,7 @@ class Trace:
         }
         arrays |= {name: a for name, a in (("v", self.v), ("u", self.u)) if a is not None}
         arrays |= {f"weights/{name}": a for name, a in self.weights.items()}
+        arrays |= {f"traces/{name}": a for name, a in self.traces.items()}
         if self.inputs is not None:
             arrays |= {
                 "input/steps": self.inputs.steps,
@@ -209,10 +222,23 @@ class Trace:
             )
         ):
             raise ArtifactError(f"{path}: spikes outside the trace's {n_steps} x {n_neurons}")
-        weights = {k[8:]: a for k, a in arrays.items() if k.startswith("weights/")}
-        return cls(
-            steps, neurons, n_steps, n_neurons, arrays.get("v"), arrays.get("u"), weights, inputs
-        )
+        weights, traces = (below(arrays, f"{kind}/") for kind in ("weights", "traces"))
+        v, u = arrays.get("v"), arrays.get("u")
+        return cls(steps, neurons, n_steps, n_neurons, v, u, weights, inputs, traces)
+
+
+def below(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    """The arrays whose names begin with `prefix`, without it."""
+    return {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
+
+
+def split_trace(key: str) -> tuple[str, str, int | None]:
+    """Projection, trace and profile (None without one) of a key of `Trace.traces`."""
+    head, _, tail = key.rpartition("/")
+    if not tail.isdecimal():
+        return head, tail, None
+    projection, _, name = head.rpartition("/")
+    return projection, name, int(tail)
 
 
 def save_npz(path: Any, arrays: Mapping[str, Any]) -> None:

@@ -33,7 +33,7 @@ from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.sim_backends.learning_program import plastic_projections
 from hrsnn_lava.trace import SpikeInput, Trace
 
-__all__ = ["LavaBackend", "LavaJob", "lava_obstacle"]
+__all__ = ["Child", "LavaBackend", "LavaJob", "lava_obstacle", "learned_of", "trace_of"]
 
 _CHILD = "hrsnn_lava.sim_backends.lava_child"
 _SHARED_MEMORY = Path("/dev/shm")
@@ -128,7 +128,7 @@ class LavaBackend:
                 done, failure = _run_child(folder, [str(n) for n in batch], self)
                 for number in batch[:done]:
                     where = folder / str(number)
-                    results[number] = _trace(programs[number], where, jobs[number])
+                    results[number] = trace_of(programs[number], where, jobs[number])
                     shutil.rmtree(where)
                 if done < len(batch):
                     label = jobs[batch[done]].name
@@ -149,27 +149,60 @@ def _network(compiled: Any) -> QuantizedNetwork | Network:
 
 def _run_child(folder: Path, jobs: list[str], backend: LavaBackend) -> tuple[int, str]:
     """Run jobs in one child; return how many were done and what stopped the next one."""
-    prefix = f"hl{secrets.token_hex(3)}_"
-    order = {"jobs": jobs, "shm_prefix": prefix, "runtime": backend.runtime}
-    (folder / "jobs.json").write_text(json.dumps(order))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    log = folder / "stderr.txt"
-    with log.open("wb") as errors:
-        child = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", _CHILD, str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            env=environment,
-            start_new_session=True,
-        )
-        try:
-            done, failure = _follow(child, len(jobs), backend.timeout_s)
-        finally:
-            _end(child, prefix)
-    if done == len(jobs):
-        return done, ""
-    return done, failure or _last_words(log.read_text(errors="replace"))
+    child = Child(folder, {"jobs": jobs, "runtime": backend.runtime})
+    try:
+        done, failure = child.follow(len(jobs), backend.timeout_s)
+    finally:
+        child.end()
+    return done, failure
+
+
+class Child:
+    """The interpreter that Lava runs in, its processes and its shared memory; to be ended."""
+
+    def __init__(self, folder: Path, order: dict[str, Any]) -> None:
+        self._prefix = f"hl{secrets.token_hex(3)}_"
+        self._log = folder / "stderr.txt"
+        (folder / "jobs.json").write_text(json.dumps({**order, "shm_prefix": self._prefix}))
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        with self._log.open("wb") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-W", "ignore", "-m", _CHILD, str(folder)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=environment,
+                start_new_session=True,
+            )
+
+    def send(self, line: str) -> None:
+        """Write a line to its standard input; a child that is dead is noticed in `follow`."""
+        assert self._process.stdin is not None  # opened as a pipe just above
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(f"{line}\n".encode())
+            self._process.stdin.flush()
+
+    def follow(self, n_jobs: int, timeout_s: float) -> tuple[int, str]:
+        """Wait for `n_jobs` jobs; return how many were done and what stopped the next one."""
+        done, failure = _follow(self._process, n_jobs, timeout_s)
+        if done < n_jobs and not failure:
+            failure = _last_words(self._log.read_text(errors="replace"))
+        return done, failure
+
+    def end(self) -> None:
+        """Kill what is left of the child's process group, reap it, remove its shared memory."""
+        child = self._process
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            # the unreaped child still owns its number, so this can reach no other group
+            os.killpg(child.pid, signal.SIGKILL)
+        for stream in (child.stdin, child.stdout):
+            if stream is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+        child.wait()
+        if _SHARED_MEMORY.is_dir():
+            for leftover in _SHARED_MEMORY.glob(f"{self._prefix}*"):
+                leftover.unlink(missing_ok=True)
 
 
 def _follow(child: subprocess.Popen[bytes], n_jobs: int, timeout_s: float) -> tuple[int, str]:
@@ -196,20 +229,6 @@ def _follow(child: subprocess.Popen[bytes], n_jobs: int, timeout_s: float) -> tu
     return done, ""
 
 
-def _end(child: subprocess.Popen[bytes], prefix: str) -> None:
-    """Kill what is left of the child's process group, reap it, remove its shared memory."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        # the unreaped child still owns its number, so this can reach no other group
-        os.killpg(child.pid, signal.SIGKILL)
-    for stream in (child.stdin, child.stdout):
-        if stream is not None:
-            stream.close()
-    child.wait()
-    if _SHARED_MEMORY.is_dir():
-        for leftover in _SHARED_MEMORY.glob(f"{prefix}*"):
-            leftover.unlink(missing_ok=True)
-
-
 def _last_words(log: str) -> str:
     """The last line of a log that names an error, else the last line that says anything."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
@@ -224,26 +243,42 @@ def _empty_trace(program: LavaProgram, job: LavaJob) -> Trace:
     none = np.zeros(0, dtype=np.int32)
     states = np.zeros((0, n), dtype=np.int32 if program.precision == "fixed_pt" else np.float64)
     v, u = (states if probe in program.probes else None for probe in ("v", "u"))
-    return Trace(none, none, 0, n, v, u, _learned(program, None, job), inputs=job.inputs)
+    weights, traces = learned_of(program, None, job)
+    return Trace(none, none, 0, n, v, u, weights, job.inputs, traces)
 
 
-def _learned(program: LavaProgram, folder: Path | None, job: LavaJob) -> dict[str, Any]:
-    """What the connections of every learning projection wrote, as `Trace.weights`."""
+def learned_of(
+    program: LavaProgram, folder: Path | None, job: LavaJob
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the connections of every learning projection wrote, as `Trace.weights` and `.traces`.
+
+    Without a folder: their values before the first step.
+    """
     network = _network(job.network)
-    if not isinstance(network, QuantizedNetwork):
-        return {}
     weights: dict[str, Any] = {}
+    traces: dict[str, Any] = {}
+    if not isinstance(network, QuantizedNetwork):
+        return weights, traces
     for plastic in plastic_projections(network):
         values = np.stack([plastic.start, *plastic.tags])
+        sides = {"x": np.zeros((2, plastic.n_pre)), "y": np.zeros((3, plastic.n_post))}
+        found: dict[int, dict[str, Any]] = dict.fromkeys(plastic.followed, sides)
         for connection in program.connections:
             learning = connection.learning
             if folder is not None and learning is not None and learning.projection == plastic.name:
-                values[:, learning.place] = np.load(folder / f"{learning.number}_learned.npy")
+                with np.load(folder / f"{learning.number}_learned.npz") as written:
+                    values[:, learning.place] = written["learned"]
+                    found[learning.profile] = {side: written[side] for side in "xy"}
         weights |= plastic.learned(*values[:, plastic.place])
-    return weights
+
+        def read(k: int, name: str, found: dict[int, dict[str, Any]] = found) -> Any:
+            return found[k][name[0]][int(name[1]) - 1]
+
+        traces |= plastic.traces(read)
+    return weights, traces
 
 
-def _trace(program: LavaProgram, folder: Path, job: LavaJob) -> Trace:
+def trace_of(program: LavaProgram, folder: Path, job: LavaJob) -> Trace:
     """Collect the sinks of one run."""
 
     def recorded(probe: str) -> Any:
@@ -252,6 +287,7 @@ def _trace(program: LavaProgram, folder: Path, job: LavaJob) -> Trace:
 
     steps, neurons = np.nonzero(recorded("spikes"))
     v = recorded("v") if "v" in program.probes else None
+    weights, traces = learned_of(program, folder, job)
     units = [group.v_unit for group in program.neurons]
     if v is not None and units[0] is not None:
         v = v * np.concatenate([unit for unit in units if unit is not None])
@@ -262,6 +298,7 @@ def _trace(program: LavaProgram, folder: Path, job: LavaJob) -> Trace:
         n_neurons=sum(group.size for group in program.neurons),
         v=v,
         u=recorded("u") if "u" in program.probes else None,
-        weights=_learned(program, folder, job),
+        weights=weights,
         inputs=job.inputs,
+        traces=traces,
     )

@@ -19,7 +19,6 @@ from hrsnn_lava.sim_backends.learning_updates import _ACC_MAX, _ACC_MIN, _raised
 
 _VALUES = 128  # that a trace of 7 bits can have
 _UNIT = np.int32(128)  # a weight of 1 in the accumulator
-_WIDE = 1024  # weights of that size saturate the accumulator whatever is added
 _BITS = np.int32(23)  # of a fixed point in which 7 bits still fit into int32
 _ONE = 2.0**23
 _NARROW = 2**15 - 128  # changes below this, rounding added, fit into 16 bits: twice as many a time
@@ -89,7 +88,7 @@ def pair_steps(
                 f, code, at = rules.factors[p], 2 if by_x else 0, y0 if by_x else x0
                 changes, steps = by_pre if by_x else by_post, to_pre if by_x else to_post
                 done = False
-                if rules.factors[p + 1] - f == 1:
+                if rules.factors[p + 1] - f == 1 and t > 0:
                     at_trace = rules.variable[f] - code
                     trace = m.x[0, at_trace, x0 : x0 + n_pre]
                     if by_x:
@@ -103,33 +102,33 @@ def pair_steps(
                     _product(changes, m.y if by_x else m.x, at, code, p, rules)
                     for i in range(changes.shape[0]):
                         steps[i] = np.int16(np.int32(changes[i] + rounding) >> np.int32(7))
-            low, high = wiring.indptr[column], wiring.indptr[column + n_pre]
             _deliver(
                 pre, n_sent, wiring.indptr[column:], wiring.targets, m.weights, pending,
                 np.int32(rules.factor[r]),
             )  # fmt: skip
-            if t == 0:  # weights beyond their range act until now; see `_narrow`
-                _narrow(m.weights[low:high])
             bounds = (
                 np.int32(rules.acc_low[r]), np.int32(rules.acc_high[r]),
                 np.int32(rules.low[r]), np.int32(rules.high[r]),
             )  # fmt: skip
+            x_before_y = rules.dependency[rules.first[g, 0]] == 0
+            if t == 0:
+                _everything(
+                    pre, n_sent, post, n_fired, by_pre, by_post, wiring.indptr[column:],
+                    wiring.targets, m.weights, target, m.pre_on[column:], m.post_on[row:],
+                    x_before_y, rounding, bounds,
+                )  # fmt: skip
+                continue
             if n_sent > 0:
                 _columns(
                     pre, n_sent, post, n_fired, by_pre, by_post, to_pre, wiring.indptr[column:],
                     wiring.targets, m.weights, target, m.post_on[row:], m.held_place,
-                    m.held_weight, rules.dependency[rules.first[g, 0]] == 0, t == 0, rounding,
-                    bounds,
+                    m.held_weight, x_before_y, rounding, bounds,
                 )  # fmt: skip
             if n_fired > 0:
                 _rows(
                     post, n_fired, pre, n_sent, to_post, wiring.row_ptr[row:], wiring.row_place,
                     wiring.row_pre, m.weights, rounding, bounds,
                 )  # fmt: skip
-            if t == 0:
-                for q in range(low, high):
-                    total = _clip(np.int32(m.weights[q]) * _UNIT)
-                    m.weights[q] = _weight(total, rounding, bounds)
         written += spikes
     return written
 
@@ -254,10 +253,36 @@ def _reach(rounding: Any, bounds: Any) -> Any:
 
 
 @_jit
-def _narrow(weights: Any) -> None:
-    """Weights of 16 bits into a range that saturates all the same: any change is smaller."""
-    for q in range(weights.shape[0]):
-        weights[q] = min(max(weights[q], np.int16(-_WIDE)), np.int16(_WIDE - 1))
+def _flag(flags: Any, n: Any, who: Any, count: Any) -> None:
+    for i in range(n):
+        flags[i] = False
+    for e in range(count):
+        flags[who[e]] = True
+
+
+@_jit
+def _everything(
+    pre: Any, n_sent: Any, post: Any, n_fired: Any, by_pre: Any, by_post: Any, indptr: Any,
+    targets: Any, weights: Any, first: Any, sent: Any, fired: Any, x_before_y: Any, rounding: Any,
+    bounds: Any,
+) -> None:  # fmt: skip
+    """The first epoch, synapse by synapse: weights may lie beyond their range until it ends.
+
+    Then it matters that the accumulator is clipped after each product, also one that adds nothing.
+    """
+    _flag(sent, by_post.shape[0], pre, n_sent)
+    _flag(fired, by_pre.shape[0], post, n_fired)
+    for j in range(by_post.shape[0]):
+        for q in range(indptr[j], indptr[j + 1]):
+            i = np.int64(targets[q]) - first
+            of_pre = by_pre[i] if sent[j] else np.int32(0)
+            of_post = by_post[j] if fired[i] else np.int32(0)
+            one = of_pre if x_before_y else of_post
+            two = of_post if x_before_y else of_pre
+            total = _clip(np.int32(np.int32(weights[q]) * np.int32(_UNIT)) + one)
+            weights[q] = _weight(_clip(total + two), rounding, bounds)
+    _flag(sent, by_post.shape[0], pre, 0)
+    _flag(fired, by_pre.shape[0], post, 0)
 
 
 @_jit
@@ -301,7 +326,7 @@ def _deliver(
 def _columns(
     pre: Any, n_sent: Any, post: Any, n_fired: Any, by_pre: Any, by_post: Any, steps: Any,
     indptr: Any, all_targets: Any, all_weights: Any, first: Any, fired: Any, met: Any,
-    scratch: Any, x_before_y: Any, every: Any, rounding: Any, bounds: Any,
+    scratch: Any, x_before_y: Any, rounding: Any, bounds: Any,
 ) -> None:  # fmt: skip
     """Change the synapses from neurons that spiked.
 
@@ -316,10 +341,10 @@ def _columns(
     for e in range(n_fired):
         fired[post[e]] = True
     for e in range(n_sent):
-        of_post, n_met = np.int32(by_post[pre[e]]), np.uint64(0)
+        of_post: Any = np.int32(by_post[pre[e]])
+        n_met: Any = np.uint64(0)
         both = n_fired > 0 and (
-            every
-            or low + of_post + rounding < 0
+            low + of_post + rounding < 0
             or high + of_post + rounding >= _UNIT
             or bounds[2] * _UNIT + min(low, of_post) < _ACC_MIN
             or bounds[3] * _UNIT + max(high, of_post) > _ACC_MAX
@@ -331,14 +356,14 @@ def _columns(
         if both:
             for q in range(targets.shape[0]):
                 met[n_met] = q
-                n_met += np.uint64(fired[np.uint64(targets[q]) - start])
+                n_met = n_met + np.uint64(fired[np.uint64(targets[q]) - start])
             for f in range(n_met):
-                q = np.uint64(met[f])
-                of_pre = by_pre[np.uint64(targets[q]) - start]
+                place = np.uint64(met[f])
+                of_pre = by_pre[np.uint64(targets[place]) - start]
                 one = of_pre if x_before_y else of_post
                 two = of_post if x_before_y else of_pre
-                total = _clip(np.int32(np.int32(weights[q]) * np.int32(_UNIT)) + one)
-                weights[q] = _weight(_clip(total + two), rounding, bounds)
+                total = _clip(np.int32(np.int32(weights[place]) * np.int32(_UNIT)) + one)
+                weights[place] = _weight(_clip(total + two), rounding, bounds)
         if moves:
             for q in range(targets.shape[0]):
                 step[q] = steps[np.uint64(targets[q]) - start]

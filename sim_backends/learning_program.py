@@ -6,6 +6,7 @@ as Lava 0.10 (`magma/core/model/py/connection.py`, `magma/core/learning`).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,6 +56,7 @@ class Plastic:
         sign_mode: limits of the weights.
         start: effective weights of all stored synapses, (stored,) int32, those that are gone too.
         tags: initial tag_1 and tag_2 of all stored synapses.
+        followed: indices of the rules that some stored synapse follows.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Plastic:
     sign_mode: SignMode
     start: Int
     tags: tuple[Int, Int]
+    followed: tuple[int, ...]
 
     @property
     def accumulator_limits(self) -> tuple[int, int]:
@@ -103,6 +106,15 @@ class Plastic:
         for key, (start, values) in found.items():
             result[key] = start.copy()
             result[key][self.place] = values
+        return result
+
+    def traces(self, read: Callable[[int, str], Any]) -> dict[str, Int]:
+        """Entries of `Trace.traces`; ``read(k, name)`` gives the values of a trace of rule k."""
+        result = {}
+        for k in self.followed:
+            for name in traces_read(self.rules[k], self.graded_spikes):
+                key = f"{self.name}/{name}" + (f"/{k}" if len(self.rules) > 1 else "")
+                result[key] = np.array(read(k, name), dtype=np.int32)
         return result
 
 
@@ -142,6 +154,7 @@ def plastic_projections(network: QuantizedNetwork) -> tuple[Plastic, ...]:
                 projection.sign_mode,
                 weights.data.astype(np.int32),
                 tags,
+                learning.used_rules(stored),
             )
         )
     return tuple(result)
@@ -152,6 +165,17 @@ def effective_rules(learning: Learning) -> tuple[LearningRule, ...]:
     if learning.graded_spikes == "regular":
         return learning.rules
     return tuple(replace(rule, x1=replace(rule.x1, impulse=0.0)) for rule in learning.rules)
+
+
+def traces_read(rule: LearningRule, graded_spikes: str) -> tuple[str, ...]:
+    """The traces that anything depends on; the others are neither kept nor recorded.
+
+    They are those in the rule's products, and x1 where its overflow decides which spikes count.
+    """
+    read = {factor.variable for product in rule.products for factor in product.factors}
+    if graded_spikes == "add_overflow":
+        read.add("x1")
+    return tuple(name for name in TRACES if name in read)
 
 
 def scale(product: Product) -> tuple[int, int]:

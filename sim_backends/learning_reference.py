@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.learning import SYNAPTIC, LearningRule, Product
+from hrsnn_lava.learning import PRE_TRACES, SYNAPTIC, LearningRule, Product
 from hrsnn_lava.quantized import shift_sum
 from hrsnn_lava.sim_backends.learning_program import (
     ACC_MAX,
@@ -43,11 +43,15 @@ class ReferenceLearning:
         self.weights, self.tag_1, self.tag_2 = (
             a.astype(np.int64) for a in (plastic.weights, plastic.tag_1, plastic.tag_2)
         )
-        self._streams = Streams.of(plastic.rules[0], 0, steps)
+        self.draw(0, steps)
         self._profiles = [
             _Profile(rule, plastic, np.flatnonzero(plastic.profile == k))
             for k, rule in enumerate(plastic.rules)
         ]
+
+    def draw(self, first: int, steps: int) -> None:
+        """Make the random numbers of `steps` steps from step `first` on."""
+        self._streams = Streams.of(self.plastic.rules[0], first, steps)
 
     def deliver(self, message: Any) -> Int:
         """Sum that arrives in the next step, (n_post,); `message` (n_pre,) holds payloads."""
@@ -66,30 +70,35 @@ class ReferenceLearning:
             spikes: (n_post,) which postsynaptic neurons fired.
         """
         p, streams = self.plastic, self._streams
+        at = t - streams.first
         if not p.graded:
             message = message != 0
         within = t % p.t_epoch + 1
         for profile in self._profiles:
             profile.note_pre(message.astype(np.int64), within)
-            profile.note_post(spikes, within, int(streams.y_repeat[t]))
+            profile.note_post(spikes, within, int(streams.y_repeat[at]))
         if within != p.t_epoch:
             return
         new = {"dw": self.weights.copy(), "dt": self.tag_1.copy(), "dd": self.tag_2.copy()}
         old = {"w": self.weights, "t": self.tag_1, "d": self.tag_2}
         for profile in self._profiles:
             mine = profile.synapses
-            profile.end_epoch(streams, t)
+            profile.end_epoch(streams, at)
             for target, values in new.items():
                 if getattr(profile.rule, target):
                     seen = {name: variable[mine] for name, variable in old.items()}
                     total = profile.accumulate(target, seen, values[mine], t)
-                    values[mine] = self._rounded(target, total, float(streams.synapse[t]))
+                    values[mine] = self._rounded(target, total, float(streams.synapse[at]))
             profile.forget_spikes()
         self.weights, self.tag_1, self.tag_2 = new["dw"], new["dt"], new["dd"]
 
     def learned(self) -> dict[str, NDArray[np.int32]]:
         """Entries of `Trace.weights`."""
         return self.plastic.learned(self.weights, self.tag_1, self.tag_2)
+
+    def traces(self) -> dict[str, NDArray[np.int32]]:
+        """Entries of `Trace.traces`."""
+        return self.plastic.traces(lambda k, name: self._profiles[k].trace(name))
 
     def _rounded(self, target: str, total: Int, random: float) -> Int:
         """Accumulators to values: sign, stochastic rounding, limits."""
@@ -116,6 +125,12 @@ class _Profile:
         self.y = np.zeros((3, plastic.n_post), dtype=np.int64)
         self.tx = np.zeros(plastic.n_pre, dtype=np.int64)
         self.ty = np.zeros(plastic.n_post, dtype=np.int64)
+
+    def trace(self, name: str) -> Int:
+        """A trace as it is now, (n_pre,) or (n_post,)."""
+        rows: Int = self.x if name in PRE_TRACES else self.y
+        values: Int = rows[int(name[1]) - 1]
+        return values
 
     def note_pre(self, message: Int, within: int) -> None:
         """Presynaptic spikes: a second one in an epoch raises x at once; payloads act on x1."""
@@ -146,8 +161,11 @@ class _Profile:
             self.y[k, again] = _raised(self.y[k, again], trace.impulse, random)
         self.ty[spikes] = within
 
-    def end_epoch(self, streams: Streams, t: int) -> None:
-        """Histories of all traces over the epoch, (t_epoch + 1, n); the traces take the last."""
+    def end_epoch(self, streams: Streams, at: int) -> None:
+        """Histories of all traces over the epoch, (t_epoch + 1, n); the traces take the last.
+
+        Row `at` of `streams` holds the random numbers of the epoch's end.
+        """
         rule = self.rule
         self.history: dict[str, Int] = {}
         for name, state, spike in (
@@ -159,9 +177,9 @@ class _Profile:
         ):
             trace = getattr(rule, name)
             decay, impulse = (
-                (streams.x_decay[t], streams.x_impulse[t])
+                (streams.x_decay[at], streams.x_impulse[at])
                 if name[0] == "x"
-                else (streams.y_decay[t], streams.y_impulse[t])
+                else (streams.y_decay[at], streams.y_impulse[at])
             )
             whole, fraction = decay_tables(trace.tau)
             decayed = (whole + (decay < fraction)).astype(np.int64)

@@ -210,6 +210,10 @@ class IntegerSimulator(_Simulator):
         """
         return {} if self._learning is None else self._learning.learned()
 
+    def traces(self) -> dict[str, Int]:
+        """Spike traces of learning projections now, as `Trace.traces` has them."""
+        return {} if self._learning is None else self._learning.traces()
+
     def snapshot(self) -> tuple[Any, ...]:
         """A copy of the whole state, for `restore`; learning comes last, when there is any."""
         state = super().snapshot()
@@ -429,5 +433,6 @@ class NativeBackend:
         empty = np.zeros(0, np.int32)
         at = np.concatenate([empty, *(s[0] for s in spikes)])
         who = np.concatenate([empty, *(s[1] for s in spikes)])
-        learned = simulator.learned()
-        return Trace(at, who, steps, n, states.get("v"), states.get("u"), learned, inputs=inputs)
+        learned, traces = simulator.learned(), simulator.traces()
+        v, u = states.get("v"), states.get("u")
+        return Trace(at, who, steps, n, v, u, learned, inputs, traces)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from hrsnn_lava.errors import ParityError, SpecError
+from hrsnn_lava.learning import PRE_TRACES
 from hrsnn_lava.quantized import QuantizedInput, QuantizedNetwork
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.base import Backend, as_quantized
-from hrsnn_lava.trace import SpikeInput, Trace
+from hrsnn_lava.trace import SpikeInput, Trace, split_trace
 
 NAMES = ("reference", "native", "lava")
 #: What a line of a report calls a backend.
@@ -26,7 +27,8 @@ class Parity:
     Attributes:
         backends: names, the first one is what the others are compared with.
         steps: length of the run.
-        mismatches: spikes, potentials, currents and learned weights that differ, over all backends.
+        mismatches: spikes, potentials, currents, learned weights, tags and spike traces that
+            differ, over all backends.
         first: the first difference in words, or None.
         compared: what was compared.
         spikes: number of spikes of the run.
@@ -122,9 +124,11 @@ def random_input(network: QuantizedNetwork, steps: int, seed: int = 0) -> SpikeI
 def compare(
     first: Trace, second: Trace, names: tuple[str, str], network: QuantizedNetwork | None = None
 ) -> tuple[int, str | None]:
-    """Number of differing spikes, states and learned weights, and the earliest one in words.
+    """Number of differing spikes, states, learned weights and traces, and the earliest in words.
 
-    With `network`, a differing synapse is named by its neurons and not by its place alone.
+    Weights and spike traces are those of the end, and one that a run lacks differs; v and u are
+    compared where both runs have them. With `network`, a differing synapse is named by its neurons
+    and not by its place alone, a differing trace by its population too.
     """
     shape = (first.n_steps, first.n_neurons)
     keys = [
@@ -153,6 +157,11 @@ def compare(
         total += count
         if text is not None:
             found.append((first.n_steps, text))
+    for key in sorted({*first.traces, *second.traces}):
+        count, text = _compare_traces(first, second, key, names, network)
+        total += count
+        if text is not None:
+            found.append((first.n_steps, text))
     return total, min(found)[1] if found else None
 
 
@@ -174,7 +183,8 @@ def _compare_weights(
     if not differs.size:
         return 0, None
     synapse = int(differs[0])
-    projection, _, tag = key.partition("/")
+    tag = next((t for t in ("tag_1", "tag_2") if key.endswith(f"/{t}")), "")
+    projection = key.removesuffix(f"/{tag}") if tag else key
     where = f"synapse {synapse}"
     if network is not None:
         matrix = network.projection(projection).weights
@@ -188,6 +198,35 @@ def _compare_weights(
     )
 
 
+def _compare_traces(
+    first: Trace,
+    second: Trace,
+    key: str,
+    names: tuple[str, str],
+    network: QuantizedNetwork | None,
+) -> tuple[int, str | None]:
+    """The same for one entry of `Trace.traces`: ``PROJECTION/x1`` or ``PROJECTION/x1/PROFILE``."""
+    for trace, other, who in ((first, second, names[1]), (second, first, names[0])):
+        if key not in other.traces:
+            return int(trace.traces[key].size) or 1, f"trace {key!r} was not kept by {who}"
+    a, b = first.traces[key], second.traces[key]
+    if a.shape != b.shape:
+        return max(a.size, b.size), f"trace {key!r}: {a.size} neurons in {names[0]}, {b.size} else"
+    differs = np.flatnonzero(a != b)
+    if not differs.size:
+        return 0, None
+    neuron = int(differs[0])
+    projection, name, profile = split_trace(key)
+    which = name if profile is None else f"{name} of profile {profile}"
+    side = "pre" if name in PRE_TRACES else "post"
+    where = f"{side}synaptic neuron {neuron}"
+    if network is not None:
+        where += f" of {getattr(network.projection(projection), side)!r}"
+    values = f"{names[0]} {a[neuron]}, {names[1]} {b[neuron]}"
+    end = f"after {first.n_steps} steps"
+    return int(differs.size), f"projection {projection!r}, {where}: trace {which} is {values} {end}"
+
+
 def verify_parity(
     network: Any,
     inputs: SpikeInput | None,
@@ -196,7 +235,9 @@ def verify_parity(
     progress: Callable[[str], None] = lambda _: None,
     timeout_s: float | None = None,
 ) -> tuple[Parity, Trace]:
-    """Run `network` on every backend; compare spikes, v, u, learned weights with the first one's.
+    """Run `network` on every backend; compare all that they did with the first one's.
+
+    That is spikes, v, u, and in the end learned weights, tags and spike traces.
 
     Args:
         network: compiled or quantized.
@@ -230,5 +271,7 @@ def verify_parity(
         first = first or difference
     if truth is None:
         raise SpecError("no backend ran")
-    compared = ("spikes", "v", "u", *(f"weights/{key}" for key in sorted(truth.weights)))
+    weights, traces = sorted(truth.weights), sorted(truth.traces)
+    ends = (*(f"weights/{key}" for key in weights), *(f"traces/{key}" for key in traces))
+    compared = ("spikes", "v", "u", *ends)
     return Parity(names, steps, total, first, compared, spikes=truth.n_spikes), truth

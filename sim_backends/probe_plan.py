@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 
 STATES = ("v", "u")
-PROBES = ("spikes", *STATES, "weights")
+LEARNED = ("weights", "traces")
+PROBES = ("spikes", *STATES, *LEARNED)
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,13 @@ class ProbePlan:
 
     Attributes:
         n_steps, n_neurons, n_inputs: extent of the run.
-        probes: any of ``spikes``, ``v``, ``u`` and ``weights`` (of projections that learn).
-        every: states are kept in steps ``between[0] + k every``.
+        probes: any of ``spikes``, ``v``, ``u``, and ``weights`` and ``traces`` of projections that
+            learn. Weights and traces of the end are kept without being asked for.
+        every: states are kept in steps ``between[0] + k every``, weights and traces after every
+            `every` steps, which is ``between[0] + k every - 1`` with k >= 1.
         between: first step, and the one after the last; None for the whole run.
-        neurons: global indices, rising, or None for all.
-        weights_every: weights are kept after every so many steps; None: at the end alone.
+        neurons: global indices of those whose states are kept, rising, or None for all. Weights
+            and traces are kept whole.
     """
 
     n_steps: int
@@ -35,7 +38,6 @@ class ProbePlan:
     every: int = 1
     between: tuple[int, int] | None = None
     neurons: tuple[int, ...] | None = None
-    weights_every: int | None = None
 
     @classmethod
     def of(
@@ -61,10 +63,9 @@ class ProbePlan:
             chosen = tuple(range(n)[neurons])
         elif neurons is not None:
             chosen = tuple(sorted({int(k) for k in np.atleast_1d(np.asarray(neurons))}))
-        learned = every if "weights" in probes else None
         window = None if between is None else (int(between[0]), int(between[1]))
         kept = tuple(p for p in PROBES if p in probes and p != "spikes")
-        plan = cls(int(steps), n, network.n_inputs, kept, int(every), window, chosen, learned)
+        plan = cls(int(steps), n, network.n_inputs, kept, int(every), window, chosen)
         unknown = [p for p in probes if p not in PROBES]
         raise_if(SpecError, "the probes are not possible", plan._problems(unknown))
         return plan
@@ -92,6 +93,15 @@ class ProbePlan:
         return tuple(p for p in STATES if p in self.probes)
 
     @property
+    def learned(self) -> tuple[str, ...]:
+        """Which of weights and traces are kept over time."""
+        return tuple(p for p in LEARNED if p in self.probes)
+
+    @property
+    def _window(self) -> tuple[int, int]:
+        return self.between or (0, self.n_steps)
+
+    @property
     def everything(self) -> bool:
         """True when states are kept in all steps of all neurons, as a plain trace has them."""
         window = self.between is None or self.between == (0, self.n_steps)
@@ -99,7 +109,7 @@ class ProbePlan:
 
     def probed_steps(self, first: int, end: int) -> NDArray[np.int64]:
         """The steps in ``first .. end - 1`` whose states are kept."""
-        low, high = self.between or (0, self.n_steps)
+        low, high = self._window
         start = max(first, low)
         start += -(start - low) % self.every
         return np.arange(start, min(end, high), self.every, dtype=np.int64)
@@ -114,15 +124,16 @@ class ProbePlan:
         return (self.neuron_indices().size,) if name in STATES else ()
 
     def stretch_end(self, first: int, stretch: int) -> int:
-        """Where the chunk that begins with step `first` ends; weights are read at ends."""
+        """Where the chunk that begins with step `first` ends; what is learned is read at ends."""
         end = min(first + stretch, self.n_steps)
-        if self.weights_every is not None:
-            end = min(end, (first // self.weights_every + 1) * self.weights_every)
-        return end
+        low, high = self._window
+        sample = low + (max(first - low, 0) // self.every + 1) * self.every
+        return min(end, sample) if self.learned and sample <= high else end
 
-    def samples_weights(self, end: int) -> bool:
-        """True when weights are kept after step ``end - 1``."""
-        return self.weights_every is not None and end % self.weights_every == 0
+    def samples_learned(self, end: int) -> bool:
+        """True when weights and traces, as far as they are wanted, are kept after ``end - 1``."""
+        low, high = self._window
+        return bool(self.learned) and low < end <= high and (end - low) % self.every == 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON gives them back."""
@@ -130,7 +141,7 @@ class ProbePlan:
         for name in ("between", "neurons"):
             value = getattr(self, name)
             lists[name] = None if value is None else list(value)
-        numbers = ("n_steps", "n_neurons", "n_inputs", "every", "weights_every")
+        numbers = ("n_steps", "n_neurons", "n_inputs", "every")
         return {**{name: getattr(self, name) for name in numbers}, **lists}
 
     @classmethod
@@ -145,5 +156,4 @@ class ProbePlan:
             values["every"],
             None if between is None else (between[0], between[1]),
             None if neurons is None else tuple(neurons),
-            values["weights_every"],
         )

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.errors import ArtifactError
 from hrsnn_lava.sim_backends.chunk_log import Chunk, read_part, scan
-from hrsnn_lava.sim_backends.probe_plan import ProbePlan
-from hrsnn_lava.trace import SpikeInput, Trace, load_npz
+from hrsnn_lava.sim_backends.probe_plan import LEARNED, ProbePlan
+from hrsnn_lava.trace import SpikeInput, Trace, below, load_npz
 
 Int = NDArray[np.int32]
 FORMAT = "hrsnn-lava recording"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 LOG, CHECKPOINT, CONVERTED = "chunks.log", "checkpoint.hlx", "trace.npz"
 _TRACE = ("spike_steps", "spike_neurons", "n_steps", "n_neurons")
 #: Fast and about as small as higher levels, for spike lists.
@@ -36,13 +36,14 @@ def partial_folder(path: Any) -> Path:
 
 @dataclass(frozen=True, eq=False)
 class Probed:
-    """States at chosen steps of chosen neurons.
+    """States at chosen steps of chosen neurons, and what was learned by then.
 
     Attributes:
         steps, neurons: (P,) and (Q,) int32: which ones.
         v, u: (P, Q) int32, None when not recorded.
-        weight_steps: (R,) int32, the steps after which weights were read.
-        weights: by projection, (R, nnz) int32.
+        weight_steps, trace_steps: (R,) int32, the steps after which weights and traces were read.
+        weights: by projection (tags by ``PROJECTION/tag_1``), (R, nnz) int32.
+        traces: by the keys of `Trace.traces`, (R, n) int32.
     """
 
     steps: Int
@@ -51,6 +52,8 @@ class Probed:
     u: Int | None = None
     weight_steps: Int = field(default_factory=lambda: np.zeros(0, np.int32))
     weights: Mapping[str, Int] = field(default_factory=dict)
+    trace_steps: Int = field(default_factory=lambda: np.zeros(0, np.int32))
+    traces: Mapping[str, Int] = field(default_factory=dict)
 
 
 class Recording:
@@ -118,24 +121,32 @@ class Recording:
             yield self._join(group)
 
     def probed(self) -> Probed:
-        """States at the chosen steps and neurons, and weights."""
+        """States at the chosen steps and neurons, and weights and traces."""
         if self._trace is not None:
             return _probed_in_file(self.path, self._trace)
         steps = self.plan.probed_steps(0, self.steps_done)
-        weights = {
-            name.removeprefix("weights/"): self._column(name, self._chunks)
-            for name in _names(self._chunks)
-            if name.startswith("weights/")
-        }
-        sampled = [c.meta["first"] + c.meta["count"] - 1 for c in self._chunks if c.meta["weights"]]
+        columns = {name: self._column(name, self._chunks) for name in self._learned_names()}
+        weights, traces = (below(columns, f"{kind}/") for kind in LEARNED)
         return Probed(
             steps.astype(np.int32),
             self.plan.neuron_indices(),
             self._column("v", self._chunks) if "v" in self.plan.probes else None,
             self._column("u", self._chunks) if "u" in self.plan.probes else None,
-            np.array(sampled, dtype=np.int32),
+            self._sampled("weights"),
             weights,
+            self._sampled("traces"),
+            traces,
         )
+
+    def _learned_names(self) -> list[str]:
+        prefixes = tuple(f"{kind}/" for kind in self.plan.learned)
+        return sorted(name for name in _names(self._chunks) if name.startswith(prefixes))
+
+    def _sampled(self, kind: str) -> Int:
+        """The steps after which weights or traces were read, (R,)."""
+        chunks = [c for c in self._chunks if c.meta["sampled"] and kind in self.plan.probes]
+        ends = [c.meta["first"] + c.meta["count"] - 1 for c in chunks]
+        return np.array(ends, dtype=np.int32)
 
     def _join(self, chunks: Sequence[Chunk]) -> Trace:
         first = chunks[0].meta["first"] if chunks else 0
@@ -188,8 +199,10 @@ class Recording:
         width = parts[0].shape[1:] if parts else self.plan.width(name)
         return np.dtype("<i4"), (sum(part.shape[0] for part in parts), *width)
 
-    def members(self, weights: Mapping[str, NDArray[Any]]) -> Iterator[tuple[str, Member]]:
-        """Arrays of the trace file, each in blocks; `weights` are those at the end."""
+    def members(
+        self, weights: Mapping[str, NDArray[Any]], traces: Mapping[str, NDArray[Any]]
+    ) -> Iterator[tuple[str, Member]]:
+        """Arrays of the trace file, each in blocks; `weights` and `traces` are those at the end."""
         plan = self.plan
 
         def stored(name: str) -> Member:
@@ -204,12 +217,13 @@ class Recording:
         if plan.states and not plan.everything:
             yield "probe/steps", _whole(plan.probed_steps(0, self.steps_done).astype(np.int32))
             yield "probe/neurons", _whole(plan.neuron_indices())
-        for name, values in weights.items():
-            yield f"weights/{name}", _whole(values)
-        if plan.weights_every is not None:
-            for name in sorted(n for n in _names(self._chunks) if n.startswith("weights/")):
-                yield f"probe/{name}", stored(name)
-            yield "probe/weight_steps", _whole(self.probed().weight_steps)
+        for kind, last in zip(LEARNED, (weights, traces), strict=True):
+            for name, values in last.items():
+                yield f"{kind}/{name}", _whole(values)
+        for name in self._learned_names():
+            yield f"probe/{name}", stored(name)
+        for kind in plan.learned:
+            yield f"probe/{_STEPS[kind]}", _whole(self._sampled(kind))
         for name in ("steps", "neurons"):
             yield f"input/{name}", stored(f"input_{name}")
         yield "input/n_steps", _whole(np.int64(self.steps_done))
@@ -218,6 +232,8 @@ class Recording:
             yield "input/payloads", stored("input_payloads")
 
 
+#: Array with the steps after which weights and traces were read.
+_STEPS = {"weights": "weight_steps", "traces": "trace_steps"}
 EVENTS = ("spike_steps", "spike_neurons", "input_steps", "input_neurons")
 
 
@@ -241,18 +257,16 @@ def plan_of(folder: Path, chunks: Sequence[Chunk]) -> ProbePlan:
 
 def _probed_in_file(path: Path, trace: Trace) -> Probed:
     arrays = load_npz(path, required=_TRACE)
-    weights = {
-        name.removeprefix("probe/weights/"): array
-        for name, array in arrays.items()
-        if name.startswith("probe/weights/")
-    }
+    none = np.zeros(0, np.int32)
     return Probed(
         arrays.get("probe/steps", np.arange(trace.n_steps, dtype=np.int32)),
         arrays.get("probe/neurons", np.arange(trace.n_neurons, dtype=np.int32)),
         arrays.get("probe/v", trace.v),
         arrays.get("probe/u", trace.u),
-        arrays.get("probe/weight_steps", np.zeros(0, np.int32)),
-        weights,
+        arrays.get("probe/weight_steps", none),
+        below(arrays, "probe/weights/"),
+        arrays.get("probe/trace_steps", none),
+        below(arrays, "probe/traces/"),
     )
 
 

@@ -67,10 +67,13 @@ def record(
         inputs: a recording, or an iterable of pieces that follow one another; None for none.
         steps: number of steps.
         path: of the trace ``.npz``; a file that is there stays until the new one is complete.
-        probes: any of ``spikes`` (always kept, whole), ``v``, ``u`` and ``weights``.
+        probes: any of ``spikes`` (always kept, whole), ``v``, ``u``, ``weights`` and ``traces``.
         every, between, neurons: which states are kept, see `ProbePlan`. A trace file has them as
             ``v`` and ``u`` when it is all of them, else as ``probe/v`` and so on. Learned weights
-            are kept after every `every` steps, as ``probe/weights/NAME``, and at the end.
+            and spike traces are kept after every `every` steps, as ``probe/weights/KEY`` (R, nnz)
+            with ``probe/weight_steps`` (R,) and ``probe/traces/KEY`` (R, n) with
+            ``probe/trace_steps`` (R,), keys as in `Trace`; in the end they are kept always, as
+            ``weights/KEY`` and ``traces/KEY``.
         state: where to start; None is rest.
         resume: go on with what a killed recording left; start anew when there is nothing.
         progress: called with the steps done and `steps`, after every chunk.
@@ -218,11 +221,11 @@ class Recorder:
         columns = slice(None) if self._plan.neurons is None else self._plan.neuron_indices()
         for name in wanted:
             arrays[name] = getattr(trace, name)[rows][:, columns]
-        sampled = self._plan.samples_weights(first + count)
-        if sampled:
-            weights = self._session.weights()
-            arrays |= {f"weights/{name}": values[None, :] for name, values in weights.items()}
-        self._log.append({"first": first, "count": count, "weights": sampled}, arrays)
+        sampled = self._plan.samples_learned(first + count)
+        for kind in self._plan.learned if sampled else ():
+            learned = getattr(self._session, kind)()
+            arrays |= {f"{kind}/{name}": values[None, :] for name, values in learned.items()}
+        self._log.append({"first": first, "count": count, "sampled": sampled}, arrays)
         self.step += count
 
     def checkpoint(self) -> None:
@@ -257,7 +260,8 @@ class Recorder:
             done = f"{recording.steps_done} of {self._plan.n_steps} steps"
             raise SpecError(f"{self._folder}: {done} are recorded; run it to the end first")
         converted = self._folder / CONVERTED
-        write_members(converted, recording.members(self._session.weights()))
+        session = self._session
+        write_members(converted, recording.members(session.weights(), session.traces()))
         os.replace(converted, self._target)
         _sync_folder(self._target.parent)
         self.close()

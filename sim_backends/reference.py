@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.quantized import shift_sum
+from hrsnn_lava.quantized import QuantizedNetwork, shift_sum
 from hrsnn_lava.sim_backends.base import Program, as_quantized, bias_rows, check_run, lower
 from hrsnn_lava.sim_backends.learning_reference import ReferenceLearning
 from hrsnn_lava.trace import SpikeInput, Trace
@@ -51,8 +52,89 @@ def step(
     return u, np.where(spikes, 0, v).astype(np.int32), waiting, spikes
 
 
+class ReferenceSimulator:
+    """An integer network with its state: dense in time, sparse in space, no tricks.
+
+    Attributes:
+        u, v, waiting: (n_neurons,) int32, see `step`.
+        sent: (max_delay + 1, n_neurons + n_inputs) int32, what every source sent in the last
+            steps, the latest in the last row; 0 is nothing.
+        pending: (n_neurons,) int64, what learning synapses deliver in the next step.
+        learning: the learning projections.
+        step: steps since rest.
+    """
+
+    def __init__(self, network: QuantizedNetwork) -> None:
+        self.program = lower(network)
+        self._rows = [block.weights.tocsr().astype(np.int64) for block in self.program.blocks]
+        self.reset()
+
+    def reset(self) -> None:
+        """Return to rest: no current, no potential, nothing on its way, initial weights."""
+        program = self.program
+        n = program.n_neurons
+        self.u, self.v, self.waiting = (np.zeros(n, dtype=np.int32) for _ in range(3))
+        self.sent = np.zeros((program.max_delay + 1, n + program.n_inputs), dtype=np.int32)
+        self.pending = np.zeros(n, dtype=np.int64)
+        self.learning = [ReferenceLearning(plastic, 0) for plastic in program.plastic]
+        self.step = 0
+
+    def run(
+        self, inputs: SpikeInput, starts: Any, mantissas: Int, steps: int, probes: Collection[str]
+    ) -> Trace:
+        """Run `steps` further steps; returns spikes and states, counted from the first of them.
+
+        Args:
+            inputs: events, counted from the first of these steps.
+            starts, mantissas: row k of `mantissas` (K, n_neurons) holds from step ``starts[k]``.
+            steps: how many.
+            probes: any of "v" and "u".
+        """
+        program = self.program
+        n, past = program.n_neurons, len(self.sent)
+        recorded = {p: np.zeros((steps, n), dtype=np.int32) for p in ("v", "u") if p in probes}
+        sent = np.zeros((past + steps, n + program.n_inputs), dtype=np.int32)  # row past + t: t
+        sent[:past] = self.sent
+        sent[past:, n:] = _input_values(inputs, steps)
+        for part in self.learning:
+            part.draw(self.step, steps)
+        for t in range(steps):
+            now = past + t
+            arriving, self.pending = self.pending, np.zeros(n, dtype=np.int64)
+            for block, matrix in zip(program.blocks, self._rows, strict=True):
+                message = sent[now - 1 - block.delay]
+                if not block.graded:
+                    message = message != 0
+                arriving += shift_sum(matrix @ message.astype(np.int64), block.weight_exp)
+            mantissa = mantissas[np.searchsorted(starts, t, side="right") - 1]
+            self.u, self.v, self.waiting, spikes = step(
+                program, self.u, self.v, self.waiting, arriving.astype(np.int32), mantissa
+            )
+            sent[now, :n] = spikes
+            for part in self.learning:
+                p = part.plastic
+                message = sent[now, p.source : p.source + p.n_pre]
+                post = slice(p.target, p.target + p.n_post)
+                self.pending[post] += part.deliver(message)
+                part.step(self.step + t, message, spikes[post])
+            for name, states in recorded.items():
+                states[t] = getattr(self, name)
+        at, who = (index.astype(np.int32) for index in np.nonzero(sent[past:, :n]))
+        self.sent = sent[-past:].copy()
+        self.step += steps
+        return Trace(at, who, steps, n, recorded.get("v"), recorded.get("u"), inputs=inputs)
+
+    def learned(self) -> dict[str, Int]:
+        """Learned weights and tags now, as `Trace.weights` has them."""
+        return {k: w for part in self.learning for k, w in part.learned().items()}
+
+    def traces(self) -> dict[str, Int]:
+        """Spike traces now, as `Trace.traces` has them."""
+        return {k: x for part in self.learning for k, x in part.traces().items()}
+
+
 class ReferenceBackend:
-    """Dense in time, sparse in space, no tricks: what the other backends are compared with."""
+    """What the other backends are compared with."""
 
     name = "reference"
 
@@ -66,53 +148,9 @@ class ReferenceBackend:
         """See `Backend.run`."""
         network = as_quantized(compiled)
         inputs = check_run(network, inputs, steps, probes)
-        program = lower(network)
-        n = program.n_neurons
-        starts, mantissas = bias_rows(network, inputs, steps)
-        values = _input_values(inputs, steps)
-        rows = [block.weights.tocsr().astype(np.int64) for block in program.blocks]
-        sent = np.zeros((steps + 1, n + program.n_inputs), dtype=np.int32)  # row t+1: step t
-        u, v, waiting = (np.zeros(n, dtype=np.int32) for _ in range(3))
-        learning = [ReferenceLearning(plastic, steps) for plastic in program.plastic]
-        recorded = {
-            name: np.zeros((steps, n), dtype=np.int32) for name in ("v", "u") if name in probes
-        }
-        pending = np.zeros(n, dtype=np.int64)  # what learning synapses send on, with a step's delay
-        for t in range(steps):
-            arriving, pending = pending, np.zeros(n, dtype=np.int64)
-            for block, matrix in zip(program.blocks, rows, strict=True):
-                if t - 1 - block.delay < 0:
-                    continue
-                message = sent[t - block.delay]
-                if not block.graded:
-                    message = message != 0
-                arriving += shift_sum(matrix @ message.astype(np.int64), block.weight_exp)
-            mantissa = mantissas[np.searchsorted(starts, t, side="right") - 1]
-            u, v, waiting, spikes = step(
-                program, u, v, waiting, arriving.astype(np.int32), mantissa
-            )
-            sent[t + 1, :n] = spikes
-            sent[t + 1, n:] = values[t]
-            for part in learning:
-                p = part.plastic
-                message = sent[t + 1, p.source : p.source + p.n_pre]
-                post = slice(p.target, p.target + p.n_post)
-                pending[post] += part.deliver(message)
-                part.step(t, message, spikes[post])
-            for name, state in (("v", v), ("u", u)):
-                if name in recorded:
-                    recorded[name][t] = state
-        at, who = np.nonzero(sent[1:, :n])
-        return Trace(
-            at.astype(np.int32),
-            who.astype(np.int32),
-            steps,
-            n,
-            recorded.get("v"),
-            recorded.get("u"),
-            {k: w for part in learning for k, w in part.learned().items()},
-            inputs=inputs,
-        )
+        simulator = ReferenceSimulator(network)
+        trace = simulator.run(inputs, *bias_rows(network, inputs, steps), steps, probes)
+        return replace(trace, weights=simulator.learned(), traces=simulator.traces())
 
 
 def _input_values(inputs: SpikeInput, steps: int) -> Int:

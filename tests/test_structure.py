@@ -33,6 +33,7 @@ RANKS = {
     "storage": 1,
     "trace": 1,
     "spec": 1,
+    "spec_problems": 1,
     "hrsnn": 1,
     "processes": 1,
     "metrics": 1,

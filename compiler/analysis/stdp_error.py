@@ -144,10 +144,30 @@ class _Side:
         moved = low + (random < exact - low)
         return np.asarray(np.where(spiked, np.minimum(moved + self.impulse, TRACE_MAX), moved))
 
+    def epoch(self, trace: Int, spikes: Bool, read: Int, random: Float) -> tuple[Int, Int]:
+        """The trace at step `read` (n,) of an epoch of E steps, 1..E, and at its end, (R, n) each.
+
+        A second spike in an epoch raises the trace from the start, as in Lava, and the trace has
+        its impulse at the last one. `spikes` (E, n), `random` (E, R, 1).
+        """
+        count, at = spikes.sum(axis=0), last_spike(spikes)
+        trace = np.minimum(trace + self.impulse * np.maximum(count - 1, 0), TRACE_MAX)
+        found = np.zeros_like(trace)
+        for step, numbers in enumerate(random, start=1):
+            trace = self.next(trace, at == step, numbers)
+            found = np.where(read == step, trace, found)
+        return found, trace
+
     def change(self, trace: Int, happened: Bool) -> Int:
         """The product in the accumulator's unit of 1/128 weight unit."""
         value = (happened * trace * self.tag * self.mantissa) >> self.shift
         return np.clip(value << (self.exponent + 7), -_ACCUMULATOR - 1, _ACCUMULATOR - 1)
+
+
+def last_spike(spikes: Bool) -> Int:
+    """Step 1..E of the last spike in an epoch (E, n), 0 without one, (n,)."""
+    steps = np.arange(1, spikes.shape[0] + 1)
+    return np.asarray((spikes * steps[:, None]).max(axis=0), dtype=np.int64)
 
 
 def chip_changes(
@@ -161,8 +181,9 @@ def chip_changes(
 ) -> Float:
     """Changes of magnitude on the chip in weight units, (runs, n), of synapses with trains (T, n).
 
-    For the two products that `lower_stdp` writes, depression first, and ``t_epoch`` 1. A run
-    draws one random number per step and use, shared by all its synapses, as in Lava.
+    For the two products that `lower_stdp` writes, depression first. Weights change at the end of
+    every whole epoch. A run draws one random number per step and trace, and per epoch for the
+    weights, shared by all its synapses, as in Lava.
 
     Args:
         learning: of these n synapses. sign: +1, or -1 for inhibitory ones.
@@ -173,15 +194,18 @@ def chip_changes(
     x, y = np.zeros((runs, n), np.int64), np.zeros((runs, n), np.int64)
     w = np.full((runs, n), sign * start, np.int64)
     low, high = (0, 255) if sign > 0 else (-255, 0)
-    for before, after in zip(pre, post, strict=True):
-        random = rng.random((3, runs, 1))
-        x, y = plus.next(x, before, random[0]), minus.next(y, after, random[1])
+    epoch = learning.t_epoch
+    for first in range(0, pre.shape[0] - epoch + 1, epoch):
+        before, after = pre[first : first + epoch], post[first : first + epoch]
+        random = rng.random((2 * epoch + 1, runs, 1))
+        x_then, x = plus.epoch(x, before, last_spike(after), random[:-1:2])
+        y_then, y = minus.epoch(y, after, last_spike(before), random[1:-1:2])
         total = w << 7
-        for side, trace, happened in ((minus, y, before), (plus, x, after)):
-            total = total + side.change(trace, happened)
+        for side, trace, spikes in ((minus, y_then, before), (plus, x_then, after)):
+            total = total + side.change(trace, spikes.any(axis=0))
             total = np.clip(total, -_ACCUMULATOR - 1, _ACCUMULATOR - 1)
         total = np.clip(total, low * 256, high * 256)
-        w = np.clip((total >> 7) + (random[2] < (total & 127) / 128.0), low, high)
+        w = np.clip((total >> 7) + (random[-1] < (total & 127) / 128.0), low, high)
     return np.asarray(sign * w - start, dtype=np.float64)
 
 
@@ -205,11 +229,12 @@ def train_errors(
     Args:
         rule: amplitudes in weight units, one value per synapse of `learning`.
         synapses: how many synapses are tried, drawn from all.
-        steps, rate: length of the trains, and spikes per step.
+        steps, rate: length of the trains, whole epochs of it, and spikes per step.
         runs: on the chip, with other random numbers each.
     """
     total = int(np.size(rule.a_plus))
     chosen = np.sort(rng.permutation(total)[:synapses])
+    steps -= steps % learning.t_epoch
     keep = np.zeros(total, dtype=np.bool_)
     keep[chosen] = True
     part, few = learning.select(keep), rule.select(keep)

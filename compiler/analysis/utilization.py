@@ -3,10 +3,12 @@
 A source is a neuron or an input channel. Counts per core, for synapses with
 ``target="synapse"`` whose effective weight is not 0:
 
-- input axons: distinct sources with a synapse onto the core (two slots if one of them learns);
-- output axons: (neuron, destination core) pairs, on the neuron's core, its own core included;
-  input channels are injected by the host and have none;
+- input axons: distinct sources with a synapse onto the core; two slots for each setting of the
+  presynaptic traces that learning synapses of the source need, since the second holds the trace;
+- output axons: (neuron, destination core) pairs, on the neuron's core, its own core included, once
+  for each such setting; input channels are injected by the host and have none;
 - synapse memory: one list per (source, core, synapse format), see `list_words`;
+- trace profiles: distinct settings of presynaptic traces; learning epochs: distinct lengths;
 - compartment profiles: distinct (du, dv, refractory); threshold profiles: distinct vth.
 
 Projections with ``target="bias"`` use none of it: the host writes the neurons' biases.
@@ -126,12 +128,14 @@ class Utilization:
         n_cores: cores in use.
         cores_limit: cores there are; None when not published.
         destinations: CSR (n_cores, n_sources), the number of synapses from a source onto a core.
+        reach: (n_sources,) int64, output axons that each source needs.
     """
 
     resources: tuple[Resource, ...]
     n_cores: int
     cores_limit: int | None
     destinations: sparse.csr_matrix
+    reach: Int
 
     def __getitem__(self, name: str) -> Resource:
         return next(r for r in self.resources if r.name == name)
@@ -176,13 +180,15 @@ def utilization(
     n_cores = int(cores.max(initial=-1)) + 1
     counts = fan_in_counts(links, cores, n_cores)
     total = _sum(counts, (n_cores, links.n_sources))
+    traces = _per_trace(links, counts, total.shape)
+    reach = _reach(total, traces)
     neurons = np.bincount(cores, minlength=n_cores)
     du_dv_refractory, vth = links.parameters[:, :3], links.parameters[:, 3:]
     core = profile.core
     resources = [
         Resource("neurons", "neuron", neurons, core.neurons.value),
-        Resource("in_axons", "axon", _in_axons(links, counts, total), core.in_axons.value),
-        Resource("out_axons", "axon", _out_axons(total, cores), core.out_axons.value),
+        Resource("in_axons", "axon", _in_axons(total, traces), core.in_axons.value),
+        Resource("out_axons", "axon", _out_axons(reach, cores, n_cores), core.out_axons.value),
         Resource("synapses", "synapse", np.asarray(total.sum(axis=1)).ravel(), core.synapses.value),
         _memory(links, counts, neurons, profile),
         Resource(
@@ -205,7 +211,9 @@ def utilization(
             core.synapse_formats.value,
         ),
     ]
-    return Utilization(tuple(resources), n_cores, profile.total_cores, total)
+    if links.learns:
+        resources += _learning(links, counts, traces, profile)
+    return Utilization(tuple(resources), n_cores, profile.total_cores, total, reach)
 
 
 def fan_in_counts(links: Connectivity, cores: Int, n_cores: int) -> list[sparse.csr_matrix]:
@@ -235,18 +243,63 @@ def _per_row(matrix: sparse.csr_matrix) -> Int:
     return np.diff(matrix.indptr).astype(np.int64)
 
 
-def _in_axons(
-    links: Connectivity, counts: list[sparse.csr_matrix], total: sparse.csr_matrix
-) -> Int:
-    learning = [c for c, f in zip(counts, links.formats, strict=True) if f.learning]
-    return _per_row(total) + _per_row(_sum(learning, total.shape))
+def _per_trace(
+    links: Connectivity, counts: list[sparse.csr_matrix], shape: tuple[int, int]
+) -> list[sparse.csr_matrix]:
+    """Learning synapses from every source onto every core, per setting of presynaptic traces."""
+    settings = links.trace_settings
+    return [
+        _sum([c for c, s in zip(counts, settings, strict=True) if s == setting], shape)
+        for setting in range(max(settings, default=-1) + 1)
+    ]
 
 
-def _out_axons(total: sparse.csr_matrix, cores: Int) -> Int:
-    n_destinations = np.bincount(total.indices, minlength=total.shape[1])[: cores.size]
-    pairs = np.zeros(total.shape[0], dtype=np.int64)
-    np.add.at(pairs, cores, n_destinations)
+def _in_axons(total: sparse.csr_matrix, traces: list[sparse.csr_matrix]) -> Int:
+    learning = _per_row(_sum(traces, total.shape))
+    slots = _per_row(total) - learning
+    for trace in traces:
+        slots = slots + 2 * _per_row(trace)
+    return slots
+
+
+def _reach(total: sparse.csr_matrix, traces: list[sparse.csr_matrix]) -> Int:
+    """Output axons of every source, (n_sources,): the input axons that it feeds."""
+
+    def cores_of(matrix: sparse.csr_matrix) -> Int:
+        return np.bincount(matrix.indices, minlength=total.shape[1]).astype(np.int64)
+
+    parts = [cores_of(trace) for trace in traces]
+    reach: Int = np.sum([cores_of(total), -cores_of(_sum(traces, total.shape)), *parts], axis=0)
+    return reach
+
+
+def _out_axons(reach: Int, cores: Int, n_cores: int) -> Int:
+    pairs = np.zeros(n_cores, dtype=np.int64)
+    np.add.at(pairs, cores, reach[: cores.size])
     return pairs
+
+
+def _learning(
+    links: Connectivity,
+    counts: list[sparse.csr_matrix],
+    traces: list[sparse.csr_matrix],
+    profile: HardwareProfile,
+) -> list[Resource]:
+    """What learning alone takes of a core."""
+    shape = counts[0].shape
+    epochs = [
+        _sum([c for c, e in zip(counts, links.epochs, strict=True) if e == epoch], shape)
+        for epoch in sorted(set(links.epochs) - {-1})
+    ]
+
+    def used(parts: list[sparse.csr_matrix]) -> Int:
+        present = [_per_row(part) > 0 for part in parts]
+        return np.asarray(np.sum(present, axis=0), dtype=np.int64)
+
+    return [
+        Resource("trace_profiles", "profile", used(traces), profile.trace_profiles),
+        Resource("learning_epochs", "epoch", used(epochs), profile.learning_epochs),
+    ]
 
 
 def _memory(

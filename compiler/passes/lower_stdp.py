@@ -19,7 +19,7 @@ height, is our choice: the area is what decides whether unrelated spikes let a w
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,71 +32,19 @@ from hrsnn_lava.compiler.analysis.stdp_error import (
     train_errors,
 )
 from hrsnn_lava.compiler.stdp_literals import TAG_MAX, nearest_tag, plain_grid, tag_grid
+from hrsnn_lava.compiler.stdp_options import LowerSTDP, lowering_of
 from hrsnn_lava.compiler.stdp_profiles import cluster_points
-from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.learning import Factor, Learning, LearningRule, Product, Trace
 from hrsnn_lava.plasticity import STDP
 
+__all__ = ["LowerSTDP", "Lowered", "is_uniform", "lower_stdp", "lowering_of"]
+
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
-Amplitudes = Literal["auto", "tags", "profiles"]
-#: Profiles when no number is given: more parallel connections are slow in Lava on a CPU, and
-#: Loihi 1 is said to keep 3 configurations of the presynaptic trace per core (nengo-loihi).
-DEFAULT_PROFILES = 8
 #: Error that tags must save: they take memory, and Lava's sparse learning does not know them.
 _TAGS_COST = 0.02
 #: Synapses whose whole kernels are compared, for the report.
 _KERNELS = 512
-
-
-@dataclass(frozen=True)
-class LowerSTDP:
-    """How float STDP becomes on-chip learning.
-
-    Attributes:
-        max_profiles: most profiles per projection; None: 8.
-        tolerance: mean relative error of a time constant below which no profile is added.
-        amplitudes: ``profiles``, ``tags`` or ``auto``; see the module.
-        match: keep the ``area`` under the kernel, or its ``peak``, where tau is changed.
-        headroom: spikes at once that a 7-bit trace can hold: the impulse is 127 over this.
-        rng_seed: seeds stochastic rounding on the chip.
-    """
-
-    max_profiles: int | None = None
-    tolerance: float = 0.05
-    amplitudes: Amplitudes = "auto"
-    match: Literal["area", "peak"] = "area"
-    headroom: float = 4.0
-    rng_seed: int = 0
-
-    def __post_init__(self) -> None:
-        checks = (
-            ("max_profiles", self.max_profiles, ">= 1", self.limit >= 1),
-            ("tolerance", self.tolerance, ">= 0", self.tolerance >= 0),
-            (
-                "amplitudes",
-                self.amplitudes,
-                "auto, tags or profiles",
-                self.amplitudes in ("auto", "tags", "profiles"),
-            ),
-            ("match", self.match, "area or peak", self.match in ("area", "peak")),
-            ("headroom", self.headroom, "1 to 16", 1.0 <= self.headroom <= 16.0),
-            ("rng_seed", self.rng_seed, ">= 0", self.rng_seed >= 0),
-        )
-        problems = [
-            Problem(f"stdp.{w}", repr(v), allowed) for w, v, allowed, ok in checks if not ok
-        ]
-        raise_if(SpecError, "options of the on-chip learning", problems)
-
-    @property
-    def limit(self) -> int:
-        """Most profiles of a projection."""
-        return DEFAULT_PROFILES if self.max_profiles is None else self.max_profiles
-
-    @property
-    def impulse(self) -> int:
-        """Rise of a trace at a spike; whole, since Lava rounds fractions wrongly."""
-        return int(127 // self.headroom)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +136,13 @@ class _Values:
 
 def _silent(options: LowerSTDP) -> LearningRule:
     product = Product("y0", 0, 0, (Factor("x1"),))
-    return LearningRule(dw=(product,), x1=Trace(1, 1), y1=Trace(1, 1), rng_seed=options.rng_seed)
+    return LearningRule(
+        dw=(product,),
+        x1=Trace(1, 1),
+        y1=Trace(1, 1),
+        t_epoch=options.t_epoch,
+        rng_seed=options.rng_seed,
+    )
 
 
 def _with_profiles(values: _Values, sign: int, options: LowerSTDP) -> Lowered:
@@ -241,6 +195,7 @@ def _rule(
         dw=(Product("x0", -sign * m_minus, e_minus, minus), Product("y0", sign * m, e, plus)),
         x1=Trace(float(rise), float(taus[0])),
         y1=Trace(float(fall), float(taus[1])),
+        t_epoch=options.t_epoch,
         rng_seed=options.rng_seed,
     )
 

@@ -19,6 +19,7 @@ from hrsnn_lava.compiler.analysis.connectivity import Connectivity
 from hrsnn_lava.compiler.analysis.utilization import utilization
 from hrsnn_lava.compiler.clustering import decay_rate
 from hrsnn_lava.compiler.filling import cores_from_bounds, fill, split_out_axons
+from hrsnn_lava.compiler.learning_limits import learning_groups
 from hrsnn_lava.compiler.passes.palette import snap
 from hrsnn_lava.compiler.placement import Placement
 from hrsnn_lava.compiler.rules import CAPACITY_RULES, VALUE_RULES, Placed, check
@@ -95,6 +96,9 @@ def partition(
     crowded = profile.has_profile_tables and _overflows(links, profile)
     by_parameters = order == "parameters" or (order == "auto" and crowded)
     sequence = parameter_order(links.parameters) if by_parameters else np.arange(links.n_neurons)
+    groups = learning_groups(links, profile)
+    if groups is not None:  # cores hold the rules of one group
+        sequence = sequence[np.argsort(groups[sequence], kind="stable")]
     limit = profile.core.neurons.value or links.n_neurons
     largest = min(limit, links.n_neurons)
     if neurons_per_core is not None:

@@ -130,8 +130,9 @@ def quantize(network: Network, options: Quantize | None = None) -> tuple[Quantiz
         scale = scales[projection.post]
         if projection.plasticity is not None:
             unit = scale / (getattr(pre, "payload_scale", None) or 1.0)
+            stdp = options.stdp.share(_learning_onto(network, projection.post))
             integer_projection, entry = plastic_synapses(
-                projection, unit, network.dt, options.weight_bits, options.stdp, len(projections)
+                projection, unit, network.dt, options.weight_bits, stdp, len(projections)
             )
             exact = projection.weights.data * unit
             entry |= _weight_error(exact, integer_projection, projection.weights)
@@ -145,6 +146,12 @@ def quantize(network: Network, options: Quantize | None = None) -> tuple[Quantiz
     for population in network.compute_populations:
         report["populations"][population.name] |= _head_room(result, population.name)
     return result, report
+
+
+def _learning_onto(network: Network, post: str) -> int:
+    """Projections with synapses onto a population that learn."""
+    mine = (p for p in network.projections if p.post == post and p.plasticity is not None)
+    return sum(p.n_synapses > 0 for p in mine)
 
 
 def _refuse(network: Network, options: Quantize) -> None:

@@ -62,13 +62,14 @@ def compile_model(
     """Compile MODEL for a chip.
 
     MODEL is a network or quantized network (.hlx), or a spec (.toml) whose network is built, but
-    not trained.
+    not trained; it learns on the chip where the spec says so.
     """
     if reset == "subtract":
         raise SpecError(
             "--reset subtract: the chip's LIF sets the potential to zero at a spike and cannot "
             "subtract the threshold; train with reset to zero, or convert the model before"
         )
+    from hrsnn_lava.compiler.passes.lower_stdp import lowering_of
     from hrsnn_lava.compiler.pipeline import compile_network
     from hrsnn_lava.hardware_profiles import HardwareProfile
 
@@ -86,6 +87,7 @@ def compile_model(
             network,
             chip,
             weight_bits=weight_bits or 8,
+            stdp=None if spec is None else lowering_of(spec.stdp, spec.seed),
             neurons_per_core=neurons_per_core,
             seed=spec.seed if spec is not None else None,
             progress=progress,
@@ -104,15 +106,17 @@ def _load(model: Path, seed: int | None) -> tuple[Network | QuantizedNetwork, Sp
         from hrsnn_lava.spec import Spec
 
         spec = Spec.load(model, () if seed is None else (f"seed={seed}",))
-        return build_hrsnn(spec), spec
+        network = build_hrsnn(spec)
+        on_chip = spec.stdp is not None and spec.stdp.on_chip
+        return network if on_chip else network.without_plasticity(), spec
     if seed is not None:
         raise SpecError("--seed: only a spec is built at random; this model is built already")
     from hrsnn_lava.compiler.compiled import CompiledNetwork, load_any
 
-    network = load_any(model)
-    if isinstance(network, CompiledNetwork):
+    loaded = load_any(model)
+    if isinstance(loaded, CompiledNetwork):
         raise ArtifactError(f"{model}: holds a compiled network; accepted: {ACCEPTED}")
-    return network, None
+    return loaded, None
 
 
 def _with_options(

@@ -94,7 +94,7 @@ def _projection(projection: Any) -> dict[str, Any]:
 
 
 def _npz(path: Path) -> dict[str, Any]:
-    from hrsnn_lava.trace import SpikeInput, Trace, load_npz
+    from hrsnn_lava.trace import SpikeInput, Trace, below, load_npz
 
     arrays = load_npz(path, required=())
     if "spike_steps" in arrays:
@@ -106,6 +106,8 @@ def _npz(path: Path) -> dict[str, Any]:
             "spikes": trace.n_spikes,
             "states": [name for name in ("v", "u") if getattr(trace, name) is not None],
             "weights": sorted(trace.weights),
+            "traces": sorted(trace.traces),
+            "probed": sorted(below(arrays, "probe/")),
             "input_events": None if trace.inputs is None else int(trace.inputs.steps.size),
         }
     if "steps" in arrays:
@@ -168,6 +170,9 @@ def _text(path: Path, data: dict[str, Any]) -> str:
         for key, value in data.items()
         if not isinstance(value, (dict, list)) and key != "kind"
     ]
+    if data["kind"] == "trace":
+        lists = ((key, names) for key, names in data.items() if names and isinstance(names, list))
+        simple += [(key, ", ".join(names)) for key, names in lists]
     if "profile" in data and isinstance(data["profile"], dict):
         simple.append(("profile", f"{data['profile']['name']} {data['profile']['digest'][:12]}"))
     parts = [f"{path}: {data['kind']}", columns(simple)]

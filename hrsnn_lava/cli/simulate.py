@@ -56,9 +56,10 @@ def _neuron_range(_: click.Context, param: click.Parameter, value: str | None) -
 @click.option(
     "--probe",
     "probes",
-    type=click.Choice(["v", "u"]),
+    type=click.Choice(["v", "u", "weights", "traces"]),
     multiple=True,
-    help="Record potentials or currents; repeatable.",
+    help="Record potentials or currents; with --stream learned weights or spike traces over time, "
+    "whose last values every trace has. Repeatable.",
 )
 @click.option("--stream", is_flag=True, help="Write to disk as the run goes; memory stays flat.")
 @click.option("--resume", is_flag=True, help="Go on with what a killed --stream run left.")
@@ -66,7 +67,7 @@ def _neuron_range(_: click.Context, param: click.Parameter, value: str | None) -
     "--probe-every",
     type=click.IntRange(min=1),
     metavar="K",
-    help="With --stream: record states in every K-th step.",
+    help="With --stream: record states in every K-th step, weights and traces after every K steps.",
 )
 @click.option(
     "--probe-neurons",
@@ -97,9 +98,11 @@ def simulate(
 ) -> None:
     """Run COMPILED, a compiled or quantized network (.hlx), from rest or from a state."""
     chosen = [("--probe-every", probe_every), ("--probe-neurons", probe_neurons)]
-    _require(stream, [("--resume", resume), *chosen], "--stream")
+    learned = [(f"--probe {name}", name in probes) for name in ("weights", "traces")]
+    _require(stream, [("--resume", resume), *chosen, *learned], "--stream")
     states = [("--state-in", state_in), ("--state-out", state_out)]
-    _require(backend == "native", [("--stream", stream), *states], "--backend native")
+    _require(backend == "native", [("--stream", stream)], "--backend native")
+    _require(backend != "lava", states, "--backend native or reference; lava hands no state out")
     _require(output is not None, [("--stream", stream)], "-o")
     network = load_program(compiled)
     inputs, n_steps = load_input(console, network, input_file, steps, seed)
@@ -153,7 +156,7 @@ class _Run:
             if self.state is None and self.state_out is None:
                 trace = named(backend).run(self.network, self.inputs, self.steps, probes)
             else:
-                session = Session(self.network, self.state)
+                session = Session(self.network, self.state, backend)
                 trace = session.run(self.inputs, self.steps, probes)
         if output is not None:
             trace.save(output)

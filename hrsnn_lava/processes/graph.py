@@ -7,16 +7,13 @@ are recorded through output ports: that costs one vector a step, a RefPort costs
 Importing this module imports Lava, which needs Python 3.10.
 """
 
-import contextlib
 import os
-import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from lava.magma.core.run_conditions import RunSteps
 from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.proc.dense.process import LearningDense
 from lava.proc.sparse.models import (
@@ -29,7 +26,6 @@ from lava.proc.sparse.process import DelaySparse, LearningSparse, Sparse
 from lava.utils.weightutils import SignMode
 from scipy import sparse
 
-from hrsnn_lava.errors import BackendError
 from hrsnn_lava.processes.learning import (
     MaskedLearningDense,
     RecordedLearningSparse,
@@ -51,10 +47,22 @@ from hrsnn_lava.processes.sink import (
     MmapSinkFloat,
 )
 from hrsnn_lava.processes.source import MmapSource, MmapSourceFixed, MmapSourceFloat
+from hrsnn_lava.processes.watched import advance
 
-__all__ = ["LavaGraph", "build", "components", "learned_path", "run", "run_config", "sink_path"]
+__all__ = [
+    "LavaGraph",
+    "build",
+    "components",
+    "drive_file",
+    "drive_path",
+    "event_file",
+    "learned_path",
+    "run",
+    "run_config",
+    "sink_path",
+    "source_path",
+]
 
-_WATCH_S = 0.1  # how often the models are asked whether they failed
 #: Output port of `HeterogeneousLIF` and input port of `MmapProbe` behind each probe.
 _PORTS = {"spikes": ("s_out", "s_in"), "v": ("v_out", "v_in"), "u": ("u_out", "u_in")}
 #: Model of every Process in a graph, by the tag that Lava's own search would look for.
@@ -121,8 +129,18 @@ def sink_path(folder: str | os.PathLike[str], population: int, probe: str) -> Pa
 
 
 def learned_path(folder: str | os.PathLike[str], number: int) -> Path:
-    """File with what learning connection `number` learned, (3, S): weights, tag_1, tag_2."""
-    return Path(folder) / f"{number}_learned.npy"
+    """File of learning connection `number`: what it learned, and its traces."""
+    return Path(folder) / f"{number}_learned.npz"
+
+
+def drive_path(folder: str | os.PathLike[str], population: int) -> Path:
+    """File with what is added to the bias of population number `population`, (n_steps, size)."""
+    return Path(folder) / f"{population}_drive.npy"
+
+
+def source_path(folder: str | os.PathLike[str], part: int, number: int) -> Path:
+    """File with what source `number` sends in the part whose first population is `part`."""
+    return Path(folder) / f"{part}_{number}_source.npy"
 
 
 def components(program: LavaProgram) -> list[tuple[list[int], LavaProgram]]:
@@ -183,12 +201,12 @@ def build(
             getattr(lif, out_port).connect(getattr(recorder, in_port))
         helpers.append(recorder)
         if len(group.drive_steps):
-            drive = MmapSource(path=_drive_file(group, program, where / f"{number}_drive.npy"))
+            drive = MmapSource(path=drive_file(group, program, drive_path(where, number)))
             drive.s_out.connect(lif.bias_in)
             helpers.append(drive)
-    for source in program.sources:
-        path = where / f"{numbers[0] if numbers else 0}_{len(populations)}_source.npy"
-        populations[source.name] = MmapSource(path=_event_file(source, program, path))
+    for k, source in enumerate(program.sources):
+        path = source_path(where, numbers[0] if numbers else 0, k)
+        populations[source.name] = MmapSource(path=event_file(source, program, path))
     connections = {}
     for connection in program.connections:
         if connection.learning is not None:
@@ -227,7 +245,8 @@ def _rows(path: Path, shape: tuple[int, int], program: LavaProgram) -> Any:
     return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
 
 
-def _drive_file(group: Neurons, program: LavaProgram, path: Path) -> Path:
+def drive_file(group: Neurons, program: LavaProgram, path: Path) -> Path:
+    """Write what is added to the bias in every step, (n_steps, size); return `path`."""
     rows = _rows(path, (program.n_steps, group.size), program)
     ends = [*group.drive_steps[1:], program.n_steps]
     for start, end, values in zip(group.drive_steps, ends, group.drive_values, strict=True):
@@ -236,7 +255,8 @@ def _drive_file(group: Neurons, program: LavaProgram, path: Path) -> Path:
     return path
 
 
-def _event_file(source: Source, program: LavaProgram, path: Path) -> Path:
+def event_file(source: Source, program: LavaProgram, path: Path) -> Path:
+    """Write what an input population sends in every step, (n_steps, size); return `path`."""
     rows = _rows(path, (program.n_steps, source.size), program)
     rows[source.steps, source.channels] = source.values
     rows.flush()
@@ -258,36 +278,8 @@ def run(program: LavaProgram, folder: str | os.PathLike[str], runtime: str = "pr
 
 
 def _run_in_processes(graph: LavaGraph, steps: int) -> None:
-    """Run on Lava's runtime, and watch the models: when one fails, Lava may wait for ever.
-
-    After a failure nothing is stopped, since that may wait for ever as well: the caller must end
-    this process and those that it started.
-    """
+    """Run on Lava's runtime; after a failure the caller must end this process, see `advance`."""
     root = graph.root
     root.create_runtime(graph.run_config())
-    failures: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            root.run(RunSteps(steps))
-        except BaseException as error:  # handed to the caller's thread
-            failures.append(error)
-
-    worker = threading.Thread(target=work, daemon=True)
-    worker.start()
-    while worker.is_alive():
-        worker.join(_WATCH_S)
-        if found := next(_model_errors(root.runtime), None):
-            raise BackendError(f"Lava failed: {found}")
-    if failures:
-        raise BackendError(f"Lava failed: {failures[0]}") from failures[0]
+    advance(root, steps)
     root.stop()
-
-
-def _model_errors(runtime: Any) -> Iterator[str]:
-    """What each failed model raised (Lava logs it below its own log level)."""
-    for actor in runtime._messaging_infrastructure.actors:
-        with contextlib.suppress(OSError):  # Lava's own thread may have closed the pipe
-            if actor.exception is not None:
-                error, _ = actor.exception
-                yield f"{type(error).__name__}: {error}"

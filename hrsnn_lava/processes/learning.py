@@ -22,7 +22,7 @@ from lava.proc.sparse.process import LearningSparse
 from lava.utils.weightutils import SignMode, truncate_weights
 from scipy import sparse
 
-from hrsnn_lava.learning import SYNAPTIC, TRACES, LearningRule
+from hrsnn_lava.learning import POST_TRACES, PRE_TRACES, SYNAPTIC, TRACES, LearningRule
 from hrsnn_lava.processes.program import Connection
 
 __all__ = [
@@ -38,13 +38,15 @@ _GRADED = {
     "add_saturating": GradedSpikeCfg.ADD_WITH_SATURATION,
     "add_overflow": GradedSpikeCfg.ADD_WITHOUT_SATURATION,
 }
+_SIDES = (PRE_TRACES, POST_TRACES)
 
 
 class _Recorded:
     """Mixin for a model: writes a file after the last step, learning included.
 
-    The Process has a keyword `record`, (path, last step, rows, columns). The file at `path` holds
-    weights, tag_1 and tag_2 of the synapses at (rows, columns), an int64 array (3, S).
+    The Process has a keyword `record`, (path, last step, rows, columns). The ``.npz`` at `path`
+    holds weights, tag_1 and tag_2 of the synapses at (rows, columns), ``learned`` (3, S), and the
+    traces as they are then, ``x`` (2, n_pre) and ``y`` (3, n_post), all int64.
     """
 
     def __init__(self, proc_params: Any) -> None:
@@ -69,7 +71,8 @@ class _Recorded:
         for row, variable in zip(values, variables, strict=True):
             if row.size:
                 row[:] = np.asarray(variable[self._rows, self._cols]).ravel()
-        np.save(self._path, values)
+        x, y = (np.array([getattr(self, k) for k in names], int) for names in _SIDES)
+        np.savez(self._path, learned=values, x=x, y=y)
 
 
 class RecordedLearningSparse(_Recorded, PyLearningSparseModelBitApproximate):  # type: ignore[misc]

@@ -72,8 +72,8 @@ class Source:
 class ConnectionLearning:
     """Learning of one connection: one rule, tags (nnz,), and the `number` of its result's file.
 
-    `projection` and `place` (nnz,) say which stored weights of the network these are; they stay
-    with the parent and are not in the file.
+    `projection`, `profile` and `place` (nnz,) say which rule and which stored weights of the
+    network these are; they stay with the parent and are not in the file.
     """
 
     rule: LearningRule
@@ -84,6 +84,7 @@ class ConnectionLearning:
     number: int
     projection: str = ""
     place: Array | None = None
+    profile: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -352,6 +353,7 @@ def _profile_connections(
                 number,
                 projection.name,
                 place,
+                k,
             ),
             **_form(projection),
         )

@@ -1,4 +1,4 @@
-"""How different the neurons are, before and after they were fitted to the chip."""
+"""How different the neurons and learning rules are, before and after the fit to the chip."""
 
 from __future__ import annotations
 
@@ -121,8 +121,32 @@ def _whole(values: Values) -> Float:
     return np.concatenate([np.zeros(0), *values.values()])
 
 
+def learning_rules(quantized: Mapping[str, Any]) -> dict[str, Any]:
+    """By projection that learns, what became of its rules on the chip.
+
+    Args:
+        quantized: report of the quantize pass, empty when there is none.
+
+    Returns:
+        profiles and the most there may be, how amplitudes are kept, w_max as asked and on the
+        chip (float weight), mean and largest relative error of every parameter and of the
+        expected change by a pair of spikes, and the comparison over random spike trains.
+    """
+    found = {}
+    for name, entry in quantized.get("projections", {}).items():
+        if not entry.get("learning", {}).get("errors"):
+            continue
+        keys = ("profiles", "max_profiles", "amplitudes", "errors", "pair_error", "trains")
+        found[name] = {key: entry["learning"][key] for key in keys}
+        found[name]["w_max"] = dict(entry["ceiling"])
+    return found
+
+
 def heterogeneity(
-    after: dict[str, Values], before: dict[str, Values] | None, palette: Mapping[str, Any]
+    after: dict[str, Values],
+    before: dict[str, Values] | None,
+    palette: Mapping[str, Any],
+    quantized: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The section of the report.
 
@@ -130,6 +154,7 @@ def heterogeneity(
         after: of the program, `matched`.
         before: of the network it comes from, or None.
         palette: report of the palette pass, empty when there is none.
+        quantized: report of the quantize pass; `learning_rules` of it are shown, if any.
     """
     quantities = {
         name: {
@@ -143,8 +168,10 @@ def heterogeneity(
     now = log_determinant(after, over)
     then = None if before is None else log_determinant(before, over)
     errors = {k: palette[k] for k in ("tau_mem", "tau_syn", "threshold") if k in palette}
-    return {
+    section = {
         "quantities": quantities,
         "log_det": {"before": then, "after": now, "over": over},
         "palette": {"changed": palette.get("changed"), "relative_error": errors} if errors else {},
     }
+    rules = learning_rules(quantized or {})
+    return section | {"stdp": rules} if rules else section

@@ -13,7 +13,7 @@ from hrsnn_lava.report import format as forms
 from hrsnn_lava.report import plots
 from hrsnn_lava.report.comparison import Comparison
 from hrsnn_lava.report.heterogeneity import QUANTITIES
-from hrsnn_lava.report.text import CORE_COLUMNS, core_groups
+from hrsnn_lava.report.text import CORE_COLUMNS, core_groups, learning_lines
 
 if TYPE_CHECKING:
     from hrsnn_lava.report.model import Figures, Report
@@ -46,6 +46,7 @@ def render_html(report: Report) -> str:
         heat=_heat(figures),
         parameters=_parameters(figures),
         weights=_weights(figures),
+        learning=learning_lines(data["heterogeneity"].get("stdp", {})),
         core_head=list(CORE_COLUMNS.values()),
         core_rows=core_groups(data["cores"], list(CORE_COLUMNS)),
         comparison=Comparison.of(data["comparison"]) if data["comparison"] else None,

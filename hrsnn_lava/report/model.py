@@ -174,7 +174,9 @@ def build_report(
         "constraints": rows,
         "cores": sections.cores(compiled, placed.used, ops, done),
         "transforms": [record.to_dict() for record in compiled.records],
-        "heterogeneity": heterogeneity(after, before, _pass_report(compiled, "palette")),
+        "heterogeneity": heterogeneity(
+            after, before, _pass_report(compiled, "palette"), _pass_report(compiled, "quantize")
+        ),
         "mapping": sections.mapping(compiled, trace, done),
         "sop": sections.sop(ops, sop_reference, samples),
         "activity": sections.activity_section(network, trace, done),

@@ -24,8 +24,14 @@ from hrsnn_lava.trace import Trace
 Plain = dict[str, Any]
 #: Bits of one neuron: du, dv, vth, bias mantissa and exponent, refractory period; then u and v.
 NEURON_BITS = 12 + 12 + 17 + 13 + 3 + 6 + 24 + 24
-#: Tables that the palette fills on purpose, and the cores, which the sentence names anyway.
-FILLED = ("cores", "compartment_profiles", "threshold_profiles")
+#: Tables that the compiler fills on purpose, and the cores, which the sentence names anyway.
+FILLED = (
+    "cores",
+    "compartment_profiles",
+    "threshold_profiles",
+    "trace_profiles",
+    "learning_epochs",
+)
 #: What a synaptic operation is taken to be, word for word in every report.
 CONVENTION = (
     "one operation is one spike meeting one synapse whose weight is not 0; inputs included, "

@@ -145,7 +145,28 @@ def _heterogeneity(section: Plain) -> str:
             continue
         worst, mean = percent(error["max"], 2), percent(error["mean"], 2)
         lines.append(f"palette error of {label(name)}: at most {worst}, mean {mean}")
+    lines += [_wrap(text, "  ") for text in learning_lines(section.get("stdp", {}))]
     return "\n".join(lines)
+
+
+def learning_lines(rules: Plain) -> list[str]:
+    """One sentence for each projection that learns on the chip."""
+    lines = []
+    for name, rule in rules.items():
+        errors = ", ".join(
+            f"{label(key)} {percent(rule['errors'][key]['mean'])}"
+            for key in ("tau_plus", "tau_minus")
+        )
+        most, kept = integer(rule["max_profiles"]), rule["amplitudes"]
+        bound = rule["w_max"]
+        part = bound["on_chip"] / bound["asked"] if bound["asked"] else 1.0
+        lines.append(
+            f"{name} learns with {integer(rule['profiles'])} profiles of at most {most}, "
+            f"amplitudes in {kept}; mean error: {errors}, change by a pair of spikes "
+            f"{percent(rule['pair_error']['mean'])}; w_max on the chip is {number(part)} of the "
+            "asked"
+        )
+    return lines
 
 
 def _mapping(section: Plain) -> str:

@@ -13,12 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from hrsnn_lava.distributions import Clip, Constant, Distribution, Gamma
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.network import Network, Projection
-from hrsnn_lava.plasticity import STDP
+from hrsnn_lava.plasticity import DRAWN_FIELDS, draw_stdp
 from hrsnn_lava.sim_backends.float_plasticity import PlasticSimulator, with_weights
 from hrsnn_lava.trace import SpikeInput
 
@@ -122,24 +122,10 @@ def attach_stdp(network: Network, options: STDPOptions, rng: np.random.Generator
             "neurons. Name the projections that are to learn"
         )
     for projection in chosen:
-        n = projection.n_synapses
-        bound = options.ceiling * float(np.abs(projection.weights.data).mean()) if n else 0.0
-        rule = STDP(
-            _drawn(options.a_plus, rng, n, bound),
-            _drawn(options.a_minus, rng, n, bound),
-            _drawn(options.tau_plus, rng, n, 1.0),
-            _drawn(options.tau_minus, rng, n, 1.0),
-            bound,
-        )
+        sources = {field: getattr(options, field) for field in DRAWN_FIELDS}
+        rule = draw_stdp(sources, projection.weights.data, options.ceiling, lambda _: rng)
         network = network.with_projection(replace(projection, plasticity=rule))
     return network.verify()
-
-
-def _drawn(source: Distribution, rng: np.random.Generator, n: int, unit: float) -> ArrayLike:
-    """A scalar for a constant, else one value per synapse."""
-    if isinstance(source, Constant):
-        return source.value * unit
-    return source.sample(rng, n) * unit
 
 
 def train_stdp(
@@ -175,8 +161,7 @@ def train_stdp(
     after = {p.name: simulator.weights(p.name) for p in plastic}
     trained = with_weights(network, after)
     if o.freeze:
-        for projection in trained.projections:
-            trained = trained.with_projection(replace(projection, plasticity=None))
+        trained = trained.without_plasticity()
     return TrainedSTDP(
         trained.verify(),
         {p.name: _ratio(after[p.name], p.weights.data) for p in plastic},

@@ -23,8 +23,9 @@ from hrsnn_lava.metrics.forecast import ForecastScores
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.seeding import generator
+from hrsnn_lava.sim_backends.float_plasticity import PlasticSimulator
 from hrsnn_lava.sim_backends.native import FloatSimulator, IntegerSimulator
-from hrsnn_lava.spec import PruneSpec, TaskSpec
+from hrsnn_lava.spec import PruneSpec, StdpSpec, TaskSpec
 from hrsnn_lava.tasks.baselines import Persistence, fit_autoregression, fit_nvar
 from hrsnn_lava.tasks.esn import ESNOptions, fit_esn
 from hrsnn_lava.tasks.lorenz63 import Lorenz63, Lorenz63Options
@@ -38,6 +39,7 @@ from hrsnn_lava.training.homeostasis import (
     spike_counts,
 )
 from hrsnn_lava.training.readout import ReadoutOptions
+from hrsnn_lava.training.stdp import STDPOptions, train_stdp
 
 Float = NDArray[np.float64]
 RESCALE: dict[str, RescaleMode] = {"none": "none", "inverse": "1/p", "match": "match"}
@@ -121,6 +123,53 @@ def recurrent_synapses(network: Network | QuantizedNetwork) -> int:
     return int(recurrent_fan_out(network).sum())
 
 
+class _Learning(PlasticSimulator):
+    """A float network that learns, and that starts every run with the weights it was given: so
+    does the program on the chip."""
+
+    def reset(self, rng: np.random.Generator | None = None) -> None:
+        """Return to rest, and to the first weights."""
+        super().reset(rng)
+        self.forget()
+
+
+def simulator_of(network: Network | QuantizedNetwork) -> Any:
+    """What runs a network: in float or integers, learning where it has rules."""
+    if not isinstance(network, Network):
+        return IntegerSimulator(network)
+    learns = any(p.plasticity is not None for p in network.projections)
+    return _Learning(network) if learns else FloatSimulator(network)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainSTDP:
+    """Float STDP over the training inputs, `train_passes` times; a pass of the pipeline.
+
+    The rules stay on the network where it is to learn on the chip too. Our choice: the passes
+    follow each other without a reset, and the potentials start at random.
+    """
+
+    table: StdpSpec
+    series: ForecastSeries
+    steps_per_sample: int
+    seed: int
+    name = "train_stdp"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options, for the pass record."""
+        keys = ("projections", "train_passes", "on_chip")
+        return {key: getattr(self.table, key) for key in keys}
+
+    def apply(self, network: Network) -> tuple[Network, dict[str, Any]]:
+        """The trained network, and rate, gain and weights at their bounds by projection."""
+        inputs = np.tile(self.series.train[:-1], (self.table.train_passes, 1))
+        options = STDPOptions(steps_per_sample=self.steps_per_sample, freeze=not self.table.on_chip)
+        done = train_stdp(network, inputs, options, generator(self.seed, "train_stdp"))
+        shares = {key: dict(getattr(done, key)) for key in ("gain", "at_floor", "at_ceiling")}
+        return done.network, {"rate": done.rate, **shares}
+
+
 def spiking_arm(
     name: str,
     network: Network | QuantizedNetwork,
@@ -130,9 +179,7 @@ def spiking_arm(
     rate_error: float | None = None,
 ) -> tuple[Arm, ForecastResult]:
     """Fit a readout on a network, float or integer, and forecast."""
-    simulator: Any = (
-        FloatSimulator(network) if isinstance(network, Network) else IntegerSimulator(network)
-    )
+    simulator = simulator_of(network)
     result = fit_and_forecast(simulator, series, options, generator(seed, "train"))
     losses = result.trained.validation_losses
     arm = Arm(
@@ -154,7 +201,7 @@ def training_counts(
     """Spikes of every neuron over the training inputs, (n_neurons,): what homeostasis aims at."""
     inputs = series.train[:-1]
     rng = generator(seed, "homeostasis")
-    return spike_counts(FloatSimulator(network), inputs, options.steps_per_sample, rng)
+    return spike_counts(simulator_of(network), inputs, options.steps_per_sample, rng)
 
 
 def with_homeostasis(
@@ -166,7 +213,7 @@ def with_homeostasis(
     seed: int,
 ) -> tuple[Network, float]:
     """`network` with its biases moved until the counts meet `target`, and the error left."""
-    simulator = FloatSimulator(network)
+    simulator = simulator_of(network)
     count = bias_counter(
         simulator,
         series.train[:-1],

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from hrsnn_lava.compiler.compiled import PassRecord
+from hrsnn_lava.compiler.passes.lower_stdp import lowering_of
 from hrsnn_lava.compiler.passes.quantize import Quantize
 from hrsnn_lava.compiler.pipeline import place_network, run_pass
-from hrsnn_lava.errors import ArtifactError, SpecError
+from hrsnn_lava.compiler.value_rules import refused_learning
+from hrsnn_lava.errors import ArtifactError, CapacityError, SpecError
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.network import Network
@@ -60,12 +62,18 @@ class _Run:
         # fail on a wrong name before hours of work, not after
         self.profile = HardwareProfile.load(spec.compile.profile)
         self.cost_set = CostSet.load(spec.report.cost_set)
+        self.quantize = Quantize(spec.quantize.weight_bits)
+        if spec.stdp is not None:
+            _refuse_learning(spec, self.profile)
+            lowering = lowering_of(spec.stdp, self.seed).for_chip(self.profile)
+            self.quantize = replace(self.quantize, stdp=lowering)
         for name in spec.verify.backends:
             _available(name)
         out.mkdir(parents=True, exist_ok=True)
         self.journal = Journal(out / "journal.jsonl", spec.canonical(), resume)
         self.options: ForecastOptions = arms.forecast_options(spec.task)
         self.done, self.total = 0, 8 + len(spec.prune.controls)
+        self.trained: list[PassRecord] = []
 
     def say(self, text: str) -> None:
         """Report progress; every stage counts the same."""
@@ -77,8 +85,19 @@ class _Run:
         self.say("build the network and the trajectory")
         self.series = arms.task_series(self.spec.task, self.seed)
         self.full = build_hrsnn(self.spec, n_inputs=self.series.dimension)
+        self.train()
         self.target = arms.training_counts(self.full, self.series, self.options, self.seed)
         self.steps = self.options.steps_per_sample * (len(self.series.train) - 1)
+
+    def train(self) -> None:
+        """Unsupervised training by float STDP, where the spec asks for passes."""
+        table = self.spec.stdp
+        if table is None or not table.train_passes:
+            return
+        self.say(f"train by STDP, passes: {table.train_passes}")
+        step = arms.TrainSTDP(table, self.series, self.options.steps_per_sample, self.seed)
+        self.full, record = run_pass(self.full, step)
+        self.trained = [record]
 
     def arm(self, name: str, network: Any, rate_error: float | None = None) -> dict[str, Any]:
         """Score a network on the task, or take the score from the journal."""
@@ -157,12 +176,12 @@ class _Run:
     def compile(self) -> None:
         """Integers on cores; the integer arm runs on exactly this program."""
         self.say(f"quantize and place on {self.profile.name}")
-        integer, quantized = run_pass(self.network, Quantize(self.spec.quantize.weight_bits))
+        integer, quantized = run_pass(self.network, self.quantize)
         rates = arms.training_counts(self.network, self.series, self.options, self.seed)
         compiled = place_network(
             integer,
             self.profile,
-            records=(*self.records, quantized),
+            records=(*self.trained, *self.records, quantized),
             neurons_per_core=self.spec.compile.neurons_per_core,
             rates=rates / self.steps,
             input_rates=0.0,
@@ -233,7 +252,7 @@ class _Run:
 
     def unpruned_operations(self) -> Trace:
         """The unpruned network in integers on the same input: what the SOP ratio refers to."""
-        self.unpruned = Quantize(self.spec.quantize.weight_bits)(self.full)
+        self.unpruned = self.quantize(self.full)
         return NativeBackend().run(self.unpruned, self.inputs, self.verified_steps)
 
     def difference(self) -> dict[str, Any]:
@@ -338,6 +357,15 @@ def _available(name: str) -> str | None:
     """Why a backend cannot run here, or None; raises `SpecError` for an unknown one."""
     backend(name)
     return lava_obstacle() if name == "lava" else None
+
+
+def _refuse_learning(spec: Spec, profile: HardwareProfile) -> None:
+    """Raise `CapacityError` when the spec learns on a chip that cannot."""
+    names = spec.stdp.projections if spec.stdp is not None and spec.stdp.on_chip else []
+    violations = list(refused_learning(profile, names))
+    if violations:
+        text = f"network {spec.name!r} does not fit profile {profile.name!r}"
+        raise CapacityError(text, violations=violations)
 
 
 def _missing(spec: Spec) -> dict[str, str]:

@@ -75,3 +75,27 @@ def test_tags_reach_the_largest_amplitude_and_use_their_bits():
     chosen = nearest_tag(table, wanted)
     np.testing.assert_allclose(table[chosen], wanted, atol=np.diff(table).max() / 2)
     assert chosen[2] > 127
+
+
+def best_of_restarts(points, k, rng, restarts=10, rounds=40):
+    """Mean square error of the best of many k-means, written anew."""
+    errors = []
+    for _ in range(restarts):
+        centres = points[rng.permutation(len(points))[:k]]
+        for _ in range(rounds):
+            labels = ((points[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
+            groups = [points[labels == j] for j in range(k)]
+            centres = np.array(
+                [g.mean(axis=0) if len(g) else c for g, c in zip(groups, centres, strict=True)]
+            )
+        errors.append(((points[:, None] - centres) ** 2).sum(axis=2).min(axis=1).mean())
+    return min(errors)
+
+
+@pytest.mark.parametrize("k", [2, 3, 8])
+def test_clusters_are_near_the_best_of_many_restarts(k):
+    rng = np.random.default_rng(5)
+    points = np.log(rng.gamma(3.0, 1 / 3, (600, 2)))
+    labels, centres = cluster_points(points, k, 0.0)
+    found = ((points - centres[labels]) ** 2).sum(axis=1).mean()
+    assert found <= 1.06 * best_of_restarts(points, k, rng)

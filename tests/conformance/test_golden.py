@@ -10,7 +10,7 @@ from hrsnn_lava import QuantizedNetwork, SpikeInput, Trace
 from hrsnn_lava.sim_backends.native import NativeBackend
 from hrsnn_lava.sim_backends.parity import compare
 from hrsnn_lava.sim_backends.reference import ReferenceBackend
-from hrsnn_lava.trace import load_npz
+from hrsnn_lava.trace import below, load_npz
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -23,7 +23,7 @@ def recordings(request):
 @pytest.mark.parametrize("backend", [ReferenceBackend(), NativeBackend()], ids=lambda b: b.name)
 def test_recorded_networks_replay_bit_for_bit(recordings, backend, tmp_path):
     steps, cases = int(recordings["steps"]), int(recordings["n_cases"])
-    spikes = 0
+    spikes = learned = traced = 0
     for k in range(cases):
         (tmp_path / "network.hlx").write_bytes(recordings[f"{k}/network"].tobytes())
         network = QuantizedNetwork.load(tmp_path / "network.hlx")
@@ -43,14 +43,14 @@ def test_recorded_networks_replay_bit_for_bit(recordings, backend, tmp_path):
             network.n_neurons,
             recordings[f"{k}/v"],
             recordings[f"{k}/u"],
-            {
-                key.removeprefix(f"{k}/weights/"): values
-                for key, values in recordings.items()
-                if key.startswith(f"{k}/weights/")
-            },
+            below(recordings, f"{k}/weights/"),
+            traces=below(recordings, f"{k}/traces/"),
         )
         run = backend.run(network, inputs, steps, ("v", "u"))
         assert compare(lava, run, ("lava", backend.name)) == (0, None), f"case {k}"
         spikes += lava.n_spikes
+        learned += bool(lava.weights)
+        traced += bool(lava.traces)
     assert cases >= 100
     assert spikes > 1000
+    assert learned == 0 or traced > 50

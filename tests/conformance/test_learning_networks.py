@@ -1,4 +1,7 @@
-"""Every backend on generated networks that learn: spikes, v, u, weights and tags, bit for bit."""
+"""Every backend on generated networks that learn, bit for bit.
+
+Compared are spikes, v, u, and after the last step weights, tags and spike traces.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from hrsnn_lava.sim_backends.lava import LavaBackend, LavaJob
 from hrsnn_lava.sim_backends.native import NativeBackend
 from hrsnn_lava.sim_backends.parity import compare
 from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.trace import split_trace
 
 STEPS = 40
 PROBES = ("spikes", "v", "u")
@@ -89,6 +93,16 @@ def merge_profiles(network):
     return network
 
 
+def check_parts(whole, parts):
+    """One connection does what three do, and its traces are those of each of the three."""
+    bare = [replace(trace, traces={}) for trace in (whole, parts)]
+    assert compare(*bare, ("one", "three")) == (0, None)
+    for key, values in parts.traces.items():
+        projection, name, _ = split_trace(key)
+        same = f"{projection}/{name}"
+        np.testing.assert_array_equal(whole.traces[same if same in whole.traces else key], values)
+
+
 @settings(max_examples=60)
 @given(driven_learning_networks(STEPS))
 def test_one_connection_equals_three_with_the_same_rule(case):
@@ -96,7 +110,7 @@ def test_one_connection_equals_three_with_the_same_rule(case):
     whole = NativeBackend().run(merge_profiles(network), inputs, STEPS, PROBES)
     for backend in (ReferenceBackend(), NativeBackend()):
         parts = backend.run(split_profiles(network), inputs, STEPS, PROBES)
-        assert compare(whole, parts, ("one", "three")) == (0, None)
+        check_parts(whole, parts)
 
 
 @pytest.mark.lava
@@ -108,12 +122,13 @@ def test_one_connection_equals_three_in_lava_itself():
     ]
     traces = LavaBackend(runtime="threads").run_many(jobs)
     for whole, parts in zip(traces[::2], traces[1::2], strict=True):
-        assert compare(whole, parts, ("one", "three")) == (0, None)
+        check_parts(whole, parts)
 
 
 def test_the_generator_reaches_what_matters():
     """Weights and tags change and saturate in many networks, or the tests above prove little."""
-    seen = {"learned": 0, "tags": 0, "low": 0, "high": 0, "profiles": 0, "graded": 0, "spikes": 0}
+    names = ("learned", "tags", "low", "high", "profiles", "graded", "spikes", "traces", "within")
+    seen = dict.fromkeys(names, 0)
 
     @settings(max_examples=300)
     @given(driven_learning_networks(STEPS))
@@ -121,6 +136,7 @@ def test_the_generator_reaches_what_matters():
         network, inputs = case
         trace = NativeBackend().run(network, inputs, STEPS)
         seen["spikes"] += trace.n_spikes
+        seen["traces"] += int(any(np.any(values) for values in trace.traces.values()))
         for projection in network.projections:
             learning = projection.learning
             if learning is None:
@@ -134,6 +150,7 @@ def test_the_generator_reaches_what_matters():
             seen["high"] += int(high > 0 and np.any((weights == high) & (start != high)))
             seen["profiles"] += int(len(learning.rules) > 1)
             seen["graded"] += int(learning.graded_spikes != "regular")
+            seen["within"] += int(STEPS % learning.t_epoch != 0)
 
     look()
     assert seen["learned"] > 30
@@ -141,3 +158,4 @@ def test_the_generator_reaches_what_matters():
     assert min(seen["tags"], seen["low"], seen["high"], seen["profiles"]) > 8, seen
     assert seen["graded"] > 2, seen
     assert seen["spikes"] > 1000
+    assert min(seen["traces"], seen["within"]) > 30, seen

@@ -29,6 +29,7 @@ def test_published_limits() -> None:
     assert (one.core.neurons.value, one.total_cores) == (1024, 128)
     assert (one.core.in_axons.value, one.core.out_axons.value) == (4096, 4096)
     assert (one.core.compartment_profiles.value, one.core.threshold_profiles.value) == (31, 7)
+    assert (one.trace_profiles, one.learning_epochs) == (3, 1)
     assert one.synapse_memory is not None
     assert one.synapse_memory.words.value == 16384
     assert one.synapse_memory.word_bits.value == 64
@@ -38,9 +39,23 @@ def test_published_limits() -> None:
     assert two.core.neurons.value == 8192
     assert two.core.synapses.value == 120_000_000 // 128
     assert not two.has_profile_tables
+    assert (two.trace_profiles, two.learning_epochs) == (None, None)
     logs = HardwareProfile.load("loihi2_lava")
     assert logs.synapse_memory is not None
     assert logs.synapse_memory.words.value == 12000
+
+
+def test_limits_of_learning_may_be_left_out() -> None:
+    """Files and programs from before these limits keep their hash."""
+    raw = HardwareProfile.load("loihi1").to_dict()
+    for name in ("trace_profiles", "learning_epochs"):
+        del raw["core"][name]
+    old = HardwareProfile.from_dict(raw)
+    assert old.trace_profiles is None
+    assert old.to_dict() == raw
+    assert old.digest != HardwareProfile.load("loihi1").digest
+    # the hash that profile "loihi1" had without them
+    assert old.digest == "481b7a674dcf67d411062566ae0cde4a61f4f89aa73087cdf84dae73e085524f"
 
 
 def test_digest_ignores_the_layout_of_the_file(tmp_path) -> None:
@@ -73,6 +88,8 @@ def test_unknown_name_lists_those_there_are() -> None:
         (("core", "neurons", "value"), 1024.0, "core.neurons.value"),
         (("core", "neurons", "value"), "many", "core.neurons.value"),
         (("core", "neurons", "vaule"), 3, "core.neurons.vaule"),
+        (("core", "trace_profiles", "value"), 0, "core.trace_profiles"),
+        (("core", "trace_profiles", "evidence"), "none", "a number with evidence 'none'"),
         (("core", "neurons", "value"), None, "no number, but evidence"),
         (("core", "synapses", "value"), 5, "a number with evidence 'none'"),
         (("core", "neurons", "source"), " ", "empty source or unit"),

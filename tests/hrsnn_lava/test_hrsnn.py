@@ -128,3 +128,40 @@ def test_memory_follows_the_synapses():
         tracemalloc.stop()
     assert net.n_synapses > 200_000
     assert peak < 120e6
+
+
+STDP_TABLE = {
+    "projections": ["exc_exc", "inh_exc"],
+    "a_plus": 0.01,
+    "tau_plus": {"distribution": "gamma", "shape": 3.0, "mean": 0.03, "exact_mean": True},
+    "w_max": 2.5,
+}
+SMALL_NETWORK = {"size": 100, "connectivity": {"mean_degree": 20.0}}
+
+
+def test_stdp_of_a_spec_is_on_the_projections_that_it_names():
+    spec = Spec.parse({"network": SMALL_NETWORK, "stdp": STDP_TABLE})
+    network = build_hrsnn(spec, seed=4)
+    plastic = {p.name: p for p in network.projections if p.plasticity is not None}
+    assert set(plastic) == {"exc_exc", "inh_exc"}
+    for projection in plastic.values():
+        rule, n = projection.plasticity, projection.n_synapses
+        assert rule.w_max == pytest.approx(2.5 * np.abs(projection.weights.data).mean())
+        np.testing.assert_allclose(rule.values("a_plus", n), 0.01 * rule.w_max)
+        np.testing.assert_allclose(rule.values("a_minus", n), 0.0021 * rule.w_max)
+        tau = rule.values("tau_plus", n)
+        assert tau.mean() == pytest.approx(0.03)
+        assert tau.std() / tau.mean() == pytest.approx(3**-0.5, rel=0.15)
+        assert np.ndim(rule.tau_minus) == 0
+    again = build_hrsnn(spec, seed=4).projection("exc_exc").plasticity
+    np.testing.assert_array_equal(again.tau_plus, plastic["exc_exc"].plasticity.tau_plus)
+
+
+def test_stdp_changes_nothing_else_of_the_network():
+    plain = build_hrsnn(Spec.parse({"network": SMALL_NETWORK}), seed=4)
+    learns = build_hrsnn(Spec.parse({"network": SMALL_NETWORK, "stdp": STDP_TABLE}), seed=4)
+    assert all(p.plasticity is None for p in learns.without_plasticity().projections)
+    for a, b in zip(plain.projections, learns.projections, strict=True):
+        np.testing.assert_array_equal(a.weights.toarray(), b.weights.toarray())
+    for field in ("tau_mem", "v_threshold", "bias"):
+        np.testing.assert_array_equal(plain.gather(field), learns.gather(field))

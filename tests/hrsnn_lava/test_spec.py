@@ -109,3 +109,52 @@ def test_a_partly_given_table_keeps_the_defaults_of_its_type():
     assert neurons.inhibitory.tau_mem == Spec().network.neurons.inhibitory.tau_mem
     assert neurons.inhibitory.tau_mem.mean == 0.005
     assert neurons.excitatory.tau_mem.mean == 0.010
+
+
+def test_without_stdp_the_canonical_text_is_as_before_there_was_any():
+    assert Spec().stdp is None
+    assert "stdp" not in Spec().canonical()
+    learns = Spec.parse({"stdp": {}})
+    assert learns.stdp.on_chip
+    assert learns.stdp.train_passes == 0
+    assert "stdp" in learns.canonical()
+    assert Spec.parse(learns.model_dump()) == learns
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"colour": 1}, r"stdp\.colour: unknown key; allowed: one of projections, a_plus"),
+        ({"projections": []}, r"stdp\.projections: \[\]"),
+        ({"projections": ["exc_exc", "exc_exc"]}, "projections: each name once"),
+        ({"projections": ["inp_exc"]}, r"stdp\.projections\.0: 'inp_exc'; allowed: 'exc_exc'"),
+        ({"a_plus": -0.1}, r"stdp\.a_plus: -0\.1; allowed: >= 0"),
+        ({"tau_plus": 0.0}, r"stdp\.tau_plus: 0\.0; allowed: > 0"),
+        (
+            {"tau_minus": {"distribution": "normal", "mean": 0.02, "std": 0.01}},
+            "tau_minus must stay positive: set low > 0",
+        ),
+        (
+            {"a_plus": {"distribution": "uniform", "low": -1.0, "high": 1.0}},
+            "a_plus must not be negative: set low >= 0",
+        ),
+        (
+            {"tau_plus": {"distribution": "gamma", "shape": 3.0, "meen": 0.02}},
+            r"stdp\.tau_plus\.meen: unknown key; allowed: one of low, high, exact_mean",
+        ),
+        ({"on_chip": False}, "nothing learns: set on_chip = true, or train_passes >= 1"),
+        ({"t_epoch": 64}, r"stdp\.t_epoch: 64; allowed: <= 63"),
+        ({"headroom": 17.0}, r"stdp\.headroom: 17\.0; allowed: <= 16"),
+        ({"max_profiles": 0}, r"stdp\.max_profiles: 0; allowed: >= 1"),
+    ],
+)
+def test_stdp_is_read_strictly(table, message):
+    with pytest.raises(SpecError, match=message):
+        Spec.parse({"stdp": table})
+
+
+def test_learning_on_the_chip_has_no_delays():
+    delayed = {"connectivity": {"delay": 0.002}}
+    with pytest.raises(SpecError, match="learning connections have no delays"):
+        Spec.parse({"network": delayed, "stdp": {}})
+    Spec.parse({"network": delayed, "stdp": {"on_chip": False, "train_passes": 1}})

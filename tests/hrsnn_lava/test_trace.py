@@ -7,6 +7,7 @@ import pytest
 
 from hrsnn_lava import SpikeInput, Trace
 from hrsnn_lava.errors import ArtifactError, SpecError
+from hrsnn_lava.trace import split_trace
 
 
 def test_events_are_sorted_with_their_payloads():
@@ -43,13 +44,25 @@ def test_files_come_back_whole(tmp_path):
     inputs.save(tmp_path / "i.npz")
     assert SpikeInput.load(tmp_path / "i.npz").payload_values().tolist() == [5, -6]
     v = np.arange(8, dtype=np.int32).reshape(4, 2)
-    Trace(np.array([1]), np.array([0]), 4, 2, v=v, inputs=inputs).save(tmp_path / "t.npz")
+    traces = {"p/x1": np.array([3, 4], np.int32), "a/b/y2/10": np.array([5], np.int32)}
+    made = Trace(np.array([1]), np.array([0]), 4, 2, v=v, inputs=inputs, traces=traces)
+    made.save(tmp_path / "t.npz")
     trace = Trace.load(tmp_path / "t.npz")
     assert (trace.n_spikes, trace.n_steps, trace.n_neurons) == (1, 4, 2)
     np.testing.assert_array_equal(trace.v, v)
     assert trace.u is None
     assert trace.inputs.steps.tolist() == [0, 2]
+    assert trace.weights == {}
+    assert {key: a.tolist() for key, a in trace.traces.items()} == {
+        "p/x1": [3, 4],
+        "a/b/y2/10": [5],
+    }
     assert trace.counts().tolist() == [1, 0]
+
+
+def test_keys_of_traces_name_projection_trace_and_profile():
+    assert split_trace("p/x1") == ("p", "x1", None)
+    assert split_trace("a/b/y3/12") == ("a/b", "y3", 12)
 
 
 def test_a_plain_numpy_file_of_the_documented_arrays_is_read(tmp_path):

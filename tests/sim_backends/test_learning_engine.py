@@ -175,9 +175,7 @@ def test_parity_names_the_synapse_that_differs():
     run = NativeBackend().run(network, None, 50)
     changed = run.weights["aa"].copy()
     changed[2] += 1
-    other = Trace(
-        run.spike_steps, run.spike_neurons, 50, 2, weights={"aa": changed}, inputs=run.inputs
-    )
+    other = replace(run, weights={"aa": changed})
     count, text = compare(run, other, ("native", "other"), network)
     assert count == 1
     assert "projection 'aa', synapse 2 (from neuron 0 to 1): weight is native" in text
@@ -185,10 +183,11 @@ def test_parity_names_the_synapse_that_differs():
     assert "'aa' was not learned by other" in compare(run, missing, ("native", "other"))[1]
 
 
-def test_parity_lists_the_weights_it_compared():
+def test_parity_lists_the_weights_and_traces_it_compared():
     result, _ = verify_parity(pair(), None, 50, ("reference", "native"))
     assert result.mismatches == 0
-    assert result.compared == ("spikes", "v", "u", "weights/aa")
+    ends = ("weights/aa", "traces/aa/x1", "traces/aa/y1")
+    assert result.compared == ("spikes", "v", "u", *ends)
 
 
 @pytest.mark.parametrize("zeros", [False, True])

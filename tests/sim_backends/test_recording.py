@@ -189,14 +189,17 @@ def learner():
 
 
 def test_learned_weights_over_time(learner, tmp_path, short_chunks):
-    """Weights after every 25th step, and at the end; resumed and uninterrupted are the same."""
+    """Also traces: after every 25 steps, and at the end; resumed and uninterrupted are the same."""
     whole, parts = tmp_path / "whole.npz", tmp_path / "parts.npz"
-    record(learner, None, 110, whole, ("weights",), every=25)
+    record(learner, None, 110, whole, ("weights", "traces"), every=25)
     probed = Recording.open(whole).probed()
     np.testing.assert_array_equal(probed.weight_steps, [24, 49, 74, 99])
     for row, step in enumerate(probed.weight_steps):
-        truth = NativeBackend().run(learner, None, int(step) + 1).weights["aa"]
-        np.testing.assert_array_equal(probed.weights["aa"][row], truth)
+        truth = NativeBackend().run(learner, None, int(step) + 1)
+        np.testing.assert_array_equal(probed.weights["aa"][row], truth.weights["aa"])
+        assert sorted(truth.traces) == [f"aa/{x}/{k}" for x in ("x1", "y1") for k in range(3)]
+        for key, values in truth.traces.items():
+            np.testing.assert_array_equal(probed.traces[key][row], values)
     truth = ReferenceBackend().run(learner, None, 110)
     trace = Trace.load(whole)
     same(truth, trace)
@@ -209,11 +212,13 @@ def test_learned_weights_over_time(learner, tmp_path, short_chunks):
 
     options = {"every": 25, "checkpoint_s": 0.0}
     with pytest.raises(StopError):
-        record(learner, None, 110, parts, ("weights",), progress=progress, **options)
+        record(learner, None, 110, parts, ("weights", "traces"), progress=progress, **options)
     partial = Recording.open(parts).probed()
     np.testing.assert_array_equal(partial.weight_steps, [24, 49])
     np.testing.assert_array_equal(partial.weights["aa"], probed.weights["aa"][:2])
-    record(learner, None, 110, parts, ("weights",), resume=True, **options)
+    np.testing.assert_array_equal(partial.trace_steps, [24, 49])
+    np.testing.assert_array_equal(partial.traces["aa/y1/2"], probed.traces["aa/y1/2"][:2])
+    record(learner, None, 110, parts, ("weights", "traces"), resume=True, **options)
     assert parts.read_bytes() == whole.read_bytes()
 
 

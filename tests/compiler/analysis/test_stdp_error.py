@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -134,6 +136,21 @@ def test_the_learning_engine_has_the_expected_kernel(tag, lag):
     if tag:
         kernel = tag_kernel(rule.x1, 5, -6, np.array([50]), lag)[:, 0]
     assert found == pytest.approx(kernel[lag], abs=4 * 0.6 / np.sqrt(pairs))
+
+
+@pytest.mark.parametrize("t_epoch", [1, 2, 5])
+def test_epochs_are_those_of_the_learning_engine(t_epoch):
+    """Without decay and fractions nothing is random: whole trains agree exactly."""
+    rng, steps = np.random.default_rng(t_epoch), 100
+    endless = Trace(1, 1e12)
+    rule = replace(pair_rule((1, 0), (2, -1)), x1=endless, y1=endless, t_epoch=t_epoch)
+    pre, post = rng.random((2, steps, 1)) < 0.15
+    post[0] = False  # neurons fire one step after the command
+    start = 100
+    there = engine_change(rule, *(np.flatnonzero(s) for s in (pre, post)), (0, 0), start, steps)
+    (here,) = chip_changes(Learning((rule,)), 1, pre, post, start, rng)[0]
+    assert here == there
+    assert pre.sum() > 8
 
 
 def test_the_chip_is_right_on_average_over_random_trains():

@@ -119,6 +119,21 @@ def test_every_rule_is_one_that_the_chip_can_hold(n, amplitude, tau, sign, mode,
     assert sum(report["synapses_per_profile"]) == n
 
 
+def test_an_epoch_is_that_of_every_rule():
+    learning, report = lower(gamma_rule(np.random.default_rng(6), 50, 2.0), 50, t_epoch=4)
+    assert {rule.t_epoch for rule in learning.rules} == {4}
+    assert report["trains"]["steps"] == 400
+    assert lower(STDP(0.0, 0.0), 0, t_epoch=4)[0].t_epoch == 4
+
+
+def test_projections_share_what_the_chip_holds():
+    chip = LowerSTDP(core_profiles=7)
+    assert [chip.share(n).limit for n in (1, 2, 3, 7, 8)] == [7, 3, 2, 1, 1]
+    assert LowerSTDP(core_profiles=40).share(2).limit == LowerSTDP().limit == 8
+    assert LowerSTDP(max_profiles=5, core_profiles=3).share(2).limit == 5
+    assert LowerSTDP(core_profiles=3).limit == 3
+
+
 def test_nothing_to_learn_is_still_a_rule():
     for rule, n in ((STDP(0.0, 0.0), 3), (STDP(0.1, 0.1), 0)):
         learning, report = lower(rule, n)
@@ -141,6 +156,7 @@ def test_equal_input_gives_equal_rules():
         ({"amplitudes": "both"}, "stdp.amplitudes: 'both'; allowed: auto, tags or profiles"),
         ({"headroom": 0.5}, "stdp.headroom: 0.5; allowed: 1 to 16"),
         ({"match": "mean"}, "stdp.match"),
+        ({"t_epoch": 64}, "stdp.t_epoch: 64; allowed: 1 to 63"),
     ],
 )
 def test_options_out_of_range_are_named(options, message):

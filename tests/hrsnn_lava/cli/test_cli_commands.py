@@ -316,3 +316,38 @@ def test_run_and_demo_hand_over_what_was_asked(
 )
 def test_folder_name_stays_inside(name: str, folder: str) -> None:
     assert folder_name(name) == folder
+
+
+@pytest.fixture
+def learner(tmp_path: Path) -> Path:
+    """Two neurons, one of which fires in every 4th step, with synapses that learn."""
+    neurons = hl.QuantizedPopulation("a", 2, du=4095, dv=0, vth=15, bias_mant=[256, 0])
+    rule = hl.pair_stdp((1, 0), (1, 0), 5.0, 0.0, impulse=30)
+    own = hl.QuantizedProjection("own", "a", "a", np.array([[0, 2], [2, 0]]), learning=rule)
+    hl.QuantizedNetwork((neurons,), (own,)).verify().save(tmp_path / "learner.hlx")
+    return tmp_path / "learner.hlx"
+
+
+def test_simulate_streams_what_is_learned(run: Any, learner: Path) -> None:
+    command = ("simulate", learner, "--steps", "8", "--stream", "-o", "t.npz", "--quiet")
+    chosen = ("--probe", "weights", "--probe", "traces", "--probe-every", "4")
+    assert run(*command, *chosen).code == 0
+    with np.load("t.npz") as file:
+        assert file["probe/trace_steps"].tolist() == [3, 7]
+        assert file["probe/traces/own/y1"].tolist() == [[30, 0], [30, 0]]
+        assert file["probe/weights/own"].shape == (2, 2)
+        assert file["traces/own/y1"].tolist() == [30, 0]
+    shown = run("inspect", "t.npz", "--json").json()
+    assert shown["traces"] == ["own/x1", "own/y1"]
+    assert shown["weights"] == ["own"]
+    assert "traces/own/x1" in shown["probed"]
+    assert rows(run("inspect", "t.npz").out)["traces"] == ["own/x1,", "own/y1"]
+
+
+def test_every_trace_of_a_learning_network_has_its_spike_traces(run: Any, learner: Path) -> None:
+    for backend in ("reference", "native"):
+        run("simulate", learner, "--steps", "4", "--backend", backend, "-o", "t.npz")
+        assert hl.Trace.load("t.npz").traces["own/y1"].tolist() == [30, 0]
+    outcome = run("simulate", learner, "--steps", "4", "--probe", "traces", "-o", "t.npz")
+    assert outcome.code == 2
+    assert "--probe traces needs --stream" in outcome.err

@@ -1,0 +1,67 @@
+"""Design rules about what a core keeps for learning; see `learning_limits`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from hrsnn_lava.compiler.filling import fill
+from hrsnn_lava.compiler.learning_limits import needed_per_neuron
+from hrsnn_lava.compiler.placed import Placed, Rule, Violation
+from hrsnn_lava.quantized import QuantizedPopulation
+
+_WHAT = {
+    "trace_profiles": "settings of presynaptic traces",
+    "learning_epochs": "lengths of the learning epoch",
+}
+
+
+def trace_profiles(placed: Placed) -> Iterator[Violation]:
+    """The learning synapses of a core need few settings of presynaptic traces."""
+    yield from _limited(placed, "trace_profiles")
+
+
+def learning_epochs(placed: Placed) -> Iterator[Violation]:
+    """The learning synapses of a core share their epoch."""
+    yield from _limited(placed, "learning_epochs")
+
+
+def _limited(placed: Placed, name: str) -> Iterator[Violation]:
+    if not placed.links.learns or (limit := placed.used[name].limit) is None:
+        return
+    needed = needed_per_neuron(placed.links, name)
+    for population in placed.network.compute_populations:
+        first = placed.network.offset(population.name)
+        most = int(needed[first : first + population.size].max(initial=0))
+        if most > limit:
+            neuron = int(np.argmax(needed[first : first + population.size]))
+            where = f"population {population.name!r}, neuron {neuron}"
+            fix = _fewer(placed, population, name, limit)
+            yield Violation(name, where, f"{most} {_WHAT[name]} on one neuron", str(limit), fix)
+    for core in placed.used[name].over():
+        members = np.flatnonzero(placed.core_of == core)
+        if needed[members].max(initial=0) > limit:
+            continue  # the population is named already, and no division of the core would help
+        pieces = fill(placed.links, members, placed.profile, only=name).size - 1
+        measured = f"{placed.used[name].used[core]} {_WHAT[name]}"
+        yield Violation(
+            name, f"core {core}", measured, str(limit), f"split core {core} into {pieces}"
+        )
+
+
+def _fewer(placed: Placed, population: QuantizedPopulation, name: str, limit: int) -> str:
+    learning = [
+        p.name
+        for p in placed.network.projections
+        if p.post == population.name and p.learning is not None
+    ]
+    if name == "learning_epochs":
+        return f"give one t_epoch to {', '.join(learning)}"
+    if len(learning) <= limit:
+        each = f"{limit // len(learning)}" + (" each" if len(learning) > 1 else "")
+        return f"cluster the rules of {', '.join(learning)} into at most {each} (max_profiles)"
+    return f"let at most {limit} of {', '.join(learning)} learn"
+
+
+LEARNING_RULES: tuple[Rule, ...] = (trace_profiles, learning_epochs)
