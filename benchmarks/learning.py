@@ -42,6 +42,10 @@ LAVA_PROCESSES = {
     "Lava 0.10 LearningSparse": SignMode.MIXED,
 }
 FIXED = "native, learning off"
+#: The same rule without impulses: traces stay 0, so that no weight ever moves.
+SILENT = pair_stdp((1, -6), (1, -6), 20.0, 20.0, impulse=0.0, rng_seed=1)
+#: Networks that do ever more of the work; differences of their times are the parts of a step.
+PARTS = ("neurons", "traces", "delivery", "changes")
 
 
 def learning_call(net: QuantizedNetwork, steps: int) -> Callable[[], None]:
@@ -73,16 +77,32 @@ class LearningBench:
             "native": learning_call(self.net, steps),
             FIXED: learning_call(self.fixed, steps),
         }
+        few = network(n, 1e-4 * p, rule=RULE)
+        bare = QuantizedNetwork(few.populations, ()).verify()
+        self.parts = {
+            "neurons": learning_call(bare, steps),
+            "traces": learning_call(few, steps),
+            "delivery": learning_call(network(n, p, rule=SILENT), steps),
+        }
         self.best: dict[str, float] = {}
+        self.of_parts: dict[str, float] = {}
         self.runs: dict[str, Run] = {}
 
     def round(self, peers: dict[str, Callable[[], Run]]) -> None:
         """Everything once."""
         for name, call in self.ours.items():
             self._keep(name, cpu_seconds(call) / self.steps, None)
+        for name, call in self.parts.items():
+            seconds = cpu_seconds(call) / self.steps
+            self.of_parts[name] = min(seconds, self.of_parts.get(name, float("inf")))
         for name, once in peers.items():
             run = once()
             self._keep(name, run.seconds / self.steps, run)
+
+    def shares(self) -> dict[str, float]:
+        """Seconds a step of each of `PARTS`: what its network takes more than the one before."""
+        times = [0.0, *self.of_parts.values(), self.best["native"]]
+        return dict(zip(PARTS, np.diff(times).tolist(), strict=True))
 
     def lava(self, peer: LavaPeer, steps: int, repeats: int) -> None:
         """Lava for a few steps, compared with native spike by spike and weight by weight."""
@@ -142,6 +162,7 @@ def measure(
         "events_per_step": bench.events,
         "plastic_events_per_step": bench.pairs,
         "native_s": native,
+        "parts_s": bench.shares(),
         "ns_per_plastic_event": 1e9 * (native - bench.best[FIXED]) / bench.pairs,
     }
     tools = []
@@ -166,6 +187,22 @@ COLUMNS = {
     "ratio": "ratio",
     "same": "spikes, weights",
 }
+
+
+PART_COLUMNS = {
+    "n": "N",
+    "neurons": "neurons",
+    "traces": "traces, per neuron",
+    "delivery": "spikes to synapses",
+    "changes": "weights that move",
+    "step": "whole step, us",
+}
+
+
+def display_parts(case: dict[str, Any]) -> dict[str, str]:
+    """A row of `PART_COLUMNS`, in microseconds."""
+    row = {name: f"{1e6 * seconds:.2f}" for name, seconds in case["parts_s"].items()}
+    return {"n": str(case["neurons"]), **row, "step": f"{1e6 * case['native_s']:.2f}"}
 
 
 def main() -> int:
@@ -200,6 +237,7 @@ def main() -> int:
             f"rate {case['rate']:.3f}, {case['ns_per_plastic_event']:.2f} ns per plastic event"
         )
         print(table([display(row) for row in tools], COLUMNS))
+        print(table([display_parts(case)], PART_COLUMNS))
         print(flush=True)
     write(arguments.json, "learning", results)
     return 0

@@ -59,6 +59,8 @@ def render(documents: dict[str, Any], page: Path) -> None:
         blocks["parts"] = parts_table(documents["simulation"])
     if "learning" in documents:
         blocks["learning"] = learning_tables(documents["learning"])
+        rows = [learning.display_parts(case) for case in documents["learning"]["rows"]]
+        blocks["learning-parts"] = table(rows, learning.PART_COLUMNS)
     for name, module in (("scaling", scaling), ("trials", trials), ("startup", startup)):
         if name in documents:
             rows = [module.display(row) for row in documents[name]["rows"]]
