@@ -3,7 +3,7 @@
 One rule a projection, epochs of one step, ``dw`` alone, of at most one product x0 * (y traces) and
 one y0 * (x traces): pair STDP. What a spike changes then depends on the neuron at the other end
 alone, and one random number rounds all synapses of a projection: how far a weight moves is known
-per neuron before a synapse is touched (`_steps`). Mostly that is 0, or everywhere, and then
+per neuron before a synapse is touched (`weight_steps`). Mostly that is 0, or everywhere, and then
 nothing is touched.
 `pair_steps` and `learning_steps` are compiled only when a network needs them.
 """
@@ -15,13 +15,22 @@ from typing import Any
 import numpy as np
 
 from hrsnn_lava.sim_backends.kernels import _jit, integer_steps
-from hrsnn_lava.sim_backends.learning_updates import _ACC_MAX, _ACC_MIN, _raised
-
-_VALUES = 128  # that a trace of 7 bits can have
-_UNIT = np.int32(128)  # a weight of 1 in the accumulator
-_BITS = np.int32(23)  # of a fixed point in which 7 bits still fit into int32
-_ONE = 2.0**23
-_NARROW = 2**15 - 128  # changes below this, rounding added, fit into 16 bits: twice as many a time
+from hrsnn_lava.sim_backends.learning_pair_neurons import (
+    UNIT,
+    any_moves,
+    any_product,
+    clip_accumulator,
+    decay_trace,
+    extent_of,
+    find_fired,
+    find_sent,
+    raise_trace,
+    set_flags,
+    to_weight,
+    weight_reach,
+    weight_steps,
+)
+from hrsnn_lava.sim_backends.learning_updates import _ACC_MAX, _ACC_MIN
 
 
 @_jit
@@ -56,10 +65,10 @@ def pair_steps(
             n_pre, n_post, target = wiring.n_pre[r], wiring.n_post[r], wiring.target[r]
             x0, y0 = rules.x_first[g], rules.y_first[g]
             pre, post = m.pre[column : column + n_pre], m.post[row : row + n_post]
-            n_sent = _sent(
+            n_sent = find_sent(
                 ring_source[slot], ring_value[slot], ring_count[slot], wiring.source[r], n_pre, pre
             )
-            n_fired = _fired(out_neuron[written:], spikes, target, n_post, post)
+            n_fired = find_fired(out_neuron[written:], spikes, target, n_post, post)
             for trace in range(5):
                 if not rules.used[g, trace]:
                     continue
@@ -67,11 +76,11 @@ def pair_steps(
                 values = m.x[0, trace, x0 : x0 + n_pre]
                 if not of_pre:
                     values = m.y[0, trace - 2, y0 : y0 + n_post]
-                _decay(
+                decay_trace(
                     values, rules.whole[g, trace], rules.fraction[g, trace],
                     draws.x_decay[r, k] if of_pre else draws.y_decay[r, k], m.decayed,
                 )  # fmt: skip
-                _raise(
+                raise_trace(
                     values, pre if of_pre else post, n_sent if of_pre else n_fired,
                     rules.impulse[g, trace], rules.part[g, trace],
                     draws.x_impulse[r, k] if of_pre else draws.y_impulse[r, k],
@@ -93,13 +102,13 @@ def pair_steps(
                     trace = m.x[0, at_trace, x0 : x0 + n_pre]
                     if by_x:
                         trace = m.y[0, at_trace, y0 : y0 + n_post]
-                    done = _steps(
+                    done = weight_steps(
                         changes, steps, post if by_x else pre, n_fired if by_x else n_sent, trace,
                         rules.mantissa[p], rules.right[p], rules.left[p], rules.constant[f],
                         rules.limit[f], rounding,
                     )  # fmt: skip
                 if not done:
-                    _product(changes, m.y if by_x else m.x, at, code, p, rules)
+                    any_product(changes, m.y if by_x else m.x, at, code, p, rules)
                     for i in range(changes.shape[0]):
                         steps[i] = np.int16(np.int32(changes[i] + rounding) >> np.int32(7))
             _deliver(
@@ -134,133 +143,6 @@ def pair_steps(
 
 
 @_jit
-def _sent(sources: Any, values: Any, count: Any, low: Any, n: Any, found: Any) -> Any:
-    """Local indices of the sources of a projection that sent something; how many."""
-    size = 0
-    for e in range(count):
-        if low <= sources[e] < low + n and values[e] != 0:
-            found[size] = sources[e] - low
-            size += 1
-    return size
-
-
-@_jit
-def _fired(neurons: Any, count: Any, low: Any, n: Any, found: Any) -> Any:
-    """Local indices of the targets of a projection that fired; how many."""
-    size = 0
-    for e in range(count):
-        if low <= neurons[e] < low + n:
-            found[size] = neurons[e] - low
-            size += 1
-    return size
-
-
-@_jit
-def _decay(values: Any, whole: Any, fraction: Any, random: Any, decayed: Any) -> None:
-    """A step of a trace, (n,); one random number rounds all of it.
-
-    A linear function that agrees with the table on all its values does it for many at once.
-    """
-    for value in range(_VALUES):
-        decayed[value] = np.uint8(np.int32(whole[value]) + np.int32(random < fraction[value]))
-    last = _VALUES - 1
-    slope = np.int32((np.float64(whole[last]) + fraction[last]) / last * _ONE)
-    offset = np.int32((1.0 - random) * _ONE)
-    wrong = np.int32(0)
-    for value in range(_VALUES):
-        line = np.int32(np.int32(np.int32(value) * slope + offset) >> _BITS)
-        wrong |= np.int32(line ^ np.int32(decayed[value]))
-    if wrong == 0:
-        for i in range(values.shape[0]):
-            values[i] = np.uint8(np.int32(np.int32(values[i]) * slope + offset) >> _BITS)
-    else:
-        for i in range(values.shape[0]):
-            values[i] = decayed[values[i]]
-
-
-@_jit
-def _raise(values: Any, who: Any, count: Any, impulse: Any, part: Any, random: Any) -> None:
-    """Add the impulse to the traces of neurons that spiked."""
-    for e in range(count):
-        values[who[e]] = _raised(values[who[e]], impulse, part, random)
-
-
-@_jit
-def _steps(
-    changes: Any, steps: Any, who: Any, count: Any, trace: Any, mantissa: Any, right: Any,
-    left: Any, constant: Any, limit: Any, rounding: Any,
-) -> Any:  # fmt: skip
-    """What a spike does to a synapse, by the neuron at its other end, for a product of one factor.
-
-    `changes` (n,) int32 of the accumulator, at `who` alone; `steps` (n,) int16 of the weight:
-    ``(128 w + c + r) >> 7 = w + ((c + r) >> 7)``, and clipping the accumulator before is clipping
-    the weight after, for all of these functions are monotonic. False, and nothing done, where 16
-    bits do not hold the arithmetic.
-    """
-    last = _VALUES - 1
-    most = (abs(constant) + last) * abs(mantissa) >> right
-    if constant < -last or constant + last >= limit or left > 15 or most << left >= _NARROW:
-        return False
-    times, less, more = np.int16(mantissa), np.int16(right), np.int16(left)
-    plus, up = np.int16(constant), np.int16(rounding)
-    for i in range(steps.shape[0]):
-        term = np.int16(np.int16(np.int16(trace[i]) + plus) * times)
-        term = np.int16(np.int16(term >> less) << more)
-        steps[i] = np.int16(np.int16(term + up) >> np.int16(7))
-    for e in range(count):
-        term = (np.int64(trace[who[e]]) + constant) * mantissa
-        changes[who[e]] = np.int32((term >> right) << left)
-    return True
-
-
-@_jit
-def _product(result: Any, traces: Any, start: Any, code: Any, p: Any, rules: Any) -> None:
-    """Product `p`, of any number of factors, for every neuron (n,), at the accumulator's width."""
-    n = result.shape[0]
-    for i in range(n):
-        result[i] = rules.mantissa[p]
-    for f in range(rules.factors[p], rules.factors[p + 1]):
-        trace = traces[0, rules.variable[f] - code, start : start + n]
-        added, bound = np.int32(rules.constant[f]), np.int32(rules.limit[f])
-        for i in range(n):
-            term = np.int32(np.int32(trace[i]) + added)
-            term = min(max(term, np.int32(-bound)), np.int32(bound - 1))
-            result[i] = np.int32(result[i] * term)
-    right, left = np.int32(rules.right[p]), rules.left[p]
-    low, high = np.int32(_ACC_MIN), np.int32(_ACC_MAX)
-    for i in range(n):
-        value = np.int32(np.int64(np.int32(result[i] >> right)) << left)
-        result[i] = min(max(value, low), high)
-
-
-@_jit
-def _clip(value: Any) -> Any:
-    return min(max(np.int32(value), np.int32(_ACC_MIN)), np.int32(_ACC_MAX))
-
-
-@_jit
-def _weight(total: Any, rounding: Any, bounds: Any) -> Any:
-    """An accumulator (int32) to a weight: sign, rounding, limits."""
-    total = min(max(total, bounds[0]), bounds[1])
-    return min(max(np.int32(np.int32(total + rounding) >> np.int32(7)), bounds[2]), bounds[3])
-
-
-@_jit
-def _reach(rounding: Any, bounds: Any) -> Any:
-    """Least and greatest weight that `_weight` can give, int16."""
-    least = _weight(np.int32(_ACC_MIN), rounding, bounds)
-    return np.int16(least), np.int16(_weight(np.int32(_ACC_MAX), rounding, bounds))
-
-
-@_jit
-def _flag(flags: Any, n: Any, who: Any, count: Any) -> None:
-    for i in range(n):
-        flags[i] = False
-    for e in range(count):
-        flags[who[e]] = True
-
-
-@_jit
 def _everything(
     pre: Any, n_sent: Any, post: Any, n_fired: Any, by_pre: Any, by_post: Any, indptr: Any,
     targets: Any, weights: Any, first: Any, sent: Any, fired: Any, x_before_y: Any, rounding: Any,
@@ -270,8 +152,8 @@ def _everything(
 
     Then it matters that the accumulator is clipped after each product, also one that adds nothing.
     """
-    _flag(sent, by_post.shape[0], pre, n_sent)
-    _flag(fired, by_pre.shape[0], post, n_fired)
+    set_flags(sent, by_post.shape[0], pre, n_sent)
+    set_flags(fired, by_pre.shape[0], post, n_fired)
     for j in range(by_post.shape[0]):
         for q in range(indptr[j], indptr[j + 1]):
             i = np.int64(targets[q]) - first
@@ -279,30 +161,10 @@ def _everything(
             of_post = by_post[j] if fired[i] else np.int32(0)
             one = of_pre if x_before_y else of_post
             two = of_post if x_before_y else of_pre
-            total = _clip(np.int32(np.int32(weights[q]) * np.int32(_UNIT)) + one)
-            weights[q] = _weight(_clip(total + two), rounding, bounds)
-    _flag(sent, by_post.shape[0], pre, 0)
-    _flag(fired, by_pre.shape[0], post, 0)
-
-
-@_jit
-def _move(steps: Any, who: Any, count: Any) -> Any:
-    """Take neurons `who` out; whether any weight is left to move."""
-    for e in range(count):
-        steps[who[e]] = np.int16(0)
-    moved = np.int16(0)
-    for i in range(steps.shape[0]):
-        moved |= steps[i]
-    return moved != 0
-
-
-@_jit
-def _extent(changes: Any, who: Any, count: Any) -> Any:
-    """Least and greatest change among neurons `who`."""
-    low = high = changes[who[0]]
-    for e in range(1, count):
-        low, high = min(low, changes[who[e]]), max(high, changes[who[e]])
-    return low, high
+            total = clip_accumulator(np.int32(np.int32(weights[q]) * np.int32(UNIT)) + one)
+            weights[q] = to_weight(clip_accumulator(total + two), rounding, bounds)
+    set_flags(sent, by_post.shape[0], pre, 0)
+    set_flags(fired, by_pre.shape[0], post, 0)
 
 
 @_jit
@@ -333,11 +195,11 @@ def _columns(
     Where both neurons spiked, two changes add up, with a clip in between. They are looked for
     only in columns in which the sum of the two can move a weight, or the clip can matter.
     """
-    least, greatest = _reach(rounding, bounds)
-    moves, start = _move(steps, post, n_fired), np.uint64(first)
+    least, greatest = weight_reach(rounding, bounds)
+    moves, start = any_moves(steps, post, n_fired), np.uint64(first)
     low = high = np.int32(0)
     if n_fired > 0:
-        low, high = _extent(by_pre, post, n_fired)
+        low, high = extent_of(by_pre, post, n_fired)
     for e in range(n_fired):
         fired[post[e]] = True
     for e in range(n_sent):
@@ -345,9 +207,9 @@ def _columns(
         n_met: Any = np.uint64(0)
         both = n_fired > 0 and (
             low + of_post + rounding < 0
-            or high + of_post + rounding >= _UNIT
-            or bounds[2] * _UNIT + min(low, of_post) < _ACC_MIN
-            or bounds[3] * _UNIT + max(high, of_post) > _ACC_MAX
+            or high + of_post + rounding >= UNIT
+            or bounds[2] * UNIT + min(low, of_post) < _ACC_MIN
+            or bounds[3] * UNIT + max(high, of_post) > _ACC_MAX
         )
         if not (moves or both):
             continue
@@ -362,8 +224,8 @@ def _columns(
                 of_pre = by_pre[np.uint64(targets[place]) - start]
                 one = of_pre if x_before_y else of_post
                 two = of_post if x_before_y else of_pre
-                total = _clip(np.int32(np.int32(weights[place]) * np.int32(_UNIT)) + one)
-                weights[place] = _weight(_clip(total + two), rounding, bounds)
+                total = clip_accumulator(np.int32(np.int32(weights[place]) * np.int32(UNIT)) + one)
+                weights[place] = to_weight(clip_accumulator(total + two), rounding, bounds)
         if moves:
             for q in range(targets.shape[0]):
                 step[q] = steps[np.uint64(targets[q]) - start]
@@ -379,9 +241,9 @@ def _rows(
     row_pre: Any, weights: Any, rounding: Any, bounds: Any,
 ) -> None:  # fmt: skip
     """Change the synapses onto neurons that fired, from neurons that did not."""
-    if not _move(steps, pre, n_sent):
+    if not any_moves(steps, pre, n_sent):
         return
-    least, greatest = _reach(rounding, bounds)
+    least, greatest = weight_reach(rounding, bounds)
     low, high = np.int32(least), np.int32(greatest)
     for e in range(n_fired):
         lo, hi = np.uint64(row_ptr[post[e]]), np.uint64(row_ptr[post[e] + 1])
