@@ -448,3 +448,36 @@ def test_a_parent_that_is_killed_takes_its_child_along(watch: Watch) -> None:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
     watch.nothing_left()
+
+
+@needs_lava
+@pytest.mark.nightly
+def test_a_hundred_runs_with_failed_and_killed_ones_leave_nothing(
+    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Children of their own: 80 that end, 10 whose model fails, 10 that are killed as they run."""
+    original = lava.lava_program
+
+    def broken(network: Any, *rest: Any) -> Any:
+        program = original(network, *rest)
+        if network.name != "broken":
+            return program
+        delayed = replace(program.connections[0], delays=np.array([64]))
+        return replace(program, connections=(delayed,))
+
+    monkeypatch.setattr(lava, "lava_program", broken)
+    inputs, ends = events((0, 0), channels=1), {"ended": 0, "failed": 0, "killed": 0}
+    segments = {p.name for p in SHM.iterdir()}
+    for k in range(100):
+        network = replace(relay(), name="broken" if k % 10 == 3 else "whole")
+        limit, steps = (1.5, 10_000_000) if k % 10 == 7 else (60.0, 5)
+        try:
+            trace = backend(runtime="processes", timeout_s=limit).run(network, inputs, steps)
+            assert trace.spike_steps.tolist() == [1]
+            ends["ended"] += 1
+        except BackendError as error:
+            ends["killed" if "was killed" in str(error) else "failed"] += 1
+    assert ends == {"ended": 80, "failed": 10, "killed": 10}
+    watch.nothing_left()
+    assert list(tmp_path.glob("hrsnn-lava-*")) == []
+    assert {p.name for p in SHM.iterdir()} - segments == set()
