@@ -7,7 +7,7 @@ Output axons depend on where everybody else is; `split_out_axons` deals with the
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from hrsnn_lava.compiler.analysis.utilization import (
 from hrsnn_lava.compiler.clustering import compartment_classes
 from hrsnn_lava.compiler.learning_limits import attainable_limits, learning_limits
 from hrsnn_lava.hardware_profiles import HardwareProfile
+
+if TYPE_CHECKING:
+    from hrsnn_lava.compiler.partitioners.problem import PartitionProblem
 
 Int = NDArray[np.int64]
 #: Resources that a set of neurons uses whatever the placement of the others.
@@ -53,6 +56,14 @@ def limits(profile: HardwareProfile) -> dict[str, int | None]:
         "compartment_classes": core.compartment_profiles.value,
         **learning_limits(profile),
     }
+
+
+def limits_of(
+    links: Connectivity, profile: HardwareProfile, only: str | None = None
+) -> dict[str, int | None]:
+    """The limits that filling respects: what a single neuron needs is always allowed."""
+    bound = limits(profile) | attainable_limits(links, profile)
+    return bound if only is None else {only: bound[only]}
 
 
 def run_usage(
@@ -128,6 +139,7 @@ def fill(
     *,
     neurons_per_core: int | None = None,
     only: str | None = None,
+    problem: PartitionProblem | None = None,
 ) -> Int:
     """Ends of the runs of `order` that go to one core each: bounds (n_cores + 1,), from 0.
 
@@ -138,12 +150,15 @@ def fill(
         order: neurons in the order of filling.
         neurons_per_core: upper bound besides the profile's.
         only: respect this resource alone.
+        problem: the same network for the compiled kernel, which is faster on large networks.
     """
     members = np.asarray(order, dtype=np.int64)
+    if problem is not None:
+        from hrsnn_lava.compiler.partitioners.first_fit import fill_fast
+
+        return fill_fast(problem, members, neurons_per_core, only)
     rows = tuple(sparse.csr_matrix(pattern[members]) for pattern in links.inbound)
-    bound = limits(profile) | attainable_limits(links, profile)
-    if only is not None:
-        bound = {only: bound[only]}
+    bound = limits_of(links, profile, only)
     sizes = [s for s in (bound.get("neurons"), neurons_per_core) if s is not None]
     largest = min([*sizes, max(members.size, 1)])
 

@@ -15,8 +15,12 @@ import numpy as np
 from scipy import sparse
 
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord, plain
+from hrsnn_lava.compiler.headroom import Observed
+from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
+from hrsnn_lava.compiler.passes.absorb_thresholds import finish as absorb_into_weights
+from hrsnn_lava.compiler.passes.absorb_thresholds import plan as plan_thresholds
 from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP
-from hrsnn_lava.compiler.passes.palette import Palette, snap_network
+from hrsnn_lava.compiler.passes.palette import Palette
 from hrsnn_lava.compiler.passes.partition import Partition
 from hrsnn_lava.compiler.passes.place import Place
 from hrsnn_lava.compiler.passes.quantize import Quantize
@@ -91,11 +95,13 @@ def compile_network(
     profile: HardwareProfile,
     passes: Sequence[Pass] | None = None,
     *,
-    weight_bits: int = 8,
+    weight_bits: int | None = None,
     stdp: LowerSTDP | None = None,
+    quantize: Quantize | None = None,
     neurons_per_core: int | None = None,
     rates: Any = 1.0,
     input_rates: Any = 1.0,
+    absorb: AbsorbThresholds | None = None,
     seed: int | None = None,
     progress: Progress = quiet,
 ) -> CompiledNetwork:
@@ -105,11 +111,14 @@ def compile_network(
         network: float, or integer already (then `passes` must be empty).
         profile: the chip.
         passes: float passes that come first, such as pruning.
-        weight_bits: 1..8, for a float network.
+        weight_bits: 1..8, for a float network; None: what `quantize` says, 8 without it.
         stdp: how learning rules are lowered; the profile bounds the number of their profiles.
+        quantize: further options of that pass. Rates that are arrays are its `observed` run
+            unless it has one.
         neurons_per_core: upper bound; None lets the partition choose.
         rates: spikes per step of every neuron (n_neurons,), to weigh traffic; a scalar for all.
         input_rates: the same for the input channels.
+        absorb: how thresholds that no table has room for go into the weights; None: as usual.
         seed: kept in the artifact.
         progress: called with the name of every pass before it runs.
 
@@ -127,9 +136,15 @@ def compile_network(
             raise SpecError("passes change float networks; this one is quantized already")
         integer: QuantizedNetwork = network.verify()
     else:
-        lowering = (stdp or LowerSTDP()).for_chip(profile)
-        chosen: list[Pass] = [*(passes or ()), Quantize(weight_bits, stdp=lowering)]
-        integer, records = run_passes(network, chosen, progress)
+        step = quantize or Quantize()
+        lowering = (stdp or step.stdp).for_chip(profile)
+        bits = step.weight_bits if weight_bits is None else weight_bits
+        network, records = run_passes(network, passes or (), progress)
+        step = replace(step, weight_bits=bits, stdp=lowering)
+        if step.observed is None:
+            step = replace(step, observed=Observed.of_rates(rates, input_rates))
+        integer, quantized = run_passes(network, [step], progress)
+        records = (*records, *quantized)
     return place_network(
         integer,
         profile,
@@ -137,6 +152,7 @@ def compile_network(
         neurons_per_core=neurons_per_core,
         rates=rates,
         input_rates=input_rates,
+        absorb=absorb,
         seed=seed,
         synapses_before=synapses_before,
         progress=progress,
@@ -151,24 +167,40 @@ def place_network(
     neurons_per_core: int | None = None,
     rates: Any = 1.0,
     input_rates: Any = 1.0,
+    absorb: AbsorbThresholds | None = None,
     seed: int | None = None,
     synapses_before: int | None = None,
     progress: Progress = quiet,
 ) -> CompiledNetwork:
-    """Partition, palette, place: from integers to a program on a chip; see `compile_network`."""
+    """Partition, palette, place: from integers to a program on a chip; see `compile_network`.
+
+    Thresholds are planned before the partition and go into the weights after the palette.
+    """
     network, canonical = run_pass(network, _Canonical())
     added = [canonical] if canonical.report["changed"] else []
     progress("partition")
-    partition = Partition(profile, neurons_per_core)
-    placement, cut = _timed(partition, network, lambda: partition(network))
-    progress("palette")
-    palette = Palette(profile, placement.core_of)
-    (snapped, report), snap = _timed(
-        palette, network, lambda: snap_network(network, placement.core_of, profile)
+    absorb = absorb or AbsorbThresholds()
+    planned = plan_thresholds(network, profile, absorb, rates=rates, input_rates=input_rates)
+    shown = network if planned is None else planned.network
+    partition = Partition(
+        profile, neurons_per_core, rates=rates, input_rates=input_rates, progress=progress
     )
-    snap = replace(snap, report=plain(report.to_dict()))
+    placement, cut = _timed(partition, shown, lambda: partition(shown))
+    progress("palette")
+    palette = Palette(profile, placement.core_of, rates)
+    free = None if planned is None else planned.absorbed
+    (snapped, report), snap = _timed(palette, shown, lambda: palette.snap(shown, free, network))
+    fitted = [snap]
+    if planned is not None:
+        before = snapped
+        (snapped, errors, absorbed), put_in = _timed(
+            absorb, before, lambda: absorb_into_weights(planned, before, placement.core_of)
+        )
+        report = report.with_thresholds(errors)
+        fitted.append(replace(put_in, after=counts(snapped), report=plain(absorbed)))
+    fitted[0] = replace(snap, report=plain(report.to_dict()))
     progress("place")
-    place = Place(profile, rates=rates, input_rates=input_rates)
+    place = Place(profile, rates=rates, input_rates=input_rates, seed=seed or 0)
     placed, put = _timed(place, snapped, lambda: place(snapped, placement))
     cut = replace(cut, report=plain(placement.info))
     put = replace(put, report=plain({k: placed.info[k] for k in ("mapping",) if k in placed.info}))
@@ -176,7 +208,7 @@ def place_network(
         snapped,
         profile,
         placed,
-        (*records, *added, cut, snap, put),
+        (*records, *added, cut, *fitted, put),
         seed,
         synapses_before=network.n_synapses if synapses_before is None else synapses_before,
     ).verify()

@@ -17,16 +17,21 @@ from hrsnn_lava.quantized import QuantizedNetwork
 
 @dataclass(frozen=True)
 class Violation:
-    """A broken design rule: which, where, what was measured, the limit, the smallest fix."""
+    """A broken design rule: which, where, what was measured, the limit, the smallest fix.
+
+    `profile` names the chip whose limit it is; `check` fills it in.
+    """
 
     rule: str
     where: str
     measured: str
     limit: str
     fix: str
+    profile: str = ""
 
     def __str__(self) -> str:
-        return f"{self.rule}: {self.where}: {self.measured}; limit {self.limit}; {self.fix}"
+        chip = f" ({self.profile})" if self.profile else ""
+        return f"{self.where}: {self.measured}, limit {self.limit}{chip}: {self.fix}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,16 +7,19 @@ it and returns everything found, so that nothing has to be repaired one message 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.axon_rules import AXON_RULES
 from hrsnn_lava.compiler.clustering import compartment_classes, relative_errors, snap_core
+from hrsnn_lava.compiler.expressible_rules import EXPRESSIBLE_RULES
 from hrsnn_lava.compiler.filling import FILL_RESOURCES, fill
 from hrsnn_lava.compiler.learning_rules import LEARNING_RULES
 from hrsnn_lava.compiler.placed import Placed, Rule, Violation
-from hrsnn_lava.compiler.value_rules import VALUE_RULES
+from hrsnn_lava.compiler.value_rules import FIELD_RULES
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork
 
@@ -56,7 +59,16 @@ def check(compiled: CompiledLike, rules: Sequence[Rule] | None = None) -> list[V
         if isinstance(compiled, Placed)
         else Placed.of(compiled.network, compiled.core_of, compiled.profile)
     )
-    return [found for rule in (RULES if rules is None else rules) for found in rule(placed)]
+    name = placed.profile.name
+    chosen = RULES if rules is None else rules
+    return [replace(found, profile=name) for rule in chosen for found in rule(placed)]
+
+
+def rule_table() -> list[tuple[str, str]]:
+    """Name and sentence of every rule, in the order of a report."""
+    return [
+        (rule.__name__, " ".join((rule.__doc__ or "").split("\n\n")[0].split())) for rule in RULES
+    ]
 
 
 def cores_on_chip(placed: Placed) -> Iterator[Violation]:
@@ -108,7 +120,7 @@ def _split(placed: Placed, name: str, core: int, members: NDArray[np.int64]) -> 
 def _fix_one(name: str, used: int, limit: int) -> str:
     if name == "out_axons":
         return f"gather the targets of this neuron on {limit} cores instead of {used}"
-    return f"prune {1 - limit / used:.1%} of the inputs of this neuron"
+    return f"prune {100 - 100 * limit / used:.1f} % of the inputs of this neuron"
 
 
 def neurons(placed: Placed) -> Iterator[Violation]:
@@ -162,7 +174,7 @@ def _tables(placed: Placed, name: str, columns: tuple[int, ...]) -> Iterator[Vio
             what = "the threshold"
         if snapped is not None:
             worst = float(relative_errors(parameters, snapped)[:, columns].max())
-            fix = f"merge {used} profiles to {limit}: largest change of {what} {worst:.1%}"
+            fix = f"merge to {limit}, largest change of {what} {100 * worst:.1f} %"
         elif small:
             classes = int(compartment_classes(*parameters[:, (0, 1, 2)].T).max()) + 1
             fix = f"split core {index} into {-(-classes // limit)}, by refractory period"
@@ -193,6 +205,9 @@ CAPACITY_RULES: tuple[Rule, ...] = (
     synapse_memory,
     synapse_formats,
     *LEARNING_RULES,
+    *AXON_RULES,
 )
+#: What no placement can change.
+VALUE_RULES: tuple[Rule, ...] = (*EXPRESSIBLE_RULES, *FIELD_RULES)
 #: Every rule, in the order of a report.
 RULES: tuple[Rule, ...] = (*CAPACITY_RULES, *TABLE_RULES, *VALUE_RULES)

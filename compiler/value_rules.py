@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,33 +13,54 @@ from hrsnn_lava.hardware_profiles import HardwareProfile, Range
 from hrsnn_lava.quantized import QuantizedProjection
 
 
-def neuron_fields(placed: Placed) -> Iterator[Violation]:
-    """du, dv, vth, bias and refractory period of every neuron are in the range of their field."""
-    advice = {
-        "du": "change tau_syn or dt",
-        "dv": "change tau_mem or dt",
-        "vth": "lower the weight scale by {factor:.3g}",
-        "bias_mant": "raise bias_exp by {bits}",
-        "bias_exp": "put the scale into bias_mant",
-        "refractory": "shorten the refractory period, or raise dt",
-    }
+def _neuron_field(placed: Placed, field: str, advice: str) -> Iterator[Violation]:
+    """One violation per population; `advice` may use ``{factor}`` and ``{bits}`` of the excess."""
+    allowed: Range = getattr(placed.profile.fields, field)
     for population in placed.network.compute_populations:
-        for field, text in advice.items():
-            allowed: Range = getattr(placed.profile.fields, field)
-            values = population.parameter(field).astype(np.int64)
-            outside = _outside(values, allowed)
-            if not outside.size:
-                continue
-            bound = max(abs(allowed.low or 0), abs(allowed.high or 0), 1)
-            excess = float(np.abs(values[outside]).max()) / bound
-            first = int(outside[0])
-            yield Violation(
-                f"{field}_range",
-                f"population {population.name!r}, neuron {first}",
-                f"{values[first]} ({outside.size} of {values.size} outside)",
-                f"{allowed.low}..{allowed.high}",
-                text.format(factor=excess, bits=max(1, int(np.ceil(np.log2(excess))))),
-            )
+        values = population.parameter(field).astype(np.int64)
+        outside = _outside(values, allowed)
+        if not outside.size:
+            continue
+        bound = max(abs(allowed.low or 0), abs(allowed.high or 0), 1)
+        excess = float(np.abs(values[outside]).max()) / bound
+        first = int(outside[0])
+        yield Violation(
+            f"{field}_range",
+            f"population {population.name!r}, neuron {first}",
+            f"{field} {values[first]} ({outside.size} of {values.size} outside)",
+            f"{allowed.low}..{allowed.high}",
+            advice.format(factor=excess, bits=max(1, int(np.ceil(np.log2(excess))))),
+        )
+
+
+def du_range(placed: Placed) -> Iterator[Violation]:
+    """The decay du of every neuron's current is in range."""
+    yield from _neuron_field(placed, "du", "change tau_syn or dt")
+
+
+def dv_range(placed: Placed) -> Iterator[Violation]:
+    """The decay dv of every neuron's potential is in range."""
+    yield from _neuron_field(placed, "dv", "change tau_mem or dt")
+
+
+def vth_range(placed: Placed) -> Iterator[Violation]:
+    """The threshold of every neuron is in range."""
+    yield from _neuron_field(placed, "vth", "lower the weight scale by {factor:.3g}")
+
+
+def bias_mant_range(placed: Placed) -> Iterator[Violation]:
+    """The mantissa of every neuron's bias is in range."""
+    yield from _neuron_field(placed, "bias_mant", "raise bias_exp by {bits}")
+
+
+def bias_exp_range(placed: Placed) -> Iterator[Violation]:
+    """The exponent of every neuron's bias is in range."""
+    yield from _neuron_field(placed, "bias_exp", "put the scale into bias_mant")
+
+
+def refractory_range(placed: Placed) -> Iterator[Violation]:
+    """The refractory period of every neuron is in range."""
+    yield from _neuron_field(placed, "refractory", "shorten the refractory period, or raise dt")
 
 
 def _outside(values: Any, allowed: Range) -> NDArray[np.int64]:
@@ -53,31 +74,45 @@ def _synaptic(placed: Placed) -> Iterator[QuantizedProjection]:
     return (p for p in placed.network.projections if p.target == "synapse")
 
 
-def synapse_fields(placed: Placed) -> Iterator[Violation]:
-    """Delay, weight exponent and weight bits of every projection are in range."""
-    fields = placed.profile.fields
+def _synapse_field(
+    placed: Placed, name: str, allowed: Range, value: Callable[[QuantizedProjection], int], fix: str
+) -> Iterator[Violation]:
+    """One violation per projection whose `value` is outside."""
     for projection in _synaptic(placed):
-        delay = int(projection.delay_steps.max(initial=0))
-        low_delay = int(projection.delay_steps.min(initial=0))
-        for name, value, allowed, fix in (
-            ("delay", delay, fields.delay, f"clip delays at {fields.delay.high} steps"),
-            ("delay", low_delay, fields.delay, "make delays >= 0"),
-            ("weight_exp", projection.weight_exp, fields.weight_exp, "rescale the weights"),
-            (
-                "weight_bits",
-                projection.num_weight_bits,
-                fields.weight_bits,
-                f"quantize to {fields.weight_bits.high} bits",
-            ),
-        ):
-            if _outside(value, allowed).size:
-                yield Violation(
-                    f"{name}_range",
-                    f"projection {projection.name!r}",
-                    str(value),
-                    f"{allowed.low}..{allowed.high}",
-                    fix,
-                )
+        if _outside(value(projection), allowed).size:
+            yield Violation(
+                f"{name}_range",
+                f"projection {projection.name!r}",
+                f"{name} {value(projection)}",
+                f"{allowed.low}..{allowed.high}",
+                fix,
+            )
+
+
+def delay_range(placed: Placed) -> Iterator[Violation]:
+    """The delays of every projection are in range."""
+    allowed = placed.profile.fields.delay
+    for end, fix in ((np.max, f"clip delays at {allowed.high} steps"), (np.min, "raise delays")):
+
+        def extreme(projection: QuantizedProjection, end: Any = end) -> int:
+            return int(end(projection.delay_steps, initial=allowed.low or 0))
+
+        yield from _synapse_field(placed, "delay", allowed, extreme, fix)
+
+
+def weight_exp_range(placed: Placed) -> Iterator[Violation]:
+    """The weight exponent of every projection is in range."""
+    allowed = placed.profile.fields.weight_exp
+    yield from _synapse_field(
+        placed, "weight_exp", allowed, lambda p: p.weight_exp, "rescale the weights"
+    )
+
+
+def weight_bits_range(placed: Placed) -> Iterator[Violation]:
+    """The weights of every projection have a number of bits that the chip can store."""
+    allowed = placed.profile.fields.weight_bits
+    fix = f"quantize with --weight-bits {allowed.high} or less"
+    yield from _synapse_field(placed, "weight_bits", allowed, lambda p: p.num_weight_bits, fix)
 
 
 def weight_grid(placed: Placed) -> Iterator[Violation]:
@@ -122,28 +157,39 @@ def graded_spikes(placed: Placed) -> Iterator[Violation]:
 
 
 def learning(placed: Placed) -> Iterator[Violation]:
-    """Learning is asked only of a chip that learns."""
+    """Learning is asked only of a chip that learns, and by the rules it has."""
     names = [p.name for p in _synaptic(placed) if p.learning is not None]
     yield from refused_learning(placed.profile, names)
 
 
 def refused_learning(profile: HardwareProfile, names: Iterable[str]) -> Iterator[Violation]:
     """One violation for each of the projections `names`, where the chip cannot learn."""
-    if profile.features.learning.value is not False:
+    if profile.lacks("learning"):
+        limit = f"no learning on {profile.name}"
+    elif profile.lacks("programmable_learning"):
+        limit = f"no rules made of traces on {profile.name}"
+    else:
         return
     for name in names:
         yield Violation(
             "learning",
             f"projection {name!r}",
             "a learning rule",
-            f"no learning on {profile.name}",
+            limit,
             "train off the chip and freeze the weights",
         )
 
 
-VALUE_RULES: tuple[Rule, ...] = (
-    neuron_fields,
-    synapse_fields,
+FIELD_RULES: tuple[Rule, ...] = (
+    du_range,
+    dv_range,
+    vth_range,
+    bias_mant_range,
+    bias_exp_range,
+    refractory_range,
+    delay_range,
+    weight_exp_range,
+    weight_bits_range,
     weight_grid,
     graded_spikes,
     learning,

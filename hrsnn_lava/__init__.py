@@ -39,6 +39,7 @@ _HOMES = {
         "report",
         "simulate",
         "simulate_batch",
+        "to_lava",
         "verify",
     ],
 }
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         report,
         simulate,
         simulate_batch,
+        to_lava,
         verify,
     )
     from hrsnn_lava.compiler.compiled import CompiledNetwork
@@ -117,6 +119,7 @@ __all__ = [
     "report",
     "simulate",
     "simulate_batch",
+    "to_lava",
     "train_stdp",
     "verify",
 ]

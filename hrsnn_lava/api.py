@@ -16,6 +16,7 @@ from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import SpikeInput, Trace
 
 if TYPE_CHECKING:
+    from hrsnn_lava.processes.to_lava import StockGraph
     from hrsnn_lava.sim_backends.input_pieces import Inputs
     from hrsnn_lava.sim_backends.state import State
 
@@ -35,11 +36,14 @@ def compile(
     return compile_network(network, chip, passes, **options)
 
 
-def quantize(network: Network, weight_bits: int = 8) -> QuantizedNetwork:
-    """The integer network of a float one, not placed on any chip."""
+def quantize(network: Network, weight_bits: int = 8, **options: Any) -> QuantizedNetwork:
+    """The integer network of a float one, not placed on any chip.
+
+    Options are those of `hrsnn_lava.compiler.passes.quantize.Quantize`.
+    """
     from hrsnn_lava.compiler.passes.quantize import Quantize
 
-    return Quantize(weight_bits)(network)
+    return Quantize(weight_bits, **options)(network)
 
 
 def simulate(
@@ -96,6 +100,25 @@ def record(
     from hrsnn_lava.sim_backends import recording
 
     return recording.record(network, inputs, steps, path, probes, **options)
+
+
+def to_lava(
+    network: CompiledNetwork | QuantizedNetwork,
+    inputs: SpikeInput | None = None,
+    steps: int = 1000,
+    max_processes: int | None = None,
+) -> StockGraph:
+    """The network in stock Lava Processes, connected and not yet run; needs Lava.
+
+    What runs it, ``Loihi2SimCfg(select_tag="fixed_pt")`` or a hardware configuration, is the
+    caller's. `inputs` go into sources that hold `steps` steps.
+
+    Raises:
+        CapacityError: stock Processes cannot express it; every reason is listed.
+    """
+    from hrsnn_lava.sim_backends.lava_stock import stock_processes
+
+    return stock_processes(network, inputs, steps, max_processes)
 
 
 def verify(

@@ -285,9 +285,19 @@ class PruneSpec(Section):
 
 
 class QuantizeSpec(Section):
-    """Integers of the chip."""
+    """Integers of the chip.
+
+    `scaling` names an option of `hrsnn_lava.compiler.scaling`, such as ``percentile:99.5``;
+    `headroom` says how the synaptic current is kept from wrapping, see
+    `hrsnn_lava.compiler.headroom`. The task's own training input is the run that rates and
+    currents are taken from.
+    """
 
     weight_bits: Annotated[int, Field(ge=1, le=8)] = 8
+    scaling: str = "max"
+    headroom: Literal["auto", "worst_case", "measured", "none"] = "auto"
+    margin: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0
+    input_range: Positive = 4.0
 
 
 class CompileSpec(Section):

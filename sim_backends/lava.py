@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -55,13 +55,17 @@ def lava_obstacle(version: tuple[int, ...] = sys.version_info[:2]) -> str | None
 
 @dataclass(frozen=True, eq=False)
 class LavaJob:
-    """One run of a batch: what `LavaBackend.run` takes. `name` appears in error messages."""
+    """One run of a batch: what `LavaBackend.run` takes. `name` appears in error messages.
+
+    `stock` runs it on Lava's own `LIF`, for a network that is lowered to it (`LowerStock`).
+    """
 
     network: Any
     inputs: SpikeInput | None
     steps: int
     probes: tuple[str, ...] = ("spikes",)
     name: str = ""
+    stock: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,7 +115,10 @@ class LavaBackend:
         """
         if obstacle := lava_obstacle():
             raise BackendMissingError(obstacle)
-        programs = [lava_program(_network(j.network), j.inputs, j.steps, j.probes) for j in jobs]
+        programs = [
+            replace(lava_program(_network(j.network), j.inputs, j.steps, j.probes), stock=j.stock)
+            for j in jobs
+        ]
         results: dict[int, Trace | BackendError] = {}
         with tempfile.TemporaryDirectory(prefix="hrsnn-lava-") as text:
             folder = Path(text)

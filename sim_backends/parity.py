@@ -16,8 +16,10 @@ from hrsnn_lava.sim_backends.base import Backend, as_quantized
 from hrsnn_lava.trace import SpikeInput, Trace, split_trace
 
 NAMES = ("reference", "native", "lava")
+#: Those that run on request alone, since they cannot express every network.
+OPTIONAL = ("lava-stock",)
 #: What a line of a report calls a backend.
-_LABELS = {"lava": "lava (fixed_pt)"}
+_LABELS = {"lava": "lava (fixed_pt)", "lava-stock": "lava-stock (fixed_pt)"}
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,11 @@ def backend(name: str, timeout_s: float | None = None) -> Backend:
         from hrsnn_lava.sim_backends.lava import LavaBackend
 
         return LavaBackend() if timeout_s is None else LavaBackend(timeout_s=timeout_s)
-    raise SpecError(f"backend {name!r}; allowed: {', '.join(NAMES)}")
+    if name == "lava-stock":
+        from hrsnn_lava.sim_backends.lava_stock import LavaStockBackend
+
+        return LavaStockBackend() if timeout_s is None else LavaStockBackend(timeout_s=timeout_s)
+    raise SpecError(f"backend {name!r}; allowed: {', '.join((*NAMES, *OPTIONAL))}")
 
 
 def random_input(network: QuantizedNetwork, steps: int, seed: int = 0) -> SpikeInput | None:
@@ -243,7 +249,7 @@ def verify_parity(
         network: compiled or quantized.
         inputs: events, or None.
         steps: length of the run, > 0.
-        backends: two or more of `NAMES`.
+        backends: two or more of `NAMES` and `OPTIONAL`.
         progress: called with a backend's name before it runs.
         timeout_s: limit for the Lava child process.
 

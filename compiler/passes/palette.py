@@ -3,18 +3,22 @@
 Loihi 1 gives a core 31 usable profiles of (du, dv, refractory) and 7 of vth. After placement,
 this pass replaces the parameters of every core by few values, at the least relative error in
 the time constants, and keeps the constant current that just fires each neuron: where dv moves,
-vth moves against it, and only then is vth snapped. Refractory periods never change.
+vth moves against it, and only then is vth snapped. Refractory periods never change. Where
+rates are known, the error of a neuron counts by its activity.
+
+A threshold need not be snapped at all where `absorb_thresholds` moves it into the weights.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.clustering import relative_errors, snap_core
+from hrsnn_lava.compiler.clustering import Snapped, activity_weights, relative_errors, snap_core
+from hrsnn_lava.compiler.naive_palette import snap_naively
 from hrsnn_lava.compiler.rules import Violation
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
@@ -22,6 +26,11 @@ from hrsnn_lava.quantized import QuantizedNetwork
 
 Int = NDArray[np.int64]
 QUANTITIES = ("tau_mem", "tau_syn", "threshold")
+#: Starts of the clustering in the plane for the palette that is kept; while cores are being
+#: chosen, one start has to do.
+RESTARTS = 4
+#: Weight of a threshold that can be absorbed, against one that cannot (our choice).
+_FREE_SHARE = 1e-2
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,10 @@ class PaletteReport:
         compartments_before, compartments_after, thresholds_before, thresholds_after: distinct
             profiles per core, (n_cores,).
         errors: (n_neurons, 3), columns as `QUANTITIES`.
+        weights: (n_neurons,) how much each neuron's errors count.
+        weighted: root mean square of the errors, neurons counted by activity, by quantity.
+        naive: errors by quantity of the palette of `naive_palette`, on cores of the same sizes;
+            empty where nothing was snapped or it was not asked for.
     """
 
     tau_mem: Spread
@@ -56,6 +69,9 @@ class PaletteReport:
     thresholds_before: Int
     thresholds_after: Int
     errors: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    weighted: dict[str, float] = field(default_factory=dict)
+    naive: dict[str, Spread] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for a report."""
@@ -69,15 +85,39 @@ class PaletteReport:
                 "thresholds_after",
             )
         }
-        return {**spreads, "changed": self.changed, **counts}
+        more: dict[str, Any] = {"weighted": self.weighted} if self.changed else {}
+        if self.naive:
+            more |= {"naive": {name: vars(s) for name, s in self.naive.items()}}
+        return {**spreads, "changed": self.changed, **counts, **more}
+
+    def with_thresholds(self, errors: Any) -> PaletteReport:
+        """The same with other errors of the thresholds, (n_neurons,)."""
+        columns = self.errors.copy()
+        columns[:, 2] = errors
+        weighted = _weighted(columns, self.weights)
+        return replace(self, errors=columns, threshold=_spread(columns[:, 2]), weighted=weighted)
 
 
-def snap(parameters: Int, core_of: Any, profile: HardwareProfile) -> tuple[Int, PaletteReport]:
+def snap(
+    parameters: Int,
+    core_of: Any,
+    profile: HardwareProfile,
+    *,
+    rates: Any = None,
+    free_thresholds: Any = None,
+    restarts: int = 0,
+    compared: Int | None = None,
+) -> tuple[Int, PaletteReport]:
     """New parameters of all neurons, and the report.
 
     Args:
         parameters: (n_neurons, 4) columns du, dv, refractory, vth.
         core_of: (n_neurons,) cores from 0.
+        rates: (n_neurons,) spikes per step, see `activity_weights`; a scalar or None: all alike.
+        free_thresholds: (n_neurons,) true where any threshold will do, since the rest is absorbed
+            into weights; the table is made for the others first.
+        restarts: of the clustering in the plane.
+        compared: (n_neurons, 4) parameters for which the naive palette is made; None: no such.
 
     Raises:
         CapacityError: the refractory periods on a core alone are more than its profiles.
@@ -87,13 +127,23 @@ def snap(parameters: Int, core_of: Any, profile: HardwareProfile) -> tuple[Int, 
     new = np.asarray(parameters, dtype=np.int64).copy()
     errors = np.zeros((cores.size, 3))
     counts = np.zeros((int(cores.max(initial=-1)) + 1, 4), dtype=np.int64)
+    weights = activity_weights(rates, cores.size)
+    for_thresholds = weights
+    if free_thresholds is not None:
+        for_thresholds = weights * np.where(free_thresholds, _FREE_SHARE, 1.0)
     violations = []
     by_core = np.argsort(cores, kind="stable")
     for core, members in enumerate(
         np.split(by_core, np.cumsum(np.bincount(cores, minlength=counts.shape[0]))[:-1])
     ):
         old = new[members]
-        snapped = snap_core(old, *tables)
+        snapped = snap_core(
+            old,
+            *tables,
+            weights=weights[members],
+            threshold_weights=for_thresholds[members],
+            restarts=restarts,
+        )
         if snapped is None:
             violations.append(_too_many_classes(core, old, tables[0] or 0))
             continue
@@ -115,7 +165,14 @@ def snap(parameters: Int, core_of: Any, profile: HardwareProfile) -> tuple[Int, 
         thresholds_before=counts[:, 1],
         thresholds_after=counts[:, 3],
         errors=errors,
+        weights=weights,
+        weighted=_weighted(errors, weights),
     )
+    if compared is not None and changed:
+        sizes = np.bincount(cores, minlength=counts.shape[0])
+        naive = Snapped.of(snap_naively(compared, sizes, profile))
+        columns = relative_errors(compared, naive).T
+        report = replace(report, naive=dict(zip(QUANTITIES, map(_spread, columns), strict=True)))
     return new, report
 
 
@@ -130,6 +187,12 @@ def _spread(errors: NDArray[np.float64]) -> Spread:
     return Spread(float(errors.max()), float(errors.mean()), float(middle), float(high))
 
 
+def _weighted(errors: NDArray[np.float64], weights: NDArray[np.float64]) -> dict[str, float]:
+    """Root mean square by quantity, neurons counted by their weights of mean 1."""
+    squares = weights @ errors**2 / max(weights.size, 1)
+    return {name: float(value) for name, value in zip(QUANTITIES, np.sqrt(squares), strict=True)}
+
+
 def _too_many_classes(core: int, rows: Int, limit: int) -> Violation:
     periods = np.unique(rows[:, 2]).size
     return Violation(
@@ -142,19 +205,48 @@ def _too_many_classes(core: int, rows: Int, limit: int) -> Violation:
 
 
 def snap_network(
-    network: QuantizedNetwork, core_of: Any, profile: HardwareProfile
+    network: QuantizedNetwork,
+    core_of: Any,
+    profile: HardwareProfile,
+    *,
+    rates: Any = None,
+    free_thresholds: Any = None,
+    original: QuantizedNetwork | None = None,
 ) -> tuple[QuantizedNetwork, PaletteReport]:
-    """`network` with the parameters of every core snapped, and the report."""
-    fields = ("du", "dv", "refractory", "vth")
-    parameters = np.stack([network.gather(f) for f in fields], axis=1).astype(np.int64)
-    new, report = snap(parameters, core_of, profile)
+    """`network` with the parameters of every core snapped, and the report; see `snap`.
+
+    Args:
+        original: the network for which the naive palette is made; `network` by default.
+    """
+    parameters = parameters_of(network)
+    new, report = snap(
+        parameters,
+        core_of,
+        profile,
+        rates=rates,
+        free_thresholds=free_thresholds,
+        restarts=RESTARTS,
+        compared=parameters if original is None else parameters_of(original),
+    )
+    return with_parameters(network, new), report
+
+
+def with_parameters(network: QuantizedNetwork, parameters: Int) -> QuantizedNetwork:
+    """`network` with other du, dv and vth, columns as `parameters_of` has them."""
     start = 0
     for population in network.compute_populations:
-        part = new[start : start + population.size].astype(np.int32)
+        part = parameters[start : start + population.size].astype(np.int32)
         start += population.size
-        snapped = replace(population, du=part[:, 0], dv=part[:, 1], vth=part[:, 3])
-        network = network.with_population(snapped)
-    return network, report
+        changed = replace(population, du=part[:, 0], dv=part[:, 1], vth=part[:, 3])
+        network = network.with_population(changed)
+    return network
+
+
+def parameters_of(network: QuantizedNetwork) -> Int:
+    """Columns du, dv, refractory, vth of all neurons, (n_neurons, 4)."""
+    fields = ("du", "dv", "refractory", "vth")
+    columns = [network.gather(f) for f in fields]
+    return np.asarray(np.stack(columns, axis=1), dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,17 +258,36 @@ class Palette:
     Attributes:
         profile: gives the lengths of the tables.
         core_of: (n_neurons,) core of every neuron.
+        rates: (n_neurons,) spikes per step, by which errors count; None: all alike.
     """
 
     profile: HardwareProfile
     core_of: NDArray[np.int32]
+    rates: Any = None
     name = "palette"
 
     @property
     def options(self) -> dict[str, Any]:
         """The options, for the pass record."""
-        return {"profile": self.profile.name}
+        by_activity = self.rates is not None and np.ndim(self.rates) > 0
+        return {"profile": self.profile.name, "by_activity": by_activity}
 
     def __call__(self, network: QuantizedNetwork) -> QuantizedNetwork:
         """The snapped network; `snap_network` gives the report too."""
-        return snap_network(network, self.core_of, self.profile)[0]
+        return self.snap(network)[0]
+
+    def snap(
+        self,
+        network: QuantizedNetwork,
+        free_thresholds: Any = None,
+        original: QuantizedNetwork | None = None,
+    ) -> tuple[QuantizedNetwork, PaletteReport]:
+        """The snapped network and the report; see `snap_network`."""
+        return snap_network(
+            network,
+            self.core_of,
+            self.profile,
+            rates=self.rates,
+            free_thresholds=free_thresholds,
+            original=original,
+        )

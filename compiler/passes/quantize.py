@@ -8,9 +8,11 @@ population (integer weight units per 1.0 of current)::
     W 2^weight_exp = w S                              vth = v_threshold S 4096 / dv
     bias_mant 2^bias_exp = 64 S bias
 
-S is the largest that keeps vth in 17 bits, every bias, the input's drive included, in 13 bits
-and an exponent, and the largest weight in 8 bits at the largest exponent. Our choice: the
-worst-case drive takes every analog channel at +-`input_range` at once.
+S is at most what keeps vth in 17 bits, every bias, the input's drive included, in 13 bits and an
+exponent, and the largest weight in 8 bits at the largest exponent. Our choice: the worst-case
+drive takes every analog channel at +-`input_range` at once. S, exponents and integer weights
+within that are chosen by an option of `hrsnn_lava.compiler.scaling`. Where the current could wrap,
+S is lowered as `headroom` says; see `hrsnn_lava.compiler.headroom`.
 
 Of a projection that learns, `w_max` becomes the largest weight the chip holds, 255 2^weight_exp:
 S is lowered, by less than a factor of 2, until that is exact for the population's largest such
@@ -19,42 +21,47 @@ projection. What else becomes of the rule: `lower_stdp`.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
+from hrsnn_lava.compiler.analysis.headroom import worst_case
+from hrsnn_lava.compiler.headroom import Headroom, Observed, caps_of
+from hrsnn_lava.compiler.passes.integer_synapses import (
+    GRADED_PAYLOAD_SCALE,
+    HELD_PAYLOAD_SCALE,
+    counts_of,
+    fixed_synapses,
+    held_synapses,
+    positive,
+    target_of,
+    weight_error,
+)
 from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP
 from hrsnn_lava.compiler.passes.plastic_synapses import (
     ceiling,
     exact_ceiling,
-    learning_problems,
     plastic_synapses,
 )
-from hrsnn_lava.errors import Problem, SpecError, raise_if
-from hrsnn_lava.network import Input, Network, Population, Projection
+from hrsnn_lava.compiler.passes.quantizable import refuse
+from hrsnn_lava.compiler.scaling import Scaling, Target, scaling
+from hrsnn_lava.network import Input, Network, Population
 from hrsnn_lava.quantized import (
-    DELAY_MAX,
     RANGES,
     WEIGHT_EXP_RANGE,
     QuantizedInput,
     QuantizedNetwork,
     QuantizedPopulation,
     QuantizedProjection,
-    SignMode,
 )
+from hrsnn_lava.spec import QuantizeSpec
 
 Float = NDArray[np.float64]
-#: Payload counts per 1.0 of an analog input that is held through the biases: 11 bits and sign.
-HELD_PAYLOAD_SCALE = 1024.0
-#: Payload counts per 1.0 of a graded spike, which multiplies an 8-bit weight.
-GRADED_PAYLOAD_SCALE = 64.0
-#: With weights at least this large at exponent 0, no negative exponent is used: such a
-#: projection can be split exactly, and its sum is not rounded down in every step.
-_ENOUGH_RESOLUTION = 31
-_U_LIMIT = 2**23
+#: Largest bias there is, in integer weight units.
+_BIAS_MAX = RANGES["bias_mant"][1] * 2.0 ** RANGES["bias_exp"][1] / 64.0
 
 
 @dataclass(frozen=True)
@@ -65,17 +72,31 @@ class Quantize:
         weight_bits: 1..8.
         input_range: largest magnitude of an analog input that must not saturate a bias.
         stdp: how learning rules are lowered.
+        scaling: how weights become integers, a name of `hrsnn_lava.compiler.scaling`.
+        headroom: against a wrap of the current, see `hrsnn_lava.compiler.headroom`.
+        margin: factor over the largest current of a run that must not wrap.
+        observed: that run, or None; no part of the record.
     """
 
     weight_bits: int = 8
     input_range: float = 4.0
     stdp: LowerSTDP = field(default_factory=LowerSTDP)
+    scaling: str = "max"
+    headroom: Headroom = "auto"
+    margin: float = 2.0
+    observed: Observed | None = None
     name = "quantize"
 
     @property
     def options(self) -> dict[str, Any]:
         """The options, for the pass record."""
-        return asdict(self)
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "observed"}
+        return own | {"stdp": vars(self.stdp)}
+
+    @property
+    def needs_run(self) -> bool:
+        """True when a run of the float network has to be `observed`."""
+        return self.headroom == "measured" or scaling(self.scaling).needs_rates
 
     def __call__(self, network: Network) -> QuantizedNetwork:
         """The integer network."""
@@ -84,6 +105,19 @@ class Quantize:
     def apply(self, network: Network) -> tuple[QuantizedNetwork, dict[str, Any]]:
         """The integer network, and what it cost."""
         return quantize(network, self)
+
+
+def quantize_of(table: QuantizeSpec) -> Quantize:
+    """The pass that a spec's ``[quantize]`` asks for; raises `SpecError` for an unknown scaling."""
+    made = Quantize(
+        table.weight_bits,
+        table.input_range,
+        scaling=table.scaling,
+        headroom=table.headroom,
+        margin=table.margin,
+    )
+    scaling(made.scaling)
+    return made
 
 
 def decay_integers(network: Network, population: Population) -> tuple[Any, Any]:
@@ -106,20 +140,48 @@ def quantize(network: Network, options: Quantize | None = None) -> tuple[Quantiz
         exponent and weight error per projection.
 
     Raises:
-        SpecError: a parameter has no integer in range, or a projection that learns has delays,
-            holds its input or mixes signs; all of them are named.
+        SpecError: a parameter has no integer in range, a projection that learns has delays,
+            holds its input or mixes signs, or an option needs a run; all of them are named.
     """
     options = options or Quantize()
     network.verify()
-    _refuse(network, options)
+    refuse(network, options)
+    result, report = _integers(network, options, {})
+    caps, kept = caps_of(
+        report,
+        lambda caps: _integers(network, options, caps)[1],
+        network,
+        options.headroom,
+        options.margin,
+        options.observed,
+    )
+    if caps:
+        result, report = _integers(network, options, caps)
+    for name, entry in report["populations"].items():
+        entry["headroom"] = kept[name]
+    return result, report
+
+
+def _integers(
+    network: Network, options: Quantize, caps: Mapping[str, float]
+) -> tuple[QuantizedNetwork, dict[str, Any]]:
+    """The integers, with no scale above its cap, and the report."""
+    option = scaling(options.scaling)
+    rates = {} if options.observed is None else options.observed.by_population(network)
     report: dict[str, Any] = {"populations": {}, "projections": {}}
     scales: dict[str, float] = {}
+    targets: dict[str, Target] = {}
     populations: list[Any] = []
     for population in network.populations:
         if isinstance(population.neuron, Input):
             populations.append(_input(network, population))
             continue
-        integer, scale, entry = _population(network, population, options)
+        keep = 1.0 - (decay_integers(network, population)[0] + 1.0) / 4096.0
+        target = target_of(network, population, keep, options.weight_bits, rates)
+        targets[population.name] = target
+        integer, scale, entry = _population(
+            network, population, options, option, target, caps.get(population.name, np.inf)
+        )
         scales[population.name] = scale
         populations.append(integer)
         report["populations"][population.name] = entry
@@ -129,22 +191,26 @@ def quantize(network: Network, options: Quantize | None = None) -> tuple[Quantiz
         pre, post = by_name[projection.pre], by_name[projection.post]
         scale = scales[projection.post]
         if projection.plasticity is not None:
-            unit = scale / (getattr(pre, "payload_scale", None) or 1.0)
+            unit = scale / counts_of(pre)
             stdp = options.stdp.share(_learning_onto(network, projection.post))
             integer_projection, entry = plastic_synapses(
                 projection, unit, network.dt, options.weight_bits, stdp, len(projections)
             )
             exact = projection.weights.data * unit
-            entry |= _weight_error(exact, integer_projection, projection.weights)
+            entry |= weight_error(exact, integer_projection, projection.weights)
+        elif projection.target == "bias":
+            integer_projection, entry = held_synapses(projection, scale, pre, post)
         else:
-            make = _held if projection.target == "bias" else _synapses
-            integer_projection, entry = make(network, projection, scale, pre, post, options)
+            integer_projection, entry = fixed_synapses(
+                network, projection, scale, option, targets[projection.post], pre
+            )
         projections.append(integer_projection)
         report["projections"][projection.name] = entry
     result = QuantizedNetwork(tuple(populations), tuple(projections), network.name, network.dt)
     result.verify()
     for population in network.compute_populations:
-        report["populations"][population.name] |= _head_room(result, population.name)
+        entry = report["populations"][population.name]
+        entry |= worst_case(result, population.name, options.input_range)
     return result, report
 
 
@@ -152,32 +218,6 @@ def _learning_onto(network: Network, post: str) -> int:
     """Projections with synapses onto a population that learn."""
     mine = (p for p in network.projections if p.post == post and p.plasticity is not None)
     return sum(p.n_synapses > 0 for p in mine)
-
-
-def _refuse(network: Network, options: Quantize) -> None:
-    problems = []
-    if not 1 <= options.weight_bits <= 8:
-        problems.append(Problem("weight_bits", str(options.weight_bits), "1..8"))
-    for projection in network.projections:
-        where = f"projection {projection.name!r}"
-        problems += learning_problems(projection)
-        if projection.delays is not None:
-            steps = np.rint(np.asarray(projection.delays) / network.dt)
-            if np.any(steps > DELAY_MAX):
-                found = f"{steps.max():.0f} steps"
-                problems.append(Problem(f"{where}.delays", found, f"<= {DELAY_MAX} steps"))
-    for population in network.compute_populations:
-        periods = np.rint(population.parameter("refractory") / network.dt)
-        limit = RANGES["refractory"][1]
-        if np.any(periods > limit):
-            problems.append(
-                Problem(
-                    f"population {population.name!r}.refractory",
-                    f"{periods.max():.0f} steps",
-                    f"<= {limit} steps",
-                )
-            )
-    raise_if(SpecError, "the network cannot be quantized", problems)
 
 
 def _input(network: Network, population: Population) -> QuantizedInput:
@@ -191,7 +231,12 @@ def _input(network: Network, population: Population) -> QuantizedInput:
 
 
 def _population(
-    network: Network, population: Population, options: Quantize
+    network: Network,
+    population: Population,
+    options: Quantize,
+    option: Scaling,
+    target: Target,
+    cap: float,
 ) -> tuple[QuantizedPopulation, float, dict[str, Any]]:
     du, dv = decay_integers(network, population)
     threshold = population.parameter("v_threshold") * 4096.0 / dv
@@ -207,11 +252,13 @@ def _population(
     )
     bounds = {
         "vth": RANGES["vth"][1] / threshold.max(),
-        "bias": RANGES["bias_mant"][1] * 2.0 ** RANGES["bias_exp"][1] / 64.0 / _safe(drive.max()),
-        "weights": 254.0 * 2.0 ** WEIGHT_EXP_RANGE[1] / _safe(largest_weight),
+        "bias": _BIAS_MAX / positive(drive.max()),
+        "weights": 254.0 * 2.0 ** WEIGHT_EXP_RANGE[1] / positive(largest_weight),
+        "headroom": cap,
     }
     limited_by = min(bounds, key=lambda key: bounds[key])
     scale = exact_ceiling(network, population, bounds[limited_by], GRADED_PAYLOAD_SCALE)
+    scale = option.scale(target, scale)
     exponent = 0
     while drive.max() * scale * 64.0 / 2**exponent > RANGES["bias_mant"][1] + 0.5:
         exponent += 1
@@ -225,21 +272,26 @@ def _population(
         exponent,
         np.rint(population.parameter("refractory") / network.dt),
     )
-    tau = -network.dt / np.log1p(-np.minimum(dv, 4095) / 4096.0)
     entry = {
         "scale": scale,
         "scale_limited_by": limited_by,
         "bias_exp": exponent,
-        "tau_mem_error_max": float(np.abs(tau / population.parameter("tau_mem") - 1).max()),
-        "threshold_error_max": float(
-            np.abs(integer.parameter("vth") / (threshold * scale) - 1).max()
-        ),
+        "tau_mem_error_max": _tau_error(dv, population.parameter("tau_mem"), network.dt),
+        "tau_syn_error_max": _tau_error(du + 1, population.parameter("tau_syn"), network.dt),
+        "threshold_error_max": _largest(integer.parameter("vth") / (threshold * scale) - 1),
     }
     return integer, scale, entry
 
 
-def _safe(value: float) -> float:
-    return value if value > 0 else float(np.finfo(np.float64).tiny)
+def _largest(errors: Float) -> float:
+    return float(np.abs(errors).max(initial=0.0))
+
+
+def _tau_error(decay: Any, tau: Float, dt: float) -> float:
+    """Largest relative error of the time constants that decays of ``decay / 4096`` stand for."""
+    made = -dt / np.log1p(-np.minimum(decay, 4095) / 4096.0)
+    slow = tau > 0  # without a filter there is nothing to miss
+    return _largest(made[slow] / tau[slow] - 1)
 
 
 def _held_weight(network: Network, population: Population) -> Float:
@@ -249,112 +301,3 @@ def _held_weight(network: Network, population: Population) -> Float:
         if projection.post == population.name and projection.target == "bias":
             total += np.asarray(abs(projection.weights).sum(axis=1)).ravel()
     return total
-
-
-def _held(
-    network: Network,
-    projection: Projection,
-    scale: float,
-    pre: QuantizedInput,
-    post: QuantizedPopulation,
-    options: Quantize,
-) -> tuple[QuantizedProjection, dict[str, Any]]:
-    """Weights of a held input: the host computes with them, so they keep 15 bits."""
-    del network, options
-    per_count = scale * 64.0 / 2.0 ** int(post.parameter("bias_exp")[0])
-    exact = projection.weights.data * per_count / (pre.payload_scale or 1.0)
-    largest = float(np.abs(exact).max(initial=0.0))
-    shift = int(np.clip(np.floor(np.log2(2.0**14 / _safe(largest))), -7, 31)) if largest else 0
-    weights = projection.weights.copy()
-    weights.data = np.rint(exact * 2.0**shift)
-    integer = QuantizedProjection(
-        projection.name, projection.pre, projection.post, weights, -shift, target="bias"
-    )
-    return integer, {"weight_exp": -shift, **_weight_error(exact, integer, projection.weights)}
-
-
-def _synapses(
-    network: Network,
-    projection: Projection,
-    scale: float,
-    pre: Any,
-    post: QuantizedPopulation,
-    options: Quantize,
-) -> tuple[QuantizedProjection, dict[str, Any]]:
-    del post
-    per_event = getattr(pre, "payload_scale", None)
-    exact = projection.weights.data * scale / (per_event or 1.0)
-    mode = SignMode.MIXED
-    if exact.size and exact.min() >= 0:
-        mode = SignMode.EXCITATORY
-    elif exact.size and exact.max() <= 0:
-        mode = SignMode.INHIBITORY
-    grid = 2 ** (8 - options.weight_bits + (mode is SignMode.MIXED))
-    top = (255 // grid) * grid
-    exponent = _exponent(float(np.abs(exact).max(initial=0.0)), top)
-    weights = projection.weights.copy()
-    weights.data = np.clip(np.rint(exact / 2.0**exponent / grid) * grid, -top, top)
-    delays = None
-    if projection.delays is not None:
-        steps = np.rint(np.asarray(projection.delays) / network.dt).astype(np.int64)
-        # weights that become 0 are dropped, and their delays with them
-        delays = steps if steps.ndim == 0 else steps[weights.data != 0]
-        if steps.ndim:
-            weights.eliminate_zeros()
-    integer = QuantizedProjection(
-        projection.name,
-        projection.pre,
-        projection.post,
-        sparse.csr_matrix(weights),
-        exponent,
-        mode,
-        options.weight_bits,
-        delays,
-        num_message_bits=24 if per_event else 0,
-    )
-    entry = {"weight_exp": exponent, "sign_mode": mode.value}
-    return integer, entry | _weight_error(exact, integer, projection.weights)
-
-
-def _exponent(largest: float, top: int) -> int:
-    """The smallest exponent that holds the largest weight, 0 where that is fine enough."""
-    low, high = WEIGHT_EXP_RANGE
-    fits = low if largest == 0 else int(np.ceil(np.log2(largest / (top + 0.5))))
-    fits = min(max(fits, low), high)
-    return 0 if fits < 0 and largest >= _ENOUGH_RESOLUTION else fits
-
-
-def _weight_error(
-    exact: Float, integer: QuantizedProjection, weights: sparse.csr_matrix
-) -> dict[str, Any]:
-    """Synapses that became 0, and the error relative to the root mean square weight."""
-    if not exact.size:
-        return {"synapses": 0, "zeroed": 0, "rms_error": 0.0}
-    target = sparse.csr_matrix((exact, weights.indices, weights.indptr), shape=weights.shape)
-    kept = integer.effective_weights().astype(np.float64) * 2.0**integer.weight_exp
-    difference = (target - kept).power(2).sum()
-    return {
-        "synapses": int(exact.size),
-        "zeroed": int(exact.size - np.count_nonzero(kept.data)),
-        "rms_error": float(np.sqrt(difference / _safe(float((exact**2).sum())))),
-    }
-
-
-def _head_room(network: QuantizedNetwork, name: str) -> dict[str, Any]:
-    """Worst case of |u| over its 24-bit wrap: every source sends in every step, for ever."""
-    population = network.population(name)
-    positive = np.zeros(population.size)
-    negative = np.zeros(population.size)
-    for projection in network.projections:
-        if projection.post != name or projection.target != "synapse":
-            continue
-        if projection.num_message_bits:
-            continue  # a payload has no bound that the network states
-        weights = projection.effective_weights().astype(np.float64) * 2.0**projection.weight_exp
-        positive += np.asarray(weights.maximum(0).sum(axis=1)).ravel()
-        negative -= np.asarray(weights.minimum(0).sum(axis=1)).ravel()
-    lost = (population.parameter("du") + 1) / 4096.0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        bound = 64.0 * np.maximum(positive, negative) / lost
-    worst = float(np.nan_to_num(bound, nan=0.0).max(initial=0.0)) / _U_LIMIT
-    return {"u_worst_case": worst if np.isfinite(worst) else None, "u_may_wrap": worst >= 1.0}

@@ -14,6 +14,7 @@ from hrsnn_lava.errors import ArtifactError, SpecError
 
 if TYPE_CHECKING:
     from hrsnn_lava.compiler.compiled import CompiledNetwork
+    from hrsnn_lava.compiler.passes.quantize import Quantize
     from hrsnn_lava.network import Network
     from hrsnn_lava.quantized import QuantizedNetwork
     from hrsnn_lava.spec import Spec
@@ -31,6 +32,24 @@ FOREIGN = {".nir": "NIR", ".net": "lava-dl's netx"}
     "--weight-bits",
     type=click.IntRange(1, 8),
     help="Bits of a weight.  [default: 8, or the spec's]",
+)
+@click.option(
+    "--scaling",
+    metavar="NAME",
+    help="How weights become integers: max, percentile:P, mse, activity.  "
+    "[default: max, or the spec's]",
+)
+@click.option(
+    "--headroom",
+    type=click.Choice(["auto", "worst_case", "none"]),
+    help="Room for the current, so that it does not wrap.  [default: auto, or the spec's]",
+)
+@click.option(
+    "--rates",
+    "run",
+    type=INPUT_FILE,
+    metavar="TRACE",
+    help="A run of the same neurons (.npz): its rates weigh errors and traffic.",
 )
 @click.option(
     "--dt",
@@ -54,6 +73,9 @@ def compile_model(
     profile: str | None,
     neurons_per_core: int | None,
     weight_bits: int | None,
+    scaling: str | None,
+    headroom: str | None,
+    run: Path | None,
     dt: float | None,
     reset: str,
     seed: int | None,
@@ -77,18 +99,22 @@ def compile_model(
     if spec is not None:
         profile = profile or spec.compile.profile
         neurons_per_core = neurons_per_core or spec.compile.neurons_per_core
-        weight_bits = weight_bits or spec.quantize.weight_bits
     if profile is None:
         raise SpecError(f"--profile is missing; one of {', '.join(HardwareProfile.names())}")
     chip = HardwareProfile.load(profile)
-    network = _with_options(network, dt, weight_bits)
+    network = _with_dt(network, dt)
+    given = {"weight_bits": weight_bits, "scaling": scaling, "headroom": headroom}
+    quantize = _quantize_of(network, spec, {k: v for k, v in given.items() if v is not None})
+    rates, input_rates = _rates_of(run, network)
     with console.progress() as progress:
         compiled = compile_network(
             network,
             chip,
-            weight_bits=weight_bits or 8,
             stdp=None if spec is None else lowering_of(spec.stdp, spec.seed),
+            quantize=quantize,
             neurons_per_core=neurons_per_core,
+            rates=rates,
+            input_rates=input_rates,
             seed=spec.seed if spec is not None else None,
             progress=progress,
         )
@@ -119,25 +145,58 @@ def _load(model: Path, seed: int | None) -> tuple[Network | QuantizedNetwork, Sp
     return loaded, None
 
 
-def _with_options(
-    network: Network | QuantizedNetwork, dt: float | None, weight_bits: int | None
-) -> Network | QuantizedNetwork:
+def _with_dt(network: Network | QuantizedNetwork, dt: float | None) -> Network | QuantizedNetwork:
     from hrsnn_lava.network import Network
 
-    if isinstance(network, Network):
-        return network if dt is None else replace(network, dt=dt)
-    for option, value in (("--dt", dt), ("--weight-bits", weight_bits)):
-        if value is not None:
-            raise SpecError(
-                f"{option}: the model is quantized, its integers hold for one step and one number "
-                "of bits; compile the float network instead"
-            )
-    return network
+    if dt is None:
+        return network
+    if not isinstance(network, Network):
+        raise _quantized_already("--dt")
+    return replace(network, dt=dt)
+
+
+def _quantized_already(option: str) -> SpecError:
+    return SpecError(
+        f"{option}: the model is quantized, its integers hold for one step and one number of bits; "
+        "compile the float network instead"
+    )
+
+
+def _quantize_of(
+    network: Network | QuantizedNetwork, spec: Spec | None, changes: dict[str, Any]
+) -> Quantize:
+    """The spec's options, or the default ones, with what the command line says instead."""
+    from hrsnn_lava.compiler.passes.quantize import quantize_of
+    from hrsnn_lava.network import Network
+    from hrsnn_lava.spec import QuantizeSpec
+
+    if changes and not isinstance(network, Network):
+        raise _quantized_already(f"--{next(iter(changes)).replace('_', '-')}")
+    table = QuantizeSpec() if spec is None else spec.quantize
+    return quantize_of(table.model_copy(update=changes))
+
+
+def _rates_of(run: Path | None, network: Network | QuantizedNetwork) -> tuple[Any, Any]:
+    """Spikes per step of every neuron and input in a run; 1 for all without one."""
+    if run is None:
+        return 1.0, 1.0
+    from hrsnn_lava.compiler.headroom import Observed
+    from hrsnn_lava.trace import Trace
+
+    trace = Trace.load(run)
+    if trace.n_neurons != network.n_neurons:
+        raise SpecError(
+            f"--rates: {run} has {trace.n_neurons} neurons; allowed: {network.n_neurons}, as the "
+            "model has"
+        )
+    seen = Observed.of_trace(trace)
+    return seen.rates, 1.0 if seen.input_rates is None else seen.input_rates
 
 
 def summary(compiled: CompiledNetwork) -> dict[str, Any]:
     """What a compiled network uses of its chip, and the passes that made it."""
     from hrsnn_lava.compiler.analysis.utilization import utilization
+    from hrsnn_lava.report.quantization import section
 
     network, profile = compiled.network, compiled.profile
     used = utilization(network, compiled.core_of, profile)
@@ -151,12 +210,16 @@ def summary(compiled: CompiledNetwork) -> dict[str, Any]:
         "synapses_before": compiled.synapses_before,
         "cores": used.n_cores,
         "constraints": list(used.constraints()),
+        "quantization": section(compiled, None, None, None),
         "passes": [record.to_dict() for record in compiled.records],
     }
 
 
 def summary_text(data: dict[str, Any]) -> str:
     """`summary` as tables."""
+    from hrsnn_lava.report.quantization import tables
+
+    integers = data["quantization"]
     head = (
         f"{data['name']} on {data['profile']['name']} ({data['profile']['title']}): "
         f"{data['neurons']:,} neurons, {data['synapses']:,} synapses, {data['inputs']:,} inputs, "
@@ -169,10 +232,12 @@ def summary_text(data: dict[str, Any]) -> str:
     passes = [
         (p["name"], p["after"].get("neurons"), p["after"].get("synapses")) for p in data["passes"]
     ]
+    quantized = [columns(rows, names, range(1, len(names))) for names, rows in tables(integers)]
     return "\n\n".join(
         [
             head,
             columns(limits, ("resource", "worst core", "used", "limit", "share"), (1, 2, 3, 4)),
+            *quantized,
             columns(passes, ("pass", "neurons after", "synapses after"), (1, 2)),
         ]
     )

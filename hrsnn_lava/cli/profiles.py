@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hrsnn_lava.cli.console import Console, columns, with_console
+from hrsnn_lava.errors import SpecError
 
 if TYPE_CHECKING:
     from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
@@ -15,9 +16,17 @@ if TYPE_CHECKING:
 
 @click.command("profiles")
 @click.argument("name", required=False)
+@click.option("--rules", is_flag=True, help="List the design rules that limits are checked by.")
 @with_console
-def profiles(console: Console, name: str | None) -> None:
+def profiles(console: Console, name: str | None, rules: bool) -> None:
     """List chips and cost sets, or show all of NAME (a name, or a file ending in .toml)."""
+    if rules:
+        if name is not None:
+            raise SpecError("--rules: the rules are the same for every chip; leave NAME out")
+        listed = design_rules()
+        table = [(rule["rule"], rule["says"]) for rule in listed]
+        console.result({"rules": listed}, columns(table, ("rule", "says")))
+        return
     if name is None:
         data = _list()
         console.result(data, _list_text(data))
@@ -29,12 +38,32 @@ def profiles(console: Console, name: str | None) -> None:
     text = [f"{document.name}: {document.title}", " ".join(document.description.split())]
     text.append(columns(rows, ("number", "value", "unit", "evidence", "source"), right=(1,)))
     text += [f"also published: {other}" for other in getattr(document, "alternatives", ())]
+    text += [f"energy: {prices}" for prices in _energies(getattr(document, "cost_sets", ()))]
     console.result(data, "\n\n".join(text[:3]) + "".join(f"\n{line}" for line in text[3:]))
+
+
+def _energies(names: tuple[str, ...]) -> Iterator[str]:
+    """The cost sets of a chip with scope and evidence; a user's own set may be elsewhere."""
+    from hrsnn_lava.hardware_profiles import CostSet
+
+    for name in names:
+        if name in CostSet.names():
+            prices = CostSet.load(name)
+            yield f"{name}, {prices.scope}, {', '.join(prices.evidence)}: {prices.title}"
+        else:
+            yield f"{name}, not among those that come with the package"
+
+
+def design_rules() -> list[dict[str, str]]:
+    """Every design rule: its name, and what it says in one sentence."""
+    from hrsnn_lava.compiler.rules import rule_table
+
+    return [{"rule": rule, "says": says} for rule, says in rule_table()]
 
 
 def load(name: str) -> HardwareProfile | CostSet:
     """A chip or a cost set by name; a file is taken for what it says."""
-    from hrsnn_lava.errors import ProfileError, SpecError
+    from hrsnn_lava.errors import ProfileError
     from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 
     if name in CostSet.names():

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from hrsnn_lava.trace import SpikeInput, Trace
 
 BACKENDS = ("reference", "native", "lava")
+#: Backends that cannot express every network, so that none of them is a default.
+OPTIONAL_BACKENDS = ("lava-stock",)
 DEFAULT_STEPS = 1000
 
 
@@ -46,10 +48,10 @@ def _neuron_range(_: click.Context, param: click.Parameter, value: str | None) -
 @click.argument("compiled", type=INPUT_FILE)
 @click.option(
     "--backend",
-    type=click.Choice(BACKENDS),
+    type=click.Choice((*BACKENDS, *OPTIONAL_BACKENDS)),
     default="native",
     show_default=True,
-    help="Readable NumPy, fast numba, or Intel Lava.",
+    help="Readable NumPy, fast numba, Intel Lava, or Lava's stock Processes alone.",
 )
 @click.option("--input", "input_file", type=INPUT_FILE, help="Events (.npz).  [default: random]")
 @steps_option(None, "Length of the run.  [default: the input's, or 1000]")
@@ -102,7 +104,8 @@ def simulate(
     _require(stream, [("--resume", resume), *chosen, *learned], "--stream")
     states = [("--state-in", state_in), ("--state-out", state_out)]
     _require(backend == "native", [("--stream", stream)], "--backend native")
-    _require(backend != "lava", states, "--backend native or reference; lava hands no state out")
+    handed = backend in ("native", "reference")
+    _require(handed, states, "--backend native or reference; lava hands no state out")
     _require(output is not None, [("--stream", stream)], "-o")
     network = load_program(compiled)
     inputs, n_steps = load_input(console, network, input_file, steps, seed)
@@ -151,6 +154,7 @@ class _Run:
         from hrsnn_lava.sim_backends.state import Session
 
         probes = ("spikes", *self.probes)
+        note_stock(self.console, self.network, (backend,))
         with self.console.progress() as progress:
             progress(f"simulate: {backend}, {self.steps} steps")
             if self.state is None and self.state_out is None:
@@ -206,6 +210,25 @@ class _Run:
             **counts(self.network, pieces),
             "states": {name: extremes(blocks) for name, blocks in states.items()},
         }
+
+
+def note_stock(console: Console, network: Any, backends: Iterable[str]) -> None:
+    """Say how many stock Processes a network becomes, where one of the backends runs them.
+
+    Raises `CapacityError` at once where they cannot express it.
+    """
+    if "lava-stock" not in backends:
+        return
+    from hrsnn_lava.compiler.passes.lower_stock import require_stock, stock_report
+    from hrsnn_lava.sim_backends.base import as_quantized
+
+    integer = as_quantized(network)
+    require_stock(integer)
+    found = stock_report(integer)
+    console.note(
+        f"lava-stock: {found['processes']:,} Processes, {found['lif']:,} LIF, "
+        f"{found['connections']:,} connections, {found['sources']:,} sources"
+    )
 
 
 def load_program(path: Path) -> CompiledNetwork | QuantizedNetwork:

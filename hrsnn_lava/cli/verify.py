@@ -11,9 +11,11 @@ from hrsnn_lava.cli.console import Console, with_console
 from hrsnn_lava.cli.simulate import (
     BACKENDS,
     DEFAULT_STEPS,
+    OPTIONAL_BACKENDS,
     check_memory,
     load_input,
     load_program,
+    note_stock,
 )
 from hrsnn_lava.errors import BackendMissingError, Problem, SpecError
 
@@ -24,7 +26,8 @@ from hrsnn_lava.errors import BackendMissingError, Problem, SpecError
 @click.option(
     "--backends",
     metavar="A,B,...",
-    help="Two or more of reference, native, lava.  [default: all that can run here]",
+    help="Two or more of reference, native, lava, lava-stock.  [default: all that can run here, "
+    "without lava-stock]",
 )
 @click.option("--input", "input_file", type=INPUT_FILE, help="Events (.npz).  [default: random]")
 @click.option(
@@ -61,8 +64,9 @@ def verify(
             skipped["lava"] = obstacle
             names = tuple(name for name in names if name != "lava")
             console.note(f"lava: left out. {obstacle}")
-    elif "lava" in names and (obstacle := lava_missing()) is not None:
+    elif {"lava", "lava-stock"} & {*names} and (obstacle := lava_missing()) is not None:
         raise BackendMissingError(obstacle)  # before the others have run for nothing
+    note_stock(console, network, names)
     with console.progress() as progress:
         parity, trace = verify_parity(
             network,
@@ -81,16 +85,15 @@ def chosen_backends(text: str | None) -> tuple[str, ...]:
     """The backends of a comma-separated list; every wrong name is reported."""
     if text is None:
         return BACKENDS
+    known = (*BACKENDS, *OPTIONAL_BACKENDS)
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     unknown = [
-        Problem("--backends", repr(name), ", ".join(BACKENDS))
-        for name in names
-        if name not in BACKENDS
+        Problem("--backends", repr(name), ", ".join(known)) for name in names if name not in known
     ]
     if unknown:
         raise SpecError("unknown backend", problems=unknown)
     if len(names) < 2:
-        raise SpecError(f"--backends {text}: name at least two of {', '.join(BACKENDS)}")
+        raise SpecError(f"--backends {text}: name at least two of {', '.join(known)}")
     return names
 
 

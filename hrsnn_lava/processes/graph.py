@@ -1,8 +1,9 @@
 """Builds the Lava process graph of a `LavaProgram` and runs it with Lava's own runtime.
 
-A population becomes a `HeterogeneousLIF` and a `MmapProbe`, an input population a `MmapSource`, a
-projection Lava's `Sparse` (or `DelaySparse`, or one learning connection for each profile). States
-are recorded through output ports: that costs one vector a step, a RefPort costs a round trip.
+A population becomes a `HeterogeneousLIF` (or, where the program says so, Lava's own `LIF`) and a
+`MmapProbe`, an input population a `MmapSource`, a projection Lava's `Sparse` (or `DelaySparse`, or
+one learning connection for each profile). States are recorded through output ports: that costs one
+vector a step, a RefPort costs a round trip.
 
 Importing this module imports Lava, which needs Python 3.10.
 """
@@ -16,6 +17,8 @@ from typing import Any
 import numpy as np
 from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.proc.dense.process import LearningDense
+from lava.proc.lif.models import PyLifModelBitAcc
+from lava.proc.lif.process import LIF
 from lava.proc.sparse.models import (
     PyDelaySparseModelBitAcc,
     PyDelaySparseModelFloat,
@@ -47,6 +50,7 @@ from hrsnn_lava.processes.sink import (
     MmapSinkFloat,
 )
 from hrsnn_lava.processes.source import MmapSource, MmapSourceFixed, MmapSourceFloat
+from hrsnn_lava.processes.stock import BiasWrite, RecordedLIF, bias_writes, stock_lif, stretches
 from hrsnn_lava.processes.watched import advance
 
 __all__ = [
@@ -56,6 +60,7 @@ __all__ = [
     "drive_file",
     "drive_path",
     "event_file",
+    "fixed_connection",
     "learned_path",
     "run",
     "run_config",
@@ -74,6 +79,7 @@ _MODELS: dict[str, dict[Any, Any]] = {
         MmapSource: MmapSourceFixed,
         Sparse: PySparseModelBitAcc,
         DelaySparse: PyDelaySparseModelBitAcc,
+        LIF: PyLifModelBitAcc,
         LearningSparse: RecordedLearningSparse,
         LearningDense: MaskedLearningDense,
     },
@@ -93,18 +99,20 @@ class LavaGraph:
     """The Processes of a connected program.
 
     `populations` and `connections` go by the names in the network; `helpers` are the probes
-    and the sources of drives. `precision` is the tag of the models.
+    and the sources of drives. `precision` is the tag of the models. `writes` are for the host to
+    do between steps.
     """
 
     precision: str
     populations: dict[str, Any]
     connections: dict[str, Any]
     helpers: tuple[Any, ...] = ()
+    writes: tuple[BiasWrite, ...] = ()
 
     @property
     def root(self) -> Any:
         """One of the LIF Processes: Lava compiles and runs whatever is connected to it."""
-        return next(p for p in self.populations.values() if isinstance(p, HeterogeneousLIF))
+        return next(p for p in self.populations.values() if isinstance(p, (HeterogeneousLIF, LIF)))
 
     def run_config(self) -> Any:
         """Lava's run configuration for this graph."""
@@ -120,6 +128,9 @@ def run_config(processes: Iterable[Any], precision: str) -> Any:
     `KeyError` for a Process that is no part of the graphs built here.
     """
     named = {process: _MODELS[precision][type(process)] for process in processes}
+    for process in named:
+        if isinstance(process, LIF) and process.proc_params.get("record"):
+            named[process] = RecordedLIF
     return Loihi2SimCfg(select_tag=precision, exception_proc_model_map=named)
 
 
@@ -183,12 +194,18 @@ def build(
     fixed = program.precision == "fixed_pt"
     populations: dict[str, Any] = {}
     helpers = []
+    writes: list[BiasWrite] = []
     for number, group in zip(numbers or range(len(program.neurons)), program.neurons, strict=True):
-        lif = HeterogeneousLIF(
-            shape=(group.size,), name=group.name, **{k: group.parameters[k] for k in PARAMETERS}
-        )
-        populations[group.name] = lif
         files = {probe: sink_path(where, number, probe) for probe in program.probes}
+        if program.stock:
+            spikes, states = files.pop("spikes"), files
+            lif, files = stock_lif(group, states, program.n_steps), {"spikes": spikes}
+            writes += bias_writes(group, lif)
+        else:
+            lif = HeterogeneousLIF(
+                shape=(group.size,), name=group.name, **{k: group.parameters[k] for k in PARAMETERS}
+            )
+        populations[group.name] = lif
         recorder = MmapProbe(
             shape=(group.size,),
             steps=program.n_steps,
@@ -197,10 +214,10 @@ def build(
             u=files.get("u"),
             dtype=np.int32 if fixed else np.float64,
         )
-        for out_port, in_port in (_PORTS[probe] for probe in program.probes):
+        for out_port, in_port in (_PORTS[probe] for probe in files):
             getattr(lif, out_port).connect(getattr(recorder, in_port))
         helpers.append(recorder)
-        if len(group.drive_steps):
+        if len(group.drive_steps) and not program.stock:
             drive = MmapSource(path=drive_file(group, program, drive_path(where, number)))
             drive.s_out.connect(lif.bias_in)
             helpers.append(drive)
@@ -214,14 +231,15 @@ def build(
             process = learning_connection(connection, str(path), program.n_steps)
             populations[connection.post].s_out.connect(process.s_in_bap)
         else:
-            process = _connection(connection, fixed)
+            process = fixed_connection(connection, fixed)
         populations[connection.pre].s_out.connect(process.s_in)
         process.a_out.connect(populations[connection.post].a_in)
         connections[connection.name] = process
-    return LavaGraph(program.precision, populations, connections, tuple(helpers))
+    return LavaGraph(program.precision, populations, connections, tuple(helpers), tuple(writes))
 
 
-def _connection(connection: Connection, fixed: bool) -> Any:
+def fixed_connection(connection: Connection, fixed: bool) -> Any:
+    """The Process of a connection that does not learn; `fixed` for integers."""
     weights = connection.weights.astype(np.int32 if fixed else np.float64)
     options = {
         "weights": weights,
@@ -272,7 +290,7 @@ def run(program: LavaProgram, folder: str | os.PathLike[str], runtime: str = "pr
     for numbers, part in components(program):
         graph = build(part, folder, numbers)
         if runtime == "threads":
-            run_in_threads(graph.root, part.n_steps, graph.run_config())
+            run_in_threads(graph.root, part.n_steps, graph.run_config(), graph.writes)
         else:
             _run_in_processes(graph, part.n_steps)
 
@@ -281,5 +299,8 @@ def _run_in_processes(graph: LavaGraph, steps: int) -> None:
     """Run on Lava's runtime; after a failure the caller must end this process, see `advance`."""
     root = graph.root
     root.create_runtime(graph.run_config())
-    advance(root, steps)
+    for length, writes in stretches(steps, graph.writes):
+        for write in writes:
+            write.process.bias_mant.set(write.mantissa)
+        advance(root, length)
     root.stop()

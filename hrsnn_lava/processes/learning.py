@@ -113,8 +113,11 @@ def lava_rule(rule: LearningRule) -> Any:
     return Loihi2FLearningRule(**equations, **traces, t_epoch=rule.t_epoch, rng_seed=rule.rng_seed)
 
 
-def learning_connection(connection: Connection, path: str, last_step: int) -> Any:
-    """The Process of a learning connection that writes what it learned to `path`."""
+def learning_connection(connection: Connection, path: str = "", last_step: int = 0) -> Any:
+    """The Process of a learning connection; the models here write what it learned to `path`.
+
+    Without a path it is a Process for Lava's own models.
+    """
     learning = connection.learning
     if learning is None:
         raise ValueError(f"{connection.name} does not learn")
@@ -132,16 +135,17 @@ def learning_connection(connection: Connection, path: str, last_step: int) -> An
         "weight_exp": connection.weight_exp,
         "num_weight_bits": connection.num_weight_bits,
         "sign_mode": SignMode[connection.sign_mode],
-        "record": (path, last_step, rows, weights.indices),
     }
+    if path:
+        options["record"] = (path, last_step, rows, weights.indices)
     grid = truncate_weights(weights, options["sign_mode"], connection.num_weight_bits)
     # without a single synapse LearningSparse fails in its own `find`
     if grid.nnz and sparse_works(learning.rule, connection.sign_mode, learning.plastic_zeros):
         return LearningSparse(weights=weights, **tags, **options)
     dense = {name: matrix.toarray() for name, matrix in tags.items()}
-    return LearningDense(
-        weights=weights.toarray(), **dense, **options, plastic_zeros=learning.plastic_zeros
-    )
+    if path:
+        options["plastic_zeros"] = learning.plastic_zeros
+    return LearningDense(weights=weights.toarray(), **dense, **options)
 
 
 def sparse_works(rule: LearningRule, sign_mode: str, plastic_zeros: bool) -> bool:

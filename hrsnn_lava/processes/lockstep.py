@@ -4,7 +4,8 @@ Lava's runtime forks an operating-system process for each Process and needs 0.2 
 a small graph. Here Lava compiles the graph and its process models compute every step, unchanged,
 but the channels between them are queues: what is replaced is the transport, not the arithmetic.
 Values are converted to the type of the sending port, as Lava's shared memory does. There are no
-phases but `run_spk` and `run_lrn`, which exchanges nothing, and no reading of Vars while it runs.
+phases but `run_spk` and `run_lrn`, which exchanges nothing, and of the access to Vars only what a
+host writes into biases between steps.
 One thing is remembered: the matrix that `DelaySparse` builds from its weights and delays, anew in
 every step in Lava.
 
@@ -12,7 +13,7 @@ Importing this module imports Lava, which needs Python 3.10.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
@@ -20,6 +21,8 @@ from typing import Any
 import numpy as np
 from lava.magma.core.process.ports.ports import create_port_id
 from lava.proc.sparse.models import AbstractPyDelaySparseModel
+
+from hrsnn_lava.processes.stock import BiasWrite, stretches
 
 __all__ = ["run_in_threads"]
 
@@ -56,10 +59,13 @@ class _End:
         return message
 
 
-def run_in_threads(root: Any, steps: int, run_config: Any) -> None:
+def run_in_threads(
+    root: Any, steps: int, run_config: Any, writes: Sequence[BiasWrite] = ()
+) -> None:
     """Compile what is connected to `root` with Lava and run `steps` steps of its models.
 
-    `run_config` is Lava's, as for `root.run`. Raises what a model raised.
+    `run_config` is Lava's, as for `root.run`; `writes` are done between steps. Raises what a model
+    raised.
     """
     executable = root.compile(run_config)
     ends = []
@@ -75,11 +81,14 @@ def run_in_threads(root: Any, steps: int, run_config: Any) -> None:
         receiver.set_csp_ports([receive])
         receiver.add_csp_port_mapping(create_port_id(channel.src_process.id, source.name), receive)
         ends.append(receive)
-    models = [builder.build() for builder in executable.proc_builders.values()]
-    for model in models:
+    models = {process: builder.build() for process, builder in executable.proc_builders.items()}
+    for model in models.values():
         if isinstance(model, AbstractPyDelaySparseModel):
             model.get_delay_wgts_mat = _remembered(model.get_delay_wgts_mat)
-    _run(models, ends, steps)
+    for length, now in stretches(steps, writes):
+        for write in now:
+            models[write.process].bias_mant[:] = write.mantissa
+        _run(list(models.values()), ends, length)
 
 
 def _remembered(build: Callable[..., Any]) -> Callable[..., Any]:

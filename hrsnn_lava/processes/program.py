@@ -108,7 +108,11 @@ class Connection:
 
 @dataclass(frozen=True, eq=False)
 class LavaProgram:
-    """Everything that a run needs: neurons, sources, connections, steps, probes."""
+    """Everything that a run needs: neurons, sources, connections, steps, probes.
+
+    `stock` asks for Lava's own `LIF` instead of `HeterogeneousLIF`; then du, dv and vth are one
+    value in each of `neurons`, and nothing is refractory (`stock`).
+    """
 
     precision: Precision
     n_steps: int
@@ -116,6 +120,7 @@ class LavaProgram:
     sources: tuple[Source, ...]
     connections: tuple[Connection, ...]
     probes: tuple[str, ...] = ("spikes",)
+    stock: bool = False
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write an uncompressed ``.npz``: arrays, and a JSON header stored as bytes."""
@@ -136,6 +141,7 @@ class LavaProgram:
             "precision": self.precision,
             "n_steps": self.n_steps,
             "probes": list(self.probes),
+            "stock": self.stock,
             "neurons": [group.name for group in self.neurons],
             "sources": [[source.name, source.size] for source in self.sources],
             "connections": [
@@ -187,6 +193,7 @@ class LavaProgram:
             sources,
             tuple(connections),
             tuple(header["probes"]),
+            header["stock"],
         )
 
 

@@ -142,11 +142,18 @@ def learning_rules(quantized: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def without_absorbed(after: dict[str, Values], absorbed: Mapping[str, Any]) -> dict[str, Values]:
+    """`after` without thresholds where some went into weights: then neurons have a unit of
+    potential each, and their integers say nothing of how thresholds differ."""
+    return {**after, "threshold": {}} if absorbed.get("absorbed") else after
+
+
 def heterogeneity(
     after: dict[str, Values],
     before: dict[str, Values] | None,
     palette: Mapping[str, Any],
     quantized: Mapping[str, Any] | None = None,
+    absorbed: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The section of the report.
 
@@ -155,7 +162,9 @@ def heterogeneity(
         before: of the network it comes from, or None.
         palette: report of the palette pass, empty when there is none.
         quantized: report of the quantize pass; `learning_rules` of it are shown, if any.
+        absorbed: report of the pass that puts thresholds into weights, if it ran.
     """
+    after = without_absorbed(after, absorbed or {})
     quantities = {
         name: {
             "unit": unit,
@@ -165,13 +174,56 @@ def heterogeneity(
         for name, unit in QUANTITIES.items()
     }
     over = varying(after if before is None else before)
+    over = [name for name in over if _whole(after[name]).size]
     now = log_determinant(after, over)
     then = None if before is None else log_determinant(before, over)
     errors = {k: palette[k] for k in ("tau_mem", "tau_syn", "threshold") if k in palette}
     section = {
         "quantities": quantities,
         "log_det": {"before": then, "after": now, "over": over},
-        "palette": {"changed": palette.get("changed"), "relative_error": errors} if errors else {},
+        "palette": _palette(palette, errors, absorbed or {}),
     }
     rules = learning_rules(quantized or {})
     return section | {"stdp": rules} if rules else section
+
+
+def _palette(
+    palette: Mapping[str, Any], errors: Mapping[str, Any], absorbed: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Errors of the tables, those of the naive palette beside them, and what was absorbed."""
+    if not errors:
+        return {}
+    section: dict[str, Any] = {"changed": palette.get("changed"), "relative_error": dict(errors)}
+    for key in ("weighted", "naive"):
+        if palette.get(key):
+            section[key] = dict(palette[key])
+    if absorbed:
+        section["absorbed"] = dict(absorbed)
+    return section
+
+
+def palette_lines(section: Mapping[str, Any]) -> list[str]:
+    """Sentences on the palette, for text and HTML; `section` is ``heterogeneity.palette``."""
+    lines = []
+    naive = section.get("naive", {})
+    for name, error in section.get("relative_error", {}).items():
+        if not error["max"]:
+            continue
+        line = f"palette error of {name.replace('_', ' ')}: at most {_percent(error['max'])}, "
+        line += f"mean {_percent(error['mean'])}, median {_percent(error['median'])}"
+        if naive.get(name, {}).get("max"):
+            line += f" (k-means on every core, neuron order: {_percent(naive[name]['median'])})"
+        lines.append(line)
+    absorbed = section.get("absorbed", {})
+    if absorbed.get("absorbed"):
+        lines.append(
+            f"{absorbed['absorbed']} thresholds are in the weights, gains "
+            f"{absorbed['gain_min']:.2f} to {absorbed['gain_max']:.2f}; rounding changes the "
+            f"current by {_percent(absorbed['current_change_median'])} of the one that fires a "
+            f"neuron (median), at most {_percent(absorbed['current_change_max'])}"
+        )
+    return lines
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f} %"

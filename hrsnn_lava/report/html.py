@@ -10,9 +10,9 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from hrsnn_lava.report import format as forms
-from hrsnn_lava.report import plots
+from hrsnn_lava.report import mapping, mesh_plots, plots, quantization
 from hrsnn_lava.report.comparison import Comparison
-from hrsnn_lava.report.heterogeneity import QUANTITIES
+from hrsnn_lava.report.heterogeneity import QUANTITIES, palette_lines
 from hrsnn_lava.report.text import CORE_COLUMNS, core_groups, learning_lines
 
 if TYPE_CHECKING:
@@ -46,9 +46,20 @@ def render_html(report: Report) -> str:
         heat=_heat(figures),
         parameters=_parameters(figures),
         weights=_weights(figures),
+        palette=palette_lines(data["heterogeneity"]["palette"]),
         learning=learning_lines(data["heterogeneity"].get("stdp", {})),
+        quantized=list(quantization.tables(data["quantization"])),
+        quantized_options=quantization.options_line(data["quantization"]),
+        quantized_cost=quantization.sentence(data["quantization"]),
         core_head=list(CORE_COLUMNS.values()),
         core_rows=core_groups(data["cores"], list(CORE_COLUMNS)),
+        mapping_head=mapping.rows(data["mapping"])[0],
+        mapping_rows=mapping.rows(data["mapping"])[1],
+        partition_head=mapping.partition_rows(data["mapping"])[0],
+        partition_rows=mapping.partition_rows(data["mapping"])[1],
+        mapping_lines=mapping.lines(data["mapping"]),
+        mesh=mesh_plots.mesh_plot(figures),
+        hops=mesh_plots.hops_plot(data["mapping"].get("messages_by_hops_per_step") or ()),
         comparison=Comparison.of(data["comparison"]) if data["comparison"] else None,
         sop_bars=_sop_bars(data["sop"]["per_projection"]),
         energy_top=max([t["energy_j"] or 0.0 for t in data["energy"]["terms"]], default=0.0),
@@ -154,7 +165,7 @@ def _parameters(figures: Figures) -> list[plots.Plot]:
         whole = np.concatenate([after, before])
         if not whole.size or np.ptp(whole) <= 0.01 * abs(float(whole.mean())):
             continue
-        series = [("a", "on the chip", after)]
+        series = [("a", "on the chip", after)] if after.size else []
         if before.size:
             series.append(("b", "before", before))
         scale, shown = (

@@ -23,8 +23,14 @@ from hrsnn_lava.files import write_text
 from hrsnn_lava.hardware_profiles import CostSet
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
-from hrsnn_lava.report import sections
-from hrsnn_lava.report.heterogeneity import Values, heterogeneity, matched, values_of
+from hrsnn_lava.report import mapping, quantization, sections
+from hrsnn_lava.report.heterogeneity import (
+    Values,
+    heterogeneity,
+    matched,
+    values_of,
+    without_absorbed,
+)
 from hrsnn_lava.trace import Trace
 
 SCHEMA_VERSION = 1
@@ -162,7 +168,8 @@ def build_report(
         sop_reference = _reference(network_before, trace_before, trace)
     origin = network_before if network_float is None else network_float
     before = None if origin is None else values_of(origin)
-    after = matched(values_of(network), before)
+    absorbed = _pass_report(compiled, "absorb_thresholds")
+    after = without_absorbed(matched(values_of(network), before), absorbed)
     rows = sections.constraints(placed.used, compiled.profile)
     judged = sections.verdict(compiled, rows, check(placed), parity)
     data = {
@@ -175,9 +182,14 @@ def build_report(
         "cores": sections.cores(compiled, placed.used, ops, done),
         "transforms": [record.to_dict() for record in compiled.records],
         "heterogeneity": heterogeneity(
-            after, before, _pass_report(compiled, "palette"), _pass_report(compiled, "quantize")
+            after,
+            before,
+            _pass_report(compiled, "palette"),
+            _pass_report(compiled, "quantize"),
+            absorbed,
         ),
-        "mapping": sections.mapping(compiled, trace, done),
+        "quantization": quantization.section(compiled, trace, float_vs_integer, accuracy),
+        "mapping": mapping.section(compiled, trace, done),
         "sop": sections.sop(ops, sop_reference, samples),
         "activity": sections.activity_section(network, trace, done),
         "energy": _energy(priced),

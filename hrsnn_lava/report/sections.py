@@ -15,7 +15,6 @@ from hrsnn_lava.compiler.analysis.activity import Activity
 from hrsnn_lava.compiler.analysis.synops import SynapticOperations
 from hrsnn_lava.compiler.analysis.utilization import Utilization
 from hrsnn_lava.compiler.compiled import CompiledNetwork
-from hrsnn_lava.compiler.passes.place import mapping_report
 from hrsnn_lava.compiler.rules import Violation
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork
@@ -112,6 +111,8 @@ def cores(
             "neuron_groups": int(n_groups[core]),
             "axon_map": int(mapped[core]),
         }
+        if compiled.profile.synapse_memory is None:  # no encoding is published
+            extra["synapse_memory"] = None
         if done is not None and ops is not None:
             spikes = np.bincount(
                 placement.core_of, weights=done.spikes_of, minlength=placement.n_cores
@@ -120,33 +121,6 @@ def cores(
             extra["sops"] = None if ops.per_core is None else int(ops.per_core[core])
         rows.append({**row, **extra})
     return rows
-
-
-def mapping(compiled: CompiledNetwork, trace: Trace | None, done: Activity | None) -> Plain:
-    """Traffic at the measured rates, beside baselines; without a run, as the placement has it."""
-    placement = compiled.placement
-    if trace is None or done is None or not trace.n_steps:
-        keys = ("messages_per_step", "between_cores_per_step", "mean_hops", "max_hops")
-        known = {**dict.fromkeys(keys), "baselines": {}, **placement.info.get("mapping", {})}
-        return {"rates": "as placed", "cores": placement.n_cores, **known}
-    # counts, not rates, go in: their sums are exact
-    found = mapping_report(
-        compiled.network,
-        placement.core_of,
-        compiled.profile,
-        placement.coordinates,
-        rates=done.spikes_of,
-        input_rates=done.input_events_of,
-    )
-    baselines = {k: _per_step(v, trace.n_steps) for k, v in found["baselines"].items()}
-    return {"rates": "measured", **_per_step(found, trace.n_steps), "baselines": baselines}
-
-
-def _per_step(counted: Mapping[str, Any], steps: int) -> Plain:
-    return {
-        key: value / steps if key.endswith("_per_step") and value is not None else value
-        for key, value in counted.items()
-    }
 
 
 def sop(

@@ -6,14 +6,16 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from hrsnn_lava.report import mapping, quantization
 from hrsnn_lava.report.comparison import Comparison
 from hrsnn_lava.report.format import UNKNOWN, integer, label, number, percent, show, si, table
+from hrsnn_lava.report.heterogeneity import palette_lines
 
 Plain = Mapping[str, Any]
 WIDTH = 100
 #: Cores that get a line each; more are shown in groups of neighbours.
 MAX_CORE_ROWS = 16
-#: Columns of the table per core: Lava's compiler log, then the tables of parameters.
+#: Columns of the table per core: Lava's compiler log, then memory and the tables of parameters.
 CORE_COLUMNS = {
     "in_axons": "AxonIn",
     "neuron_groups": "NeuronGr",
@@ -21,6 +23,7 @@ CORE_COLUMNS = {
     "synapses": "Synapses",
     "axon_map": "AxonMap",
     "out_axons": "AxonMem",
+    "synapse_memory": "SynMem",
     "compartment_profiles": "Compart",
     "threshold_profiles": "Thresh",
 }
@@ -34,7 +37,8 @@ def render_text(data: Plain) -> str:
         _section("Per core distribution", _cores(data["cores"])),
         _section("Transforms", _transforms(data["transforms"])),
         _section("Heterogeneity", _heterogeneity(data["heterogeneity"])),
-        _section("Mapping", _mapping(data["mapping"])),
+        _section("Quantization", _quantization(data["quantization"])),
+        _section("Mapping", mapping.text(data["mapping"])),
         _section("Synaptic operations", _sop(data["sop"], data["activity"])),
         _section("Energy", _energy(data["energy"])),
         _section("Parity", _parity(data["parity"])),
@@ -140,13 +144,15 @@ def _heterogeneity(section: Plain) -> str:
         over = ", ".join(label(name) for name in measure["over"])
         before = "" if measure["before"] is None else f"{measure['before']:.3f} -> "
         lines.append(f"ln det Cov(ln x) over {over}: {before}{measure['after']:.3f}")
-    for name, error in section["palette"].get("relative_error", {}).items():
-        if not error["max"]:
-            continue
-        worst, mean = percent(error["max"], 2), percent(error["mean"], 2)
-        lines.append(f"palette error of {label(name)}: at most {worst}, mean {mean}")
+    lines += [_wrap(text, "  ") for text in palette_lines(section["palette"])]
     lines += [_wrap(text, "  ") for text in learning_lines(section.get("stdp", {}))]
     return "\n".join(lines)
+
+
+def _quantization(section: Plain) -> str:
+    lines = [_wrap(quantization.options_line(section)) if section["options"] else ""]
+    lines += [table(head, rows, (0,)) for head, rows in quantization.tables(section)]
+    return "\n".join(line for line in [*lines, _wrap(quantization.sentence(section))] if line)
 
 
 def learning_lines(rules: Plain) -> list[str]:
@@ -167,18 +173,6 @@ def learning_lines(rules: Plain) -> list[str]:
             "asked"
         )
     return lines
-
-
-def _mapping(section: Plain) -> str:
-    if section["messages_per_step"] is None:
-        return "not placed on tiles: no traffic was counted"
-    here = ["this placement", section]
-    rows = []
-    for name, entry in [here, *section.get("baselines", {}).items()]:
-        keys = ("messages_per_step", "between_cores_per_step", "mean_hops", "max_hops")
-        rows.append([label(name), *(number(entry[k]) for k in keys)])
-    head = [f"rates {section['rates']}", "messages/step", "between cores", "mean hops", "max hops"]
-    return table(head, rows)
 
 
 def _sop(section: Plain, activity: Plain) -> str:

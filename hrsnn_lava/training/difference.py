@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.metrics.spike_distance import spike_distance
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.sim_backends.base import Backend, as_quantized
@@ -45,8 +46,9 @@ def compare_float_fixed(
         neurons, None where nothing varies); count_error (sum |difference| / sum float);
         coincidence (share of float spikes that the integers send in the same step);
         first_difference (step of the first spike that differs, or None); potential_error (mean
-        |difference| in thresholds, read every `steps_per_sample` steps); weights by projection
-        that learns.
+        |difference| in thresholds, read every `steps_per_sample` steps); spike_distance (see
+        `hrsnn_lava.metrics.spike_distance`, within half a sample); weights by projection that
+        learns.
 
     Raises:
         SpecError: the networks differ in size, or the input is of the wrong kind.
@@ -75,6 +77,9 @@ def compare_float_fixed(
         "coincidence": float(np.isin(exact, fixed).mean()) if at.size else None,
         "first_difference": int(apart[0] // n) if apart.size else None,
         "potential_error": float(np.abs(v - potential).mean()) if v.size else 0.0,
+        "spike_distance": spike_distance(
+            (at, who), (trace.spike_steps, trace.spike_neurons), n, max(steps_per_sample / 2, 1.0)
+        ),
         "weights": _weights(network, quantized, simulator, trace, start),
     }
 

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from hrsnn_lava.compiler.compiled import PassRecord
+from hrsnn_lava.compiler.headroom import Observed
 from hrsnn_lava.compiler.passes.lower_stdp import lowering_of
-from hrsnn_lava.compiler.passes.quantize import Quantize
+from hrsnn_lava.compiler.passes.quantize import quantize_of
 from hrsnn_lava.compiler.pipeline import place_network, run_pass
 from hrsnn_lava.compiler.value_rules import refused_learning
 from hrsnn_lava.errors import ArtifactError, CapacityError, SpecError
@@ -31,6 +32,7 @@ from hrsnn_lava.spec import Spec
 from hrsnn_lava.trace import SpikeInput, Trace
 from hrsnn_lava.training.difference import compare_float_fixed
 from hrsnn_lava.training.forecast import ForecastOptions
+from hrsnn_lava.training.observed import with_run
 from hrsnn_lava.workflow import arms
 from hrsnn_lava.workflow.journal import Journal
 
@@ -62,7 +64,12 @@ class _Run:
         # fail on a wrong name before hours of work, not after
         self.profile = HardwareProfile.load(spec.compile.profile)
         self.cost_set = CostSet.load(spec.report.cost_set)
-        self.quantize = Quantize(spec.quantize.weight_bits)
+        self.quantize = quantize_of(spec.quantize)
+        if spec.quantize.headroom == "measured" and spec.network.input.target != "bias":
+            raise SpecError(
+                'quantize.headroom: "measured" needs inputs that are held; set '
+                'network.input.target = "bias", or another head-room'
+            )
         if spec.stdp is not None:
             _refuse_learning(spec, self.profile)
             lowering = lowering_of(spec.stdp, self.seed).for_chip(self.profile)
@@ -173,10 +180,20 @@ class _Run:
 
             self.rows.append(self.journal.stage(f"baseline/{name}", compute))
 
+    def quantizer(self, network: Network) -> Any:
+        """The quantize pass for a network, with what a run shows of it where that is needed."""
+        if self.spec.network.input.target == "bias":
+            run = (self.series.train[:-1], self.options.steps_per_sample)
+            return with_run(self.quantize, network, run)
+        if not self.quantize.needs_run:
+            return self.quantize
+        counts = arms.training_counts(network, self.series, self.options, self.seed)
+        return replace(self.quantize, observed=Observed(counts / self.steps))
+
     def compile(self) -> None:
         """Integers on cores; the integer arm runs on exactly this program."""
         self.say(f"quantize and place on {self.profile.name}")
-        integer, quantized = run_pass(self.network, self.quantize)
+        integer, quantized = run_pass(self.network, self.quantizer(self.network))
         rates = arms.training_counts(self.network, self.series, self.options, self.seed)
         compiled = place_network(
             integer,
@@ -252,7 +269,7 @@ class _Run:
 
     def unpruned_operations(self) -> Trace:
         """The unpruned network in integers on the same input: what the SOP ratio refers to."""
-        self.unpruned = self.quantize(self.full)
+        self.unpruned = self.quantizer(self.full)(self.full)
         return NativeBackend().run(self.unpruned, self.inputs, self.verified_steps)
 
     def difference(self) -> dict[str, Any]:

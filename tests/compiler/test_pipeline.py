@@ -29,7 +29,14 @@ def compiled(network):
 
 def test_every_pass_leaves_a_record(network, compiled):
     names = [record.name for record in compiled.records]
-    assert names == ["prune_random", "quantize", "partition", "palette", "place"]
+    assert names == [
+        "prune_random",
+        "quantize",
+        "partition",
+        "palette",
+        "absorb_thresholds",
+        "place",
+    ]
     first = compiled.records[0]
     assert first.options["density"] == 0.5
     assert first.before["synapses"] == network.n_synapses == compiled.synapses_before

@@ -10,7 +10,8 @@ import pytest
 from scipy import sparse
 
 from hrsnn_lava.compiler import value_rules
-from hrsnn_lava.compiler.rules import RULES, Placed, check
+from hrsnn_lava.compiler.axon_rules import types_needed
+from hrsnn_lava.compiler.rules import RULES, Placed, check, rule_table
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.learning import pair_stdp
@@ -23,6 +24,9 @@ from hrsnn_lava.quantized import (
 
 LOIHI = HardwareProfile.load("loihi1")
 LOIHI2 = HardwareProfile.load("loihi2")
+TRUENORTH = HardwareProfile.load("truenorth")
+DYNAP = HardwareProfile.load("dynap_se")
+ODIN = HardwareProfile.load("odin")
 
 
 def neurons(n: int, **fields: Any) -> QuantizedPopulation:
@@ -115,13 +119,16 @@ def test_pieces_are_counted_by_trying() -> None:
         network(QuantizedProjection("p", "inp", "a", dense(1, 3)), n=1), None, limited(in_axons=2)
     )
     assert alone[0].where == "core 0, neuron 0 alone"
-    assert alone[0].fix == "prune 33.3% of the inputs of this neuron"
+    assert alone[0].fix == "prune 33.3 % of the inputs of this neuron"
 
 
 def test_merging_profiles_states_the_largest_change() -> None:
     dv = 1000 + np.arange(62)  # neighbours in 31 pairs: tau moves by half a step of 1/1000
     (violation,) = found(network(n=62, dv=dv))
-    assert violation.fix.startswith("merge 62 profiles to 31: largest change of tau 0.1%")
+    assert str(violation) == (
+        "core 0: 62 compartment profiles, limit 31 (loihi1): "
+        "merge to 31, largest change of tau 0.1 %"
+    )
     refractory = np.arange(40)
     (violation,) = found(network(n=40, refractory=refractory))
     assert violation.fix == "split core 0 into 2, by refractory period"
@@ -143,11 +150,14 @@ def test_ranges_of_neuron_fields(field, inside, outside, rule) -> None:
     (violation,) = found(network(n=2, **{field: [inside[0], outside]}))
     assert violation.rule == rule
     assert violation.where == "population 'a', neuron 1"
-    assert violation.measured.startswith(str(outside))
+    assert violation.measured == f"{field} {outside} (1 of 2 outside)"
 
 
 def test_a_range_that_is_not_published_is_not_checked() -> None:
     assert not found(network(n=1, refractory=64), profile=LOIHI2)
+
+
+FIELDS = (value_rules.delay_range, value_rules.weight_exp_range, value_rules.weight_bits_range)
 
 
 @pytest.mark.parametrize(
@@ -165,7 +175,7 @@ def test_ranges_of_synapse_fields(options, rule) -> None:
         QuantizedProjection("p", "a", "a", dense(4, 4), sign_mode="excitatory", **options)
     )
     # 9 bits need no truncation shift below zero, so look at this rule alone.
-    violations = [] if rule is None else list(value_rules.synapse_fields(_bare(net)))
+    violations = [] if rule is None else [found for check in FIELDS for found in check(_bare(net))]
     assert [v.rule for v in (violations if rule else found(net))] == ([rule] if rule else [])
 
 
@@ -214,6 +224,110 @@ def test_learning_on_a_chip_without() -> None:
     learns = QuantizedProjection("p", "a", "a", dense(4, 4), learning=rule)
     assert found(network(learns), profile=HardwareProfile.from_dict(raw))[0].rule == "learning"
     assert not found(network(learns))
+
+
+def test_fan_in_names_the_worst_neuron_of_each_population() -> None:
+    """DYNAP-SE has 64 words of memory for the synapses onto a neuron."""
+    weights = np.full((3, 70), 128)
+    weights[0, 60:] = 0
+    one_bit = {"sign_mode": "excitatory", "num_weight_bits": 1}
+    projection = QuantizedProjection("p", "inp", "a", sparse.csr_matrix(weights), **one_bit)
+    (violation,) = found(network(projection, n=3, n_in=70), profile=DYNAP)
+    assert str(violation) == (
+        "population 'a', neuron 1: 70 synapses onto one neuron (2 such in all), "
+        "limit 64 (dynap_se): prune 6 of them"
+    )
+
+
+def test_a_chip_of_one_bit_refuses_weights_of_eight() -> None:
+    learns = pair_stdp((1, 0), (1, 0), 20, 20)
+    weights = sparse.csr_matrix(np.array([[2, 4, 6, 8, 10]]))
+    projections = (
+        QuantizedProjection("p", "inp", "a", weights, delays=[0, 1, 2, 3, 15]),
+        QuantizedProjection("q", "a", "a", dense(1, 1), learning=learns),
+    )
+    violations = found(network(*projections, n=1, n_in=5), profile=TRUENORTH)
+    assert [str(v) for v in violations] == [
+        "core 0: 5 types of axons, limit 4 (truenorth): quantize to fewer bits, or give "
+        "projections onto its neurons weights in common",
+        "population 'a', neuron 0: 5 distinct weights onto one neuron, limit 4 (truenorth): "
+        "quantize the weights to fewer bits: 1 values too many",
+        "projection 'p': delay 15, limit 0..14 (truenorth): clip delays at 14 steps",
+        "projection 'p': weight_bits 8, limit 1..1 (truenorth): "
+        "quantize with --weight-bits 1 or less",
+        "projection 'q': weight_bits 8, limit 1..1 (truenorth): "
+        "quantize with --weight-bits 1 or less",
+        "projection 'q': a learning rule, limit no learning on truenorth (truenorth): "
+        "train off the chip and freeze the weights",
+    ]
+
+
+def test_sources_share_a_type_unless_a_neuron_hears_them_differently() -> None:
+    """Five sources with five weights, but two neurons that hear three and two of them."""
+    weights = np.array([[2, 4, 6, 0, 0], [0, 0, 0, 8, 10]])
+    source, post = np.nonzero(weights.T)
+    assert types_needed(source, post, weights[post, source], 99) == 3
+    together = np.array([[2, 4, 6, 8, 10]])
+    source, post = np.nonzero(together.T)
+    assert types_needed(source, post, together[post, source], 99) == 5
+    assert types_needed(source, post, together[post, source], 4) == 4
+
+
+def test_a_crossbar_has_one_synapse_and_a_source_one_sign() -> None:
+    plus = QuantizedProjection("p", "a", "a", dense(2, 2, 128), 0, "excitatory", 1)
+    minus = QuantizedProjection("m", "a", "a", dense(2, 2, -128), 0, "inhibitory", 1)
+    violations = found(network(plus, minus, n=2), profile=ODIN)
+    assert [str(v) for v in violations] == [
+        "population 'a', neuron 0: 2 synapses from one source onto one neuron (2 such in all), "
+        "limit 1 (odin): add them up into one",
+        "population 'a', neuron 0: 2 signs of weights from one source (2 such in all), "
+        "limit 1 (odin): make its weights all positive or all negative, or split it in two",
+    ]
+
+
+def test_one_destination_and_one_delay_for_each_neuron_of_truenorth() -> None:
+    one_bit = {"sign_mode": "excitatory", "num_weight_bits": 1}
+    net = network(QuantizedProjection("p", "a", "a", dense(4, 4, 128), **one_bit))
+    assert not found(net, profile=TRUENORTH)
+    (violation,) = found(net, [0, 0, 1, 2], TRUENORTH)
+    assert str(violation) == (
+        "population 'a', neuron 0: 3 destination cores (4 such in all), limit 1 (truenorth): "
+        "gather its targets on 1 of them, or relay its spikes by further neurons"
+    )
+    delays = np.tile([0, 1, 1, 1], 4)
+    late = QuantizedProjection("p", "a", "a", dense(4, 4, 128), delays=delays, **one_bit)
+    assert not found(network(late), profile=TRUENORTH)  # each source has one delay
+    mixed = QuantizedProjection("p", "a", "a", dense(4, 4, 128), delays=np.sort(delays), **one_bit)
+    (violation,) = found(network(mixed), profile=TRUENORTH)
+    assert (violation.rule, violation.measured) == (
+        "source_delays",
+        "2 distinct delays from one source (4 such in all)",
+    )
+
+
+def test_input_channels_count_where_spikes_come_in() -> None:
+    xylo = HardwareProfile.load("xylo_audio2")
+    spikes = QuantizedProjection("p", "inp", "a", dense(4, 17))
+    (violation,) = found(network(spikes, n_in=17), profile=xylo)
+    assert str(violation) == (
+        "population 'inp': 17 input channels, limit 16 (xylo_audio2): drop or merge 1 of them"
+    )
+    held = QuantizedProjection("p", "inp", "a", dense(4, 17), target="bias")
+    assert not found(network(held, n_in=17), profile=xylo)
+
+
+def test_a_chip_with_a_rule_of_its_own_learns_by_no_other() -> None:
+    rule = pair_stdp((1, 0), (1, 0), 20, 20)
+    learns = QuantizedProjection("p", "a", "a", dense(4, 4, 32), 0, "excitatory", 3, learning=rule)
+    (violation,) = found(network(learns), profile=ODIN)
+    assert violation.limit == "no rules made of traces on odin"
+
+
+def test_the_table_of_rules_is_that_of_the_code() -> None:
+    table = dict(rule_table())
+    assert len(table) == len(RULES)
+    assert list(table) == [rule.__name__ for rule in RULES]
+    assert table["fan_in"] == "A neuron has a bounded number of synapses onto it."
 
 
 def test_all_violations_come_at_once_and_print_well() -> None:

@@ -45,6 +45,29 @@ def test_truenorth_all_in_matches_its_operating_point() -> None:
     assert CostSet.load("truenorth_all_in").scope == "all_in"
 
 
+def test_odin_is_one_figure_to_which_nothing_is_added() -> None:
+    odin = CostSet.load("odin_all_in")
+    assert price("odin_all_in", "synaptic_operations") == pytest.approx(12.7e-12)
+    assert (odin.scope, odin.static.value_w) == ("all_in", None)
+    raw = odin.to_dict()
+    raw["static"].update(value_w=1e-3, evidence="measured")
+    with pytest.raises(ProfileError, match=r"all_in, with further terms static"):
+        CostSet.from_dict(raw)
+
+
+@pytest.mark.parametrize(
+    ("name", "synaptic_operation", "update"),
+    [("spinnaker1_keras_spiking", 13.3e-9, 26e-9), ("spinnaker2_keras_spiking", 450e-12, 2.19e-9)],
+)
+def test_spinnaker_has_the_two_prices_of_keras_spiking(name, synaptic_operation, update) -> None:
+    assert price(name, "synaptic_operations") == pytest.approx(synaptic_operation)
+    assert price(name, "neuron_updates") == pytest.approx(update)
+    for count in ("messages", "hops_x", "learning_updates"):  # there is a cost, and no figure
+        assert price(name, count) is None
+        assert CostSet.load(name).coefficient(count) is not None
+    assert CostSet.load(name).evidence == ("code",)
+
+
 def test_every_count_is_accounted_for_in_every_set() -> None:
     for name in CostSet.names():
         costs = CostSet.load(name)

@@ -9,10 +9,21 @@ import pytest
 
 from hrsnn_lava.errors import ProfileError, SpecError
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
+from hrsnn_lava.hardware_profiles.contradictions import CONTRADICTIONS
 
 
 def test_shipped_profiles_load_and_survive_a_round_trip() -> None:
-    assert HardwareProfile.names() == ("loihi1", "loihi2", "loihi2_lava")
+    assert HardwareProfile.names() == (
+        "dynap_se",
+        "loihi1",
+        "loihi2",
+        "loihi2_lava",
+        "odin",
+        "spinnaker1",
+        "spinnaker2",
+        "truenorth",
+        "xylo_audio2",
+    )
     for name in HardwareProfile.names():
         profile = HardwareProfile.load(name)
         assert profile.name == name
@@ -43,6 +54,61 @@ def test_published_limits() -> None:
     logs = HardwareProfile.load("loihi2_lava")
     assert logs.synapse_memory is not None
     assert logs.synapse_memory.words.value == 12000
+
+
+def test_published_limits_of_the_chips_for_comparison() -> None:
+    """By the publications that their files name; one assertion a chip that would be missed."""
+    north = HardwareProfile.load("truenorth")
+    assert north.total_cores == 64 * 64
+    assert north.core.neurons.value == north.core.in_axons.value == 256
+    assert north.core.synapses.value == 256 * 256
+    per_neuron = ("fan_in", "destinations", "weight_values", "delays")
+    assert [north.limit(f"neuron.{name}") for name in per_neuron] == [256, 1, 4, 1]
+    assert (north.fields.weight_bits.high, north.fields.delay.high) == (1, 14)
+    dynap = HardwareProfile.load("dynap_se")
+    assert (dynap.total_cores, dynap.core.neurons.value) == (4, 256)
+    assert dynap.limit("neuron.fan_in") == 64
+    odin = HardwareProfile.load("odin")
+    assert (odin.total_cores, odin.core.synapses.value) == (1, 65536)
+    assert odin.fields.weight_bits.high == 3
+    assert not odin.lacks("learning")
+    assert odin.lacks("programmable_learning")
+    xylo = HardwareProfile.load("xylo_audio2")
+    assert (xylo.core.neurons.value, xylo.limit("chip.inputs")) == (1000, 16)
+    assert xylo.core.synapses.value is None  # two published numbers contradict each other
+    for name in ("dynap_se", "truenorth", "xylo_audio2"):
+        assert HardwareProfile.load(name).lacks("learning")
+    for name in ("spinnaker1", "spinnaker2"):
+        assert not HardwareProfile.load(name).lacks("programmable_learning")
+    assert HardwareProfile.load("spinnaker1").total_cores == 16
+
+
+def test_what_a_file_leaves_out_is_neither_a_limit_nor_a_lack() -> None:
+    one = HardwareProfile.load("loihi1")
+    assert one.limit("neuron.fan_in") is None
+    assert one.limit("core.axon_types") is None
+    assert not one.lacks("parallel_synapses")
+    raw = one.to_dict()
+    assert "neuron" not in raw
+    assert set(raw["features"]) == {"learning"}
+    assert "inputs" not in raw["chip"]
+
+
+def test_every_number_of_a_shipped_profile_states_its_source() -> None:
+    """And one that is not published says where it was looked for, or why there is none."""
+    for name in HardwareProfile.names():
+        entries = list(_sourced(HardwareProfile.load(name).to_dict()))
+        assert len(entries) >= 20
+        assert all(len(entry["source"]) > 8 for entry in entries), name
+
+
+def _sourced(data):
+    if isinstance(data, dict):
+        if {"unit", "source", "evidence"} <= set(data):
+            yield data
+        else:
+            for item in data.values():
+                yield from _sourced(item)
 
 
 def test_limits_of_learning_may_be_left_out() -> None:
@@ -116,6 +182,53 @@ def test_contradictions_are_refused(path, value, message) -> None:
         HardwareProfile.from_dict(raw)
     assert message in str(caught.value)
     assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("loihi1", {"core.synapses": 1048577}, "1048577 in 1048576 bits of memory"),
+        ("loihi1", {"cost_sets": ["a", "b", "a"]}, "'a' 2 times"),
+        ("loihi1", {"fields.weight_bits.low": 0}, "0 bits allowed"),
+        ("loihi1", {"fields.delay.low": -1}, "from -1 steps"),
+        ("truenorth", {"core.synapses": 65537}, "65537 on a crossbar of 65536"),
+        ("truenorth", {"neuron.fan_in": 257}, "257 synapses from 256 axons"),
+        ("dynap_se", {"neuron.fan_in": 16385}, "16385 synapses onto a neuron, 16384 on a core"),
+        ("truenorth", {"neuron.destinations": 4097}, "4097 of 4096 cores"),
+        ("truenorth", {"neuron.delays": 0}, "neuron.delays"),
+        ("xylo_audio2", {"chip.inputs": 0}, "chip.inputs"),
+        (
+            "truenorth",
+            {"features.programmable_learning": True},
+            "yes, on a chip that does not learn",
+        ),
+    ],
+)
+def test_tables_that_contradict_each_other_are_refused(name, changes, message) -> None:
+    raw = HardwareProfile.load(name).to_dict()
+    for path, value in changes.items():
+        _set(raw, path, value)
+    with pytest.raises(ProfileError) as caught:
+        HardwareProfile.from_dict(raw)
+    assert message in str(caught.value)
+    assert len(caught.value.problems) == 1
+
+
+def _set(raw: dict, path: str, value: object) -> None:
+    """Put a number into a profile's plain data, sourced like one of the user's."""
+    *tables, last = path.split(".")
+    for key in tables:
+        raw = raw.setdefault(key, {})
+    entry = raw.get(last)
+    if tables and not (isinstance(entry, (int, type(None))) and last in ("low", "high")):
+        raw[last] = {"value": value, "unit": "-", "source": "a test", "evidence": "chosen"}
+    else:
+        raw[last] = value
+
+
+@pytest.mark.parametrize("find", CONTRADICTIONS, ids=lambda f: f.__name__)
+def test_every_contradiction_says_what_should_hold(find) -> None:
+    assert (find.__doc__ or "").rstrip().endswith(".")
 
 
 def test_all_contradictions_come_at_once() -> None:

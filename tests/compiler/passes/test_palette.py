@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hrsnn_lava.compiler.breaks import cluster_1d, optimal_breaks
 from hrsnn_lava.compiler.clustering import (
-    cluster_1d,
     decay_rate,
     nearest_decay,
-    optimal_breaks,
     snap_compartments,
     snap_core,
     snap_thresholds,
@@ -190,3 +189,27 @@ def test_result_does_not_depend_on_the_order_of_neurons() -> None:
     new, _ = snap(rows, np.zeros(90, int), LOIHI)
     shuffled, _ = snap(rows[order], np.zeros(90, int), LOIHI)
     assert np.array_equal(shuffled, new[order])
+
+
+def test_active_neurons_keep_their_time_constants() -> None:
+    rng = np.random.default_rng(7)
+    rows = parameters(199, rng.integers(150, 1100, 300), 0, 500)
+    rates = np.where(np.arange(300) < 100, 0.2, 0.0)
+    alike, report = snap(rows, np.zeros(300, int), LOIHI)
+    ours, weighted = snap(rows, np.zeros(300, int), LOIHI, rates=rates)
+    assert weighted.errors[:100, 0].mean() < 0.8 * report.errors[:100, 0].mean()
+    assert weighted.errors[100:, 0].mean() > report.errors[100:, 0].mean()
+    assert not np.array_equal(alike, ours)
+    scalar, _ = snap(rows, np.zeros(300, int), LOIHI, rates=0.3)
+    assert np.array_equal(scalar, alike)
+
+
+def test_median_error_of_gamma_time_constants_is_below_two_percent() -> None:
+    """A thousand neurons, shape 3 and means of 10 and 5 ms, on the fewest cores there are."""
+    rng = np.random.default_rng(11)
+    tau = np.concatenate([rng.gamma(3, 10 / 3, 800), rng.gamma(3, 5 / 3, 200)])
+    dv = np.rint(4096 * -np.expm1(-1 / np.clip(tau, 3, 100))).astype(int)
+    rows = parameters(199, dv, 0, 500)
+    _, report = snap(rows, np.zeros(1000, int), LOIHI)
+    assert report.tau_mem.median < 0.02
+    assert report.weighted["tau_mem"] == pytest.approx(np.sqrt((report.errors[:, 0] ** 2).mean()))

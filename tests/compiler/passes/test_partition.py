@@ -91,23 +91,23 @@ def test_neurons_per_core_is_an_upper_bound() -> None:
     assert placement.info["neurons_per_core"] == 30
     with pytest.raises(SpecError, match="neurons_per_core: 0"):
         partition(network, LOIHI, neurons_per_core=0)
-    with pytest.raises(SpecError, match="order: 'best'"):
-        partition(network, LOIHI, order="best")  # type: ignore[arg-type]
+    with pytest.raises(SpecError, match="method: .best."):
+        partition(network, LOIHI, method="best")  # type: ignore[arg-type]
 
 
 def test_profile_without_tables_keeps_the_order_and_one_core() -> None:
     placement = partition(random_network(300, 0.1), LOIHI2)
     assert placement.n_cores == 1
-    assert placement.info["order"] == "index"
+    assert placement.info["method"] == "index"
 
 
 def test_like_neurons_share_a_core_and_the_tables_cost_little() -> None:
     network = random_network(400, 0.05)
     placement = partition(network, LOIHI)
-    assert placement.info["order"] == "parameters"
+    assert placement.info["method"] == "parameters"
     _, ordered = snap_network(network, placement.core_of, LOIHI)
     plain = partition(
-        network, LOIHI, order="index", neurons_per_core=placement.info["neurons_per_core"]
+        network, LOIHI, method="index", neurons_per_core=placement.info["neurons_per_core"]
     )
     _, unordered = snap_network(network, plain.core_of, LOIHI)
     assert ordered.threshold.p95 <= 0.05

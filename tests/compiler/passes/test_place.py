@@ -1,30 +1,21 @@
-"""Tiles, messages and hops against counts by hand."""
+"""The pass: coordinates, the report of the mapping, options."""
 
 from __future__ import annotations
+
+import json
 
 import numpy as np
 import pytest
 from scipy import sparse
 
-from hrsnn_lava.compiler.analysis.utilization import utilization
-from hrsnn_lava.compiler.passes.place import (
-    Place,
-    hilbert_tiles,
-    mapping_report,
-    neuron_order,
-    routes,
-    tiles,
-    traffic,
-)
+from hrsnn_lava.compiler.analysis.mapping import mapping_report
+from hrsnn_lava.compiler.analysis.traffic import traffic
+from hrsnn_lava.compiler.compiled import plain
+from hrsnn_lava.compiler.passes.place import Place
 from hrsnn_lava.compiler.placement import Placement
 from hrsnn_lava.errors import CapacityError, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
-from hrsnn_lava.quantized import (
-    QuantizedInput,
-    QuantizedNetwork,
-    QuantizedPopulation,
-    QuantizedProjection,
-)
+from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation, QuantizedProjection
 
 LOIHI = HardwareProfile.load("loihi1")
 
@@ -36,84 +27,34 @@ def meshless() -> HardwareProfile:
     return HardwareProfile.from_dict(raw)
 
 
-def network_of(weights, inputs=None) -> QuantizedNetwork:
-    n = len(weights)
-    populations = [QuantizedPopulation("a", n, 100, 100, 100)]
-    projections = [QuantizedProjection("p", "a", "a", sparse.csr_matrix(np.asarray(weights)))]
-    if inputs is not None:
-        populations.insert(0, QuantizedInput("inp", np.shape(inputs)[1]))
-        projections.append(QuantizedProjection("q", "inp", "a", sparse.csr_matrix(inputs)))
-    return QuantizedNetwork(tuple(populations), tuple(projections))
+def network_of(weights) -> QuantizedNetwork:
+    population = QuantizedPopulation("a", len(weights), 100, 100, 100)
+    projection = QuantizedProjection("p", "a", "a", sparse.csr_matrix(np.asarray(weights)))
+    return QuantizedNetwork((population,), (projection,))
 
 
-def test_row_order_is_the_chips_own_numbering() -> None:
-    places = tiles(128, LOIHI, "row")
-    assert places is not None
-    # Tile k is at x = k // 4, y = k % 4, and holds 4 cores.
-    expected = [[(core // 4) // 4, (core // 4) % 4] for core in range(128)]
-    assert places.tolist() == expected
-
-
-@pytest.mark.parametrize(("width", "height"), [(1, 1), (2, 2), (4, 4), (8, 8), (16, 16)])
-def test_hilbert_on_a_square_visits_every_tile_one_step_at_a_time(width, height) -> None:
-    path = hilbert_tiles(width, height)
-    assert len({tuple(p) for p in path.tolist()}) == width * height
-    assert (np.abs(np.diff(path, axis=0)).sum(axis=1) == 1).all()
-
-
-def test_hilbert_on_loihis_mesh_visits_every_tile_once() -> None:
-    path = hilbert_tiles(8, 4)
-    assert len({tuple(p) for p in path.tolist()}) == 32
-    assert path.min() == 0
-    assert path.max(axis=0).tolist() == [7, 3]
-
-
-def test_chips_stand_side_by_side() -> None:
-    places = tiles(129, LOIHI.with_chips(2), "row")
-    assert places is not None
-    assert places[128].tolist() == [8, 0]
-    with pytest.raises(CapacityError, match="129 cores"):
-        tiles(129, LOIHI, "row")
-    with pytest.raises(SpecError, match="curve: 'spiral'"):
-        tiles(2, LOIHI, "spiral")  # type: ignore[arg-type]
-    assert tiles(3, meshless()) is None
-
-
-def test_routes_by_hand() -> None:
-    # Neuron 0 (core 0) sends to neurons 0, 1, 2; neuron 1 to 2; neuron 2 to none.
-    network = network_of([[2, 0, 0], [2, 0, 0], [2, 2, 0]], [[2], [0], [2]])
-    core_of = [0, 1, 2]
-    coordinates = [[0, 0], [2, 1], [0, 3]]
-    used = utilization(network, core_of, LOIHI)
-    found = routes(used.destinations, core_of, coordinates)
-    assert found.messages.tolist() == [3, 1, 0, 2]
-    assert found.hops_x.tolist() == [2, 2, 0, 0]
-    assert found.hops_y.tolist() == [4, 2, 0, 0]
-    assert found.longest.tolist() == [3, 4, 0, 0]
-    assert found.messages[:3].sum() == used["out_axons"].used.sum()
-    per_step = traffic(
-        network, core_of, LOIHI, coordinates, rates=[0.5, 0.25, 1.0], input_rates=0.1
-    )
-    assert per_step["messages_per_step"] == pytest.approx(0.5 * 3 + 0.25)
-    assert per_step["input_messages_per_step"] == pytest.approx(0.2)
-    assert per_step["between_cores_per_step"] == pytest.approx(0.5 * 2 + 0.25)
-    assert per_step["hops_per_step"] == pytest.approx(0.5 * 6 + 0.25 * 4)
-    assert per_step["mean_hops"] == pytest.approx(4.0 / 1.75)
-    assert per_step["max_hops"] == 4.0
+@pytest.fixture(scope="module")
+def communities():
+    """150 cores of 2 neurons in shuffled communities: more than a chip holds."""
+    rng = np.random.default_rng(1)
+    group = rng.permutation(300) % 10
+    near = group[:, None] == group[None, :]
+    weights = 2 * (rng.random((300, 300)) < np.where(near, 0.2, 0.002))
+    core_of = np.argsort(np.argsort(group, kind="stable")) // 2
+    return network_of(weights), Placement.of(rng.permutation(150)[core_of]), rng.lognormal(size=300)
 
 
 def test_without_a_mesh_messages_count_and_hops_do_not() -> None:
     network = network_of([[2, 2], [2, 2]])
-    per_step = traffic(network, [0, 1], meshless(), None)
-    assert per_step["messages_per_step"] == 4.0
-    assert per_step["hops_per_step"] is None
-    assert per_step["mean_hops"] is None
+    figures = traffic(network, [0, 1], meshless(), None)
+    assert figures["messages_per_step"] == 4.0
+    assert figures["hops_per_step"] is None
+    assert figures["mean_hops"] is None
     placed = Place(meshless())(network, Placement.of([0, 1]))
     assert placed.coordinates is None
-
-
-def test_the_baseline_keeps_the_sizes_of_the_cores() -> None:
-    assert neuron_order([2, 0, 2, 1, 2]).tolist() == [0, 1, 2, 2, 2]
+    mapping = placed.info["mapping"]
+    assert mapping["congestion"] is None
+    assert mapping["baselines"]["neuron_order"]["messages_per_step"] == 4.0
 
 
 def test_the_report_names_its_baselines() -> None:
@@ -132,4 +73,88 @@ def test_the_report_names_its_baselines() -> None:
     assert placed.coordinates is not None
     assert placed.coordinates.shape == (2, 2)
     same = mapping_report(network, core_of, LOIHI, placed.coordinates, rates=np.full(40, 0.1))
-    assert same == mapping
+    assert same | {"search": mapping["search"]} == mapping
+
+
+def test_the_search_beats_every_baseline_on_two_chips(communities) -> None:
+    network, placement, rates = communities
+    placed = Place(LOIHI.with_chips(2), rates=rates, effort=0.1)(network, placement)
+    mapping = placed.info["mapping"]
+    assert mapping["chips"] == 2
+    same = {k: v for k, v in mapping["baselines"].items() if k.startswith("same_cores")}
+    assert len(same) == 3
+    for row in same.values():
+        assert row["messages_per_step"] == pytest.approx(mapping["messages_per_step"])
+        assert mapping["mean_hops"] < 0.5 * row["mean_hops"]
+        assert mapping["inter_chip_messages_per_step"] < 0.5 * row["inter_chip_messages_per_step"]
+        assert mapping["congestion"]["max_per_step"] < row["max_link_per_step"]
+    # The cost that was searched for is hops, and 8 more for each border between the two chips.
+    cost = mapping["hops_per_step"] + 8 * mapping["inter_chip_messages_per_step"]
+    assert mapping["search"]["cost"] == pytest.approx(cost, rel=1e-9)
+    starts = mapping["search"]["starts"].values()
+    assert all(mapping["search"]["cost"] <= s["settled"] <= s["cost"] for s in starts)
+
+
+def test_a_tile_never_holds_more_cores_than_it_has(communities) -> None:
+    network, placement, rates = communities
+    placed = Place(LOIHI.with_chips(2), rates=rates, effort=0.01)(network, placement)
+    assert placed.coordinates is not None
+    _, counts = np.unique(placed.coordinates, axis=0, return_counts=True)
+    assert counts.max() <= 4
+    assert placed.coordinates.max(axis=0).tolist() <= [15, 3]
+
+
+def test_a_seed_decides_the_places_and_the_report_is_plain(communities) -> None:
+    network, placement, rates = communities
+    once, again, other = (
+        Place(LOIHI.with_chips(2), rates=rates, effort=0.05, seed=seed)(network, placement)
+        for seed in (1, 1, 2)
+    )
+    assert np.array_equal(once.coordinates, again.coordinates)
+    assert once.info == again.info
+    assert not np.array_equal(once.coordinates, other.coordinates)
+    assert json.loads(json.dumps(plain(once.info))) == plain(once.info)
+
+
+def test_a_silent_run_places_as_if_all_fired_alike(communities) -> None:
+    network, placement, _ = communities
+    profile = LOIHI.with_chips(2)
+    silent = Place(profile, rates=0.0, effort=0.0)(network, placement)
+    alike = Place(profile, rates=1.0, effort=0.0)(network, placement)
+    assert np.array_equal(silent.coordinates, alike.coordinates)
+    assert silent.info["mapping"]["messages_per_step"] == 0.0
+
+
+def test_dear_borders_are_passed_less(communities) -> None:
+    network, placement, rates = communities
+    messages = [
+        Place(LOIHI.with_chips(2), rates=rates, effort=0.1, crossing=crossing)(
+            network, placement
+        ).info["mapping"]["inter_chip_messages_per_step"]
+        for crossing in (0, 100)
+    ]
+    assert messages[1] < messages[0]
+
+
+def test_a_named_placer_is_taken_as_it_is(communities) -> None:
+    network, placement, rates = communities
+    profile = LOIHI.with_chips(2)
+    placed = Place(profile, "hilbert", rates=rates)(network, placement)
+    mapping = placed.info["mapping"]
+    row = mapping["baselines"]["same_cores_hilbert"]
+    assert mapping["hops_per_step"] == row["hops_per_step"]
+    assert mapping["search"] == {"start": "hilbert"}
+    assert Place(profile, "hilbert").options["method"] == "hilbert"
+
+
+def test_what_cannot_be_is_refused(communities) -> None:
+    network, placement, _ = communities
+    with pytest.raises(CapacityError, match="150 cores; profile 'loihi1' has 128 cores on each"):
+        Place(LOIHI)(network, placement)
+    two = LOIHI.with_chips(2)
+    with pytest.raises(SpecError, match="placer: 'spiral'; allowed: chips, grow, hilbert"):
+        Place(two, "spiral")(network, placement)
+    with pytest.raises(SpecError, match=r"crossing: -1; allowed: 0\.\.1000 hops"):
+        Place(two, crossing=-1)(network, placement)
+    with pytest.raises(SpecError, match=r"effort: -1.0; allowed: 0\.\.1000"):
+        Place(two, effort=-1.0)(network, placement)

@@ -11,6 +11,7 @@ from hrsnn_lava.report.heterogeneity import (
     heterogeneity,
     log_determinant,
     matched,
+    palette_lines,
     statistics,
     values_of,
     varying,
@@ -84,3 +85,34 @@ def test_the_palette_errors_are_those_of_the_pass(whole):
     assert section["relative_error"]["tau_mem"] == record["tau_mem"]
     mean = data["heterogeneity"]["quantities"]["tau_mem"]
     assert mean["after"]["mean"] == pytest.approx(mean["before"]["mean"], rel=0.05)
+
+
+def test_absorbed_thresholds_are_told_apart():
+    """Every neuron has a unit of its own then, so the integers are no distribution."""
+    before = values_of(quantized([400, 500, 600], [900, 1000, 1300]))
+    after = values_of(quantized([400, 500, 600], [1000, 1000, 1000]))
+    spread = {"max": 0.02, "mean": 0.01, "median": 0.005, "p95": 0.015}
+    none = dict.fromkeys(spread, 0.0)
+    palette = {"tau_mem": spread, "tau_syn": none, "threshold": none, "changed": 3}
+    palette |= {"naive": {"tau_mem": {**spread, "median": 0.03}}, "weighted": {"tau_mem": 0.01}}
+    absorbed = {
+        "absorbed": 3,
+        "gain_min": 0.7,
+        "gain_max": 1.25,
+        "current_change_median": 0.004,
+        "current_change_max": 0.012,
+    }
+    section = heterogeneity(after, before, palette, None, absorbed)
+    assert section["quantities"]["threshold"]["after"] is None
+    assert section["quantities"]["threshold"]["before"]["max"] == pytest.approx(1300 * 600 / 4096)
+    assert section["log_det"]["over"] == ["tau_mem"]
+    assert section["palette"]["absorbed"]["absorbed"] == 3
+    assert palette_lines(section["palette"]) == [
+        "palette error of tau mem: at most 2.00 %, mean 1.00 %, median 0.50 % (k-means on every "
+        "core, neuron order: 3.00 %)",
+        "3 thresholds are in the weights, gains 0.70 to 1.25; rounding changes the current by "
+        "0.40 % of the one that fires a neuron (median), at most 1.20 %",
+    ]
+    kept = heterogeneity(after, before, palette, None, {**absorbed, "absorbed": 0})
+    assert kept["quantities"]["threshold"]["after"]["distinct"] == 3
+    assert palette_lines({}) == []

@@ -1,0 +1,187 @@
+"""Head-room of the integer states: the current u wraps, the potential v saturates.
+
+Worst case: every source sends as often as its refractory period lets it, for ever, so that all its
+synapses peak together. With kappa = 1 - (du + 1) / 4096 left of u after a step, and a source that
+sends at most every P steps::
+
+    |u| <= 64 sum_j |W_ij| 2^weight_exp / (1 - kappa_i^P_j)         wraps beyond 2^23 (Lava)
+    v   >= 4096 / dv (least u + least bias)                         saturates at -2^23 + 1
+
+The upper end of v needs no room: every threshold lies below it, so a potential that saturates
+there spikes and returns to 0 in the same step, as it would without a bound. At the lower end an
+inhibited neuron forgets how far below it was, and recovers too soon.
+
+Decays round toward zero, which only helps; a negative exponent rounds sums down, which counts as
+one further unit for each projection and delay.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.quantized import (
+    RANGES,
+    QuantizedNetwork,
+    QuantizedPopulation,
+    QuantizedProjection,
+)
+from hrsnn_lava.trace import Trace
+
+Float = NDArray[np.float64]
+#: Beyond it u wraps; v saturates one short of it.
+LIMIT = 2**23
+#: Values of a trace that are looked at together.
+_CHUNK_VALUES = 4_000_000
+#: Stands for infinity where products are still to be taken.
+_UNBOUNDED = 1e100
+
+
+def worst_case(
+    network: QuantizedNetwork, name: str, input_range: float | None = None
+) -> dict[str, Any]:
+    """Largest share of the range that u and v of a population can ever need.
+
+    Args:
+        network: integers. name: of the population.
+        input_range: largest magnitude of an analog input; None: graded spikes have no bound, so
+            they are left out, and `bounded` is false.
+
+    Returns:
+        u_worst_case: largest |u| over 2^23; u_may_wrap; v_worst_case: depth of v over 2^23;
+        v_may_saturate; bounded.
+    """
+    population = network.population(name)
+    keep = 1.0 - (population.parameter("du").astype(np.float64) + 1.0) / 4096.0
+    low, high, drive = (np.zeros(population.size) for _ in range(3))
+    bounded = True
+    for projection in network.projections:
+        if projection.post != name:
+            continue
+        pre = network.population(projection.pre)
+        payload = 1.0
+        if projection.target == "bias":  # the host clips, so a bias has a bound of its own
+            most = _UNBOUNDED if input_range is None else np.ceil(input_range * _counts(pre))
+            held = _row_sums(np.abs(projection.weights.data), projection)
+            drive += np.ceil(held * most * 2.0**projection.weight_exp)
+            continue
+        if projection.num_message_bits:
+            bounded &= input_range is not None
+            payload = float(np.ceil((input_range or 0.0) * _counts(pre)))
+        up, down = _extremes(projection, payload)
+        gain = _gain(pre, projection, keep)
+        rounding = 0.0
+        if projection.weight_exp < 0 and projection.n_synapses:
+            rounding = float(np.unique(projection.delay_steps).size)
+        scale = 2.0**projection.weight_exp
+        high += _row_sums(up * gain, projection) * scale
+        low += _row_sums(down * gain, projection) * scale
+        low += rounding / np.maximum(1.0 - keep, 1.0 / _UNBOUNDED)
+    u = 64.0 * np.maximum(high, low)
+    v = _depth(population, 64.0 * low, drive)
+    return {
+        "u_worst_case": _share(u),
+        "u_may_wrap": bool(np.any(u >= LIMIT)),
+        "v_worst_case": _share(v),
+        "v_may_saturate": bool(np.any(v >= LIMIT)),
+        "bounded": bounded,
+    }
+
+
+def measured(network: QuantizedNetwork, trace: Trace, name: str) -> dict[str, Any] | None:
+    """What a run needed of the ranges; None when the trace has not u and v.
+
+    A wrap moves u by 2^24 at once. It is told from a step's input, which must be smaller than half
+    the range for that.
+
+    Returns:
+        u_peak: largest |u| over 2^23; wraps: how often u wrapped; v_low: depth of v over 2^23;
+        v_saturated: share of neurons and steps at the lower end; v_saturated_neurons.
+    """
+    if trace.u is None or trace.v is None:
+        return None
+    population = network.population(name)
+    first = network.offset(name)
+    part = slice(first, first + population.size)
+    keep = 4096 - (population.parameter("du").astype(np.int64) + 1)
+    before = np.zeros(population.size, dtype=np.int64)
+    ever = np.zeros(population.size, dtype=np.bool_)
+    peak = wraps = low = at_end = 0
+    rows = max(1, _CHUNK_VALUES // population.size)
+    for start in range(0, trace.n_steps, rows):
+        u = np.asarray(trace.u[start : start + rows, part], dtype=np.int64)
+        v = np.asarray(trace.v[start : start + rows, part])
+        past = np.vstack([before[None, :], u[:-1]])
+        left = np.sign(past) * (np.abs(past * keep) >> 12)
+        wraps += int(np.count_nonzero(np.abs(u - left) > LIMIT))
+        peak, low = max(peak, int(np.abs(u).max(initial=0))), min(low, int(v.min(initial=0)))
+        floor = v <= 1 - LIMIT
+        at_end += int(np.count_nonzero(floor))
+        ever |= floor.any(axis=0)
+        before = u[-1]
+    slots = trace.n_steps * population.size
+    return {
+        "u_peak": peak / LIMIT,
+        "wraps": wraps,
+        "v_low": -low / LIMIT,
+        "v_saturated": at_end / slots if slots else 0.0,
+        "v_saturated_neurons": int(np.count_nonzero(ever)),
+    }
+
+
+def _counts(pre: Any) -> float:
+    """Payload counts per 1.0 of an analog input."""
+    return float(pre.payload_scale or 1.0)
+
+
+def _share(values: Float) -> float | None:
+    """The largest over the limit; None where nothing bounds it."""
+    largest = float(values.max(initial=0.0)) / LIMIT
+    return largest if largest < _UNBOUNDED / LIMIT else None
+
+
+def _rows(projection: QuantizedProjection) -> NDArray[np.int64]:
+    starts = projection.weights.indptr
+    return np.repeat(np.arange(projection.weights.shape[0]), np.diff(starts))
+
+
+def _row_sums(values: Float, projection: QuantizedProjection) -> Float:
+    sums: Float = np.bincount(
+        _rows(projection), values, minlength=projection.weights.shape[0]
+    ).astype(np.float64)
+    return sums
+
+
+def _extremes(projection: QuantizedProjection, payload: float) -> tuple[Float, Float]:
+    """Largest rise and fall of the sum by each synapse in a step, (nnz,), both positive."""
+    weights = projection.effective_weights().data.astype(np.float64)
+    if projection.learning is not None:  # a weight may reach the bound of its sign
+        low, high = projection.sign_mode.limits
+        return np.maximum(weights, float(high)), np.maximum(-weights, -float(low))
+    if projection.num_message_bits:  # payloads have signs of their own
+        return np.abs(weights) * payload, np.abs(weights) * payload
+    return np.maximum(weights, 0.0), np.maximum(-weights, 0.0)
+
+
+def _gain(pre: Any, projection: QuantizedProjection, keep: Float) -> Float:
+    """Current that spikes of every synapse's source add up to, over that of one, (nnz,)."""
+    refractory = None if pre.is_input else pre.parameter("refractory")
+    with np.errstate(divide="ignore"):  # a current that stays for ever has no bound
+        if refractory is None or not refractory.any():
+            of_row = np.minimum(1.0 / (1.0 - keep), _UNBOUNDED)
+            return np.repeat(of_row, np.diff(projection.weights.indptr))
+        period = refractory[projection.weights.indices] + 1.0
+        gain: Float = 1.0 / (1.0 - keep[_rows(projection)] ** period)
+    return np.minimum(gain, _UNBOUNDED)
+
+
+def _depth(population: QuantizedPopulation, low: Float, drive: Float) -> Float:
+    """How far below 0 the potential can get without a bound, (size,)."""
+    mantissa = population.parameter("bias_mant") - drive
+    mantissa = np.maximum(mantissa, RANGES["bias_mant"][0])
+    total = low - mantissa * 2.0 ** population.parameter("bias_exp")
+    leak = population.parameter("dv").astype(np.float64) / 4096.0
+    depth: Float = np.maximum(total, 0.0) / np.maximum(leak, 1.0 / _UNBOUNDED)
+    return depth

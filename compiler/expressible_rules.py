@@ -1,0 +1,203 @@
+"""Design rules about what a chip can express at all, on whatever core a neuron is.
+
+They count the synapses that act: those whose effective weight is not 0, and those that learn.
+Inputs with ``target="bias"`` have none, since the host writes the biases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.compiler.placed import Placed, Rule, Violation
+from hrsnn_lava.quantized import WEIGHT_EXP_RANGE, QuantizedNetwork
+
+Int = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Synapses:
+    """Every synapse that acts, one entry each.
+
+    Attributes:
+        post: global neuron (E,). source: global neuron, or n_neurons + input channel (E,).
+        weight: effective weight times ``2^(weight_exp + 7)``, so that exponents compare (E,).
+        delay: steps (E,).
+    """
+
+    post: Int
+    source: Int
+    weight: Int
+    delay: Int
+
+    @staticmethod
+    def of(network: QuantizedNetwork) -> Synapses:
+        """Collect them from all projections with ``target="synapse"``."""
+        parts: list[Int] = [np.zeros((4, 0), dtype=np.int64)]
+        for projection in network.projections:
+            if projection.target != "synapse" or not projection.n_synapses:
+                continue
+            weights = projection.effective_weights()
+            alive = projection.plastic_synapses() | (weights.data != 0)
+            rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
+            column = weights.indices + network.offset(projection.pre)
+            if network.population(projection.pre).is_input:
+                column = column + network.n_neurons
+            scale = 1 << (projection.weight_exp - WEIGHT_EXP_RANGE[0])
+            entries = np.stack(
+                [
+                    rows + network.offset(projection.post),
+                    column,
+                    weights.data.astype(np.int64) * scale,
+                    projection.delay_steps,
+                ]
+            ).astype(np.int64)
+            parts.append(entries[:, alive])
+        return Synapses(*np.concatenate(parts, axis=1))
+
+
+def name_of(network: QuantizedNetwork, source: int) -> str:
+    """``"population 'exc', neuron 3"`` for a global index; input channels after the neurons."""
+    inside = source < network.n_neurons
+    populations = network.compute_populations if inside else network.input_populations
+    number = source if inside else source - network.n_neurons
+    for population in populations:
+        first = network.offset(population.name)
+        if number < first + population.size:
+            what = "neuron" if inside else "channel"
+            return f"population {population.name!r}, {what} {number - first}"
+    raise IndexError(source)
+
+
+def _distinct(keys: Int, values: Int, size: int) -> Int:
+    """Number of distinct `values` for each key, (size,)."""
+    pairs = np.unique(np.stack([keys, values]), axis=1)
+    return np.bincount(pairs[0], minlength=size).astype(np.int64)
+
+
+def worst_of_each(
+    placed: Placed, rule: str, counts: Int, limit: int, what: str, fix: str
+) -> Iterator[Violation]:
+    """One violation per population, for its worst neuron or channel.
+
+    Args:
+        counts: (n,) what each neuron uses, or each source: input channels after the neurons.
+        what: follows the number in `measured`.
+        fix: may use ``{excess}``, the number above the limit, and ``{limit}``.
+    """
+    over = np.flatnonzero(counts > limit)
+    if not over.size:
+        return
+    names = [name_of(placed.network, int(i)).split(",")[0] for i in over]
+    for name in dict.fromkeys(names):
+        mine = over[[n == name for n in names]]
+        worst = int(mine[np.argmax(counts[mine])])
+        used = int(counts[worst])
+        others = f" ({mine.size} such in all)" if mine.size > 1 else ""
+        yield Violation(
+            rule,
+            name_of(placed.network, worst),
+            f"{used} {what}{others}",
+            str(limit),
+            fix.format(excess=used - limit, limit=limit),
+        )
+
+
+def fan_in(placed: Placed) -> Iterator[Violation]:
+    """A neuron has a bounded number of synapses onto it."""
+    if (limit := placed.profile.limit("neuron.fan_in")) is not None:
+        counts = np.zeros(placed.links.n_neurons, dtype=np.int64)
+        for pattern in placed.links.inbound:
+            counts += np.asarray(pattern.sum(axis=1)).ravel()
+        yield from worst_of_each(
+            placed, "fan_in", counts, limit, "synapses onto one neuron", "prune {excess} of them"
+        )
+
+
+def weight_values(placed: Placed) -> Iterator[Violation]:
+    """The synapses onto a neuron have few distinct weights, exponents counted in."""
+    if (limit := placed.profile.limit("neuron.weight_values")) is not None:
+        synapses = Synapses.of(placed.network)
+        yield from worst_of_each(
+            placed,
+            "weight_values",
+            _distinct(synapses.post, synapses.weight, placed.network.n_neurons),
+            limit,
+            "distinct weights onto one neuron",
+            "quantize the weights to fewer bits: {excess} values too many",
+        )
+
+
+def source_delays(placed: Placed) -> Iterator[Violation]:
+    """The synapses that a source sends to have few distinct delays."""
+    if (limit := placed.profile.limit("neuron.delays")) is not None:
+        synapses = Synapses.of(placed.network)
+        yield from worst_of_each(
+            placed,
+            "source_delays",
+            _distinct(synapses.source, synapses.delay, placed.links.n_sources),
+            limit,
+            "distinct delays from one source",
+            "give its synapses {excess} fewer",
+        )
+
+
+def parallel_synapses(placed: Placed) -> Iterator[Violation]:
+    """A source has one synapse onto a neuron, where the chip is a crossbar."""
+    if not placed.profile.lacks("parallel_synapses") or not placed.links.inbound:
+        return
+    total = placed.links.inbound[0].copy()
+    for pattern in placed.links.inbound[1:]:
+        total = total + pattern
+    counts = np.asarray(total.max(axis=1).todense()).ravel().astype(np.int64)
+    yield from worst_of_each(
+        placed,
+        "parallel_synapses",
+        counts,
+        1,
+        "synapses from one source onto one neuron",
+        "add them up into one",
+    )
+
+
+def source_signs(placed: Placed) -> Iterator[Violation]:
+    """A source is excitatory or inhibitory, where the chip keeps one sign for each."""
+    if placed.profile.lacks("mixed_signs"):
+        synapses = Synapses.of(placed.network)
+        yield from worst_of_each(
+            placed,
+            "source_signs",
+            _distinct(synapses.source, np.sign(synapses.weight), placed.links.n_sources),
+            1,
+            "signs of weights from one source",
+            "make its weights all positive or all negative, or split it in two",
+        )
+
+
+def input_channels(placed: Placed) -> Iterator[Violation]:
+    """Spikes come in by a bounded number of channels."""
+    limit = placed.profile.limit("chip.inputs")
+    spiking = {p.pre for p in placed.network.projections if p.target == "synapse"}
+    inputs = [p for p in placed.network.input_populations if p.name in spiking]
+    used = sum(p.size for p in inputs)
+    if limit is not None and used > limit:
+        yield Violation(
+            "input_channels",
+            " and ".join(f"population {p.name!r}" for p in inputs),
+            f"{used} input channels",
+            str(limit),
+            f"drop or merge {used - limit} of them",
+        )
+
+
+EXPRESSIBLE_RULES: tuple[Rule, ...] = (
+    fan_in,
+    weight_values,
+    source_delays,
+    parallel_synapses,
+    source_signs,
+    input_channels,
+)

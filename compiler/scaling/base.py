@@ -1,0 +1,193 @@
+"""What every scaling option works on: the synapses of one target population, in float.
+
+With the scale S of the population (integer units per 1.0 of current) and the exponent e of a
+projection, a weight w becomes ``W = w S / 2^e`` on the projection's grid, at most `top` in size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from hrsnn_lava.errors import Problem, SpecError
+from hrsnn_lava.quantized import WEIGHT_EXP_RANGE, SignMode
+
+Float = NDArray[np.float64]
+#: With weights at least this large at exponent 0, no negative exponent is used: such a
+#: projection can be split exactly, and its sum is not rounded down in every step.
+ENOUGH_RESOLUTION = 31
+#: Neurons on whose synapses scales are compared.
+_NEURONS_COMPARED = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Synapses:
+    """One projection onto the target population.
+
+    Attributes:
+        name: of the projection.
+        weights: CSR float (n_post, n_pre), current per spike, or per count of a payload.
+        bits: of an integer weight, 1..8.
+        mode: sign mode; the grid depends on it.
+        rates: (n_pre,) spikes per step of the sources, None where no run tells.
+    """
+
+    name: str
+    weights: sparse.csr_matrix
+    bits: int
+    mode: SignMode
+    rates: Float | None = None
+
+    @property
+    def grid(self) -> int:
+        """Step between integer weights; a mixed sign costs one bit (Lava)."""
+        return int(2 ** (8 - self.bits + (self.mode is SignMode.MIXED)))
+
+    @property
+    def top(self) -> int:
+        """Largest integer on the grid."""
+        return 255 // self.grid * self.grid
+
+    @property
+    def largest(self) -> float:
+        """Largest magnitude."""
+        return float(np.abs(self.weights.data).max(initial=0.0))
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """Target of every stored weight, (nnz,)."""
+        return np.repeat(np.arange(self.weights.shape[0]), np.diff(self.weights.indptr))
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A population and the synapses onto it that do not learn.
+
+    Attributes:
+        keep: (n_post,) share of a current that is left after a step, exp(-dt / tau_syn).
+        threshold: (n_post,) v_threshold; errors count in its units.
+        synapses: fixed projections.
+        free: whether the scale may be lowered; projections that learn have tied it otherwise.
+    """
+
+    keep: Float
+    threshold: Float
+    synapses: tuple[Synapses, ...]
+    free: bool = True
+
+    def thinned(self, most: int) -> Target:
+        """At most so many neurons, evenly chosen, with their synapses; self where that is all."""
+        n = self.keep.size
+        if n <= most:
+            return self
+        rows = np.linspace(0, n - 1, most).astype(np.int64)
+        synapses = tuple(replace(s, weights=s.weights[rows]) for s in self.synapses)
+        return Target(self.keep[rows], self.threshold[rows], synapses, self.free)
+
+
+class Scaling(Protocol):
+    """Chooses scale, exponents and integers. Rates are `None` unless `needs_rates`."""
+
+    needs_rates: bool
+
+    @classmethod
+    def parse(cls, value: str) -> Scaling:
+        """The option with the value that follows the colon of its name."""
+        ...
+
+    def scale(self, target: Target, bound: float) -> float:
+        """Integer units per 1.0 of current, at most `bound`."""
+        ...
+
+    def exponent(self, target: Target, synapses: Synapses, scale: float) -> int:
+        """Exponent of one projection."""
+        ...
+
+    def integers(self, target: Target, synapses: Synapses, scale: float, exponent: int) -> Float:
+        """Weights on the grid, (nnz,) in the order of the matrix."""
+        ...
+
+
+class Plain:
+    """The parts that most options share: the whole scale, the nearest integers, no value."""
+
+    needs_rates = False
+
+    @classmethod
+    def parse(cls, value: str) -> Any:
+        """Refuses any value."""
+        name = cls.__module__.rsplit(".", 1)[1]
+        problem = Problem("scaling", repr(f"{name}:{value}"), f"{name}, without a value")
+        raise SpecError("how weights become integers", problems=[problem])
+
+    def scale(self, target: Target, bound: float) -> float:
+        """The largest that there may be."""
+        del target
+        return bound
+
+    def integers(self, target: Target, synapses: Synapses, scale: float, exponent: int) -> Float:
+        """The nearest; what is larger than the largest is clipped."""
+        del target
+        return nearest(synapses, synapses.weights.data * scale, exponent)
+
+
+def nearest(synapses: Synapses, exact: Float, exponent: int) -> Float:
+    """`exact` (nnz,), in integer units, over 2^exponent on the grid."""
+    grid, top = synapses.grid, synapses.top
+    rounded: Float = np.clip(np.rint(exact / 2.0**exponent / grid) * grid, -top, top)
+    return rounded
+
+
+def fitting_exponent(largest: float, top: int) -> int:
+    """The smallest exponent at which a weight of size `largest` is not clipped."""
+    low, high = WEIGHT_EXP_RANGE
+    fits = low if largest == 0 else int(np.ceil(np.log2(largest / (top + 0.5))))
+    return min(max(fits, low), high)
+
+
+def exponent_for(synapses: Synapses, largest: float) -> int:
+    """The exponent that holds `largest` integer units, 0 where that is fine enough."""
+    fits = fitting_exponent(largest, synapses.top)
+    return 0 if fits < 0 and largest >= ENOUGH_RESOLUTION else fits
+
+
+def exponent_on_grid(synapses: Synapses, largest: float) -> int:
+    """The same, but what is enough counts in steps of the grid, at most half of all there are.
+
+    With fewer than 8 bits a grid at exponent 0 may leave small weights two or three values.
+    """
+    fits = fitting_exponent(largest, synapses.top)
+    enough = min(ENOUGH_RESOLUTION * 2 ** (8 - synapses.bits), 0.5 * synapses.top)
+    return 0 if fits < 0 and largest >= enough else fits
+
+
+def clipping_exponents(synapses: Synapses, scale: float, octaves: int = 4) -> range:
+    """Exponents from the one that clips nothing downwards, not below 0 where that one is not."""
+    first = exponent_on_grid(synapses, synapses.largest * scale)
+    lowest = 0 if first >= 0 else WEIGHT_EXP_RANGE[0]
+    return range(first, max(first - octaves, lowest - 1), -1)
+
+
+def best_scale(
+    target: Target,
+    bound: float,
+    cost: Callable[[Target, float], float],
+    least_gain: float = 0.05,
+) -> float:
+    """The scale within an octave below `bound` of least ``cost(target, scale)``.
+
+    Of a large population only some neurons are looked at. A smaller scale leaves thresholds and
+    biases less resolution, so it has to save at least `least_gain` of the cost (our choices).
+    """
+    if not target.free or not target.synapses:
+        return bound
+    some = target.thinned(_NEURONS_COMPARED)
+    candidates = bound * 2.0 ** (-np.arange(16) / 16.0)
+    costs = [cost(some, float(s)) for s in candidates]
+    best = int(np.argmin(costs))
+    return float(candidates[best]) if costs[best] < (1.0 - least_gain) * costs[0] else bound

@@ -1,0 +1,44 @@
+"""The palette to compare with: valid, deterministic, and worse."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hrsnn_lava.compiler.clustering import Snapped, relative_errors
+from hrsnn_lava.compiler.naive_palette import snap_naively
+from hrsnn_lava.compiler.passes.palette import snap
+from hrsnn_lava.hardware_profiles import HardwareProfile
+
+LOIHI = HardwareProfile.load("loihi1")
+
+
+def neurons(n, seed=0):
+    rng = np.random.default_rng(seed)
+    dv = np.rint(4096 * -np.expm1(-1 / np.clip(rng.gamma(3, 10 / 3, n), 3, 100)))
+    vth = np.rint(3e6 / dv * rng.normal(1, 0.1, n))
+    return np.stack([np.full(n, 199), dv, rng.integers(0, 3, n), vth], axis=1).astype(np.int64)
+
+
+def test_tables_hold_and_refractory_periods_stay() -> None:
+    rows = neurons(900)
+    new = snap_naively(rows, [300, 0, 600], LOIHI)
+    for part in (slice(0, 300), slice(300, 900)):
+        assert np.unique(new[part, :3], axis=0).shape[0] <= 31
+        assert np.unique(new[part, 3]).size <= 7
+    assert np.array_equal(new[:, 2], rows[:, 2])
+    assert np.array_equal(new, snap_naively(rows, [300, 0, 600], LOIHI))
+    few = rows[:5]
+    assert np.array_equal(snap_naively(few, [5], LOIHI), few)
+
+
+def test_ours_is_better_on_the_same_cores() -> None:
+    rows = neurons(1000)
+    core_of = np.repeat([0, 1], 500)
+    _, report = snap(rows, core_of, LOIHI, compared=rows)
+    naive = relative_errors(rows, Snapped.of(snap_naively(rows, [500, 500], LOIHI)))
+    assert report.naive["tau_mem"].max == naive[:, 0].max()
+    assert report.tau_mem.median < report.naive["tau_mem"].median
+    assert report.threshold.mean < 0.9 * report.naive["threshold"].mean
+    shown = report.to_dict()
+    assert shown["naive"]["tau_mem"]["median"] == report.naive["tau_mem"].median
+    assert set(shown["weighted"]) == {"tau_mem", "tau_syn", "threshold"}

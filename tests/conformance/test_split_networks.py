@@ -1,0 +1,158 @@
+"""A compiled, split and placed network does, bit for bit, what the unsplit one does.
+
+Networks are compiled for a chip and cut along its cores: every core's neurons are a population of
+their own, every projection a block for each pair of cores. `lava-stock` cuts them by their
+parameters instead. The unsplit network is the snapped one, since the palette may change parameters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from network_strategies import driven_learning_networks, driven_networks
+
+from hrsnn_lava.compiler.passes.lower_stock import lower_stock
+from hrsnn_lava.compiler.passes.split import Pieces, rounded_apart, split_network
+from hrsnn_lava.compiler.passes.stock_groups import StockGroups
+from hrsnn_lava.compiler.pipeline import compile_network
+from hrsnn_lava.errors import CapacityError
+from hrsnn_lava.hardware_profiles import HardwareProfile
+from hrsnn_lava.sim_backends.lava import LavaBackend, LavaJob
+from hrsnn_lava.sim_backends.lava_stock import LavaStockBackend
+from hrsnn_lava.sim_backends.native import NativeBackend
+from hrsnn_lava.sim_backends.parity import compare
+from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.sim_backends.split_runs import merged
+
+STEPS = 30
+PROBES = ("spikes", "v", "u")
+PLAIN = (ReferenceBackend(), NativeBackend())
+
+
+def exact(network, labels):
+    """True when no sum of the parts is rounded apart."""
+    part = Pieces(network, labels).part
+    return not any(rounded_apart(p, part[p.pre]).size for p in network.projections)
+
+
+@settings(max_examples=100)
+@given(driven_networks(STEPS, delays=True), st.integers(0, 2**31), st.integers(1, 5))
+def test_any_cut_changes_nothing(case, seed, n_parts):
+    network, inputs = case
+    check_cut(network, inputs, np.random.default_rng(seed).integers(0, n_parts, network.n_neurons))
+
+
+@settings(max_examples=40)
+@given(driven_learning_networks(STEPS), st.integers(0, 2**31), st.integers(1, 5))
+def test_any_cut_changes_nothing_that_is_learned(case, seed, n_parts):
+    network, inputs = case
+    check_cut(network, inputs, np.random.default_rng(seed).integers(0, n_parts, network.n_neurons))
+
+
+def check_cut(network, inputs, labels):
+    """The cut network equals the whole one on both backends, where its sums allow the cut."""
+    if not exact(network, labels):
+        return
+    split = split_network(network, labels)
+    split.network.verify()
+    for backend in PLAIN:
+        whole = backend.run(network, inputs, STEPS, PROBES)
+        parts = merged(split, backend.run(split.network, inputs, STEPS, PROBES))
+        assert compare(whole, parts, ("whole", "cut")) == (0, None)
+
+
+def test_the_generator_reaches_cuts_that_are_not_exact():
+    """Or the condition would be untested: some cuts that it excludes do change the result."""
+    seen = {"excluded": 0, "changed": 0, "exact": 0}
+
+    @settings(max_examples=150)
+    @given(driven_networks(STEPS, delays=True), st.integers(0, 2**31))
+    def look(case, seed):
+        network, inputs = case
+        labels = np.random.default_rng(seed).integers(0, 4, network.n_neurons)
+        if exact(network, labels):
+            seen["exact"] += 1
+            return
+        split = split_network(network, labels)
+        run = NativeBackend().run
+        whole = run(network, inputs, STEPS, PROBES)
+        parts = merged(split, run(split.network, inputs, STEPS, PROBES))
+        seen["excluded"] += 1
+        seen["changed"] += compare(whole, parts, ("whole", "cut"))[0] > 0
+
+    look()
+    assert seen["exact"] > 60
+    assert seen["changed"] > 5
+
+
+# --- compiled -----------------------------------------------------------------------------------
+
+
+def positive_exponents(network):
+    """So that every cut is exact; the chip cuts where it must."""
+    for p in network.projections:
+        network = network.with_projection(replace(p, weight_exp=abs(p.weight_exp)))
+    return network
+
+
+def compiled(network, neurons_per_core):
+    """The placed program on small cores of Loihi, or None where the chip refuses it."""
+    profile = HardwareProfile.load("loihi1")
+    try:
+        return compile_network(
+            positive_exponents(network), profile, neurons_per_core=neurons_per_core
+        )
+    except CapacityError:
+        return None
+
+
+@settings(max_examples=50)
+@given(driven_networks(STEPS, delays=True), st.integers(1, 5))
+def test_a_placed_network_cut_along_its_cores_equals_the_whole(case, neurons_per_core):
+    network, inputs = case
+    program = compiled(network, neurons_per_core)
+    if program is None:
+        return
+    split = split_network(program.network, program.core_of)
+    cores = len(split.network.compute_populations)
+    assert cores >= program.placement.n_cores  # a core may hold neurons of two populations
+    for backend in PLAIN:
+        whole = backend.run(program, inputs, STEPS, PROBES)
+        parts = merged(split, backend.run(split.network, inputs, STEPS, PROBES))
+        assert compare(whole, parts, ("whole", "cores")) == (0, None)
+
+
+@pytest.mark.lava
+@settings(max_examples=3, suppress_health_check=[*HealthCheck], phases=[Phase.generate])
+@given(st.lists(driven_networks(STEPS, delays=True), min_size=8, max_size=8))
+def test_placed_networks_agree_on_all_backends_cut_or_whole(cases):
+    """reference, native and Lava, each whole and along the cores, and stock Lava by parameters."""
+    stock, whole, cut, expected, splits = [], [], [], [], []
+    for network, inputs in cases:
+        for p in network.compute_populations:
+            network = network.with_population(replace(p, refractory=0))
+        program = compiled(StockGroups(2)(network), 3)
+        if program is None:
+            continue
+        lower_stock(program.network)  # nothing is left that stock Processes could not express
+        splits.append(split_network(program.network, program.core_of))
+        expected.append(ReferenceBackend().run(program, inputs, STEPS, PROBES))
+        assert compare(
+            expected[-1], NativeBackend().run(program, inputs, STEPS, PROBES), ("r", "native")
+        ) == (0, None)
+        whole.append(LavaJob(program, inputs, STEPS, PROBES))
+        cut.append(LavaJob(splits[-1].network, inputs, STEPS, PROBES))
+        stock.append(whole[-1])
+    threads = LavaBackend(runtime="threads")
+    by_cores = map(merged, splits, threads.run_many(cut))
+    by_parameters = LavaStockBackend(runtime="threads").run_many(stock)
+    for truth, *found in zip(
+        expected, threads.run_many(whole), by_cores, by_parameters, strict=True
+    ):
+        for trace, name in zip(found, ("lava", "lava by cores", "lava-stock"), strict=True):
+            assert not isinstance(trace, Exception), trace
+            assert compare(truth, trace, ("reference", name)) == (0, None)
