@@ -141,8 +141,10 @@ def _errors(column: list[Row]) -> list[str]:
     whole = np.concatenate(found)
     middle, high = np.quantile(whole[:, 0], [0.5, 0.95])
     threshold = whole[:, 2]
-    absorbed = "absorbed" if np.isnan(threshold).any() else f"{np.median(threshold):.1%}"
-    return [f"{middle:.2%}", f"{high:.2%}", absorbed]
+    absorbed = "absorbed"
+    if not np.isnan(threshold).any():
+        absorbed = f"{100 * np.median(threshold):.1f} %"
+    return [f"{100 * middle:.2f} %", f"{100 * high:.2f} %", absorbed]
 
 
 def _paired(differences: Float, base: float) -> str:

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.synops import sent_events
-from hrsnn_lava.compiler.analysis.utilization import Utilization, utilization
 from hrsnn_lava.compiler.analysis.traffic import routes
+from hrsnn_lava.compiler.analysis.utilization import Utilization, utilization
 from hrsnn_lava.compiler.placement import Placement
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork
