@@ -304,7 +304,9 @@ class CompileSpec(Section):
     """The chip and the mapping."""
 
     profile: str = "loihi1"
+    chips: Annotated[int, Field(ge=1)] | None = None
     neurons_per_core: Annotated[int, Field(ge=1)] | None = None
+    absorb_thresholds: bool = True
 
 
 class VerifySpec(Section):

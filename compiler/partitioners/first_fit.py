@@ -59,8 +59,6 @@ def fill_fast(
     )
 
 
-
-
 @njit(cache=True)
 def _runs(
     level: Level, caps: Caps, order: Int, most: Int, tables: Int, kind: Int, largest: int
@@ -149,9 +147,7 @@ def _more(
 
 
 @njit(cache=True)
-def _kinds(
-    level: Level, caps: Caps, v: int, lists_of_form: Int, in_class: Int, most: Int
-) -> bool:
+def _kinds(level: Level, caps: Caps, v: int, lists_of_form: Int, in_class: Int, most: Int) -> bool:
     """Whether formats, classes, traces and epochs stay within their limits with `v`."""
     traces, epochs, forms, classes = 0, 0, 0, 0
     for form in range(lists_of_form.size):
@@ -174,6 +170,7 @@ def _kinds(
     for k in range(62):
         n_traces += (traces >> k) & 1
         n_epochs += (epochs >> k) & 1
-    return (
+    fits: bool = (
         forms <= most[4] and classes <= most[5] and n_traces <= most[6] and n_epochs <= most[7]
     )
+    return fits

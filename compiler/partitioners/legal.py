@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.utilization import utilization
+from hrsnn_lava.compiler.axon_rules import AXON_RULES
 from hrsnn_lava.compiler.filling import fill, split_out_axons
 from hrsnn_lava.compiler.hypergraph import HOP_WEIGHT
 from hrsnn_lava.compiler.partitioners.multilevel import compact, roomy
 from hrsnn_lava.compiler.partitioners.problem import PartitionProblem
+from hrsnn_lava.compiler.placed import Placed
+from hrsnn_lava.compiler.rules import check
 
 Int = NDArray[np.int64]
 #: Empty cores that are offered to neurons of overfull ones, as shares of those in use.
@@ -28,9 +31,15 @@ def is_legal(problem: PartitionProblem, core_of: Any) -> bool:
     used = utilization(problem.links, core_of, problem.profile)
     if int(used["neurons"].worst) > problem.neurons_per_core:
         return False
-    return (used.cores_limit is None or used.n_cores <= used.cores_limit) and not any(
-        resource.over().size for resource in used.resources if resource.name not in TABLES
-    )
+    if used.cores_limit is not None and used.n_cores > used.cores_limit:
+        return False
+    if any(r.over().size for r in used.resources if r.name not in TABLES):
+        return False
+    if problem.network is None:
+        return True
+    cores = np.asarray(core_of, dtype=np.int32)
+    placed = Placed(problem.network, problem.profile, cores, problem.links, used)
+    return not check(placed, AXON_RULES)
 
 
 def repair(problem: PartitionProblem, core_of: Any, *, sweeps: int = 8) -> Int:
@@ -56,10 +65,11 @@ def repair(problem: PartitionProblem, core_of: Any, *, sweeps: int = 8) -> Int:
 def _relieve(problem: PartitionProblem, cores: Int, n_cores: int, sweeps: int) -> Int:
     """Moves of neurons out of overfull cores, each of which lowers the overflow."""
     from hrsnn_lava.compiler.partitioners import core_state as kernels
+    from hrsnn_lava.compiler.partitioners import pricing
     from hrsnn_lava.compiler.partitioners.refine import sweep
 
     level, caps = problem.level, problem.caps(roomy(problem, n_cores), n_cores)
-    state, work = kernels.new_state(level, caps, cores, n_cores), kernels.new_scan(n_cores)
+    state, work = kernels.new_state(level, caps, cores, n_cores), pricing.new_scan(n_cores)
     word = np.ones(1, dtype=np.uint64)
     price = 1e6 * max(float(level.weight.sum()), 1.0)
     for _ in range(sweeps):

@@ -6,6 +6,10 @@ minimise. Each cut synapse counts, although a message serves all synapses of a c
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -17,16 +21,12 @@ Int = NDArray[np.int64]
 
 def available() -> bool:
     """Whether pymetis can be imported."""
-    try:
-        import pymetis  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return find_spec("pymetis") is not None
 
 
 def metis(graph: Hypergraph, n_cores: int, seed: int = 0) -> Int:
     """Core of every neuron, (n_neurons,), METIS's k-way partition; limits are not looked at."""
-    import pymetis
+    pymetis: Any = import_module("pymetis")
 
     n = graph.n_neurons
     recurrent = graph.targets[:n]

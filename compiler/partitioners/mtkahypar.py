@@ -6,6 +6,8 @@ memory are unknown to it. One thread and the deterministic preset, so that a run
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -18,11 +20,7 @@ Int = NDArray[np.int64]
 
 def available() -> bool:
     """Whether mtkahypar can be imported."""
-    try:
-        import mtkahypar  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return find_spec("mtkahypar") is not None
 
 
 def mtkahypar_blocks(
@@ -40,7 +38,7 @@ def mtkahypar_blocks(
         preset: a name of ``mtkahypar.PresetType``.
         imbalance: most neurons of a block over the mean, less 1.
     """
-    import mtkahypar
+    mtkahypar: Any = import_module("mtkahypar")
 
     n, targets = graph.n_neurons, graph.targets
     start = mtkahypar.initialize(threads)

@@ -30,7 +30,6 @@ class Effort:
         most, least: sweeps of the finest level; below `calm` of them the temperature stays 0.
         coarse: most sweeps of any other level.
         coarsest: clusters a core at the coarsest level.
-        every: levels from one that is refined to the next; coarsest and finest always are.
         stream: pins up to which streaming is tried as a start as well.
     """
 
@@ -40,7 +39,6 @@ class Effort:
     least: int = 3
     calm: int = 8
     coarsest: int = 12
-    every: int = 1
     stream: int = 3_000_000
 
 
@@ -67,10 +65,7 @@ def multilevel(
     cores = _deal(levels[-1], n_cores)
     quick = replace(effort, most=effort.coarse, least=min(effort.least, effort.coarse))
     for depth in range(len(levels) - 1, 0, -1):
-        if depth == len(levels) - 1 or depth % effort.every == 0:
-            cores = refine(
-                levels[depth], cores, n_cores, palette=palette, random=random, effort=quick
-            )
+        cores = refine(levels[depth], cores, n_cores, palette=palette, random=random, effort=quick)
         cores = cores[groupings[depth - 1]]
     starts = [cores]
     if problem.level.source.size <= effort.stream:
@@ -108,7 +103,8 @@ def cluster_order(problem: PartitionProblem, palette_weight: float, seed: int) -
     keys = [np.arange(problem.links.n_neurons, dtype=np.int64)]
     for _, level in _coarsen(problem, 1, Effort(coarsest=16), palette, random):
         keys.append(level.member)
-    return np.lexsort(keys)
+    found: Int = np.lexsort(keys)
+    return found
 
 
 def _coarsen(
@@ -149,7 +145,7 @@ def _deal(problem: PartitionProblem, n_cores: int) -> Int:
     size = problem.level.size
     middle = np.cumsum(size) - size / 2
     cores = np.floor(middle * n_cores / max(int(size.sum()), 1)).astype(np.int64)
-    return np.minimum(cores, n_cores - 1)
+    return np.asarray(np.minimum(cores, n_cores - 1), dtype=np.int64)
 
 
 def refine(
@@ -168,17 +164,18 @@ def refine(
     overflow.
     """
     from hrsnn_lava.compiler.partitioners import core_state as kernels
+    from hrsnn_lava.compiler.partitioners import pricing, worth
     from hrsnn_lava.compiler.partitioners.refine import sweep
 
     level = problem.level
     caps = problem.caps(roomy(problem, n_cores), n_cores)
     state = kernels.new_state(level, caps, cores, n_cores)
-    work, mask = kernels.new_scan(n_cores), np.full(n_cores, -1, dtype=np.int64)
+    work, mask = pricing.new_scan(n_cores), np.full(n_cores, -1, dtype=np.int64)
 
     def value() -> tuple[float, float]:
-        price = palette * kernels.palette_of(state) if palette else 0.0
-        cost = kernels.cost_of(level, state, HOP_WEIGHT, mask) + price
-        return kernels.overflow(state, caps), cost
+        price = palette * worth.palette_of(state) if palette else 0.0
+        cost = worth.cost_of(level, state, HOP_WEIGHT, mask) + price
+        return worth.overflow(state, caps), cost
 
     best, found = value(), state.core_of.copy()
     count = problem.n_vertices
@@ -217,13 +214,14 @@ def value_of(
 ) -> tuple[float, float]:
     """Overflow and cost of a partition: less is better, overflow first."""
     from hrsnn_lava.compiler.partitioners import core_state as kernels
+    from hrsnn_lava.compiler.partitioners import worth
 
     caps = problem.caps(roomy(problem, n_cores), n_cores)
     state = kernels.new_state(problem.level, caps, cores, n_cores)
     mask = np.full(n_cores, -1, dtype=np.int64)
-    price = palette * kernels.palette_of(state) if palette else 0.0
-    cost = kernels.cost_of(problem.level, state, HOP_WEIGHT, mask) + price
-    return kernels.overflow(state, caps), cost
+    price = palette * worth.palette_of(state) if palette else 0.0
+    cost = worth.cost_of(problem.level, state, HOP_WEIGHT, mask) + price
+    return worth.overflow(state, caps), cost
 
 
 def streamed(problem: PartitionProblem, n_cores: int) -> Int:
@@ -233,13 +231,14 @@ def streamed(problem: PartitionProblem, n_cores: int) -> Int:
     was not seen: this one is ours. See `stream_kernel`.
     """
     from hrsnn_lava.compiler.partitioners import core_state as kernels
+    from hrsnn_lava.compiler.partitioners import pricing
     from hrsnn_lava.compiler.partitioners.stream_kernel import stream
 
     level, caps = problem.level, problem.caps(roomy(problem, n_cores), n_cores)
     state = kernels.empty_state(level, caps, n_cores)
     mean = float(level.weight[level.source].sum()) / max(problem.n_vertices, 1)
     even = problem.links.n_neurons / n_cores
-    stream(level, caps, state, kernels.new_scan(n_cores), HOP_WEIGHT, mean / even)
+    stream(level, caps, state, pricing.new_scan(n_cores), HOP_WEIGHT, mean / even)
     found: Int = state.core_of
     return found
 

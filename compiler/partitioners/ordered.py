@@ -21,6 +21,8 @@ from hrsnn_lava.compiler.partitioners.problem import PartitionProblem
 Int = NDArray[np.int64]
 #: Below so many synapse lists the plain filling is as fast as loading the compiled one.
 FEW_PINS = 20_000
+#: Above so many, output axons are not repaired along an order: divisions cascade.
+MANY_PINS = 1_000_000
 
 
 def grouped(problem: PartitionProblem, order: Int) -> Int:
@@ -39,7 +41,8 @@ def filled(problem: PartitionProblem, order: Int, size: int) -> Int:
     compiled = problem if problem.level.source.size > FEW_PINS else None
     bounds = fill(links, order, profile, neurons_per_core=size, problem=compiled)
     limit, most = profile.core.out_axons.value, profile.total_cores
-    if limit is None or (most is not None and bounds.size - 1 > most):
+    large = problem.level.source.size > MANY_PINS  # then only the search looks at output axons
+    if limit is None or large or (most is not None and bounds.size - 1 > most):
         return cores_from_bounds(order, bounds).astype(np.int64)
     used = utilization(links, cores_from_bounds(order, bounds), profile)["out_axons"]
     if used.over().size:

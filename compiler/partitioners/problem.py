@@ -17,9 +17,10 @@ from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.connectivity import Connectivity
 from hrsnn_lava.compiler.analysis.utilization import index_bits, list_words, stored_bits
-from hrsnn_lava.compiler.clustering import compartment_classes, decay_rate
+from hrsnn_lava.compiler.clustering import compartment_classes
 from hrsnn_lava.compiler.filling import limits_of
 from hrsnn_lava.hardware_profiles import HardwareProfile
+from hrsnn_lava.quantized import QuantizedNetwork
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -95,6 +96,7 @@ class PartitionProblem:
     """A network to be put on cores of a profile.
 
     Attributes:
+        network: for the rules that look at single weights; None leaves them out.
         pins: CSR (V, n_sources * F), column ``source * F + format``, data the synapses.
         member: vertex of every neuron, (n_neurons,).
     """
@@ -108,6 +110,7 @@ class PartitionProblem:
     coordinates: Float
     class_of: Int
     level: Level
+    network: QuantizedNetwork | None = None
 
     @staticmethod
     def of(
@@ -116,6 +119,7 @@ class PartitionProblem:
         weight: Float,
         neurons_per_core: int | None = None,
         coordinates: Float | None = None,
+        network: QuantizedNetwork | None = None,
     ) -> PartitionProblem:
         """Every neuron a vertex of its own.
 
@@ -137,7 +141,7 @@ class PartitionProblem:
         member = np.arange(n, dtype=np.int64)
         level = _level(pins, member, n, kinds, links, weight, points, classes)
         return PartitionProblem(
-            links, profile, weight, max(bound, 1), pins, member, points, classes, level
+            links, profile, weight, max(bound, 1), pins, member, points, classes, level, network
         )
 
     @property
@@ -194,7 +198,7 @@ class PartitionProblem:
             trace=np.asarray(traces or [-1], dtype=np.int64),
             epoch=np.asarray([_position(self.links.epochs, e) for e in self.links.epochs] or [-1]),
             n_classes=int(self.class_of.max(initial=0)) + 1,
-            count_out=bool(forms) and neurons * n_cores * slots > most[OUT],
+            count_out=bool(forms) and neurons * n_cores * max(slots // 2, 1) > most[OUT],
             count_lists=bool(
                 self.n_active * slots > most[SLOTS]
                 or self.fan_in[:neurons].sum() * words[:, :2].max() > most[WORDS]
@@ -301,29 +305,3 @@ def _one_form(source: Int, form: Int, n_sources: int) -> NDArray[np.bool_]:
 def _starts(rows: Any, count: int) -> Int:
     sizes = np.bincount(np.asarray(rows, dtype=np.int64), minlength=count)
     return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-
-
-def palette_coordinates(parameters: Int, profile: HardwareProfile, tolerance: float) -> Float:
-    """Coordinates of neurons, (n, 3), whose variance on a core predicts the error of its tables.
-
-    M levels placed best on a normal distribution of deviation s leave the mean square error
-    ``(pi sqrt(3) / 2) s^2 / M^2`` (Panter and Dite 1951). The logarithms of vth and of the two
-    rates are scaled so that a squared distance of 1 is an error of `tolerance`. Quantities whose
-    values all fit the table of one core count nothing. Our choice.
-    """
-    du, dv, refractory, vth = np.asarray(parameters, dtype=np.int64).T
-    core = profile.core
-    result = np.zeros((du.size, 3))
-
-    def scale(limit: int) -> float:
-        return float(np.sqrt(np.pi * np.sqrt(3.0) / 2.0) / limit / tolerance)
-
-    table = core.threshold_profiles.value
-    if table is not None and np.unique(vth).size > table:
-        result[:, 0] = np.log(np.maximum(vth, 0.5)) * scale(table)
-    table = core.compartment_profiles.value
-    rows = np.stack([du, dv, refractory], axis=1)
-    if table is not None and np.unique(rows, axis=0).shape[0] > table:
-        result[:, 1] = np.log(decay_rate(np.maximum(dv, 0.5))) * scale(table)
-        result[:, 2] = np.log(decay_rate(np.maximum(du + 1, 0.5))) * scale(table)
-    return result - result.mean(axis=0, keepdims=True) if du.size else result

@@ -6,14 +6,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.partitioners.core_state import (
-    Scan,
-    State,
-    kinds_fit,
-    move,
-    out_overflow_change,
-    scan,
-)
+from hrsnn_lava.compiler.partitioners.core_state import State, move
+from hrsnn_lava.compiler.partitioners.pricing import Scan, kinds_fit, out_overflow_change, scan
 from hrsnn_lava.compiler.partitioners.problem import NEURONS, SLOTS, SYNAPSES, WORDS, Caps, Level
 
 Int = NDArray[np.int64]
@@ -120,7 +114,8 @@ def _left(level: Level, state: State, v: int, core: int, dims: int) -> float:
         before -= state.first[core, d] ** 2 / n
         if rest > 0:
             after -= (state.first[core, d] - level.first[v, d]) ** 2 / rest
-    return before - (after if rest > 0 else 0.0)
+    fall: float = before - (after if rest > 0 else 0.0)
+    return fall
 
 
 @njit(cache=True)
@@ -132,7 +127,8 @@ def _joined(level: Level, state: State, v: int, core: int, dims: int) -> float:
         if n > 0:
             before -= state.first[core, d] ** 2 / n
         after -= (state.first[core, d] + level.first[v, d]) ** 2 / (n + size)
-    return after - (before if n > 0 else 0.0)
+    rise: float = after - (before if n > 0 else 0.0)
+    return rise
 
 
 @njit(cache=True)

@@ -31,7 +31,8 @@ from hrsnn_lava.compiler.partitioners.problem import PartitionProblem
 Int = NDArray[np.int64]
 #: Pins above which the search makes one attempt alone.
 LARGE = 1_000_000
-QUICK = Effort(most=4, coarse=3, every=2)
+#: Share of the output axons that may be taken on average, so that uneven cores still fit.
+ROOM = 0.85
 #: Multiples of the palette weight that are tried where tables are short.
 LIKENESS = (1.0, 10.0)
 
@@ -55,8 +56,11 @@ def searched(
 
     def attempt(n_cores: int, weight: float) -> Candidate:
         progress(f"partition: {n_cores} cores")
-        effort = QUICK if large else Effort()
-        cores = multilevel(problem, n_cores, palette_weight=weight, seed=seed, effort=effort)
+        if large:  # evenly along the clusters; there is no time to refine the levels
+            cores = np.empty(order.size, dtype=np.int64)
+            cores[order] = np.arange(order.size) * n_cores // order.size
+        else:
+            cores = multilevel(problem, n_cores, palette_weight=weight, seed=seed)
         made = Candidate.of("multilevel", _polished(problem, cores, weight), problem, graph)
         found.append(made)
         return made
@@ -71,12 +75,13 @@ def searched(
         problem=problem,
     )
     dense = cores_from_bounds(order, bounds)  # output axons are left to the moves
-    found.append(Candidate.of("clusters", repair(problem, dense), problem, graph))
+    if not large:
+        found.append(Candidate.of("clusters", repair(problem, dense), problem, graph))
     if best.n_cores > 1 and not large:
         cores = _polished(problem, best.core_of, weights[-1])
         found.append(Candidate.of(f"{best.method}, refined", cores, problem, graph))
-    best = min([best, found[0]], key=lambda c: c.rank(tolerance))
-    for n_cores in _numbers(problem, bounds.size - 1, best):
+    best = min([best, *found], key=lambda c: c.rank(tolerance))
+    for n_cores in _numbers(problem, _needed(problem, dense.astype(np.int64)), best):
         made = [attempt(n_cores, weight) for weight in weights]
         if any(c.legal and c.error <= tolerance for c in made):
             break
@@ -86,16 +91,29 @@ def searched(
     return found
 
 
-def _numbers(
-    problem: PartitionProblem, dense: int, best: Candidate
-) -> list[int]:
+def _needed(problem: PartitionProblem, dense: Int) -> int:
+    """Cores that hold as many neurons as `dense` ones, and their output axons.
+
+    Where those are scarce, moves cannot help: to relieve one core they load all that send to it.
+    """
+    used = utilization(problem.links, dense, problem.profile)
+    out = used["out_axons"]
+    if not out.limit:
+        return used.n_cores
+    return int(np.ceil(used.n_cores * max(1.0, float(out.used.mean()) / (ROOM * out.limit))))
+
+
+def _numbers(problem: PartitionProblem, dense: int, best: Candidate) -> list[int]:
     """Numbers of cores to try, rising: from `dense` filling to what the best so far needed."""
     most = problem.profile.total_cores
     high = best.n_cores if most is None else min(best.n_cores, most)
-    low = min(dense, high)
+    low = dense if most is None else min(dense, most)
+    if best.legal:
+        low = min(low, high)
     numbers = [low]
     if problem.level.source.size > LARGE:
-        return [min(int(1.05 * low) + 1, high)] if low > 1 else []  # room instead of search
+        few = int(1.05 * low) + 1  # room instead of search
+        return [few if most is None else min(few, most)] if low > 1 else []
     while numbers[-1] < high:
         numbers.append(min(2 * numbers[-1], high))
     return [k for k in numbers if k > 1] or ([2] if not best.legal else [])
@@ -134,8 +152,11 @@ def _fullness(problem: PartitionProblem, core_of: Int) -> float:
 
 
 def _polished(problem: PartitionProblem, cores: Int, palette_weight: float) -> Int:
-    """Repaired, then refined by moves that only gain; what is legal stays legal."""
-    legal = repair(problem, cores)
+    """Repaired, then refined by moves that only gain; what is legal stays legal.
+
+    Large ones are not repaired first: the refinement relieves overfull cores as well.
+    """
+    legal = cores if problem.level.source.size > LARGE else repair(problem, cores)
     n_cores = int(legal.max(initial=0)) + 1
     finer = refine(
         problem,
@@ -143,6 +164,6 @@ def _polished(problem: PartitionProblem, cores: Int, palette_weight: float) -> I
         n_cores,
         palette=palette_weight * palette_price(problem),
         random=np.random.Generator(np.random.Philox(0)),
-        effort=Effort(most=3 if problem.level.source.size > LARGE else 8),
+        effort=Effort(most=4 if problem.level.source.size > LARGE else 8),
     )
     return repair(problem, compact(finer))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from numba import njit
 
-from hrsnn_lava.compiler.partitioners.core_state import Scan, State, kinds_fit, move, scan
+from hrsnn_lava.compiler.partitioners.core_state import State, move
+from hrsnn_lava.compiler.partitioners.pricing import Scan, kinds_fit, scan
 from hrsnn_lava.compiler.partitioners.problem import NEURONS, SLOTS, SYNAPSES, WORDS, Caps, Level
 
 
 @njit(cache=True)
-def stream(
-    level: Level, caps: Caps, state: State, work: Scan, hop: float, balance: float
-) -> None:
+def stream(level: Level, caps: Caps, state: State, work: Scan, hop: float, balance: float) -> None:
     """Put every vertex, in order, where ``near - balance * neurons`` is most among cores that
     hold it; where none does, on the emptiest."""
     n_cores = state.used.shape[0]

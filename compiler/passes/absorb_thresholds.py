@@ -147,7 +147,10 @@ def plan(
     target[free] = nearest_entries(old[free].astype(np.float64), table, less[free])
     gain = target / np.maximum(old, 1)
     firing = _firing_current(target, network.gather("dv"))
-    cost = np.minimum(expected_change(network, sources) / firing, np.abs(gain - 1.0))
+    change = expected_change(network, sources)
+    # A neuron that does not leak fires at any current: no share of it can be said.
+    share = np.divide(change, firing, out=np.full(old.size, np.inf), where=firing > 0)
+    cost = np.minimum(share, np.abs(gain - 1.0))
     roomy = target <= less * old
     absorbed = free & roomy & (cost <= options.tolerance)
     target = np.where(absorbed, target, old)

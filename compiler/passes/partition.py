@@ -25,13 +25,15 @@ from hrsnn_lava.compiler.analysis.utilization import utilization
 from hrsnn_lava.compiler.hypergraph import Hypergraph
 from hrsnn_lava.compiler.partitioners.baselines import baselines as other_ways
 from hrsnn_lava.compiler.partitioners.candidates import Candidate
+from hrsnn_lava.compiler.partitioners.likeness import palette_coordinates
 from hrsnn_lava.compiler.partitioners.ordered import (
+    MANY_PINS,
     by_order,
     grouped,
     parameter_order,
     sizes_to_try,
 )
-from hrsnn_lava.compiler.partitioners.problem import PartitionProblem, palette_coordinates
+from hrsnn_lava.compiler.partitioners.problem import PartitionProblem
 from hrsnn_lava.compiler.partitioners.search import searched
 from hrsnn_lava.compiler.placement import Placement
 from hrsnn_lava.compiler.rules import CAPACITY_RULES, VALUE_RULES, Placed, Violation, check
@@ -143,7 +145,7 @@ def partition(
     weight = graph.rate if graph.rate.any() else np.ones_like(graph.rate)
     crowded = profile.has_profile_tables and _overflows(links, profile)
     points = palette_coordinates(links.parameters, profile, tolerance) if crowded else None
-    problem = PartitionProblem.of(links, profile, weight, neurons_per_core, points)
+    problem = PartitionProblem.of(links, profile, weight, neurons_per_core, points, network)
     sizes = sizes_to_try(problem, neurons_per_core is not None)
     found: list[Candidate] = []
     if method == "parameters" or (method in ("auto", "multilevel") and crowded):
@@ -151,7 +153,8 @@ def partition(
         found += by_order("parameters", problem, graph, order, sizes, tolerance)
     if method in ("auto", "index", "multilevel"):
         order = grouped(problem, np.arange(links.n_neurons))
-        tried = sizes if method == "index" or not crowded else sizes[:1]
+        few = crowded or problem.level.source.size > MANY_PINS
+        tried = sizes[:1] if few and method != "index" else sizes
         found += by_order("index", problem, graph, order, tried, tolerance)
     best = min(found, key=lambda c: c.rank(tolerance))
     if method in ("auto", "multilevel") and not _settled(network, best, problem, tolerance):
@@ -204,7 +207,9 @@ def _settled(
 
 def _placed(network: QuantizedNetwork, problem: PartitionProblem, found: Candidate) -> Placed:
     cores, links = found.core_of.astype(np.int32), problem.links
-    return Placed(network, problem.profile, cores, links, utilization(links, cores, problem.profile))
+    return Placed(
+        network, problem.profile, cores, links, utilization(links, cores, problem.profile)
+    )
 
 
 def _violations(

@@ -27,7 +27,19 @@ FOREIGN = {".nir": "NIR", ".net": "lava-dl's netx"}
 @click.command("compile")
 @click.argument("model", type=INPUT_FILE)
 @click.option("--profile", help="Chip, see `profiles`.  [default: the spec's, where MODEL is one]")
+@click.option(
+    "--chips",
+    type=click.IntRange(min=1),
+    help="Chips side by side.  [default: 1, or the spec's]",
+)
 @click.option("--neurons-per-core", type=click.IntRange(min=1), help="At most so many on a core.")
+@click.option(
+    "--absorb-thresholds/--keep-thresholds",
+    "absorb",
+    default=None,
+    help="Let weights take up thresholds that no table has room for.  [default: absorb, or the "
+    "spec's]",
+)
 @click.option(
     "--weight-bits",
     type=click.IntRange(1, 8),
@@ -71,7 +83,9 @@ def compile_model(
     console: Console,
     model: Path,
     profile: str | None,
+    chips: int | None,
     neurons_per_core: int | None,
+    absorb: bool | None,
     weight_bits: int | None,
     scaling: str | None,
     headroom: str | None,
@@ -91,6 +105,7 @@ def compile_model(
             "--reset subtract: the chip's LIF sets the potential to zero at a spike and cannot "
             "subtract the threshold; train with reset to zero, or convert the model before"
         )
+    from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
     from hrsnn_lava.compiler.passes.lower_stdp import lowering_of
     from hrsnn_lava.compiler.pipeline import compile_network
     from hrsnn_lava.hardware_profiles import HardwareProfile
@@ -98,10 +113,13 @@ def compile_model(
     network, spec = _load(model, seed)
     if spec is not None:
         profile = profile or spec.compile.profile
+        chips = chips or spec.compile.chips
         neurons_per_core = neurons_per_core or spec.compile.neurons_per_core
+        absorb = spec.compile.absorb_thresholds if absorb is None else absorb
     if profile is None:
         raise SpecError(f"--profile is missing; one of {', '.join(HardwareProfile.names())}")
     chip = HardwareProfile.load(profile)
+    chip = chip if chips is None else chip.with_chips(chips)
     network = _with_dt(network, dt)
     given = {"weight_bits": weight_bits, "scaling": scaling, "headroom": headroom}
     quantize = _quantize_of(network, spec, {k: v for k, v in given.items() if v is not None})
@@ -115,6 +133,7 @@ def compile_model(
             neurons_per_core=neurons_per_core,
             rates=rates,
             input_rates=input_rates,
+            absorb=AbsorbThresholds(absorb is not False),
             seed=spec.seed if spec is not None else None,
             progress=progress,
         )

@@ -16,6 +16,7 @@ import numpy as np
 
 from hrsnn_lava.compiler.compiled import PassRecord
 from hrsnn_lava.compiler.headroom import Observed
+from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
 from hrsnn_lava.compiler.passes.lower_stdp import lowering_of
 from hrsnn_lava.compiler.passes.quantize import quantize_of
 from hrsnn_lava.compiler.pipeline import place_network, run_pass
@@ -63,6 +64,8 @@ class _Run:
         self.progress = progress
         # fail on a wrong name before hours of work, not after
         self.profile = HardwareProfile.load(spec.compile.profile)
+        if spec.compile.chips is not None:
+            self.profile = self.profile.with_chips(spec.compile.chips)
         self.cost_set = CostSet.load(spec.report.cost_set)
         self.quantize = quantize_of(spec.quantize)
         if spec.quantize.headroom == "measured" and spec.network.input.target != "bias":
@@ -200,6 +203,9 @@ class _Run:
             self.profile,
             records=(*self.trained, *self.records, quantized),
             neurons_per_core=self.spec.compile.neurons_per_core,
+            absorb=AbsorbThresholds(
+                self.spec.compile.absorb_thresholds, self.spec.quantize.input_range
+            ),
             rates=rates / self.steps,
             input_rates=0.0,
             seed=self.seed,

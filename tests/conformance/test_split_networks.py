@@ -69,7 +69,7 @@ def test_the_generator_reaches_cuts_that_are_not_exact():
     """Or the condition would be untested: some cuts that it excludes do change the result."""
     seen = {"excluded": 0, "changed": 0, "exact": 0}
 
-    @settings(max_examples=150)
+    @settings(max_examples=300, derandomize=True)  # the same in every run
     @given(driven_networks(STEPS, delays=True), st.integers(0, 2**31))
     def look(case, seed):
         network, inputs = case
@@ -85,7 +85,7 @@ def test_the_generator_reaches_cuts_that_are_not_exact():
         seen["changed"] += compare(whole, parts, ("whole", "cut"))[0] > 0
 
     look()
-    assert seen["exact"] > 60
+    assert seen["exact"] > 120
     assert seen["changed"] > 5
 
 
@@ -118,7 +118,7 @@ def compiled(network, neurons_per_core):
 def test_placed_networks_cut_along_their_cores_equal_the_whole():
     placed = []
 
-    @settings(max_examples=50)
+    @settings(max_examples=50, derandomize=True)  # the same in every run
     @given(driven_networks(STEPS, delays=True), st.integers(1, 5))
     def check_cores(case, neurons_per_core):
         network, inputs = case

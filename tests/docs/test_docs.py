@@ -207,7 +207,7 @@ def test_the_commands_page_has_every_option(name):
 
 def all_options():
     commands = (cli.get_command(click.Context(cli), name) for name in COMMANDS)
-    return {o for c in commands for p in c.params for o in p.opts}
+    return {o for c in commands for p in c.params for o in (*p.opts, *p.secondary_opts)}
 
 
 def test_the_commands_page_has_every_exit_code():

@@ -12,6 +12,7 @@ from hrsnn_lava.compiler.analysis.connectivity import Connectivity
 from hrsnn_lava.compiler.analysis.utilization import utilization
 from hrsnn_lava.compiler.hypergraph import HOP_WEIGHT, Hypergraph
 from hrsnn_lava.compiler.partitioners import core_state as kernels
+from hrsnn_lava.compiler.partitioners import pricing, worth
 from hrsnn_lava.compiler.partitioners.problem import PartitionProblem
 from hrsnn_lava.compiler.partitioners.refine import sweep
 from hrsnn_lava.hardware_profiles import HardwareProfile
@@ -57,7 +58,7 @@ def test_counts_after_moves_are_those_of_a_fresh_count(network, seed, n_cores, g
             np.testing.assert_array_equal(state.used[:k, column], used[name].used)
     np.testing.assert_array_equal(state.reach, used.reach)
     mask = np.full(n_cores, -1)
-    cost = kernels.cost_of(problem.level, state, HOP_WEIGHT, mask)
+    cost = worth.cost_of(problem.level, state, HOP_WEIGHT, mask)
     assert cost == pytest.approx(graph.traffic(core_of)["cost"])
 
 
@@ -74,22 +75,22 @@ def test_a_scan_prices_every_move_exactly(network, seed, grouped) -> None:
     caps = problem.caps(n_cores=n_cores)._replace(count_lists=True)
     level = problem.level
     cores = rng.integers(0, n_cores, problem.n_vertices)
-    state, work = kernels.new_state(level, caps, cores, n_cores), kernels.new_scan(n_cores)
+    state, work = kernels.new_state(level, caps, cores, n_cores), pricing.new_scan(n_cores)
     mask = np.full(n_cores, -1)
     v = int(rng.integers(problem.n_vertices))
-    before = kernels.cost_of(level, state, HOP_WEIGHT, mask)
+    before = worth.cost_of(level, state, HOP_WEIGHT, mask)
     home, used = int(state.core_of[v]), state.used.copy()
     for target in set(range(n_cores)) - {home}:
-        kernels.scan(level, caps, state, v, HOP_WEIGHT, work)
+        pricing.scan(level, caps, state, v, HOP_WEIGHT, work)
         here = work.here.copy()
         change = (1 + HOP_WEIGHT) * (here[0] - work.near[target]) + here[1] - work.home[target]
         slots, words = here[5] - work.slots[target], here[6] - work.words[target]
-        out = kernels.out_overflow_change(
+        out = pricing.out_overflow_change(
             level, caps._replace(most=np.array([1, 1, 1, 1, 1])), state, v, target, work.out
         )
         surplus = np.maximum(state.used[:, 4] - 1, 0).sum()
         kernels.move(level, caps, state, v, target)
-        assert kernels.cost_of(level, state, HOP_WEIGHT, mask) == pytest.approx(before + change)
+        assert worth.cost_of(level, state, HOP_WEIGHT, mask) == pytest.approx(before + change)
         assert np.maximum(state.used[:, 4] - 1, 0).sum() - surplus == pytest.approx(out)
         assert state.used[target, 1] - used[target, 1] == slots
         assert state.used[target, 2] - used[target, 2] == words
@@ -107,20 +108,18 @@ def test_without_heat_no_sweep_raises_cost_or_overflow(network, seed, palette) -
     caps = problem.caps(n_cores=n_cores)
     caps = caps._replace(most=np.array([4, 6, 8, 20, 12]), count_lists=True, count_out=True)
     cores = np.random.default_rng(seed).integers(0, n_cores, problem.n_vertices)
-    state, work = kernels.new_state(level, caps, cores, n_cores), kernels.new_scan(n_cores)
+    state, work = kernels.new_state(level, caps, cores, n_cores), pricing.new_scan(n_cores)
     mask, word = np.full(n_cores, -1), np.ones(1, dtype=np.uint64)
     price = 1e4
 
     def value() -> float:
-        cost = kernels.cost_of(level, state, HOP_WEIGHT, mask)
-        return cost + palette * kernels.palette_of(state) + price * kernels.overflow(state, caps)
+        cost = worth.cost_of(level, state, HOP_WEIGHT, mask)
+        return cost + palette * worth.palette_of(state) + price * worth.overflow(state, caps)
 
     order = np.arange(problem.n_vertices)
     for _ in range(4):
         before = value()
-        moved = sweep(
-            level, caps, state, work, order, HOP_WEIGHT, palette, price, 0.0, word
-        )
+        moved = sweep(level, caps, state, work, order, HOP_WEIGHT, palette, price, 0.0, word)
         assert value() <= before + 1e-6
         if moved:
             assert value() < before
@@ -137,4 +136,4 @@ def test_palette_spread_is_the_squared_distance_to_the_mean_of_the_core() -> Non
     expected = sum(
         ((points[cores == c] - points[cores == c].mean(axis=0)) ** 2).sum() for c in (0, 1)
     )
-    assert kernels.palette_of(state) == pytest.approx(expected)
+    assert worth.palette_of(state) == pytest.approx(expected)

@@ -91,7 +91,7 @@ def test_neurons_per_core_is_an_upper_bound() -> None:
     assert placement.info["neurons_per_core"] == 30
     with pytest.raises(SpecError, match="neurons_per_core: 0"):
         partition(network, LOIHI, neurons_per_core=0)
-    with pytest.raises(SpecError, match="method: .best."):
+    with pytest.raises(SpecError, match="method: 'best'"):
         partition(network, LOIHI, method="best")  # type: ignore[arg-type]
 
 
@@ -113,9 +113,10 @@ def test_like_neurons_share_a_core_and_the_tables_cost_little() -> None:
     assert ordered.threshold.p95 <= 0.05
     assert ordered.threshold.p95 < 0.5 * unordered.threshold.p95
     assert ordered.tau_mem.mean < 0.5 * unordered.tau_mem.mean
-    sizes = [row["neurons_per_core"] for row in placement.info["tried"]]
+    rows = [row for row in placement.info["tried"] if row["method"] == "parameters"]
+    sizes = [row["neurons_per_core"] for row in rows]
     assert sizes == sorted(sizes, reverse=True)
-    assert all(row["error_p95"] > 0.05 for row in placement.info["tried"][:-1])
+    assert all(row["error_p95"] > 0.05 for row in rows[:-1])
 
 
 def test_tolerance_decides_between_few_cores_and_small_errors() -> None:
