@@ -120,7 +120,7 @@ def main() -> int:
     """Measure and print."""
     options = parser(__doc__.splitlines()[0])
     options.add_argument("--sizes", type=int, nargs="+", default=list(CASES))
-    options.add_argument("--trials", type=int, default=16)
+    options.add_argument("--trials", type=int, default=64)
     arguments = options.parse_args()
     load = os.getloadavg()[0]
     rows: list[dict[str, Any]] = []

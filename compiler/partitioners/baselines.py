@@ -17,7 +17,7 @@ from hrsnn_lava.compiler.partitioners import metis, mtkahypar
 from hrsnn_lava.compiler.partitioners.candidates import Candidate
 from hrsnn_lava.compiler.partitioners.legal import repair
 from hrsnn_lava.compiler.partitioners.multilevel import compact
-from hrsnn_lava.compiler.partitioners.ordered import filled, grouped
+from hrsnn_lava.compiler.partitioners.ordered import MANY_PINS, filled, grouped
 from hrsnn_lava.compiler.partitioners.problem import PartitionProblem
 from hrsnn_lava.compiler.partitioners.streaming import streaming
 
@@ -34,7 +34,10 @@ def baselines(
     seed: int = 0,
     largest: dict[str, int] | None = None,
 ) -> dict[str, Any]:
-    """Traffic of every baseline on about `n_cores` cores, or why it was left out."""
+    """Traffic of every baseline on about `n_cores` cores, or why it was left out.
+
+    In large networks nothing is repaired, and ``fits`` says what breaks a limit.
+    """
     bounds = LARGEST if largest is None else largest
     result: dict[str, Any] = {}
     for name, make in makers(problem, graph, n_cores, seed).items():
@@ -42,7 +45,8 @@ def baselines(
         if name in bounds and pins > bounds[name]:
             result[name] = {"skipped": f"{pins} synapse lists; computed up to {bounds[name]}"}
             continue
-        row = Candidate.of(name, repair(problem, make()), problem, graph).row()
+        cores = make() if pins > MANY_PINS else repair(problem, make())
+        row = Candidate.of(name, cores, problem, graph).row()
         result[name] = {k: v for k, v in row.items() if k not in ("method", "neurons_per_core")}
     for name, module in (("metis", metis), ("mtkahypar", mtkahypar)):
         if not module.available():

@@ -70,14 +70,14 @@ def _relieve(problem: PartitionProblem, cores: Int, n_cores: int, sweeps: int) -
 
     level, caps = problem.level, problem.caps(roomy(problem, n_cores), n_cores)
     state, work = kernels.new_state(level, caps, cores, n_cores), pricing.new_scan(n_cores)
-    word = np.ones(1, dtype=np.uint64)
+    word, rise = np.ones(1, dtype=np.uint64), np.zeros(problem.n_vertices)
     price = 1e6 * max(float(level.weight.sum()), 1.0)
     for _ in range(sweeps):
         over = (state.used > caps.most).any(axis=1)
         order = np.flatnonzero(over[state.core_of])
         if not order.size:
             break
-        if not sweep(level, caps, state, work, order, HOP_WEIGHT, 0.0, price, 0.0, word):
+        if not sweep(level, caps, state, work, order, HOP_WEIGHT, 0.0, price, 0.0, word, rise):
             break
     found: Int = state.core_of
     return found

@@ -34,8 +34,8 @@ class Effort:
     """
 
     work: float = 3e8
-    most: int = 70
-    coarse: int = 4
+    most: int = 130
+    coarse: int = 1
     least: int = 3
     calm: int = 8
     coarsest: int = 12
@@ -79,7 +79,7 @@ def multilevel(
 
 #: Start temperature, as a share of the mean weight of the sources of a vertex; from there it falls
 #: with the square root of what is left of the sweeps. Tuned on networks of communities.
-HEAT = 0.055
+HEAT = 0.07
 
 
 def palette_price(problem: PartitionProblem) -> float:
@@ -184,14 +184,18 @@ def refine(
     sweeps = _sweeps(problem, state.list_len, n_cores, effort)
     soft = heat > 0.0
     heat = heat if sweeps >= effort.calm else 0.0
+    # One more than fits, so that neurons of full cores can change places one by one.
+    loose = caps._replace(most=caps.most + 1)
+    rise = np.zeros(count)
     word = np.array([random.integers(1, 2**63)], dtype=np.uint64)
     for step in range(sweeps):
         late = (step + 1) / sweeps
         temperature = heat * mean * (1.0 - late) ** 0.5
-        price = unit * (0.3 + 3.0 * late) if soft and late < 0.8 else 1e3 * unit
+        hot = soft and late < 0.8
+        price = unit * (0.3 + 3.0 * late) if hot else 1e3 * unit
         moved = sweep(
             level,
-            caps,
+            loose if hot else caps,
             state,
             work,
             random.permutation(count),
@@ -200,11 +204,12 @@ def refine(
             price,
             temperature,
             word,
+            rise,
         )
         now = value()
         if now < best:
             best, found = now, state.core_of.copy()
-        elif not moved or (temperature == 0.0 and late >= 0.9):
+        elif not moved and not hot:
             break
     return found
 

@@ -77,6 +77,8 @@ def by_order(
     found: list[Candidate] = []
     most = problem.profile.total_cores
     for size in sizes:
+        if found and size >= int(np.bincount(found[-1].core_of).max()):
+            continue  # the bound was not reached, so the same cores would come out
         made = Candidate.of(method, filled(problem, order, size), problem, graph)
         fitted = any(c.legal for c in found)
         found.append(made)

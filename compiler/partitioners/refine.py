@@ -11,6 +11,9 @@ from hrsnn_lava.compiler.partitioners.pricing import Scan, kinds_fit, out_overfl
 from hrsnn_lava.compiler.partitioners.problem import NEURONS, SLOTS, SYNAPSES, WORDS, Caps, Level
 
 Int = NDArray[np.int64]
+Float = NDArray[np.float64]
+#: What counts as far more, in temperatures, and the share of visits then left out. Our choice.
+REMOTE, PASS_OVER = 6.0, 0.7
 
 
 @njit(cache=True)
@@ -44,11 +47,14 @@ def sweep(
     price: float,
     temperature: float,
     random: NDArray[np.uint64],
+    rise: Float,
 ) -> int:
     """Offer every vertex its best move once; the number of moves made.
 
     A move changes the cost by ``d = messages + hop * between + palette * spread +
     price * overflow``, all exact. It is made when d < 0, or by chance exp(-d / temperature).
+    Vertices whose best move was last seen to cost far more than the temperature, `rise` (V,), are
+    mostly passed over, but never at temperature 0.
     """
     n_cores, dims = state.used.shape[0], level.first.shape[1]
     used, core_of = state.used, state.core_of
@@ -59,6 +65,8 @@ def sweep(
     tight, moved = caps.count_lists, 0
     for index in range(order.size):
         v = order[index]
+        if rise[v] > REMOTE * temperature and temperature > 0.0 and uniform(random) < PASS_OVER:
+            continue
         core = core_of[v]
         scan(level, caps, state, v, hop, work)
         size, total = sizes[v], totals[v]
@@ -90,6 +98,7 @@ def sweep(
                 d += palette * _joined(level, state, v, c, dims)
             if d < best and (not caps.count_kinds or kinds_fit(level, caps, state, v, c)):
                 best, target = d, c
+        rise[v] = best
         if target < 0:
             continue
         if best >= 0.0 and (temperature <= 0.0 or best > 30.0 * temperature):

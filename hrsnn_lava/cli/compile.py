@@ -242,7 +242,7 @@ def summary_text(data: dict[str, Any]) -> str:
     head = (
         f"{data['name']} on {data['profile']['name']} ({data['profile']['title']}): "
         f"{data['neurons']:,} neurons, {data['synapses']:,} synapses, {data['inputs']:,} inputs, "
-        f"{data['cores']:,} cores"
+        f"{data['cores']:,} core{'' if data['cores'] == 1 else 's'}"
     )
     limits = [
         (c["rule"], c["worst_core"], c["used"], c["limit"], _percent(c["fraction"]))

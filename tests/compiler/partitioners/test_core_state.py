@@ -110,7 +110,7 @@ def test_without_heat_no_sweep_raises_cost_or_overflow(network, seed, palette) -
     cores = np.random.default_rng(seed).integers(0, n_cores, problem.n_vertices)
     state, work = kernels.new_state(level, caps, cores, n_cores), pricing.new_scan(n_cores)
     mask, word = np.full(n_cores, -1), np.ones(1, dtype=np.uint64)
-    price = 1e4
+    price, rise = 1e4, np.zeros(problem.n_vertices)
 
     def value() -> float:
         cost = worth.cost_of(level, state, HOP_WEIGHT, mask)
@@ -119,7 +119,7 @@ def test_without_heat_no_sweep_raises_cost_or_overflow(network, seed, palette) -
     order = np.arange(problem.n_vertices)
     for _ in range(4):
         before = value()
-        moved = sweep(level, caps, state, work, order, HOP_WEIGHT, palette, price, 0.0, word)
+        moved = sweep(level, caps, state, work, order, HOP_WEIGHT, palette, price, 0.0, word, rise)
         assert value() <= before + 1e-6
         if moved:
             assert value() < before

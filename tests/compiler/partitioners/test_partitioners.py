@@ -12,7 +12,7 @@ from scipy import sparse
 from hrsnn_lava.compiler.analysis.connectivity import Connectivity
 from hrsnn_lava.compiler.filling import fill
 from hrsnn_lava.compiler.hypergraph import HOP_WEIGHT, Hypergraph
-from hrsnn_lava.compiler.partitioners import metis, mtkahypar
+from hrsnn_lava.compiler.partitioners import metis, mtkahypar, search
 from hrsnn_lava.compiler.partitioners.baselines import baselines
 from hrsnn_lava.compiler.partitioners.legal import is_legal, repair
 from hrsnn_lava.compiler.partitioners.likeness import palette_coordinates
@@ -152,6 +152,17 @@ def test_never_worse_than_the_orders_at_equal_legality() -> None:
     within = [row for row in rows.values() if row["error_p95"] <= 0.05]
     assert {"parameters", "multilevel"} <= set(rows)
     assert taken == min(row["messages_per_step"] for row in within)
+
+
+def test_the_short_way_for_large_networks_is_legal_too(monkeypatch) -> None:
+    network, rates, _ = communities(600, 6, 0.2, 0.004, 2)
+    monkeypatch.setattr(search, "LARGE", 100)
+    profile = limited(words=3000, in_axons=200, out_axons=400)
+    placement = partition(network, profile, rates=rates)
+    assert placement.info["method"] == "multilevel"
+    plain = [row for row in placement.info["tried"] if row["method"] == "index"]
+    taken = placement.info["traffic"]["messages_per_step"]
+    assert all(taken < row["messages_per_step"] for row in plain)
 
 
 def test_likeness_costs_nothing_where_the_tables_hold_all_values() -> None:
