@@ -48,9 +48,13 @@ class Candidate:
         return int(self.core_of.max(initial=-1)) + 1
 
     def rank(self, tolerance: float) -> tuple[Any, ...]:
-        """Least is best: legal, within tolerance (else of least error), fewest messages."""
+        """Least is best: legal, within tolerance (else of least error), fewest messages.
+
+        Between equals the one of least error.
+        """
         beyond = self.error if self.error > tolerance else 0.0
-        return not self.legal, beyond, self.traffic["messages_per_step"], self.traffic["cost"]
+        messages, cost = self.traffic["messages_per_step"], self.traffic["cost"]
+        return not self.legal, beyond, messages, cost, self.error
 
     def row(self) -> dict[str, Any]:
         """What a report shows."""
