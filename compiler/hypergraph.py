@@ -75,7 +75,7 @@ class Hypergraph:
         """
         reach, own = self.spread(core_of)
         messages = float(self.rate @ reach)
-        between = messages - float(self.rate[own].sum())
+        between = float(self.rate @ (reach - own))
         return {
             "messages_per_step": messages,
             "between_cores_per_step": between,
