@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -171,6 +171,29 @@ def compare(
     return total, min(found)[1] if found else None
 
 
+def _differing(
+    first: Mapping[str, Any],
+    second: Mapping[str, Any],
+    key: str,
+    names: tuple[str, str],
+    words: tuple[str, str, str],
+) -> tuple[int, int | None, str | None]:
+    """How many values of one array differ, and the place of the first.
+
+    No place where an array is missing or of another shape; a text in `words` says so then: what
+    the other run did not do, the array's label, and what its values belong to.
+    """
+    missing, label, kind = words
+    for one, other, who in ((first, second, names[1]), (second, first, names[0])):
+        if key not in other:
+            return int(one[key].size) or 1, None, f"{missing} by {who}"
+    a, b = first[key], second[key]
+    if a.shape != b.shape:
+        return max(a.size, b.size), None, f"{label}: {a.size} {kind} in {names[0]}, {b.size} else"
+    places = np.flatnonzero(a != b)
+    return int(places.size), int(places[0]) if places.size else None, None
+
+
 def _compare_weights(
     first: Trace,
     second: Trace,
@@ -179,16 +202,16 @@ def _compare_weights(
     network: QuantizedNetwork | None,
 ) -> tuple[int, str | None]:
     """The same for one entry of `Trace.weights`: ``PROJECTION`` or ``PROJECTION/tag_1``."""
-    for trace, other, who in ((first, second, names[1]), (second, first, names[0])):
-        if key not in other.weights:
-            return int(trace.weights[key].size) or 1, f"{key!r} was not learned by {who}"
+    count, synapse, text = _differing(
+        first.weights,
+        second.weights,
+        key,
+        names,
+        (f"{key!r} was not learned", f"{key!r}", "synapses"),
+    )
+    if synapse is None:
+        return count, text
     a, b = first.weights[key], second.weights[key]
-    if a.shape != b.shape:
-        return max(a.size, b.size), f"{key!r}: {a.size} synapses in {names[0]}, {b.size} else"
-    differs = np.flatnonzero(a != b)
-    if not differs.size:
-        return 0, None
-    synapse = int(differs[0])
     tag = next((t for t in ("tag_1", "tag_2") if key.endswith(f"/{t}")), "")
     projection = key.removesuffix(f"/{tag}") if tag else key
     where = f"synapse {synapse}"
@@ -199,7 +222,7 @@ def _compare_weights(
     values = f"{names[0]} {a[synapse]}, {names[1]} {b[synapse]}"
     end = f"after {first.n_steps} steps"
     return (
-        int(differs.size),
+        count,
         f"projection {projection!r}, {where}: {tag or 'weight'} is {values} {end}",
     )
 
@@ -212,16 +235,13 @@ def _compare_traces(
     network: QuantizedNetwork | None,
 ) -> tuple[int, str | None]:
     """The same for one entry of `Trace.traces`: ``PROJECTION/x1`` or ``PROJECTION/x1/PROFILE``."""
-    for trace, other, who in ((first, second, names[1]), (second, first, names[0])):
-        if key not in other.traces:
-            return int(trace.traces[key].size) or 1, f"trace {key!r} was not kept by {who}"
+    label = f"trace {key!r}"
+    count, neuron, text = _differing(
+        first.traces, second.traces, key, names, (f"{label} was not kept", label, "neurons")
+    )
+    if neuron is None:
+        return count, text
     a, b = first.traces[key], second.traces[key]
-    if a.shape != b.shape:
-        return max(a.size, b.size), f"trace {key!r}: {a.size} neurons in {names[0]}, {b.size} else"
-    differs = np.flatnonzero(a != b)
-    if not differs.size:
-        return 0, None
-    neuron = int(differs[0])
     projection, name, profile = split_trace(key)
     which = name if profile is None else f"{name} of profile {profile}"
     side = "pre" if name in PRE_TRACES else "post"
@@ -230,7 +250,7 @@ def _compare_traces(
         where += f" of {getattr(network.projection(projection), side)!r}"
     values = f"{names[0]} {a[neuron]}, {names[1]} {b[neuron]}"
     end = f"after {first.n_steps} steps"
-    return int(differs.size), f"projection {projection!r}, {where}: trace {which} is {values} {end}"
+    return count, f"projection {projection!r}, {where}: trace {which} is {values} {end}"
 
 
 def verify_parity(
