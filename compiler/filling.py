@@ -20,8 +20,8 @@ from hrsnn_lava.compiler.analysis.utilization import (
     stored_bits,
     utilization,
 )
-from hrsnn_lava.compiler.clustering import compartment_classes
 from hrsnn_lava.compiler.learning_limits import attainable_limits, learning_limits
+from hrsnn_lava.compiler.palettes.clustering import compartment_classes
 from hrsnn_lava.hardware_profiles import HardwareProfile
 
 if TYPE_CHECKING:

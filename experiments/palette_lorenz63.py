@@ -27,9 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from hrsnn_lava.compiler.clustering import Snapped, relative_errors
 from hrsnn_lava.compiler.compiled import CompiledNetwork
-from hrsnn_lava.compiler.naive_palette import snap_naively
+from hrsnn_lava.compiler.palettes.clustering import Snapped, relative_errors
+from hrsnn_lava.compiler.palettes.naive import snap_naively
 from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
 from hrsnn_lava.compiler.passes.palette import parameters_of, with_parameters
 from hrsnn_lava.compiler.passes.quantize import Quantize

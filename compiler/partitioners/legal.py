@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.utilization import utilization
-from hrsnn_lava.compiler.axon_rules import AXON_RULES
+from hrsnn_lava.compiler.design_rules.axons import AXON_RULES
 from hrsnn_lava.compiler.filling import fill, split_out_axons
 from hrsnn_lava.compiler.hypergraph import HOP_WEIGHT
 from hrsnn_lava.compiler.partitioners.multilevel import compact, roomy

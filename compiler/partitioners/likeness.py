@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.clustering import decay_rate
+from hrsnn_lava.compiler.palettes.clustering import decay_rate
 from hrsnn_lava.hardware_profiles import HardwareProfile
 
 Int = NDArray[np.int64]

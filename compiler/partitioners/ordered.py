@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.utilization import utilization
-from hrsnn_lava.compiler.clustering import decay_rate
 from hrsnn_lava.compiler.filling import cores_from_bounds, fill, split_out_axons
 from hrsnn_lava.compiler.hypergraph import Hypergraph
 from hrsnn_lava.compiler.learning_limits import learning_groups
+from hrsnn_lava.compiler.palettes.clustering import decay_rate
 from hrsnn_lava.compiler.partitioners.candidates import Candidate
 from hrsnn_lava.compiler.partitioners.problem import PartitionProblem
 

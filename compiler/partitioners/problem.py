@@ -17,8 +17,8 @@ from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.connectivity import Connectivity
 from hrsnn_lava.compiler.analysis.utilization import index_bits, list_words, stored_bits
-from hrsnn_lava.compiler.clustering import compartment_classes
 from hrsnn_lava.compiler.filling import limits_of
+from hrsnn_lava.compiler.palettes.clustering import compartment_classes
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork
 

@@ -31,9 +31,9 @@ from hrsnn_lava.compiler.analysis.stdp_error import (
     trace_of,
     train_errors,
 )
-from hrsnn_lava.compiler.stdp_literals import TAG_MAX, nearest_tag, plain_grid, tag_grid
-from hrsnn_lava.compiler.stdp_options import LowerSTDP, lowering_of
-from hrsnn_lava.compiler.stdp_profiles import cluster_points
+from hrsnn_lava.compiler.stdp.literals import TAG_MAX, nearest_tag, plain_grid, tag_grid
+from hrsnn_lava.compiler.stdp.options import LowerSTDP, lowering_of
+from hrsnn_lava.compiler.stdp.profiles import cluster_points
 from hrsnn_lava.learning import Factor, Learning, LearningRule, Product, Trace
 from hrsnn_lava.plasticity import STDP
 

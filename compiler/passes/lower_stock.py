@@ -1,5 +1,5 @@
 """Lower an integer network to populations that stock Lava `LIF` can hold, one set of (du, dv, vth)
-each; see `stock_rules` for what cannot be expressed so.
+each; see `design_rules.stock` for what cannot be expressed so.
 """
 
 from __future__ import annotations
@@ -7,8 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from hrsnn_lava.compiler.design_rules.stock import STOCK_RULES, StockPlan
 from hrsnn_lava.compiler.passes.split import Split, split_network
-from hrsnn_lava.compiler.stock_rules import STOCK_RULES, StockPlan
 from hrsnn_lava.errors import CapacityError, SpecError
 from hrsnn_lava.quantized import QuantizedNetwork
 

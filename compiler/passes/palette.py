@@ -17,8 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.clustering import Snapped, activity_weights, relative_errors, snap_core
-from hrsnn_lava.compiler.naive_palette import snap_naively
+from hrsnn_lava.compiler.palettes.clustering import (
+    Snapped,
+    activity_weights,
+    relative_errors,
+    snap_core,
+)
+from hrsnn_lava.compiler.palettes.naive import snap_naively
 from hrsnn_lava.compiler.rules import Violation
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
@@ -56,7 +61,7 @@ class PaletteReport:
         errors: (n_neurons, 3), columns as `QUANTITIES`.
         weights: (n_neurons,) how much each neuron's errors count.
         weighted: root mean square of the errors, neurons counted by activity, by quantity.
-        naive: errors by quantity of the palette of `naive_palette`, on cores of the same sizes;
+        naive: errors by quantity of the palette of `palettes.naive`, on cores of the same sizes;
             empty where nothing was snapped or it was not asked for.
     """
 

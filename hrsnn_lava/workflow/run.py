@@ -20,7 +20,7 @@ from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
 from hrsnn_lava.compiler.passes.lower_stdp import lowering_of
 from hrsnn_lava.compiler.passes.quantize import quantize_of
 from hrsnn_lava.compiler.pipeline import place_network, run_pass
-from hrsnn_lava.compiler.value_rules import refused_learning
+from hrsnn_lava.compiler.design_rules.values import refused_learning
 from hrsnn_lava.errors import ArtifactError, CapacityError, SpecError
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.hrsnn import build_hrsnn

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from hrsnn_lava.compiler import value_rules
-from hrsnn_lava.compiler.axon_rules import types_needed
+from hrsnn_lava.compiler.design_rules import values as value_rules
+from hrsnn_lava.compiler.design_rules.axons import types_needed
 from hrsnn_lava.compiler.rules import RULES, Placed, check, rule_table
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile

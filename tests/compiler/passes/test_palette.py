@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrsnn_lava.compiler.breaks import cluster_1d, optimal_breaks
-from hrsnn_lava.compiler.clustering import (
+from hrsnn_lava.compiler.palettes.breaks import cluster_1d, optimal_breaks
+from hrsnn_lava.compiler.palettes.clustering import (
     decay_rate,
     nearest_decay,
     snap_compartments,

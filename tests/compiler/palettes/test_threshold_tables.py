@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hrsnn_lava.compiler.clustering import activity_weights
-from hrsnn_lava.compiler.threshold_tables import common_table, nearest_entries, reassign
+from hrsnn_lava.compiler.palettes.clustering import activity_weights
+from hrsnn_lava.compiler.palettes.threshold_tables import common_table, nearest_entries, reassign
 
 
 def test_the_table_is_the_nearest_in_the_logarithm() -> None:

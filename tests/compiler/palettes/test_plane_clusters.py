@@ -6,7 +6,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrsnn_lava.compiler.plane_clusters import cluster_2d, drawn_start, refine, squared_error
+from hrsnn_lava.compiler.palettes.plane_clusters import (
+    cluster_2d,
+    drawn_start,
+    refine,
+    squared_error,
+)
 from hrsnn_lava.seeding import generator
 
 

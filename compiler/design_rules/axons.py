@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.expressible_rules import Synapses, worst_of_each
+from hrsnn_lava.compiler.design_rules.expressible import Synapses, worst_of_each
 from hrsnn_lava.compiler.placed import Placed, Rule, Violation
 
 Int = NDArray[np.int64]

@@ -54,7 +54,7 @@ def optimal_breaks(points: Float, weights: Float, k_max: int) -> Breaks:
     sums, k = _moments(points, weights), min(k_max, points.size)
     if points.size <= _PLAIN_UP_TO:
         return plain_breaks(points, weights, k_max)
-    from hrsnn_lava.compiler.breaks_kernel import divide
+    from hrsnn_lava.compiler.palettes.breaks_kernel import divide
 
     return Breaks(*divide(*sums, k))
 

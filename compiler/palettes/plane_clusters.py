@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.breaks import optimal_breaks
+from hrsnn_lava.compiler.palettes.breaks import optimal_breaks
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]

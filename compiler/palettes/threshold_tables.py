@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.breaks import cluster_1d
+from hrsnn_lava.compiler.palettes.breaks import cluster_1d
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.breaks import cluster_1d
-from hrsnn_lava.compiler.plane_clusters import centres, cluster_2d, squared_error
+from hrsnn_lava.compiler.palettes.breaks import cluster_1d
+from hrsnn_lava.compiler.palettes.plane_clusters import centres, cluster_2d, squared_error
 from hrsnn_lava.seeding import generator
 
 Float = NDArray[np.float64]

@@ -24,13 +24,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.clustering import (
+from hrsnn_lava.compiler.palettes.clustering import (
     compartment_classes,
     compartment_labels,
     log_rates,
     nearest_decay,
 )
-from hrsnn_lava.compiler.plane_clusters import centres, squared_error
+from hrsnn_lava.compiler.palettes.plane_clusters import centres, squared_error
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]

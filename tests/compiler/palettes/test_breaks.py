@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrsnn_lava.compiler.breaks import _moments, optimal_breaks, plain_breaks
-from hrsnn_lava.compiler.breaks_kernel import divide
+from hrsnn_lava.compiler.palettes.breaks import _moments, optimal_breaks, plain_breaks
+from hrsnn_lava.compiler.palettes.breaks_kernel import divide
 
 
 @settings(max_examples=40, deadline=None)

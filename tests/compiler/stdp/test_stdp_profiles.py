@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrsnn_lava.compiler.stdp_literals import nearest_tag, plain_grid, tag_grid
-from hrsnn_lava.compiler.stdp_profiles import assign, cluster_points
+from hrsnn_lava.compiler.stdp.literals import nearest_tag, plain_grid, tag_grid
+from hrsnn_lava.compiler.stdp.profiles import assign, cluster_points
 
 
 def test_few_distinct_points_are_kept_exactly():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hrsnn_lava.compiler.clustering import log_rates, snap_compartments
-from hrsnn_lava.compiler.palette_cost import CellTable, global_palette, palette_cost
+from hrsnn_lava.compiler.palettes.clustering import log_rates, snap_compartments
+from hrsnn_lava.compiler.palettes.cost import CellTable, global_palette, palette_cost
 
 
 def gamma_neurons(n, *, synaptic=False, seed=0):

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.clustering import (
+from hrsnn_lava.compiler.palettes.clustering import (
     Snapped,
     compartment_classes,
     decay_rate,
     nearest_decay,
 )
-from hrsnn_lava.compiler.plane_clusters import centres, drawn_start, refine
+from hrsnn_lava.compiler.palettes.plane_clusters import centres, drawn_start, refine
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.seeding import generator
 

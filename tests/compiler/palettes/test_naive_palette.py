@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hrsnn_lava.compiler.clustering import Snapped, relative_errors
-from hrsnn_lava.compiler.naive_palette import snap_naively
+from hrsnn_lava.compiler.palettes.clustering import Snapped, relative_errors
+from hrsnn_lava.compiler.palettes.naive import snap_naively
 from hrsnn_lava.compiler.passes.palette import snap
 from hrsnn_lava.hardware_profiles import HardwareProfile
 
