@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import counting
 import learning
 import scaling
 import simulation
@@ -29,7 +30,7 @@ from plot import draw_all
 from timing import table
 
 ROOT = Path(__file__).resolve().parents[1]
-SCRIPTS = ("simulation", "learning", "scaling", "trials", "startup")
+SCRIPTS = ("simulation", "learning", "scaling", "counting", "trials", "startup")
 _BLOCK = re.compile(r"(<!-- benchmark: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -61,7 +62,8 @@ def render(documents: dict[str, Any], page: Path) -> None:
         blocks["learning"] = learning_tables(documents["learning"])
         rows = [learning.display_parts(case) for case in documents["learning"]["rows"]]
         blocks["learning-parts"] = table(rows, learning.PART_COLUMNS)
-    for name, module in (("scaling", scaling), ("trials", trials), ("startup", startup)):
+    tables = {"scaling": scaling, "counting": counting, "trials": trials, "startup": startup}
+    for name, module in tables.items():
         if name in documents:
             rows = [module.display(row) for row in documents[name]["rows"]]
             blocks[name] = table(rows, module.COLUMNS)
@@ -169,6 +171,9 @@ def _targets(documents: dict[str, Any]) -> list[tuple[str, str, float, str, str,
     plastic = _case(documents, "learning", 1000)
     add("learning, N=1000, against Lava", ">=", 3000, "x", _ratio(plastic, "Lava"))
     add("learning, N=1000, against Brian2 C++", ">=", 10, "x", _ratio(plastic, "Brian2"))
+    counted = _case(documents, "counting", 5000)
+    share = None if not counted else 100 * counted["overhead"]
+    add("counting, N=5000, on top of a run", "<=", 5, "%", share)
     gains = [r["gain"] for r in documents.get("trials", {}).get("rows", []) if r["threads"] == 2]
     add("trials on 2 cores, worst size", ">=", 1.8, "x", min(gains, default=None))
     starts = [r for r in documents.get("startup", {}).get("rows", []) if "N=" in r["command"]]

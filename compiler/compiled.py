@@ -94,6 +94,20 @@ class CompiledNetwork:
             )
         return self
 
+    def _repr_html_(self) -> str:
+        """Sizes and the chip, for a notebook."""
+        from hrsnn_lava.notebook import card
+
+        network, cores = self.network, f"{self.placement.n_cores:,}"
+        limit = self.profile.chip.cores.value
+        figures = [
+            ("neurons", f"{network.n_neurons:,}", f"{network.n_inputs:,} inputs"),
+            ("synapses", f"{network.n_synapses:,}", f"{len(network.projections)} projections"),
+            ("cores", cores, "" if limit is None else f"of {limit:,} a chip"),
+            ("passes", f"{len(self.records)}", ", ".join(r.name for r in self.records)),
+        ]
+        return card(network.name, f"compiled for {self.profile.title}", figures)
+
     def save(self, path: Any) -> str:
         """Write an ``.hlx`` artifact; return the file's SHA-256."""
         return write_artifact(path, self.to_artifact())

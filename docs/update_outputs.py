@@ -296,6 +296,8 @@ def allowed_of(entry: Any) -> str:
         return "a distribution"
     if "anyOf" in entry:
         return " or ".join(allowed_of(e) for e in entry["anyOf"] if e.get("type") != "null")
+    if entry.get("type") == "object":
+        return f"table of {allowed_of(entry['additionalProperties'])}"
     if entry.get("type") == "array":
         return f"list of {allowed_of(entry['items'])}"
     bounds = [

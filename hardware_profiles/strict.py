@@ -40,6 +40,7 @@ Evidence = Literal[
     "none",
 ]
 Model = TypeVar("Model", bound="Document")
+Shape = TypeVar("Shape", bound="Strict")
 MAX_FILE_BYTES = 1_000_000
 
 
@@ -111,34 +112,40 @@ class Document(Strict):
             ProfileError: the file is no TOML, has unknown or missing keys, or contradicts
                 itself; `problems` lists everything found.
         """
+        path = cls.path_of(name_or_path)
+        return cls.from_dict(cls.read(path), origin=str(path))
+
+    @classmethod
+    def path_of(cls, name_or_path: str | Path) -> Path:
+        """The file of a name or path; raises `SpecError` for a name that is not shipped."""
         text = str(name_or_path)
-        path = Path(text) if text.endswith(".toml") else cls.folder() / f"{text}.toml"
-        if not text.endswith(".toml") and text not in cls.names():
+        if text.endswith(".toml"):
+            return Path(text)
+        if text not in cls.names():
             raise SpecError(f"no {_kind(cls)} {text!r}; there are: {', '.join(cls.names())}")
+        return cls.folder() / f"{text}.toml"
+
+    @classmethod
+    def read(cls, path: Path) -> dict[str, Any]:
+        """The plain data of a file; raises as `load` does."""
         try:
+            # a pipe or a device has no size to check, and may never end
+            if path.exists() and not path.is_file() and not path.is_dir():
+                raise ProfileError(f"{path}: no regular file")
             if path.stat().st_size > MAX_FILE_BYTES:
                 raise ProfileError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
-            raw = tomllib.loads(path.read_text(encoding="utf-8"))
+            return tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise SpecError(f"cannot read {_kind(cls)} {path}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except RecursionError:
+            raise ProfileError(f"{path}: its tables are nested too deeply") from None
+        except ValueError as error:  # TOML, UTF-8 or a number of too many digits
             raise ProfileError(f"{path} is no valid TOML: {error}") from error
-        return cls.from_dict(raw, origin=str(path))
 
     @classmethod
     def from_dict(cls: type[Model], raw: dict[str, Any], *, origin: str = "document") -> Model:
         """Build from plain data, as `to_dict` writes it; raises `ProfileError`."""
-        try:
-            # JSON, since strict mode takes its arrays as tuples.
-            model = cls.model_validate_json(json.dumps(raw))
-        except ValidationError as error:
-            found = [
-                Problem(".".join(map(str, item["loc"])), repr(item.get("input"))[:80], item["msg"])
-                for item in error.errors(include_url=False)
-            ]
-            raise ProfileError(f"{origin} is no {_kind(cls)}", problems=found) from None
-        except (TypeError, ValueError) as error:
-            raise ProfileError(f"{origin} is no {_kind(cls)}: {error}") from None
+        model = validated(cls, raw, f"{origin} is no {_kind(cls)}")
         found = list(model.problems(""))
         raise_if(ProfileError, f"{_kind(cls)} {model.name!r} contradicts itself", found)
         return model
@@ -153,6 +160,39 @@ class Document(Strict):
         """SHA-256 of the content, in a form that no layout of the file changes."""
         text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def validated(cls: type[Shape], raw: dict[str, Any], message: str) -> Shape:
+    """`raw` as a `cls`, without conversions; raises `ProfileError` with every fault found."""
+    try:
+        # JSON, since strict mode takes its arrays as tuples.
+        return cls.model_validate_json(json.dumps(raw))
+    except ValidationError as error:
+        found = [
+            Problem(
+                ".".join(map(str, item["loc"])),
+                "missing" if item["type"] == "missing" else repr(item.get("input"))[:80],
+                item["msg"],
+            )
+            for item in error.errors(include_url=False)
+        ]
+        raise ProfileError(message, problems=found) from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ProfileError(f"{message}: {error}") from None
+
+
+def unprintable(data: Any, where: str) -> Iterator[Problem]:
+    """Texts with control characters, which would act on a terminal."""
+    if isinstance(data, str):
+        if any(not (c.isprintable() or c in "\n\t") for c in data):
+            yield Problem(where, repr(data)[:80], "printable text")
+    elif isinstance(data, dict):
+        for key, item in data.items():
+            yield from unprintable(key, f"{where}.{key!r}".lstrip("."))
+            yield from unprintable(item, f"{where}.{key}".lstrip("."))
+    elif isinstance(data, list):
+        for index, item in enumerate(data):
+            yield from unprintable(item, f"{where}[{index}]")
 
 
 def _kind(cls: type[Document]) -> str:

@@ -32,8 +32,11 @@ _HOMES = {
     "sim_backends.recording": ["Recording"],
     "processes.from_lava": ["FromLava", "from_lava"],
     "training.stdp": ["STDPOptions", "train_stdp"],
+    "deploy.gate": ["CheckResult", "check"],
     "api": [
+        "compare",
         "compile",
+        "count",
         "quantize",
         "record",
         "report",
@@ -47,7 +50,9 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 if TYPE_CHECKING:
     from hrsnn_lava.api import (
+        compare,
         compile,
+        count,
         quantize,
         record,
         report,
@@ -57,6 +62,7 @@ if TYPE_CHECKING:
         verify,
     )
     from hrsnn_lava.compiler.compiled import CompiledNetwork
+    from hrsnn_lava.deploy.gate import CheckResult, check
     from hrsnn_lava.distributions import Constant, Gamma, LogNormal, Normal, Uniform
     from hrsnn_lava.errors import CapacityError, HrsnnError
     from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
@@ -82,6 +88,7 @@ __all__ = [
     "LIF",
     "STDP",
     "CapacityError",
+    "CheckResult",
     "CompiledNetwork",
     "Constant",
     "CostSet",
@@ -111,7 +118,10 @@ __all__ = [
     "Trace",
     "Uniform",
     "build_hrsnn",
+    "check",
+    "compare",
     "compile",
+    "count",
     "from_lava",
     "pair_stdp",
     "quantize",

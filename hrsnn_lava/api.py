@@ -1,11 +1,12 @@
-"""The verbs of the package: `compile`, `quantize`, `simulate`, `verify`, `report`.
+"""The verbs of the package: `compile`, `quantize`, `simulate`, `verify`, `report`, `compare`.
 
-`simulate_batch` and `record` are `simulate` for many trials and for runs of any length.
+`count` is `simulate` that counts and keeps no trace; `simulate_batch` and `record` are `simulate`
+for many trials and for runs of any length.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hrsnn_lava.compiler.compiled import CompiledNetwork
@@ -16,9 +17,11 @@ from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import SpikeInput, Trace
 
 if TYPE_CHECKING:
+    from hrsnn_lava.compiler.analysis.counting import Counts
     from hrsnn_lava.processes.to_lava import StockGraph
     from hrsnn_lava.sim_backends.input_pieces import Inputs
     from hrsnn_lava.sim_backends.state import State
+    from hrsnn_lava.workflow.compare import ProfileComparison
 
 
 def compile(
@@ -102,6 +105,22 @@ def record(
     return recording.record(network, inputs, steps, path, probes, **options)
 
 
+def count(
+    network: CompiledNetwork | QuantizedNetwork,
+    inputs: Inputs = None,
+    steps: int = 1000,
+    **options: Any,
+) -> Counts:
+    """Run `steps` steps and count operations, updates, messages and hops; no trace is kept.
+
+    Options are those of `hrsnn_lava.sim_backends.counters.count`. The counts take the place of a
+    trace in `report`: ``report(compiled, counts=count(compiled, inputs, 1000))``.
+    """
+    from hrsnn_lava.sim_backends import counters
+
+    return counters.count(network, inputs, steps, **options)
+
+
 def to_lava(
     network: CompiledNetwork | QuantizedNetwork,
     inputs: SpikeInput | None = None,
@@ -138,6 +157,24 @@ def _parts(network: Any, inputs: SpikeInput | None, steps: int) -> Any:
     from hrsnn_lava.processes.from_lava import FromLava
 
     return network if isinstance(network, FromLava) else (network, inputs, steps)
+
+
+def compare(
+    model: Network | QuantizedNetwork | CompiledNetwork,
+    profiles: Iterable[HardwareProfile | str] | None = None,
+    inputs: SpikeInput | None = None,
+    steps: int | None = None,
+    cost_sets: Iterable[CostSet | str] | None = None,
+    **options: Any,
+) -> ProfileComparison:
+    """Compile for several chips, run each on the same input, and price the runs.
+
+    All chips that come with the package, and of each the cost sets that describe it, unless
+    named; options are those of `hrsnn_lava.workflow.compare.compare`.
+    """
+    from hrsnn_lava.workflow import compare as comparison
+
+    return comparison.compare(model, profiles, inputs, steps, cost_sets, **options)
 
 
 def report(

@@ -13,9 +13,18 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from hrsnn_lava import distributions as dist
+from hrsnn_lava.budgets import Budget, budgets_of
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.spec_problems import problems_of
 
@@ -28,6 +37,18 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(gt=0, le=1)]
+
+
+def _budget_key(key: str) -> str:
+    try:
+        return Budget.of(key, 0).key
+    except SpecError as error:
+        problem = error.problems[0]
+        hint = problem.fix or f"{problem.allowed} ({problem.measured})"
+        raise ValueError(f"a known key; {hint}") from None
+
+
+BudgetKey = Annotated[str, AfterValidator(_budget_key)]
 
 
 class Section(BaseModel):
@@ -337,6 +358,16 @@ class Spec(Section):
     compile: CompileSpec = CompileSpec()
     verify: VerifySpec = VerifySpec()
     report: ReportSpec = ReportSpec()
+    budgets: dict[BudgetKey, Number] | None = None
+
+    @field_validator("budgets")
+    @classmethod
+    def _in_range(cls, table: dict[str, float] | None) -> dict[str, float] | None:
+        try:
+            budgets_of(table or {})
+        except SpecError as error:
+            raise ValueError("; ".join(str(problem) for problem in error.problems)) from None
+        return table
 
     @model_validator(mode="after")
     def _learns(self) -> Spec:
@@ -379,8 +410,9 @@ class Spec(Section):
         """The complete spec as JSON with sorted keys: equal specs give equal text.
 
         A table that is not asked for is left out: what was written before it existed is unchanged.
+        Budgets are left out, too: they judge a run and change nothing of it.
         """
-        data = self.model_dump()
+        data = self.model_dump(exclude={"budgets"})
         if self.stdp is None:
             del data["stdp"]
         return json.dumps(data, sort_keys=True)

@@ -45,7 +45,8 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
 
 
 def _is_tag(part: str) -> bool:
-    return part in _UNION_TAGS or part.startswith(("tagged-union", "function-", "constrained"))
+    pydantic = ("tagged-union", "function-", "constrained", "[key]")
+    return part in _UNION_TAGS or part.startswith(pydantic)
 
 
 def _allowed(item: Any) -> str:

@@ -22,6 +22,8 @@ from hrsnn_lava.errors import ArtifactError, Problem, SpecError, raise_if
 from hrsnn_lava.files import atomic_write, zip_member_sizes
 
 Int = NDArray[np.int32]
+#: Arrays of a trace with counts by step, of the run as a whole.
+UPDATES = ("active_updates", "membrane_updates")
 #: Largest total size of the arrays of one input or trace file that is read, in bytes.
 MAX_FILE_BYTES = 8 * 2**30
 
@@ -41,6 +43,7 @@ class SpikeInput:
         steps, neurons: (E,) int32: channel `neurons[k]` sends in step `steps[k]`.
         n_steps, n_neurons: extent of the recording.
         payloads: (E,) int32 for graded input (counted as MACs, not SOPs), or None.
+        samples: (n,) int32, rising: the step in which each sample of a data set begins, or None.
 
     Raises:
         SpecError: lengths differ, an index is out of range, or an event occurs twice.
@@ -51,6 +54,7 @@ class SpikeInput:
     n_steps: int
     n_neurons: int
     payloads: Int | None = None
+    samples: Int | None = None
 
     def __post_init__(self) -> None:
         steps, neurons = _int32(self.steps), _int32(self.neurons)
@@ -69,7 +73,11 @@ class SpikeInput:
             if values.size and (values.min() < 0 or values.max() >= limit):
                 found = f"{values.min()}..{values.max()}"
                 problems.append(Problem(name, found, f"0..{limit - 1} (n_{name})"))
+        starts = None if self.samples is None else _int32(self.samples)
+        if starts is not None and not _rising(starts, self.n_steps):
+            problems.append(Problem("samples", f"{starts!r:.60}", f"rising, 0..{self.n_steps - 1}"))
         raise_if(SpecError, "the input events are not valid", problems)
+        object.__setattr__(self, "samples", starts)
         order = np.lexsort((neurons, steps))
         steps, neurons = steps[order], neurons[order]
         if np.any((np.diff(steps) == 0) & (np.diff(neurons) == 0)):
@@ -104,8 +112,9 @@ class SpikeInput:
         """Write the documented ``.npz``."""
         arrays: dict[str, Any] = {"steps": self.steps, "neurons": self.neurons}
         arrays |= {"n_steps": np.int64(self.n_steps), "n_neurons": np.int64(self.n_neurons)}
-        if self.payloads is not None:
-            arrays["payloads"] = self.payloads
+        for name in ("payloads", "samples"):
+            if getattr(self, name) is not None:
+                arrays[name] = getattr(self, name)
         save_npz(path, arrays)
 
     @classmethod
@@ -123,11 +132,18 @@ class SpikeInput:
                 int(arrays["n_steps"]),
                 int(arrays["n_neurons"]),
                 arrays.get("payloads"),
+                arrays.get("samples"),
             )
         except (SpecError, TypeError, ValueError) as error:
             problems = getattr(error, "problems", ())
             text = getattr(error, "message", str(error))
             raise ArtifactError(f"{path}: {text}", problems=problems) from error
+
+
+def _rising(starts: Int, n_steps: int) -> bool:
+    """Whether these are first steps of samples, one after the other."""
+    inside = starts.ndim == 1 and starts.size > 0 and starts[0] >= 0 and starts[-1] < n_steps
+    return bool(inside and (np.diff(starts) > 0).all())
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,6 +162,9 @@ class Trace:
             postsynaptic one. With several profiles each has its own, ``PROJECTION/x1/PROFILE``;
             profiles that no synapse follows have none. Kept are the traces that a rule reads, and
             x1 where payloads make it overflow, since nothing else depends on them.
+        active_updates: (n_steps,) int32, neurons that had something to update in every step, when
+            the backend counted them; `hrsnn_lava.compiler.analysis.activity` says what counts.
+        membrane_updates: (n_steps,) int32, neurons whose potential changed, before it was reset.
 
     A trace is what Lava's learning connection holds in its Var of that name. After the last step
     of an epoch that is the trace in that step: decayed, impulses added. Within an epoch it is the
@@ -163,6 +182,8 @@ class Trace:
     weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     inputs: SpikeInput | None = None
     traces: Mapping[str, Int] = field(default_factory=dict)
+    active_updates: Int | None = None
+    membrane_updates: Int | None = None
 
     @property
     def n_spikes(self) -> int:
@@ -173,6 +194,19 @@ class Trace:
         """Spikes of each neuron, (n_neurons,)."""
         return np.bincount(self.spike_neurons, minlength=self.n_neurons)
 
+    def _repr_html_(self) -> str:
+        """Steps and spikes, for a notebook."""
+        from hrsnn_lava.notebook import card
+
+        slots = self.n_steps * self.n_neurons
+        share = f"{100 * self.n_spikes / slots:.3g} % of all neuron steps" if slots else ""
+        figures = [
+            ("steps", f"{self.n_steps:,}", ""),
+            ("neurons", f"{self.n_neurons:,}", ""),
+            ("spikes", f"{self.n_spikes:,}", share),
+        ]
+        return card("Trace", "of a run", figures)
+
     def save(self, path: Any) -> None:
         """Write the documented ``.npz``; the input goes along as ``input/...``."""
         arrays: dict[str, Any] = {
@@ -181,7 +215,8 @@ class Trace:
             "n_steps": np.int64(self.n_steps),
             "n_neurons": np.int64(self.n_neurons),
         }
-        arrays |= {name: a for name, a in (("v", self.v), ("u", self.u)) if a is not None}
+        known = {name: getattr(self, name) for name in ("v", "u", *UPDATES)}
+        arrays |= {name: a for name, a in known.items() if a is not None}
         arrays |= {f"weights/{name}": a for name, a in self.weights.items()}
         arrays |= {f"traces/{name}": a for name, a in self.traces.items()}
         if self.inputs is not None:
@@ -191,8 +226,9 @@ class Trace:
                 "input/n_steps": np.int64(self.inputs.n_steps),
                 "input/n_neurons": np.int64(self.inputs.n_neurons),
             }
-            if self.inputs.payloads is not None:
-                arrays["input/payloads"] = self.inputs.payloads
+            for name in ("payloads", "samples"):
+                if getattr(self.inputs, name) is not None:
+                    arrays[f"input/{name}"] = getattr(self.inputs, name)
         save_npz(path, arrays)
 
     @classmethod
@@ -208,6 +244,7 @@ class Trace:
                     int(arrays["input/n_steps"]),
                     int(arrays["input/n_neurons"]),
                     arrays.get("input/payloads"),
+                    arrays.get("input/samples"),
                 )
             steps, neurons = _int32(arrays["spike_steps"]), _int32(arrays["spike_neurons"])
             n_steps, n_neurons = int(arrays["n_steps"]), int(arrays["n_neurons"])
@@ -224,7 +261,17 @@ class Trace:
             raise ArtifactError(f"{path}: spikes outside the trace's {n_steps} x {n_neurons}")
         weights, traces = (below(arrays, f"{kind}/") for kind in ("weights", "traces"))
         v, u = arrays.get("v"), arrays.get("u")
-        return cls(steps, neurons, n_steps, n_neurons, v, u, weights, inputs, traces)
+        updates = [_updates(path, arrays, name, n_steps) for name in UPDATES]
+        return cls(steps, neurons, n_steps, n_neurons, v, u, weights, inputs, traces, *updates)
+
+
+def _updates(path: Any, arrays: Mapping[str, Any], name: str, n_steps: int) -> Int | None:
+    """Counts by step of a trace file, checked; None when it has none."""
+    found = arrays.get(name)
+    if found is not None and (found.dtype.kind not in "iu" or found.shape != (n_steps,)):
+        shape = f"{found.dtype} {found.shape}"
+        raise ArtifactError(f"{path}: {name}: {shape}; allowed: integers ({n_steps},)")
+    return None if found is None else found.astype(np.int32)
 
 
 def below(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

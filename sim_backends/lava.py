@@ -30,6 +30,7 @@ from hrsnn_lava.errors import BackendError, BackendMissingError, SpecError
 from hrsnn_lava.network import Network
 from hrsnn_lava.processes.program import LavaProgram, lava_program
 from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.sim_backends.counters import recorded
 from hrsnn_lava.sim_backends.learning_program import plastic_projections
 from hrsnn_lava.trace import SpikeInput, Trace
 
@@ -135,7 +136,7 @@ class LavaBackend:
                 done, failure = _run_child(folder, [str(n) for n in batch], self)
                 for number in batch[:done]:
                     where = folder / str(number)
-                    results[number] = trace_of(programs[number], where, jobs[number])
+                    results[number] = _counted(programs[number], where, jobs[number])
                     shutil.rmtree(where)
                 if done < len(batch):
                     label = jobs[batch[done]].name
@@ -283,6 +284,12 @@ def learned_of(
 
         traces |= plastic.traces(read)
     return weights, traces
+
+
+def _counted(program: LavaProgram, folder: Path, job: LavaJob) -> Trace:
+    """The trace of a run from rest, with the updates that recorded states tell."""
+    network, trace = _network(job.network), trace_of(program, folder, job)
+    return recorded(network, trace) if isinstance(network, QuantizedNetwork) else trace
 
 
 def trace_of(program: LavaProgram, folder: Path, job: LavaJob) -> Trace:

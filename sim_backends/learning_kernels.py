@@ -34,12 +34,12 @@ def learning_steps(
     Args:
         static: arguments of `integer_steps` from `n` to `mantissas` and from `block_delay` to
             `weights`, two tuples, and the states from `u` to `spiked`, a third.
-        events: (ptr, source, value); out: (step, neuron, v, u) as in `integer_steps`.
+        events: (ptr, source, value); out: (step, neuron, v, u, updates) as in `integer_steps`.
         wiring, rules, m, draws: see `learning_layout`.
     """
     neurons, blocks, state = static
     ptr, source, value = events
-    out_step, out_neuron, out_v, out_u = out
+    out_step, out_neuron, out_v, out_u, updates = out
     ring_source, ring_value, ring_count = state[3], state[4], state[5]
     written = 0
     for k in range(n_steps):
@@ -47,7 +47,7 @@ def learning_steps(
         spikes = integer_steps(  # type: ignore[call-arg]
             t, 1, *neurons, *blocks, ptr[k : k + 2], source, value, *state,
             out_step[written:], out_neuron[written:], out_v[k : k + 1], out_u[k : k + 1],
-            m.pending,
+            m.pending, updates[k : k + 1],
         )  # fmt: skip
         slot = t % ring_count.shape[0]
         m.pending[:] = 0

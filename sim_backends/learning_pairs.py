@@ -42,7 +42,7 @@ def pair_steps(
     neurons, blocks, state = static
     starts, mantissas = neurons[-2], neurons[-1]
     ptr, source, value = events
-    out_step, out_neuron, out_v, out_u = out
+    out_step, out_neuron, out_v, out_u, updates = out
     ring_source, ring_value, ring_count = state[3], state[4], state[5]
     pending, written = m.pending, 0
     begin = max(np.searchsorted(starts, first, side="right") - 1, 0)
@@ -54,7 +54,7 @@ def pair_steps(
         spikes = integer_steps(  # type: ignore[call-arg]
             t, 1, *neurons[:-2], starts[begin:end], mantissas[begin:end], *blocks,
             ptr[k : k + 2], source, value, *state, out_step[written:], out_neuron[written:],
-            out_v[k : k + 1], out_u[k : k + 1], pending,
+            out_v[k : k + 1], out_u[k : k + 1], pending, updates[k : k + 1],
         )  # fmt: skip
         begin = end
         slot = t % ring_count.shape[0]

@@ -86,14 +86,22 @@ class IntegerSimulator(_Simulator):
 
     Args:
         network: verified `QuantizedNetwork` (or a `CompiledNetwork`).
+        counting: count updates while running, see `advance`. Without it a step of a network that
+            does not learn takes a little less; learning kernels always count.
+
+    Attributes:
+        updates: (steps, 2) int32, active and membrane updates of every step of the last call, as
+            `hrsnn_lava.compiler.analysis.activity` defines them; None when not counted.
     """
 
     kind = np.int32
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, network: Any, counting: bool = True) -> None:
         self.network: QuantizedNetwork = as_quantized(network)
         program = self._program = lower(self.network)
         super().__init__(program.n_neurons, program.n_inputs, integer_layout(program))
+        self._counting = counting or bool(program.plastic)
+        self.updates: Int | None = None
         if program.plastic:
             wide = self._layout.weights.astype(np.int16)
             self._layout = replace(self._layout, weights=wide)
@@ -136,6 +144,7 @@ class IntegerSimulator(_Simulator):
     ) -> Spikes:
         """Run `steps` steps; returns absolute steps and neurons of the spikes."""
         nothing = np.zeros((0, 0), dtype=np.int32)
+        self.updates = np.empty((steps, 2), dtype=np.int32) if self._counting else None
         out = (
             *self._buffers(steps),
             nothing if out_v is None else out_v,
@@ -197,10 +206,10 @@ class IntegerSimulator(_Simulator):
             # one type of weights and writable arrays: one kernel to compile, however it is called
             neurons = (*neurons[:-2], *(np.require(a, requirements="W") for a in neurons[-2:]))
             static = (neurons, blocks, state)
-            return int(run(self._time, steps, static, given, out, *tables))
+            return int(run(self._time, steps, static, given, (*out, self.updates), *tables))
         from hrsnn_lava.sim_backends.kernels import integer_steps
 
-        arguments: tuple[Any, ...] = (*neurons, *blocks, *given, *state, *out)
+        arguments: tuple[Any, ...] = (*neurons, *blocks, *given, *state, *out, None, self.updates)
         return int(integer_steps(self._time, steps, *arguments))
 
     def learned(self) -> dict[str, Int]:
@@ -422,6 +431,7 @@ class NativeBackend:
         starts, mantissas = bias_rows(network, inputs, steps)
         states = {p: np.zeros((steps, n), dtype=np.int32) for p in ("v", "u") if p in probes}
         spikes: list[Spikes] = []
+        updates = np.zeros((steps, 2), dtype=np.int32)
         chunk = max(1, _CHUNK_VALUES // n)
         for first in range(0, steps, chunk):
             count = min(chunk, steps - first)
@@ -430,9 +440,10 @@ class NativeBackend:
             spikes.append(
                 simulator.advance(count, events, starts, mantissas, part.get("v"), part.get("u"))
             )
+            updates[first : first + count] = simulator.updates
         empty = np.zeros(0, np.int32)
         at = np.concatenate([empty, *(s[0] for s in spikes)])
         who = np.concatenate([empty, *(s[1] for s in spikes)])
         learned, traces = simulator.learned(), simulator.traces()
         v, u = states.get("v"), states.get("u")
-        return Trace(at, who, steps, n, v, u, learned, inputs, traces)
+        return Trace(at, who, steps, n, v, u, learned, inputs, traces, *updates.T.copy())

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hrsnn_lava.errors import ArtifactError
 from hrsnn_lava.sim_backends.chunk_log import Chunk, read_part, scan
 from hrsnn_lava.sim_backends.probe_plan import LEARNED, ProbePlan
-from hrsnn_lava.trace import SpikeInput, Trace, below, load_npz
+from hrsnn_lava.trace import UPDATES, SpikeInput, Trace, below, load_npz
 
 Int = NDArray[np.int32]
 FORMAT = "hrsnn-lava recording"
@@ -165,6 +165,7 @@ class Recording:
             for name in ("v", "u")
             if name in self.plan.probes and self.plan.everything
         }
+        counts = {name: self._column(name, chunks) for name in _counted(chunks)}
         return Trace(
             columns["spike_steps"] - np.int32(first),
             columns["spike_neurons"],
@@ -173,6 +174,8 @@ class Recording:
             states.get("v"),
             states.get("u"),
             inputs=inputs,
+            active_updates=counts.get("active_updates"),
+            membrane_updates=counts.get("membrane_updates"),
         )
 
     def _column(self, name: str, chunks: Sequence[Chunk]) -> NDArray[Any]:
@@ -212,6 +215,8 @@ class Recording:
         yield "spike_neurons", stored("spike_neurons")
         yield "n_steps", _whole(np.int64(self.steps_done))
         yield "n_neurons", _whole(np.int64(plan.n_neurons))
+        for name in _counted(self._chunks):
+            yield name, stored(name)
         for name in plan.states:
             yield name if plan.everything else f"probe/{name}", stored(name)
         if plan.states and not plan.everything:
@@ -239,6 +244,11 @@ EVENTS = ("spike_steps", "spike_neurons", "input_steps", "input_neurons")
 
 def _names(chunks: Sequence[Chunk]) -> set[str]:
     return {name for chunk in chunks for name in chunk.parts}
+
+
+def _counted(chunks: Sequence[Chunk]) -> list[str]:
+    """Counts by step that all chunks have; a chunk of an older version has none."""
+    return [name for name in UPDATES if all(name in chunk.parts for chunk in chunks)]
 
 
 def plan_of(folder: Path, chunks: Sequence[Chunk]) -> ProbePlan:

@@ -37,7 +37,7 @@ from hrsnn_lava.sim_backends.recorded import (
     write_members,
 )
 from hrsnn_lava.sim_backends.state import Session, State, state_from
-from hrsnn_lava.trace import SpikeInput
+from hrsnn_lava.trace import UPDATES, SpikeInput
 
 __all__ = ["Probed", "Recorder", "Recording", "partial_folder", "record"]
 
@@ -217,6 +217,7 @@ class Recorder:
             "spike_steps": trace.spike_steps + shift,
             "spike_neurons": trace.spike_neurons,
             **_input_arrays(inputs, first),
+            **{name: a for name in UPDATES if (a := getattr(trace, name)) is not None},
         }
         columns = slice(None) if self._plan.neurons is None else self._plan.neuron_indices()
         for name in wanted:

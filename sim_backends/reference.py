@@ -93,6 +93,7 @@ class ReferenceSimulator:
         program = self.program
         n, past = program.n_neurons, len(self.sent)
         recorded = {p: np.zeros((steps, n), dtype=np.int32) for p in ("v", "u") if p in probes}
+        active, changed = np.zeros((2, steps), dtype=np.int32)
         sent = np.zeros((past + steps, n + program.n_inputs), dtype=np.int32)  # row past + t: t
         sent[:past] = self.sent
         sent[past:, n:] = _input_values(inputs, steps)
@@ -107,9 +108,12 @@ class ReferenceSimulator:
                     message = message != 0
                 arriving += shift_sum(matrix @ message.astype(np.int64), block.weight_exp)
             mantissa = mantissas[np.searchsorted(starts, t, side="right") - 1]
+            u, v = self.u, self.v
             self.u, self.v, self.waiting, spikes = step(
-                program, self.u, self.v, self.waiting, arriving.astype(np.int32), mantissa
+                program, u, v, self.waiting, arriving.astype(np.int32), mantissa
             )
+            active[t] = np.count_nonzero((u != 0) | (v != 0) | (self.u != 0) | (mantissa != 0))
+            changed[t] = np.count_nonzero(spikes | (self.v != v))
             sent[now, :n] = spikes
             for part in self.learning:
                 p = part.plastic
@@ -122,7 +126,17 @@ class ReferenceSimulator:
         at, who = (index.astype(np.int32) for index in np.nonzero(sent[past:, :n]))
         self.sent = sent[-past:].copy()
         self.step += steps
-        return Trace(at, who, steps, n, recorded.get("v"), recorded.get("u"), inputs=inputs)
+        return Trace(
+            at,
+            who,
+            steps,
+            n,
+            recorded.get("v"),
+            recorded.get("u"),
+            inputs=inputs,
+            active_updates=active,
+            membrane_updates=changed,
+        )
 
     def learned(self) -> dict[str, Int]:
         """Learned weights and tags now, as `Trace.weights` has them."""

@@ -90,8 +90,8 @@ class Engine(Protocol):
 class NativeEngine:
     """The numba kernels; their ring of messages and their order of synapses stay in here."""
 
-    def __init__(self, network: QuantizedNetwork) -> None:
-        self._simulator = IntegerSimulator(network)
+    def __init__(self, network: QuantizedNetwork, counting: bool = True) -> None:
+        self._simulator = IntegerSimulator(network, counting)
         self._program = self._simulator._program
 
     def reset(self) -> None:
@@ -111,7 +111,19 @@ class NativeEngine:
             out.get("u"),
         )
         at = at - np.int32(stretch.first)
-        return Trace(at, who, steps, n, out.get("v"), out.get("u"), inputs=stretch.inputs)
+        updates = self._simulator.updates
+        active, changed = (None, None) if updates is None else updates.T.copy()
+        return Trace(
+            at,
+            who,
+            steps,
+            n,
+            out.get("v"),
+            out.get("u"),
+            inputs=stretch.inputs,
+            active_updates=active,
+            membrane_updates=changed,
+        )
 
     def weights(self) -> dict[str, Int]:
         """See `Engine.weights`."""

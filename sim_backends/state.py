@@ -9,7 +9,7 @@ and the other way round. `lava` keeps its state in Lava's own processes, which h
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from hrsnn_lava.sim_backends.base import as_quantized, bias_rows, check_run
 from hrsnn_lava.sim_backends.session_engine import Engine, NativeEngine, Stretch
 from hrsnn_lava.sim_backends.session_form import LAST_STEP
 from hrsnn_lava.storage import quantized_parts, rebuild
-from hrsnn_lava.trace import SpikeInput, Trace
+from hrsnn_lava.trace import UPDATES, SpikeInput, Trace
 
 if TYPE_CHECKING:
     from hrsnn_lava.sim_backends.lava import LavaBackend
@@ -182,6 +182,7 @@ class Session:
             self.weights(),
             given,
             self.traces(),
+            **joined_updates([part for _, part in parts]),
         )
 
     def advance(self, inputs: SpikeInput, probes: Collection[str] = ()) -> Trace:
@@ -255,6 +256,17 @@ class Session:
     def traces(self) -> dict[str, NDArray[np.int32]]:
         """Spike traces of learning projections now, named as in `Trace.traces`."""
         return self._engine.traces()
+
+
+def joined_updates(parts: Sequence[Trace]) -> dict[str, NDArray[np.int32] | None]:
+    """Counts by step over several stretches; None where one of them was not counted."""
+    found: dict[str, NDArray[np.int32] | None] = {}
+    for name in UPDATES:
+        counts = [getattr(part, name) for part in parts]
+        known = all(count is not None for count in counts)
+        none = np.zeros(0, dtype=np.int32)
+        found[name] = np.concatenate([none, *counts]) if known else None
+    return found
 
 
 def _engine(network: QuantizedNetwork, backend: str | LavaBackend) -> Engine:

@@ -21,7 +21,11 @@ LINKS = ("compiler", "deploy", "hardware_profiles", "sim_backends")
 #: A module may import what has a rank at most its own.
 RANKS = {
     "errors": 0,
+    "budget_keys": 0,
+    "budget_values": 0,
+    "budgets": 0,
     "files": 0,
+    "notebook": 0,
     "frozen": 0,
     "learning": 1,
     "seeding": 0,
@@ -46,6 +50,7 @@ RANKS = {
     "workflow": 6,
     "api": 6,
     "deploy": 7,
+    "pytest_plugin": 8,
     "cli": 8,
     "__main__": 8,
 }

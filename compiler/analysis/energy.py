@@ -14,65 +14,39 @@ everything, static power too, so nothing is added to it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from operator import index
 from typing import Any
 
 from hrsnn_lava.compiler.analysis.activity import Activity
+from hrsnn_lava.compiler.analysis.energy_terms import (
+    Left,
+    StaticPower,
+    Term,
+    added,
+    price_static,
+    price_term,
+)
 from hrsnn_lava.compiler.analysis.synops import SynapticOperations
 from hrsnn_lava.compiler.compiled import plain
 from hrsnn_lava.errors import Problem, ProfileError, SpecError, raise_if
 from hrsnn_lava.hardware_profiles import COUNT_KEYS, CostSet, CountKey, HardwareProfile
 
+__all__ = [
+    "Counts",
+    "Energy",
+    "Left",
+    "StaticPower",
+    "Term",
+    "energy",
+    "event_counts",
+    "host_work",
+]
 #: Counts by name; None: it happens, and how often is not known.
 Counts = Mapping[CountKey, int | None]
-_NO_SET = "no cost set for this chip; name one of another chip to get a proxy"
-#: Split of the plain count of updates; without a cost set it is named once.
-_SPLIT = ("neuron_updates_active", "neuron_updates_inactive")
-
-
-@dataclass(frozen=True)
-class Term:
-    """One line: count times coefficient, joules.
-
-    Attributes:
-        name, key: as the cost set prints it, and the count it multiplies.
-        count: how often; None when not known.
-        coefficient_j, energy_j: None when not known.
-        source, evidence, condition: of the coefficient.
-        proxy: the price is one of another chip.
-    """
-
-    name: str
-    key: str
-    count: int | None
-    coefficient_j: float | None
-    energy_j: float | None
-    source: str
-    evidence: str
-    condition: str
-    proxy: bool
-
-
-@dataclass(frozen=True)
-class Left:
-    """A count without a price, or outside the scope: its name, how often, and why."""
-
-    name: str
-    count: int | None
-    reason: str
-
-
-@dataclass(frozen=True)
-class StaticPower:
-    """Power of idle chips over the wall time; `power_w` and `energy_j` None when not known."""
-
-    power_w: float | None
-    energy_j: float | None
-    chips: int
-    source: str
-    evidence: str
-    condition: str
-    proxy: bool
+NO_SET = "no cost set for this chip; name one of another chip to get a proxy"
+#: Counts need fewer bits: a product with a price then stays far inside the range of a float.
+MAX_COUNT_BITS = 256
 
 
 @dataclass(frozen=True)
@@ -80,7 +54,8 @@ class Energy:
     """Energy of a run in joules.
 
     Attributes:
-        cost_set, title, scope: of the prices; None without a cost set.
+        cost_set, title, scope, chip, cost_set_digest: of the prices; None without a cost set.
+        bases: the sets that it extends, nearest first.
         evidence: kinds of evidence that the prices rest on.
         proxy: the prices are those of another chip.
         terms: one per coefficient.
@@ -89,9 +64,13 @@ class Energy:
         excluded: what the host does, outside the scope of a chip's prices.
         dynamic_j: sum of the terms that have a price.
         static: idle power over the wall time.
-        steps, step_time_s, wall_time_s: the run, and the real time it is taken to last.
+        steps, step_time_s, wall_time_s: the run, and the real time it is taken to last; None
+            when the chip's own speed decides and is not known.
         total_j: dynamic and static, or None.
         samples: inputs classified or forecast, for `per_sample_j`.
+        dynamic_low_j, dynamic_high_j, total_low_j, total_high_j: the ends where sources differ,
+            see `energy_terms`; None where they agree, or the figure itself is not known.
+        overridden: counts whose price was overridden, and ``"static"``.
     """
 
     cost_set: str | None
@@ -106,10 +85,18 @@ class Energy:
     dynamic_j: float | None
     static: StaticPower
     steps: int
-    step_time_s: float
-    wall_time_s: float
+    step_time_s: float | None
+    wall_time_s: float | None
     total_j: float | None
     samples: float | None = None
+    dynamic_low_j: float | None = None
+    dynamic_high_j: float | None = None
+    total_low_j: float | None = None
+    total_high_j: float | None = None
+    chip: str | None = None
+    cost_set_digest: str | None = None
+    bases: tuple[str, ...] = ()
+    overridden: tuple[str, ...] = ()
 
     @property
     def per_step_j(self) -> float | None:
@@ -127,6 +114,8 @@ class Energy:
         return {
             **found,
             "static_j": self.static.energy_j,
+            "static_low_j": self.static.low_j,
+            "static_high_j": self.static.high_j,
             "per_step_j": self.per_step_j,
             "per_sample_j": self.per_sample_j,
         }
@@ -139,8 +128,8 @@ def event_counts(ops: SynapticOperations, done: Activity) -> dict[CountKey, int 
         "synaptic_operations": ops.total if known else None,
         "macs": ops.macs if known else None,
         "neuron_updates": done.neuron_updates,
-        "neuron_updates_active": done.neuron_updates,
-        "neuron_updates_inactive": 0,
+        "neuron_updates_active": done.neuron_updates_active,
+        "neuron_updates_inactive": done.neuron_updates_inactive,
         "spikes": done.spikes,
         "messages": done.messages,
         "hops_x": done.hops_x,
@@ -168,7 +157,7 @@ def energy(
     cost_set: CostSet | None,
     profile: HardwareProfile,
     steps: int,
-    step_time_s: float = 1e-3,
+    step_time_s: float | None = 1e-3,
     n_chips: int = 1,
     *,
     excluded: tuple[Left, ...] = (),
@@ -181,7 +170,7 @@ def energy(
         cost_set: prices; None leaves every count unpriced.
         profile: the chip that was run; another chip's prices are a proxy.
         steps: of the run.
-        step_time_s: real time of a step, which the static energy rests on.
+        step_time_s: real time of a step, which the static energy rests on; None: not known.
         n_chips: chips that are powered.
         excluded: host work, see `host_work`.
         samples: inputs that the run processed.
@@ -190,8 +179,9 @@ def energy(
         SpecError: a count, the step time or the number of chips is out of range.
         ProfileError: an all-in cost set with further terms.
     """
+    counts = {key: None if n is None else index(n) for key, n in counts.items()}
     _check(counts, steps, step_time_s, n_chips, samples)
-    wall = steps * step_time_s
+    wall = None if step_time_s is None else steps * step_time_s
     if cost_set is None:
         return _without_prices(counts, steps, step_time_s, n_chips, excluded, samples)
     all_in = cost_set.scope == "all_in"
@@ -201,20 +191,27 @@ def energy(
             "nothing may be added to it"
         )
     proxy = cost_set.is_proxy_for(profile)
-    terms = tuple(_term(c, counts.get(c.count), proxy) for c in cost_set.coefficients)
-    static = _static(cost_set, wall, n_chips, proxy)
+    terms = tuple(price_term(c, counts.get(c.count), proxy) for c in cost_set.coefficients)
+    static = price_static(cost_set, wall, n_chips, proxy)
     unpriced = [_missing(t) for t in terms if t.energy_j is None]
+    beyond = [c for c in cost_set.covered if c.absent and counts.get(c.count) != 0]
+    unpriced += [Left(c.count, counts.get(c.count), c.reason) for c in beyond]
     if not all_in and static.energy_j is None:
-        unpriced.append(Left("static power", None, static.source))
-    dynamic = sum((t.energy_j for t in terms if t.energy_j is not None), 0.0)
-    return Energy(
+        why = static.source if static.power_w is None else "the wall time is not known"
+        unpriced.append(Left("static power", None, why))
+    dynamic, low, high = added(terms)
+    found = Energy(
         cost_set=cost_set.name,
         title=cost_set.title,
         scope=cost_set.scope,
         evidence=tuple(cost_set.evidence),
         proxy=proxy,
         terms=terms,
-        covered=tuple(Left(c.count, counts.get(c.count), c.reason) for c in cost_set.covered),
+        covered=tuple(
+            Left(c.count, counts.get(c.count), c.reason)
+            for c in cost_set.covered
+            if c not in beyond
+        ),
         unpriced=tuple(unpriced),
         excluded=excluded,
         dynamic_j=dynamic,
@@ -222,13 +219,23 @@ def energy(
         steps=steps,
         step_time_s=step_time_s,
         wall_time_s=wall,
-        total_j=None if unpriced else dynamic + (static.energy_j or 0.0),
+        total_j=None,
         samples=samples,
+        dynamic_low_j=low,
+        dynamic_high_j=high,
+        chip=cost_set.chip,
+        cost_set_digest=cost_set.digest,
+        bases=cost_set.bases,
+        overridden=cost_set.overridden,
     )
+    if unpriced:
+        return found
+    whole, low, high = added((*terms, static))
+    return replace(found, total_j=whole, total_low_j=low, total_high_j=high)
 
 
 def _check(
-    counts: Counts, steps: int, step_time_s: float, n_chips: int, samples: float | None
+    counts: Counts, steps: int, step_time_s: float | None, n_chips: int, samples: float | None
 ) -> None:
     problems = []
     for key, count in counts.items():
@@ -236,7 +243,10 @@ def _check(
             problems.append(Problem("counts", repr(key), ", ".join(COUNT_KEYS)))
         elif count is not None and count < 0:
             problems.append(Problem(f"counts.{key}", str(count), ">= 0"))
-    if not 0 < step_time_s < float("inf"):
+        elif count is not None and count.bit_length() > MAX_COUNT_BITS:
+            bits = f"a number of {count.bit_length()} bits"
+            problems.append(Problem(f"counts.{key}", bits, f"<= {MAX_COUNT_BITS} bits"))
+    if step_time_s is not None and not 0 < step_time_s < float("inf"):
         problems.append(Problem("step_time_s", str(step_time_s), "seconds > 0"))
     for name, value, low in (("steps", steps, 0), ("n_chips", n_chips, 1)):
         if value < low:
@@ -246,55 +256,26 @@ def _check(
     raise_if(SpecError, "the energy cannot be computed", problems)
 
 
-def _term(price: Any, count: int | None, proxy: bool) -> Term:
-    joules = None
-    if count == 0:
-        joules = 0.0
-    elif count is not None and price.value_j is not None:
-        joules = count * price.value_j
-    return Term(
-        price.name,
-        price.count,
-        count,
-        price.value_j,
-        joules,
-        price.source,
-        price.evidence,
-        price.condition,
-        proxy,
-    )
-
-
 def _missing(term: Term) -> Left:
     if term.count is None:
         return Left(term.name, None, "the count is not known")
     return Left(term.name, term.count, f"no published price: {term.source}")
 
 
-def _static(cost_set: CostSet, wall: float, n_chips: int, proxy: bool) -> StaticPower:
-    static = cost_set.static
-    power = static.value_w
-    joules = None if power is None else power * n_chips * wall
-    return StaticPower(
-        power, joules, n_chips, static.source, static.evidence, static.condition, proxy
-    )
-
-
 def _without_prices(
     counts: Counts,
     steps: int,
-    step_time_s: float,
+    step_time_s: float | None,
     n_chips: int,
     excluded: tuple[Left, ...],
     samples: float | None,
 ) -> Energy:
-    keys = [k for k in COUNT_KEYS if k not in _SPLIT and k in counts]
+    keys = [k for k in COUNT_KEYS if k in counts]
     terms = tuple(
-        Term(k.replace("_", " "), k, counts[k], None, None, _NO_SET, "none", "", False)
-        for k in keys
+        Term(k.replace("_", " "), k, counts[k], None, None, NO_SET, "none", "", False) for k in keys
     )
-    unpriced = [Left(t.name, t.count, _NO_SET) for t in terms if t.count != 0]
-    unpriced.append(Left("static power", None, _NO_SET))
+    unpriced = [Left(t.name, t.count, NO_SET) for t in terms if t.count != 0]
+    unpriced.append(Left("static power", None, NO_SET))
     return Energy(
         cost_set=None,
         title=None,
@@ -306,10 +287,10 @@ def _without_prices(
         unpriced=tuple(unpriced),
         excluded=excluded,
         dynamic_j=None,
-        static=StaticPower(None, None, n_chips, _NO_SET, "none", "", False),
+        static=StaticPower(None, None, n_chips, NO_SET, "none", "", False),
         steps=steps,
         step_time_s=step_time_s,
-        wall_time_s=steps * step_time_s,
+        wall_time_s=None if step_time_s is None else steps * step_time_s,
         total_j=None,
         samples=samples,
     )

@@ -13,23 +13,25 @@ which is NeuroBench's `Effective_ACs` summed over the steps. Conventions:
   the biases it sets, neither of them an operation of the chip;
 - `issued` counts every stored synapse, also those whose weight the grid makes 0: a chip reads
   them all the same;
-- `dense` is what all sources firing in every step would cause.
+- `dense` is what all sources firing in every step would cause;
+- a synapse that learns acts whatever its weight is, since that may leave 0 at any time.
 """
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.analysis.fan_out import FanOut, Kind, ProjectionFan
 from hrsnn_lava.errors import Problem, SpecError, raise_if
-from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection
-from hrsnn_lava.trace import Trace
+from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.trace import SpikeInput, Trace
 
 Int = NDArray[np.int64]
-Kind = Literal["sop", "mac", "host_mac"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +46,8 @@ class ProjectionOps:
         shape: (n_post, n_pre).
         events: presynaptic events.
         operations, issued: events times fan-out, of the weights that act and of all stored ones.
-        per_step: (n_steps,) operations in the step that sends.
+        dense: stored synapses times steps, as if every source sent in every step.
+        per_step: (n_steps,) operations in the step that sends; empty when not kept.
     """
 
     name: str
@@ -58,6 +61,7 @@ class ProjectionOps:
     events: int
     operations: int
     issued: int
+    dense: int
     per_step: Int
 
 
@@ -73,6 +77,9 @@ class SynapticOperations:
         synapses_before: synapses before pruning, which `dense` rests on when it is known.
         inputs_known: False when the network has inputs and the trace does not hold their events;
             all counts are then those of the neurons alone.
+        per_step_max: synaptic operations of the busiest step.
+        per_step_kept: False when nothing is known by step, to save memory in a long run.
+        input_events: of all channels within the run, payloads of 0 included.
     """
 
     steps: int
@@ -81,6 +88,9 @@ class SynapticOperations:
     bias_writes: int
     synapses_before: int | None
     inputs_known: bool
+    per_step_max: int
+    per_step_kept: bool = True
+    input_events: int = 0
 
     def _sum(self, kind: Kind) -> int:
         return sum(p.operations for p in self.projections if p.kind == kind)
@@ -113,12 +123,15 @@ class SynapticOperations:
     @property
     def dense(self) -> int:
         """Every source in every step, over the synapses before pruning (or those stored)."""
-        own = sum(p.stored for p in self.projections if p.kind != "host_mac")
-        return self.steps * (own if self.synapses_before is None else self.synapses_before)
+        if self.synapses_before is not None:
+            return self.steps * self.synapses_before
+        return sum(p.dense for p in self.projections if p.kind != "host_mac")
 
     @property
     def per_step(self) -> Int:
-        """Synaptic operations by the step that sends, (n_steps,)."""
+        """Synaptic operations by the step that sends, (n_steps,); empty when not kept."""
+        if not self.per_step_kept:
+            return np.zeros(0, dtype=np.int64)
         total = np.zeros(self.steps, dtype=np.int64)
         for projection in self.projections:
             if projection.kind == "sop":
@@ -144,26 +157,127 @@ def synaptic_operations(
     Raises:
         SpecError: the trace is not one of this network.
     """
-    _check(network, trace)
-    n_cores = 0 if core_of is None else int(np.max(core_of, initial=-1)) + 1
-    per_core = np.zeros(n_cores, dtype=np.int64)
-    found = []
-    for projection in network.projections:
-        steps, senders = sent_events(network, trace, projection.pre, projection.target)
-        found.append(_operations(network, projection, steps, senders, trace.n_steps))
-        if core_of is not None and found[-1].kind == "sop":
-            per_core += _per_core(network, projection, senders, np.asarray(core_of), n_cores)
-    return SynapticOperations(
-        trace.n_steps,
-        tuple(found),
-        None if core_of is None else per_core,
-        _bias_writes(network, trace),
-        synapses_before,
-        trace.inputs is not None or not network.n_inputs,
-    )
+    tally = SopTally(network, FanOut.of(network, core_of))
+    tally.add(trace)
+    return tally.result(synapses_before)
 
 
-def _check(network: QuantizedNetwork, trace: Trace) -> None:
+class SopTally:
+    """Counts operations stretch by stretch; memory does not grow but for the counts by step.
+
+    Args:
+        network: that is run.
+        fan: its fan-out; with cores, operations are counted by core too.
+        per_step: keep (n_projections, n_steps) counts.
+
+    Attributes:
+        steps: counted so far.
+        events: (n_sources,) events that a synapse can notice, of neurons and then of channels.
+        sent: (n_sources,) the same with payloads of 0, which the host writes too.
+        inputs_known: False once a stretch came without the inputs that the network has.
+    """
+
+    def __init__(self, network: QuantizedNetwork, fan: FanOut, per_step: bool = True) -> None:
+        self.network, self.fan = network, fan
+        self._kinds = np.array([p.kind == "sop" for p in fan.projections], dtype=np.int64)
+        self._rest(per_step)
+
+    def _rest(self, per_step: bool) -> None:
+        self.steps = 0
+        self.events, self.sent = (np.zeros(self.fan.n_sources, np.int64) for _ in range(2))
+        self.inputs_known = True
+        self._per_step: list[Int] | None = [] if per_step else None
+        self._busiest = 0
+        self._bias_writes = 0
+
+    def anew(self) -> SopTally:
+        """Another one that has counted nothing yet; the tables are shared."""
+        other = copy(self)
+        other._rest(self._per_step is not None)
+        return other
+
+    def add(self, stretch: Trace) -> None:
+        """Count a stretch: its spikes, and in ``stretch.inputs`` what drove it.
+
+        Raises:
+            SpecError: the stretch is not one of this network.
+        """
+        from hrsnn_lava.compiler.analysis.counting_kernels import tally
+
+        check_trace(self.network, stretch)
+        fan, found = self.fan, np.zeros((len(self.fan.projections), stretch.n_steps), np.int64)
+        of_synapses: Any = (*fan.synaptic.arrays, self.events, found)
+        of_host: Any = (*fan.host.arrays, self.sent, found)
+        tally(stretch.spike_steps, stretch.spike_neurons, *of_synapses)
+        inputs = stretch.inputs
+        if inputs is not None and inputs.steps.size:
+            inside = np.searchsorted(inputs.steps, stretch.n_steps)
+            at, who = inputs.steps[:inside], inputs.neurons[:inside] + np.int32(fan.n_neurons)
+            tally(at, who, *of_host)
+            if inputs.payloads is not None:
+                felt = inputs.payloads[:inside] != 0
+                at, who = at[felt], who[felt]
+            tally(at, who, *of_synapses)
+            if fan.host.fan.size:
+                self._bias_writes += _bias_writes(self.network, inputs, stretch.n_steps)
+        self.inputs_known &= inputs is not None or not fan.n_inputs
+        self.steps += stretch.n_steps
+        busiest = (self._kinds @ found).max(initial=0)
+        self._busiest = max(self._busiest, int(busiest))
+        if self._per_step is not None:
+            self._per_step.append(found)
+
+    def result(
+        self, synapses_before: int | None = None, per_core: Int | None = None
+    ) -> SynapticOperations:
+        """What was counted so far; `per_core` if it is there already."""
+        fan = self.fan
+        if fan.placed and per_core is None:
+            per_core = self.by_core()[0]
+        none = np.zeros((len(fan.projections), 0), dtype=np.int64)
+        rows = np.concatenate([none, *(self._per_step or ())], axis=1)
+        return SynapticOperations(
+            self.steps,
+            tuple(self._of(p, row) for p, row in zip(fan.projections, rows, strict=True)),
+            per_core if fan.placed else None,
+            self._bias_writes,
+            synapses_before,
+            self.inputs_known,
+            self._busiest,
+            self._per_step is not None,
+            int(self.sent.sum()),
+        )
+
+    def by_core(self) -> tuple[Int, Int]:
+        """Synaptic operations of every core, and messages that it received; (n_cores,) each."""
+        from hrsnn_lava.compiler.analysis.counting_kernels import by_core
+
+        operations, messages = np.zeros((2, self.fan.n_cores), dtype=np.int64)
+        by_core(self.events, *self.fan.onto, operations, messages)
+        return operations, messages
+
+    def _of(self, fan: ProjectionFan, per_step: Int) -> ProjectionOps:
+        events = (self.sent if fan.kind == "host_mac" else self.events)[fan.sources]
+        stored = int(fan.stored.sum())
+        return ProjectionOps(
+            fan.name,
+            fan.pre,
+            fan.post,
+            fan.kind,
+            fan.recurrent,
+            int(fan.acting.sum()),
+            stored,
+            fan.shape,
+            int(events.sum()),
+            int(events @ fan.acting),
+            int(events @ fan.stored),
+            stored * self.steps,
+            per_step,
+        )
+
+
+def check_trace(network: QuantizedNetwork, trace: Trace) -> None:
+    """Refuse a trace of another network; raises `SpecError`."""
     problems = []
     if trace.n_neurons != network.n_neurons:
         allowed = f"{network.n_neurons} (the network's)"
@@ -174,98 +288,19 @@ def _check(network: QuantizedNetwork, trace: Trace) -> None:
     raise_if(SpecError, "the trace is not one of this network", problems)
 
 
-def sent_events(
-    network: QuantizedNetwork, trace: Trace, pre: str, target: str = "synapse"
-) -> tuple[Int, Int]:
-    """Steps and local indices of the events that population `pre` sent during the run.
-
-    A bias is written for a payload of 0 too; a synapse does not notice one.
-    """
-    population = network.population(pre)
-    first = network.offset(pre)
-    if not population.is_input:
-        steps, who = trace.spike_steps, trace.spike_neurons
-        mine = (who >= first) & (who < first + population.size)
-    elif trace.inputs is None:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    else:
-        steps, who = trace.inputs.steps, trace.inputs.neurons
-        mine = (who >= first) & (who < first + population.size) & (steps < trace.n_steps)
-        if target == "synapse":
-            mine &= trace.inputs.payload_values() != 0
-    return steps[mine].astype(np.int64), who[mine].astype(np.int64) - first
-
-
-def _operations(
-    network: QuantizedNetwork,
-    projection: QuantizedProjection,
-    steps: Int,
-    senders: Int,
-    n_steps: int,
-) -> ProjectionOps:
-    weights = projection.effective_weights()
-    n_post, n_pre = weights.shape
-    stored = np.bincount(weights.indices, minlength=n_pre)
-    alive = np.bincount(weights.indices[_acting(projection, weights.data)], minlength=n_pre)
-    kind: Kind = "mac" if projection.num_message_bits else "sop"
-    if projection.target == "bias":
-        kind = "host_mac"
-    # sums of integers below 2^53 are exact in the float64 that bincount uses
-    per_step = np.bincount(steps, weights=alive[senders].astype(np.float64), minlength=n_steps)
-    return ProjectionOps(
-        projection.name,
-        projection.pre,
-        projection.post,
-        kind,
-        not network.population(projection.pre).is_input,
-        int(alive.sum()),
-        int(stored.sum()),
-        (int(n_post), int(n_pre)),
-        int(senders.size),
-        int(alive[senders].sum()),
-        int(stored[senders].sum()),
-        np.rint(per_step).astype(np.int64),
-    )
-
-
-def _acting(projection: QuantizedProjection, effective: NDArray[Any]) -> NDArray[np.bool_]:
-    """Synapses that act; all of those that learn, whose weight may leave 0 at any time."""
-    alive: NDArray[np.bool_] = effective != 0
-    return np.ones_like(alive) if projection.learning is not None else alive
-
-
-def _per_core(
-    network: QuantizedNetwork,
-    projection: QuantizedProjection,
-    senders: Int,
-    core_of: NDArray[Any],
-    n_cores: int,
-) -> Int:
-    weights = projection.effective_weights()
-    n_post, n_pre = weights.shape
-    events = np.bincount(senders, minlength=n_pre)
-    first = network.offset(projection.post)
-    rows = np.repeat(np.arange(first, first + n_post), np.diff(weights.indptr))
-    alive = _acting(projection, weights.data)
-    per_synapse = events[weights.indices[alive]].astype(np.float64)
-    per_core = np.bincount(core_of[rows[alive]], weights=per_synapse, minlength=n_cores)
-    return np.rint(per_core).astype(np.int64)
-
-
-def _bias_writes(network: QuantizedNetwork, trace: Trace) -> int:
+def _bias_writes(network: QuantizedNetwork, inputs: SpikeInput, steps: int) -> int:
     """Per step with an event, the distinct neurons whose bias it changes."""
-    drives = [p for p in network.projections if p.target == "bias"]
-    if not drives or trace.inputs is None:
-        return 0
-    inside = trace.inputs.steps < trace.n_steps
-    at, channel = trace.inputs.steps[inside], trace.inputs.neurons[inside]
+    inside = inputs.steps < steps
+    at, channel = inputs.steps[inside], inputs.neurons[inside]
     change, row = np.unique(at, return_inverse=True)
     sent = np.zeros((change.size, network.n_inputs), dtype=np.bool_)
     sent[row, channel] = True
     # the same channels send in most steps, so few distinct sets remain
     sets, times = np.unique(sent, axis=0, return_counts=True)
     reached = np.zeros((sets.shape[0], network.n_neurons), dtype=np.bool_)
-    for projection in drives:
+    for projection in network.projections:
+        if projection.target != "bias":
+            continue
         pre, post = network.offset(projection.pre), network.offset(projection.post)
         n_post, n_pre = projection.weights.shape
         pattern = (projection.weights != 0).astype(np.int64)

@@ -90,13 +90,15 @@ def flatten(data: Any, path: str = "") -> Iterator[dict[str, Any]]:
     if isinstance(data, dict):
         if {"unit", "source", "evidence"} <= set(data):
             name = data.get("name")
+            path = f"{path} ({name})" if name else path
             yield {
-                "path": f"{path} ({name})" if name else path,
+                "path": path,
                 "value": _value(data),
                 "unit": data["unit"],
                 "evidence": data["evidence"],
                 "source": data["source"],
             }
+            yield from _beside(data, path)
             return
         for key, item in data.items():
             yield from flatten(item, f"{path}.{key}" if path else key)
@@ -105,8 +107,35 @@ def flatten(data: Any, path: str = "") -> Iterator[dict[str, Any]]:
             yield from flatten(item, f"{path}[{index}]")
 
 
+def _beside(data: dict[str, Any], path: str) -> Iterator[dict[str, Any]]:
+    """What stands beside a price: its range, other conditions, the time of the event."""
+
+    def row(what: str, value: str, unit: str, evidence: str, source: str) -> dict[str, Any]:
+        return {
+            "path": f"{path}, {what}",
+            "value": value,
+            "unit": unit,
+            "evidence": evidence,
+            "source": source,
+        }
+
+    for low, high in (("low_j", "high_j"), ("low_w", "high_w")):
+        if data.get(low) is not None:
+            value = f"{data[low]:g}..{data[high]:g}"
+            yield row("range", value, data["unit"], "", data["range_source"])
+    for name, value in data.get("alternatives", {}).items():
+        yield row(name.replace("_", " "), f"{value:g}", "J", data["evidence"], data["source"])
+    if data.get("time_s") is not None and "time_evidence" in data:
+        evidence = data["time_evidence"]
+        yield row("time", f"{data['time_s']:g}", "s", evidence, data["source"])
+    if data.get("overridden"):
+        was = data.get("replaces_j", data.get("replaces_w"))
+        value = "not published" if was is None else f"{was:g}"
+        yield row("overridden, before", value, data["unit"], "", "of the set that is extended")
+
+
 def _value(entry: dict[str, Any]) -> str:
-    for key in ("value", "value_j", "value_w"):
+    for key in ("value", "value_j", "value_w", "time_s"):
         if key in entry:
             value = entry[key]
             if isinstance(value, bool):
@@ -143,6 +172,7 @@ def _list() -> dict[str, Any]:
                 "chip": prices.chip,
                 "scope": prices.scope,
                 "evidence": list(prices.evidence),
+                **_price_of_sop(prices),
                 "digest": prices.digest,
             }
             for prices in sets
@@ -156,13 +186,38 @@ def _list_text(data: dict[str, Any]) -> str:
         for c in data["profiles"]
     ]
     sets = [
-        (s["name"], s["chip"], s["scope"], ", ".join(s["evidence"]), s["title"])
+        (s["name"], s["chip"], s["scope"], _picojoules(s), ", ".join(s["evidence"]), s["title"])
         for s in data["cost_sets"]
     ]
     return "\n\n".join(
         [
             columns(chips, ("profile", "cores", "neurons/core", "cost sets", ""), right=(1, 2)),
-            columns(sets, ("cost set", "chip", "scope", "evidence", "")),
-            "hrsnn-lava profiles NAME shows every number with its source.",
+            columns(sets, ("cost set", "chip", "scope", "pJ/SOP", "evidence", ""), right=(3,)),
+            "pJ/SOP: the price of a synaptic operation, and the range where sources differ. "
+            "Figures of\ndifferent scope do not compare. hrsnn-lava profiles NAME shows every "
+            "number with its source.",
         ]
     )
+
+
+def _price_of_sop(prices: CostSet) -> dict[str, Any]:
+    """What a set takes for a synaptic operation, where that is from, and what others say."""
+    price = prices.coefficient("synaptic_operations")
+    if price is None:
+        return {"sop_j": None, "sop_low_j": None, "sop_high_j": None, "sop_source": None}
+    return {
+        "sop_j": price.value_j,
+        "sop_low_j": price.low_j,
+        "sop_high_j": price.high_j,
+        "sop_source": price.source,
+    }
+
+
+def _picojoules(listed: dict[str, Any]) -> str:
+    """Such as ``23.6 (23.6..35.5)``; a dash where there is no price."""
+    if listed["sop_j"] is None:
+        return "-"
+    text = f"{listed['sop_j'] * 1e12:,.6g}"
+    if listed["sop_low_j"] is not None:
+        text += f" ({listed['sop_low_j'] * 1e12:,.6g}..{listed['sop_high_j'] * 1e12:,.6g})"
+    return text

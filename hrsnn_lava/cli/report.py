@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from hrsnn_lava.cli.arguments import INPUT_FILE, POSITIVE, output_option
+from hrsnn_lava.cli.arguments import INPUT_FILE, output_option
 from hrsnn_lava.cli.console import Console, plain, with_console
-from hrsnn_lava.errors import ArtifactError
+from hrsnn_lava.cli.counted_runs import stored_counts, unpruned_operations
+from hrsnn_lava.cli.run_options import (
+    read_runs,
+    samples_option,
+    step_time_option,
+    steps_per_sample_option,
+    trace_option,
+)
 from hrsnn_lava.files import write_text
 
 if TYPE_CHECKING:
@@ -24,16 +31,25 @@ PREFERRED_COST_SET = "sanafe_loihi"
 
 @click.command("report")
 @click.argument("compiled", type=INPUT_FILE)
-@click.option("--trace", type=INPUT_FILE, help="What a run did (.npz); without it, resources only.")
-@click.option("--cost-set", help="Prices, see `profiles`.  [default: one of the chip's, if any]")
+@trace_option
 @click.option(
-    "--step-time",
-    type=POSITIVE,
-    default=1e-3,
-    show_default=True,
-    metavar="SECONDS",
-    help="Wall time of a step, which static power is charged for.",
+    "--counts",
+    type=INPUT_FILE,
+    help="Counts of a run (.hlx), as `simulate --counts` writes them, in place of a trace.",
 )
+@click.option(
+    "--unpruned",
+    type=INPUT_FILE,
+    help="The network before pruning (.hlx): it is run on the trace's input, for the SOP ratio.",
+)
+@samples_option
+@steps_per_sample_option
+@click.option(
+    "--cost-set",
+    help="Prices: a name, see `profiles`, or a .toml file.  [default: one of the chip's, if any]",
+)
+@step_time_option
+@click.option("--budgets", type=INPUT_FILE, help="Limits (.toml) to judge the report by.")
 @click.option(
     "--format",
     "form",
@@ -45,26 +61,39 @@ PREFERRED_COST_SET = "sanafe_loihi"
 def report(
     console: Console,
     compiled: Path,
-    trace: Path | None,
+    traces: tuple[Path, ...],
+    counts: Path | None,
+    unpruned: Path | None,
+    samples: int | None,
+    steps_per_sample: int | None,
     cost_set: str | None,
-    step_time: float,
+    step_time: float | Literal["fastest"],
+    budgets: Path | None,
     form: str | None,
     output: Path | None,
 ) -> None:
     """Report on COMPILED, a compiled network (.hlx)."""
     from hrsnn_lava.compiler.compiled import CompiledNetwork
+    from hrsnn_lava.deploy.budget_files import read_budgets
     from hrsnn_lava.report.model import build_report
-    from hrsnn_lava.trace import Trace
+
+    limits = None if budgets is None else read_budgets(budgets).budgets
 
     network = CompiledNetwork.load(compiled)
-    run = None if trace is None else Trace.load(trace)
-    if run is not None and run.n_neurons != network.network.n_neurons:
-        raise ArtifactError(
-            f"{trace}: {run.n_neurons} neurons; {compiled} has {network.network.n_neurons}. "
-            "Simulate this network"
-        )
+    run, windows = read_runs(traces, network.network, compiled, samples, steps_per_sample)
+    counted = None if counts is None else stored_counts(counts, network, traces)
+    before = None if unpruned is None else unpruned_operations(console, unpruned, network, traces)
     prices = _prices(console, network.profile, cost_set)
-    made = build_report(network, run, cost_set=prices, step_time_s=step_time)
+    made = build_report(
+        network,
+        run,
+        cost_set=prices,
+        step_time_s=step_time,
+        sample_windows=windows,
+        budgets=limits,
+        counts=counted,
+        sop_reference=before,
+    )
     if output is None:
         text = made.to_text() if form in (None, "text") else render(made, form or "text")
         console.result({"report": made.to_dict()}, text.rstrip())
@@ -97,4 +126,10 @@ def _prices(console: Console, profile: HardwareProfile, name: str | None) -> Cos
         name = PREFERRED_COST_SET
         if name not in profile.cost_sets:
             name = profile.cost_sets[0]
-    return CostSet.load(name)
+    found = CostSet.load(name)
+    if found.is_proxy_for(profile):
+        console.note(
+            f"energy: {found.name} prices {found.chip}, so all of its figures are a proxy for "
+            f"{profile.name}"
+        )
+    return found

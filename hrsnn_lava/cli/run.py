@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from hrsnn_lava.budgets import Row
 from hrsnn_lava.cli.arguments import SPEC_FILE, OutputFolder, seed_option
 from hrsnn_lava.cli.console import Console, with_console
+from hrsnn_lava.errors import GateError, Problem
 
 if TYPE_CHECKING:
     from hrsnn_lava.spec import Spec
@@ -45,10 +48,11 @@ def run(
     profile: str | None,
     cost_set: str | None,
     seed: int | None,
-) -> None:
+) -> int:
     """Build, train, prune, quantize, place, verify and report the network of SPEC.
 
-    Writes network.hlx, compiled.hlx, report.json, report.html and journal.jsonl.
+    Writes network.hlx, compiled.hlx, report.json, report.html and journal.jsonl; then exit code 5
+    when a budget of the spec is not kept.
     """
     from hrsnn_lava.spec import Spec
 
@@ -56,7 +60,7 @@ def run(
     # JSON's texts and integers are TOML's
     extra = [f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
     loaded = Spec.load(spec, (*overrides, *extra))
-    _run(console, loaded, out or Path("out") / folder_name(loaded.name), resume=resume)
+    return _run(console, loaded, out or Path("out") / folder_name(loaded.name), resume=resume)
 
 
 @click.command("demo")
@@ -69,7 +73,7 @@ def run(
 )
 @seed_option("Instead of the example's.", default=None)
 @with_console
-def demo(console: Console, out: Path, seed: int | None) -> None:
+def demo(console: Console, out: Path, seed: int | None) -> int:
     """Forecast the Lorenz-63 attractor with a pruned, quantized, placed and verified network."""
     from hrsnn_lava.spec import Spec
 
@@ -78,7 +82,7 @@ def demo(console: Console, out: Path, seed: int | None) -> None:
         packaged = resources.files("hrsnn_lava.tasks").joinpath(DEMO_SPEC)
         path = stack.enter_context(resources.as_file(packaged))
         loaded = Spec.load(path, overrides)
-    _run(console, loaded, out, resume=False)
+    return _run(console, loaded, out, resume=False)
 
 
 def folder_name(name: str) -> str:
@@ -86,7 +90,7 @@ def folder_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name).strip("._") or "run"
 
 
-def _run(console: Console, spec: Spec, out: Path, *, resume: bool) -> None:
+def _run(console: Console, spec: Spec, out: Path, *, resume: bool) -> int:
     from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
     from hrsnn_lava.workflow import run_spec
 
@@ -97,4 +101,15 @@ def _run(console: Console, spec: Spec, out: Path, *, resume: bool) -> None:
     with console.progress() as progress:
         result = run_spec(spec, out, resume=resume, progress=progress)
     text = f"{result.summary_text.rstrip()}\n\nwritten to {out}"
-    console.result({"out": out, "report": result.report.to_dict()}, text)
+    report = result.report.to_dict()
+    console.result({"out": out, "report": report}, text)
+    return unmet(console, report.get("budgets", ()))
+
+
+def unmet(console: Console, budgets: Sequence[Mapping[str, Any]]) -> int:
+    """0, or 5 with ``--json``, which has said everything; otherwise the broken budgets, raised."""
+    lines = [Row(**row).line() for row in budgets if not row["ok"]]
+    if lines and not console.json:
+        message = f"{len(lines)} of {len(budgets)} budgets are not kept"
+        raise GateError(message, problems=[Problem(*line.split(": ", 1)) for line in lines])
+    return GateError.exit_code if lines else 0

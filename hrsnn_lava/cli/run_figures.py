@@ -8,41 +8,39 @@ from typing import TYPE_CHECKING, Any
 from hrsnn_lava.cli.console import columns
 
 if TYPE_CHECKING:
+    from hrsnn_lava.compiler.analysis.counting import Counts
+    from hrsnn_lava.quantized import QuantizedNetwork
     from hrsnn_lava.trace import Trace
 
 
 def counts(network: Any, pieces: Iterable[Trace]) -> dict[str, Any]:
     """Spikes, events and operations of a run that comes in pieces."""
-    import numpy as np
-
-    from hrsnn_lava.compiler.analysis.synops import synaptic_operations
+    from hrsnn_lava.compiler.analysis.counting import Counting
     from hrsnn_lava.sim_backends.base import as_quantized
 
     integer = as_quantized(network)
-    per_neuron = np.zeros(integer.n_neurons, dtype=np.int64)
-    steps = events = total = recurrent = macs = host_macs = 0
+    counting = Counting(integer, per_step=False)
     for trace in pieces:
-        operations = synaptic_operations(integer, trace)
-        per_neuron += trace.counts()
-        steps += trace.n_steps
-        events += 0 if trace.inputs is None else int(trace.inputs.steps.size)
-        total += operations.total
-        recurrent += operations.recurrent
-        macs += operations.macs
-        host_macs += operations.host_macs
-    spikes, neuron_steps = int(per_neuron.sum()), steps * integer.n_neurons
-    rate = spikes / neuron_steps if neuron_steps else 0.0
+        counting.add(trace)
+    return figures(integer, counting.result())
+
+
+def figures(network: QuantizedNetwork, counts: Counts) -> dict[str, Any]:
+    """Spikes, events and operations of a run."""
+    ops, done = counts.ops, counts.done
+    neuron_steps = done.neuron_updates
+    rate = done.spikes / neuron_steps if neuron_steps else 0.0
     return {
-        "steps": steps,
-        "neurons": integer.n_neurons,
-        "spikes": spikes,
+        "steps": counts.steps,
+        "neurons": network.n_neurons,
+        "spikes": done.spikes,
         "spikes_per_neuron_and_step": rate,
-        "rate_hz": rate / integer.dt,
-        "silent_neurons": int((per_neuron == 0).sum()),
-        "input_events": events,
-        "sop": {"total": total, "recurrent": recurrent},
-        "macs": macs,
-        "host_macs": host_macs,
+        "rate_hz": rate / network.dt,
+        "silent_neurons": int((done.spikes_of == 0).sum()),
+        "input_events": ops.input_events,
+        "sop": {"total": ops.total, "recurrent": ops.recurrent},
+        "macs": ops.macs,
+        "host_macs": ops.host_macs,
     }
 
 
@@ -87,7 +85,11 @@ def text(data: Mapping[str, Any]) -> str:
     ]
     rows += [
         (label, data[key])
-        for key, label in (("output", "written to"), ("state_out", "state written to"))
-        if data[key] is not None
+        for key, label in (
+            ("output", "written to"),
+            ("counts", "counts written to"),
+            ("state_out", "state written to"),
+        )
+        if data.get(key) is not None
     ]
     return columns(rows)

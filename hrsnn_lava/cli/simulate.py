@@ -19,6 +19,7 @@ from hrsnn_lava.cli.arguments import (
     steps_option,
 )
 from hrsnn_lava.cli.console import Console, say, with_console
+from hrsnn_lava.cli.counted_runs import counted_run, refuse_trace
 from hrsnn_lava.cli.run_figures import counts, extremes, text
 from hrsnn_lava.errors import ArtifactError, SpecError
 
@@ -79,6 +80,13 @@ def _neuron_range(_: click.Context, param: click.Parameter, value: str | None) -
 )
 @click.option("--state-in", type=INPUT_FILE, help="Start from this state (.hlx), not from rest.")
 @click.option("--state-out", type=OutputFile(), metavar="FILE", help="Write the last state (.hlx).")
+@click.option(
+    "--counts",
+    "counts_file",
+    type=OutputFile(),
+    metavar="FILE",
+    help="Count as the run goes, keep no trace, and write the counts (.hlx) for `report --counts`.",
+)
 @seed_option("Of the random input.")
 @output_option("Trace to write (.npz).", required=False)
 @with_console
@@ -95,6 +103,7 @@ def simulate(
     probe_neurons: slice | None,
     state_in: Path | None,
     state_out: Path | None,
+    counts_file: Path | None,
     seed: int,
     output: Path | None,
 ) -> None:
@@ -107,11 +116,18 @@ def simulate(
     handed = backend in ("native", "reference")
     _require(handed, states, "--backend native or reference; lava hands no state out")
     _require(output is not None, [("--stream", stream)], "-o")
+    if counts_file is not None:
+        refuse_trace({"-o": output, "--probe": probes or None, "--state-out": state_out})
+        _require(handed, [("--counts", counts_file)], "--backend native or reference")
     network = load_program(compiled)
     inputs, n_steps = load_input(console, network, input_file, steps, seed)
     state = None if state_in is None else _load_state(network, state_in)
     run = _Run(console, network, inputs, n_steps, probes, state, state_out)
-    if stream and output is not None:
+    if counts_file is not None:
+        found = counted_run(
+            console, network, compiled, (inputs, n_steps, state), backend, counts_file
+        )
+    elif stream and output is not None:
         found = run.stream(output, probe_every or 1, probe_neurons, resume)
     else:
         check_memory(network, n_steps, len(probes), "Use fewer steps, or --stream")

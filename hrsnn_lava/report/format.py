@@ -11,6 +11,9 @@ UNKNOWN = "–"
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 #: Items of a long list that are spelled out.
 _LISTED = 6
+#: Units that end a key, the longest first.
+_UNITS = {"_steps_per_s": " steps/s", "_per_s": "/s", "_js": "J s", "_hz": " Hz"}
+_SI = {"_s": "s", "_j": "J", "_w": "W"}
 
 
 def integer(value: Any) -> str:
@@ -82,3 +85,29 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int
 
     rule = "  ".join("-" * width for width in widths)
     return "\n".join([line(cells[0]), rule, *(line(row) for row in cells[1:])])
+
+
+def measured(value: Any, key: str) -> str:
+    """A value with the unit that its key names: ``wall_time_s`` in seconds, ``total_j`` in joules.
+
+    What is not a number is shown as it is.
+    """
+    if value is None or isinstance(value, bool | str | Mapping | list | tuple):
+        return show(value)
+    if key.endswith("_percent"):
+        return f"{value:.4g} %"
+    for ending, unit in _UNITS.items():
+        if key.endswith(ending):
+            return si(value, unit) if ending == "_js" else f"{number(float(value))}{unit}"
+    for ending, unit in _SI.items():
+        if key.endswith(ending):
+            return si(value, unit)
+    return number(value)
+
+
+def caption(key: str) -> str:
+    """A key without the unit that ends it: ``wall_time_s`` as ``wall time``."""
+    for ending in ("_percent", *_UNITS, *_SI):
+        if key.endswith(ending) and len(key) > len(ending):
+            return label(key[: -len(ending)])
+    return label(key)

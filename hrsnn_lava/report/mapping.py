@@ -7,11 +7,10 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hrsnn_lava.compiler.analysis.activity import Activity
+from hrsnn_lava.compiler.analysis.counting import Counts
 from hrsnn_lava.compiler.analysis.mapping import mapping_report, per_step
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.report.format import UNKNOWN, integer, label, number, percent, table
-from hrsnn_lava.trace import Trace
 
 Plain = dict[str, Any]
 WIDTH = 100
@@ -40,7 +39,7 @@ ROWS = {
 PARTITIONS = "Partitions: at the rates given to the compiler; palette error: 95th percentile."
 
 
-def section(compiled: CompiledNetwork, trace: Trace | None, done: Activity | None) -> Plain:
+def section(compiled: CompiledNetwork, counts: Counts | None) -> Plain:
     """Traffic at the measured rates, beside baselines; without a run, as the placement has it.
 
     Errors of palette and quantization are those that the passes recorded.
@@ -49,7 +48,7 @@ def section(compiled: CompiledNetwork, trace: Trace | None, done: Activity | Non
     stored: Mapping[str, Any] = placement.info.get("mapping", {})
     search = stored.get("search", {})
     extra = {"search": search, "partition": _partition(placement.info), **_errors(compiled)}
-    if trace is None or done is None or not trace.n_steps:
+    if counts is None or not counts.steps:
         known = {**dict.fromkeys(FIGURES), "congestion": None, "baselines": {}, **stored}
         return {"rates": "as placed", "cores": placement.n_cores, **known, **extra}
     # counts, not rates, go in: their sums are exact
@@ -58,10 +57,10 @@ def section(compiled: CompiledNetwork, trace: Trace | None, done: Activity | Non
         placement.core_of,
         compiled.profile,
         placement.coordinates,
-        rates=done.spikes_of,
-        input_rates=done.input_events_of,
+        rates=counts.done.spikes_of,
+        input_rates=counts.done.input_events_of,
     )
-    found: Plain = per_step(counted, trace.n_steps)
+    found: Plain = per_step(counted, counts.steps)
     return {"rates": "measured", **found, **extra}
 
 

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hrsnn_lava.compiler.analysis.activity import Activity, activity
-from hrsnn_lava.compiler.analysis.energy import Energy, Left, energy, event_counts, host_work
+from hrsnn_lava.budgets import Budget, with_budgets
+from hrsnn_lava.compiler.analysis.activity import Activity
+from hrsnn_lava.compiler.analysis.counting import Counts, count_trace
+from hrsnn_lava.compiler.analysis.energy import Left, energy, event_counts, host_work
+from hrsnn_lava.compiler.analysis.neurobench import neurobench
 from hrsnn_lava.compiler.analysis.synops import SynapticOperations, synaptic_operations
 from hrsnn_lava.compiler.analysis.utilization import Utilization
+from hrsnn_lava.compiler.analysis.windows import Windows
 from hrsnn_lava.compiler.compiled import CompiledNetwork, plain
 from hrsnn_lava.compiler.rules import Placed, check
 from hrsnn_lava.errors import SpecError
@@ -23,7 +27,9 @@ from hrsnn_lava.files import write_text
 from hrsnn_lava.hardware_profiles import CostSet
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
-from hrsnn_lava.report import mapping, quantization, sections
+from hrsnn_lava.report import mapping, pruning_curve, quantization, sections, timing, weights
+from hrsnn_lava.report import samples as samples_of
+from hrsnn_lava.report.energy import sections as energy_sections
 from hrsnn_lava.report.heterogeneity import (
     Values,
     heterogeneity,
@@ -31,6 +37,7 @@ from hrsnn_lava.report.heterogeneity import (
     values_of,
     without_absorbed,
 )
+from hrsnn_lava.sim_backends.counters import counted
 from hrsnn_lava.trace import Trace
 
 SCHEMA_VERSION = 1
@@ -45,6 +52,7 @@ class Figures:
         used: use of every core.
         trace, ops, done: of the run; None without one.
         before, after: neuron parameters by quantity and population.
+        weights_before, weights_after: relative weights by projection.
     """
 
     compiled: CompiledNetwork
@@ -54,6 +62,8 @@ class Figures:
     done: Activity | None
     before: dict[str, Values] | None
     after: dict[str, Values]
+    weights_before: Values | None
+    weights_after: Values
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +93,12 @@ class Report:
 
         return render_html(self)
 
+    def _repr_html_(self) -> str:
+        """The verdict and a few figures, for a notebook."""
+        from hrsnn_lava.report.notebook import report_card
+
+        return report_card(self.data)
+
     def write(self, path: Any) -> None:
         """Write ``.json``, ``.html`` or ``.txt``, by the suffix, whole or not at all.
 
@@ -102,18 +118,22 @@ def build_report(
     trace: Trace | None = None,
     cost_set: CostSet | str | None = None,
     *,
-    step_time_s: float = 1e-3,
+    step_time_s: timing.StepTime = 1e-3,
     accuracy: Mapping[str, Any] | None = None,
     float_vs_integer: Mapping[str, Any] | None = None,
     parity: Mapping[str, Any] | None = None,
     comparison: Sequence[Mapping[str, Any]] | None = None,
+    dynamics: Mapping[str, Any] | None = None,
     network_before: Network | QuantizedNetwork | None = None,
     trace_before: Trace | None = None,
     network_float: Network | None = None,
+    counts: Counts | None = None,
     samples: float | None = None,
+    sample_windows: Windows | Sequence[int] | None = None,
     sop_reference: float | Mapping[str, float] | None = None,
     spec_digest: str | None = None,
     provenance: Mapping[str, Any] | None = None,
+    budgets: Mapping[str, Any] | Iterable[Budget] | None = None,
 ) -> Report:
     """Put together everything that is known of a compiled network and a run of it.
 
@@ -121,22 +141,29 @@ def build_report(
         compiled: the program; it is checked against its profile again.
         trace: a run; without one there are no operations and no energy.
         cost_set: prices, or the name of a set; None leaves the energy unpriced.
-        step_time_s: real time of a step, which the static energy rests on.
+        step_time_s: real time of a step, which the static energy rests on, or ``"fastest"``: what
+            the chip needs, as far as its times are known.
         accuracy, parity: what the caller measured, shown as given. `parity["mismatches"]` above
             0 fails the report.
         float_vs_integer: how far the integers are from the float network on the same input, see
             `hrsnn_lava.training.difference`.
         comparison: rows of a table, such as one per pruning method.
+        dynamics: eigenvalues and Lyapunov spectrum, see `hrsnn_lava.report.dynamics.dynamics`.
         network_before: what the program is compared with, such as the unpruned network.
         trace_before: run of `network_before` (integers then) over as many steps: its synaptic
             operations are the reference, unless `sop_reference` gives them.
         network_float: neurons before quantization, for the distributions; `network_before`
             otherwise.
+        counts: what `hrsnn_lava.count` found in a run without a trace, in place of one.
         samples: inputs that the run processed, for figures per sample.
+        sample_windows: where each of them begins and ends, or the steps they begin in; by default
+            as ``trace.inputs.samples`` says, or windows of one length, where `samples` gives a
+            whole number of steps.
         sop_reference: synaptic operations of the reference run (in all), or a mapping with
             ``total`` and ``recurrent``; ``sop.ratio`` is how many times fewer this run has.
         spec_digest: SHA-256 of the spec.
         provenance: more of it, by name.
+        budgets: limits by key, see `hrsnn_lava.budget_keys`; one that is not kept fails the report.
 
     Raises:
         SpecError: the trace is not one of this network, or an argument is out of range.
@@ -145,21 +172,25 @@ def build_report(
         cost_set = CostSet.load(cost_set)
     network, placement = compiled.network, compiled.placement
     placed = Placed.of(network, placement.core_of, compiled.profile)
-    ops = done = priced = None
+    windows = None
     if trace is not None:
-        ops = synaptic_operations(
-            network,
-            trace,
-            core_of=placement.core_of,
-            synapses_before=compiled.synapses_before,
-        )
-        done = activity(network, placement, compiled.profile, trace, placed.used)
+        windows = samples_of.windows_of(trace, samples, sample_windows)
+        samples = windows.samples if windows and not samples else samples
+    if trace is not None:
+        trace = counted(network, trace)
+        counts = count_trace(compiled, trace)
+    steps = None if counts is None else counts.steps
+    timed = timing.Timed.of(compiled, trace, cost_set, step_time_s, windows, steps)
+    ops = done = priced = events = None
+    if counts is not None:
+        ops, done = counts.ops, counts.done
+        events = event_counts(ops, done)
         priced = energy(
-            event_counts(ops, done),
+            events,
             cost_set,
             compiled.profile,
-            trace.n_steps,
-            step_time_s,
+            counts.steps,
+            timed.step_time_s,
             chips_in_use(compiled),
             excluded=(*host_work(ops, done), *_readout_work(compiled, samples)),
             samples=samples,
@@ -168,6 +199,8 @@ def build_report(
         sop_reference = _reference(network_before, trace_before, trace)
     origin = network_before if network_float is None else network_float
     before = None if origin is None else values_of(origin)
+    weights_before = None if origin is None else weights.weight_values(origin)
+    weights_after = weights.weight_values(network)
     absorbed = _pass_report(compiled, "absorb_thresholds")
     after = without_absorbed(matched(values_of(network), before), absorbed)
     rows = sections.constraints(placed.used, compiled.profile)
@@ -188,20 +221,27 @@ def build_report(
             _pass_report(compiled, "quantize"),
             absorbed,
         ),
+        "weights": weights.section(weights_before, weights_after),
         "quantization": quantization.section(compiled, trace, float_vs_integer, accuracy),
-        "mapping": mapping.section(compiled, trace, done),
+        "mapping": mapping.section(compiled, counts),
         "sop": sections.sop(ops, sop_reference, samples),
-        "activity": sections.activity_section(network, trace, done),
-        "energy": _energy(priced),
+        "activity": sections.activity_section(network, counts),
+        **energy_sections(compiled, priced, cost_set, events, 0 if ops is None else ops.host_macs),
+        "timing": timing.section(timed, priced),
+        **samples_of.sections(compiled, trace, ops, done, priced, cost_set, timed, windows),
         "accuracy": dict(accuracy or {}),
         "float_vs_integer": dict(float_vs_integer or {}),
         "parity": dict(parity or {}),
         "comparison": [dict(row) for row in comparison or ()],
-        "neurobench": sections.neurobench(network, trace, ops, samples),
-        "provenance": sections.provenance(compiled, spec_digest, provenance),
+        "pruning_curve": pruning_curve.points(comparison or ()),
+        "dynamics": dict(dynamics or {}),
+        "neurobench": neurobench(network, ops, done, trace=trace, samples=samples),
+        "provenance": sections.provenance(compiled, spec_digest, provenance, trace),
     }
-    figures = Figures(compiled, placed.used, trace, ops, done, before, after)
-    return Report(plain(data), figures)
+    figures = Figures(
+        compiled, placed.used, trace, ops, done, before, after, weights_before, weights_after
+    )
+    return Report(with_budgets(plain(data), budgets), figures)
 
 
 def chips_in_use(compiled: CompiledNetwork) -> int:
@@ -249,10 +289,3 @@ def _sizes(compiled: CompiledNetwork) -> dict[str, Any]:
 
 def _pass_report(compiled: CompiledNetwork, name: str) -> Mapping[str, Any]:
     return next((r.report for r in compiled.records if r.name == name), {})
-
-
-def _energy(priced: Energy | None) -> dict[str, Any]:
-    if priced is not None:
-        return priced.to_dict()
-    keys = ("cost_set", "evidence", "dynamic_j", "static_j", "wall_time_s", "total_j")
-    return {**dict.fromkeys(keys), "terms": [], "unpriced": [], "excluded": []}

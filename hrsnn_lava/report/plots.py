@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
 Ticks = tuple[tuple[float, str], ...]
-#: Spikes that a raster draws; of more, every k-th neuron is drawn.
-MAX_DOTS = 30_000
 #: Points of a curve over time; more steps are averaged.
 MAX_POINTS = 400
 SIDE = 1000.0
@@ -39,6 +37,9 @@ class Plot:
         alt: what it shows, for who cannot see it.
         rows: the y labels name rows; no grid is drawn.
         least_margin: so that drawings above each other share their x axis.
+        right_ticks: labels right of the drawing, where there is room for them.
+        labels: texts in the drawing: percent from the left, percent from the bottom, text.
+        square: both axes have the same scale, whatever the width.
     """
 
     title: str
@@ -54,6 +55,14 @@ class Plot:
     alt: str = ""
     rows: bool = False
     least_margin: int = 1
+    right_ticks: Ticks = ()
+    labels: tuple[tuple[float, float, str], ...] = ()
+    square: bool = False
+
+    @property
+    def right_margin(self) -> int:
+        """Width of the labels on the right in characters."""
+        return max([0, *(len(text) for _, text in self.right_ticks)])
 
     @property
     def margin(self) -> int:
@@ -108,6 +117,58 @@ def binned(values: NDArray[np.int64], points: int = MAX_POINTS) -> tuple[Float, 
     return sums / np.diff(np.append(edges, values.size)), length
 
 
+def stacked(
+    title: str,
+    series: Sequence[tuple[str, str, NDArray[np.int64]]],
+    dt: float,
+    y_label: str,
+) -> Plot:
+    """Counts per step over the run, one band above the other.
+
+    Args:
+        series: CSS class, legend, (n_steps,) counts; the first is at the bottom.
+    """
+    curves = [binned(values) for _, _, values in series]
+    length = max((n for _, n in curves), default=1)
+    n_steps = max((values.size for _, _, values in series), default=0)
+    below = np.zeros(curves[0][0].size if curves else 0)
+    tops = []
+    for curve, _ in curves:
+        below = below + curve
+        tops.append(below)
+    top = (float(below.max(initial=0.0)) or 1.0) * 1.05
+    # the tallest first, so that every band is painted over by those below it
+    painted = [
+        band(line, top, css) for line, (css, _, _) in reversed(list(zip(tops, series, strict=True)))
+    ]
+    unit, scale = ("s", dt) if n_steps * dt >= 10 else ("ms", dt * 1e3)
+    total = sum(int(values.sum()) for _, _, values in series)
+    return Plot(
+        title,
+        Markup("").join(painted),
+        axis(0, max(n_steps, 1), 6, scale),
+        axis(0, top, 4),
+        f"time ({unit})",
+        y_label,
+        "" if length == 1 else f"mean of {length} steps",
+        tuple((css, text) for css, text, _ in series),
+        height=170,
+        wide=True,
+        least_margin=6,
+        alt=f"{title}: {total:,} in {n_steps:,} steps, by {', '.join(t for _, t, _ in series)}",
+    )
+
+
+def band(values: Float, top: float, css: str) -> Markup:
+    """A curve of equally spaced values that covers what was painted below it before."""
+    if values.size == 0 or top <= 0:
+        return Markup("")
+    x = np.linspace(0.0, SIDE, values.size) if values.size > 1 else np.array([0.0])
+    line = "L".join(f"{_n(a)} {_n(b)}" for a, b in zip(x, SIDE * (1.0 - values / top), strict=True))
+    shape = '<path class="band {}" d="M0 1000L{}L{} 1000Z"/>'
+    return Markup(shape).format(css, Markup(line), _n(float(x[-1])))
+
+
 def over_time(
     title: str,
     values: NDArray[np.int64],
@@ -133,50 +194,6 @@ def over_time(
         wide=wide,
         least_margin=6 if wide else 1,
         alt=f"{title}: mean {values.mean() if values.size else 0:,.1f} a step, at most {top:,.0f}",
-    )
-
-
-def raster(
-    steps: NDArray[np.int32],
-    neurons: NDArray[np.int32],
-    n_steps: int,
-    bands: Sequence[tuple[str, int]],
-    dt: float,
-) -> Plot:
-    """Spikes of all neurons, one colour a population (name, size), first at the top.
-
-    Too many spikes are thinned by neuron, so that the trains of those shown stay whole.
-    """
-    n_neurons = sum(size for _, size in bands)
-    keep = max(1, -(-steps.size // MAX_DOTS))
-    shown = neurons % keep == 0
-    pieces, legend, first = [], [], 0
-    for k, (name, size) in enumerate(bands):
-        mine = shown & (neurons >= first) & (neurons < first + size)
-        x = np.rint(SIDE * 4 * steps[mine] / max(n_steps, 1)).astype(int)
-        y = np.rint(SIDE * (neurons[mine] + 0.5) / max(n_neurons, 1)).astype(int)
-        dots = "".join(f"M{a / 4:g} {b}h0" for a, b in zip(x, y, strict=True))
-        pieces.append(f'<path class="dots p{k % 6}" d="{dots}"/>')
-        if first:
-            edge = _n(SIDE * first / n_neurons)
-            pieces.append(f'<path class="rule" d="M0 {edge}H1000"/>')
-        legend.append((f"p{k % 6}", f"{name} ({size:,})"))
-        first += size
-    unit, scale = ("s", dt) if n_steps * dt >= 10 else ("ms", dt * 1e3)
-    rows = tuple((100 - at, text) for at, text in axis(0, max(n_neurons, 1), 5))
-    return Plot(
-        "Spikes",
-        Markup("".join(pieces)),
-        axis(0, max(n_steps, 1), 6, scale),
-        rows,
-        f"time ({unit})",
-        "neuron",
-        "" if keep == 1 else f"one of {keep} neurons drawn",
-        tuple(legend),
-        height=300,
-        wide=True,
-        least_margin=6,
-        alt=f"raster of {steps.size:,} spikes of {n_neurons:,} neurons in {n_steps:,} steps",
     )
 
 
@@ -230,49 +247,3 @@ def _steps(counts: NDArray[np.int64], top: float, css: str, *, filled: bool) -> 
     kind = "fill" if filled else "line"
     d = "".join(outline) + "V1000" + ("Z" if filled else "")
     return Markup(f'<path class="{kind} {escape(css)}" d="{d}"/>')
-
-
-def heat(
-    title: str,
-    names: Sequence[str],
-    fractions: Float,
-    hints: Sequence[Sequence[str]],
-    x_label: str,
-    note: str = "",
-) -> Plot:
-    """Cells coloured by share of a limit, one row a resource, one column a core.
-
-    Args:
-        names: (R,) of the rows, first at the top.
-        fractions: (R, C); above 1 is marked.
-        hints: (R, C) texts that a pointer shows.
-    """
-    n_rows, n_columns = fractions.shape
-    height, width = SIDE / max(n_rows, 1), SIDE / max(n_columns, 1)
-    cells = []
-    for r in range(n_rows):
-        for c in range(n_columns):
-            share = float(fractions[r, c])
-            css = "cell over" if share > 1 else "cell"
-            cells.append(
-                f'<rect class="{css}" x="{_n(c * width)}" y="{_n(r * height)}" '
-                f'width="{_n(width)}" height="{_n(height)}" '
-                f'fill-opacity="{0.06 + 0.94 * min(share, 1.0):.3f}">'
-                f"<title>{escape(hints[r][c])}</title></rect>"
-            )
-    rows = tuple((100 * (1 - (k + 0.5) / n_rows), name) for k, name in enumerate(names))
-    every = max(1, -(-n_columns // 16))
-    columns = tuple((100 * (c + 0.5) / n_columns, str(c)) for c in range(0, n_columns, every))
-    return Plot(
-        title,
-        Markup("".join(cells)),
-        columns,
-        rows,
-        x_label,
-        "",
-        note,
-        height=max(26 * n_rows, 60),
-        wide=True,
-        alt=f"{title}: highest share {100 * float(fractions.max(initial=0)):.0f} %",
-        rows=True,
-    )

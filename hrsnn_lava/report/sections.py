@@ -11,7 +11,9 @@ import numpy as np
 
 from hrsnn_lava import __version__
 from hrsnn_lava.artifact import encode
+from hrsnn_lava.budget_keys import FILLED
 from hrsnn_lava.compiler.analysis.activity import Activity
+from hrsnn_lava.compiler.analysis.counting import Counts
 from hrsnn_lava.compiler.analysis.synops import SynapticOperations
 from hrsnn_lava.compiler.analysis.utilization import Utilization
 from hrsnn_lava.compiler.compiled import CompiledNetwork
@@ -21,22 +23,20 @@ from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import Trace
 
 Plain = dict[str, Any]
-#: Bits of one neuron: du, dv, vth, bias mantissa and exponent, refractory period; then u and v.
-NEURON_BITS = 12 + 12 + 17 + 13 + 3 + 6 + 24 + 24
-#: Tables that the compiler fills on purpose, and the cores, which the sentence names anyway.
-FILLED = (
-    "cores",
-    "compartment_profiles",
-    "threshold_profiles",
-    "trace_profiles",
-    "learning_epochs",
-)
 #: What a synaptic operation is taken to be, word for word in every report.
 CONVENTION = (
     "one operation is one spike meeting one synapse whose weight is not 0; inputs included, "
     "counted when sent, summed over all steps (NeuroBench Effective_ACs)"
 )
-UPDATES = "every neuron is updated in every step, and all updates count as active: an upper bound"
+UPDATES = (
+    "every neuron is updated in every step; an update is active where the potential, the current, "
+    "what arrives or the bias is not 0"
+)
+#: The same where neither counts nor states were recorded.
+BOUND = (
+    "every neuron is updated in every step, and all updates count as active: an upper bound, "
+    "since the run recorded none of them"
+)
 
 
 def constraints(used: Utilization, profile: HardwareProfile) -> list[Plain]:
@@ -119,6 +119,8 @@ def cores(
             )
             extra["spikes"] = int(spikes[core])
             extra["sops"] = None if ops.per_core is None else int(ops.per_core[core])
+            extra["messages_in"] = int(done.messages_in_of[core])
+            extra["messages_out"] = int(done.messages_out_of[core])
         rows.append({**row, **extra})
     return rows
 
@@ -132,7 +134,6 @@ def sop(
     keys = ("total", "recurrent", "per_step", "per_step_max", "dense", "issued", "macs")
     if ops is None:
         return {**dict.fromkeys(keys), "per_projection": {}, "ratio": None}
-    steps = ops.per_step
     against: Plain = {}
     if isinstance(reference, Mapping):
         against = dict(reference)
@@ -147,6 +148,7 @@ def sop(
             "events": p.events,
             "operations": p.operations,
             "issued": p.issued,
+            "dense": p.dense,
         }
         for p in ops.projections
     }
@@ -154,13 +156,14 @@ def sop(
         "total": ops.total,
         "recurrent": ops.recurrent,
         "per_step": ops.total / ops.steps if ops.steps else None,
-        "per_step_max": int(steps.max(initial=0)),
+        "per_step_max": ops.per_step_max,
         "per_sample": ops.total / samples if samples else None,
         "dense": ops.dense,
         "issued": ops.issued,
         "macs": ops.macs,
         "host_macs": ops.host_macs,
         "bias_writes": ops.bias_writes,
+        "per_core": None if ops.per_core is None else ops.per_core.tolist(),
         "per_projection": projections,
         "reference": against or None,
         "ratio": _ratio(against.get("total"), ops.total),
@@ -174,17 +177,16 @@ def _ratio(reference: float | None, own: int) -> float | None:
     return None if reference is None or not own else float(reference) / own
 
 
-def activity_section(
-    network: QuantizedNetwork, trace: Trace | None, done: Activity | None
-) -> Plain:
+def activity_section(network: QuantizedNetwork, counts: Counts | None) -> Plain:
     """Spikes, updates, messages and hops of the run."""
-    if trace is None or done is None:
+    if counts is None:
         keys = ("steps", "spikes", "neuron_updates", "messages", "hops")
         return dict.fromkeys(keys)
+    done, steps = counts.done, counts.steps
     hops = None if done.hops_x is None or done.hops_y is None else done.hops_x + done.hops_y
-    rate = done.spikes / (network.n_neurons * trace.n_steps) if trace.n_steps else None
+    rate = done.spikes / (network.n_neurons * steps) if steps else None
     return {
-        "steps": trace.n_steps,
+        "steps": steps,
         "dt_s": network.dt,
         "spikes": done.spikes,
         "spikes_per_neuron_step": rate,
@@ -192,57 +194,27 @@ def activity_section(
         "active_neurons": int(np.count_nonzero(done.spikes_of)),
         "input_events": done.input_events,
         "neuron_updates": done.neuron_updates,
+        "neuron_updates_active": done.neuron_updates_active,
+        "neuron_updates_inactive": done.neuron_updates_inactive,
+        "updates_exact": done.updates_exact,
+        "membrane_updates": done.membrane_updates,
         "messages": done.messages,
         "input_messages": done.input_messages,
+        "messages_in": done.messages_in,
         "hops": hops,
         "hops_x": done.hops_x,
         "hops_y": done.hops_y,
         "max_hops": done.max_hops,
         "learning_updates": done.learning_updates,
-        "convention": UPDATES,
-    }
-
-
-def neurobench(
-    network: QuantizedNetwork,
-    trace: Trace | None,
-    ops: SynapticOperations | None,
-    samples: float | None,
-) -> Plain:
-    """NeuroBench's static and workload metrics, under its own names.
-
-    Footprint: bytes of weights, target indices and neurons at their bit widths, sparse (our
-    reading: NeuroBench counts dense float parameters and buffers). ConnectionSparsity: share of
-    absent synapses. ActivationSparsity: share of silent neuron steps. SynapticOperations: mean
-    per sample, over the whole run when `samples` is not given; Dense takes every pair of neurons
-    of a projection.
-    """
-    projections = [p for p in network.projections if p.target == "synapse"]
-    bits = network.n_neurons * NEURON_BITS
-    pairs = alive = 0
-    for projection in projections:
-        n_post, n_pre = projection.weights.shape
-        pairs += n_post * n_pre
-        alive += int(np.count_nonzero(projection.effective_weights().data))
-        width = projection.num_weight_bits + max(n_post - 1, 0).bit_length()
-        bits += projection.n_synapses * width
-    steps = None if trace is None else trace.n_steps
-    slots = network.n_neurons * (steps or 0)
-    per = samples or 1
-    return {
-        "Footprint": -(-bits // 8),
-        "ConnectionSparsity": round(1 - alive / pairs, 4) if pairs else None,
-        "ActivationSparsity": 1 - trace.n_spikes / slots if trace is not None and slots else None,
-        "SynapticOperations": {
-            "Effective_MACs": None if ops is None else ops.macs / per,
-            "Effective_ACs": None if ops is None else ops.total / per,
-            "Dense": None if steps is None else pairs * steps / per,
-        },
+        "convention": UPDATES if done.updates_exact else BOUND,
     }
 
 
 def provenance(
-    compiled: CompiledNetwork, spec_digest: str | None, extra: Mapping[str, Any] | None
+    compiled: CompiledNetwork,
+    spec_digest: str | None,
+    extra: Mapping[str, Any] | None,
+    trace: Trace | None,
 ) -> Plain:
     """What produced the report; no time and no path, so that equal input gives equal bytes."""
     program = hashlib.sha256(encode(compiled.to_artifact())).hexdigest()
@@ -255,5 +227,17 @@ def provenance(
         "spec_digest": spec_digest,
         "profile_digest": compiled.profile.digest,
         "compiled_digest": program,
+        "input_digest": _input_digest(trace),
         **(extra or {}),
     }
+
+
+def _input_digest(trace: Trace | None) -> str | None:
+    """SHA-256 of the events that drove the run, whatever the machine; None when not known."""
+    if trace is None or trace.inputs is None:
+        return None
+    events = trace.inputs
+    digest = hashlib.sha256(f"{events.n_steps} {events.n_neurons}".encode())
+    for array in (events.steps, events.neurons, events.payloads):
+        digest.update(b"none" if array is None else array.astype("<i8").tobytes())
+    return digest.hexdigest()

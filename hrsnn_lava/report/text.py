@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hrsnn_lava.report import mapping, quantization
+from hrsnn_lava.report import budgets, dynamics, energy, mapping, quantization, samples, timing
 from hrsnn_lava.report.comparison import Comparison
 from hrsnn_lava.report.format import UNKNOWN, integer, label, number, percent, show, si, table
 from hrsnn_lava.report.heterogeneity import palette_lines
@@ -33,6 +33,7 @@ def render_text(data: Plain) -> str:
     """The whole report, 100 columns wide where names allow."""
     parts = [
         _head(data),
+        _section("Budgets", budgets.text(data["budgets"])),
         _section("Constraints", _constraints(data["constraints"])),
         _section("Per core distribution", _cores(data["cores"])),
         _section("Transforms", _transforms(data["transforms"])),
@@ -40,11 +41,21 @@ def render_text(data: Plain) -> str:
         _section("Quantization", _quantization(data["quantization"])),
         _section("Mapping", mapping.text(data["mapping"])),
         _section("Synaptic operations", _sop(data["sop"], data["activity"])),
-        _section("Energy", _energy(data["energy"])),
+        _section("Energy", energy.text(data["energy"])),
+        _section(
+            "Energy by cost set",
+            energy.cost_sets_text(
+                data["energy_by_cost_set"], data["conventions"]["energy_by_cost_set"]
+            ),
+        ),
+        _section("45 nm convention", energy.ops_45nm_text(data["conventions"]["ops_45nm"])),
+        _section("Timing", timing.text(data["timing"])),
+        _section("Per sample", samples.text(data["per_sample"], data["per_second"])),
         _section("Parity", _parity(data["parity"])),
         _section("Accuracy", _pairs(data["accuracy"])),
         _section("Float against integers", _pairs(data["float_vs_integer"])),
         _section("Comparison", _comparison(data["comparison"])),
+        _section("Dynamics", dynamics.text(data["dynamics"])),
         _section("NeuroBench", _pairs(data["neurobench"])),
         _section("Provenance", _pairs(data["provenance"])),
     ]
@@ -198,75 +209,12 @@ def _sop(section: Plain, activity: Plain) -> str:
     lines.append(
         f"{integer(activity['spikes'])} spikes ({number(activity['rate_hz'])} Hz a neuron), "
         f"{integer(activity['messages'])} messages, {integer(activity['hops'])} hops, "
-        f"{integer(activity['neuron_updates'])} neuron updates"
+        f"{integer(activity['neuron_updates'])} neuron updates, "
+        f"{integer(activity['neuron_updates_active'])} of them active"
     )
     lines.append(table(["projection", "kind", "synapses", "events", "operations"], rows, (0, 1)))
     lines += [_wrap(f"SOP: {section['convention']}"), _wrap(f"updates: {activity['convention']}")]
     return "\n".join(lines)
-
-
-def _energy(section: Plain) -> str:
-    if not section["terms"]:
-        return "no run: give a trace to price it"
-    proxy = " (proxy: prices of another chip)" if section["proxy"] else ""
-    name = section["cost_set"] or "none"
-    lines = [f"cost set {name}{proxy}", *_terms(section)]
-    static = section["static"]
-    mark = ", proxy" if static["proxy"] else ""
-    if section["scope"] == "all_in":
-        lines.append("static: inside the all-in price")
-    else:
-        chips = "1 chip" if static["chips"] == 1 else f"{static['chips']} chips"
-        lines.append(
-            f"static: {si(static['power_w'], 'W')} x {chips} x "
-            f"{si(section['wall_time_s'], 's')} ({integer(section['steps'])} steps of "
-            f"{si(section['step_time_s'], 's')}) = {si(static['energy_j'], 'J')}"
-            f"  [{static['evidence']}{mark}]"
-        )
-    mark = " (proxy)" if section["proxy"] else ""
-    priced = "dynamic, priced terms only" if section["unpriced"] else "dynamic"
-    lines.append(f"{priced}: {si(section['dynamic_j'], 'J')}{mark}")
-    if section["total_j"] is None:
-        lines.append("total: null, since counts without a price remain")
-    else:
-        total = f"total: {si(section['total_j'], 'J')}{mark}"
-        total += f", {si(section['per_step_j'], 'J')} a step"
-        if section["per_sample_j"] is not None:
-            total += f", {si(section['per_sample_j'], 'J')} a sample"
-        lines.append(total)
-    lines += _left("unpriced", section["unpriced"]) + _left("not included", section["excluded"])
-    return "\n".join(lines)
-
-
-def _terms(section: Plain) -> Iterator[str]:
-    """The table of terms, and the sources that it numbers."""
-    numbers: dict[str, int] = {}
-    rows = []
-    for term in section["terms"]:
-        evidence = term["evidence"] + (", proxy" if term["proxy"] else "")
-        source = numbers.setdefault(term["source"], len(numbers) + 1)
-        rows.append(
-            [
-                term["name"],
-                integer(term["count"]),
-                si(term["coefficient_j"], "J"),
-                si(term["energy_j"], "J"),
-                evidence,
-                f"[{source}]",
-            ]
-        )
-    yield table(["term", "count", "x price", "= energy", "evidence", "source"], rows, (0, 4, 5))
-    for text, k in numbers.items():
-        yield _wrap(f"[{k}] {text}", "    ")
-
-
-def _left(title: str, rows: Sequence[Plain]) -> list[str]:
-    """One line per reason, with all that it holds for."""
-    reasons: dict[str, list[str]] = {}
-    for row in rows:
-        count = "" if row["count"] is None else f" ({integer(row['count'])})"
-        reasons.setdefault(row["reason"], []).append(label(row["name"]) + count)
-    return [_wrap(f"{title}: {', '.join(names)}: {why}") for why, names in reasons.items()]
 
 
 def _parity(section: Plain) -> str:

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from hrsnn_lava.compiler.analysis.windows import Windows, by_length
 from hrsnn_lava.compiler.compiled import PassRecord
+from hrsnn_lava.compiler.design_rules.values import refused_learning
 from hrsnn_lava.compiler.headroom import Observed
 from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
 from hrsnn_lava.compiler.passes.lower_stdp import lowering_of
 from hrsnn_lava.compiler.passes.quantize import quantize_of
 from hrsnn_lava.compiler.pipeline import place_network, run_pass
-from hrsnn_lava.compiler.design_rules.values import refused_learning
 from hrsnn_lava.errors import ArtifactError, CapacityError, SpecError
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.hrsnn import build_hrsnn
@@ -35,6 +36,7 @@ from hrsnn_lava.training.difference import compare_float_fixed
 from hrsnn_lava.training.forecast import ForecastOptions
 from hrsnn_lava.training.observed import with_run
 from hrsnn_lava.workflow import arms
+from hrsnn_lava.workflow import dynamics as background
 from hrsnn_lava.workflow.journal import Journal
 
 #: (what is being done, share of the whole that is done or None)
@@ -290,6 +292,14 @@ class _Run:
         )
         return {key: value for key, value in found.items() if value not in ({}, None)}
 
+    def samples(self) -> Windows | None:
+        """Where the points of the series begin and end in the run that is reported."""
+        length = self.options.steps_per_sample
+        if length > self.verified_steps:
+            return None
+        what = f"one point of the series, held for {length} step{'s' * (length > 1)}"
+        return by_length(self.verified_steps, length, what)
+
     def report(self) -> RunResult:
         """Write everything, the reports last."""
         from hrsnn_lava.report.model import build_report
@@ -309,11 +319,14 @@ class _Run:
             float_vs_integer=self.difference(),
             parity=self.parity.to_dict() | {"line": self.parity.line()},
             comparison=self.rows,
+            dynamics=background.finish(self.dynamics, self.compiled.network),
             network_before=self.unpruned,
             trace_before=before,
             network_float=self.network,
             samples=self.verified_steps / self.options.steps_per_sample,
+            sample_windows=self.samples(),
             spec_digest=hashlib.sha256(self.spec.canonical().encode()).hexdigest(),
+            budgets=self.spec.budgets,
         )
         files = {
             name: self.out / name
@@ -334,11 +347,15 @@ class _Run:
         self.say("unpruned network")
         self.rows.append(self.arm("unpruned", self.full))
         self.pruned()
-        self.compile()
-        self.controls()
-        self.baselines()
-        self.verify()
-        result = self.report()
+        with background.in_background() as pool:
+            self.dynamics = background.start(
+                pool, self.full, self.network, self.series.train, self.seed
+            )
+            self.compile()
+            self.controls()
+            self.baselines()
+            self.verify()
+            result = self.report()
         self.parity.require()
         return result
 

@@ -17,7 +17,7 @@ from hrsnn_lava.sim_backends.native import NativeBackend
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 MODULES = (
     *("networks", "timing", "peers", "bounds", "plot", "peak_memory"),
-    *("simulation", "learning", "scaling", "trials", "startup", "run_all"),
+    *("simulation", "learning", "scaling", "counting", "trials", "startup", "run_all"),
 )
 
 
@@ -36,6 +36,25 @@ def bench():
 def run(module, arguments, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["benchmark", *map(str, arguments)])
     return module.main()
+
+
+def test_counting_agrees_with_the_stored_trace(bench, tmp_path, monkeypatch):
+    out = tmp_path / "c.json"
+    arguments = ["--sizes", 60, "--steps", 40, "--repeats", 2, "--json", out]
+    assert run(bench["counting"], arguments, monkeypatch) == 0
+    rows = json.loads(out.read_text())["rows"]
+    kinds = [(row["network"], row["by_step"]) for row in rows]
+    assert kinds == [(n, b) for n in ("all biased", "a tenth without bias") for b in (True, False)]
+
+
+def test_counting_notices_other_counts(bench, small):
+    counting = bench["counting"]
+    found = []
+    counting.counted_call(small, 40, True, found)()
+    trace = NativeBackend().run(small, None, 40)
+    counting.check(small, trace, found[0])
+    with pytest.raises(bench["peers"].Different, match="operations: "):
+        counting.check(small, trace_without(trace, 0), found[0])
 
 
 @pytest.fixture

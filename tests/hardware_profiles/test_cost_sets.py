@@ -136,3 +136,32 @@ def test_barrier_tables_pair_tiles_and_seconds() -> None:
     raw["barrier"]["seconds"] = [1e-7]
     with pytest.raises(ProfileError, match="do not pair"):
         CostSet.from_dict(raw)
+
+
+def test_what_was_never_seen_in_print_is_unverified() -> None:
+    """The STDP update, the times per event and the barrier of Davies' table are only quoted."""
+    davies = CostSet.load("davies2018")
+    learning = davies.coefficient("learning_updates")
+    assert learning is not None
+    assert (learning.value_j, learning.evidence) == (120e-12, "unverified")
+    times = {c.time_evidence for c in davies.coefficients if c.time_s is not None}
+    assert times == {"unverified"}
+    assert davies.barrier.evidence == "unverified"
+
+
+@pytest.mark.parametrize("name", CostSet.names())
+def test_no_number_stands_without_source_and_evidence(name) -> None:
+    prices = CostSet.load(name)
+    for number in (*prices.coefficients, prices.static, prices.barrier):
+        assert number.source.strip()
+        assert number.known() == (number.evidence != "none")
+
+
+def test_negative_powers_and_times_are_refused() -> None:
+    raw = _raw()
+    raw["static"]["value_w"] = -0.03
+    raw["barrier"]["seconds"] = [-1e-7, 1e-7]
+    with pytest.raises(ProfileError) as caught:
+        CostSet.from_dict(raw)
+    assert "a power outside" in str(caught.value)
+    assert "a time outside" in str(caught.value)

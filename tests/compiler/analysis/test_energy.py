@@ -147,9 +147,23 @@ def test_total_is_the_sum_of_its_lines_or_null(values, steps, chips, cost_set):
     assert found.dynamic_j == pytest.approx(sum(t.energy_j for t in priced))
     for term in priced:
         assert term.energy_j == pytest.approx(term.count * (term.coefficient_j or 0.0))
-    missing = [t for t in found.terms if t.count and t.coefficient_j is None]
+    missing = [t.name for t in found.terms if t.count and t.coefficient_j is None]
+    missing += [c.count for c in cost_set.covered if c.absent and values.get(c.count)]
+    assert [left.name for left in found.unpriced] == missing
     assert (found.total_j is None) == bool(missing)
     if found.total_j is not None:
         assert found.total_j == pytest.approx(found.dynamic_j + (found.static.energy_j or 0.0))
     twice = energy(counts(**{k: 2 * v for k, v in values.items()}), cost_set, LOIHI1, steps)
     assert twice.dynamic_j == pytest.approx(2 * found.dynamic_j)
+
+
+@pytest.mark.parametrize("name", ["truenorth_all_in", "odin_all_in"])
+@pytest.mark.parametrize("key", ["macs", "learning_updates"])
+def test_what_a_chip_cannot_do_is_not_inside_its_all_in_price(name, key):
+    """A graded operation on TrueNorth has no price, and is no part of the measured 26 pJ."""
+    found = energy(counts(synaptic_operations=10, **{key: 3}), CostSet.load(name), LOIHI1, 5)
+    assert found.total_j is None
+    assert [(left.name, left.count) for left in found.unpriced] == [(key, 3)]
+    assert key not in [left.name for left in found.covered]
+    idle = energy(counts(synaptic_operations=10), CostSet.load(name), LOIHI1, 5)
+    assert idle.total_j is not None

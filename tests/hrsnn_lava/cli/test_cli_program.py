@@ -94,7 +94,7 @@ def test_completion_of_names_and_options(run: Any, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("_HRSNN_LAVA_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", "hrsnn-lava comp")
     monkeypatch.setenv("COMP_CWORD", "1")
-    assert run().out.split() == ["plain,compile", "plain,completion"]
+    assert run().out.split() == ["plain,compile", "plain,compare", "plain,completion"]
     monkeypatch.setenv("COMP_WORDS", "hrsnn-lava simulate --bac")
     monkeypatch.setenv("COMP_CWORD", "2")
     assert run().out.split() == ["plain,--backend"]

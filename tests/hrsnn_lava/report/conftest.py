@@ -11,7 +11,8 @@ from scipy import sparse
 from hrsnn_lava.compiler.pipeline import compile_network
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
-from hrsnn_lava.report.model import build_report
+from hrsnn_lava.report.dynamics import dynamics
+from hrsnn_lava.report.model import Report, build_report
 from hrsnn_lava.sim_backends.reference import ReferenceBackend
 from hrsnn_lava.trace import SpikeInput
 
@@ -90,6 +91,67 @@ def whole(compiled, trace, small_network):
         sop_reference={"total": 10**6, "recurrent": 10**6},
         spec_digest="abc",
     )
+
+
+#: What a check with budgets adds to a report.
+BUDGETS = [
+    {
+        "key": "max_sops_per_inference",
+        "value": 1234.5,
+        "limit": 2000.0,
+        "unit": "SOP",
+        "ok": True,
+        "reason": "within the limit",
+        "margin_percent": 38.275,
+        "most": True,
+        "proxy": False,
+    },
+    {
+        "key": "max_energy_uj",
+        "value": 73.5,
+        "limit": 10.0,
+        "unit": "uJ",
+        "ok": False,
+        "reason": "63.5 uJ above the limit",
+        "margin_percent": -635.0,
+        "most": True,
+        "proxy": True,
+    },
+    {
+        "key": "min_accuracy",
+        "value": None,
+        "limit": 0.9,
+        "unit": "",
+        "ok": False,
+        "reason": "no accuracy in the report",
+        "margin_percent": None,
+        "most": False,
+        "proxy": False,
+    },
+]
+
+
+@pytest.fixture(scope="session")
+def rich(compiled, trace, small_network):
+    """A report with every optional part: budgets, a pruning curve, dynamics."""
+    rows = [
+        {"name": "unpruned", "method": "none", "density": 1.0, "sops": 5000, "rmse_mean": 0.2},
+        {"name": "LNP 10 %", "method": "LNP", "density": 0.1, "sops": 510, "rmse_mean": 0.25},
+        {"name": "LNP 2 %", "method": "LNP", "density": 0.02, "sops": 98, "rmse_mean": 0.31},
+        {"name": "none left", "method": "no", "density": 0.0, "sops": 0, "rmse_mean": 0.7},
+        {"name": "persistence", "rmse_mean": 1.0},
+    ]
+    rng = np.random.default_rng(2)
+    made = build_report(
+        compiled,
+        trace,
+        cost_set=CostSet.load("sanafe_loihi"),
+        comparison=rows,
+        dynamics=dynamics(small_network, small_network, compiled.network, rng=rng, drive_noise=0.3),
+        network_float=small_network,
+        samples=6,
+    )
+    return Report({**made.data, "budgets": BUDGETS}, made.figures)
 
 
 @pytest.fixture(scope="session")

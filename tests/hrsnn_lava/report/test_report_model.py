@@ -10,11 +10,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hrsnn_lava.compiler.analysis.neurobench import NEURON_BITS
 from hrsnn_lava.compiler.placement import Placement
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.hardware_profiles import CostSet
 from hrsnn_lava.report.model import build_report, chips_in_use
-from hrsnn_lava.report.sections import NEURON_BITS
 from hrsnn_lava.trace import Trace
 
 KEYS = {
@@ -159,7 +159,8 @@ def test_neurobench_by_hand(whole, compiled, trace):
     bits = 50 * NEURON_BITS
     for name, index_bits in (("exc_exc", 6), ("exc_inh", 4), ("inh_exc", 6)):
         bits += synapses[name].n_synapses * (8 + index_bits)
-    assert block["Footprint"] == -(-bits // 8)
+    assert block["footprint_on_chip_bytes"] == -(-bits // 8)
+    assert block["Footprint"] == 4 * (pairs + 8 * 50)
     operations = block["SynapticOperations"]
     assert operations["Effective_ACs"] == whole.to_dict()["sop"]["total"] / 6
     assert operations["Dense"] == pairs * 60 / 6

@@ -57,6 +57,14 @@ def test_everything_is_written_and_loads(done):
     assert result.parity.line() in result.summary_text
 
 
+def test_a_sample_is_a_point_of_the_series(done):
+    sample = done[1].report.to_dict()["per_sample"]
+    steps = int(sample["steps_per_sample"]["mean"])
+    assert sample["what"] == f"one point of the series, held for {steps} steps"
+    assert sample["samples"] == 200 // steps
+    assert sample["steps_outside"] == 200 % steps
+
+
 def test_the_table_has_every_arm_and_baseline(done):
     _, result = done
     names = [row["name"] for row in result.comparison]

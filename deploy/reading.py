@@ -1,0 +1,138 @@
+"""Reading a ``report.json`` that somebody else may have written.
+
+What is not a whole, finite, sensible report of the version that is known is refused with one
+line; nothing of it is guessed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hrsnn_lava.errors import ArtifactError
+
+#: Version of reports that the gate understands.
+SCHEMA_VERSION = 1
+#: Largest file that is read, bytes; reports of 100,000 neurons are below 10 MB (our choice).
+MAX_BYTES = 64 * 2**20
+#: Deepest nesting; reports need 8 (our choice).
+MAX_DEPTH = 64
+_SECTIONS = ("network", "mapping", "sop", "activity", "energy")
+
+
+def read_report(source: Any) -> dict[str, Any]:
+    """A report from a file, or from what a command printed with ``--json``.
+
+    Args:
+        source: path of the file.
+
+    Raises:
+        ArtifactError: missing, larger than `MAX_BYTES`, no JSON, duplicate keys, NaN or numbers
+            out of range, too deep, no report, or of another version.
+    """
+    where = Path(os.fspath(source))
+    return as_report(_parse(_read(where), where), str(where))
+
+
+def as_report(data: Any, where: str = "report") -> dict[str, Any]:
+    """`data` when it is a report; a command's document is opened first.
+
+    Raises:
+        ArtifactError: it is none, or one of another version.
+    """
+    if not isinstance(data, Mapping):
+        raise ArtifactError(f"{where}: not a report: the JSON document is no object")
+    if "verdict" not in data and isinstance(data.get("error"), Mapping):
+        message = str(data["error"].get("message"))[:200]
+        raise ArtifactError(f"{where}: not a report but an error: {message}")
+    if "verdict" not in data and isinstance(data.get("report"), Mapping):
+        data = data["report"]
+    missing = [k for k in ("schema_version", "project", "profile", "verdict") if k not in data]
+    missing += [k for k in _SECTIONS if not isinstance(data.get(k), Mapping)]
+    if missing:
+        raise ArtifactError(f"{where}: not a report: {', '.join(missing)} missing")
+    version = data["schema_version"]
+    if version != SCHEMA_VERSION or isinstance(version, bool):
+        raise ArtifactError(
+            f"{where}: schema_version {str(version)[:40]!r}; allowed: {SCHEMA_VERSION}. "
+            "Make the report anew with this version of hrsnn-lava"
+        )
+    if data["verdict"] not in ("PASS", "FAIL"):
+        shown = repr(data["verdict"])[:40]
+        raise ArtifactError(f"{where}: verdict {shown}; allowed: 'PASS' or 'FAIL'")
+    return dict(data)
+
+
+def _read(where: Path) -> str:
+    try:
+        if where.exists() and not where.is_file():
+            raise ArtifactError(f"{where}: not a regular file")
+        with where.open("rb") as handle:
+            raw = handle.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise ArtifactError(f"{where}: no such file") from None
+    except OSError as error:
+        raise ArtifactError(f"{where}: cannot be read ({error.strerror})") from error
+    if len(raw) > MAX_BYTES:
+        raise ArtifactError(f"{where}: more than {MAX_BYTES // 2**20} MiB; not a report")
+    try:
+        return raw.decode("utf-8-sig")  # some shells write a mark of byte order
+    except UnicodeDecodeError as error:
+        raise ArtifactError(f"{where}: not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def _parse(text: str, where: Path) -> Any:
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(items)
+        if len(found) < len(items):
+            names = [key for key, _ in items]
+            twice = next(key for key in names if names.count(key) > 1)
+            raise ArtifactError(f"{where}: the key {twice[:80]!r} is there twice")
+        return found
+
+    def number(literal: str) -> float:
+        value = float(literal)
+        if not math.isfinite(value):
+            out_of_range(literal)
+        return value
+
+    def whole(literal: str) -> int:
+        if len(literal) > 19:  # counts fit 64 bits
+            out_of_range(literal)
+        return int(literal)
+
+    def out_of_range(literal: str) -> NoReturn:
+        raise ArtifactError(f"{where}: {literal[:40]} is no finite number in range")
+
+    try:
+        data = json.loads(
+            text,
+            object_pairs_hook=pairs,
+            parse_constant=out_of_range,
+            parse_float=number,
+            parse_int=whole,
+        )
+    except json.JSONDecodeError as error:
+        at = f"line {error.lineno}, column {error.colno}"
+        raise ArtifactError(f"{where}: not JSON: {error.msg} ({at})") from None
+    except RecursionError:
+        raise ArtifactError(f"{where}: nested too deep; allowed: {MAX_DEPTH} levels") from None
+    if _deeper(data, MAX_DEPTH):
+        raise ArtifactError(f"{where}: nested too deep; allowed: {MAX_DEPTH} levels")
+    return data
+
+
+def _deeper(data: Any, limit: int) -> bool:
+    level = [data]
+    for _ in range(limit + 1):
+        if not level:
+            return False
+        tables = [v for v in level if isinstance(v, dict)]
+        lists = [v for v in level if isinstance(v, list)]
+        level = [v for t in tables for v in t.values() if isinstance(v, (dict, list))]
+        level += [v for group in lists for v in group if isinstance(v, (dict, list))]
+    return bool(level)

@@ -1,0 +1,124 @@
+"""``compare``: one network on several chips, side by side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from hrsnn_lava.cli.arguments import INPUT_FILE, output_option, seed_option, steps_option
+from hrsnn_lava.cli.console import Console, plain, with_console
+from hrsnn_lava.cli.run_options import step_time_option
+from hrsnn_lava.errors import ArtifactError, SpecError
+from hrsnn_lava.files import write_text
+
+if TYPE_CHECKING:
+    from hrsnn_lava.compiler.compiled import CompiledNetwork
+    from hrsnn_lava.network import Network
+    from hrsnn_lava.quantized import QuantizedNetwork
+    from hrsnn_lava.trace import SpikeInput
+
+SUFFIXES = (".json", ".md", ".csv", ".txt")
+
+
+@click.command("compare")
+@click.argument("model", type=INPUT_FILE)
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    help="Chip, see `profiles`; repeatable.  [default: all that are known]",
+)
+@click.option(
+    "--cost-set",
+    "cost_sets",
+    multiple=True,
+    help="Prices for every chip, repeatable.  [default: those that describe the chip]",
+)
+@click.option("--input", "input_file", type=INPUT_FILE, help="Events (.npz).  [default: random]")
+@steps_option(None, "Length of the run.  [default: the input's, or 1000]")
+@step_time_option
+@seed_option("Of the random input.")
+@output_option("File to write: .json, .md, .csv or .txt.", required=False)
+@with_console
+def compare(
+    console: Console,
+    model: Path,
+    profiles: tuple[str, ...],
+    cost_sets: tuple[str, ...],
+    input_file: Path | None,
+    steps: int | None,
+    step_time: float | Literal["fastest"],
+    seed: int,
+    output: Path | None,
+) -> None:
+    """Compile MODEL for several chips, run each on the same input, and price the runs.
+
+    MODEL is a network, quantized or compiled network (.hlx), or a spec (.toml) whose network is
+    built, but not trained. A chip that it does not fit is a row that says why.
+    """
+    if output is not None and output.suffix.lower() not in SUFFIXES:
+        raise SpecError(f"{output}: suffix {output.suffix!r}; allowed: {', '.join(SUFFIXES)}")
+    from hrsnn_lava.workflow.compare import compare as compare_profiles
+
+    network = _load(model)
+    inputs = _input(console, network, input_file, steps, seed)
+    with console.progress() as progress:
+        found = compare_profiles(
+            network,
+            profiles or None,
+            inputs,
+            steps,
+            cost_sets or None,
+            step_time_s=step_time,
+            seed=seed,
+            progress=progress,
+        )
+    data = found.to_dict()
+    if output is None:
+        console.result(data, found.to_text().rstrip())
+        return
+    forms = {".md": found.to_markdown, ".csv": found.to_csv, ".txt": found.to_text}
+    form = forms.get(output.suffix.lower())
+    document = json.dumps(plain(data), indent=2, allow_nan=False) + "\n"
+    write_text(output, document if form is None else form())
+    console.result({"output": output, **data}, f"written to {output}")
+
+
+def _load(model: Path) -> Network | QuantizedNetwork | CompiledNetwork:
+    if model.suffix.lower() == ".toml":
+        from hrsnn_lava.hrsnn import build_hrsnn
+        from hrsnn_lava.spec import Spec
+
+        spec = Spec.load(model)
+        network = build_hrsnn(spec)
+        on_chip = spec.stdp is not None and spec.stdp.on_chip
+        return network if on_chip else network.without_plasticity()
+    from hrsnn_lava.compiler.compiled import load_any
+
+    loaded: Network | QuantizedNetwork | CompiledNetwork = load_any(model)
+    return loaded
+
+
+def _input(
+    console: Console, model: Any, path: Path | None, steps: int | None, seed: int
+) -> SpikeInput | None:
+    from hrsnn_lava.trace import SpikeInput
+
+    network = getattr(model, "network", model)
+    if path is None:
+        if network.n_inputs:
+            console.note(f"input: random, the same on every chip, seed {seed}")
+        else:
+            console.note("input: none, the network has no inputs")
+        return None
+    given = SpikeInput.load(path)
+    if given.n_neurons != network.n_inputs:
+        raise ArtifactError(
+            f"{path}: {given.n_neurons} channels; the network has {network.n_inputs}"
+        )
+    if steps is not None and steps > given.n_steps:
+        console.note(f"input: ends after {given.n_steps} steps; nothing is sent after them")
+    return given

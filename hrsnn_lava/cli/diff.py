@@ -1,0 +1,80 @@
+"""``diff``: what moved between two reports, or between two artifacts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hrsnn_lava.cli.arguments import INPUT_FILE
+from hrsnn_lava.cli.check import FileOrOutput
+from hrsnn_lava.cli.console import Console, answer, with_console
+from hrsnn_lava.errors import GateError, SpecError
+from hrsnn_lava.files import write_text
+
+if TYPE_CHECKING:
+    from hrsnn_lava.deploy.difference import Difference
+    from hrsnn_lava.deploy.structure import StructureDifference
+
+    Found = Difference | StructureDifference
+
+STANDARD_OUTPUT = Path("-")
+
+
+@click.command("diff")
+@click.argument("before", type=INPUT_FILE)
+@click.argument("after", type=INPUT_FILE)
+@click.option(
+    "--markdown",
+    type=FileOrOutput(),
+    metavar="FILE",
+    help="Write it as Markdown, too; - prints Markdown instead of text.",
+)
+@click.option("--exit-code", is_flag=True, help="Exit with 5 when something moved, else with 0.")
+@with_console
+def diff(
+    console: Console, before: Path, after: Path, markdown: Path | None, exit_code: bool
+) -> int:
+    """Explain what moved from BEFORE to AFTER.
+
+    Both are reports (.json), or both artifacts (.hlx) of one stage, of which the structure is
+    compared. Reports say which projection, core and term of the energy moved, and whether spikes
+    or fan-out moved it.
+    """
+    from hrsnn_lava.deploy.difference_text import render_markdown, render_text
+
+    if console.json and markdown == STANDARD_OUTPUT:
+        raise SpecError("--markdown - and --json both print; give --markdown a file")
+    found = compared(before, after)
+    if markdown is not None and markdown != STANDARD_OUTPUT:
+        write_text(markdown, render_markdown(found))
+    if markdown == STANDARD_OUTPUT:
+        answer(render_markdown(found).rstrip("\n"))
+    else:
+        console.result({"difference": found.to_dict()}, render_text(found))
+    return GateError.exit_code if exit_code and found.moved else 0
+
+
+def compared(before: Path, after: Path) -> Found:
+    """The difference of two files, by what they hold.
+
+    Raises:
+        SpecError: one is a report and the other is not.
+        ArtifactError: one cannot be read.
+    """
+    kinds = [path.suffix.lower() == ".json" for path in (before, after)]
+    names = (str(before), str(after))
+    if all(kinds):
+        from hrsnn_lava.deploy.difference import compare_reports
+        from hrsnn_lava.deploy.reading import read_report
+
+        return compare_reports(read_report(before), read_report(after), names)
+    if any(kinds):
+        raise SpecError(
+            f"{before} and {after}: compare two reports (.json) or two artifacts (.hlx)"
+        )
+    from hrsnn_lava.compiler.compiled import load_any
+    from hrsnn_lava.deploy.structure import compare_networks
+
+    return compare_networks(load_any(before), load_any(after), names)

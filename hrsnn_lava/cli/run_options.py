@@ -1,0 +1,107 @@
+"""Options that say what runs a report is about: traces, samples, and the pace of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hrsnn_lava.cli.arguments import INPUT_FILE, PositiveNumber
+from hrsnn_lava.errors import ArtifactError, SpecError
+
+if TYPE_CHECKING:
+    from hrsnn_lava.compiler.analysis.windows import Windows
+    from hrsnn_lava.quantized import QuantizedNetwork
+    from hrsnn_lava.trace import Trace
+
+FASTEST = "fastest"
+
+
+class StepTimeType(PositiveNumber):
+    """Seconds above 0, or the word ``fastest``."""
+
+    name = "seconds|fastest"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, or the word; a usage error that names both."""
+        if value == FASTEST:
+            return FASTEST
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(f"{error.message.rstrip('.')}; or say {FASTEST}", param, ctx)
+
+
+step_time_option = click.option(
+    "--step-time",
+    type=StepTimeType(),
+    default=1e-3,
+    show_default=True,
+    metavar="SECONDS|fastest",
+    help="Wall time of a step, which static power is charged for; fastest: as long as the chip "
+    "needs, estimated.",
+)
+trace_option = click.option(
+    "--trace",
+    "traces",
+    type=INPUT_FILE,
+    multiple=True,
+    help="What a run did (.npz); without it, resources only. Several: each is a sample.",
+)
+samples_option = click.option(
+    "--samples",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="The run holds N samples of equal length.  [default: as its input says, if it does]",
+)
+steps_per_sample_option = click.option(
+    "--steps-per-sample",
+    type=click.IntRange(min=1),
+    metavar="S",
+    help="A sample lasts S steps.",
+)
+
+
+def read_runs(
+    paths: Sequence[Path],
+    network: QuantizedNetwork,
+    program: Path,
+    samples: int | None = None,
+    steps_per_sample: int | None = None,
+) -> tuple[Trace | None, Windows | None]:
+    """The run of all traces, and its samples as far as anything says where they are.
+
+    Raises:
+        SpecError: options that exclude each other, or that no run is there for.
+        ArtifactError: a trace of another network.
+    """
+    from hrsnn_lava.compiler.analysis.windows import by_length, equal_windows, joined
+    from hrsnn_lava.sim_backends.counters import counted
+    from hrsnn_lava.trace import Trace
+
+    asked = {"--samples": samples, "--steps-per-sample": steps_per_sample}
+    given = [name for name, value in asked.items() if value is not None]
+    if len(given) > 1:
+        raise SpecError(f"{' and '.join(given)} say the same in two ways; give one of them")
+    if given and len(paths) != 1:
+        found = "none is given" if not paths else "with several, each of them is a sample"
+        raise SpecError(f"{given[0]} cuts one --trace; {found}")
+    traces = [Trace.load(path) for path in paths]
+    for path, trace in zip(paths, traces, strict=True):
+        if trace.n_neurons != network.n_neurons:
+            raise ArtifactError(
+                f"{path}: {trace.n_neurons} neurons; {program} has {network.n_neurons}. "
+                "Simulate this network"
+            )
+    if len(traces) > 1:
+        # each starts from rest, so what was active is found out before they are joined
+        return joined([counted(network, trace) for trace in traces])
+    if not traces:
+        return None, None
+    if samples is not None:
+        return traces[0], equal_windows(traces[0].n_steps, samples)
+    if steps_per_sample is not None:
+        return traces[0], by_length(traces[0].n_steps, steps_per_sample)
+    return traces[0], None

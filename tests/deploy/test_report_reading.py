@@ -1,0 +1,111 @@
+"""Files that are no report are refused with one line and exit code 3."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from gate_reports import report
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hrsnn_lava.deploy import reading
+from hrsnn_lava.deploy.reading import as_report, read_report
+from hrsnn_lava.errors import ArtifactError
+from hrsnn_lava.report.model import SCHEMA_VERSION
+
+
+def write(folder, content):
+    path = folder / "report.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def test_a_report_comes_back_as_it_was_written(tmp_path):
+    data = report()
+    assert read_report(write(tmp_path, json.dumps(data))) == data
+    assert read_report(str(write(tmp_path, b"\xef\xbb\xbf" + json.dumps(data).encode()))) == data
+
+
+def test_the_answer_of_a_command_holds_a_report(tmp_path):
+    document = {"schema_version": 1, "command": "report", "report": report(), "notes": []}
+    assert read_report(write(tmp_path, json.dumps(document))) == report()
+
+
+def test_the_version_is_that_of_the_reports():
+    assert reading.SCHEMA_VERSION == SCHEMA_VERSION
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "not JSON: Expecting value (line 1, column 1)"),
+        ("{'a': 1}", "not JSON"),
+        ('{"a": 1} x', "not JSON: Extra data"),
+        (b"\xff\xfe{\x00", "not UTF-8"),
+        ("[]", "not a report: the JSON document is no object"),
+        ("3", "not a report"),
+        ("{}", "not a report: schema_version, project, profile, verdict, network"),
+        ('{"error": {"message": "no such file"}}', "not a report but an error: no such file"),
+        ('{"a": NaN}', "NaN is no finite number"),
+        ('{"a": -Infinity}', "-Infinity is no finite number"),
+        ('{"a": 1e999}', "1e999 is no finite number"),
+        ('{"a": ' + "9" * 5000 + "}", "is no finite number in range"),
+        ('{"a": 1, "b": 2, "a": 3}', "the key 'a' is there twice"),
+        ("[" * 100 + "]" * 100, "nested too deep"),
+        ("[" * 100_000 + "]" * 100_000, "nested too deep"),
+        ('{"a":' * 100_000 + "1" + "}" * 100_000, "nested too deep"),
+    ],
+    ids=range(16),
+)
+def test_what_is_no_report_is_refused(tmp_path, content, message):
+    with pytest.raises(ArtifactError) as caught:
+        read_report(write(tmp_path, content))
+    assert message in caught.value.message
+    assert "\n" not in caught.value.message
+    assert caught.value.exit_code == 3
+
+
+def test_a_file_that_is_not_there_or_no_file(tmp_path):
+    with pytest.raises(ArtifactError, match="no such file"):
+        read_report(tmp_path / "none.json")
+    with pytest.raises(ArtifactError, match="not a regular file"):
+        read_report(tmp_path)
+
+
+def test_a_huge_file_is_not_read(tmp_path):
+    path = tmp_path / "huge.json"
+    with path.open("wb") as handle:
+        handle.truncate(reading.MAX_BYTES + 1)
+    with pytest.raises(ArtifactError, match="more than 64 MiB"):
+        read_report(path)
+
+
+@pytest.mark.parametrize("key", ["sop", "energy", "activity", "network", "mapping", "verdict"])
+def test_a_report_with_a_part_missing_is_none(key):
+    data = report()
+    del data[key]
+    with pytest.raises(ArtifactError, match=f"not a report: {key} missing"):
+        as_report(data)
+    if key != "verdict":
+        with pytest.raises(ArtifactError, match=f"not a report: {key} missing"):
+            as_report({**report(), key: [1]})
+
+
+def test_an_unknown_verdict_is_refused():
+    with pytest.raises(ArtifactError, match="verdict 'MAYBE'"):
+        as_report({**report(), "verdict": "MAYBE"})
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200))
+def test_any_bytes_are_refused(tmp_path, content):
+    with pytest.raises(ArtifactError):
+        read_report(write(tmp_path, content))
+
+
+def test_a_truncated_report_is_refused(tmp_path):
+    text = json.dumps(report())
+    for end in range(0, len(text), 997):
+        with pytest.raises(ArtifactError):
+            read_report(write(tmp_path, text[:end]))

@@ -1,0 +1,285 @@
+"""The templates for GitHub and GitLab: well-formed, and their scripts run as a runner runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+yaml = pytest.importorskip("yaml", reason="PyYAML is in the development dependencies alone")
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATES = files("hrsnn_lava.deploy") / "templates"
+ACTION = yaml.safe_load((TEMPLATES / "github-action" / "action.yml").read_text(encoding="utf-8"))
+GITLAB = yaml.safe_load((TEMPLATES / "gitlab" / "hrsnn-lava-check.yml").read_text(encoding="utf-8"))
+JOB = GITLAB[".hrsnn-lava-check"]
+STEPS = {step["name"]: step for step in ACTION["runs"]["steps"]}
+#: What must stay text, whichever input it comes in by.
+HOSTILE = (
+    "$(touch ran) `touch ran`\"; touch ran; \"'; touch ran; '\ntouch ran\nEND_OF_LIST\ntouch ran"
+)
+
+
+def report(total):
+    rows = {"exc_exc": {"kind": "sop", "operations": total, "events": 10, "synapses": 5}}
+    return {
+        "schema_version": 1,
+        "project": "p\n::warning::from a name",
+        "profile": "loihi1",
+        "verdict": "PASS",
+        "summary": "fits",
+        "network": {"neurons": 5, "synapses": 9},
+        "mapping": {"cores": 1},
+        "sop": {"total": total, "macs": 0, "per_projection": rows},
+        "activity": {"steps": 10, "spikes": 10},
+        "energy": {"cost_set": None, "terms": [], "unpriced": [], "total_j": None},
+    }
+
+
+class Job:
+    """A folder in which the script of a template runs."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        for name, total in (("base", 100), ("same", 100), ("more", 150)):
+            (folder / f"{name}.json").write_text(json.dumps(report(total)), encoding="utf-8")
+        (folder / "temp").mkdir()
+
+    def run(self, shell, script, **variables):
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        runner = {
+            "RUNNER_TEMP": str(self.folder / "temp"),
+            "GITHUB_OUTPUT": str(self.folder / "output"),
+            "GITHUB_STEP_SUMMARY": str(self.folder / "summary.md"),
+        }
+        environment = {**os.environ, **runner, "PATH": path, **variables}
+        return subprocess.run(
+            [*shell, "-c", script],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+
+    def github(self, **inputs):
+        """The step of the check, with inputs by name as the runner hands them over."""
+        given = {k: str(v.get("default", "")) for k, v in ACTION["inputs"].items()}
+        given |= {key.replace("_", "-"): value for key, value in inputs.items()}
+        return self.run(BASH, STEPS["Check"]["run"], **expanded(STEPS["Check"]["env"], given))
+
+    def gitlab(self, shell=("sh",), **variables):
+        script = "\n".join(["set -e", *JOB["script"]])
+        given = {"HRSNN_VERSION": "installed", **JOB["variables"], **variables}
+        return self.run(shell, script, **given)
+
+    def outputs(self):
+        lines = (self.folder / "output").read_text(encoding="utf-8").splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+
+#: How GitHub starts ``shell: bash``.
+BASH = ("bash", "--noprofile", "--norc", "-eo", "pipefail")
+
+
+def expanded(env, inputs):
+    """Variables of a step, with the expressions replaced as the runner does it."""
+
+    def value(text):
+        return re.sub(r"\$\{\{ inputs\.([\w-]+) \}\}", lambda m: inputs[m.group(1)], text)
+
+    return {name: value(str(text)) for name, text in env.items()}
+
+
+@pytest.fixture
+def job(tmp_path):
+    return Job(tmp_path)
+
+
+# --- what the files say
+
+
+def test_the_action_is_a_composite_with_known_inputs_and_outputs():
+    assert ACTION["runs"]["using"] == "composite"
+    wanted = {"report", "baseline", "budgets", "max-regress", "python-version", "version"}
+    assert wanted <= set(ACTION["inputs"])
+    assert ACTION["outputs"]["verdict"]["value"] == "${{ steps.check.outputs.verdict }}"
+    assert all(entry["description"] for entry in ACTION["inputs"].values())
+
+
+def test_no_input_is_part_of_a_script():
+    for step in STEPS.values():
+        assert "${{" not in step.get("run", "")
+        if "run" in step:
+            assert step["shell"] == "bash"
+    used = set(re.findall(r"inputs\.([\w-]+)", json.dumps(ACTION["runs"])))
+    assert used == set(ACTION["inputs"])
+
+
+def test_every_option_of_the_scripts_exists():
+    import click
+
+    from hrsnn_lava.cli.main import cli
+
+    command = cli.get_command(click.Context(cli), "check")
+    known = {option for parameter in command.params for option in parameter.opts}
+    for script in (STEPS["Check"]["run"], JOB["script"][0]):
+        used = set(re.findall(r"(--[a-z-]+)=", script))
+        assert used == {"--markdown", "--junit", "--baseline", "--budgets", "--budget"} | {
+            "--max-regress"
+        }
+        assert used <= known
+
+
+def test_gitlab_keeps_the_junit_file_of_a_job_that_failed():
+    assert JOB["artifacts"]["when"] == "always"
+    assert "--junit=" + JOB["artifacts"]["reports"]["junit"] in JOB["script"][0]
+    assert "--markdown=" + JOB["artifacts"]["paths"][0] in JOB["script"][0]
+
+
+def test_the_upload_comes_whatever_the_verdict():
+    upload = STEPS["Keep the JUnit file"]
+    assert upload["if"].startswith("always()")
+    assert "inputs.junit" in upload["with"]["path"]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "examples" / "ci").rglob("*.yml")), ids=lambda p: p.name
+)
+def test_the_samples_workflows_use_what_is_there(path):
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if "jobs" in data:
+        steps = data["jobs"]["energy"]["steps"]
+        (use,) = [step for step in steps if "hrsnn-lava-check" in step.get("uses", "")]
+        assert set(use["with"]) <= set(ACTION["inputs"])
+    else:
+        assert data["energy"]["extends"] in GITLAB
+        assert set(data["energy"]["variables"]) <= set(JOB["variables"])
+
+
+# --- what the scripts do
+
+
+def test_github_passes(job):
+    done = job.github(report="same.json", baseline="base.json", budget="max_sops=100\n")
+    assert done.returncode == 0, done.stderr
+    assert job.outputs() == {"verdict": "PASS", "exit-code": "0"}
+    assert "PASS" in (job.folder / "summary.md").read_text(encoding="utf-8")
+    assert (job.folder / "hrsnn-lava-junit.xml").is_file()
+
+
+def test_github_fails_and_the_summary_names_what_grew(job):
+    done = job.github(report="more.json", baseline="base.json", max_regress="sops=0\ncores=0\n")
+    assert done.returncode == 5
+    assert job.outputs() == {"verdict": "FAIL", "exit-code": "5"}
+    page = (job.folder / "summary.md").read_text(encoding="utf-8")
+    assert "exc_exc" in page
+    assert "FAIL" in page
+    assert "<failure" in (job.folder / "hrsnn-lava-junit.xml").read_text(encoding="utf-8")
+
+
+def test_github_tolerances_and_budgets_are_lists(job):
+    options = {"report": "more.json", "baseline": "base.json"}
+    assert job.github(**options, max_regress="sops=50").returncode == 0
+    assert job.github(**options, max_regress="sops=50", budget="max_sops=149").returncode == 5
+    budgets = job.folder / "b.toml"
+    budgets.write_text("[budgets]\nmax_sops = 149\n", encoding="utf-8")
+    assert job.github(**options, max_regress="sops=50", budgets="b.toml").returncode == 5
+
+
+def test_github_says_error_where_nothing_was_checked(job):
+    (job.folder / "temp" / "hrsnn-lava-check.md").write_text("of another run", encoding="utf-8")
+    done = job.github(report="missing.json")
+    assert done.returncode == 3
+    assert job.outputs() == {"verdict": "ERROR", "exit-code": "3"}
+    assert not (job.folder / "summary.md").exists()
+
+
+def test_names_are_no_commands_of_the_runner(job):
+    lines = job.github(report="same.json").stdout.split("\n")
+    stop = next(k for k, line in enumerate(lines) if line.startswith("::stop-commands::"))
+    token = lines[stop].removeprefix("::stop-commands::")
+    assert re.fullmatch(r"[0-9a-f]{32}", token)
+    end = lines.index(f"::{token}::")
+    inside = [k for k, line in enumerate(lines) if line.startswith("::") and k not in (stop, end)]
+    assert all(stop < k < end for k in inside)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize(
+    "name", ["report", "baseline", "budgets", "budget", "max_regress", "junit"]
+)
+def test_no_input_of_the_action_runs(job, name, text):
+    given = {"report": "same.json", "baseline": "base.json", name: text}
+    job.github(**given)
+    assert not (job.folder / "ran").exists()
+    assert job.outputs()["verdict"] in ("PASS", "ERROR")
+
+
+def test_no_input_is_an_option(job):
+    done = job.github(report="--help")
+    assert done.returncode == 3
+    assert "no such file" in done.stderr
+
+
+@pytest.mark.parametrize("text", [HOSTILE, "1.0 @ file:evil", "1.0;touch ran", "1.0\ntouch ran"])
+def test_a_version_is_a_version(job, text):
+    for script, shell in (
+        (STEPS["Install hrsnn-lava"]["run"], BASH),
+        (JOB["before_script"][0], ("sh",)),
+    ):
+        done = job.run(shell, script, HRSNN_VERSION=text)
+        assert done.returncode == 2
+        assert "letters, digits" in done.stderr
+        assert not (job.folder / "ran").exists()
+
+
+def test_the_version_is_what_pip_is_asked_for(job):
+    """A stand-in for Python writes down what it was called with."""
+    bin_folder = job.folder / "bin"
+    bin_folder.mkdir()
+    stand_in = bin_folder / "python"
+    stand_in.write_text('#!/bin/sh\nfor a; do echo "$a" >> asked; done\n', encoding="utf-8")
+    stand_in.chmod(0o755)
+    path = os.pathsep.join([str(bin_folder), os.environ["PATH"]])
+    asked = job.folder / "asked"
+    for version, requirement in (("", "hrsnn-lava"), ("0.1.0", "hrsnn-lava==0.1.0")):
+        for script, shell in (
+            (STEPS["Install hrsnn-lava"]["run"], BASH),
+            (JOB["before_script"][0], ("sh",)),
+        ):
+            asked.unlink(missing_ok=True)
+            done = job.run(shell, f"PATH='{path}'\n{script}", HRSNN_VERSION=version)
+            assert done.returncode == 0, done.stderr
+            assert asked.read_text(encoding="utf-8").split()[-1] == requirement
+    asked.unlink()
+    for script, shell in (
+        (STEPS["Install hrsnn-lava"]["run"], BASH),
+        (JOB["before_script"][0], ("sh",)),
+    ):
+        assert job.run(shell, f"PATH='{path}'\n{script}", HRSNN_VERSION="installed").returncode == 0
+    assert not asked.exists()
+
+
+def test_gitlab_passes_and_fails(job):
+    done = job.gitlab(HRSNN_REPORT="same.json", HRSNN_BASELINE="base.json")
+    assert done.returncode == 0, done.stderr
+    done = job.gitlab(
+        HRSNN_REPORT="more.json", HRSNN_BASELINE="base.json", HRSNN_MAX_REGRESS="sops=10\ncores=0\n"
+    )
+    assert done.returncode == 5
+    assert "exc_exc" in (job.folder / "hrsnn-lava-check.md").read_text(encoding="utf-8")
+    assert (job.folder / "hrsnn-lava-junit.xml").is_file()
+    assert job.gitlab(shell=("bash",), HRSNN_REPORT="same.json").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["REPORT", "BASELINE", "BUDGETS", "BUDGET", "MAX_REGRESS"])
+def test_no_variable_of_gitlab_runs(job, name):
+    given = {"HRSNN_REPORT": "same.json", "HRSNN_BASELINE": "base.json", f"HRSNN_{name}": HOSTILE}
+    assert job.gitlab(**given).returncode in (2, 3)
+    assert not (job.folder / "ran").exists()

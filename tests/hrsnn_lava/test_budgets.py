@@ -1,0 +1,350 @@
+"""Budgets: what they read, what they refuse, and that they never pass on nothing."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from gate_reports import SAMPLES, SOPS, SPIKES, STATIC_W, STEPS, changed, report
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hrsnn_lava.budget_keys import FILLED, QUANTITIES, of_path, parts
+from hrsnn_lava.budget_values import measure, shown
+from hrsnn_lava.budgets import Budget, budgets_of, judge, number, with_budgets
+from hrsnn_lava.errors import SpecError
+
+#: Dynamic energy of the run in joules, from the prices of `sanafe_loihi` and its counts.
+DYNAMIC_J = 1.85706e-08
+TOTAL_J = STATIC_W * STEPS * 1e-3 + DYNAMIC_J
+#: What the report of `gate_reports` must give, worked out by hand.
+EXPECTED = {
+    "sops": SOPS,
+    "sops_per_step": SOPS / STEPS,
+    "sops_peak_step": 2,
+    "sops_per_inference": SOPS / SAMPLES,
+    "sops_worst_inference": 4,
+    "sops_issued": SOPS,
+    "sops_busiest_core": SOPS // 2,
+    "macs": 0,
+    "host_macs": 0,
+    "energy_uj": 1e6 * TOTAL_J,
+    "energy_uj_per_inference": 1e6 * TOTAL_J / SAMPLES,
+    "energy_uj_per_step": 1e6 * TOTAL_J / STEPS,
+    "dynamic_energy_uj": 1e6 * DYNAMIC_J,
+    "dynamic_energy_uj_per_inference": 1e6 * DYNAMIC_J / SAMPLES,
+    "dynamic_energy_uj_per_step": 1e6 * DYNAMIC_J / STEPS,
+    "energy_pj_per_sop": 1e12 * TOTAL_J / SOPS,
+    "power_mw": 1e3 * TOTAL_J / (STEPS * 1e-3),
+    "energy_delay_ujs": 1e6 * TOTAL_J * STEPS * 1e-3,
+    "cores": 3,
+    "chips": 1,
+    "neurons": 3,
+    "synapses": 2,
+    "core_fill_percent": 100 / 7,  # one of seven synapse formats
+    "spikes": SPIKES,
+    "spikes_per_step": SPIKES / STEPS,
+    "spikes_per_inference": SPIKES / SAMPLES,
+    "rate_hz": 1e3 * SPIKES / STEPS / 3,
+    "messages": 2 * SPIKES,
+    "messages_per_step": 2 * SPIKES / STEPS,
+    "inter_chip_messages_per_step": 0,
+    "hops": 0,
+    "hops_per_step": 0,
+    "mean_hops": 0,
+    "longest_hops": 0,
+    "learning_updates": 0,
+    "mismatches": 0,
+    "rmse": 0.1,
+    "rmse_ratio": 1.1,
+    "accuracy": 0.9,
+    "sop_ratio": 2.0,
+    "connection_sparsity": 0.0,
+    "activation_sparsity": 1 - SPIKES / STEPS / 3,
+}
+
+
+@pytest.mark.parametrize("name", QUANTITIES)
+def test_every_known_key_reads_a_real_report(name):
+    found = measure(report(), QUANTITIES[name])
+    assert found.value is not None, found.reason
+    if name in EXPECTED:
+        assert found.value == pytest.approx(EXPECTED[name], rel=1e-9)
+    else:
+        assert found.value > 0
+    exact = ("sops", "sops_busiest_core", "spikes", "messages", "cores", "synapses", "mismatches")
+    assert name not in exact or isinstance(found.value, int)
+
+
+@pytest.mark.parametrize("name", QUANTITIES)
+def test_no_key_passes_on_a_report_without_a_run(name):
+    quantity = QUANTITIES[name]
+    data = changed(report(steps=0), accuracy={}, parity={})
+    row = judge(data, [Budget.of(quantity.budget, 0 if quantity.worse == "lower" else 1e12)])[0]
+    static = ("network", "mapping", "constraints", "neurobench")
+    if quantity.paths[0][0] in static and quantity.over is None and row.value is not None:
+        assert row.ok
+        return
+    assert not row.ok
+    assert row.value is None
+    assert len(row.reason) > 20
+
+
+def test_what_is_filled_on_purpose_is_not_what_is_full():
+    data = report()
+    rows = {r["rule"]: r["fraction"] for r in data["constraints"]}
+    assert {"cores", "compartment_profiles"} <= set(FILLED) & set(rows)
+    assert measure(data, QUANTITIES["core_fill_percent"]).value == pytest.approx(
+        100 * max(f for rule, f in rows.items() if rule not in FILLED and f is not None)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("max_energy_uj=1", "energy.total_j is null: no price for synaptic operations"),
+        ("max_dynamic_energy_uj=1", "energy.dynamic_j is null: no price for"),
+        ("max_step_time_us=1", "timing.step_mean_s is null: not known: no cost set"),
+        ("max_power_mw=1", "energy.total_j is null"),
+    ],
+)
+def test_an_energy_without_prices_fails_and_names_them(text, reason):
+    row = judge(report("loihi2", None), [Budget.parse(text)])[0]
+    assert not row.ok
+    assert reason in row.reason
+
+
+def test_a_sum_over_priced_terms_alone_is_no_energy():
+    data = report()
+    data["energy"]["unpriced"] = [{"name": "hop", "count": 3, "reason": "no price"}]
+    row = judge(data, [Budget.parse("max_dynamic_energy_uj=1e9")])[0]
+    assert not row.ok
+    assert row.reason == "energy.dynamic_j is incomplete: no price for hop"
+    data["energy"]["unpriced"] = [{"name": "static power", "count": None, "reason": ""}]
+    assert judge(data, [Budget.parse("max_dynamic_energy_uj=1e9")])[0].ok
+
+
+def test_operations_without_their_inputs_are_a_lower_bound():
+    data = changed(report(), sop__inputs_known=False)
+    for key in ("max_sops", "max_sops_per_step", "max:sop.per_projection.out.operations"):
+        row = judge(data, [Budget.of(key, 1e9)])[0]
+        assert not row.ok
+        assert "lower bound" in row.reason
+
+
+def test_one_backend_proves_no_parity():
+    data = changed(report(), parity__backends=["native"])
+    row = judge(data, [Budget.parse("max_mismatches=0")])[0]
+    assert not row.ok
+    assert "fewer than two backends" in row.reason
+
+
+def test_a_proxy_is_labelled_and_can_be_refused():
+    data = report("loihi2", "sanafe_loihi")
+    for key in (
+        "max_energy_uj",
+        "max_power_mw",
+        "max_step_time_us",
+        "max_energy_delay_ujs",
+        "max:per_sample.total_j.mean",
+        "max:per_second.total_w",
+        "max:energy_by_cost_set.0.total_j",
+    ):
+        row = judge(data, [Budget.of(key, 1e9)])[0]
+        assert (row.ok, row.proxy) == (True, True), key
+        assert "proxy" in row.line()
+        row = judge(data, [Budget.of(key, 1e9)], proxy_ok=False)[0]
+        assert not row.ok
+        assert "proxy" in row.reason
+    assert not judge(data, [Budget.parse("max_sops=99")])[0].proxy
+    assert not judge(report(), [Budget.parse("max_energy_uj=9e9")])[0].proxy
+
+
+def test_any_number_by_path_in_the_unit_of_the_report():
+    data = report()
+    data["sop"]["per_projection"]['a.b/c~"d" = e'] = {"kind": "sop", "operations": 3}
+    rows = judge(
+        data,
+        [
+            Budget.parse("max:sop.per_projection.out.operations=19"),
+            Budget.parse('max:/sop/per_projection/a.b~1c~0"d" = e/operations=3'),
+            Budget.parse("max:energy.dynamic_j=1.9e-8"),
+            Budget.parse("min:cores.0.neurons=1"),
+            Budget.parse("min:/constraints/0/limit=128"),
+        ],
+    )
+    assert [row.ok for row in rows] == [False, True, True, True, True]
+    assert [row.value for row in rows[:2]] == [20, 3]
+    assert (rows[2].unit, rows[2].value) == ("J", pytest.approx(DYNAMIC_J))
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("sop.per_projection.outt.operations", "no 'outt'; did you mean out?"),
+        ("cores.3.neurons", "cores has 3 entries"),
+        ("cores.-1.neurons", "cores has 3 entries"),
+        ("sop.total.x", "no table"),
+        ("sop", "sop is no number"),
+        ("verdict", "verdict is no number"),
+        ("sop.inputs_known", "is no number"),
+        ("nothing", "the report has no 'nothing'"),
+    ],
+)
+def test_a_path_that_leads_nowhere_fails_with_the_place(path, reason):
+    row = judge(report(), [Budget.parse(f"max:{path}=1e9")])[0]
+    assert not row.ok
+    assert reason in row.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("max_sop=1", "max_sop: unknown key. Did you mean max_sops"),
+        ("sops=1", "sops: unknown key. Did you mean max_sops"),
+        ("quite_else=1", "unknown key. One of max_sops"),
+        ("max_sops", "'max_sops': no budget; allowed: KEY=VALUE"),
+        ("=3", "no budget"),
+        ("max_sops=", "max_sops: ''; allowed: a finite number"),
+        ("max_sops=many", "max_sops: 'many'"),
+        ("max_sops=nan", "max_sops: 'nan'"),
+        ("max_sops=-inf", "max_sops: '-inf'"),
+        ("max_sops=1e999", "max_sops: '1e999'"),
+        ("max_sops=-1", "max_sops: -1; allowed: a finite number >= 0"),
+        ("max:=1", "max::"),
+        ("max:a..b=1", "an empty key"),
+        ("max:/a~2=1", "~ is written ~0"),
+    ],
+)
+def test_wrong_budgets_are_refused(text, message):
+    with pytest.raises(SpecError) as caught:
+        Budget.parse(text)
+    assert message in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_all_wrong_budgets_of_a_table_are_named():
+    with pytest.raises(SpecError) as caught:
+        budgets_of({"max_sop": 1, "max_cores": math.inf, "min_accuracy": True, "max_hops": 2})
+    assert [p.where for p in caught.value.problems] == ["max_sop", "max_cores", "min_accuracy"]
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True) | st.integers())
+def test_a_number_is_read_as_it_was_written(value):
+    if math.isfinite(value) and abs(value) < 1e18:
+        assert number(repr(value), "x") == value
+        assert number(repr(value), "x") == Budget.parse(f"max:a.b={value!r}").limit
+    elif not math.isfinite(value):
+        with pytest.raises(SpecError):
+            number(repr(value), "x")
+
+
+@given(st.text())
+def test_any_text_is_a_budget_or_a_usage_error(text):
+    try:
+        budget = Budget.parse(text)
+    except SpecError as error:
+        refused = error
+    else:
+        assert math.isfinite(budget.limit)
+        return
+    assert refused.exit_code == 2
+    assert refused.problems
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=5))
+def test_a_json_pointer_reaches_every_name(names):
+    pointer = "".join("/" + n.replace("~", "~0").replace("/", "~1") for n in names)
+    assert parts(pointer) == tuple(names)
+    tree = 5
+    for name in reversed(names):
+        tree = {name: tree}
+    assert measure(tree, of_path(parts(pointer))).value == 5
+
+
+KEYS = st.sampled_from(sorted(QUANTITIES))
+LIMITS = st.integers(0, 10**6) | st.floats(0, 1e9)
+
+
+@given(KEYS, LIMITS, LIMITS)
+def test_more_room_never_turns_a_pass_into_a_failure(name, one, other):
+    low, high = sorted((one, other))
+    data = report()
+    narrow, wide = (judge(data, [Budget.of(f"max_{name}", x)])[0] for x in (low, high))
+    assert wide.ok or not narrow.ok
+    narrow, wide = (judge(data, [Budget.of(f"min_{name}", x)])[0] for x in (high, low))
+    assert wide.ok or not narrow.ok
+
+
+@given(KEYS)
+def test_the_value_itself_is_a_limit_that_is_kept(name):
+    """Also when it is copied from what was printed: joules are scaled before they are shown."""
+    data = report()
+    value = measure(data, QUANTITIES[name]).value
+    for kind in ("max", "min"):
+        row = judge(data, [Budget.parse(f"{kind}_{name}={value!r}")])[0]
+        assert row.ok
+        assert row.margin_percent in (None, pytest.approx(0, abs=1e-6))
+
+
+@given(st.integers(1, 2**62))
+def test_counts_are_compared_exactly(count):
+    data = changed(report(), sop__total=count)
+    assert judge(data, [Budget.parse(f"max_sops={count}")])[0].ok
+    assert not judge(data, [Budget.parse(f"max_sops={count - 1}")])[0].ok
+    assert judge(data, [Budget.parse(f"min_sops={count}")])[0].ok
+    assert not judge(data, [Budget.parse(f"min_sops={count + 1}")])[0].ok
+
+
+@pytest.mark.parametrize("value", [True, "20", [], math.nan, math.inf, 10**400, -(10**400)])
+def test_a_value_that_is_no_number_fails(value):
+    row = judge(changed(report(), sop__total=value), [Budget.parse("max_sops=1e9")])[0]
+    assert not row.ok
+    assert row.value is None
+
+
+def test_a_row_says_by_how_much():
+    row = judge(report(), [Budget.parse("max_sops=16")])[0]
+    assert row.line() == "max_sops: 20 SOP; allowed: <= 16 SOP; 4 SOP, 25 % above the limit"
+    assert (row.margin_percent, row.where) == (-25.0, "sop.total")
+    row = judge(report(), [Budget.parse("min_sops=25")])[0]
+    assert row.line() == "min_sops: 20 SOP; allowed: >= 25 SOP; 5 SOP, 20 % below the limit"
+    row = judge(report(), [Budget.parse("max_sops=0")])[0]
+    assert row.margin_percent is None
+
+
+def test_shown_numbers():
+    assert shown(None) == "not known"
+    assert (shown(1, "core"), shown(2, "core"), shown(1234567, "SOP")) == (
+        "1 core",
+        "2 cores",
+        "1,234,567 SOP",
+    )
+    assert shown(0.1234567, "µJ") == "0.123457 µJ"
+
+
+def test_a_budget_that_is_not_kept_fails_the_report_itself():
+    data = report(budgets=(("max_sops", 16), ("max_cores", 3), ("max_spikes", 1)))
+    assert data["verdict"] == "FAIL"
+    assert data["summary"].startswith(
+        "budget not kept: max_sops is 20 SOP, allowed <= 16 SOP and 1 more; fits loihi1"
+    )
+    assert [row["ok"] for row in data["budgets"]] == [False, True, False]
+    assert list(data).index("budgets") < list(data).index("constraints")
+    kept = report(budgets=(("max_sops", 20),))
+    assert kept["verdict"] == "PASS"
+    assert kept["summary"] == report()["summary"]
+
+
+def test_budgets_are_in_the_text_of_a_report():
+    from hrsnn_lava.report.text import render_text
+
+    assert "BUDGETS" not in render_text(report())
+    text = render_text(report(budgets=(("max_sops", 16), ("max_cores", 3))))
+    assert "BUDGETS" in text.split("CONSTRAINTS")[0]
+    assert "max_sops: 4 SOP, 25 % above the limit" in text
+
+
+def test_a_report_without_budgets_is_unchanged():
+    data = report()
+    assert with_budgets(data, None) == {**data, "budgets": []}
