@@ -32,7 +32,7 @@ _HOMES = {
     "sim_backends.recording": ["Recording"],
     "processes.from_lava": ["FromLava", "from_lava"],
     "training.stdp": ["STDPOptions", "train_stdp"],
-    "deploy.gate": ["CheckResult", "check"],
+    "deploy.gate.check": ["CheckResult", "check"],
     "api": [
         "compare",
         "compile",
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
         verify,
     )
     from hrsnn_lava.compiler.compiled import CompiledNetwork
-    from hrsnn_lava.deploy.gate import CheckResult, check
+    from hrsnn_lava.deploy.gate.check import CheckResult, check
     from hrsnn_lava.distributions import Constant, Gamma, LogNormal, Normal, Uniform
     from hrsnn_lava.errors import CapacityError, HrsnnError
     from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile

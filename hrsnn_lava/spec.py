@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from hrsnn_lava import distributions as dist
-from hrsnn_lava.budgets import Budget, budgets_of
+from hrsnn_lava.budgets.judge import Budget, budgets_of
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.spec_problems import problems_of
 

@@ -21,8 +21,6 @@ LINKS = ("compiler", "deploy", "hardware_profiles", "sim_backends")
 #: A module may import what has a rank at most its own.
 RANKS = {
     "errors": 0,
-    "budget_keys": 0,
-    "budget_values": 0,
     "budgets": 0,
     "files": 0,
     "notebook": 0,

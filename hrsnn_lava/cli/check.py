@@ -63,9 +63,10 @@ def check(
     A report whose own verdict is FAIL fails, too, and so does a budget on a number that the
     report does not have.
     """
-    from hrsnn_lava.deploy import budget_files, gate, plain_text
-    from hrsnn_lava.deploy import junit as junit_file
-    from hrsnn_lava.deploy import markdown as markdown_file
+    from hrsnn_lava.deploy.gate import budget_files, plain_text
+    from hrsnn_lava.deploy.gate import check as gate
+    from hrsnn_lava.deploy.gate import junit as junit_file
+    from hrsnn_lava.deploy.gate import markdown as markdown_file
 
     if console.json and markdown == Path("-"):
         raise SpecError("--markdown - and --json both print; give --markdown a file")
@@ -96,6 +97,6 @@ def check(
 
 
 def _problem(line: str) -> Problem:
-    from hrsnn_lava.deploy.plain_text import visible
+    from hrsnn_lava.deploy.gate.plain_text import visible
 
     return Problem(*visible(line, 1000).split(": ", 1))

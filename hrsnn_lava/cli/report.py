@@ -74,7 +74,7 @@ def report(
 ) -> None:
     """Report on COMPILED, a compiled network (.hlx)."""
     from hrsnn_lava.compiler.compiled import CompiledNetwork
-    from hrsnn_lava.deploy.budget_files import read_budgets
+    from hrsnn_lava.deploy.gate.budget_files import read_budgets
     from hrsnn_lava.report.model import build_report
 
     limits = None if budgets is None else read_budgets(budgets).budgets

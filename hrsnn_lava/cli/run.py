@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hrsnn_lava.budgets import Row
+from hrsnn_lava.budgets.judge import Row
 from hrsnn_lava.cli.arguments import SPEC_FILE, OutputFolder, seed_option
 from hrsnn_lava.cli.console import Console, with_console
 from hrsnn_lava.errors import GateError, Problem

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hrsnn_lava.budgets import Budget, with_budgets
+from hrsnn_lava.budgets.judge import Budget, with_budgets
 from hrsnn_lava.compiler.analysis.activity import Activity
 from hrsnn_lava.compiler.analysis.counting import Counts, count_trace
 from hrsnn_lava.compiler.analysis.energy import Left, energy, event_counts, host_work
@@ -163,7 +163,7 @@ def build_report(
             ``total`` and ``recurrent``; ``sop.ratio`` is how many times fewer this run has.
         spec_digest: SHA-256 of the spec.
         provenance: more of it, by name.
-        budgets: limits by key, see `hrsnn_lava.budget_keys`; one that is not kept fails the report.
+        budgets: limits by key, see `hrsnn_lava.budgets.keys`; one that is not kept is a failure.
 
     Raises:
         SpecError: the trace is not one of this network, or an argument is out of range.

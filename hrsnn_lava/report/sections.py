@@ -11,7 +11,7 @@ import numpy as np
 
 from hrsnn_lava import __version__
 from hrsnn_lava.artifact import encode
-from hrsnn_lava.budget_keys import FILLED
+from hrsnn_lava.budgets.keys import FILLED
 from hrsnn_lava.compiler.analysis.activity import Activity
 from hrsnn_lava.compiler.analysis.counting import Counts
 from hrsnn_lava.compiler.analysis.synops import SynapticOperations

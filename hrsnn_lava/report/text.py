@@ -206,12 +206,13 @@ def _sop(section: Plain, activity: Plain) -> str:
         lines.append(f"{section['ratio_recurrent']:.1f} times fewer recurrent ones")
     if not section["inputs_known"]:
         lines.append("the trace does not hold its inputs: operations of inputs are missing")
-    lines.append(
+    done = (
         f"{integer(activity['spikes'])} spikes ({number(activity['rate_hz'])} Hz a neuron), "
         f"{integer(activity['messages'])} messages, {integer(activity['hops'])} hops, "
         f"{integer(activity['neuron_updates'])} neuron updates, "
         f"{integer(activity['neuron_updates_active'])} of them active"
     )
+    lines.append(_wrap(done))
     lines.append(table(["projection", "kind", "synapses", "events", "operations"], rows, (0, 1)))
     lines += [_wrap(f"SOP: {section['convention']}"), _wrap(f"updates: {activity['convention']}")]
     return "\n".join(lines)

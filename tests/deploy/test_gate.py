@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hrsnn_lava as hl
-from hrsnn_lava.budget_keys import QUANTITIES
-from hrsnn_lava.deploy.baseline import target, tolerances_of
-from hrsnn_lava.deploy.budget_files import Asked, parse_budgets, parse_tolerances, read_budgets
+from hrsnn_lava.budgets.keys import QUANTITIES
+from hrsnn_lava.deploy.gate.baseline import target, tolerances_of
+from hrsnn_lava.deploy.gate.budget_files import Asked, parse_budgets, parse_tolerances, read_budgets
 from hrsnn_lava.errors import ArtifactError, GateError, SpecError
 
 RUN = [name for name, q in QUANTITIES.items() if q.per_run]

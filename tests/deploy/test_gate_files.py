@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hrsnn_lava as hl
-from hrsnn_lava.deploy import junit, markdown, plain_text
+from hrsnn_lava.deploy.gate import junit, markdown, plain_text
 
 EVIL = "<script>alert(1)</script>|`@all`\n## x \x00\x1b[31m\ud800\u202e ![a](http://b) #12 & _i_"
 

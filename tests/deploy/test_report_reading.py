@@ -9,8 +9,8 @@ from gate_reports import report
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hrsnn_lava.deploy import reading
-from hrsnn_lava.deploy.reading import as_report, read_report
+from hrsnn_lava.deploy.gate import reading
+from hrsnn_lava.deploy.gate.reading import as_report, read_report
 from hrsnn_lava.errors import ArtifactError
 from hrsnn_lava.report.model import SCHEMA_VERSION
 

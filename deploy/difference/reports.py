@@ -1,6 +1,6 @@
 """What moved between two reports, and by how much each part contributed.
 
-The change of operations is split into causes in `hrsnn_lava.deploy.causes`.
+The change of operations is split into causes in `hrsnn_lava.deploy.difference.causes`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hrsnn_lava.deploy.causes import ProjectionChange, projection_changes, steps_of
-from hrsnn_lava.deploy.changes import Change, at, by_size, rows, table, walk
+from hrsnn_lava.deploy.difference.causes import ProjectionChange, projection_changes, steps_of
+from hrsnn_lava.deploy.difference.changes import Change, at, by_size, rows, table, walk
 
 #: Sections of a report that are compared by rules of their own, or follow from the others.
 _BY_RULE = ("sop", "energy", "cores", "constraints", "transforms", "activity", "accuracy")

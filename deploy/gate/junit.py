@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from hrsnn_lava.deploy.gate import CheckResult
-from hrsnn_lava.deploy.plain_text import remarks, visible
+from hrsnn_lava.deploy.gate.check import CheckResult
+from hrsnn_lava.deploy.gate.plain_text import remarks, visible
 
 CLASS = "hrsnn-lava"
 

@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from hrsnn_lava import budget_keys as keys
-from hrsnn_lava.budget_keys import Quantity
-from hrsnn_lava.budget_values import is_number, measure, shown, steps_of, table
-from hrsnn_lava.budgets import SLACK, wrong
+from hrsnn_lava.budgets import keys
+from hrsnn_lava.budgets.judge import SLACK, wrong
+from hrsnn_lava.budgets.keys import Quantity
+from hrsnn_lava.budgets.values import is_number, measure, shown, steps_of, table
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 
 #: Compared when nothing is asked for: they are deterministic, so nothing may grow (our choice).

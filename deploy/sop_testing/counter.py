@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from hrsnn_lava.deploy.sop_baseline import SopRun
+from hrsnn_lava.deploy.sop_testing.baseline import SopRun
 from hrsnn_lava.errors import HrsnnError, SpecError
 
 #: Short names of budgets, for those that are asked for most.
@@ -47,7 +47,7 @@ class SopCounter:
         Raises:
             SpecError: no run in it, or an argument that does not belong.
         """
-        from hrsnn_lava.deploy.measured import as_measured
+        from hrsnn_lava.deploy.sop_testing.measured import as_measured
 
         report = as_measured(what, trace, **options)
         if any(what is other and trace is run for other, run in self._seen):
@@ -114,7 +114,7 @@ class SopCounter:
         return [{"key": run.key, **run.to_plain()} for run in self.runs]
 
     def _hold(self, report: Mapping[str, Any], budgets: Mapping[str, Any], proxy_ok: bool) -> None:
-        from hrsnn_lava.budgets import budgets_of, judge
+        from hrsnn_lava.budgets.judge import budgets_of, judge
 
         named = {SHORT.get(key, key): value for key, value in budgets.items()}
         rows = judge(report, budgets_of(named), proxy_ok=proxy_ok)
@@ -125,8 +125,8 @@ class SopCounter:
 
 def _told(report: Mapping[str, Any], rows: Any) -> str:
     """All budgets as a table, why those broken are, and what costs most."""
-    from hrsnn_lava.budget_values import shown
-    from hrsnn_lava.deploy.plain_text import visible
+    from hrsnn_lava.budgets.values import shown
+    from hrsnn_lava.deploy.gate.plain_text import visible
     from hrsnn_lava.report.format import UNKNOWN, table
 
     body = [

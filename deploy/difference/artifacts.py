@@ -14,8 +14,8 @@ import numpy as np
 from scipy import sparse
 
 from hrsnn_lava.compiler.compiled import CompiledNetwork, plain
-from hrsnn_lava.deploy.changes import Change, walk
-from hrsnn_lava.deploy.difference import pass_changes
+from hrsnn_lava.deploy.difference.changes import Change, walk
+from hrsnn_lava.deploy.difference.reports import pass_changes
 from hrsnn_lava.errors import SpecError
 
 #: Fields of a projection that are compared as synapses, not as settings.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hrsnn_lava.deploy.causes import ProjectionChange, Side, cause
-from hrsnn_lava.deploy.changes import Change
-from hrsnn_lava.deploy.difference import Difference, TermChange
-from hrsnn_lava.deploy.markdown import escape
-from hrsnn_lava.deploy.plain_text import visible
-from hrsnn_lava.deploy.structure import StructureDifference, Synapses
+from hrsnn_lava.deploy.difference.artifacts import StructureDifference, Synapses
+from hrsnn_lava.deploy.difference.causes import ProjectionChange, Side, cause
+from hrsnn_lava.deploy.difference.changes import Change
+from hrsnn_lava.deploy.difference.reports import Difference, TermChange
+from hrsnn_lava.deploy.gate.markdown import escape
+from hrsnn_lava.deploy.gate.plain_text import visible
 from hrsnn_lava.report.format import UNKNOWN, integer, number, si, table
 
 #: Rows of a table in text; JSON holds all of them.

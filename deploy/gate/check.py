@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hrsnn_lava.budget_values import is_number, table
-from hrsnn_lava.budgets import Budget, Row, budgets_of, judge
-from hrsnn_lava.deploy.baseline import Change, changes, remarks
-from hrsnn_lava.deploy.growth import Growth, growth, operations
-from hrsnn_lava.deploy.reading import as_report, read_report
+from hrsnn_lava.budgets.judge import Budget, Row, budgets_of, judge
+from hrsnn_lava.budgets.values import is_number, table
+from hrsnn_lava.deploy.gate.baseline import Change, changes, remarks
+from hrsnn_lava.deploy.gate.growth import Growth, growth, operations
+from hrsnn_lava.deploy.gate.reading import as_report, read_report
 from hrsnn_lava.errors import GateError, SpecError
 
 #: Projections that are named.
@@ -139,7 +139,7 @@ def check(
 
     Args:
         report: a ``report.json`` as a path or as plain data, or a `Report`.
-        budgets: limits by key, such as ``{"max_sops": 20000}``; see `hrsnn_lava.budget_keys`.
+        budgets: limits by key, such as ``{"max_sops": 20000}``; see `hrsnn_lava.budgets.keys`.
         baseline: an older report, given in the same ways.
         tolerances: percent by key; without any, operations, cores and energy may not grow.
         proxy_ok: whether energies at the prices of another chip count.

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hrsnn_lava import budget_keys as keys
-from hrsnn_lava.budget_keys import Quantity
+from hrsnn_lava.budgets import keys
+from hrsnn_lava.budgets.keys import Quantity
 
 if TYPE_CHECKING:
     from typing import TypeGuard

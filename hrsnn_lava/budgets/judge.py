@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from hrsnn_lava import budget_keys as keys
-from hrsnn_lava.budget_keys import Quantity
-from hrsnn_lava.budget_values import is_number, measure, shown
+from hrsnn_lava.budgets import keys
+from hrsnn_lava.budgets.keys import Quantity
+from hrsnn_lava.budgets.values import is_number, measure, shown
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 
 #: Energies are sums of products: equal within this share counts as equal (our choice). Counts

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hrsnn_lava.budget_values import is_number, shown, steps_of, table
+from hrsnn_lava.budgets.values import is_number, shown, steps_of, table
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
-from hrsnn_lava.budget_values import shown
-from hrsnn_lava.deploy.gate import CheckResult
+from hrsnn_lava.budgets.values import shown
+from hrsnn_lava.deploy.gate.check import CheckResult
 
 #: Longest name that is written out.
 LONGEST = 80

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from hrsnn_lava.budget_values import shown
-from hrsnn_lava.deploy.gate import NAMED, CheckResult
-from hrsnn_lava.deploy.plain_text import percent, remarks, state, visible
+from hrsnn_lava.budgets.values import shown
+from hrsnn_lava.deploy.gate.check import NAMED, CheckResult
+from hrsnn_lava.deploy.gate.plain_text import percent, remarks, state, visible
 
 #: Punctuation that Markdown or HTML could read as theirs, wherever it is in a line.
 _SPECIAL = re.compile(

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hrsnn_lava.deploy import sop_summary
-from hrsnn_lava.deploy.sop_baseline import (
+from hrsnn_lava.deploy.sop_testing import summary as sop_summary
+from hrsnn_lava.deploy.sop_testing.baseline import (
     Judged,
     SopRun,
     judge_run,

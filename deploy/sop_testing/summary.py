@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from hrsnn_lava.deploy.causes import ProjectionChange, cause
-from hrsnn_lava.deploy.markdown import escape
-from hrsnn_lava.deploy.plain_text import visible
-from hrsnn_lava.deploy.sop_baseline import Judged
+from hrsnn_lava.deploy.difference.causes import ProjectionChange, cause
+from hrsnn_lava.deploy.gate.markdown import escape
+from hrsnn_lava.deploy.gate.plain_text import visible
+from hrsnn_lava.deploy.sop_testing.baseline import Judged
 
 #: Projections that are named for each test.
 NAMED = 3

@@ -53,7 +53,7 @@ def as_measured(
 
 
 def _report(what: Any) -> dict[str, Any]:
-    from hrsnn_lava.deploy.reading import as_report, read_report
+    from hrsnn_lava.deploy.gate.reading import as_report, read_report
 
     if isinstance(what, (str, os.PathLike)):
         return read_report(what)

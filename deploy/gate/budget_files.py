@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hrsnn_lava.budgets import Budget, budgets_of, number, wrong
-from hrsnn_lava.deploy.baseline import tolerances_of
+from hrsnn_lava.budgets.judge import Budget, budgets_of, number, wrong
+from hrsnn_lava.deploy.gate.baseline import tolerances_of
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 
 if sys.version_info >= (3, 11):
