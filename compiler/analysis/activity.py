@@ -33,9 +33,7 @@ from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.fan_out import FanOut
 from hrsnn_lava.compiler.analysis.traffic import routes
-from hrsnn_lava.compiler.analysis.utilization import Utilization
 from hrsnn_lava.compiler.placement import Placement
-from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule
 from hrsnn_lava.trace import Trace
 
@@ -103,25 +101,19 @@ class Activity:
         return self.messages + self.input_messages
 
 
-def activity(
-    network: QuantizedNetwork,
-    placement: Placement,
-    profile: HardwareProfile,
-    trace: Trace,
-    used: Utilization | None = None,
-) -> Activity:
+def activity(network: QuantizedNetwork, placement: Placement, trace: Trace) -> Activity:
     """Count what a run did on the chip.
 
     Args:
         network: that was run.
         placement: cores, and tiles where there is a mesh.
-        profile: the chip.
         trace: spikes, and in `trace.inputs` the events of the inputs.
-        used: not needed any more.
+
+    Raises:
+        SpecError: the trace is one of another network.
     """
     from hrsnn_lava.compiler.analysis.counting import Counting
 
-    del profile, used
     counting = Counting(network, placement, per_step=False)
     counting.add(trace)
     return counting.result().done

@@ -20,7 +20,6 @@ from hrsnn_lava.compiler.analysis.activity import activity
 from hrsnn_lava.compiler.analysis.neurobench import neurobench
 from hrsnn_lava.compiler.analysis.synops import synaptic_operations
 from hrsnn_lava.compiler.placement import Placement
-from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.sim_backends.reference import ReferenceBackend
 
 try:
@@ -42,7 +41,6 @@ except ImportError as error:
 STATIC = [Footprint, ParameterCount, ConnectionSparsity]
 WORKLOAD = [ActivationSparsity, MembraneUpdates, SynapticOperations]
 NAMES = [metric.__name__ for metric in STATIC + WORKLOAD]
-LOIHI1 = HardwareProfile.load("loihi1")
 STEPS = 20
 NUMBERS = range(48)
 
@@ -54,7 +52,7 @@ def run(number, steps=STEPS):
 
 def ours(network, trace, samples=None):
     """The block as a report has it."""
-    done = activity(network, Placement.of(np.zeros(network.n_neurons, int)), LOIHI1, trace)
+    done = activity(network, Placement.of(np.zeros(network.n_neurons, int)), trace)
     ops = synaptic_operations(network, trace)
     return neurobench(network, ops, done, trace=trace, samples=samples)
 

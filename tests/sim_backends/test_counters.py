@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,17 +11,19 @@ from counted_networks import loop, mixed_inputs, mixed_network, some_cores
 from network_strategies import collected, driven_learning_networks, driven_networks
 
 from hrsnn_lava import QuantizedNetwork, QuantizedPopulation, SpikeInput, Trace
-from hrsnn_lava.compiler.analysis.counting import Counting, count_trace, loads
+from hrsnn_lava.compiler.analysis.counting import Counting, Counts, count_trace, loads
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.placement import Placement
-from hrsnn_lava.errors import SpecError
+from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.sim_backends import counters as module
+from hrsnn_lava.sim_backends.base import bias_rows
 from hrsnn_lava.sim_backends.counters import count, counted
 from hrsnn_lava.sim_backends.lava import LavaBackend, LavaJob
 from hrsnn_lava.sim_backends.native import NativeBackend
 from hrsnn_lava.sim_backends.recording import record
 from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.sim_backends.session_engine import NativeEngine, Stretch
 from hrsnn_lava.sim_backends.state import Session, part_of
 
 STEPS = 24
@@ -261,3 +263,69 @@ def test_progress_and_pieces_of_input():
     found = count(network, pieces, 40, progress=lambda done, steps: seen.append((done, steps)))
     assert seen[-1] == (40, 40)
     assert found.ops.total == count(network, inputs, 40).ops.total
+
+
+def test_the_kernel_without_counters_does_the_same():
+    for network, inputs in cases(2):
+        plain = NativeEngine(network, counting=False)
+        given = SpikeInput.empty(STEPS, network.n_inputs) if inputs is None else inputs
+        part = part_of(given, 0, STEPS)
+        starts, mantissas = bias_rows(network, part, STEPS)
+        found = plain.advance(Stretch(0, part, starts, mantissas, ("v", "u")))
+        expected = NativeBackend().run(network, inputs, STEPS, ("v", "u"))
+        for name in ("spike_steps", "spike_neurons", "v", "u"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+        learns = any(p.learning is not None and p.n_synapses for p in network.projections)
+        assert (found.active_updates is not None) is learns
+
+
+def test_counts_come_back_from_their_file(tmp_path):
+    for k, (network, inputs) in enumerate(cases(3)):
+        compiled = on_cores(network, k)
+        for per_step in (True, False):
+            found = count(compiled, inputs, STEPS, per_step=per_step)
+            digest = found.save(tmp_path / "counts.hlx", compiled)
+            back = Counts.load(tmp_path / "counts.hlx", compiled)
+            assert back.save(tmp_path / "again.hlx", compiled) == digest
+            assert back.steps == found.steps
+            assert_fields_equal(back.done, found.done)
+            assert_fields_equal(back.ops, found.ops)
+            for ours, theirs in zip(back.ops.projections, found.ops.projections, strict=True):
+                assert_fields_equal(ours, theirs)
+
+
+def assert_fields_equal(found, expected):
+    for field in fields(expected):
+        if field.name != "projections":
+            ours, theirs = getattr(found, field.name), getattr(expected, field.name)
+            assert type(ours) is type(theirs)
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_counts_of_another_placement_are_refused(tmp_path):
+    rng = np.random.default_rng(8)
+    network = mixed_network(rng)
+    while network.n_neurons < 2:
+        network = mixed_network(rng)
+    one = np.zeros(network.n_neurons, dtype=np.int32)
+    two = one.copy()
+    two[-1] = 1
+    programs = [CompiledNetwork(network, PROFILE, Placement.of(cores)) for cores in (one, two)]
+    count(programs[0], None, 5).save(tmp_path / "c.hlx", programs[0])
+    with pytest.raises(ArtifactError, match="counts of another placement; count this program"):
+        Counts.load(tmp_path / "c.hlx", programs[1])
+
+
+@pytest.mark.parametrize("bad", [np.zeros(4, np.int32), np.zeros((3, 1), np.int32), np.ones(3)])
+def test_counts_by_step_of_a_trace_file_are_checked(bad, tmp_path):
+    none = np.zeros(0, dtype=np.int32)
+    np.savez(
+        tmp_path / "t.npz",
+        spike_steps=none,
+        spike_neurons=none,
+        n_steps=3,
+        n_neurons=1,
+        active_updates=bad,
+    )
+    with pytest.raises(ArtifactError, match=r"active_updates: .*allowed: integers"):
+        Trace.load(tmp_path / "t.npz")

@@ -15,7 +15,6 @@ from hrsnn_lava.compiler.analysis.activity import activity
 from hrsnn_lava.compiler.analysis.neurobench import neurobench, on_chip_bytes
 from hrsnn_lava.compiler.analysis.synops import synaptic_operations
 from hrsnn_lava.compiler.placement import Placement
-from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.learning import pair_stdp
 from hrsnn_lava.quantized import (
     QuantizedInput,
@@ -26,13 +25,12 @@ from hrsnn_lava.quantized import (
 from hrsnn_lava.sim_backends.reference import ReferenceBackend
 from hrsnn_lava.trace import SpikeInput, Trace
 
-LOIHI1 = HardwareProfile.load("loihi1")
 OPERATIONS = ("Effective_ACs", "Effective_MACs", "Dense")
 
 
 def counted(network, trace, samples=None):
     """The block as a report has it."""
-    done = activity(network, Placement.of(np.zeros(network.n_neurons, int)), LOIHI1, trace)
+    done = activity(network, Placement.of(np.zeros(network.n_neurons, int)), trace)
     ops = synaptic_operations(network, trace)
     return neurobench(network, ops, done, trace=trace, samples=samples)
 

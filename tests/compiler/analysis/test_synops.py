@@ -169,7 +169,7 @@ def test_messages_and_hops_equal_the_loop(seed):
     trace = random_trace(rng, network, 8)
     core_of = np.unique(rng.integers(0, 12, network.n_neurons), return_inverse=True)[1]
     places = tiles(int(core_of.max()) + 1, LOIHI1)
-    done = activity(network, Placement.of(core_of, places), LOIHI1, trace)
+    done = activity(network, Placement.of(core_of, places), trace)
     messages = hops_x = hops_y = 0
     for neuron in trace.spike_neurons:
         goals = set()
@@ -247,7 +247,7 @@ def test_unknown_inputs_are_said_to_be_unknown():
 def test_learning_updates_are_synapses_times_epochs():
     network = pair(learning=pair_stdp((1, 0), (1, 0), 20, 20, t_epoch=4))
     placement = Placement.of([0, 0])
-    done = activity(network, placement, LOIHI1, run([], 10))
+    done = activity(network, placement, run([], 10))
     assert done.learning_updates == 2 * (10 // 4)
     assert done.hops_x is None
     assert done.max_hops is None
