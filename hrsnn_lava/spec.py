@@ -288,10 +288,13 @@ class PruneSpec(Section):
 
     ``rescale = "auto"`` tries ``none`` and ``match`` and keeps what forecasts better inside the
     training samples: which one is right depends on whether the task needs the recurrence.
+    `curve` are further densities, at which the method and its controls are scored for the
+    pruning curve of the report.
     """
 
     method: Literal["lyapunov", "random", "magnitude", "activity", "none"] = "lyapunov"
     density: Share = 0.02
+    curve: list[Share] = []
     score: Literal["lyapunov", "weight", "product"] = "lyapunov"
     exponents: Literal["isolated", "participation"] = "isolated"
     rescale: Literal["auto", "none", "inverse", "match"] = "auto"

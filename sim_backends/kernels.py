@@ -107,7 +107,7 @@ def _neurons(
     eight neurons fit where four would: counting takes a fifth of the loop then.
     """
     limit, turn = np.int32(2**23), np.int32(2**24)
-    n_active, n_changed = np.int32(0), np.int32(0)
+    n_idle, n_same = np.int32(0), np.int32(0)  # equality takes one instruction less than the rest
     for i in range(n):
         was_u, was_v = u[i], v[i]
         # toward zero: the product is below 2^44, so float64 holds it and the quotient exactly
@@ -125,10 +125,10 @@ def _neurons(
         v[i] = np.int32(0) if fires else vi
         spiked[i] = fires
         if active is not None:
-            n_active = np.int32(n_active + ((was_u | was_v | ui | bias[i]) != 0))
+            n_idle = np.int32(n_idle + ((was_u | was_v | ui | bias[i]) == 0))
         if changed is not None:
-            n_changed = np.int32(n_changed + (vi != was_v))
-    return n_active, n_changed
+            n_same = np.int32(n_same + (vi == was_v))
+    return n - n_idle, n - n_same
 
 
 @_jit

@@ -141,7 +141,8 @@ def _pattern(
     column = network.offset(projection.pre)
     if network.population(projection.pre).is_input:
         column += n_neurons
-    alive = np.ones(weights.nnz, np.int64) if projection.learning else weights.data != 0
+    learns = projection.learning is not None  # its zeros stay 0 unless the rule lets them grow
+    alive = projection.plastic_synapses() if learns else weights.data != 0
     if kept is not None:
         alive = alive * kept
     indptr = np.zeros(n_neurons + 1, dtype=np.int64)

@@ -216,6 +216,7 @@ def summary(compiled: CompiledNetwork) -> dict[str, Any]:
     """What a compiled network uses of its chip, and the passes that made it."""
     from hrsnn_lava.compiler.analysis.utilization import utilization
     from hrsnn_lava.report.quantization import section
+    from hrsnn_lava.report.sections import constraints
 
     network, profile = compiled.network, compiled.profile
     used = utilization(network, compiled.core_of, profile)
@@ -228,7 +229,7 @@ def summary(compiled: CompiledNetwork) -> dict[str, Any]:
         "synapses": network.n_synapses,
         "synapses_before": compiled.synapses_before,
         "cores": used.n_cores,
-        "constraints": list(used.constraints()),
+        "constraints": constraints(used, profile),
         "quantization": section(compiled, None, None, None),
         "passes": [record.to_dict() for record in compiled.records],
     }

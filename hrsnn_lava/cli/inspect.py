@@ -12,6 +12,9 @@ from hrsnn_lava.cli.arguments import INPUT_FILE
 from hrsnn_lava.cli.console import Console, columns, with_console
 from hrsnn_lava.errors import ArtifactError
 
+#: Artifacts of a run; all that can be said of them without the network are their arrays.
+NO_NETWORK = ("counts", "state")
+
 
 @click.command("inspect")
 @click.argument("file", type=INPUT_FILE)
@@ -28,21 +31,12 @@ def _artifact(path: Path) -> dict[str, Any]:
     from hrsnn_lava.compiler.compiled import load_any
 
     artifact = read_artifact(path)
-    network = load_any(path)  # a sound container can still hold a network that makes no sense
-    inner = network.network if artifact.stage == "compiled" else network
-    data = {
+    data: dict[str, Any] = {
         "kind": artifact.stage,
         "format_version": FORMAT_VERSION,
         "checksums": "ok",
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "bytes": path.stat().st_size,
-        "name": inner.name,
-        "dt_s": inner.dt,
-        "neurons": inner.n_neurons,
-        "inputs": inner.n_inputs,
-        "synapses": inner.n_synapses,
-        "populations": [_population(p) for p in inner.populations],
-        "projections": [_projection(p) for p in inner.projections],
         "arrays": {
             name: {
                 "dtype": array.dtype.str,
@@ -51,6 +45,19 @@ def _artifact(path: Path) -> dict[str, Any]:
             }
             for name, array in sorted(artifact.arrays.items())
         },
+    }
+    if artifact.stage in NO_NETWORK:
+        return data
+    network = load_any(path)  # a sound container can still hold a network that makes no sense
+    inner = network.network if artifact.stage == "compiled" else network
+    data |= {
+        "name": inner.name,
+        "dt_s": inner.dt,
+        "neurons": inner.n_neurons,
+        "inputs": inner.n_inputs,
+        "synapses": inner.n_synapses,
+        "populations": [_population(p) for p in inner.populations],
+        "projections": [_projection(p) for p in inner.projections],
     }
     if artifact.stage == "compiled":
         data |= {
@@ -176,8 +183,14 @@ def _text(path: Path, data: dict[str, Any]) -> str:
     if "profile" in data and isinstance(data["profile"], dict):
         simple.append(("profile", f"{data['profile']['name']} {data['profile']['digest'][:12]}"))
     parts = [f"{path}: {data['kind']}", columns(simple)]
-    if "populations" in data:
+    if data["kind"] in NO_NETWORK:
         rows: list[tuple[Any, ...]] = [
+            (name, " x ".join(map(str, a["shape"])) or "1", a["dtype"])
+            for name, a in data["arrays"].items()
+        ]
+        parts.append(columns(rows, ("array", "shape", "type"), right=(1,)))
+    if "populations" in data:
+        rows = [
             (p["name"], p["size"], "input" if p["input"] else p.get("sign") or "neurons")
             for p in data["populations"]
         ]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from hrsnn_lava.cli.arguments import INPUT_FILE, output_option
-from hrsnn_lava.cli.console import Console, plain, with_console
+from hrsnn_lava.cli.console import Console, with_console
 from hrsnn_lava.cli.counted_runs import stored_counts, unpruned_operations
 from hrsnn_lava.cli.run_options import (
     read_runs,
@@ -18,9 +17,11 @@ from hrsnn_lava.cli.run_options import (
     steps_per_sample_option,
     trace_option,
 )
+from hrsnn_lava.errors import ArtifactError
 from hrsnn_lava.files import write_text
 
 if TYPE_CHECKING:
+    from hrsnn_lava.compiler.compiled import CompiledNetwork
     from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 
 FORMATS = ("text", "json", "html")
@@ -41,6 +42,12 @@ PREFERRED_COST_SET = "sanafe_loihi"
     "--unpruned",
     type=INPUT_FILE,
     help="The network before pruning (.hlx): it is run on the trace's input, for the SOP ratio.",
+)
+@click.option(
+    "--network",
+    "source",
+    type=INPUT_FILE,
+    help="The float network that COMPILED was made from (.hlx): for values before, and dynamics.",
 )
 @samples_option
 @steps_per_sample_option
@@ -64,6 +71,7 @@ def report(
     traces: tuple[Path, ...],
     counts: Path | None,
     unpruned: Path | None,
+    source: Path | None,
     samples: int | None,
     steps_per_sample: int | None,
     cost_set: str | None,
@@ -93,6 +101,7 @@ def report(
         budgets=limits,
         counts=counted,
         sop_reference=before,
+        **({} if source is None else _source(source, network)),
     )
     if output is None:
         text = made.to_text() if form in (None, "text") else render(made, form or "text")
@@ -108,9 +117,28 @@ def report(
 def render(made: Any, form: str) -> str:
     """A report in one of `FORMATS`."""
     if form == "json":
-        return json.dumps(plain(made.to_dict()), indent=2, sort_keys=True, allow_nan=False) + "\n"
+        whole: str = made.to_json()
+        return whole
     text: str = made.to_html() if form == "html" else made.to_text()
     return text if text.endswith("\n") else text + "\n"
+
+
+def _source(path: Path, compiled: CompiledNetwork) -> dict[str, Any]:
+    """What the report takes from the float network that was compiled."""
+    from hrsnn_lava.network import Network
+    from hrsnn_lava.report.dynamics import dynamics
+    from hrsnn_lava.seeding import generator
+
+    network = Network.load(path)
+    if network.n_neurons != compiled.network.n_neurons:
+        raise ArtifactError(
+            f"{path}: {network.n_neurons} neurons; the program has {compiled.network.n_neurons}. "
+            "Give the network that was compiled"
+        )
+    found = dynamics(
+        after=network, on_chip=compiled.network, rng=generator(compiled.seed or 0, "dynamics")
+    )
+    return {"network_float": network, "dynamics": found}
 
 
 def _prices(console: Console, profile: HardwareProfile, name: str | None) -> CostSet | None:

@@ -96,6 +96,7 @@ def read_runs(
                 "Simulate this network"
             )
     if len(traces) > 1:
+        _check_epochs(paths, traces, network)
         # each starts from rest, so what was active is found out before they are joined
         return joined([counted(network, trace) for trace in traces])
     if not traces:
@@ -105,3 +106,17 @@ def read_runs(
     if steps_per_sample is not None:
         return traces[0], by_length(traces[0].n_steps, steps_per_sample)
     return traces[0], None
+
+
+def _check_epochs(
+    paths: Sequence[Path], traces: Sequence[Trace], network: QuantizedNetwork
+) -> None:
+    """Learning epochs are counted from the start of a run: joined runs have to end with one."""
+    epochs = {p.learning.t_epoch for p in network.projections if p.learning is not None}
+    for path, trace in zip(paths[:-1], traces[:-1], strict=True):
+        for epoch in sorted(epochs):
+            if trace.n_steps % epoch:
+                raise SpecError(
+                    f"{path}: {trace.n_steps} steps, no multiple of the learning epoch of {epoch}; "
+                    "report this run on its own"
+                )

@@ -123,6 +123,7 @@ def build_report(
     float_vs_integer: Mapping[str, Any] | None = None,
     parity: Mapping[str, Any] | None = None,
     comparison: Sequence[Mapping[str, Any]] | None = None,
+    curve: Sequence[Mapping[str, Any]] | None = None,
     dynamics: Mapping[str, Any] | None = None,
     network_before: Network | QuantizedNetwork | None = None,
     trace_before: Trace | None = None,
@@ -148,6 +149,8 @@ def build_report(
         float_vs_integer: how far the integers are from the float network on the same input, see
             `hrsnn_lava.training.difference`.
         comparison: rows of a table, such as one per pruning method.
+        curve: rows for the pruning curve, with ``method`` and ``density`` where points of one
+            method are to be joined; those of `comparison` by default.
         dynamics: eigenvalues and Lyapunov spectrum, see `hrsnn_lava.report.dynamics.dynamics`.
         network_before: what the program is compared with, such as the unpruned network.
         trace_before: run of `network_before` (integers then) over as many steps: its synaptic
@@ -233,7 +236,7 @@ def build_report(
         "float_vs_integer": dict(float_vs_integer or {}),
         "parity": dict(parity or {}),
         "comparison": [dict(row) for row in comparison or ()],
-        "pruning_curve": pruning_curve.points(comparison or ()),
+        "pruning_curve": pruning_curve.points(comparison or () if curve is None else curve),
         "dynamics": dict(dynamics or {}),
         "neurobench": neurobench(network, ops, done, trace=trace, samples=samples),
         "provenance": sections.provenance(compiled, spec_digest, provenance, trace),

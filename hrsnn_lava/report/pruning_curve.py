@@ -69,8 +69,8 @@ def _common(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> str | Non
 
 
 def drawing(found: Sequence[Mapping[str, Any]]) -> Plot | None:
-    """The points, numbered in their order, over a logarithmic axis; 0 operations stand at its
-    left end, behind a rule."""
+    """The points over a logarithmic axis, by their density where a method has several, else
+    numbered; 0 operations stand at the axis's left end, behind a rule."""
     if not found:
         return None
     sops = [float(p["sops"]) for p in found]
@@ -93,10 +93,18 @@ def drawing(found: Sequence[Mapping[str, Any]]) -> Plot | None:
     shapes = [_lines(found, where)]
     if none:
         shapes.append(Markup('<path class="rule" d="M{:.1f} 0V1000"/>').format(SIDE * ZERO_SHARE))
-    for k, (x, y) in enumerate(where):
+    series = _series(found)
+    colours = {name: k % 6 for k, name in enumerate(series)}
+    for (x, y), point, count in zip(where, found, sops, strict=True):
         shape = '<path class="mark p{}" d="M{:.1f} {:.1f}h0"><title>{}</title></path>'
-        hint = f"{found[k]['name']}: {number(found[k]['score'])} at {number(sops[k])} SOPs"
-        shapes.append(Markup(shape).format(k % 6, SIDE * x, SIDE * (1 - y), hint))
+        hint = f"{point['name']}: {number(point['score'])} at {number(count)} SOPs"
+        colour = colours[_series_of(point)]
+        shapes.append(Markup(shape).format(colour, SIDE * x, SIDE * (1 - y), hint))
+    numbers = {name: k + 1 for k, name in enumerate(n for n in series if len(series[n]) == 1)}
+    texts = [
+        str(numbers[name]) if (name := _series_of(p)) in numbers else f"{100 * p['density']:g} %"
+        for p in found
+    ]
     ticks = [(100 * ZERO_SHARE / 4, "0")] if none else []
     span = range(low, high + 1, max(1, (high - low) // 5))
     ticks += [(100 * (k - left) / (high - left), _power(k)) for k in span]
@@ -109,11 +117,14 @@ def drawing(found: Sequence[Mapping[str, Any]]) -> Plot | None:
         str(found[0]["sops_name"]),
         str(found[0]["score_name"]),
         f"{arrow}; best towards the left",
-        tuple((f"p{k % 6}", f"{k + 1} {p['name']}") for k, p in enumerate(found)),
+        tuple(
+            (f"p{colours[name]}", f"{numbers[name]} {name}" if name in numbers else name)
+            for name in series
+        ),
         height=240,
         wide=True,
         alt=f"{found[0]['score_name']} of {len(found)} networks over their synaptic operations",
-        labels=_labels(where),
+        labels=_labels(where, texts),
     )
 
 
@@ -121,38 +132,55 @@ def _power(exponent: int) -> str:
     return f"{10**exponent:,}" if 0 <= exponent < 4 else "10" + str(exponent).translate(_RAISED)
 
 
+def _series_of(point: Mapping[str, Any]) -> str:
+    """What a point is one of: its method, under the name that it has there, or itself."""
+    name = str(point["name"])
+    if not point["method"] or point["density"] is None:
+        return name
+    stem = name.removesuffix(f" {100 * point['density']:g} %")
+    return str(point["method"]) if stem == name else stem
+
+
+def _series(found: Sequence[Mapping[str, Any]]) -> dict[str, list[int]]:
+    """Points by series; those of several densities first, since they are lines."""
+    groups: dict[str, list[int]] = {}
+    for k, point in enumerate(found):
+        groups.setdefault(_series_of(point), []).append(k)
+    return dict(sorted(groups.items(), key=lambda item: len(item[1]) == 1))
+
+
 def _lines(found: Sequence[Mapping[str, Any]], where: Sequence[tuple[float, float]]) -> Markup:
     """Densities of one method, joined."""
-    methods = dict.fromkeys(p["method"] for p in found if p["method"])
     paths = []
-    for method in methods:
-        mine = [k for k, p in enumerate(found) if p["method"] == method]
-        mine.sort(key=lambda k: where[k][0])
+    for colour, mine in enumerate(_series(found).values()):
         if len(mine) > 1:
             line = "L".join(
-                f"{SIDE * where[k][0]:.1f} {SIDE * (1 - where[k][1]):.1f}" for k in mine
+                f"{SIDE * where[k][0]:.1f} {SIDE * (1 - where[k][1]):.1f}"
+                for k in sorted(mine, key=lambda k: where[k][0])
             )
             shape = Markup('<path class="line p{}" d="M{}"/>')
-            paths.append(shape.format(min(mine) % 6, Markup(line)))
+            paths.append(shape.format(colour % 6, Markup(line)))
     return Markup("").join(paths)
 
 
-def _labels(where: Sequence[tuple[float, float]]) -> tuple[tuple[float, float, str], ...]:
-    """Numbers above their points, moved up while another number or point is close.
+def _labels(
+    where: Sequence[tuple[float, float]], texts: Sequence[str]
+) -> tuple[tuple[float, float, str], ...]:
+    """Texts above their points, moved up while another text or point is close.
 
     Returns:
-        Percent of the two axes, and the number.
+        Percent of the two axes, and the text.
     """
     marks = [(100 * x, 100 * y) for x, y in where]
     taken: list[tuple[float, float]] = []
     placed = []
     for k in sorted(range(len(marks)), key=lambda k: marks[k][1]):
         x, y = marks[k][0], marks[k][1] + 3.0
-        # a number is 12 px high, its lower edge at y; a point reaches 6 px around its centre
+        # a text is 12 px high, its lower edge at y; a point reaches 6 px around its centre
         while any(abs(x - a) < 6 and abs(y - b) < 6 for a, b in taken) or any(
             abs(x - a) < 5 and -2.5 < b - y < 7.5 for a, b in marks[:k] + marks[k + 1 :]
         ):
             y += 1.0
         taken.append((x, y))
-        placed.append((x, y, str(k + 1)))
+        placed.append((x, y, texts[k]))
     return tuple(placed)

@@ -6,6 +6,7 @@ and a readout of its own. Only so does a table compare the pruning, not the afte
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -243,6 +244,13 @@ def pruning_pass(
     return PruneActivity(
         rates if rates is not None else np.zeros(0), density=prune.density, rescale=plain
     )
+
+
+def pruning_curve(prune: PruneSpec) -> Iterator[tuple[str, float]]:
+    """(method, density) of every point of the pruning curve that the comparison does not have."""
+    methods = dict.fromkeys((prune.method, *prune.controls))
+    for density in sorted(set(prune.curve) - {prune.density}):
+        yield from ((m, density) for m in methods if m not in ("none", "no-recurrence"))
 
 
 def node_passes(prune: PruneSpec, seed: int) -> list[Any]:

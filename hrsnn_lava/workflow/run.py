@@ -84,7 +84,8 @@ class _Run:
         out.mkdir(parents=True, exist_ok=True)
         self.journal = Journal(out / "journal.jsonl", spec.canonical(), resume)
         self.options: ForecastOptions = arms.forecast_options(spec.task)
-        self.done, self.total = 0, 8 + len(spec.prune.controls)
+        self.curve = list(arms.pruning_curve(spec.prune))
+        self.done, self.total = 0, 8 + len(spec.prune.controls) + len(self.curve)
         self.trained: list[PassRecord] = []
 
     def say(self, text: str) -> None:
@@ -123,9 +124,13 @@ class _Run:
         row: dict[str, Any] = self.journal.stage(f"arm/{name}", compute)
         return row
 
-    def prune(self, method: str, rescale: Any) -> tuple[Network, float, list[PassRecord]]:
-        """Prune, and bring the rates back."""
+    def prune(
+        self, method: str, rescale: Any, density: float | None = None
+    ) -> tuple[Network, float, list[PassRecord]]:
+        """Prune, to the density of the spec or another one, and bring the rates back."""
         table = self.spec.prune
+        if density is not None:
+            table = table.model_copy(update={"density": density})
         network, records, target = self.full, [], self.target
         for step in arms.node_passes(table, self.seed) if method == table.method else []:
             network, record = run_pass(network, step)
@@ -173,6 +178,25 @@ class _Run:
             name = _arm_name(method, table.density)
             network, error, _ = self.prune(method, arms.RESCALE[self.rescale])
             self.rows.append(self.arm(name, network, error))
+
+    def further_densities(self) -> list[dict[str, Any]]:
+        """The points of the pruning curve: scores at the densities that are not compiled, then
+        those of the comparison."""
+        points = []
+        for method, density in self.curve:
+            name = _arm_name(method, density)
+            self.say(f"pruning curve: {name}")
+            network, error, _ = self.prune(method, arms.RESCALE[self.rescale], density)
+            points.append(self.arm(name, network, error) | {"method": method, "density": density})
+        table = self.spec.prune
+        names = {_arm_name(m, table.density): m for m in (table.method, *table.controls)}
+        known = [
+            row | {"method": names[key], "density": table.density}
+            if (key := str(row["name"]).split(", rescale")[0]) in names and "recurrence" not in key
+            else row
+            for row in self.rows
+        ]
+        return [*points, *known]
 
     def baselines(self) -> None:
         """Forecasters without spikes."""
@@ -319,6 +343,7 @@ class _Run:
             float_vs_integer=self.difference(),
             parity=self.parity.to_dict() | {"line": self.parity.line()},
             comparison=self.rows,
+            curve=self.points,
             dynamics=background.finish(self.dynamics, self.compiled.network),
             network_before=self.unpruned,
             trace_before=before,
@@ -353,6 +378,7 @@ class _Run:
             )
             self.compile()
             self.controls()
+            self.points = self.further_densities()
             self.baselines()
             self.verify()
             result = self.report()

@@ -95,7 +95,7 @@ def test_the_example_states_the_defaults():
         for key, value in values.items()
         if value != default[table][key]
     }
-    assert changed == {"prune.rescale"}
+    assert changed == {"prune.rescale", "prune.curve"}
 
 
 def test_equal_specs_have_equal_canonical_text():

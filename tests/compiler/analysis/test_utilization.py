@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from hrsnn_lava.compiler.analysis.utilization import (
     utilization,
 )
 from hrsnn_lava.hardware_profiles import HardwareProfile
-from hrsnn_lava.learning import pair_stdp
+from hrsnn_lava.learning import Learning, pair_stdp
 from hrsnn_lava.quantized import (
     QuantizedInput,
     QuantizedNetwork,
@@ -182,17 +183,19 @@ def test_counts_equal_a_slow_count(seed: int, n_cores: int) -> None:
         assert used[name].used.tolist() == values, name
 
 
-def test_learning_takes_two_axon_slots_and_keeps_zero_weights() -> None:
+def test_learning_takes_two_axon_slots_and_keeps_zero_weights_that_can_grow() -> None:
     weights = sparse.csr_matrix(np.array([[1, 1], [0, 1]]))
     population = QuantizedPopulation("a", 2, 10, 10, 10)
     fixed = QuantizedProjection("p", "a", "a", weights, num_weight_bits=4)
     rule = pair_stdp((1, 0), (1, 0), 20, 20)
-    learns = QuantizedProjection("p", "a", "a", weights, num_weight_bits=4, learning=rule)
+    stays, grows = (
+        replace(fixed, learning=Learning((rule,), plastic_zeros=zeros)) for zeros in (False, True)
+    )
     # Mixed weights of 4 bits are multiples of 32: all of them are 0 and are not stored.
-    assert utilization(QuantizedNetwork((population,), (fixed,)), [0, 0], LOIHI)[
-        "in_axons"
-    ].used.tolist() == [0]
-    used = utilization(QuantizedNetwork((population,), (learns,)), [0, 0], LOIHI)
+    for gone in (fixed, stays):
+        used = utilization(QuantizedNetwork((population,), (gone,)), [0, 0], LOIHI)
+        assert used["in_axons"].used.tolist() == [0]
+    used = utilization(QuantizedNetwork((population,), (grows,)), [0, 0], LOIHI)
     assert used["in_axons"].used.tolist() == [4]
     assert used["synapses"].used.tolist() == [3]
 

@@ -86,8 +86,8 @@ def test_a_cell_above_its_limit_is_marked():
 
 ROWS = [
     {"name": "full", "rmse_mean": 0.2, "sops": 10_000},
-    {"name": "<b>", "rmse_mean": 0.4, "sops": 100, "method": "m", "density": 0.1},
-    {"name": "less", "rmse_mean": 0.8, "sops": 10, "method": "m", "density": 0.01},
+    {"name": "<b>", "rmse_mean": 0.4, "sops": 100, "method": "m<", "density": 0.1},
+    {"name": "less", "rmse_mean": 0.8, "sops": 10, "method": "m<", "density": 0.01},
     {"name": "none", "rmse_mean": 0.9, "sops": 0},
     {"name": "no spikes", "rmse_mean": 0.1, "sops": None},
 ]
@@ -98,7 +98,7 @@ def test_points_of_the_curve_have_a_score_and_operations():
     assert [p["name"] for p in found] == ["full", "<b>", "less", "none"]
     assert found[1] == {
         "name": "<b>",
-        "method": "m",
+        "method": "m<",
         "density": 0.1,
         "score": 0.4,
         "score_name": "RMSE",
@@ -118,10 +118,25 @@ def test_the_curve_is_logarithmic_with_a_place_for_none():
     assert x[0] - x[1] == pytest.approx(2 * (x[1] - x[2]), abs=0.5)
     assert x[3] == pytest.approx(1000 * pruning_curve.ZERO_SHARE / 4)
     assert "&lt;b&gt;" in drawn.body
-    assert '<path class="line p1"' in drawn.body  # the two densities of a method
+    assert [m[0] for m in marks] == ["1", "0", "0", "2"]
+    assert '<path class="line p0"' in drawn.body  # the two densities of a method
     assert drawn.x_ticks[0][1] == "0"
     assert {text for _, text in drawn.x_ticks} >= {"10", "100", "1,000", "10⁴"}
-    assert [text for _, text in drawn.legend][1] == "2 <b>"
+    assert [text for _, text in drawn.legend] == ["m<", "1 full", "2 none"]
+
+
+def test_densities_of_a_method_are_one_line_with_their_density_beside_them():
+    rows = [
+        {"name": f"LNP {100 * d:g} %", "score": d, "sops": 1e4 * d, "method": "m", "density": d}
+        for d in (0.2, 0.02)
+    ]
+    drawn = pruning_curve.drawing(
+        pruning_curve.points([{"name": "full", "score": 0.1, "sops": 2e4}, *rows])
+    )
+    assert drawn.legend == (("p0", "LNP"), ("p1", "1 full"))
+    assert sorted(text for _, _, text in drawn.labels) == ["1", "2 %", "20 %"]
+    (line,) = re.findall(r'line p0" d="M([\d.]+) [\d.]+L([\d.]+) [\d.]+"', str(drawn.body))
+    assert float(line[0]) < float(line[1])
 
 
 def test_numbers_of_points_do_not_cover_each_other():
