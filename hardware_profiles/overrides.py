@@ -16,7 +16,8 @@ A file with ``extends`` names its base, a shipped set or a file beside it, and r
     evidence = "measured"
     condition = "0.75 V, sparse format"
 
-An override has all that a coefficient has and says it anew: nothing of the old source stays with
+Title, description, unit and condition may be left out; a source and its evidence may not. An
+override has all that a coefficient has and says it anew: nothing of the old source stays with
 the new number, except the time of the event where the override gives none. ``count = "static"``
 with ``value_w`` replaces the idle power. Chip and scope are the base's, so that a proxy stays one
 and an all-in set takes no further term. A count that the base prices within another term cannot
@@ -54,10 +55,10 @@ class Override(Strict):
     low_w: float | None = None
     high_w: float | None = None
     range_source: str = ""
-    unit: str
+    unit: str | None = None
     source: str
     evidence: Evidence
-    condition: str
+    condition: str = "not stated"
     alternatives: dict[str, float] = Field(default_factory=dict)
     time_s: float | None = None
     time_evidence: Evidence = "none"
@@ -66,10 +67,10 @@ class Override(Strict):
 class Extension(Strict):
     """A file with ``extends``: a name of its own, its base, and the prices it replaces."""
 
-    format: Literal[1]
+    format: Literal[1] = 1
     name: str
-    title: str
-    description: str
+    title: str | None = None
+    description: str | None = None
     extends: str
     override: tuple[Override, ...] = ()
 
@@ -144,7 +145,12 @@ def extended(base: CostSet, extension: Extension) -> dict[str, Any]:
                 for old in data["coefficients"]
             ]
     raise_if(ProfileError, f"cost set {extension.name!r} cannot extend {base.name!r}", problems)
-    own = {key: getattr(extension, key) for key in ("format", "name", "title", "description")}
+    own: dict[str, Any] = {
+        "format": extension.format,
+        "name": extension.name,
+        "title": extension.title or f"{base.title}, with prices replaced",
+        "description": extension.description or base.description,
+    }
     return {**data, **own, "bases": [base.name, *base.bases]}
 
 
@@ -171,7 +177,7 @@ def _misplaced(base: CostSet, override: Override, where: str) -> list[Problem]:
 def _coefficient(base: CostSet, override: Override) -> dict[str, Any]:
     old = next(c for c in base.coefficients if c.count == override.count)
     new = override.model_dump(mode="json", exclude=set(_WATTS))
-    new["name"] = override.name or old.name
+    new["name"], new["unit"] = override.name or old.name, override.unit or old.unit
     if override.time_s is None:
         new |= {key: getattr(old, key) for key in _TIMES}
     # an override of an override still replaces what was published
@@ -182,5 +188,6 @@ def _coefficient(base: CostSet, override: Override) -> dict[str, Any]:
 def _static(base: CostSet, override: Override) -> dict[str, Any]:
     new = override.model_dump(mode="json", exclude={"count", *_JOULES, *_MARKS})
     old = base.static
+    new["unit"] = override.unit or old.unit
     replaced = old.replaces_w if old.overridden else old.value_w
     return {**new, "overridden": True, "replaces_w": replaced}

@@ -176,14 +176,16 @@ def _rounded(shares: Sequence[Fraction]) -> list[int]:
 
 
 def _sides(report: Mapping[str, Any]) -> dict[str, Side]:
-    rows = table(table(report, "sop"), "per_projection")
+    rows = {
+        name: row if isinstance(row, Mapping) else {"operations": row}
+        for name, row in table(table(report, "sop"), "per_projection").items()
+    }
     return {
         str(name): Side(
             str(row.get("kind", "sop")),
             *(_whole(row.get(key)) for key in ("operations", "events", "synapses")),
         )
         for name, row in rows.items()
-        if isinstance(row, Mapping)
     }
 
 
@@ -193,7 +195,7 @@ def steps_of(report: Mapping[str, Any]) -> int:
 
 
 def _whole(value: Any) -> int:
-    return int(value) if is_number(value) else 0
+    return int(value) if is_number(value) and math.isfinite(value) else 0
 
 
 def _side(side: Side) -> dict[str, Any]:

@@ -37,7 +37,8 @@ class Prices:
         if self.cost_set is None:
             return "no cost set: energies are not known"
         grades = ", ".join(self.evidence) or "not stated"
-        text = f"cost set {self.cost_set} ({self.scope}), evidence: {grades}"
+        scope = f" ({self.scope})" if self.scope else ""
+        text = f"cost set {self.cost_set}{scope}, evidence: {grades}"
         return text + ("; proxy: prices of another chip" if self.proxy else "")
 
 
@@ -201,6 +202,7 @@ def _shares(data: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
 def _prices(data: Mapping[str, Any]) -> Prices:
     energy = table(data, "energy")
     grades = energy.get("evidence")
+    grades = [grades] if isinstance(grades, str) else grades
     step = energy.get("step_time_s")
     return Prices(
         None if energy.get("cost_set") is None else str(energy["cost_set"]),

@@ -72,7 +72,9 @@ def operations(report: Mapping[str, Any]) -> dict[str, tuple[float, float]]:
     """Synaptic operations and synapses of every projection that does any."""
     found = {}
     for name, entry in table(table(report, "sop"), "per_projection").items():
-        if not isinstance(entry, Mapping) or entry.get("kind") != "sop":
+        if not isinstance(entry, Mapping):
+            entry = {"operations": entry}  # a report that keeps nothing but the number
+        if entry.get("kind", "sop") != "sop":
             continue
         count, synapses = entry.get("operations"), entry.get("synapses")
         if is_number(count):

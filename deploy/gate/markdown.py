@@ -42,10 +42,10 @@ def render(result: CheckResult) -> str:
     passed = result.verdict == "PASS"
     count = "every check passed" if passed else f"{len(result.breaches)} failed"
     head = f"{'✅' if passed else '❌'} {result.verdict}"
+    said = f", {escape(result.summary)}" if result.summary else ""
     blocks = [
         f"## {head}: {code(result.project)} on {code(result.profile)}",
-        f"{result.checked} checks, {count}. "
-        f"Report: {result.report_verdict}, {escape(result.summary)}",
+        f"{result.checked} checks, {count}. Report: {result.report_verdict}{said}",
         _budgets(result),
         _changes(result),
         _projections(result),

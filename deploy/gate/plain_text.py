@@ -27,7 +27,8 @@ def visible(text: str, longest: int = LONGEST) -> str:
 def render(result: CheckResult) -> str:
     """A table per question: budgets, changes, then what they rest on."""
     lines = [f"{result.verdict}  {visible(result.project)} on {visible(result.profile)}"]
-    lines.append(f"report: {result.report_verdict}, {visible(result.summary, 300)}")
+    said = f", {visible(result.summary, 300)}" if result.summary else ""
+    lines.append(f"report: {result.report_verdict}{said}")
     if result.rows:
         cells = [
             [

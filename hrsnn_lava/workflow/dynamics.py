@@ -1,10 +1,7 @@
-"""What the dynamics section of a run's report needs, computed beside the other stages."""
+"""What the dynamics section of a run's report needs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,32 +15,17 @@ from hrsnn_lava.seeding import generator
 Float = NDArray[np.float64]
 
 
-@contextmanager
-def in_background() -> Iterator[ThreadPoolExecutor]:
-    """A thread for work that nothing waits for until the report."""
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="dynamics")
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+def of_run(
+    full: Network, pruned: Network, program: QuantizedNetwork, samples: Float, seed: int
+) -> dict[str, Any]:
+    """`dynamics` of the networks before and after pruning, as `samples` drive them, and of the
+    program on the chip.
 
-
-def start(
-    pool: ThreadPoolExecutor, full: Network, pruned: Network, samples: Float, seed: int
-) -> Future[dict[str, Any]]:
-    """Begin `dynamics` of the networks before and after pruning, as `samples` drive them."""
-
-    def compute() -> dict[str, Any]:
-        noise = {"before": drive_noise(full, samples), "after": drive_noise(pruned, samples)}
-        rng = generator(seed, "dynamics")
-        return dynamics(full, pruned, rng=rng, drive_noise=noise)
-
-    return pool.submit(compute)
-
-
-def finish(started: Future[dict[str, Any]], program: QuantizedNetwork) -> dict[str, Any]:
-    """What was begun, with the program on the chip beside it."""
-    return started.result() | dynamics(on_chip=program)
+    It takes about a second for 1000 neurons, and no thread: not every LAPACK may be called twice
+    at a time, and equal runs have to give equal reports.
+    """
+    noise = {"before": drive_noise(full, samples), "after": drive_noise(pruned, samples)}
+    return dynamics(full, pruned, program, rng=generator(seed, "dynamics"), drive_noise=noise)
 
 
 def drive_noise(network: Network, samples: Float) -> float:

@@ -36,7 +36,7 @@ from hrsnn_lava.training.difference import compare_float_fixed
 from hrsnn_lava.training.forecast import ForecastOptions
 from hrsnn_lava.training.observed import with_run
 from hrsnn_lava.workflow import arms
-from hrsnn_lava.workflow import dynamics as background
+from hrsnn_lava.workflow.dynamics import of_run
 from hrsnn_lava.workflow.journal import Journal
 
 #: (what is being done, share of the whole that is done or None)
@@ -85,7 +85,7 @@ class _Run:
         self.journal = Journal(out / "journal.jsonl", spec.canonical(), resume)
         self.options: ForecastOptions = arms.forecast_options(spec.task)
         self.curve = list(arms.pruning_curve(spec.prune))
-        self.done, self.total = 0, 8 + len(spec.prune.controls) + len(self.curve)
+        self.done, self.total = 0, 9 + len(spec.prune.controls) + len(self.curve)
         self.trained: list[PassRecord] = []
 
     def say(self, text: str) -> None:
@@ -328,6 +328,10 @@ class _Run:
         """Write everything, the reports last."""
         from hrsnn_lava.report.model import build_report
 
+        self.say("dynamics")
+        dynamics = of_run(
+            self.full, self.network, self.compiled.network, self.series.train, self.seed
+        )
         self.say("report")
         before = self.unpruned_operations()
         base = self.rows[0]["recurrent_sops_per_sample"]
@@ -344,7 +348,7 @@ class _Run:
             parity=self.parity.to_dict() | {"line": self.parity.line()},
             comparison=self.rows,
             curve=self.points,
-            dynamics=background.finish(self.dynamics, self.compiled.network),
+            dynamics=dynamics,
             network_before=self.unpruned,
             trace_before=before,
             network_float=self.network,
@@ -372,16 +376,12 @@ class _Run:
         self.say("unpruned network")
         self.rows.append(self.arm("unpruned", self.full))
         self.pruned()
-        with background.in_background() as pool:
-            self.dynamics = background.start(
-                pool, self.full, self.network, self.series.train, self.seed
-            )
-            self.compile()
-            self.controls()
-            self.points = self.further_densities()
-            self.baselines()
-            self.verify()
-            result = self.report()
+        self.compile()
+        self.controls()
+        self.points = self.further_densities()
+        self.baselines()
+        self.verify()
+        result = self.report()
         self.parity.require()
         return result
 

@@ -262,3 +262,21 @@ def test_published_ranges():
         assert (prices.static.low_w, prices.static.high_w) == (0.029, 0.0296)
     odin = CostSet.load("odin_all_in").coefficients[0]
     assert (odin.low_j, odin.value_j, odin.high_j) == (8.43e-12, 12.7e-12, 54e-12)
+
+
+def test_a_short_override_needs_a_source_and_its_evidence_alone(tmp_path):
+    lines = ['name = "short"', 'extends = "sanafe_loihi"', "[[override]]", 'count = "spikes"']
+    lines += ["value_j = 5e-12", 'source = "our bench"', 'evidence = "measured"']
+    path = tmp_path / "short.toml"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    found, base = CostSet.load(path), CostSet.load("sanafe_loihi")
+    spike, old = found.coefficient("spikes"), base.coefficient("spikes")
+    assert spike is not None
+    assert (spike.value_j, spike.unit, spike.name) == (5e-12, "J", old.name)
+    assert spike.condition == "not stated"
+    assert found.title == f"{base.title}, with prices replaced"
+    for key in ("source", "evidence"):
+        path.write_text("\n".join(x for x in lines if key not in x), encoding="utf-8")
+        with pytest.raises(ProfileError) as caught:
+            CostSet.load(path)
+        assert [p.where for p in caught.value.problems] == [f"override.0.{key}"]
