@@ -26,7 +26,7 @@ from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.float_plasticity import PlasticSimulator
 from hrsnn_lava.sim_backends.native import FloatSimulator, IntegerSimulator
-from hrsnn_lava.spec import PruneSpec, StdpSpec, TaskSpec
+from hrsnn_lava.spec import PruneSpec, Spec, StdpSpec, TaskSpec
 from hrsnn_lava.tasks.baselines import Persistence, fit_autoregression, fit_nvar
 from hrsnn_lava.tasks.esn import ESNOptions, fit_esn
 from hrsnn_lava.tasks.lorenz63 import Lorenz63, Lorenz63Options
@@ -273,3 +273,28 @@ def baselines(series: ForecastSeries, size: int, seed: int) -> dict[str, Any]:
 def baseline_arm(name: str, forecaster: Any, series: ForecastSeries) -> Arm:
     """Score one of `baselines`."""
     return Arm(name, evaluate(forecaster, series))
+
+
+def arm_name(method: str, density: float) -> str:
+    """What an arm is called in tables."""
+    if method in ("no-recurrence", "none"):
+        return {"no-recurrence": "no recurrence", "none": "not pruned"}[method]
+    label = {"lyapunov": "LNP"}.get(method, method)
+    return f"{label} {100 * density:g} %"
+
+
+def accuracy(rows: list[dict[str, Any]], spec: Spec) -> dict[str, Any]:
+    """The scores of the arms that a report compares at a glance."""
+    by_name = {row["name"]: row for row in rows}
+    name = arm_name(spec.prune.method, spec.prune.density)
+    pruned = next((row for row in rows if row["name"].startswith(name)), rows[0])
+    integers = by_name.get(f"{name}, integers", pruned)
+    full = by_name["unpruned"]
+    return {
+        "task": spec.task.kind,
+        "rmse_unpruned": full["rmse_mean"],
+        "rmse_pruned_float": pruned["rmse_mean"],
+        "rmse_pruned_integer": integers["rmse_mean"],
+        "rmse_ratio_pruned": pruned["rmse_mean"] / full["rmse_mean"],
+        "rmse_ratio_integer": integers["rmse_mean"] / pruned["rmse_mean"],
+    }

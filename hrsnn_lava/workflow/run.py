@@ -7,7 +7,7 @@ it was; equal specs give equal files, whether resumed or not.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,26 +16,22 @@ import numpy as np
 
 from hrsnn_lava.compiler.analysis.windows import Windows, by_length
 from hrsnn_lava.compiler.compiled import PassRecord
-from hrsnn_lava.compiler.design_rules.values import refused_learning
 from hrsnn_lava.compiler.headroom import Observed
 from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
-from hrsnn_lava.compiler.passes.lower_stdp import lowering_of
-from hrsnn_lava.compiler.passes.quantize import quantize_of
 from hrsnn_lava.compiler.pipeline import place_network, run_pass
-from hrsnn_lava.errors import ArtifactError, CapacityError, SpecError
-from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
+from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedInput
-from hrsnn_lava.sim_backends.lava import lava_obstacle
 from hrsnn_lava.sim_backends.native import NativeBackend
-from hrsnn_lava.sim_backends.parity import Parity, backend, verify_parity
+from hrsnn_lava.sim_backends.parity import Parity, verify_parity
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.trace import SpikeInput, Trace
 from hrsnn_lava.training.difference import compare_float_fixed
 from hrsnn_lava.training.forecast import ForecastOptions
 from hrsnn_lava.training.observed import with_run
 from hrsnn_lava.workflow import arms
+from hrsnn_lava.workflow.checks import checked, missing_backends
 from hrsnn_lava.workflow.dynamics import of_run
 from hrsnn_lava.workflow.journal import Journal
 
@@ -65,22 +61,7 @@ class _Run:
         self.spec, self.out, self.seed = spec, out, spec.seed
         self.progress = progress
         # fail on a wrong name before hours of work, not after
-        self.profile = HardwareProfile.load(spec.compile.profile)
-        if spec.compile.chips is not None:
-            self.profile = self.profile.with_chips(spec.compile.chips)
-        self.cost_set = CostSet.load(spec.report.cost_set)
-        self.quantize = quantize_of(spec.quantize)
-        if spec.quantize.headroom == "measured" and spec.network.input.target != "bias":
-            raise SpecError(
-                'quantize.headroom: "measured" needs inputs that are held; set '
-                'network.input.target = "bias", or another head-room'
-            )
-        if spec.stdp is not None:
-            _refuse_learning(spec, self.profile)
-            lowering = lowering_of(spec.stdp, self.seed).for_chip(self.profile)
-            self.quantize = replace(self.quantize, stdp=lowering)
-        for name in spec.verify.backends:
-            _available(name)
+        self.profile, self.cost_set, self.quantize = checked(spec)
         out.mkdir(parents=True, exist_ok=True)
         self.journal = Journal(out / "journal.jsonl", spec.canonical(), resume)
         self.options: ForecastOptions = arms.forecast_options(spec.task)
@@ -157,7 +138,7 @@ class _Run:
         for rescale in candidates:
             self.say(f"prune: {table.method}, rescale {rescale}")
             network, error, records = self.prune(table.method, arms.RESCALE[rescale])
-            name = _arm_name(table.method, table.density)
+            name = arms.arm_name(table.method, table.density)
             label = f"{name}, rescale {rescale}" if len(candidates) > 1 else name
             row = self.arm(label, network, error)
             loss = row["validation"] if row["validation"] is not None else row["rmse_mean"]
@@ -175,7 +156,7 @@ class _Run:
             if method == table.method:
                 continue
             self.say(f"control: {method}")
-            name = _arm_name(method, table.density)
+            name = arms.arm_name(method, table.density)
             network, error, _ = self.prune(method, arms.RESCALE[self.rescale])
             self.rows.append(self.arm(name, network, error))
 
@@ -184,12 +165,12 @@ class _Run:
         those of the comparison."""
         points = []
         for method, density in self.curve:
-            name = _arm_name(method, density)
+            name = arms.arm_name(method, density)
             self.say(f"pruning curve: {name}")
             network, error, _ = self.prune(method, arms.RESCALE[self.rescale], density)
             points.append(self.arm(name, network, error) | {"method": method, "density": density})
         table = self.spec.prune
-        names = {_arm_name(m, table.density): m for m in (table.method, *table.controls)}
+        names = {arms.arm_name(m, table.density): m for m in (table.method, *table.controls)}
         known = [
             row | {"method": names[key], "density": table.density}
             if (key := str(row["name"]).split(", rescale")[0]) in names and "recurrence" not in key
@@ -238,7 +219,7 @@ class _Run:
             synapses_before=self.full.n_synapses,
         )
         self.say("closed loop on the integer program")
-        name = f"{_arm_name(self.spec.prune.method, self.spec.prune.density)}, integers"
+        name = f"{arms.arm_name(self.spec.prune.method, self.spec.prune.density)}, integers"
         scored, result = arms.spiking_arm(
             name, compiled.network, self.series, self.options, self.seed, self.rate_error
         )
@@ -273,7 +254,7 @@ class _Run:
         """Bit-exact parity on the task's own input; the trace goes into the report."""
         self.inputs = self.stimulus()
         self.verified_steps = min(self.spec.verify.steps, self.inputs.n_steps)
-        wanted = [n for n in self.spec.verify.backends if n not in _missing(self.spec)]
+        wanted = [n for n in self.spec.verify.backends if n not in missing_backends(self.spec)]
         self.say("verify: " + ", ".join(wanted))
         native = NativeBackend().run(
             self.compiled, self.inputs, self.verified_steps, ("spikes", "v", "u")
@@ -296,7 +277,7 @@ class _Run:
             found["first"],
             tuple(found["compared"]),
             found["spikes"],
-            _missing(self.spec),
+            missing_backends(self.spec),
         )
 
     def unpruned_operations(self) -> Trace:
@@ -343,7 +324,7 @@ class _Run:
             self.trace,
             cost_set=self.cost_set,
             step_time_s=self.spec.report.step_time_s,
-            accuracy=_accuracy(self.rows, self.spec),
+            accuracy=arms.accuracy(self.rows, self.spec),
             float_vs_integer=self.difference(),
             parity=self.parity.to_dict() | {"line": self.parity.line()},
             comparison=self.rows,
@@ -410,47 +391,3 @@ def run_spec(
             return _Run(spec, Path(out), resume, progress).run()
     except OSError as error:
         raise ArtifactError(f"{out}: cannot be written ({error.strerror})") from error
-
-
-def _arm_name(method: str, density: float) -> str:
-    if method in ("no-recurrence", "none"):
-        return {"no-recurrence": "no recurrence", "none": "not pruned"}[method]
-    label = {"lyapunov": "LNP"}.get(method, method)
-    return f"{label} {100 * density:g} %"
-
-
-def _available(name: str) -> str | None:
-    """Why a backend cannot run here, or None; raises `SpecError` for an unknown one."""
-    backend(name)
-    return lava_obstacle() if name == "lava" else None
-
-
-def _refuse_learning(spec: Spec, profile: HardwareProfile) -> None:
-    """Raise `CapacityError` when the spec learns on a chip that cannot."""
-    names = spec.stdp.projections if spec.stdp is not None and spec.stdp.on_chip else []
-    violations = list(refused_learning(profile, names))
-    if violations:
-        text = f"network {spec.name!r} does not fit profile {profile.name!r}"
-        raise CapacityError(text, violations=violations)
-
-
-def _missing(spec: Spec) -> dict[str, str]:
-    """Backends of the spec that are not installed, with the reason: skipped, and said so."""
-    reasons = {name: _available(name) for name in spec.verify.backends}
-    return {name: reason for name, reason in reasons.items() if reason is not None}
-
-
-def _accuracy(rows: list[dict[str, Any]], spec: Spec) -> Mapping[str, Any]:
-    by_name = {row["name"]: row for row in rows}
-    name = _arm_name(spec.prune.method, spec.prune.density)
-    pruned = next((row for row in rows if row["name"].startswith(name)), rows[0])
-    integers = by_name.get(f"{name}, integers", pruned)
-    full = by_name["unpruned"]
-    return {
-        "task": spec.task.kind,
-        "rmse_unpruned": full["rmse_mean"],
-        "rmse_pruned_float": pruned["rmse_mean"],
-        "rmse_pruned_integer": integers["rmse_mean"],
-        "rmse_ratio_pruned": pruned["rmse_mean"] / full["rmse_mean"],
-        "rmse_ratio_integer": integers["rmse_mean"] / pruned["rmse_mean"],
-    }
