@@ -341,10 +341,10 @@ class VerifySpec(Section):
 
 
 class ReportSpec(Section):
-    """Prices and the time that static power is charged for."""
+    """Prices, and the time that static power is charged for; ``"fastest"``: what the chip needs."""
 
     cost_set: str = "sanafe_loihi"
-    step_time_s: Positive = 1e-3
+    step_time_s: Positive | Literal["fastest"] = 1e-3
 
 
 class Spec(Section):

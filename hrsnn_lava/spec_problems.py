@@ -45,7 +45,7 @@ def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]
 
 
 def _is_tag(part: str) -> bool:
-    pydantic = ("tagged-union", "function-", "constrained", "[key]")
+    pydantic = ("tagged-union", "function-", "constrained", "literal[", "[key]")
     return part in _UNION_TAGS or part.startswith(pydantic)
 
 

@@ -158,3 +158,17 @@ def test_learning_on_the_chip_has_no_delays():
     with pytest.raises(SpecError, match="learning connections have no delays"):
         Spec.parse({"network": delayed, "stdp": {}})
     Spec.parse({"network": delayed, "stdp": {"on_chip": False, "train_passes": 1}})
+
+
+@pytest.mark.parametrize(
+    ("value", "allowed"),
+    [('"slow"', "a number, or 'fastest'"), ("0", "> 0.0, or 'fastest'"), ("-1.0", "> 0.0, or")],
+)
+def test_a_step_time_is_seconds_or_fastest(tmp_path, value, allowed):
+    path = write(tmp_path, "")
+    assert Spec.load(path, ('report.step_time_s="fastest"',)).report.step_time_s == "fastest"
+    with pytest.raises(SpecError) as caught:
+        Spec.load(path, (f"report.step_time_s={value}",))
+    (problem,) = caught.value.problems
+    assert problem.where == "report.step_time_s"
+    assert allowed in problem.allowed
