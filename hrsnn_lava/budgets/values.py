@@ -117,7 +117,7 @@ def _unrun(report: Mapping[str, Any], path: keys.Path) -> str:
     if table(report, "activity").get("steps") is None and path[0] not in ("network", "mapping"):
         return "; the report was made without a run"
     if path[-1] in ("samples", "per_sample", "per_sample_j"):
-        return "; the report states no number of samples"
+        return "; the report states no number of samples; `hrsnn-lava report --samples N` does"
     return ""
 
 
