@@ -288,3 +288,13 @@ class CostSet(Document):
                     f"all_in, with further terms {', '.join(extra)}",
                     "synaptic_operations alone: the figure holds the rest",
                 )
+
+
+#: Taken where the chip has it and nothing was asked for: it prices every event (our choice).
+PREFERRED = "sanafe_loihi"
+
+
+def preferred(profile: HardwareProfile) -> str | None:
+    """The cost set of a chip that is taken when none is named; None where the chip has none."""
+    sets = profile.cost_sets
+    return PREFERRED if PREFERRED in sets else next(iter(sets), None)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hrsnn_lava.compiler.analysis.fan_out import acting
 from hrsnn_lava.learning import LearningRule, Trace
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection
 
@@ -141,8 +142,7 @@ def _pattern(
     column = network.offset(projection.pre)
     if network.population(projection.pre).is_input:
         column += n_neurons
-    learns = projection.learning is not None  # its zeros stay 0 unless the rule lets them grow
-    alive = projection.plastic_synapses() if learns else weights.data != 0
+    alive = acting(projection)
     if kept is not None:
         alive = alive * kept
     indptr = np.zeros(n_neurons + 1, dtype=np.int64)

@@ -14,7 +14,8 @@ which is NeuroBench's `Effective_ACs` summed over the steps. Conventions:
 - `issued` counts every stored synapse, also those whose weight the grid makes 0: a chip reads
   them all the same;
 - `dense` is what all sources firing in every step would cause;
-- a synapse that learns acts whatever its weight is, since that may leave 0 at any time.
+- a synapse that learns acts whatever its weight is, since that may leave 0 at any time; a 0 that
+  learning cannot move (`Learning.plastic_zeros`) is none.
 """
 
 from __future__ import annotations

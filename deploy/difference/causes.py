@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-from hrsnn_lava.deploy.difference.changes import is_number, table
+from hrsnn_lava.budgets.values import is_number, table
 
 Status = Literal["kept", "added", "removed"]
 

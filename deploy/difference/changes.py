@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hrsnn_lava.budgets.values import is_number
+
 #: Values that change from run to run, or with the machine, and tell nothing of the network.
 _FLEETING = ("provenance.python", "provenance.numpy", "provenance.version", "provenance.program")
 _WALL_TIME = "seconds"
@@ -97,19 +99,8 @@ def at(report: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def table(report: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """A section that is a table; empty where there is none."""
-    value = report.get(key)
-    return value if isinstance(value, Mapping) else {}
-
-
 def rows(report: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     """A section that is a list of tables; empty where there is none."""
     value = report.get(key)
     found = value if isinstance(value, list) else []
     return [row for row in found if isinstance(row, Mapping)]
-
-
-def is_number(value: Any) -> bool:
-    """True for integers and floats, not for truth values."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from hrsnn_lava.budgets.values import table
 from hrsnn_lava.deploy.difference.causes import ProjectionChange, projection_changes, steps_of
-from hrsnn_lava.deploy.difference.changes import Change, at, by_size, rows, table, walk
+from hrsnn_lava.deploy.difference.changes import Change, at, by_size, rows, walk
 
 #: Sections of a report that are compared by rules of their own, or follow from the others.
 _BY_RULE = ("sop", "energy", "cores", "constraints", "transforms", "activity", "accuracy")

@@ -15,8 +15,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
+from hrsnn_lava.budgets.values import table
 from hrsnn_lava.deploy.difference.causes import ProjectionChange, projection_changes
-from hrsnn_lava.deploy.difference.changes import table
 from hrsnn_lava.errors import ArtifactError
 from hrsnn_lava.files import write_text
 

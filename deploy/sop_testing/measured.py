@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from hrsnn_lava.errors import SpecError
-
-if TYPE_CHECKING:
-    from hrsnn_lava.hardware_profiles import HardwareProfile
-
-#: Taken where the chip has it and nothing was asked for, as `hrsnn-lava report` does.
-PREFERRED_COST_SET = "sanafe_loihi"
 
 
 def as_measured(
@@ -66,9 +60,10 @@ def _of_run(network: Any, trace: Any, options: dict[str, Any]) -> dict[str, Any]
     from hrsnn_lava.quantized import QuantizedNetwork
 
     if isinstance(network, CompiledNetwork):
+        from hrsnn_lava.hardware_profiles.cost_set import preferred
         from hrsnn_lava.report.model import build_report
 
-        options.setdefault("cost_set", _preferred(network.profile))
+        options.setdefault("cost_set", preferred(network.profile))
         options["counts" if isinstance(trace, Counts) else "trace"] = trace
         return build_report(network, **options).to_dict()
     if isinstance(network, QuantizedNetwork):
@@ -94,8 +89,3 @@ def _unplaced(network: Any, trace: Any) -> dict[str, Any]:
         "sop": plain(sop(ops, None, None)),
         "activity": {"steps": ops.steps, "spikes": spikes},
     }
-
-
-def _preferred(profile: HardwareProfile) -> str | None:
-    sets = profile.cost_sets
-    return PREFERRED_COST_SET if PREFERRED_COST_SET in sets else next(iter(sets), None)

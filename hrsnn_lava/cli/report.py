@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "html")
 SUFFIXES = {".txt": "text", ".json": "json", ".html": "html", ".htm": "html"}
-#: Taken where the chip has it and nothing was asked for: it prices every event (our choice).
-PREFERRED_COST_SET = "sanafe_loihi"
 
 
 @click.command("report")
@@ -143,17 +141,16 @@ def _source(path: Path, compiled: CompiledNetwork) -> dict[str, Any]:
 
 def _prices(console: Console, profile: HardwareProfile, name: str | None) -> CostSet | None:
     from hrsnn_lava.hardware_profiles import CostSet
+    from hrsnn_lava.hardware_profiles.cost_set import preferred
 
     if name is None:
-        if not profile.cost_sets:
+        name = preferred(profile)
+        if name is None:
             console.note(
                 f"energy: no cost set describes {profile.name}, so nothing is priced; "
                 f"--cost-set takes another chip's as a proxy: {', '.join(CostSet.names())}"
             )
             return None
-        name = PREFERRED_COST_SET
-        if name not in profile.cost_sets:
-            name = profile.cost_sets[0]
     found = CostSet.load(name)
     if found.is_proxy_for(profile):
         console.note(
