@@ -160,7 +160,10 @@ def count_trace(compiled: CompiledNetwork, trace: Trace) -> Counts:
 
 
 def loads(
-    compiled: CompiledNetwork, trace: Trace, block_steps: int | None = None
+    compiled: CompiledNetwork,
+    trace: Trace,
+    block_steps: int | None = None,
+    fan: FanOut | None = None,
 ) -> Iterator[CoreLoads]:
     """Break a run down by step and core, some steps at a time.
 
@@ -170,13 +173,14 @@ def loads(
         compiled: the network, on its cores.
         trace: a run of it.
         block_steps: steps of a block; by default as many as hold `BLOCK_VALUES` values.
+        fan: fan-out of the network on its cores, if it is there already.
 
     Raises:
         SpecError: the trace is not one of this network.
     """
     network, core_of = compiled.network, np.asarray(compiled.core_of, dtype=np.int64)
     check_trace(network, trace)
-    fan = FanOut.of(network, core_of)
+    fan = FanOut.of(network, core_of) if fan is None else fan
     size = block_steps or max(1, BLOCK_VALUES // max(fan.n_cores, 1))
     for first in range(0, trace.n_steps, size):
         yield _block(network, fan, core_of, trace, first, min(size, trace.n_steps - first))

@@ -112,8 +112,9 @@ def latency(
         tiles = tiles_in_use(compiled)
         nothing = (None, None, None, None, 0.0, tiles, (NO_SET,), (), (), False, False)
         return Latency(trace.n_steps, *nothing)
-    meter = LatencyMeter(compiled, cost_set, windows)
-    for load in loads(compiled, trace):
+    fan = FanOut.of(compiled.network, compiled.core_of)
+    meter = LatencyMeter(compiled, cost_set, windows, fan)
+    for load in loads(compiled, trace, fan=fan):
         meter.add(load, trace)
     return meter.result(trace.n_steps)
 
@@ -122,7 +123,11 @@ class LatencyMeter:
     """Adds up step latencies while a run goes on; its memory does not grow with the run."""
 
     def __init__(
-        self, compiled: CompiledNetwork, cost_set: CostSet, windows: Windows | None = None
+        self,
+        compiled: CompiledNetwork,
+        cost_set: CostSet,
+        windows: Windows | None = None,
+        fan: FanOut | None = None,
     ) -> None:
         placement = compiled.placement
         self.compiled, self.times = compiled, EventTimes(cost_set)
@@ -134,7 +139,7 @@ class LatencyMeter:
         self.tiles = tiles_in_use(compiled)
         self.barrier = self.times.barrier(self.tiles)
         self.learning = _learning(compiled)
-        self.way_s, self.turns = _ways(compiled, self.times)
+        self.way_s, self.turns = _ways(compiled, self.times, fan)
 
     def add(self, load: CoreLoads, trace: Trace) -> None:
         """Take in a block of steps; `trace` holds the spikes of these steps."""
@@ -210,13 +215,15 @@ def tiles_in_use(compiled: CompiledNetwork) -> int | None:
     return int(np.unique(places, axis=0).shape[0])
 
 
-def _ways(compiled: CompiledNetwork, times: EventTimes) -> tuple[Float, NDArray[np.bool_]]:
+def _ways(
+    compiled: CompiledNetwork, times: EventTimes, fan: FanOut | None
+) -> tuple[Float, NDArray[np.bool_]]:
     """Seconds of every neuron's longest way, (n,), and whether it goes along x and y, (2, n)."""
     n, places = compiled.network.n_neurons, compiled.placement.coordinates
     way_s, turns = np.zeros(n), np.zeros((2, n), dtype=np.bool_)
-    links = FanOut.of(compiled.network, compiled.core_of).destinations
-    if places is not None and links is not None:
-        source, target = links[:n].nonzero()
+    if places is not None:
+        fan = FanOut.of(compiled.network, compiled.core_of) if fan is None else fan
+        source, target = fan.destinations[:n].nonzero()
         hops = np.abs(places[target].astype(np.int64) - places[compiled.core_of[source]])
         np.maximum.at(way_s, source, hops @ np.array([times.hop(key) for key in _AXES]))
         for axis in range(len(_AXES)):
