@@ -24,11 +24,11 @@ from simulation import parser
 from timing import cpu_seconds, table, write
 
 from hrsnn_lava import QuantizedNetwork, SpikeInput
-from hrsnn_lava.compiler.analysis.counting import Counting, Counts
+from hrsnn_lava.compiler.analysis.operations.counting import Counting, Counts
 from hrsnn_lava.compiler.placement import Placement
-from hrsnn_lava.sim_backends.counters import stretch_steps
-from hrsnn_lava.sim_backends.native import NativeBackend
-from hrsnn_lava.sim_backends.session_engine import NativeEngine, Stretch
+from hrsnn_lava.sim_backends.native.engine import NativeEngine, Stretch
+from hrsnn_lava.sim_backends.native.simulator import NativeBackend
+from hrsnn_lava.sim_backends.runs.counting import stretch_steps
 
 #: Neurons of a core; the placement is that of neurons in their order.
 _CORE = 128

@@ -24,11 +24,11 @@ from simulation import CHUNK, display, parser
 from timing import cpu_seconds, table, write
 
 from hrsnn_lava import QuantizedNetwork, Trace
+from hrsnn_lava.chip_learning import pair_stdp
 from hrsnn_lava.errors import HrsnnError
-from hrsnn_lava.learning import pair_stdp
 from hrsnn_lava.quantized import SignMode
-from hrsnn_lava.sim_backends.layout import Events
-from hrsnn_lava.sim_backends.native import IntegerSimulator, NativeBackend
+from hrsnn_lava.sim_backends.native.layout import Events
+from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator, NativeBackend
 
 DENSITY = {200: 0.10, 500: 0.10, 1000: 0.10, 5000: 0.05}
 #: Slight net depression, so that the rate stays where it is for some thousand steps.

@@ -22,13 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hrsnn_lava.compiler.analysis.connectivity import Connectivity
-from hrsnn_lava.compiler.hypergraph import Hypergraph
-from hrsnn_lava.compiler.partitioners import mtkahypar
-from hrsnn_lava.compiler.partitioners.baselines import makers
-from hrsnn_lava.compiler.partitioners.legal import is_legal, repair
-from hrsnn_lava.compiler.partitioners.multilevel import multilevel
-from hrsnn_lava.compiler.partitioners.problem import PartitionProblem
+from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
+from hrsnn_lava.compiler.partitioning import mtkahypar
+from hrsnn_lava.compiler.partitioning.baselines import makers
+from hrsnn_lava.compiler.partitioning.hypergraph import Hypergraph
+from hrsnn_lava.compiler.partitioning.legality import is_legal, repair
+from hrsnn_lava.compiler.partitioning.multilevel import multilevel
+from hrsnn_lava.compiler.partitioning.problem import PartitionProblem
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation, QuantizedProjection
 

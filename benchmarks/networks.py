@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from hrsnn_lava import QuantizedNetwork, QuantizedPopulation, QuantizedProjection, Trace
-from hrsnn_lava.learning import Learning, LearningRule
+from hrsnn_lava.chip_learning import Learning, LearningRule
 from hrsnn_lava.quantized import SignMode
 from hrsnn_lava.seeding import generator
 

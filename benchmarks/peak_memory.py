@@ -12,7 +12,7 @@ import sys
 
 from networks import network
 
-from hrsnn_lava.sim_backends.native import NativeBackend
+from hrsnn_lava.sim_backends.native.simulator import NativeBackend
 
 
 def resident() -> int:

@@ -24,9 +24,9 @@ import numpy as np
 from networks import as_arrays, columns
 
 from hrsnn_lava import QuantizedNetwork, Trace
-from hrsnn_lava.learning import LearningRule
-from hrsnn_lava.sim_backends.lava import LavaBackend, lava_obstacle
-from hrsnn_lava.sim_backends.parity import compare
+from hrsnn_lava.chip_learning import LearningRule
+from hrsnn_lava.sim_backends.lava.backend import LavaBackend, lava_obstacle
+from hrsnn_lava.sim_backends.runs.parity import compare
 
 PEER_PYTHON = "HRSNN_PEER_PYTHON"
 

@@ -19,11 +19,11 @@ from scipy import sparse
 from scipy.optimize import quadratic_assignment
 from timing import cpu_seconds, table, write
 
-from hrsnn_lava.compiler.analysis.traffic import CoreTraffic
+from hrsnn_lava.compiler.analysis.occupancy.traffic import CoreTraffic
 from hrsnn_lava.compiler.mesh import Mesh
-from hrsnn_lava.compiler.placers import names, placer
-from hrsnn_lava.compiler.placers._best import search
-from hrsnn_lava.compiler.placers._task import PlaceTask
+from hrsnn_lava.compiler.placing import names, placer
+from hrsnn_lava.compiler.placing._best import search
+from hrsnn_lava.compiler.placing._task import PlaceTask
 from hrsnn_lava.hardware_profiles import HardwareProfile
 
 CASES = ((16, "plane"), (64, "communities"), (128, "plane"), (128, "communities"), (128, "dense"))

@@ -15,7 +15,7 @@ from networks import network, synaptic_events
 from simulation import kernel_call, parser
 from timing import cpu_seconds, table, write
 
-from hrsnn_lava.sim_backends.native import NativeBackend
+from hrsnn_lava.sim_backends.native.simulator import NativeBackend
 
 SIZES = (100, 300, 1000, 3000, 10_000, 30_000, 100_000)
 FAN_OUT = 100

@@ -24,9 +24,9 @@ from peers import ChildPeer, Different, LavaPeer, Run, ScipyPeer, check
 from timing import child_memory, cpu_seconds, table, wall_seconds, write
 
 from hrsnn_lava import QuantizedNetwork, Trace
-from hrsnn_lava.sim_backends.layout import Events
-from hrsnn_lava.sim_backends.native import IntegerSimulator, NativeBackend
-from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.sim_backends.native.layout import Events
+from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator, NativeBackend
+from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 
 CHUNK = 1000  # steps per call of the kernel
 SLOW_STEPS = 200  # of the readable backend and of SciPy

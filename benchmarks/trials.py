@@ -25,7 +25,7 @@ from timing import rounds, table, wall_seconds, write
 from hrsnn_lava import QuantizedInput, QuantizedNetwork, QuantizedProjection, SpikeInput, Trace
 from hrsnn_lava.quantized import SignMode
 from hrsnn_lava.seeding import generator
-from hrsnn_lava.sim_backends.batch import available_cores, simulate_batch
+from hrsnn_lava.sim_backends.runs.batch import available_cores, simulate_batch
 
 
 def driven_network(n: int, p: float) -> QuantizedNetwork:

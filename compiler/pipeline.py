@@ -15,7 +15,6 @@ import numpy as np
 from scipy import sparse
 
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord, plain
-from hrsnn_lava.compiler.headroom import Observed
 from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
 from hrsnn_lava.compiler.passes.absorb_thresholds import finish as absorb_into_weights
 from hrsnn_lava.compiler.passes.absorb_thresholds import plan as plan_thresholds
@@ -24,6 +23,7 @@ from hrsnn_lava.compiler.passes.palette import Palette
 from hrsnn_lava.compiler.passes.partition import Partition
 from hrsnn_lava.compiler.passes.place import Place
 from hrsnn_lava.compiler.passes.quantize import Quantize
+from hrsnn_lava.compiler.quantization.headroom import Observed
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.network import Network

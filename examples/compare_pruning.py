@@ -8,7 +8,7 @@ import hrsnn_lava as hl
 from hrsnn_lava.compiler.passes.prune_lyapunov import PruneLyapunov
 from hrsnn_lava.compiler.passes.prune_magnitude import PruneMagnitude
 from hrsnn_lava.compiler.passes.prune_random import PruneRandom
-from hrsnn_lava.compiler.passes.rescale import Rescale
+from hrsnn_lava.compiler.pruning.rescale import Rescale
 
 DENSITY = 0.1
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hrsnn_lava.compiler.stdp.profiles import assign, cluster_points
+from hrsnn_lava.compiler.learning.profiles import assign, cluster_points
 
 SYNAPSES, RESTARTS, ROUNDS = 2000, 10, 40
 

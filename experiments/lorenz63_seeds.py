@@ -23,13 +23,13 @@ from typing import Any
 import numpy as np
 
 from hrsnn_lava.compiler.passes.quantize import Quantize
+from hrsnn_lava.experiment import arms
+from hrsnn_lava.experiment.arms import Arm
 from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.metrics.forecast import ForecastScores
 from hrsnn_lava.network import Network
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.training.homeostasis import HomeostasisOptions
-from hrsnn_lava.workflow import arms
-from hrsnn_lava.workflow.arms import Arm
 
 UNPRUNED = "unpruned"
 

@@ -34,10 +34,10 @@ from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
 from hrsnn_lava.compiler.passes.palette import parameters_of, with_parameters
 from hrsnn_lava.compiler.passes.quantize import Quantize
 from hrsnn_lava.compiler.pipeline import place_network
+from hrsnn_lava.experiment import arms
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.spec import Spec
-from hrsnn_lava.workflow import arms
 
 Float = NDArray[np.float64]
 FLOAT = "float"

@@ -27,11 +27,11 @@ from typing import Any
 import numpy as np
 
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
+from hrsnn_lava.experiment import arms
 from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.training.difference import compare_float_fixed
 from hrsnn_lava.training.observed import observe
-from hrsnn_lava.workflow import arms
 
 OPTIONS = ("max", "percentile:99", "mse", "activity")
 KEYS = ("rate_ratio", "count_error", "van_rossum", "victor_purpura")

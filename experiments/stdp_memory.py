@@ -18,7 +18,7 @@ from scipy import sparse
 from hrsnn_lava import Spec, build_hrsnn
 from hrsnn_lava.network import Input, Population, Projection
 from hrsnn_lava.seeding import generator
-from hrsnn_lava.sim_backends.float_plasticity import PlasticSimulator
+from hrsnn_lava.sim_backends.floating.plasticity import PlasticSimulator
 from hrsnn_lava.tasks.ridge import ridge
 from hrsnn_lava.trace import SpikeInput
 from hrsnn_lava.training.homeostasis import HomeostasisOptions, homeostasis

@@ -26,10 +26,10 @@ _HOMES = {
     ],
     "trace": ["SpikeInput", "Trace"],
     "hardware_profiles": ["CostSet", "HardwareProfile"],
-    "learning": ["Learning", "LearningRule", "pair_stdp"],
+    "chip_learning": ["Learning", "LearningRule", "pair_stdp"],
     "compiler.compiled": ["CompiledNetwork"],
-    "sim_backends.state": ["Session", "State"],
-    "sim_backends.recording": ["Recording"],
+    "sim_backends.runs.session": ["Session", "State"],
+    "sim_backends.runs.recording": ["Recording"],
     "processes.from_lava": ["FromLava", "from_lava"],
     "training.stdp": ["STDPOptions", "train_stdp"],
     "deploy.gate.check": ["CheckResult", "check"],
@@ -61,13 +61,13 @@ if TYPE_CHECKING:
         to_lava,
         verify,
     )
+    from hrsnn_lava.chip_learning import Learning, LearningRule, pair_stdp
     from hrsnn_lava.compiler.compiled import CompiledNetwork
     from hrsnn_lava.deploy.gate.check import CheckResult, check
     from hrsnn_lava.distributions import Constant, Gamma, LogNormal, Normal, Uniform
     from hrsnn_lava.errors import CapacityError, HrsnnError
     from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
     from hrsnn_lava.hrsnn import build_hrsnn
-    from hrsnn_lava.learning import Learning, LearningRule, pair_stdp
     from hrsnn_lava.network import LIF, Input, Network, Population, Projection
     from hrsnn_lava.plasticity import STDP
     from hrsnn_lava.processes.from_lava import FromLava, from_lava
@@ -78,8 +78,8 @@ if TYPE_CHECKING:
         QuantizedProjection,
         SignMode,
     )
-    from hrsnn_lava.sim_backends.recording import Recording
-    from hrsnn_lava.sim_backends.state import Session, State
+    from hrsnn_lava.sim_backends.runs.recording import Recording
+    from hrsnn_lava.sim_backends.runs.session import Session, State
     from hrsnn_lava.spec import Spec
     from hrsnn_lava.trace import SpikeInput, Trace
     from hrsnn_lava.training.stdp import STDPOptions, train_stdp

@@ -17,11 +17,11 @@ from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import SpikeInput, Trace
 
 if TYPE_CHECKING:
-    from hrsnn_lava.compiler.analysis.counting import Counts
+    from hrsnn_lava.compiler.analysis.operations.counting import Counts
+    from hrsnn_lava.experiment.compare import ProfileComparison
     from hrsnn_lava.processes.to_lava import StockGraph
-    from hrsnn_lava.sim_backends.input_pieces import Inputs
-    from hrsnn_lava.sim_backends.state import State
-    from hrsnn_lava.workflow.compare import ProfileComparison
+    from hrsnn_lava.sim_backends.runs.input_pieces import Inputs
+    from hrsnn_lava.sim_backends.runs.session import State
 
 
 def compile(
@@ -60,7 +60,7 @@ def simulate(
 
     What `from_lava` returns may be given as the only argument: it states inputs and steps.
     """
-    from hrsnn_lava.sim_backends.parity import backend as named
+    from hrsnn_lava.sim_backends.runs.parity import backend as named
 
     network, inputs, steps = _parts(network, inputs, steps)
     return named(backend).run(network, inputs, steps, probes)
@@ -79,9 +79,9 @@ def simulate_batch(
     """Run many trials on all cores; yields their traces in order, few in memory at a time.
 
     `network` is one for all, a sequence, or ``make(k) -> (network, inputs)``; see
-    `hrsnn_lava.sim_backends.batch.simulate_batch`.
+    `hrsnn_lava.sim_backends.runs.batch.simulate_batch`.
     """
-    from hrsnn_lava.sim_backends import batch
+    from hrsnn_lava.sim_backends.runs import batch
 
     return batch.simulate_batch(
         network, inputs, steps, probes, trials=trials, workers=workers, progress=progress
@@ -98,9 +98,9 @@ def record(
 ) -> State:
     """Run of any length, streamed to a trace file; returns the last state.
 
-    Options are those of `hrsnn_lava.sim_backends.recording.record`.
+    Options are those of `hrsnn_lava.sim_backends.runs.recording.record`.
     """
-    from hrsnn_lava.sim_backends import recording
+    from hrsnn_lava.sim_backends.runs import recording
 
     return recording.record(network, inputs, steps, path, probes, **options)
 
@@ -113,10 +113,10 @@ def count(
 ) -> Counts:
     """Run `steps` steps and count operations, updates, messages and hops; no trace is kept.
 
-    Options are those of `hrsnn_lava.sim_backends.counters.count`. The counts take the place of a
-    trace in `report`: ``report(compiled, counts=count(compiled, inputs, 1000))``.
+    Options are those of `hrsnn_lava.sim_backends.runs.counting.count`. The counts take the place
+    of a trace in `report`: ``report(compiled, counts=count(compiled, inputs, 1000))``.
     """
-    from hrsnn_lava.sim_backends import counters
+    from hrsnn_lava.sim_backends.runs import counting as counters
 
     return counters.count(network, inputs, steps, **options)
 
@@ -135,7 +135,7 @@ def to_lava(
     Raises:
         CapacityError: stock Processes cannot express it; every reason is listed.
     """
-    from hrsnn_lava.sim_backends.lava_stock import stock_processes
+    from hrsnn_lava.sim_backends.lava.stock import stock_processes
 
     return stock_processes(network, inputs, steps, max_processes)
 
@@ -147,7 +147,7 @@ def verify(
     backends: Sequence[str] = ("reference", "native"),
 ) -> Any:
     """Compare backends bit for bit; returns a `Parity`, with ``mismatches`` and ``line()``."""
-    from hrsnn_lava.sim_backends.parity import verify_parity
+    from hrsnn_lava.sim_backends.runs.parity import verify_parity
 
     network, inputs, steps = _parts(network, inputs, steps)
     return verify_parity(network, inputs, steps, backends)[0]
@@ -170,9 +170,9 @@ def compare(
     """Compile for several chips, run each on the same input, and price the runs.
 
     All chips that come with the package, and of each the cost sets that describe it, unless
-    named; options are those of `hrsnn_lava.workflow.compare.compare`.
+    named; options are those of `hrsnn_lava.experiment.compare.compare`.
     """
-    from hrsnn_lava.workflow import compare as comparison
+    from hrsnn_lava.experiment import compare as comparison
 
     return comparison.compare(model, profiles, inputs, steps, cost_sets, **options)
 

@@ -416,7 +416,7 @@ class Network(Graph):
 
     def save(self, path: Any) -> None:
         """Write an ``.hlx`` artifact."""
-        from hrsnn_lava.storage import save_network
+        from hrsnn_lava.artifacts.networks import save_network
 
         save_network(self, path)
 
@@ -427,6 +427,6 @@ class Network(Graph):
         Raises:
             ArtifactError: the file is damaged, unsafe, of another version or another stage.
         """
-        from hrsnn_lava.storage import load_network
+        from hrsnn_lava.artifacts.networks import load_network
 
         return load_network(path)

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from hrsnn_lava.deploy.sop_testing.counter import SopCounter
-    from hrsnn_lava.deploy.sop_testing.ledger import SopLedger
+    from hrsnn_lava.deploy.pytest_budget.counter import SopCounter
+    from hrsnn_lava.deploy.pytest_budget.ledger import SopLedger
 
 MARKER = (
     "sop_budget(max_sops=N, **budgets): every run that the test records with the fixture "
@@ -66,7 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
     asked = [config.getoption(name) for name in ("sop_baseline", "sop_update", "sop_markdown")]
     if not any(asked):
         return
-    from hrsnn_lava.deploy.sop_testing.ledger import SopLedger
+    from hrsnn_lava.deploy.pytest_budget.ledger import SopLedger
     from hrsnn_lava.errors import HrsnnError
 
     try:
@@ -125,7 +125,7 @@ def pytest_runtest_makereport(
 
 
 def _counter(item: pytest.Item) -> SopCounter:
-    from hrsnn_lava.deploy.sop_testing.counter import SopCounter
+    from hrsnn_lava.deploy.pytest_budget.counter import SopCounter
 
     counter = item.stash.get(_COUNTER, None)
     if counter is None:

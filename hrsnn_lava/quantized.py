@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from hrsnn_lava.chip_learning import Learning, LearningRule
 from hrsnn_lava.errors import NetworkError, Problem, raise_if
 from hrsnn_lava.frozen import frozen
-from hrsnn_lava.learning import Learning, LearningRule
 from hrsnn_lava.network import (
     Graph,
     Target,
@@ -350,14 +350,14 @@ class QuantizedNetwork(Graph):
 
     def save(self, path: Any) -> None:
         """Write an ``.hlx`` artifact."""
-        from hrsnn_lava.storage import save_quantized
+        from hrsnn_lava.artifacts.networks import save_quantized
 
         save_quantized(self, path)
 
     @staticmethod
     def load(path: Any) -> QuantizedNetwork:
         """Read an integer network from an ``.hlx`` artifact; raises `ArtifactError`."""
-        from hrsnn_lava.storage import load_quantized
+        from hrsnn_lava.artifacts.networks import load_quantized
 
         return load_quantized(path)
 

@@ -311,10 +311,11 @@ class PruneSpec(Section):
 class QuantizeSpec(Section):
     """Integers of the chip.
 
-    `scaling` names an option of `hrsnn_lava.compiler.scaling`, such as ``percentile:99.5``;
+    `scaling` names an option of `hrsnn_lava.compiler.quantization.scaling`, such as
+    ``percentile:99.5``;
     `headroom` says how the synaptic current is kept from wrapping, see
-    `hrsnn_lava.compiler.headroom`. The task's own training input is the run that rates and
-    currents are taken from.
+    `hrsnn_lava.compiler.quantization.headroom`. The task's own training input is the run that
+    rates and currents are taken from.
     """
 
     weight_bits: Annotated[int, Field(ge=1, le=8)] = 8

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hrsnn_lava.artifact import parse_npy
+from hrsnn_lava.artifacts.container import parse_npy
+from hrsnn_lava.artifacts.files import atomic_write, zip_member_sizes
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError, raise_if
-from hrsnn_lava.files import atomic_write, zip_member_sizes
 
 Int = NDArray[np.int32]
 #: Arrays of a trace with counts by step, of the run as a whole.
@@ -163,7 +163,7 @@ class Trace:
             profiles that no synapse follows have none. Kept are the traces that a rule reads, and
             x1 where payloads make it overflow, since nothing else depends on them.
         active_updates: (n_steps,) int32, neurons that had something to update in every step, when
-            the backend counted them; `hrsnn_lava.compiler.analysis.activity` says what counts.
+            the backend counted them; see `hrsnn_lava.compiler.analysis.operations.activity`.
         membrane_updates: (n_steps,) int32, neurons whose potential changed, before it was reset.
 
     A trace is what Lava's learning connection holds in its Var of that name. After the last step

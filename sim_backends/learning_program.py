@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.learning import TRACES, Learning, LearningRule, Product
+from hrsnn_lava.chip_learning import TRACES, Learning, LearningRule, Product
 from hrsnn_lava.quantized import QuantizedNetwork, SignMode
 
 Int = NDArray[np.int32]

@@ -7,7 +7,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-from hrsnn_lava.sim_backends.lava import lava_obstacle
+from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
 
 settings.register_profile(
     "default",

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hrsnn_lava.compiler.filling import fill
-from hrsnn_lava.compiler.learning_limits import needed_per_neuron
-from hrsnn_lava.compiler.placed import Placed, Rule, Violation
+from hrsnn_lava.compiler.design_rules.placed import Placed, Rule, Violation
+from hrsnn_lava.compiler.learning.limits import needed_per_neuron
+from hrsnn_lava.compiler.partitioning.core_filling import fill
 from hrsnn_lava.quantized import QuantizedPopulation
 
 _WHAT = {

@@ -36,11 +36,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.gain_limits import expected_change, largest_gains, plastic_targets
 from hrsnn_lava.compiler.palettes.clustering import activity_weights
 from hrsnn_lava.compiler.palettes.threshold_tables import common_table, nearest_entries, reassign
 from hrsnn_lava.compiler.passes.palette import parameters_of, with_parameters
-from hrsnn_lava.compiler.row_scaling import RowRounding, scale_rows
+from hrsnn_lava.compiler.quantization.gain_limits import (
+    expected_change,
+    largest_gains,
+    plastic_targets,
+)
+from hrsnn_lava.compiler.quantization.row_scaling import RowRounding, scale_rows
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import RANGES, QuantizedNetwork

@@ -24,17 +24,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.analysis.stdp_error import (
+from hrsnn_lava.chip_learning import Factor, Learning, LearningRule, Product, Trace
+from hrsnn_lava.compiler.learning.kernel_error import (
     lags_of,
     plain_kernel,
     tag_kernel,
     trace_of,
     train_errors,
 )
-from hrsnn_lava.compiler.stdp.literals import TAG_MAX, nearest_tag, plain_grid, tag_grid
-from hrsnn_lava.compiler.stdp.options import LowerSTDP, lowering_of
-from hrsnn_lava.compiler.stdp.profiles import cluster_points
-from hrsnn_lava.learning import Factor, Learning, LearningRule, Product, Trace
+from hrsnn_lava.compiler.learning.literals import TAG_MAX, nearest_tag, plain_grid, tag_grid
+from hrsnn_lava.compiler.learning.options import LowerSTDP, lowering_of
+from hrsnn_lava.compiler.learning.profiles import cluster_points
 from hrsnn_lava.plasticity import STDP
 
 __all__ = ["LowerSTDP", "Lowered", "is_uniform", "lower_stdp", "lowering_of"]

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.design_rules.check import Violation
 from hrsnn_lava.compiler.palettes.clustering import (
     Snapped,
     activity_weights,
@@ -24,7 +25,6 @@ from hrsnn_lava.compiler.palettes.clustering import (
     snap_core,
 )
 from hrsnn_lava.compiler.palettes.naive import snap_naively
-from hrsnn_lava.compiler.rules import Violation
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork

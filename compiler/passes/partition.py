@@ -20,23 +20,29 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.analysis.connectivity import Connectivity
-from hrsnn_lava.compiler.analysis.utilization import utilization
-from hrsnn_lava.compiler.hypergraph import Hypergraph
-from hrsnn_lava.compiler.partitioners.baselines import baselines as other_ways
-from hrsnn_lava.compiler.partitioners.candidates import Candidate
-from hrsnn_lava.compiler.partitioners.likeness import palette_coordinates
-from hrsnn_lava.compiler.partitioners.ordered import (
+from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
+from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
+from hrsnn_lava.compiler.design_rules.check import (
+    CAPACITY_RULES,
+    VALUE_RULES,
+    Placed,
+    Violation,
+    check,
+)
+from hrsnn_lava.compiler.partitioning.baselines import baselines as other_ways
+from hrsnn_lava.compiler.partitioning.candidates import Candidate
+from hrsnn_lava.compiler.partitioning.hypergraph import Hypergraph
+from hrsnn_lava.compiler.partitioning.ordered import (
     MANY_PINS,
     by_order,
     grouped,
     parameter_order,
     sizes_to_try,
 )
-from hrsnn_lava.compiler.partitioners.problem import PartitionProblem
-from hrsnn_lava.compiler.partitioners.search import searched
+from hrsnn_lava.compiler.partitioning.palette_coordinates import palette_coordinates
+from hrsnn_lava.compiler.partitioning.problem import PartitionProblem
+from hrsnn_lava.compiler.partitioning.search import searched
 from hrsnn_lava.compiler.placement import Placement
-from hrsnn_lava.compiler.rules import CAPACITY_RULES, VALUE_RULES, Placed, Violation, check
 from hrsnn_lava.errors import CapacityError, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork

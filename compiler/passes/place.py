@@ -1,7 +1,7 @@
 """Put cores on the tiles of the mesh, so that messages have few hops to go.
 
 Placing is a quadratic assignment problem, solved in three steps: several starts (see
-`hrsnn_lava.compiler.placers`), sweeps of best exchanges from each, and simulated annealing from
+`hrsnn_lava.compiler.placing`), sweeps of best exchanges from each, and simulated annealing from
 the best. The result is never worse than any start, and a seed decides it.
 """
 
@@ -12,14 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from hrsnn_lava.compiler.analysis.connectivity import Connectivity
-from hrsnn_lava.compiler.analysis.mapping import mapping_report
-from hrsnn_lava.compiler.analysis.traffic import CoreTraffic, neuron_order, routes, traffic
+from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
+from hrsnn_lava.compiler.analysis.occupancy.mapping import mapping_report
+from hrsnn_lava.compiler.analysis.occupancy.traffic import (
+    CoreTraffic,
+    neuron_order,
+    routes,
+    traffic,
+)
 from hrsnn_lava.compiler.mesh import Mesh, hilbert_tiles, tiles
 from hrsnn_lava.compiler.placement import Placement
-from hrsnn_lava.compiler.placers import placer
-from hrsnn_lava.compiler.placers._best import search
-from hrsnn_lava.compiler.placers._task import PlaceTask
+from hrsnn_lava.compiler.placing import placer
+from hrsnn_lava.compiler.placing._best import search
+from hrsnn_lava.compiler.placing._task import PlaceTask
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.seeding import generator

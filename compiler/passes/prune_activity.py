@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.analysis.recurrent import RecurrentEdges, recurrent_edges
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges, recurrent_edges
 from hrsnn_lava.compiler.passes.prune_magnitude import largest
-from hrsnn_lava.compiler.passes.rescale import Rescale, rescale_gains
-from hrsnn_lava.compiler.passes.surgery import check_density, keep_synapses, synapse_report
+from hrsnn_lava.compiler.pruning.rescale import Rescale, rescale_gains
+from hrsnn_lava.compiler.pruning.surgery import check_density, keep_synapses, synapse_report
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.network import Network
 

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.analysis.centrality import betweenness, weakly_connected_sizes
-from hrsnn_lava.compiler.analysis.recurrent import recurrent_edges
-from hrsnn_lava.compiler.passes.surgery import drop_neurons
+from hrsnn_lava.compiler.analysis.dynamics.centrality import betweenness, weakly_connected_sizes
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
+from hrsnn_lava.compiler.pruning.surgery import drop_neurons
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import Network
 from hrsnn_lava.seeding import generator

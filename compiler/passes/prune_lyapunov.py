@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hrsnn_lava.compiler.analysis.covariance import Precision, covariance
-from hrsnn_lava.compiler.analysis.edge_scores import (
+from hrsnn_lava.compiler.analysis.dynamics.covariance import Precision, covariance
+from hrsnn_lava.compiler.analysis.dynamics.edge_scores import (
     Sampling,
     ScoreName,
     edge_scores,
@@ -18,16 +18,16 @@ from hrsnn_lava.compiler.analysis.edge_scores import (
     sample_edges,
     spectral_change,
 )
-from hrsnn_lava.compiler.analysis.lyapunov_matrix import lyapunov_matrix
-from hrsnn_lava.compiler.analysis.neuron_exponents import (
+from hrsnn_lava.compiler.analysis.dynamics.lyapunov_matrix import lyapunov_matrix
+from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import (
     ParticipationOptions,
     isolated_exponents,
     participation_exponents,
 )
-from hrsnn_lava.compiler.analysis.recurrent import RecurrentEdges, recurrent_edges
-from hrsnn_lava.compiler.analysis.stability import StabiliseMethod, StableSystem, stabilise
-from hrsnn_lava.compiler.passes.rescale import Rescale, rescale_gains
-from hrsnn_lava.compiler.passes.surgery import check_density, keep_synapses, synapse_report
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges, recurrent_edges
+from hrsnn_lava.compiler.analysis.dynamics.stability import StabiliseMethod, StableSystem, stabilise
+from hrsnn_lava.compiler.pruning.rescale import Rescale, rescale_gains
+from hrsnn_lava.compiler.pruning.surgery import check_density, keep_synapses, synapse_report
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.network import Network
 from hrsnn_lava.seeding import generator

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.analysis.recurrent import recurrent_edges
-from hrsnn_lava.compiler.passes.rescale import Rescale, rescale_gains
-from hrsnn_lava.compiler.passes.surgery import check_density, keep_synapses, synapse_report
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
+from hrsnn_lava.compiler.pruning.rescale import Rescale, rescale_gains
+from hrsnn_lava.compiler.pruning.surgery import check_density, keep_synapses, synapse_report
 from hrsnn_lava.network import Network
 
 Bool = NDArray[np.bool_]

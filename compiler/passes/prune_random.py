@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from hrsnn_lava.compiler.analysis.edge_scores import sample_edges
-from hrsnn_lava.compiler.analysis.recurrent import recurrent_edges
-from hrsnn_lava.compiler.passes.rescale import Rescale, rescale_gains
-from hrsnn_lava.compiler.passes.surgery import check_density, keep_synapses, synapse_report
+from hrsnn_lava.compiler.analysis.dynamics.edge_scores import sample_edges
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
+from hrsnn_lava.compiler.pruning.rescale import Rescale, rescale_gains
+from hrsnn_lava.compiler.pruning.surgery import check_density, keep_synapses, synapse_report
 from hrsnn_lava.network import Network
 from hrsnn_lava.seeding import generator
 

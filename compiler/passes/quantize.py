@@ -11,8 +11,9 @@ population (integer weight units per 1.0 of current)::
 S is at most what keeps vth in 17 bits, every bias, the input's drive included, in 13 bits and an
 exponent, and the largest weight in 8 bits at the largest exponent. Our choice: the worst-case
 drive takes every analog channel at +-`input_range` at once. S, exponents and integer weights
-within that are chosen by an option of `hrsnn_lava.compiler.scaling`. Where the current could wrap,
-S is lowered as `headroom` says; see `hrsnn_lava.compiler.headroom`.
+within that are chosen by an option of `hrsnn_lava.compiler.quantization.scaling`. Where
+the current could wrap, S is lowered as `headroom` says; see
+`hrsnn_lava.compiler.quantization.headroom`.
 
 Of a projection that learns, `w_max` becomes the largest weight the chip holds, 255 2^weight_exp:
 S is lowered, by less than a factor of 2, until that is exact for the population's largest such
@@ -29,8 +30,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.headroom import worst_case
-from hrsnn_lava.compiler.headroom import Headroom, Observed, caps_of
-from hrsnn_lava.compiler.passes.integer_synapses import (
+from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP
+from hrsnn_lava.compiler.quantization.headroom import Headroom, Observed, caps_of
+from hrsnn_lava.compiler.quantization.integer_synapses import (
     GRADED_PAYLOAD_SCALE,
     HELD_PAYLOAD_SCALE,
     counts_of,
@@ -40,14 +42,13 @@ from hrsnn_lava.compiler.passes.integer_synapses import (
     target_of,
     weight_error,
 )
-from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP
-from hrsnn_lava.compiler.passes.plastic_synapses import (
+from hrsnn_lava.compiler.quantization.plastic_synapses import (
     ceiling,
     exact_ceiling,
     plastic_synapses,
 )
-from hrsnn_lava.compiler.passes.quantizable import refuse
-from hrsnn_lava.compiler.scaling import Scaling, Target, scaling
+from hrsnn_lava.compiler.quantization.quantizable import refuse
+from hrsnn_lava.compiler.quantization.scaling import Scaling, Target, scaling
 from hrsnn_lava.network import Input, Network, Population
 from hrsnn_lava.quantized import (
     RANGES,
@@ -72,8 +73,8 @@ class Quantize:
         weight_bits: 1..8.
         input_range: largest magnitude of an analog input that must not saturate a bias.
         stdp: how learning rules are lowered.
-        scaling: how weights become integers, a name of `hrsnn_lava.compiler.scaling`.
-        headroom: against a wrap of the current, see `hrsnn_lava.compiler.headroom`.
+        scaling: how weights become integers, a name of `hrsnn_lava.compiler.quantization.scaling`.
+        headroom: against a wrap of the current, see `hrsnn_lava.compiler.quantization.headroom`.
         margin: factor over the largest current of a run that must not wrap.
         observed: that run, or None; no part of the record.
     """

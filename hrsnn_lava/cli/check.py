@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
+from hrsnn_lava.artifacts.files import write_text
 from hrsnn_lava.cli.arguments import INPUT_FILE, OutputFile
 from hrsnn_lava.cli.console import Console, answer, with_console
 from hrsnn_lava.errors import GateError, Problem, SpecError
-from hrsnn_lava.files import write_text
 
 
 class FileOrOutput(OutputFile):

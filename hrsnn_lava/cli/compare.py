@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from hrsnn_lava.artifacts.files import write_text
 from hrsnn_lava.cli.arguments import INPUT_FILE, output_option, seed_option, steps_option
 from hrsnn_lava.cli.console import Console, plain, with_console
 from hrsnn_lava.cli.run_options import step_time_option
 from hrsnn_lava.errors import ArtifactError, SpecError
-from hrsnn_lava.files import write_text
 
 if TYPE_CHECKING:
     from hrsnn_lava.compiler.compiled import CompiledNetwork
@@ -61,7 +61,7 @@ def compare(
     """
     if output is not None and output.suffix.lower() not in SUFFIXES:
         raise SpecError(f"{output}: suffix {output.suffix!r}; allowed: {', '.join(SUFFIXES)}")
-    from hrsnn_lava.workflow.compare import compare as compare_profiles
+    from hrsnn_lava.experiment.compare import compare as compare_profiles
 
     network = _load(model)
     inputs = _input(console, network, input_file, steps, seed)

@@ -199,7 +199,7 @@ def _rates_of(run: Path | None, network: Network | QuantizedNetwork) -> tuple[An
     """Spikes per step of every neuron and input in a run; 1 for all without one."""
     if run is None:
         return 1.0, 1.0
-    from hrsnn_lava.compiler.headroom import Observed
+    from hrsnn_lava.compiler.quantization.headroom import Observed
     from hrsnn_lava.trace import Trace
 
     trace = Trace.load(run)
@@ -214,7 +214,7 @@ def _rates_of(run: Path | None, network: Network | QuantizedNetwork) -> tuple[An
 
 def summary(compiled: CompiledNetwork) -> dict[str, Any]:
     """What a compiled network uses of its chip, and the passes that made it."""
-    from hrsnn_lava.compiler.analysis.utilization import utilization
+    from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
     from hrsnn_lava.report.quantization import section
     from hrsnn_lava.report.sections import constraints
 

@@ -13,8 +13,8 @@ from hrsnn_lava.errors import ArtifactError, SpecError
 
 if TYPE_CHECKING:
     from hrsnn_lava.cli.console import Console
-    from hrsnn_lava.compiler.analysis.counting import Counts
-    from hrsnn_lava.sim_backends.state import State
+    from hrsnn_lava.compiler.analysis.operations.counting import Counts
+    from hrsnn_lava.sim_backends.runs.session import State
     from hrsnn_lava.trace import SpikeInput
 
 
@@ -47,7 +47,7 @@ def counted_run(
         ArtifactError: the network is not placed, so messages cannot be counted.
     """
     from hrsnn_lava.compiler.compiled import CompiledNetwork
-    from hrsnn_lava.sim_backends.counters import count
+    from hrsnn_lava.sim_backends.runs.counting import count
 
     if not isinstance(network, CompiledNetwork):
         raise ArtifactError(
@@ -78,7 +78,7 @@ def counted_run(
 
 def stored_counts(path: Path, network: Any, traces: Sequence[Path]) -> Counts:
     """The counts of ``report --counts``; they take the place of a trace."""
-    from hrsnn_lava.compiler.analysis.counting import Counts
+    from hrsnn_lava.compiler.analysis.operations.counting import Counts
 
     if traces:
         raise SpecError("--counts and --trace both say what a run did; give one of them")
@@ -104,7 +104,7 @@ def unpruned_operations(
     """
     from hrsnn_lava.cli.simulate import load_program
     from hrsnn_lava.sim_backends.base import as_quantized
-    from hrsnn_lava.sim_backends.counters import count
+    from hrsnn_lava.sim_backends.runs.counting import count
     from hrsnn_lava.trace import Trace
 
     if not traces:

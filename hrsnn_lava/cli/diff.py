@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hrsnn_lava.artifacts.files import write_text
 from hrsnn_lava.cli.arguments import INPUT_FILE
 from hrsnn_lava.cli.check import FileOrOutput
 from hrsnn_lava.cli.console import Console, answer, with_console
 from hrsnn_lava.errors import GateError, SpecError
-from hrsnn_lava.files import write_text
 
 if TYPE_CHECKING:
-    from hrsnn_lava.deploy.difference.artifacts import StructureDifference
-    from hrsnn_lava.deploy.difference.reports import Difference
+    from hrsnn_lava.deploy.compare.artifacts import StructureDifference
+    from hrsnn_lava.deploy.compare.reports import Difference
 
     Found = Difference | StructureDifference
 
@@ -42,7 +42,7 @@ def diff(
     compared. Reports say which projection, core and term of the energy moved, and whether spikes
     or fan-out moved it.
     """
-    from hrsnn_lava.deploy.difference.text import render_markdown, render_text
+    from hrsnn_lava.deploy.compare.text import render_markdown, render_text
 
     if console.json and markdown == STANDARD_OUTPUT:
         raise SpecError("--markdown - and --json both print; give --markdown a file")
@@ -66,7 +66,7 @@ def compared(before: Path, after: Path) -> Found:
     kinds = [path.suffix.lower() == ".json" for path in (before, after)]
     names = (str(before), str(after))
     if all(kinds):
-        from hrsnn_lava.deploy.difference.reports import compare_reports
+        from hrsnn_lava.deploy.compare.reports import compare_reports
         from hrsnn_lava.deploy.gate.reading import read_report
 
         return compare_reports(read_report(before), read_report(after), names)
@@ -75,6 +75,6 @@ def compared(before: Path, after: Path) -> Found:
             f"{before} and {after}: compare two reports (.json) or two artifacts (.hlx)"
         )
     from hrsnn_lava.compiler.compiled import load_any
-    from hrsnn_lava.deploy.difference.artifacts import compare_networks
+    from hrsnn_lava.deploy.compare.artifacts import compare_networks
 
     return compare_networks(load_any(before), load_any(after), names)

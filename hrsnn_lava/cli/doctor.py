@@ -148,7 +148,7 @@ def _compiled() -> list[Finding]:
 
 
 def _lava() -> list[Finding]:
-    from hrsnn_lava.sim_backends.lava import lava_obstacle
+    from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
 
     obstacle = lava_obstacle()
     if obstacle is not None:
@@ -174,7 +174,7 @@ def _data() -> list[Finding]:
 def _numba_cache() -> list[Finding]:
     fix = "Set NUMBA_CACHE_DIR to a folder that can be written"
     try:
-        from hrsnn_lava.sim_backends import kernels
+        from hrsnn_lava.sim_backends.native import kernels
     except RuntimeError as error:  # numba: "no locator available for file ..."
         return [Finding("numba cache", "broken", str(error), fix)]
     where = Path(str(kernels.integer_steps.stats.cache_path))

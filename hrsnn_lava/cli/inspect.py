@@ -27,7 +27,7 @@ def inspect(console: Console, file: Path) -> None:
 
 
 def _artifact(path: Path) -> dict[str, Any]:
-    from hrsnn_lava.artifact import FORMAT_VERSION, read_artifact
+    from hrsnn_lava.artifacts.container import FORMAT_VERSION, read_artifact
     from hrsnn_lava.compiler.compiled import load_any
 
     artifact = read_artifact(path)

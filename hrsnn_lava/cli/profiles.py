@@ -56,7 +56,7 @@ def _energies(names: tuple[str, ...]) -> Iterator[str]:
 
 def design_rules() -> list[dict[str, str]]:
     """Every design rule: its name, and what it says in one sentence."""
-    from hrsnn_lava.compiler.rules import rule_table
+    from hrsnn_lava.compiler.design_rules.check import rule_table
 
     return [{"rule": rule, "says": says} for rule, says in rule_table()]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hrsnn_lava.compiler.passes.rescale import Rescale
+    from hrsnn_lava.compiler.pruning.rescale import Rescale
     from hrsnn_lava.network import Network
 
 METHODS = ("lyapunov", "activity", "random", "magnitude")
@@ -127,7 +127,7 @@ def _check(method: str, rescale: str | None, lyapunov_only: dict[str, str | None
 
 
 def _rescale(method: str, mode: str | None) -> Rescale:
-    from hrsnn_lava.compiler.passes.rescale import Rescale
+    from hrsnn_lava.compiler.pruning.rescale import Rescale
 
     if mode is None:
         mode = "match" if method in SAMPLING else "none"
@@ -176,8 +176,8 @@ def measured_rates(network: Network, seed: int, steps: int = RATE_STEPS) -> NDAr
     import numpy as np
 
     from hrsnn_lava.seeding import generator
-    from hrsnn_lava.sim_backends.layout import Events
-    from hrsnn_lava.sim_backends.native import FloatSimulator
+    from hrsnn_lava.sim_backends.native.layout import Events
+    from hrsnn_lava.sim_backends.native.simulator import FloatSimulator
 
     simulator, rng = FloatSimulator(network), generator(seed, "prune/rates")
     n, n_in = network.n_neurons, network.n_inputs
@@ -215,8 +215,8 @@ def _drive(network: Network, x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def spectral_facts(network: Network) -> dict[str, Any]:
     """Largest real part of the eigenvalues of the recurrent weights, and how it was found."""
-    from hrsnn_lava.compiler.analysis.recurrent import recurrent_edges
-    from hrsnn_lava.compiler.analysis.stability import spectral_abscissa
+    from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
+    from hrsnn_lava.compiler.analysis.dynamics.stability import spectral_abscissa
 
     edges = recurrent_edges(network)
     if not edges.n_edges:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from hrsnn_lava.artifacts.files import write_text
 from hrsnn_lava.cli.arguments import INPUT_FILE, output_option
 from hrsnn_lava.cli.console import Console, with_console
 from hrsnn_lava.cli.counted_runs import stored_counts, unpruned_operations
@@ -18,7 +19,6 @@ from hrsnn_lava.cli.run_options import (
     trace_option,
 )
 from hrsnn_lava.errors import ArtifactError
-from hrsnn_lava.files import write_text
 
 if TYPE_CHECKING:
     from hrsnn_lava.compiler.compiled import CompiledNetwork

@@ -91,8 +91,8 @@ def folder_name(name: str) -> str:
 
 
 def _run(console: Console, spec: Spec, out: Path, *, resume: bool) -> int:
+    from hrsnn_lava.experiment import run_spec
     from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
-    from hrsnn_lava.workflow import run_spec
 
     # an unknown name is better found now than after training
     HardwareProfile.load(spec.compile.profile)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from hrsnn_lava.cli.console import columns
 
 if TYPE_CHECKING:
-    from hrsnn_lava.compiler.analysis.counting import Counts
+    from hrsnn_lava.compiler.analysis.operations.counting import Counts
     from hrsnn_lava.quantized import QuantizedNetwork
     from hrsnn_lava.trace import Trace
 
 
 def counts(network: Any, pieces: Iterable[Trace]) -> dict[str, Any]:
     """Spikes, events and operations of a run that comes in pieces."""
-    from hrsnn_lava.compiler.analysis.counting import Counting
+    from hrsnn_lava.compiler.analysis.operations.counting import Counting
     from hrsnn_lava.sim_backends.base import as_quantized
 
     integer = as_quantized(network)

@@ -12,7 +12,7 @@ from hrsnn_lava.cli.arguments import INPUT_FILE, PositiveNumber
 from hrsnn_lava.errors import ArtifactError, SpecError
 
 if TYPE_CHECKING:
-    from hrsnn_lava.compiler.analysis.windows import Windows
+    from hrsnn_lava.compiler.analysis.operations.windows import Windows
     from hrsnn_lava.quantized import QuantizedNetwork
     from hrsnn_lava.trace import Trace
 
@@ -77,8 +77,8 @@ def read_runs(
         SpecError: options that exclude each other, or that no run is there for.
         ArtifactError: a trace of another network.
     """
-    from hrsnn_lava.compiler.analysis.windows import by_length, equal_windows, joined
-    from hrsnn_lava.sim_backends.counters import counted
+    from hrsnn_lava.compiler.analysis.operations.windows import by_length, equal_windows, joined
+    from hrsnn_lava.sim_backends.runs.counting import counted
     from hrsnn_lava.trace import Trace
 
     asked = {"--samples": samples, "--steps-per-sample": steps_per_sample}

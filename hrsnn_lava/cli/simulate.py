@@ -26,7 +26,7 @@ from hrsnn_lava.errors import ArtifactError, SpecError
 if TYPE_CHECKING:
     from hrsnn_lava.compiler.compiled import CompiledNetwork
     from hrsnn_lava.quantized import QuantizedNetwork
-    from hrsnn_lava.sim_backends.state import State
+    from hrsnn_lava.sim_backends.runs.session import State
     from hrsnn_lava.trace import SpikeInput, Trace
 
 BACKENDS = ("reference", "native", "lava")
@@ -144,7 +144,7 @@ def _require(there: bool, options: Iterable[tuple[str, Any]], needed: str) -> No
 
 
 def _load_state(network: Any, path: Path) -> State:
-    from hrsnn_lava.sim_backends.state import Session, State
+    from hrsnn_lava.sim_backends.runs.session import Session, State
 
     state = State.load(path)
     if state.network_digest != Session(network).network_digest:
@@ -166,8 +166,8 @@ class _Run:
 
     def in_memory(self, backend: str, output: Path | None) -> dict[str, Any]:
         """The whole trace at once."""
-        from hrsnn_lava.sim_backends.parity import backend as named
-        from hrsnn_lava.sim_backends.state import Session
+        from hrsnn_lava.sim_backends.runs.parity import backend as named
+        from hrsnn_lava.sim_backends.runs.session import Session
 
         probes = ("spikes", *self.probes)
         note_stock(self.console, self.network, (backend,))
@@ -190,8 +190,8 @@ class _Run:
     ) -> dict[str, Any]:
         """Chunk by chunk to disk; what was recorded stays readable when this is interrupted."""
         from hrsnn_lava.sim_backends.base import as_quantized
-        from hrsnn_lava.sim_backends.probe_plan import ProbePlan
-        from hrsnn_lava.sim_backends.recording import Recorder
+        from hrsnn_lava.sim_backends.runs.probe_plan import ProbePlan
+        from hrsnn_lava.sim_backends.runs.recording import Recorder
 
         plan = ProbePlan.of(
             as_quantized(self.network), self.steps, self.probes, every, neurons=neurons
@@ -271,7 +271,7 @@ def load_input(
 ) -> tuple[SpikeInput | None, int]:
     """The events of a run, seeded random ones where there is no file, and its length."""
     from hrsnn_lava.sim_backends.base import as_quantized
-    from hrsnn_lava.sim_backends.parity import random_input
+    from hrsnn_lava.sim_backends.runs.parity import random_input
     from hrsnn_lava.trace import SpikeInput
 
     if path is not None:

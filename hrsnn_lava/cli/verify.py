@@ -52,7 +52,7 @@ def verify(
     COMPILED is a compiled or quantized network (.hlx). Exit code 7 if a single bit differs.
     """
     names = chosen_backends(backends)
-    from hrsnn_lava.sim_backends.parity import verify_parity
+    from hrsnn_lava.sim_backends.runs.parity import verify_parity
 
     network = load_program(compiled)
     inputs, n_steps = load_input(console, network, input_file, steps, seed)
@@ -99,6 +99,6 @@ def chosen_backends(text: str | None) -> tuple[str, ...]:
 
 def lava_missing() -> str | None:
     """Why Lava cannot run here, or None."""
-    from hrsnn_lava.sim_backends.lava import lava_obstacle
+    from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
 
     return lava_obstacle()

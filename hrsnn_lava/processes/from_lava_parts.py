@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hrsnn_lava.learning import (
+from hrsnn_lava.chip_learning import (
     TRACES,
     Factor,
     GradedSpikes,

@@ -22,7 +22,7 @@ from lava.proc.sparse.process import LearningSparse
 from lava.utils.weightutils import SignMode, truncate_weights
 from scipy import sparse
 
-from hrsnn_lava.learning import POST_TRACES, PRE_TRACES, SYNAPTIC, TRACES, LearningRule
+from hrsnn_lava.chip_learning import POST_TRACES, PRE_TRACES, SYNAPTIC, TRACES, LearningRule
 from hrsnn_lava.processes.program import Connection
 
 __all__ = [

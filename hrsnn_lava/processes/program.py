@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hrsnn_lava.chip_learning import Learning, LearningRule, rule_from_dict, rule_to_dict
 from hrsnn_lava.errors import Problem, SpecError, raise_if
-from hrsnn_lava.learning import Learning, LearningRule, rule_from_dict, rule_to_dict
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import (
     QuantizedNetwork,

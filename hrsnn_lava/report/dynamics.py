@@ -14,8 +14,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.analysis.gain import AnyNetwork, eigenvalues, gain_matrix
-from hrsnn_lava.compiler.analysis.neuron_exponents import (
+from hrsnn_lava.compiler.analysis.dynamics.gain import AnyNetwork, eigenvalues, gain_matrix
+from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import (
     ParticipationOptions,
     participation_exponents,
 )

@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hrsnn_lava.compiler.analysis.cost_set_table import NOTE, by_cost_set
-from hrsnn_lava.compiler.analysis.energy import Counts, Energy
-from hrsnn_lava.compiler.analysis.ops_45nm import ops_45nm
+from hrsnn_lava.compiler.analysis.pricing.cost_set_table import NOTE, by_cost_set
+from hrsnn_lava.compiler.analysis.pricing.energy import Counts, Energy
+from hrsnn_lava.compiler.analysis.pricing.ops_45nm import ops_45nm
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.hardware_profiles import CostSet
 from hrsnn_lava.report.format import UNKNOWN, integer, label, si, table

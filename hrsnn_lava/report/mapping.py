@@ -7,8 +7,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hrsnn_lava.compiler.analysis.counting import Counts
-from hrsnn_lava.compiler.analysis.mapping import mapping_report, per_step
+from hrsnn_lava.compiler.analysis.occupancy.mapping import mapping_report, per_step
+from hrsnn_lava.compiler.analysis.operations.counting import Counts
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.report.format import UNKNOWN, integer, label, number, percent, table
 

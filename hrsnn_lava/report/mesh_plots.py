@@ -9,8 +9,8 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.analysis.congestion import LinkLoads, link_loads
-from hrsnn_lava.compiler.analysis.traffic import CoreTraffic
+from hrsnn_lava.compiler.analysis.occupancy.congestion import LinkLoads, link_loads
+from hrsnn_lava.compiler.analysis.occupancy.traffic import CoreTraffic
 from hrsnn_lava.compiler.mesh import Mesh
 from hrsnn_lava.report.format import number
 from hrsnn_lava.report.plots import SIDE, Plot, axis

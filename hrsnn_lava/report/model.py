@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hrsnn_lava.artifacts.files import write_text
 from hrsnn_lava.budgets.judge import Budget, with_budgets
-from hrsnn_lava.compiler.analysis.activity import Activity
-from hrsnn_lava.compiler.analysis.counting import Counts, count_trace
-from hrsnn_lava.compiler.analysis.energy import Left, energy, event_counts, host_work
-from hrsnn_lava.compiler.analysis.neurobench import neurobench
-from hrsnn_lava.compiler.analysis.synops import SynapticOperations, synaptic_operations
-from hrsnn_lava.compiler.analysis.utilization import Utilization
-from hrsnn_lava.compiler.analysis.windows import Windows
+from hrsnn_lava.compiler.analysis.occupancy.utilization import Utilization
+from hrsnn_lava.compiler.analysis.operations.activity import Activity
+from hrsnn_lava.compiler.analysis.operations.counting import Counts, count_trace
+from hrsnn_lava.compiler.analysis.operations.neurobench import neurobench
+from hrsnn_lava.compiler.analysis.operations.synops import SynapticOperations, synaptic_operations
+from hrsnn_lava.compiler.analysis.operations.windows import Windows
+from hrsnn_lava.compiler.analysis.pricing.energy import Left, energy, event_counts, host_work
 from hrsnn_lava.compiler.compiled import CompiledNetwork, plain
-from hrsnn_lava.compiler.rules import Placed, check
+from hrsnn_lava.compiler.design_rules.check import Placed, check
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.files import write_text
 from hrsnn_lava.hardware_profiles import CostSet
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
@@ -37,7 +37,7 @@ from hrsnn_lava.report.heterogeneity import (
     values_of,
     without_absorbed,
 )
-from hrsnn_lava.sim_backends.counters import counted
+from hrsnn_lava.sim_backends.runs.counting import counted
 from hrsnn_lava.trace import Trace
 
 SCHEMA_VERSION = 1

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from hrsnn_lava import __version__
-from hrsnn_lava.artifact import encode
+from hrsnn_lava.artifacts.container import encode
 from hrsnn_lava.budgets.keys import FILLED
-from hrsnn_lava.compiler.analysis.activity import Activity
-from hrsnn_lava.compiler.analysis.counting import Counts
-from hrsnn_lava.compiler.analysis.synops import SynapticOperations
-from hrsnn_lava.compiler.analysis.utilization import Utilization
+from hrsnn_lava.compiler.analysis.occupancy.utilization import Utilization
+from hrsnn_lava.compiler.analysis.operations.activity import Activity
+from hrsnn_lava.compiler.analysis.operations.counting import Counts
+from hrsnn_lava.compiler.analysis.operations.synops import SynapticOperations
 from hrsnn_lava.compiler.compiled import CompiledNetwork
-from hrsnn_lava.compiler.rules import Violation
+from hrsnn_lava.compiler.design_rules.check import Violation
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import Trace

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hrsnn_lava.compiler.analysis.energy import Energy
-from hrsnn_lava.compiler.analysis.latency import EXCLUDED, Latency, latency
-from hrsnn_lava.compiler.analysis.windows import Windows
+from hrsnn_lava.compiler.analysis.operations.windows import Windows
+from hrsnn_lava.compiler.analysis.pricing.energy import Energy
+from hrsnn_lava.compiler.analysis.pricing.latency import EXCLUDED, Latency, latency
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import CostSet

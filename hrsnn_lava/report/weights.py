@@ -1,8 +1,9 @@
 """Weights before and after quantization, in a unit that both share.
 
 A weight is shown as the share that it is of the constant current that just fires its target (see
-`hrsnn_lava.compiler.analysis.gain`): so neither the scale of a quantization nor a threshold that
-was moved into weights shifts what is compared, and what the palette changed is in it.
+`hrsnn_lava.compiler.analysis.dynamics.gain`): so neither the scale of a quantization nor a
+threshold that was moved into weights shifts what is compared, and what the palette
+changed is in it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.analysis.gain import AnyNetwork, relative_weights
+from hrsnn_lava.compiler.analysis.dynamics.gain import AnyNetwork, relative_weights
 from hrsnn_lava.report import plots
 
 Float = NDArray[np.float64]

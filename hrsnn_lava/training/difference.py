@@ -12,8 +12,8 @@ from hrsnn_lava.metrics.spike_distance import spike_distance
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.sim_backends.base import Backend, as_quantized
-from hrsnn_lava.sim_backends.float_plasticity import PlasticSimulator
-from hrsnn_lava.sim_backends.native import NativeBackend
+from hrsnn_lava.sim_backends.floating.plasticity import PlasticSimulator
+from hrsnn_lava.sim_backends.native.simulator import NativeBackend
 from hrsnn_lava.trace import SpikeInput, Trace
 
 __all__ = ["compare_float_fixed"]

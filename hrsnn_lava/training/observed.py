@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.headroom import Observed
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
+from hrsnn_lava.compiler.quantization.headroom import Observed
 from hrsnn_lava.network import Network
-from hrsnn_lava.sim_backends.layout import Events
-from hrsnn_lava.sim_backends.native import FloatSimulator
+from hrsnn_lava.sim_backends.native.layout import Events
+from hrsnn_lava.sim_backends.native.simulator import FloatSimulator
 from hrsnn_lava.trace import SpikeInput
 
 __all__ = ["observe", "with_run"]

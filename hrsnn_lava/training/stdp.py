@@ -19,7 +19,7 @@ from hrsnn_lava.distributions import Clip, Constant, Distribution, Gamma
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.network import Network, Projection
 from hrsnn_lava.plasticity import DRAWN_FIELDS, draw_stdp
-from hrsnn_lava.sim_backends.float_plasticity import PlasticSimulator, with_weights
+from hrsnn_lava.sim_backends.floating.plasticity import PlasticSimulator, with_weights
 from hrsnn_lava.trace import SpikeInput
 
 __all__ = ["STDPOptions", "TrainedSTDP", "attach_stdp", "train_stdp"]

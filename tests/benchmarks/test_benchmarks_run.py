@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from hrsnn_lava import Trace
-from hrsnn_lava.sim_backends.lava import lava_obstacle
-from hrsnn_lava.sim_backends.native import NativeBackend
+from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
+from hrsnn_lava.sim_backends.native.simulator import NativeBackend
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 MODULES = (

@@ -37,7 +37,7 @@ def test_every_way_is_measured_and_none_beats_the_search(script, monkeypatch, tm
 
 def test_the_peer_gets_the_same_costs(script):
     from hrsnn_lava.compiler.mesh import Mesh
-    from hrsnn_lava.compiler.placers._task import PlaceTask
+    from hrsnn_lava.compiler.placing._task import PlaceTask
 
     flow = script.generated(8, "communities", 0)
     task = PlaceTask.of(flow, Mesh(4, 2, 1, np.full(8, 2)), 0)

@@ -14,10 +14,10 @@ import pytest
 from independent_checker import check_placement, list_words, read_toml
 from scipy import sparse
 
+from hrsnn_lava.chip_learning import Learning, pair_stdp
+from hrsnn_lava.compiler.design_rules.check import RULES, Placed, check
 from hrsnn_lava.compiler.design_rules.values import weight_bits_range
-from hrsnn_lava.compiler.rules import RULES, Placed, check
 from hrsnn_lava.hardware_profiles import HardwareProfile
-from hrsnn_lava.learning import Learning, pair_stdp
 from hrsnn_lava.quantized import (
     QuantizedInput,
     QuantizedNetwork,

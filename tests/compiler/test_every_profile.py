@@ -13,8 +13,8 @@ import pytest
 from chip_networks import KINDS, STYLES, cases, network
 from independent_checker import check_network, check_placement, read_toml, synapses_of
 
+from hrsnn_lava.compiler.design_rules.check import Placed, check
 from hrsnn_lava.compiler.pipeline import place_network
-from hrsnn_lava.compiler.rules import Placed, check
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 

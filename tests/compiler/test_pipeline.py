@@ -11,8 +11,8 @@ from hrsnn_lava.compiler.passes.prune_random import PruneRandom
 from hrsnn_lava.compiler.pipeline import compile_network, run_passes
 from hrsnn_lava.errors import ArtifactError, CapacityError, NetworkError, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
-from hrsnn_lava.sim_backends.parity import compare, random_input
-from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.runs.parity import compare, random_input
 
 SPEC = hl.Spec.parse({"network": {"size": 120, "connectivity": {"mean_degree": 12.0}}})
 
@@ -111,7 +111,7 @@ def test_float_passes_need_a_float_network(network):
 
 
 def test_a_profile_that_does_not_match_its_hash_is_refused(compiled, tmp_path):
-    from hrsnn_lava.artifact import write_artifact
+    from hrsnn_lava.artifacts.container import write_artifact
 
     artifact = compiled.to_artifact()
     artifact.meta["profile"]["digest"] = "0" * 64

@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from network_strategies import collected, driven_learning_networks, driven_networks
 
 from hrsnn_lava import QuantizedNetwork, SpikeInput
-from hrsnn_lava.artifact import encode
-from hrsnn_lava.sim_backends.lava import LavaBackend, LavaJob
-from hrsnn_lava.storage import quantized_parts
+from hrsnn_lava.artifacts.container import encode
+from hrsnn_lava.artifacts.networks import quantized_parts
+from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob
 from hrsnn_lava.trace import below, load_npz, save_npz
 
 FOLDER = Path(__file__).parent / "golden"

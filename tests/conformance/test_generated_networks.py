@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from network_strategies import driven_networks
 
-from hrsnn_lava.sim_backends.lava import LavaBackend, LavaJob
-from hrsnn_lava.sim_backends.native import NativeBackend
-from hrsnn_lava.sim_backends.parity import compare
-from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob
+from hrsnn_lava.sim_backends.native.simulator import NativeBackend
+from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.runs.parity import compare
 
 STEPS = 40
 PROBES = ("spikes", "v", "u")

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from network_strategies import collected, driven_learning_networks
 
-from hrsnn_lava.sim_backends.lava import LavaBackend, LavaJob
-from hrsnn_lava.sim_backends.native import NativeBackend
-from hrsnn_lava.sim_backends.parity import compare
-from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob
+from hrsnn_lava.sim_backends.native.simulator import NativeBackend
+from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.runs.parity import compare
 from hrsnn_lava.trace import split_trace
 
 STEPS = 40

@@ -21,12 +21,12 @@ from hrsnn_lava.compiler.passes.stock_groups import StockGroups
 from hrsnn_lava.compiler.pipeline import compile_network
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
-from hrsnn_lava.sim_backends.lava import LavaBackend, LavaJob
-from hrsnn_lava.sim_backends.lava_stock import LavaStockBackend
-from hrsnn_lava.sim_backends.native import NativeBackend
-from hrsnn_lava.sim_backends.parity import compare
-from hrsnn_lava.sim_backends.reference import ReferenceBackend
-from hrsnn_lava.sim_backends.split_runs import merged
+from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob
+from hrsnn_lava.sim_backends.lava.stock import LavaStockBackend
+from hrsnn_lava.sim_backends.native.simulator import NativeBackend
+from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.runs.parity import compare
+from hrsnn_lava.sim_backends.runs.split_runs import merged
 
 STEPS = 30
 PROBES = ("spikes", "v", "u")

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 import hrsnn_lava as hl
-from hrsnn_lava.deploy.difference.artifacts import compare_networks
-from hrsnn_lava.deploy.difference.causes import Side, cause, projection_changes, split
-from hrsnn_lava.deploy.difference.changes import Change, walk
-from hrsnn_lava.deploy.difference.reports import compare_reports
-from hrsnn_lava.deploy.difference.text import MAX_ROWS, render_markdown, render_text, sentence
+from hrsnn_lava.deploy.compare.artifacts import compare_networks
+from hrsnn_lava.deploy.compare.causes import Side, cause, projection_changes, split
+from hrsnn_lava.deploy.compare.changes import Change, walk
+from hrsnn_lava.deploy.compare.reports import compare_reports
+from hrsnn_lava.deploy.compare.text import MAX_ROWS, render_markdown, render_text, sentence
 from hrsnn_lava.errors import SpecError
 
 SOURCES, TARGETS, STEPS = 6, 8, 40

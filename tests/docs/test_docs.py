@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from hrsnn_lava.cli.main import COMMANDS, PROGRAM, cli
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
-from hrsnn_lava.sim_backends.lava import lava_obstacle
+from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
 
 ROOT = Path(__file__).resolve().parents[2]
 

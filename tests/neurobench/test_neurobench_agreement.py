@@ -16,11 +16,11 @@ from neurobench_networks import messages, network_and_input
 
 import hrsnn_lava as hl
 from hrsnn_lava.cli.main import cli
-from hrsnn_lava.compiler.analysis.activity import activity
-from hrsnn_lava.compiler.analysis.neurobench import neurobench
-from hrsnn_lava.compiler.analysis.synops import synaptic_operations
+from hrsnn_lava.compiler.analysis.operations.activity import activity
+from hrsnn_lava.compiler.analysis.operations.neurobench import neurobench
+from hrsnn_lava.compiler.analysis.operations.synops import synaptic_operations
 from hrsnn_lava.compiler.placement import Placement
-from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 
 try:
     import torch

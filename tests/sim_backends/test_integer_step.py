@@ -13,8 +13,8 @@ from hrsnn_lava import (
     QuantizedProjection,
     SpikeInput,
 )
-from hrsnn_lava.sim_backends.native import NativeBackend
-from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.sim_backends.native.simulator import NativeBackend
+from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 
 BACKENDS = pytest.mark.parametrize(
     "backend", [ReferenceBackend(), NativeBackend()], ids=lambda b: b.name

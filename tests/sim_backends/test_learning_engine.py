@@ -9,15 +9,15 @@ import pytest
 from network_strategies import collected, driven_learning_networks
 from scipy import sparse
 
+from hrsnn_lava.chip_learning import Learning, LearningRule, Product, pair_stdp
 from hrsnn_lava.compiler.pipeline import _Canonical
 from hrsnn_lava.errors import ArtifactError, NetworkError, SpecError
-from hrsnn_lava.learning import Learning, LearningRule, Product, pair_stdp
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation, QuantizedProjection
-from hrsnn_lava.sim_backends.layout import Events
 from hrsnn_lava.sim_backends.learning_program import Streams, decay_tables, impulse_parts
-from hrsnn_lava.sim_backends.native import IntegerSimulator, NativeBackend
-from hrsnn_lava.sim_backends.parity import compare, verify_parity
-from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.sim_backends.native.layout import Events
+from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator, NativeBackend
+from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.runs.parity import compare, verify_parity
 from hrsnn_lava.trace import Trace
 
 RULE = pair_stdp((4, 0), (3, 0), 10, 20, rng_seed=5)
@@ -220,7 +220,7 @@ def test_learning_survives_a_file(tmp_path):
 
 def test_sign_and_constant_pull_a_weight_to_a_value():
     """dw = -2^0 u0 sgn(w - 10) moves every weight to 10 and keeps it there."""
-    from hrsnn_lava.learning import Factor
+    from hrsnn_lava.chip_learning import Factor
 
     rule = LearningRule(
         dw=(Product("u", -1, 0, (Factor("w", -10, sign=True),)),), decimate_exponent=0

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from hrsnn_lava.learning import Factor, Learning, LearningRule, Product, Trace
+from hrsnn_lava.chip_learning import Factor, Learning, LearningRule, Product, Trace
 from hrsnn_lava.quantized import (
     QuantizedInput,
     QuantizedNetwork,
     QuantizedPopulation,
     QuantizedProjection,
 )
-from hrsnn_lava.sim_backends.layout import Events
 from hrsnn_lava.sim_backends.learning_program import plastic_projections
-from hrsnn_lava.sim_backends.learning_reference import ReferenceLearning
-from hrsnn_lava.sim_backends.native import IntegerSimulator, NativeBackend
-from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.sim_backends.native.layout import Events
+from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator, NativeBackend
+from hrsnn_lava.sim_backends.reference.learning import ReferenceLearning
+from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 from hrsnn_lava.trace import SpikeInput
 
 BACKENDS = pytest.mark.parametrize(

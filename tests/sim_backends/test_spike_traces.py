@@ -18,13 +18,13 @@ from hrsnn_lava import (
     SpikeInput,
     Trace,
 )
-from hrsnn_lava.learning import Factor, Learning, LearningRule, Product, pair_stdp
-from hrsnn_lava.learning import Trace as Shape
-from hrsnn_lava.sim_backends.lava import LavaBackend, LavaJob
-from hrsnn_lava.sim_backends.native import NativeBackend
-from hrsnn_lava.sim_backends.parity import compare, verify_parity
-from hrsnn_lava.sim_backends.recording import Recording, record
-from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.chip_learning import Factor, Learning, LearningRule, Product, pair_stdp
+from hrsnn_lava.chip_learning import Trace as Shape
+from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob
+from hrsnn_lava.sim_backends.native.simulator import NativeBackend
+from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.runs.parity import compare, verify_parity
+from hrsnn_lava.sim_backends.runs.recording import Recording, record
 
 BACKENDS = (ReferenceBackend(), NativeBackend())
 both = pytest.mark.parametrize("backend", BACKENDS, ids=lambda b: b.name)

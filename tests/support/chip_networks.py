@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from hrsnn_lava.learning import Learning, pair_stdp
+from hrsnn_lava.chip_learning import Learning, pair_stdp
 from hrsnn_lava.quantized import (
     QuantizedInput,
     QuantizedNetwork,

@@ -11,7 +11,7 @@ from collections import Counter
 import numpy as np
 from scipy import sparse
 
-from hrsnn_lava.learning import Learning, pair_stdp
+from hrsnn_lava.chip_learning import Learning, pair_stdp
 from hrsnn_lava.quantized import (
     QuantizedInput,
     QuantizedNetwork,

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from hrsnn_lava.learning import (
+from hrsnn_lava.chip_learning import (
     SYNAPTIC,
     TRACES,
     Factor,

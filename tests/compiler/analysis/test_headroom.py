@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hrsnn_lava import QuantizedInput, QuantizedNetwork, QuantizedPopulation, QuantizedProjection
 from hrsnn_lava.compiler.analysis.headroom import LIMIT, measured, worst_case
-from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 from hrsnn_lava.trace import SpikeInput, Trace
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from hrsnn_lava.compiler.gain_limits import expected_change, largest_gains
+from hrsnn_lava.chip_learning import Factor, LearningRule, Product, Trace
 from hrsnn_lava.compiler.passes.absorb_thresholds import (
     AbsorbThresholds,
     _scaled,
@@ -19,9 +19,9 @@ from hrsnn_lava.compiler.passes.absorb_thresholds import (
 )
 from hrsnn_lava.compiler.passes.palette import parameters_of, snap_network
 from hrsnn_lava.compiler.pipeline import place_network
+from hrsnn_lava.compiler.quantization.gain_limits import expected_change, largest_gains
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
-from hrsnn_lava.learning import Factor, LearningRule, Product, Trace
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
 from hrsnn_lava.quantized import (
     QuantizedInput,
@@ -29,8 +29,8 @@ from hrsnn_lava.quantized import (
     QuantizedPopulation,
     QuantizedProjection,
 )
-from hrsnn_lava.sim_backends.native import FloatSimulator, NativeBackend
-from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.sim_backends.native.simulator import FloatSimulator, NativeBackend
+from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 from hrsnn_lava.trace import SpikeInput
 
 LOIHI = HardwareProfile.load("loihi1")

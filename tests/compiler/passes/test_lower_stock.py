@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hrsnn_lava.chip_learning import Factor, Learning, LearningRule, Product, Trace, pair_stdp
 from hrsnn_lava.compiler.passes.lower_stock import LowerStock, lower_stock, stock_report
 from hrsnn_lava.compiler.passes.stock_groups import StockGroups
 from hrsnn_lava.compiler.pipeline import run_pass
 from hrsnn_lava.errors import CapacityError, SpecError
-from hrsnn_lava.learning import Factor, Learning, LearningRule, Product, Trace, pair_stdp
 from hrsnn_lava.quantized import (
     QuantizedInput,
     QuantizedNetwork,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from hrsnn_lava.compiler.analysis.mapping import mapping_report
-from hrsnn_lava.compiler.analysis.traffic import traffic
+from hrsnn_lava.compiler.analysis.occupancy.mapping import mapping_report
+from hrsnn_lava.compiler.analysis.occupancy.traffic import traffic
 from hrsnn_lava.compiler.compiled import plain
 from hrsnn_lava.compiler.passes.place import Place
 from hrsnn_lava.compiler.placement import Placement

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.analysis.recurrent import recurrent_edges
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.passes.prune_activity import PruneActivity
-from hrsnn_lava.compiler.passes.rescale import Rescale
+from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF, Network, Population, Projection
 

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from hrsnn_lava.compiler.analysis.centrality import betweenness
-from hrsnn_lava.compiler.analysis.recurrent import recurrent_edges
+from hrsnn_lava.compiler.analysis.dynamics.centrality import betweenness
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.passes.prune_betweenness import PruneBetweenness
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF, Network, Population, Projection

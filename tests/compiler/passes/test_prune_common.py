@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hrsnn_lava.compiler.analysis.recurrent import recurrent_edges
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.passes.prune_activity import PruneActivity
 from hrsnn_lava.compiler.passes.prune_lyapunov import PruneLyapunov
 from hrsnn_lava.compiler.passes.prune_magnitude import PruneMagnitude
 from hrsnn_lava.compiler.passes.prune_random import PruneRandom
-from hrsnn_lava.compiler.passes.rescale import Rescale
+from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF, Network, Population
 

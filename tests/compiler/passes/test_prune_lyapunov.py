@@ -4,10 +4,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hrsnn_lava.compiler.analysis.neuron_exponents import ParticipationOptions
-from hrsnn_lava.compiler.analysis.recurrent import recurrent_edges
+from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import ParticipationOptions
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.passes.prune_lyapunov import PruneLyapunov
-from hrsnn_lava.compiler.passes.rescale import Rescale
+from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF, Network, Population, Projection
 

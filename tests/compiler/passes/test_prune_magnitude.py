@@ -1,6 +1,6 @@
 import numpy as np
 
-from hrsnn_lava.compiler.analysis.recurrent import recurrent_edges
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.passes.prune_magnitude import PruneMagnitude
 from hrsnn_lava.network import LIF, Network, Population, Projection
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from hrsnn_lava.compiler.analysis.recurrent import recurrent_edges
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.passes.prune_random import PruneRandom
-from hrsnn_lava.compiler.passes.rescale import Rescale
+from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.network import Network
 
 

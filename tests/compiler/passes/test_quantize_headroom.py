@@ -22,13 +22,13 @@ from hrsnn_lava import (
     SpikeInput,
 )
 from hrsnn_lava.compiler.analysis.headroom import measured
-from hrsnn_lava.compiler.headroom import Observed
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize, quantize_of
 from hrsnn_lava.compiler.pipeline import compile_network, run_pass
+from hrsnn_lava.compiler.quantization.headroom import Observed
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
-from hrsnn_lava.sim_backends.native import FloatSimulator, NativeBackend
-from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.sim_backends.native.simulator import FloatSimulator, NativeBackend
+from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 from hrsnn_lava.spec import QuantizeSpec
 from hrsnn_lava.training.observed import observe, with_run
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from hrsnn_lava.chip_learning import Learning, pair_stdp
 from hrsnn_lava.compiler.passes.split import Pieces, rounded_apart, split_network
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.learning import Learning, pair_stdp
 from hrsnn_lava.quantized import (
     QuantizedInput,
     QuantizedNetwork,

@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 import hrsnn_lava as hl
-from hrsnn_lava.learning import pair_stdp
+from hrsnn_lava.chip_learning import pair_stdp
 
 
 def one_layer(path, fan_in=4, bits=1, learning=None):

@@ -12,7 +12,7 @@ import pytest
 import hrsnn_lava as hl
 from hrsnn_lava.cli.prune import measured_rates
 from hrsnn_lava.cli.run import folder_name
-from hrsnn_lava.compiler.analysis.recurrent import recurrent_edges
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 
 
 def rows(text: str) -> dict[str, list[str]]:
@@ -284,7 +284,7 @@ def test_run_and_demo_hand_over_what_was_asked(
             report=SimpleNamespace(to_dict=lambda: {"verdict": "fits"}), summary_text="fits\n"
         )
 
-    monkeypatch.setattr("hrsnn_lava.workflow.run_spec", fake)
+    monkeypatch.setattr("hrsnn_lava.experiment.run_spec", fake)
     extra = ("--set", "prune.density=0.25", "--set", 'prune.method="random"')
     chosen = ("--profile", "loihi2", "--cost-set", "davies2018", "--seed", "11")
     outcome = run("run", files.spec, *extra, *chosen, "--resume")

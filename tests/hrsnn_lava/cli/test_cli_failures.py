@@ -237,7 +237,7 @@ def test_trace_of_another_network(run: Any, files: Any, tmp_path: Path) -> None:
 
 
 def test_missing_lava_is_named(run: Any, files: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    import hrsnn_lava.sim_backends.lava as lava
+    import hrsnn_lava.sim_backends.lava.backend as lava
 
     monkeypatch.setattr(lava, "lava_obstacle", lambda: "Lava 0.10.0 needs Python 3.10")
     asked = run("verify", files.clock, "--backends", "native,lava", "--steps", "10")
@@ -254,7 +254,7 @@ def test_missing_lava_is_named(run: Any, files: Any, monkeypatch: pytest.MonkeyP
 def test_parity_mismatch_is_named(run: Any, files: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
-    from hrsnn_lava.sim_backends.native import NativeBackend
+    from hrsnn_lava.sim_backends.native.simulator import NativeBackend
 
     honest = NativeBackend.run
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import hrsnn_lava as hl
-from hrsnn_lava.sim_backends.lava import lava_obstacle
+from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_an_unknown_backend_is_told_of_it(run: Any, files: Any) -> None:
 
 
 def test_without_lava_it_is_missing(run: Any, files: Any, monkeypatch: Any) -> None:
-    import hrsnn_lava.sim_backends.lava as lava
+    import hrsnn_lava.sim_backends.lava.backend as lava
 
     monkeypatch.setattr(lava, "lava_obstacle", lambda: "Lava 0.10.0 needs Python 3.10")
     asked = run("verify", files / "plain.hlx", "--backends", "native,lava-stock", "--steps", "5")

@@ -13,8 +13,8 @@ import pytest
 
 import hrsnn_lava as hl
 from hrsnn_lava.errors import BackendError
-from hrsnn_lava.sim_backends import lava
-from hrsnn_lava.sim_backends.lava import LavaBackend, LavaJob
+from hrsnn_lava.sim_backends.lava import backend as lava
+from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob
 from hrsnn_lava.trace import Trace
 
 pytestmark = pytest.mark.lava
@@ -39,7 +39,7 @@ def children(folder: Path) -> list[str]:
             command = (entry / "cmdline").read_bytes() if entry.name.isdigit() else b""
         except OSError:
             continue
-        if b"lava_child" in command and str(folder).encode() in command:
+        if b"sim_backends.lava.child" in command and str(folder).encode() in command:
             found.append(entry.name)
     return found
 

@@ -13,7 +13,7 @@ from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
 from hrsnn_lava.report.dynamics import dynamics
 from hrsnn_lava.report.model import Report, build_report
-from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 from hrsnn_lava.trace import SpikeInput
 
 STEPS = 60

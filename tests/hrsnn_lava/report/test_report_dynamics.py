@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from hrsnn_lava.experiment.dynamics import drive_noise
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
 from hrsnn_lava.report import dynamics as part
-from hrsnn_lava.workflow.dynamics import drive_noise
 
 
 def ring(n, gain, inputs=0):

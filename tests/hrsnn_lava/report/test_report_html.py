@@ -15,7 +15,7 @@ from hrsnn_lava.compiler.pipeline import compile_network
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
 from hrsnn_lava.report.model import Report, build_report
-from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 from hrsnn_lava.trace import SpikeInput
 
 FETCHING = {"src", "href", "action", "data", "poster", "srcset", "xlink:href", "background"}

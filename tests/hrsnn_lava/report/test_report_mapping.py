@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from markupsafe import Markup
 
-from hrsnn_lava.compiler.analysis.congestion import LinkLoads
+from hrsnn_lava.compiler.analysis.occupancy.congestion import LinkLoads
 from hrsnn_lava.compiler.mesh import Mesh
 from hrsnn_lava.compiler.passes.place import Place
 from hrsnn_lava.hardware_profiles import HardwareProfile

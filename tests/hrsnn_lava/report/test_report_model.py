@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from hrsnn_lava.compiler.analysis.neurobench import NEURON_BITS
+from hrsnn_lava.compiler.analysis.operations.neurobench import NEURON_BITS
 from hrsnn_lava.compiler.placement import Placement
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.hardware_profiles import CostSet

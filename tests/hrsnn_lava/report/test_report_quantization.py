@@ -8,7 +8,7 @@ import pytest
 import hrsnn_lava as hl
 from hrsnn_lava.report.model import build_report
 from hrsnn_lava.report.quantization import options_line, section, sentence, tables
-from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 from hrsnn_lava.trace import SpikeInput
 from hrsnn_lava.training.difference import compare_float_fixed
 

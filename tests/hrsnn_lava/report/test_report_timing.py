@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from hrsnn_lava.compiler.analysis.counting import count_trace
-from hrsnn_lava.compiler.analysis.windows import by_length, from_starts
+from hrsnn_lava.compiler.analysis.operations.counting import count_trace
+from hrsnn_lava.compiler.analysis.operations.windows import by_length, from_starts
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.report.model import build_report
 from hrsnn_lava.report.samples import windows_of

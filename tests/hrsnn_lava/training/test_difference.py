@@ -13,7 +13,7 @@ from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF, Network, Population
-from hrsnn_lava.sim_backends.reference import ReferenceBackend
+from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 from hrsnn_lava.training.difference import compare_float_fixed
 
 

@@ -1,0 +1,137 @@
+"""Scores of synapses, the probabilities that follow from them, and sampling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from hrsnn_lava.compiler.analysis.dynamics.covariance import edge_variance
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import rows_of
+from hrsnn_lava.compiler.analysis.dynamics.stability import Abscissa, spectral_abscissa
+from hrsnn_lava.errors import SpecError
+
+Float = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+ScoreName = Literal["lyapunov", "weight", "product"]
+Sampling = Literal["bernoulli", "systematic"]
+
+
+def edge_scores(
+    score: ScoreName,
+    weights: sparse.csr_matrix,
+    coupling: sparse.csr_matrix,
+    covariance: NDArray[Any],
+) -> Float:
+    r"""Noise-driven importance of every synapse.
+
+    .. math:: p_{ij} \propto |a_{ij}|\, Var(x_i - sgn(a_{ij}) x_j)
+
+    with a = l, the Lyapunov matrix (``lyapunov``: eq. 16 of the summary of Chakraborty et al.,
+    with the weight replaced), a = w (``weight``: Moore and Chaudhuri 2020), or l and an additional
+    factor ``|w|`` (``product``, ours).
+
+    Args:
+        weights: W as CSR (N, N).
+        coupling: the matrix a of the same structure, from which `covariance` was computed.
+        covariance: C, (N, N).
+
+    Returns:
+        (nnz,) in the order of the data of `weights`.
+    """
+    a = coupling.data
+    scores = np.abs(a) * edge_variance(covariance, rows_of(weights), weights.indices, np.sign(a))
+    if score == "product":
+        scores = scores * np.abs(weights.data)
+    result: Float = scores
+    return result
+
+
+def inclusion_probabilities(scores: Float, target: float) -> Float:
+    r"""Probabilities :math:`p = \min(1, \rho\,s)` that sum exactly to `target`.
+
+    The scale is found by sorting and prefix sums, so clipping does not lose density. When fewer
+    scores than `target` are positive, those get 1 and the rest is spread evenly (our choice).
+
+    Args:
+        scores: (E,) >= 0.
+        target: expected number of edges to keep, 0 to E.
+
+    Raises:
+        SpecError: a score is negative or not finite, or the target is out of range.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    if not np.all(np.isfinite(scores) & (scores >= 0)):
+        raise SpecError("edge scores must be finite and >= 0")
+    n = scores.size
+    if not 0 <= target <= n:
+        raise SpecError(f"the target is {target} edges; allowed: 0 to {n}")
+    if target == n:
+        return np.ones(n)
+    peak = float(scores.max())
+    # Ratios below 1e-200 would leave the range of double; such edges are as good as zero.
+    relative = scores / peak if peak > 0 else scores
+    relative = np.where(relative < 1e-200, 0.0, relative)
+    positive = relative > 0
+    n_positive = int(np.count_nonzero(positive))
+    if n_positive <= target:
+        return np.where(positive, 1.0, (target - n_positive) / (n - n_positive))
+    descending = np.sort(relative)[::-1]
+    rest = np.cumsum(descending[::-1])[::-1]
+    left = target - np.arange(n)
+    # With the k largest at 1 the others share target - k; the first k that clips none is it.
+    k = int(np.argmax(left * descending <= rest))
+    probabilities: Float = np.minimum(1.0, left[k] / rest[k] * relative)
+    return probabilities
+
+
+def sample_edges(probabilities: Float, sampling: Sampling, rng: np.random.Generator) -> Bool:
+    """Draw the edges to keep, each with its probability.
+
+    ``bernoulli``: independently (eq. 16). ``systematic``: one random start and equal steps through
+    the summed probabilities in edge order: the same marginals, a fixed count (to one edge), and
+    an even spread over the neurons, since the order runs along them.
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    if sampling == "bernoulli":
+        return np.asarray(rng.random(p.size) < p, dtype=np.bool_)
+    keep: Bool = p >= 1.0
+    open_edges = np.flatnonzero(~keep)
+    ticks = np.floor(np.cumsum(p[open_edges]) + rng.random()).astype(np.int64)
+    keep[open_edges] = np.diff(ticks, prepend=0) > 0
+    return keep
+
+
+@dataclass(frozen=True)
+class SpectralChange:
+    """How much sampling changed a linear system.
+
+    Attributes:
+        mean, largest: ``|(A_s - A) x| / |A x|`` over random x. The papers bound
+            ``x^T (A_s - A) x`` instead, which sees the symmetric part alone and is vacuous
+            where ``x^T A x`` vanishes.
+        abscissa: largest real part of the eigenvalues of A_s.
+    """
+
+    mean: float
+    largest: float
+    abscissa: Abscissa
+
+
+def spectral_change(
+    system: sparse.csr_matrix,
+    sampled: sparse.csr_matrix,
+    rng: np.random.Generator,
+    *,
+    n_vectors: int = 32,
+) -> SpectralChange:
+    """Measure eq. (15) on `n_vectors` random Gaussian vectors, and the stability of the sample."""
+    x = rng.standard_normal((system.shape[0], n_vectors))
+    before = np.linalg.norm(system @ x, axis=0)
+    after = np.linalg.norm((sampled - system) @ x, axis=0)
+    ratio = np.zeros(n_vectors)
+    np.divide(after, before, out=ratio, where=before > 0)
+    return SpectralChange(float(ratio.mean()), float(ratio.max()), spectral_abscissa(sampled))

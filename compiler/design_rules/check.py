@@ -1,0 +1,213 @@
+"""Design rules: one small function per rule, all run at once, each finding with its fix.
+
+A rule takes a `Placed` network and yields `Violation`s. `RULES` is the whole list; `check` runs
+it and returns everything found, so that nothing has to be repaired one message at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.compiler.design_rules.axons import AXON_RULES
+from hrsnn_lava.compiler.design_rules.expressible import EXPRESSIBLE_RULES
+from hrsnn_lava.compiler.design_rules.learning import LEARNING_RULES
+from hrsnn_lava.compiler.design_rules.placed import Placed, Rule, Violation
+from hrsnn_lava.compiler.design_rules.values import FIELD_RULES
+from hrsnn_lava.compiler.palettes.clustering import compartment_classes, relative_errors, snap_core
+from hrsnn_lava.compiler.partitioning.core_filling import FILL_RESOURCES, fill
+from hrsnn_lava.hardware_profiles import HardwareProfile
+from hrsnn_lava.quantized import QuantizedNetwork
+
+__all__ = [
+    "CAPACITY_RULES",
+    "RULES",
+    "TABLE_RULES",
+    "VALUE_RULES",
+    "CompiledLike",
+    "Placed",
+    "Rule",
+    "Violation",
+    "check",
+]
+
+
+class CompiledLike(Protocol):
+    """Anything with an integer network, a profile and a core for every neuron."""
+
+    @property
+    def network(self) -> QuantizedNetwork: ...
+    @property
+    def profile(self) -> HardwareProfile: ...
+    @property
+    def core_of(self) -> NDArray[np.int32]: ...
+
+
+def check(compiled: CompiledLike, rules: Sequence[Rule] | None = None) -> list[Violation]:
+    """All violations of a placed network, in the order of the rules.
+
+    Args:
+        compiled: network, profile and `core_of`; a `Placed` is used as it is.
+        rules: those to run; all of `RULES` by default.
+    """
+    placed = (
+        compiled
+        if isinstance(compiled, Placed)
+        else Placed.of(compiled.network, compiled.core_of, compiled.profile)
+    )
+    name = placed.profile.name
+    chosen = RULES if rules is None else rules
+    return [replace(found, profile=name) for rule in chosen for found in rule(placed)]
+
+
+def rule_table() -> list[tuple[str, str]]:
+    """Name and sentence of every rule, in the order of a report."""
+    return [
+        (rule.__name__, " ".join((rule.__doc__ or "").split("\n\n")[0].split())) for rule in RULES
+    ]
+
+
+def cores_on_chip(placed: Placed) -> Iterator[Violation]:
+    """The cores in use are no more than the chips have."""
+    limit, used = placed.used.cores_limit, placed.used.n_cores
+    if limit is not None and used > limit:
+        per_chip = placed.profile.chip.cores.value or 1
+        chips = -(-used // per_chip)
+        yield Violation(
+            "cores_on_chip",
+            f"profile {placed.profile.name}",
+            f"{used} cores",
+            f"{limit} cores",
+            f"use {chips} chips (at least, while other rules are broken), or prune the network",
+        )
+
+
+def _resource(placed: Placed, name: str) -> Iterator[Violation]:
+    """Violations of one resource, with the number of pieces that the core has to be split into."""
+    resource = placed.used[name]
+    for core in resource.over():
+        used, limit = int(resource.used[core]), resource.limit or 1
+        members = np.flatnonzero(placed.core_of == core)
+        if members.size == 1:
+            where, fix = f"core {core}, neuron {members[0]} alone", _fix_one(name, used, limit)
+        else:
+            where, fix = f"core {core}", _split(placed, name, int(core), members)
+        label = resource.name.replace("_", " ")
+        text = f"{used} {resource.unit}s" if name == "synapse_memory" else f"{used} {label}"
+        yield Violation(name, where, text, str(limit), fix)
+
+
+def _split(placed: Placed, name: str, core: int, members: NDArray[np.int64]) -> str:
+    """The exact number of pieces; for output axons, whether pieces can help at all."""
+    resource = placed.used[name]
+    used, limit = int(resource.used[core]), resource.limit or 1
+    if name in FILL_RESOURCES:
+        pieces = fill(placed.links, members, placed.profile, only=name).size - 1
+        return f"split core {core} into {pieces}"
+    # Pieces are destinations too: when all cores together are full, more of them only add pairs.
+    if resource.used.sum() > limit * placed.used.n_cores * 0.9:
+        return (
+            f"let its neurons reach {limit / members.size:.1f} cores each instead of "
+            f"{used / members.size:.1f}: prune, or put their targets together"
+        )
+    return f"split core {core} into {-(-used // limit)}"
+
+
+def _fix_one(name: str, used: int, limit: int) -> str:
+    if name == "out_axons":
+        return f"gather the targets of this neuron on {limit} cores instead of {used}"
+    return f"prune {100 - 100 * limit / used:.1f} % of the inputs of this neuron"
+
+
+def neurons(placed: Placed) -> Iterator[Violation]:
+    """A core holds a bounded number of neurons."""
+    yield from _resource(placed, "neurons")
+
+
+def in_axons(placed: Placed) -> Iterator[Violation]:
+    """A core listens to a bounded number of sources."""
+    yield from _resource(placed, "in_axons")
+
+
+def out_axons(placed: Placed) -> Iterator[Violation]:
+    """The neurons of a core send to a bounded number of (neuron, destination core) pairs."""
+    yield from _resource(placed, "out_axons")
+
+
+def synapses(placed: Placed) -> Iterator[Violation]:
+    """A core holds a bounded number of synapses."""
+    yield from _resource(placed, "synapses")
+
+
+def synapse_memory(placed: Placed) -> Iterator[Violation]:
+    """The synapse lists of a core fit its memory."""
+    yield from _resource(placed, "synapse_memory")
+
+
+def compartment_profiles(placed: Placed) -> Iterator[Violation]:
+    """The neurons of a core have few distinct (du, dv, refractory)."""
+    yield from _tables(placed, "compartment_profiles", (0, 1))
+
+
+def threshold_profiles(placed: Placed) -> Iterator[Violation]:
+    """The neurons of a core have few distinct thresholds."""
+    yield from _tables(placed, "threshold_profiles", (2,))
+
+
+def _tables(placed: Placed, name: str, columns: tuple[int, ...]) -> Iterator[Violation]:
+    resource, core = placed.used[name], placed.profile.core
+    for index in resource.over():
+        used, limit = int(resource.used[index]), resource.limit or 1
+        members = np.flatnonzero(placed.core_of == index)
+        parameters = placed.links.parameters[members]
+        fix = f"split core {index} into {-(-used // limit)}"
+        small = core.neurons.value is None or members.size <= core.neurons.value
+        if small and name == "compartment_profiles":
+            snapped = snap_core(parameters, limit, None)
+            what = "tau"
+        else:
+            snapped = snap_core(parameters, None, limit) if small else None
+            what = "the threshold"
+        if snapped is not None:
+            worst = float(relative_errors(parameters, snapped)[:, columns].max())
+            fix = f"merge to {limit}, largest change of {what} {100 * worst:.1f} %"
+        elif small:
+            classes = int(compartment_classes(*parameters[:, (0, 1, 2)].T).max()) + 1
+            fix = f"split core {index} into {-(-classes // limit)}, by refractory period"
+        label = name.replace("_", " ")
+        yield Violation(name, f"core {index}", f"{used} {label}", str(limit), fix)
+
+
+def synapse_formats(placed: Placed) -> Iterator[Violation]:
+    """The synapses of a core have few distinct formats (bits, exponent, sign, delay bits)."""
+    resource = placed.used["synapse_formats"]
+    for core in resource.over():
+        yield Violation(
+            "synapse_formats",
+            f"core {core}",
+            f"{resource.used[core]} synapse formats",
+            str(resource.limit),
+            "give projections a common weight_exp, or keep the populations on cores of their own",
+        )
+
+
+TABLE_RULES: tuple[Rule, ...] = (compartment_profiles, threshold_profiles)
+CAPACITY_RULES: tuple[Rule, ...] = (
+    cores_on_chip,
+    neurons,
+    in_axons,
+    out_axons,
+    synapses,
+    synapse_memory,
+    synapse_formats,
+    *LEARNING_RULES,
+    *AXON_RULES,
+)
+#: What no placement can change.
+VALUE_RULES: tuple[Rule, ...] = (*EXPRESSIBLE_RULES, *FIELD_RULES)
+#: Every rule, in the order of a report.
+RULES: tuple[Rule, ...] = (*CAPACITY_RULES, *TABLE_RULES, *VALUE_RULES)

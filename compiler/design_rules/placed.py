@@ -1,0 +1,55 @@
+"""What design rules look at, and what they yield."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
+from hrsnn_lava.compiler.analysis.occupancy.utilization import Utilization, utilization
+from hrsnn_lava.hardware_profiles import HardwareProfile
+from hrsnn_lava.quantized import QuantizedNetwork
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A broken design rule: which, where, what was measured, the limit, the smallest fix.
+
+    `profile` names the chip whose limit it is; `check` fills it in.
+    """
+
+    rule: str
+    where: str
+    measured: str
+    limit: str
+    fix: str
+    profile: str = ""
+
+    def __str__(self) -> str:
+        chip = f" ({self.profile})" if self.profile else ""
+        return f"{self.where}: {self.measured}, limit {self.limit}{chip}: {self.fix}"
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """What the rules look at; the counts are made once."""
+
+    network: QuantizedNetwork
+    profile: HardwareProfile
+    core_of: NDArray[np.int32]
+    links: Connectivity
+    used: Utilization
+
+    @staticmethod
+    def of(network: QuantizedNetwork, core_of: Any, profile: HardwareProfile) -> Placed:
+        """Count the use of every core, then hold it for the rules."""
+        cores = np.ascontiguousarray(core_of, dtype=np.int32)
+        links = Connectivity.of(network)
+        return Placed(network, profile, cores, links, utilization(links, cores, profile))
+
+
+Rule = Callable[[Placed], Iterator[Violation]]

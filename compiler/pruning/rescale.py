@@ -1,0 +1,122 @@
+"""Make up for the synapses that pruning took: gains of those that stay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges
+from hrsnn_lava.errors import Problem, SpecError, raise_if
+
+Float = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+RescaleMode = Literal["none", "1/p", "match"]
+MATCH_CAP = 50.0
+INVERSE_CAP = 10.0
+
+
+@dataclass(frozen=True)
+class Rescale:
+    """How surviving weights are scaled.
+
+    Attributes:
+        mode: ``none``; ``1/p``: gain ``1 + gamma (1/p - 1)``, unbiased at gamma = 1 (eq. 16), but
+            heavy-tailed; ``match``: every neuron keeps the summed excitatory and the summed
+            inhibitory recurrent weight that it had (ours; the default for sampled scores, since
+            it kept the tasks that need the recurrence best).
+        gamma: 0 (no gain) to 1, for ``1/p``.
+        cap: largest gain; None: 10 for ``1/p``, 50 for ``match`` (our choice).
+    """
+
+    mode: RescaleMode = "none"
+    gamma: float = 1.0
+    cap: float | None = None
+
+    def check(self, *, sampled: bool) -> None:
+        """Raise `SpecError` for options out of range; `sampled`: edges have probabilities."""
+        problems = []
+        if self.mode not in ("none", "1/p", "match"):
+            problems.append(Problem("rescale.mode", repr(self.mode), "none, 1/p or match"))
+        if self.mode == "1/p" and not sampled:
+            fix = "use none or match, or a method that samples"
+            problems.append(
+                Problem("rescale.mode", "1/p without probabilities", "none or match", fix)
+            )
+        if not 0.0 <= self.gamma <= 1.0:
+            problems.append(Problem("rescale.gamma", str(self.gamma), "0 to 1"))
+        if self.cap is not None and not self.cap >= 1.0:
+            problems.append(Problem("rescale.cap", str(self.cap), ">= 1"))
+        raise_if(SpecError, "the weights cannot be rescaled so", problems)
+
+
+def inverse_gains(probabilities: Float, gamma: float = 1.0, cap: float = INVERSE_CAP) -> Float:
+    """``min(cap, 1 + gamma (1/p - 1))`` for the probabilities p > 0 of kept edges."""
+    gains: Float = np.minimum(cap, 1.0 + gamma * (1.0 / probabilities - 1.0))
+    return gains
+
+
+def match_gains(
+    edges: RecurrentEdges, keep: Bool, cap: float = MATCH_CAP
+) -> tuple[Float, dict[str, Any]]:
+    r"""Gains that keep every neuron's summed input of each sign.
+
+    .. math:: g_{i\pm} = \min(cap, \sum_{j \in E_{i\pm}} |w_{ij}| / \sum_{j \in kept} |w_{ij}|)
+
+    The sums run over all recurrent projections onto the neuron. Under Dale's principle the sign
+    of the weight is that of the presynaptic population.
+
+    Returns:
+        (E,) gains, 1 at dropped edges; and how many groups (neuron and sign) were capped or lost
+        every synapse, and the share of the summed weight that is kept.
+    """
+    group = 2 * edges.post + (edges.weight > 0)
+    size = np.abs(edges.weight)
+    n_groups = 2 * edges.n_neurons
+    total = np.bincount(group, weights=size, minlength=n_groups)
+    kept = np.bincount(group[keep], weights=size[keep], minlength=n_groups)
+    gain = np.ones(n_groups)
+    np.divide(total, kept, out=gain, where=kept > 0)
+    capped = gain > cap
+    gain = np.minimum(gain, cap)
+    everything = float(total.sum())
+    report = {
+        "groups": int(np.count_nonzero(total)),
+        "groups_capped": int(np.count_nonzero(capped)),
+        "groups_emptied": int(np.count_nonzero((total > 0) & (kept == 0))),
+        "weight_kept": float((gain * kept).sum()) / everything if everything else 1.0,
+    }
+    return np.where(keep, gain[group], 1.0), report
+
+
+def rescale_gains(
+    edges: RecurrentEdges, keep: Bool, options: Rescale, probabilities: Float | None = None
+) -> tuple[Float, dict[str, Any]]:
+    """Gains (E,) by `options`, 1 at dropped edges, and a report of them.
+
+    Args:
+        edges: the synapses before pruning.
+        keep: (E,) those that stay.
+        probabilities: (E,) with which each was kept, over all rounds; needed for ``1/p``.
+
+    Raises:
+        SpecError: options out of range, or ``1/p`` without probabilities.
+    """
+    options.check(sampled=probabilities is not None)
+    report: dict[str, Any] = {"mode": options.mode}
+    gain = np.ones(edges.n_edges)
+    if options.mode == "match":
+        cap = MATCH_CAP if options.cap is None else options.cap
+        gain, details = match_gains(edges, keep, cap)
+        report |= {"cap": cap, **details}
+    elif options.mode == "1/p" and probabilities is not None:
+        cap = INVERSE_CAP if options.cap is None else options.cap
+        gain[keep] = inverse_gains(probabilities[keep], options.gamma, cap)
+        at_cap = int(np.count_nonzero(gain[keep] >= cap))
+        report |= {"cap": cap, "gamma": options.gamma, "synapses_capped": at_cap}
+    used = gain[keep]
+    report["gain_mean"] = float(used.mean()) if used.size else 1.0
+    report["gain_max"] = float(used.max()) if used.size else 1.0
+    return gain, report

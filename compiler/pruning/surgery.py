@@ -1,0 +1,139 @@
+"""Take synapses or neurons out of a network, with everything that hangs on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges, rows_of
+from hrsnn_lava.errors import SpecError
+from hrsnn_lava.network import LIF_FIELDS, Network, Population, Projection
+from hrsnn_lava.plasticity import STDP
+
+Float = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+PER_SYNAPSE = ("a_plus", "a_minus", "tau_plus", "tau_minus", "w_max")
+
+
+def check_density(density: float) -> None:
+    """Raise `SpecError` unless `density`, the share of synapses to keep, is within [0, 1]."""
+    if not 0.0 <= density <= 1.0:
+        raise SpecError(f"density is {density}; allowed: 0 to 1 (the share of synapses kept)")
+
+
+def keep_synapses(
+    network: Network, edges: RecurrentEdges, keep: Bool, gain: Float | None = None
+) -> Network:
+    """Drop recurrent synapses and scale those that stay.
+
+    Delays and learning parameters go along. A learning rule's upper bound is scaled as its weight
+    is, so that a rescaled weight keeps its distance from the bound (our choice).
+
+    Args:
+        edges: all recurrent synapses of `network`, as from `recurrent_edges`.
+        keep: (E,) which to keep.
+        gain: (E,) factors > 0; None leaves the weights as they are.
+    """
+    for k, name in enumerate(edges.names):
+        part = slice(int(edges.bounds[k]), int(edges.bounds[k + 1]))
+        projection = network.projection(name)
+        factor = None if gain is None else gain[part]
+        network = network.with_projection(_select(projection, keep[part], factor))
+    return network
+
+
+def _select(projection: Projection, keep: Bool, gain: Float | None) -> Projection:
+    csr = projection.weights
+    counts = np.concatenate([[0], np.cumsum(keep)])
+    data = csr.data[keep]
+    if gain is not None:
+        data = data * gain[keep]
+    weights = sparse.csr_matrix(
+        (data, csr.indices[keep], counts[csr.indptr].astype(csr.indptr.dtype)), shape=csr.shape
+    )
+    plasticity = projection.plasticity
+    if plasticity is not None:
+        plasticity = _select_plasticity(plasticity, keep, gain)
+    return replace(
+        projection,
+        weights=weights,
+        delays=_per_synapse(projection.delays, keep),
+        plasticity=plasticity,
+    )
+
+
+def _per_synapse(value: Any, keep: Bool) -> Any:
+    return value if value is None or np.ndim(value) == 0 else np.asarray(value)[keep]
+
+
+def _select_plasticity(rule: STDP, keep: Bool, gain: Float | None) -> STDP:
+    fields = {name: _per_synapse(getattr(rule, name), keep) for name in PER_SYNAPSE}
+    if gain is not None and fields["w_max"] is not None and np.any(gain[keep] != 1.0):
+        fields["w_max"] = fields["w_max"] * gain[keep]
+    return replace(rule, **fields)
+
+
+def drop_neurons(network: Network, keep: Bool) -> Network:
+    """Take neurons out, with all their synapses, input weights included.
+
+    Args:
+        keep: (N,) which neurons to keep, in global order (inputs not counted).
+
+    Raises:
+        SpecError: wrong shape, or a population would be left empty.
+    """
+    keep = np.asarray(keep, dtype=np.bool_)
+    if keep.shape != (network.n_neurons,):
+        raise SpecError(f"keep has shape {keep.shape}; allowed: ({network.n_neurons},)")
+    masks = {}
+    for population in network.populations:
+        start = network.offset(population.name)
+        mask = keep[start : start + population.size]
+        if population.is_input:
+            mask = np.ones(population.size, dtype=np.bool_)
+        if not mask.any():
+            raise SpecError(f"population {population.name!r} would be left without a neuron")
+        masks[population.name] = mask
+    populations = tuple(_shrink(p, masks[p.name]) for p in network.populations)
+    projections = tuple(_restrict(p, masks[p.post], masks[p.pre]) for p in network.projections)
+    return replace(network, populations=populations, projections=projections)
+
+
+def _shrink(population: Population, mask: Bool) -> Population:
+    if population.is_input or mask.all():
+        return population
+    positions = None if population.positions is None else np.asarray(population.positions)[mask]
+    fields = {field: population.parameter(field)[mask] for field in LIF_FIELDS}
+    neuron = replace(population.lif, **fields)
+    size = int(np.count_nonzero(mask))
+    return replace(population, size=size, neuron=neuron, positions=positions)
+
+
+def _restrict(projection: Projection, post: Bool, pre: Bool) -> Projection:
+    if post.all() and pre.all():
+        return projection
+    csr = projection.weights
+    inside = post[rows_of(csr)] & pre[csr.indices]
+    smaller = _select(projection, inside, None)
+    # Dropping whole rows and columns keeps the order of the stored weights, hence of the delays.
+    return replace(smaller, weights=smaller.weights[post][:, pre].sorted_indices())
+
+
+def synapse_report(network: Network, edges: RecurrentEdges, keep: Bool) -> dict[str, Any]:
+    """Synapses before and after, in all and per projection."""
+    per_projection = {}
+    for k, name in enumerate(edges.names):
+        part = keep[edges.bounds[k] : edges.bounds[k + 1]]
+        per_projection[name] = {"before": int(part.size), "after": int(np.count_nonzero(part))}
+    after = int(np.count_nonzero(keep))
+    return {
+        "synapses_before": edges.n_edges,
+        "synapses_after": after,
+        "density_kept": after / edges.n_edges if edges.n_edges else 1.0,
+        "input_synapses": network.n_synapses - edges.n_edges,
+        "projections": per_projection,
+    }

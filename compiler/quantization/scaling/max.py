@@ -1,0 +1,14 @@
+"""``max``: no weight is clipped; the largest decides the exponent."""
+
+from __future__ import annotations
+
+from hrsnn_lava.compiler.quantization.scaling.base import Plain, Synapses, Target, exponent_for
+
+
+class Option(Plain):
+    """The largest weight of a projection decides its exponent."""
+
+    def exponent(self, target: Target, synapses: Synapses, scale: float) -> int:
+        """The smallest that holds the largest weight, 0 where that is fine enough."""
+        del target
+        return exponent_for(synapses, synapses.largest * scale)

@@ -1,5 +1,0 @@
-"""The whole line, from a spec to a report."""
-
-from hrsnn_lava.workflow.run import RunResult, run_spec
-
-__all__ = ["RunResult", "run_spec"]

@@ -1,0 +1,302 @@
+"""What a recording left on disk, finished or not, and its conversion to a trace ``.npz``."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.errors import ArtifactError
+from hrsnn_lava.sim_backends.runs.chunk_log import Chunk, read_part, scan
+from hrsnn_lava.sim_backends.runs.probe_plan import LEARNED, ProbePlan
+from hrsnn_lava.trace import UPDATES, SpikeInput, Trace, below, load_npz
+
+Int = NDArray[np.int32]
+FORMAT = "hrsnn-lava recording"
+FORMAT_VERSION = 2
+LOG, CHECKPOINT, CONVERTED = "chunks.log", "checkpoint.hlx", "trace.npz"
+_TRACE = ("spike_steps", "spike_neurons", "n_steps", "n_neurons")
+#: Fast and about as small as higher levels, for spike lists.
+_DEFLATE_LEVEL = 1
+#: A member of the ``.npz``: dtype, shape, and its values in blocks.
+Member = tuple[Any, tuple[int, ...], Iterable[NDArray[Any]]]
+
+
+def partial_folder(path: Any) -> Path:
+    """Where the recording of a trace file lies until it is finished."""
+    target = Path(os.fspath(path))
+    return target.with_name(f"{target.name}.partial")
+
+
+@dataclass(frozen=True, eq=False)
+class Probed:
+    """States at chosen steps of chosen neurons, and what was learned by then.
+
+    Attributes:
+        steps, neurons: (P,) and (Q,) int32: which ones.
+        v, u: (P, Q) int32, None when not recorded.
+        weight_steps, trace_steps: (R,) int32, the steps after which weights and traces were read.
+        weights: by projection (tags by ``PROJECTION/tag_1``), (R, nnz) int32.
+        traces: by the keys of `Trace.traces`, (R, n) int32.
+    """
+
+    steps: Int
+    neurons: Int
+    v: Int | None = None
+    u: Int | None = None
+    weight_steps: Int = field(default_factory=lambda: np.zeros(0, np.int32))
+    weights: Mapping[str, Int] = field(default_factory=dict)
+    trace_steps: Int = field(default_factory=lambda: np.zeros(0, np.int32))
+    traces: Mapping[str, Int] = field(default_factory=dict)
+
+
+class Recording:
+    """A recording on disk: a finished trace file, or the chunks of one that is not finished.
+
+    Attributes:
+        path: of the trace file or of the folder with the chunks.
+        n_steps: length that was asked for.
+        steps_done: steps that can be read.
+        complete: True when nothing is missing.
+    """
+
+    def __init__(self, path: Path, plan: ProbePlan, chunks: Sequence[Chunk], trace: Trace | None):
+        self.path, self.plan = path, plan
+        self._chunks, self._trace = chunks, trace
+        self.n_steps = plan.n_steps
+        ends = [c.meta["first"] + c.meta["count"] for c in chunks]
+        self.steps_done: int = plan.n_steps if trace is not None else max(ends, default=0)
+        self.complete = self.steps_done == self.n_steps
+
+    @classmethod
+    def open(cls, path: Any) -> Recording:
+        """Open a trace file, or the recording that is to become it.
+
+        Args:
+            path: the ``.npz``, or its ``.partial`` folder. A ``.npz`` that is there is read, also
+                when a newer recording of that name is under way.
+
+        Raises:
+            ArtifactError: neither is there, or it is damaged.
+        """
+        where = Path(os.fspath(path))
+        folder = where if where.is_dir() else partial_folder(where)
+        if where.is_file() or not folder.is_dir():
+            trace = Trace.load(where)
+            return cls(where, ProbePlan(trace.n_steps, trace.n_neurons), (), trace)
+        chunks = scan(folder / LOG)
+        return cls(folder, plan_of(folder, chunks), chunks[1:], None)
+
+    def trace(self) -> Trace:
+        """Everything in memory; ``n_steps`` is `steps_done`.
+
+        ``v`` and ``u`` are there when they were recorded in all steps of all neurons, and the
+        weights of the end when it was reached.
+        """
+        return self._trace if self._trace is not None else self._join(self._chunks)
+
+    def pieces(self, max_values: int = 2_000_000) -> Iterator[Trace]:
+        """The recording in stretches of about `max_values` spikes, input events and states.
+
+        Steps count from the start of a stretch. A finished trace file comes in one piece.
+        """
+        if self._trace is not None:
+            yield self._trace
+            return
+        group: list[Chunk] = []
+        values = 0
+        for chunk in self._chunks:
+            group.append(chunk)
+            values += sum(part.count for part in chunk.parts.values())
+            if values >= max_values:
+                yield self._join(group)
+                group, values = [], 0
+        if group:
+            yield self._join(group)
+
+    def probed(self) -> Probed:
+        """States at the chosen steps and neurons, and weights and traces."""
+        if self._trace is not None:
+            return _probed_in_file(self.path, self._trace)
+        steps = self.plan.probed_steps(0, self.steps_done)
+        columns = {name: self._column(name, self._chunks) for name in self._learned_names()}
+        weights, traces = (below(columns, f"{kind}/") for kind in LEARNED)
+        return Probed(
+            steps.astype(np.int32),
+            self.plan.neuron_indices(),
+            self._column("v", self._chunks) if "v" in self.plan.probes else None,
+            self._column("u", self._chunks) if "u" in self.plan.probes else None,
+            self._sampled("weights"),
+            weights,
+            self._sampled("traces"),
+            traces,
+        )
+
+    def _learned_names(self) -> list[str]:
+        prefixes = tuple(f"{kind}/" for kind in self.plan.learned)
+        return sorted(name for name in _names(self._chunks) if name.startswith(prefixes))
+
+    def _sampled(self, kind: str) -> Int:
+        """The steps after which weights or traces were read, (R,)."""
+        chunks = [c for c in self._chunks if c.meta["sampled"] and kind in self.plan.probes]
+        ends = [c.meta["first"] + c.meta["count"] - 1 for c in chunks]
+        return np.array(ends, dtype=np.int32)
+
+    def _join(self, chunks: Sequence[Chunk]) -> Trace:
+        first = chunks[0].meta["first"] if chunks else 0
+        steps = sum(chunk.meta["count"] for chunk in chunks)
+        columns = {name: self._column(name, chunks) for name in EVENTS}
+        graded = "input_payloads" in _names(chunks)
+        inputs = SpikeInput(
+            columns["input_steps"] - np.int32(first),
+            columns["input_neurons"],
+            steps,
+            self.plan.n_inputs,
+            self._column("input_payloads", chunks) if graded else None,
+        )
+        states = {
+            name: self._column(name, chunks)
+            for name in ("v", "u")
+            if name in self.plan.probes and self.plan.everything
+        }
+        counts = {name: self._column(name, chunks) for name in _counted(chunks)}
+        return Trace(
+            columns["spike_steps"] - np.int32(first),
+            columns["spike_neurons"],
+            steps,
+            self.plan.n_neurons,
+            states.get("v"),
+            states.get("u"),
+            inputs=inputs,
+            active_updates=counts.get("active_updates"),
+            membrane_updates=counts.get("membrane_updates"),
+        )
+
+    def _column(self, name: str, chunks: Sequence[Chunk]) -> NDArray[Any]:
+        """One array over several chunks."""
+        blocks = list(self.blocks(name, chunks))
+        dtype, shape = self._extent(name, chunks)
+        return np.concatenate(blocks).astype(dtype) if blocks else np.zeros(shape, dtype)
+
+    def blocks(self, name: str, chunks: Sequence[Chunk] | None = None) -> Iterator[NDArray[Any]]:
+        """One array, chunk by chunk; events without a payload have payload 1."""
+        with (self.path / LOG).open("rb") as handle:
+            for chunk in self._chunks if chunks is None else chunks:
+                if name in chunk.parts:
+                    yield read_part(handle, chunk.parts[name])
+                elif name == "input_payloads":
+                    yield np.ones(chunk.parts["input_steps"].count, dtype=np.int32)
+
+    def _extent(
+        self, name: str, chunks: Sequence[Chunk] | None = None
+    ) -> tuple[Any, tuple[int, ...]]:
+        used = self._chunks if chunks is None else chunks
+        like = "input_steps" if name == "input_payloads" else name
+        parts = [chunk.parts[like] for chunk in used if like in chunk.parts]
+        width = parts[0].shape[1:] if parts else self.plan.width(name)
+        return np.dtype("<i4"), (sum(part.shape[0] for part in parts), *width)
+
+    def members(
+        self, weights: Mapping[str, NDArray[Any]], traces: Mapping[str, NDArray[Any]]
+    ) -> Iterator[tuple[str, Member]]:
+        """Arrays of the trace file, each in blocks; `weights` and `traces` are those at the end."""
+        plan = self.plan
+
+        def stored(name: str) -> Member:
+            return (*self._extent(name), self.blocks(name))
+
+        yield "spike_steps", stored("spike_steps")
+        yield "spike_neurons", stored("spike_neurons")
+        yield "n_steps", _whole(np.int64(self.steps_done))
+        yield "n_neurons", _whole(np.int64(plan.n_neurons))
+        for name in _counted(self._chunks):
+            yield name, stored(name)
+        for name in plan.states:
+            yield name if plan.everything else f"probe/{name}", stored(name)
+        if plan.states and not plan.everything:
+            yield "probe/steps", _whole(plan.probed_steps(0, self.steps_done).astype(np.int32))
+            yield "probe/neurons", _whole(plan.neuron_indices())
+        for kind, last in zip(LEARNED, (weights, traces), strict=True):
+            for name, values in last.items():
+                yield f"{kind}/{name}", _whole(values)
+        for name in self._learned_names():
+            yield f"probe/{name}", stored(name)
+        for kind in plan.learned:
+            yield f"probe/{_STEPS[kind]}", _whole(self._sampled(kind))
+        for name in ("steps", "neurons"):
+            yield f"input/{name}", stored(f"input_{name}")
+        yield "input/n_steps", _whole(np.int64(self.steps_done))
+        yield "input/n_neurons", _whole(np.int64(plan.n_inputs))
+        if "input_payloads" in _names(self._chunks):
+            yield "input/payloads", stored("input_payloads")
+
+
+#: Array with the steps after which weights and traces were read.
+_STEPS = {"weights": "weight_steps", "traces": "trace_steps"}
+EVENTS = ("spike_steps", "spike_neurons", "input_steps", "input_neurons")
+
+
+def _names(chunks: Sequence[Chunk]) -> set[str]:
+    return {name for chunk in chunks for name in chunk.parts}
+
+
+def _counted(chunks: Sequence[Chunk]) -> list[str]:
+    """Counts by step that all chunks have; a chunk of an older version has none."""
+    return [name for name in UPDATES if all(name in chunk.parts for chunk in chunks)]
+
+
+def plan_of(folder: Path, chunks: Sequence[Chunk]) -> ProbePlan:
+    """What the first chunk says of the recording; raises `ArtifactError`."""
+    if not chunks:
+        raise ArtifactError(f"{folder}: nothing was recorded yet")
+    header = chunks[0].meta
+    if header.get("format") != FORMAT or header.get("version") != FORMAT_VERSION:
+        found = f"{header.get('format')!r}, version {header.get('version')!r}"
+        raise ArtifactError(f"{folder}: {found}; this program reads version {FORMAT_VERSION}")
+    try:
+        return ProbePlan.from_dict(header["plan"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"{folder}: the header is incomplete ({error!r})") from error
+
+
+def _probed_in_file(path: Path, trace: Trace) -> Probed:
+    arrays = load_npz(path, required=_TRACE)
+    none = np.zeros(0, np.int32)
+    return Probed(
+        arrays.get("probe/steps", np.arange(trace.n_steps, dtype=np.int32)),
+        arrays.get("probe/neurons", np.arange(trace.n_neurons, dtype=np.int32)),
+        arrays.get("probe/v", trace.v),
+        arrays.get("probe/u", trace.u),
+        arrays.get("probe/weight_steps", none),
+        below(arrays, "probe/weights/"),
+        arrays.get("probe/trace_steps", none),
+        below(arrays, "probe/traces/"),
+    )
+
+
+def _whole(value: Any) -> Member:
+    array = np.asarray(value)
+    return array.dtype, array.shape, (array,)
+
+
+def write_members(path: Path, members: Iterable[tuple[str, Member]]) -> None:
+    """Write an ``.npz`` block by block; memory holds one block. Equal content, equal bytes."""
+    with path.open("wb") as handle:
+        with zipfile.ZipFile(
+            handle, "w", zipfile.ZIP_DEFLATED, compresslevel=_DEFLATE_LEVEL
+        ) as archive:
+            for name, (dtype, shape, blocks) in members:
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
+                    head = {"descr": descr, "fortran_order": False, "shape": shape}
+                    np.lib.format.write_array_header_1_0(member, head)
+                    for block in blocks:
+                        member.write(np.ascontiguousarray(block, dtype=dtype).tobytes())
+        handle.flush()
+        os.fsync(handle.fileno())

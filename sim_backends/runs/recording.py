@@ -1,0 +1,293 @@
+"""Recordings of any length: spikes and states go to disk as they come, memory stays flat.
+
+While a recording of ``t.npz`` is under way, the folder ``t.npz.partial`` holds ``chunks.log``, an
+append-only file that is readable after a kill at any moment, and ``checkpoint.hlx``, the state at
+the end of some chunk. `record` with ``resume=True`` cuts the log back to the checkpoint and goes
+on from there; the result is the same, byte for byte. At the end the log is converted to the trace
+file, which appears whole or not at all, and the folder goes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hrsnn_lava.artifacts.container import Artifact, read_artifact, write_artifact
+from hrsnn_lava.errors import ArtifactError, SpecError
+from hrsnn_lava.sim_backends.base import as_quantized, check_run
+from hrsnn_lava.sim_backends.runs.chunk_log import Chunk, LogWriter, read_part, scan
+from hrsnn_lava.sim_backends.runs.input_pieces import InputCursor, Inputs
+from hrsnn_lava.sim_backends.runs.probe_plan import ProbePlan
+from hrsnn_lava.sim_backends.runs.recorded import (
+    CHECKPOINT,
+    CONVERTED,
+    FORMAT,
+    FORMAT_VERSION,
+    LOG,
+    Probed,
+    Recording,
+    partial_folder,
+    write_members,
+)
+from hrsnn_lava.sim_backends.runs.session import Session, State, state_from
+from hrsnn_lava.trace import UPDATES, SpikeInput
+
+__all__ = ["Probed", "Recorder", "Recording", "partial_folder", "record"]
+
+#: Wall time between two checkpoints: what a killed recording has to do again, at most.
+CHECKPOINT_SECONDS = 5.0
+
+
+def record(
+    network: Any,
+    inputs: Inputs,
+    steps: int,
+    path: Any,
+    probes: Collection[str] = ("spikes",),
+    *,
+    every: int = 1,
+    between: Sequence[int] | None = None,
+    neurons: slice | ArrayLike | None = None,
+    state: State | None = None,
+    resume: bool = False,
+    progress: Callable[[int, int], None] = lambda _done, _steps: None,
+    checkpoint_s: float | None = None,
+) -> State:
+    """Run `steps` steps on `native`, and write the trace to disk as it comes.
+
+    Args:
+        network: `CompiledNetwork` or verified `QuantizedNetwork`.
+        inputs: a recording, or an iterable of pieces that follow one another; None for none.
+        steps: number of steps.
+        path: of the trace ``.npz``; a file that is there stays until the new one is complete.
+        probes: any of ``spikes`` (always kept, whole), ``v``, ``u``, ``weights`` and ``traces``.
+        every, between, neurons: which states are kept, see `ProbePlan`. A trace file has them as
+            ``v`` and ``u`` when it is all of them, else as ``probe/v`` and so on. Learned weights
+            and spike traces are kept after every `every` steps, as ``probe/weights/KEY`` (R, nnz)
+            with ``probe/weight_steps`` (R,) and ``probe/traces/KEY`` (R, n) with
+            ``probe/trace_steps`` (R,), keys as in `Trace`; in the end they are kept always, as
+            ``weights/KEY`` and ``traces/KEY``.
+        state: where to start; None is rest.
+        resume: go on with what a killed recording left; start anew when there is nothing.
+        progress: called with the steps done and `steps`, after every chunk.
+        checkpoint_s: seconds between checkpoints; `CHECKPOINT_SECONDS` by default.
+
+    Returns:
+        The state after the last step.
+
+    Raises:
+        SpecError: arguments that do not fit, or an unfinished recording is in the way.
+        ArtifactError: what is to be resumed is damaged or belongs to another run.
+    """
+    integer = as_quantized(network)
+    whole = inputs if isinstance(inputs, SpikeInput) else None
+    check_run(integer, whole, steps, ("spikes",))
+    plan = ProbePlan.of(integer, steps, probes, every, between, neurons)
+    with contextlib.closing(Recorder(integer, path, plan, state, resume, checkpoint_s)) as recorder:
+        recorder.run(inputs, progress)
+        recorder.finish()
+        return recorder.state()
+
+
+class Recorder:
+    """A recording under way; `record` is the short form.
+
+    Args:
+        network: integer network.
+        path: of the trace file.
+        plan: what is kept.
+        state, resume, checkpoint_s: see `record`.
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        path: Any,
+        plan: ProbePlan,
+        state: State | None = None,
+        resume: bool = False,
+        checkpoint_s: float | None = None,
+    ) -> None:
+        self._target, self._folder = Path(os.fspath(path)), partial_folder(path)
+        self._plan = plan
+        self._checkpoint_s = CHECKPOINT_SECONDS if checkpoint_s is None else checkpoint_s
+        self._session = Session(network, state)
+        self._done: list[Chunk] = []
+        self.step = 0
+        header = {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "plan": plan.to_dict(),
+            "network": self._session.network_digest,
+            "start": None if state is None else state.digest,
+            "stretch": self._session.stretch_steps,
+        }
+        chunks = scan(self._folder / LOG) if (self._folder / LOG).exists() else []
+        if len(chunks) > 1 and not resume:
+            recorded = Recording(self._folder, plan, chunks[1:], None).steps_done
+            raise SpecError(
+                f"{self._folder}: an unfinished recording of {recorded} steps is there; "
+                "resume it, or remove the folder"
+            )
+        # a header alone is of a recording that was killed before its first chunk
+        self._log = self._go_on(chunks, header) if len(chunks) > 1 else self._begin(header)
+        self._saved_at = time.monotonic()
+
+    def _begin(self, header: Mapping[str, Any]) -> LogWriter:
+        """A new log with its header, and a first checkpoint."""
+        try:
+            self._folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ArtifactError(f"{self._folder}: cannot be written ({error.strerror})") from error
+        self._log = LogWriter(self._folder / LOG)
+        (self._folder / CHECKPOINT).unlink(missing_ok=True)  # it is of what is cut off now
+        self._log.append(header, {})
+        self.checkpoint()
+        return self._log
+
+    def _go_on(self, chunks: list[Chunk], header: Mapping[str, Any]) -> LogWriter:
+        """The log cut back to the checkpoint, and the session as it was then."""
+        found = chunks[0].meta
+        differing = [key for key in header if found.get(key) != header[key]]
+        if differing:
+            raise ArtifactError(
+                f"{self._folder}: recorded from another {', '.join(differing)}; "
+                "resume with the same arguments, or remove the folder"
+            )
+        if not (self._folder / CHECKPOINT).exists():  # killed before the first one
+            return self._begin(header)
+        saved = read_artifact(self._folder / CHECKPOINT)
+        count, end = saved.meta["chunks"], saved.meta["end"]
+        if len(chunks) < count or chunks[count - 1].end != end:
+            raise ArtifactError(
+                f"{self._folder}: the log is damaged before its checkpoint; remove the folder"
+            )
+        self._session.restore(state_from(Artifact("state", saved.meta["state"], saved.arrays)))
+        self._done, self.step = chunks[1:count], saved.meta["step"]
+        return LogWriter(self._folder / LOG, count, end)
+
+    def run(
+        self,
+        inputs: Inputs,
+        progress: Callable[[int, int], None] = lambda _done, _steps: None,
+    ) -> None:
+        """Record what is missing; `inputs` are those from the very start."""
+        plan = self._plan
+        cursor = InputCursor(inputs, plan.n_inputs)
+        self._pass_over(cursor)
+        while self.step < plan.n_steps:
+            end = plan.stretch_end(self.step, self._session.stretch_steps)
+            self._append(cursor.take(end - self.step))
+            progress(self.step, plan.n_steps)
+            if time.monotonic() - self._saved_at >= self._checkpoint_s:
+                self.checkpoint()
+        self.checkpoint()
+
+    def _pass_over(self, cursor: InputCursor) -> None:
+        """Take the input of the recorded steps, and make sure that it is what was recorded."""
+        with (self._folder / LOG).open("rb") as handle:
+            for chunk in self._done:
+                given = _input_arrays(cursor.take(chunk.meta["count"]), chunk.meta["first"])
+                kept = {name for name in chunk.parts if name.startswith("input_")}
+                if kept != set(given) or any(
+                    not np.array_equal(read_part(handle, chunk.parts[name]), given[name])
+                    for name in kept
+                ):
+                    first = chunk.meta["first"]
+                    raise ArtifactError(
+                        f"{self._folder}: recorded with another input in steps "
+                        f"{first}..{first + chunk.meta['count'] - 1}; resume with the same one"
+                    )
+
+    def _append(self, inputs: SpikeInput) -> None:
+        """Run one stretch and write its chunk."""
+        first, count = self.step, inputs.n_steps
+        rows = self._plan.probed_steps(first, first + count) - first
+        wanted = self._plan.states if rows.size else ()
+        trace = self._session.advance(inputs, wanted)
+        shift = np.int32(first)
+        arrays: dict[str, NDArray[Any]] = {
+            "spike_steps": trace.spike_steps + shift,
+            "spike_neurons": trace.spike_neurons,
+            **_input_arrays(inputs, first),
+            **{name: a for name in UPDATES if (a := getattr(trace, name)) is not None},
+        }
+        columns = slice(None) if self._plan.neurons is None else self._plan.neuron_indices()
+        for name in wanted:
+            arrays[name] = getattr(trace, name)[rows][:, columns]
+        sampled = self._plan.samples_learned(first + count)
+        for kind in self._plan.learned if sampled else ():
+            learned = getattr(self._session, kind)()
+            arrays |= {f"{kind}/{name}": values[None, :] for name, values in learned.items()}
+        self._log.append({"first": first, "count": count, "sampled": sampled}, arrays)
+        self.step += count
+
+    def checkpoint(self) -> None:
+        """Store the state, so that a resumed recording goes on from this step."""
+        self._log.sync()
+        state = self._session.state().to_artifact()
+        meta = {
+            "state": state.meta,
+            "chunks": self._log.chunks,
+            "end": self._log.end,
+            "step": self.step,
+        }
+        write_artifact(self._folder / CHECKPOINT, Artifact("checkpoint", meta, state.arrays))
+        self._saved_at = time.monotonic()
+
+    def recording(self) -> Recording:
+        """What is on disk by now."""
+        return Recording.open(self._folder)
+
+    def state(self) -> State:
+        """The state after the last recorded step."""
+        return self._session.state()
+
+    def finish(self) -> None:
+        """Turn the log into the trace file, and remove the folder.
+
+        Raises:
+            SpecError: steps are missing.
+        """
+        recording = self.recording()
+        if not recording.complete:
+            done = f"{recording.steps_done} of {self._plan.n_steps} steps"
+            raise SpecError(f"{self._folder}: {done} are recorded; run it to the end first")
+        converted = self._folder / CONVERTED
+        session = self._session
+        write_members(converted, recording.members(session.weights(), session.traces()))
+        os.replace(converted, self._target)
+        _sync_folder(self._target.parent)
+        self.close()
+        for left in self._folder.iterdir():
+            left.unlink()
+        self._folder.rmdir()
+
+    def close(self) -> None:
+        """Close the log; what was recorded stays."""
+        self._log.close()
+
+
+def _input_arrays(inputs: SpikeInput, first: int) -> dict[str, NDArray[Any]]:
+    """Events as a chunk holds them, steps counted from the start of the recording."""
+    arrays = {"input_steps": inputs.steps + np.int32(first), "input_neurons": inputs.neurons}
+    if inputs.payloads is not None:
+        arrays["input_payloads"] = inputs.payloads
+    return arrays
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a renaming last; some systems cannot, and lose at worst the new name in a crash."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

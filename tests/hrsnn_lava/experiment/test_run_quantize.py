@@ -1,0 +1,56 @@
+"""The whole line with options of the quantization: runs are made where something needs them."""
+
+from __future__ import annotations
+
+import pytest
+
+from hrsnn_lava import Spec
+from hrsnn_lava.errors import SpecError
+from hrsnn_lava.experiment import run_spec
+
+SMALL = {
+    "name": "small",
+    "seed": 3,
+    "network": {"size": 40, "connectivity": {"mean_degree": 6.0}},
+    "task": {
+        "train": 260,
+        "horizon": 5,
+        "starts": 1,
+        "steps_per_sample": 5,
+        "washout": 10,
+        "replays": 1,
+    },
+    "prune": {"density": 0.5, "rescale": "none", "homeostasis_passes": 1, "controls": []},
+    "verify": {"backends": ["reference", "native"], "steps": 50},
+}
+
+
+def spec_with(quantize, target="bias"):
+    """The small spec with a table of its own."""
+    network = {**SMALL["network"], "input": {"target": target}}
+    chip = {"profile": "loihi1" if target == "bias" else "loihi2_lava"}  # graded spikes
+    return Spec.parse({**SMALL, "network": network, "quantize": quantize, "compile": chip})
+
+
+@pytest.mark.parametrize(
+    ("table", "target"),
+    [
+        ({"scaling": "activity", "weight_bits": 4, "headroom": "measured"}, "bias"),
+        ({"scaling": "activity"}, "synapse"),
+    ],
+)
+def test_rates_come_from_the_training_input(tmp_path, table, target):
+    result = run_spec(spec_with(table, target), tmp_path)
+    data = result.report.to_dict()["quantization"]
+    assert {k: data["options"][k] for k in table} == table
+    assert set(data["cost"]) >= {"count_error", "van_rossum", "task_error_ratio"}
+    assert data["populations"]["exc"]["run"]["wraps"] == 0
+    assert "QUANTIZATION" in result.summary_text
+
+
+def test_wrong_options_are_refused_before_any_work(tmp_path):
+    with pytest.raises(SpecError, match="scaling: 'best'; allowed: activity"):
+        run_spec(spec_with({"scaling": "best"}), tmp_path)
+    with pytest.raises(SpecError, match='"measured" needs inputs that are held'):
+        run_spec(spec_with({"headroom": "measured"}, "synapse"), tmp_path)
+    assert not (tmp_path / "journal.jsonl").exists()
