@@ -1,0 +1,244 @@
+"""Options that are declared once: the class is the table of a spec, the record and the CLI's help.
+
+`options` makes a frozen dataclass whose fields pydantic checks strictly: unknown names, wrong types
+and values out of range are refused, all of them at once, by a `SpecError`. What the class says of a
+field under ``Attributes:`` in its docstring is its help text on the command line and its
+description in the documentation, and is written nowhere else::
+
+    @options
+    class PruneRandom:
+        '''Keep a random share of the recurrent synapses.
+
+        Attributes:
+            density: share of the synapses to keep, 0 to 1.
+        '''
+
+        name: ClassVar[str] = "prune_random"
+        density: Share = 0.1
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Annotated, Any, TypeVar
+
+import pydantic.dataclasses
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from typing_extensions import dataclass_transform
+
+from hrsnn_lava.errors import Problem, SpecError
+
+T = TypeVar("T")
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+#: A share of a whole, 0 to 1.
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0)]
+
+_CONFIG = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, Field))
+def options(cls: type[T]) -> type[T]:
+    """A frozen dataclass, checked when it is made; see the module.
+
+    Raises (when an instance is made):
+        SpecError: with every field that is wrong: its value, and what is allowed.
+    """
+    made: Any = pydantic.dataclasses.dataclass(frozen=True, config=_CONFIG)(cls)
+    checked = made.__init__
+
+    def start(self: Any, *args: Any, **kwargs: Any) -> None:
+        __tracebackhide__ = True
+        names = [f.name for f in dataclasses.fields(made) if f.init]
+        if len(args) > len(names):
+            raise TypeError(f"{made.__name__} takes {len(names)} options, not {len(args)}")
+        twice = sorted(set(names[: len(args)]) & set(kwargs))
+        if twice:
+            raise TypeError(f"{made.__name__}: {', '.join(twice)} given twice")
+        kwargs |= dict(zip(names, map(_plain_scalar, args), strict=False))
+        try:
+            checked(self, **{name: _plain_scalar(value) for name, value in kwargs.items()})
+        except ValidationError as error:
+            title = getattr(made, "name", made.__name__)
+            raise SpecError(f"options of {title}", problems=problems_of(error, made)) from None
+
+    made.__init__ = start
+    result: type[T] = made
+    return result
+
+
+def _plain_scalar(value: Any) -> Any:
+    """NumPy's integers and truth values as Python's, which strict fields ask for."""
+    item = getattr(value, "item", None)
+    return item() if item is not None and getattr(value, "ndim", None) == 0 else value
+
+
+@cache
+def _adapter(cls: type[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(cls)
+
+
+def read_options(cls: Callable[..., T], table: Mapping[str, Any], where: str = "") -> T:
+    """Options from a table of TOML or JSON: tables become option classes, lists tuples.
+
+    Args:
+        cls: a class made by `options`.
+        table: keys and plain values.
+        where: path of the table, put before the keys in messages.
+
+    Raises:
+        SpecError: with every key that is unknown, missing or wrong.
+    """
+    try:
+        made: T = _adapter(cls).validate_json(json.dumps(dict(table), default=str))
+    except ValidationError as error:
+        found = problems_of(error, cls, where)
+        raise SpecError(f"{where or 'the table'} is not valid", problems=found) from None
+    return made
+
+
+def options_of(value: Any) -> dict[str, Any]:
+    """Fields and values of an options object, nested ones as dictionaries; without hidden ones.
+
+    A field with ``metadata={"record": False}`` (measured arrays) is left out.
+    """
+    return {
+        f.name: options_of(item) if dataclasses.is_dataclass(item) else item
+        for f in dataclasses.fields(value)
+        if f.metadata.get("record", True)
+        for item in (getattr(value, f.name),)
+    }
+
+
+@cache
+def help_texts(cls: type[Any]) -> Mapping[str, str]:
+    """Text of every field, from ``Attributes:`` of the docstring; "a, b: text" names both."""
+    doc = inspect.cleandoc(cls.__doc__ or "")
+    section = re.search(r"^Attributes:\n((?:[ ]+.*\n?|\n)+)", doc, re.M)
+    texts: dict[str, str] = {}
+    names: list[str] = []
+    for line in inspect.cleandoc("\n" + section[1]).splitlines() if section else ():
+        head = re.match(r"^(\w+(?:, \w+)*): +(.*)", line)
+        if head:
+            names = head[1].split(", ")
+            texts |= dict.fromkeys(names, head[2])
+        else:
+            texts |= {name: f"{texts[name]} {line.strip()}".rstrip() for name in names}
+    return texts
+
+
+def problems_of(error: ValidationError, cls: Any, where: str = "") -> list[Problem]:
+    """What pydantic found, in this program's words: the key's path, the value, what is allowed."""
+    merged: dict[str, Problem] = {}
+    for item in error.errors(include_url=False):
+        location = [str(part) for part in item["loc"]]
+        path = [p for i, p in enumerate(location) if i == 0 or not _is_tag(p)]
+        key = ".".join([*([where] if where else []), *path]) or "options"
+        value = item.get("input")
+        found = "a table" if isinstance(value, dict) else repr(value)
+        if item["type"] == "value_error" and not path:  # of the options together
+            found = "these values together"
+        if item["type"] == "union_tag_invalid":
+            key, found = f"{key}.distribution", repr(item["ctx"]["tag"])
+        if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+            problem = Problem(key, "unknown key", _known_keys(cls, location))
+        elif item["type"] in ("missing", "missing_argument"):
+            problem = Problem(key, "missing", "required here")
+        else:
+            problem = Problem(key, found, _allowed(item))
+        if key in merged:  # branches of one union: say what each of them allows
+            before = merged[key]
+            if problem.allowed not in before.allowed:
+                problem = Problem(key, before.measured, f"{before.allowed}, or {problem.allowed}")
+            else:
+                problem = before
+        merged[key] = problem
+    # "a number was allowed too" says nothing once the table itself has named faults
+    return [
+        problem
+        for key, problem in merged.items()
+        if problem.measured != "a table" or not any(k.startswith(f"{key}.") for k in merged)
+    ]
+
+
+#: pydantic's technical path segments, which say nothing to a user.
+_UNION_TAGS = {"float", "int", "gamma", "lognormal", "normal", "uniform", "constrained-float"}
+_BOUNDS = {
+    "greater_than": ("> {}", "gt"),
+    "greater_than_equal": (">= {}", "ge"),
+    "less_than": ("< {}", "lt"),
+    "less_than_equal": ("<= {}", "le"),
+}
+_ALLOWED = {
+    "float_type": "a number",
+    "int_type": "an integer",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "model_type": "a table",
+    "dataclass_type": "a table",
+    "dataclass_exact_type": "a table",
+    "model_attributes_type": "a distribution table",
+    "finite_number": "a finite number",
+    "union_tag_not_found": 'a table with distribution = "gamma|lognormal|normal|uniform"',
+}
+
+
+def _is_tag(part: str) -> bool:
+    technical = ("tagged-union", "function-", "constrained", "literal[", "[key]")
+    return part in _UNION_TAGS or part.startswith(technical)
+
+
+def _allowed(item: Any) -> str:
+    kind, context = item["type"], item.get("ctx", {})
+    if kind in _BOUNDS:
+        text, key = _BOUNDS[kind]
+        return text.format(context[key])
+    if kind == "union_tag_invalid":
+        return str(context["expected_tags"])
+    if kind == "literal_error":
+        return str(context["expected"])
+    return _ALLOWED.get(kind, str(item["msg"])).removeprefix("Value error, ")
+
+
+def _known_keys(cls: Any, location: list[str]) -> str:
+    """The keys of the table in which an unknown one stands."""
+    from typing import get_args, get_type_hints
+
+    def tables(annotation: Any) -> list[Any]:
+        if hasattr(annotation, "model_fields") or dataclasses.is_dataclass(annotation):
+            return [annotation]
+        return [table for part in get_args(annotation) for table in tables(part)]
+
+    def keys(table: Any) -> list[str]:
+        if hasattr(table, "model_fields"):
+            return list(table.model_fields)
+        return [f.name for f in dataclasses.fields(table) if f.init]
+
+    def tag(table: Any) -> Any:
+        hint = get_type_hints(table).get("distribution")
+        return None if hint is None else get_args(hint)[0]
+
+    current = cls
+    for part in location[:-1]:
+        candidates = tables(current)
+        if part in _UNION_TAGS:
+            current = next((t for t in candidates if tag(t) == part), current)
+            continue
+        holder = next((t for t in candidates if part in keys(t)), None)
+        if holder is not None:
+            inner = tables(get_type_hints(holder, include_extras=True)[part])
+            hints = get_type_hints(holder, include_extras=True)[part]
+            current = inner[0] if len(inner) == 1 else hints
+    found = tables(current)
+    return "one of " + ", ".join(keys(found[0])) if found else "the documented keys"
