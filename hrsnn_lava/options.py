@@ -31,6 +31,7 @@ import pydantic.dataclasses
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import dataclass_transform
 
+from hrsnn_lava import registry
 from hrsnn_lava.errors import Problem, SpecError
 
 T = TypeVar("T")
@@ -42,6 +43,31 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Registered:
+    """Marks a text as the name of a part of a kind; an unknown one is refused with the known.
+
+    Use it as ``Annotated[str, Registered("score")]``. What follows a colon, as in
+    ``percentile:99.5``, is the part's own affair.
+    """
+
+    kind: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """The schema of a text with the check of its name."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def check(self, text: str) -> str:
+        """The text itself; a `ValueError` that lists the names there are."""
+        known = registry.names(self.kind)
+        if text.partition(":")[0] not in known:
+            raise ValueError(", ".join(known))
+        return text
+
 
 _CONFIG = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)
 
@@ -58,6 +84,7 @@ def options(cls: type[T]) -> type[T]:
 
     def start(self: Any, *args: Any, **kwargs: Any) -> None:
         __tracebackhide__ = True
+        args, kwargs = _current_spelling(made, args, kwargs)
         names = [f.name for f in dataclasses.fields(made) if f.init]
         if len(args) > len(names):
             raise TypeError(f"{made.__name__} takes {len(names)} options, not {len(args)}")
@@ -74,6 +101,14 @@ def options(cls: type[T]) -> type[T]:
     made.__init__ = start
     result: type[T] = made
     return result
+
+
+def _current_spelling(
+    cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments in today's spelling, where the class says what was called otherwise before."""
+    translate = getattr(cls, "current_spelling", None)
+    return translate(args, kwargs) if translate is not None else (args, kwargs)
 
 
 def _plain_scalar(value: Any) -> Any:
@@ -98,8 +133,9 @@ def read_options(cls: Callable[..., T], table: Mapping[str, Any], where: str = "
     Raises:
         SpecError: with every key that is unknown, missing or wrong.
     """
+    _, keys = _current_spelling(cls, (), dict(table))
     try:
-        made: T = _adapter(cls).validate_json(json.dumps(dict(table), default=str))
+        made: T = _adapter(cls).validate_json(json.dumps(keys, default=str))
     except ValidationError as error:
         found = problems_of(error, cls, where)
         raise SpecError(f"{where or 'the table'} is not valid", problems=found) from None
@@ -190,6 +226,7 @@ _ALLOWED = {
     "dataclass_exact_type": "a table",
     "model_attributes_type": "a distribution table",
     "finite_number": "a finite number",
+    "too_short": "not empty",
     "union_tag_not_found": 'a table with distribution = "gamma|lognormal|normal|uniform"',
 }
 
@@ -221,6 +258,8 @@ def _known_keys(cls: Any, location: list[str]) -> str:
         return [table for part in get_args(annotation) for table in tables(part)]
 
     def keys(table: Any) -> list[str]:
+        if hasattr(table, "known_keys"):
+            return list(table.known_keys())
         if hasattr(table, "model_fields"):
             return list(table.model_fields)
         return [f.name for f in dataclasses.fields(table) if f.init]

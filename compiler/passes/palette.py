@@ -12,12 +12,14 @@ A threshold need not be snapped at all where `absorb_thresholds` moves it into t
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.context import Context, Pass, Report, Stage
 from hrsnn_lava.compiler.design_rules.check import Violation
+from hrsnn_lava.compiler.mapped import Mapped
 from hrsnn_lava.compiler.palettes.clustering import (
     Snapped,
     activity_weights,
@@ -27,6 +29,7 @@ from hrsnn_lava.compiler.palettes.clustering import (
 from hrsnn_lava.compiler.palettes.naive import snap_naively
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
+from hrsnn_lava.options import options
 from hrsnn_lava.quantized import QuantizedNetwork
 
 Int = NDArray[np.int64]
@@ -254,45 +257,29 @@ def parameters_of(network: QuantizedNetwork) -> Int:
     return np.asarray(np.stack(columns, axis=1), dtype=np.int64)
 
 
-@dataclass(frozen=True, eq=False)
-class Palette:
-    """Snap the neurons of every core to the profile's tables.
+@options
+class Palette(Pass[Mapped, Mapped]):
+    """Snap the neurons of every core to the profile's tables, errors counted by activity.
 
     A profile without tables leaves the network as it is.
-
-    Attributes:
-        profile: gives the lengths of the tables.
-        core_of: (n_neurons,) core of every neuron.
-        rates: (n_neurons,) spikes per step, by which errors count; None: all alike.
     """
 
-    profile: HardwareProfile
-    core_of: NDArray[np.int32]
-    rates: Any = None
-    name = "palette"
+    name: ClassVar[str] = "palette"
+    takes: ClassVar[Stage] = "mapped"
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """The options, for the pass record."""
-        by_activity = self.rates is not None and np.ndim(self.rates) > 0
-        return {"profile": self.profile.name, "by_activity": by_activity}
+    def transform(self, network: Mapped, context: Context) -> tuple[Mapped, Report]:
+        """The snapped network, and a `PaletteReport`.
 
-    def __call__(self, network: QuantizedNetwork) -> QuantizedNetwork:
-        """The snapped network; `snap_network` gives the report too."""
-        return self.snap(network)[0]
-
-    def snap(
-        self,
-        network: QuantizedNetwork,
-        free_thresholds: Any = None,
-        original: QuantizedNetwork | None = None,
-    ) -> tuple[QuantizedNetwork, PaletteReport]:
-        """The snapped network and the report; see `snap_network`."""
-        return snap_network(
-            network,
-            self.core_of,
-            self.profile,
-            rates=self.rates,
-            free_thresholds=free_thresholds,
-            original=original,
+        Raises:
+            CapacityError: the refractory periods on a core alone are more than its profiles.
+        """
+        plan = network.plan
+        snapped, report = snap_network(
+            network.network,
+            network.on_cores.core_of,
+            context.chip(),
+            rates=context.observed.neuron_rates,
+            free_thresholds=None if plan is None else plan.absorbed,
+            original=None if plan is None else plan.original,
         )
+        return replace(network, network=snapped, palette=report), report.to_dict()

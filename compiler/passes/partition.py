@@ -14,14 +14,15 @@ neurons is not exact, since currents wrap and potentials saturate one by one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
 from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
+from hrsnn_lava.compiler.context import Context, Pass, Report, Stage
 from hrsnn_lava.compiler.design_rules.check import (
     CAPACITY_RULES,
     VALUE_RULES,
@@ -29,6 +30,7 @@ from hrsnn_lava.compiler.design_rules.check import (
     Violation,
     check,
 )
+from hrsnn_lava.compiler.mapped import Mapped, Placement
 from hrsnn_lava.compiler.partitioning.baselines import baselines as other_ways
 from hrsnn_lava.compiler.partitioning.candidates import Candidate
 from hrsnn_lava.compiler.partitioning.hypergraph import Hypergraph
@@ -42,9 +44,9 @@ from hrsnn_lava.compiler.partitioning.ordered import (
 from hrsnn_lava.compiler.partitioning.palette_coordinates import palette_coordinates
 from hrsnn_lava.compiler.partitioning.problem import PartitionProblem
 from hrsnn_lava.compiler.partitioning.search import searched
-from hrsnn_lava.compiler.placement import Placement
 from hrsnn_lava.errors import CapacityError, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
+from hrsnn_lava.options import Count, NonNegative, Positive, Seed, options
 from hrsnn_lava.quantized import QuantizedNetwork
 
 __all__ = ["Partition", "parameter_order", "partition"]
@@ -58,65 +60,55 @@ def _quiet(_: str) -> None:
     """Progress that says nothing."""
 
 
-@dataclass(frozen=True)
-class Partition:
+@options
+class Partition(Pass[QuantizedNetwork, Mapped]):
     """Neurons to cores.
 
     Attributes:
-        profile: the chip.
-        neurons_per_core: upper bound; None chooses it (see `tolerance`).
-        method: ``"index"``: as in the network; ``"parameters"``: like neurons together;
-            ``"multilevel"``: the search alone; ``"auto"``: the best of these.
+        method: ``index``: as in the network; ``parameters``: like neurons together;
+            ``multilevel``: the search alone; ``auto``: the best of these.
+        neurons_per_core: upper bound; not set: the partition chooses (see `tolerance`).
         tolerance: relative error of time constants and thresholds that 95 % of the neurons
             shall stay below. 5 % is our choice.
         palette_weight: messages to one more core that a neuron is worth whose parameters are off
             by `tolerance`; the price grows with the square of the error. 1 is our choice.
-        rates, input_rates: spikes per step of every neuron, and input channel; scalars for all.
-        seed: of the search.
         baselines: whether other partitioners are run for comparison.
-        progress: called with what is being done.
+        seed: of the search; by default that of the compilation.
     """
 
-    profile: HardwareProfile
-    neurons_per_core: int | None = None
+    name: ClassVar[str] = "partition"
+    takes: ClassVar[Stage] = "mapped"
+
     method: Method = "auto"
-    tolerance: float = 0.05
-    palette_weight: float = 1.0
-    rates: Any = 1.0
-    input_rates: Any = 1.0
-    seed: int = 0
+    neurons_per_core: Count | None = None
+    tolerance: Positive = 0.05
+    palette_weight: NonNegative = 1.0
     baselines: bool = True
-    progress: Callable[[str], None] = _quiet
-    name = "partition"
+    seed: Seed | None = None
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """The options, for the pass record."""
-        return {
-            "profile": self.profile.name,
-            "neurons_per_core": self.neurons_per_core,
-            "method": self.method,
-            "tolerance": self.tolerance,
-            "palette_weight": self.palette_weight,
-            "rates": float(self.rates) if np.ndim(self.rates) == 0 else "per neuron",
-            "seed": self.seed,
-        }
+    def transform(
+        self, network: QuantizedNetwork | Mapped, context: Context
+    ) -> tuple[Mapped, Report]:
+        """The network on its cores; raises `CapacityError` with every violation.
 
-    def __call__(self, network: QuantizedNetwork) -> Placement:
-        """The placement; raises `CapacityError` with every violation."""
-        return partition(
-            network,
-            self.profile,
+        The report is `Placement.info`, see `partition`.
+        """
+        mapped = Mapped.of(network)
+        rates, input_rates = context.observed.traffic
+        placement = partition(
+            mapped.network,
+            context.chip(),
             neurons_per_core=self.neurons_per_core,
             method=self.method,
             tolerance=self.tolerance,
             palette_weight=self.palette_weight,
-            rates=self.rates,
-            input_rates=self.input_rates,
-            seed=self.seed,
+            rates=rates,
+            input_rates=input_rates,
+            seed=self.seed or 0,
             baselines=self.baselines,
-            progress=self.progress,
+            progress=context.progress,
         )
+        return replace(mapped, placement=placement), placement.info
 
 
 def partition(

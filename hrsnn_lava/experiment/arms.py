@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hrsnn_lava.compiler.passes.prune_activity import PruneActivity
-from hrsnn_lava.compiler.passes.prune_betweenness import PruneBetweenness
-from hrsnn_lava.compiler.passes.prune_lyapunov import PruneLyapunov
-from hrsnn_lava.compiler.passes.prune_magnitude import PruneMagnitude
-from hrsnn_lava.compiler.passes.prune_random import PruneRandom
-from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleMode
+from hrsnn_lava.compiler.context import Context, Pass
+from hrsnn_lava.compiler.pipeline import AnyPass
+from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.metrics.forecast import ForecastScores
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
@@ -43,7 +40,6 @@ from hrsnn_lava.training.readout import ReadoutOptions
 from hrsnn_lava.training.stdp import STDPOptions, train_stdp
 
 Float = NDArray[np.float64]
-RESCALE: dict[str, RescaleMode] = {"none": "none", "inverse": "1/p", "match": "match"}
 
 
 @dataclass(frozen=True)
@@ -143,7 +139,7 @@ def simulator_of(network: Network | QuantizedNetwork) -> Any:
 
 
 @dataclass(frozen=True, eq=False)
-class TrainSTDP:
+class TrainSTDP(Pass[Network, Network]):
     """Float STDP over the training inputs, `train_passes` times; a pass of the pipeline.
 
     The rules stay on the network where it is to learn on the chip too. Our choice: the passes
@@ -154,16 +150,11 @@ class TrainSTDP:
     series: ForecastSeries
     steps_per_sample: int
     seed: int
-    name = "train_stdp"
+    name: ClassVar[str] = "train_stdp"
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """The options, for the pass record."""
-        keys = ("projections", "train_passes", "on_chip")
-        return {key: getattr(self.table, key) for key in keys}
-
-    def apply(self, network: Network) -> tuple[Network, dict[str, Any]]:
+    def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The trained network, and rate, gain and weights at their bounds by projection."""
+        del context
         inputs = np.tile(self.series.train[:-1], (self.table.train_passes, 1))
         options = STDPOptions(steps_per_sample=self.steps_per_sample, freeze=not self.table.on_chip)
         done = train_stdp(network, inputs, options, generator(self.seed, "train_stdp"))
@@ -227,23 +218,13 @@ def with_homeostasis(
 
 
 def pruning_pass(
-    prune: PruneSpec, method: str, rescale: RescaleMode, seed: int, rates: Float | None = None
-) -> Any:
-    """The pass of a method; `rates` (n_neurons,) are needed by ``activity`` alone."""
-    scale = Rescale(rescale)
-    if method == "lyapunov":
-        return PruneLyapunov(
-            prune.density, score=prune.score, mode=prune.exponents, rescale=scale, seed=seed
-        )
-    if method == "random":
-        return PruneRandom(prune.density, rescale=scale, seed=seed)
-    # their edges have no probabilities, so the literal 1/p does not apply
-    plain = Rescale("none") if rescale == "1/p" else scale
-    if method == "magnitude":
-        return PruneMagnitude(prune.density, rescale=plain)
-    return PruneActivity(
-        rates if rates is not None else np.zeros(0), density=prune.density, rescale=plain
-    )
+    prune: PruneSpec, method: str, rescale: str | Rescale, density: float | None = None
+) -> AnyPass:
+    """The pass of a method; one that samples no synapses has no inverse of a probability."""
+    mode = rescale if isinstance(rescale, str) else rescale.mode
+    if mode == "inverse" and method in ("magnitude", "activity"):
+        rescale = "none"
+    return prune.step(method, rescale, density)
 
 
 def pruning_curve(prune: PruneSpec) -> Iterator[tuple[str, float]]:
@@ -251,11 +232,6 @@ def pruning_curve(prune: PruneSpec) -> Iterator[tuple[str, float]]:
     methods = dict.fromkeys((prune.method, *prune.controls))
     for density in sorted(set(prune.curve) - {prune.density}):
         yield from ((m, density) for m in methods if m not in ("none", "no-recurrence"))
-
-
-def node_passes(prune: PruneSpec, seed: int) -> list[Any]:
-    """Step II, when neurons are to be dropped."""
-    return [PruneBetweenness(prune.drop_neurons, seed=seed)] if prune.drop_neurons else []
 
 
 def baselines(series: ForecastSeries, size: int, seed: int) -> dict[str, Any]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from hrsnn_lava.compiler.design_rules.values import refused_learning
-from hrsnn_lava.compiler.passes.lower_stdp import lowering_of
-from hrsnn_lava.compiler.passes.quantize import Quantize, quantize_of
+from hrsnn_lava.compiler.passes.quantize import Quantize
 from hrsnn_lava.errors import CapacityError, SpecError
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
@@ -25,7 +22,7 @@ def checked(spec: Spec) -> tuple[HardwareProfile, CostSet, Quantize]:
     if spec.compile.chips is not None:
         profile = profile.with_chips(spec.compile.chips)
     cost_set = CostSet.load(spec.report.cost_set)
-    quantize = quantize_of(spec.quantize)
+    quantize = spec.quantize_pass()
     if spec.quantize.headroom == "measured" and spec.network.input.target != "bias":
         raise SpecError(
             'quantize.headroom: "measured" needs inputs that are held; set '
@@ -33,8 +30,6 @@ def checked(spec: Spec) -> tuple[HardwareProfile, CostSet, Quantize]:
         )
     if spec.stdp is not None:
         _refuse_learning(spec, profile)
-        lowering = lowering_of(spec.stdp, spec.seed).for_chip(profile)
-        quantize = replace(quantize, stdp=lowering)
     for name in spec.verify.backends:
         _available(name)
     return profile, cost_set, quantize

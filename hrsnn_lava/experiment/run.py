@@ -16,9 +16,8 @@ import numpy as np
 
 from hrsnn_lava.compiler.analysis.operations.windows import Windows, by_length
 from hrsnn_lava.compiler.compiled import PassRecord
-from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
-from hrsnn_lava.compiler.pipeline import place_network, run_pass
-from hrsnn_lava.compiler.quantization.headroom import Observed
+from hrsnn_lava.compiler.context import Context, Observed
+from hrsnn_lava.compiler.pipeline import History, Pipeline, run_pass
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.experiment import arms
 from hrsnn_lava.experiment.checks import checked, missing_backends
@@ -26,14 +25,14 @@ from hrsnn_lava.experiment.dynamics import of_run
 from hrsnn_lava.experiment.journal import Journal
 from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.network import Network
-from hrsnn_lava.quantized import QuantizedInput
+from hrsnn_lava.quantized import QuantizedInput, QuantizedNetwork
 from hrsnn_lava.sim_backends.native.simulator import NativeBackend
 from hrsnn_lava.sim_backends.runs.parity import Parity, verify_parity
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.trace import SpikeInput, Trace
 from hrsnn_lava.training.difference import compare_float_fixed
 from hrsnn_lava.training.forecast import ForecastOptions
-from hrsnn_lava.training.observed import with_run
+from hrsnn_lava.training.observed import observe_if_needed
 
 #: (what is being done, share of the whole that is done or None)
 Progress = Callable[[str, float | None], None]
@@ -110,18 +109,17 @@ class _Run:
     ) -> tuple[Network, float, list[PassRecord]]:
         """Prune, to the density of the spec or another one, and bring the rates back."""
         table = self.spec.prune
-        if density is not None:
-            table = table.model_copy(update={"density": density})
         network, records, target = self.full, [], self.target
-        for step in arms.node_passes(table, self.seed) if method == table.method else []:
-            network, record = run_pass(network, step)
+        if table.drop_neurons is not None and method == table.method:
+            network, record = run_pass(network, table.drop_neurons, Context(seed=self.seed))
             kept = np.asarray(record.report["kept"])
             target = target[kept]
             report = {k: v for k, v in record.report.items() if k != "kept"}
             records.append(replace(record, report=report))
         if method not in ("none", "no-recurrence"):
-            step = arms.pruning_pass(table, method, rescale, self.seed, target / self.steps)
-            network, record = run_pass(network, step)
+            step = arms.pruning_pass(table, method, rescale, density)
+            context = Context(observed=Observed(target / self.steps), seed=self.seed)
+            network, record = run_pass(network, step, context)
             records.append(record)
         elif method == "no-recurrence":
             network = arms.without_recurrence(network)
@@ -133,13 +131,14 @@ class _Run:
     def pruned(self) -> None:
         """The network that is compiled: pruned by the asked method, rescaled as asked."""
         table = self.spec.prune
-        candidates = ["none", "match"] if table.rescale == "auto" else [table.rescale]
+        candidates: list[Any] = ["none", "match"] if table.rescale == "auto" else [table.rescale]
         best: tuple[float, Any] | None = None
         for rescale in candidates:
-            self.say(f"prune: {table.method}, rescale {rescale}")
-            network, error, records = self.prune(table.method, arms.RESCALE[rescale])
+            mode = rescale if isinstance(rescale, str) else rescale.mode
+            self.say(f"prune: {table.method}, rescale {mode}")
+            network, error, records = self.prune(table.method, rescale)
             name = arms.arm_name(table.method, table.density)
-            label = f"{name}, rescale {rescale}" if len(candidates) > 1 else name
+            label = f"{name}, rescale {mode}" if len(candidates) > 1 else name
             row = self.arm(label, network, error)
             loss = row["validation"] if row["validation"] is not None else row["rmse_mean"]
             if best is None or loss < best[0]:
@@ -157,7 +156,7 @@ class _Run:
                 continue
             self.say(f"control: {method}")
             name = arms.arm_name(method, table.density)
-            network, error, _ = self.prune(method, arms.RESCALE[self.rescale])
+            network, error, _ = self.prune(method, self.rescale)
             self.rows.append(self.arm(name, network, error))
 
     def further_densities(self) -> list[dict[str, Any]]:
@@ -167,7 +166,7 @@ class _Run:
         for method, density in self.curve:
             name = arms.arm_name(method, density)
             self.say(f"pruning curve: {name}")
-            network, error, _ = self.prune(method, arms.RESCALE[self.rescale], density)
+            network, error, _ = self.prune(method, self.rescale, density)
             points.append(self.arm(name, network, error) | {"method": method, "density": density})
         table = self.spec.prune
         names = {arms.arm_name(m, table.density): m for m in (table.method, *table.controls)}
@@ -190,34 +189,30 @@ class _Run:
 
             self.rows.append(self.journal.stage(f"baseline/{name}", compute))
 
-    def quantizer(self, network: Network) -> Any:
-        """The quantize pass for a network, with what a run shows of it where that is needed."""
+    def quantized(self, network: Network) -> tuple[QuantizedNetwork, PassRecord]:
+        """The integers of a network, with what a run shows of it where that is needed."""
+        observed = Observed()
         if self.spec.network.input.target == "bias":
             run = (self.series.train[:-1], self.options.steps_per_sample)
-            return with_run(self.quantize, network, run)
-        if not self.quantize.needs_run:
-            return self.quantize
-        counts = arms.training_counts(network, self.series, self.options, self.seed)
-        return replace(self.quantize, observed=Observed(counts / self.steps))
+            observed = observe_if_needed(self.quantize, network, run)
+        elif self.quantize.needs_run:
+            counts = arms.training_counts(network, self.series, self.options, self.seed)
+            observed = Observed(counts / self.steps)
+        context = Context(self.profile, observed, seed=self.seed)
+        return run_pass(network, self.quantize, context)
 
     def compile(self) -> None:
         """Integers on cores; the integer arm runs on exactly this program."""
         self.say(f"quantize and place on {self.profile.name}")
-        integer, quantized = run_pass(self.network, self.quantizer(self.network))
+        integer, quantized = self.quantized(self.network)
         rates = arms.training_counts(self.network, self.series, self.options, self.seed)
-        compiled = place_network(
-            integer,
-            self.profile,
-            records=(*self.trained, *self.records, quantized),
-            neurons_per_core=self.spec.compile.neurons_per_core,
-            absorb=AbsorbThresholds(
-                self.spec.compile.absorb_thresholds, self.spec.quantize.input_range
-            ),
-            rates=rates / self.steps,
-            input_rates=0.0,
-            seed=self.seed,
-            synapses_before=self.full.n_synapses,
-        )
+        # what the host sends through the biases are no messages
+        observed = Observed(rates / self.steps, 0.0)
+        context = Context(self.profile, observed, self.quantize.input_range, self.seed)
+        history = History((*self.trained, *self.records, quantized), self.full.n_synapses)
+        passes = self.spec.mapping_passes()
+        pipeline = Pipeline.default(self.profile, passes, quantized=True)
+        compiled = pipeline.run(integer, context, history)
         self.say("closed loop on the integer program")
         name = f"{arms.arm_name(self.spec.prune.method, self.spec.prune.density)}, integers"
         scored, result = arms.spiking_arm(
@@ -282,7 +277,7 @@ class _Run:
 
     def unpruned_operations(self) -> Trace:
         """The unpruned network in integers on the same input: what the SOP ratio refers to."""
-        self.unpruned = self.quantizer(self.full)(self.full)
+        self.unpruned = self.quantized(self.full)[0]
         return NativeBackend().run(self.unpruned, self.inputs, self.verified_steps)
 
     def difference(self) -> dict[str, Any]:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.context import Observed
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
-from hrsnn_lava.compiler.quantization.headroom import Observed
+from hrsnn_lava.csr import held_drive
 from hrsnn_lava.network import Network
+from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.native.layout import Events
 from hrsnn_lava.sim_backends.native.simulator import FloatSimulator
 from hrsnn_lava.trace import SpikeInput
 
-__all__ = ["observe", "with_run"]
+__all__ = ["measure_rates", "observe", "observe_if_needed"]
 
 Floats = NDArray[np.float64]
+#: Steps over which `measure_rates` runs, and for how many of them a value is held (ours).
+RATE_STEPS, HELD_STEPS = 2000, 20
+#: Probability of a spike in a step, for input channels that carry no values (ours).
+INPUT_SPIKES = 0.1
 
 
 def observe(network: Network, inputs: Floats | SpikeInput, steps_per_sample: int = 20) -> Observed:
@@ -37,7 +41,7 @@ def observe(network: Network, inputs: Floats | SpikeInput, steps_per_sample: int
             given, bias = Events.of(inputs, steps, count, n), simulator.bias
         else:
             given = Events.none(count, np.float64)
-            bias = simulator.bias + _drive(network, inputs[steps // steps_per_sample])
+            bias = simulator.bias + held_drive(network, inputs[steps // steps_per_sample])
         current = np.zeros((count, n))
         _, who = simulator.advance(count, given, bias, np.zeros((count, n)), current)
         spikes += np.bincount(who, minlength=n)
@@ -49,32 +53,47 @@ def observe(network: Network, inputs: Floats | SpikeInput, steps_per_sample: int
     return Observed(spikes / max(steps, 1), sent, peak)
 
 
-def with_run(
-    options: Quantize, network: Network, run: tuple[Floats | SpikeInput, int] | None
-) -> Quantize:
-    """`options` with what a run shows, where something depends on it.
+def observe_if_needed(
+    options: Quantize, network: Network, run: tuple[Floats | SpikeInput, int]
+) -> Observed:
+    """What a run shows, where the integers depend on it; nothing otherwise.
 
     That is so where the options ask for one, and where the current might wrap in a worst case
     that costs too much to avoid.
 
     Args:
-        run: inputs and steps per sample, see `observe`; None where no run is to be had.
+        run: inputs and steps per sample, see `observe`.
     """
-    if run is None:
-        return options
     if not options.needs_run:
-        kept = quantize(network, options)[1]["populations"].values()
-        if options.headroom != "auto" or all(p["headroom"] != "open" for p in kept):
-            return options
-    return replace(options, observed=observe(network, *run))
+        guards = quantize(network, options)[1]["populations"].values()
+        if options.headroom != "auto" or all(p["headroom"] != "open" for p in guards):
+            return Observed()
+    return observe(network, *run)
 
 
-def _drive(network: Network, x: Floats) -> Floats:
-    """Current into every neuron while `x` (n_inputs,) is held, (n_neurons,)."""
-    drive = np.zeros(network.n_neurons)
-    for projection in network.projections:
-        if projection.target == "bias":
-            n_post, n_pre = projection.weights.shape
-            post, pre = network.offset(projection.post), network.offset(projection.pre)
-            drive[post : post + n_post] += projection.weights @ x[pre : pre + n_pre]
-    return drive
+def measure_rates(network: Network, seed: int, steps: int = RATE_STEPS) -> Floats:
+    """Spikes per step of every neuron, (n_neurons,), with its bias and a seeded random input.
+
+    Channels that carry values get one of N(0, 1) every 20 steps, others spikes with probability
+    0.1 a step: our choice, where the task's own input is not known.
+    """
+    simulator, rng = FloatSimulator(network), generator(seed, "prune/rates")
+    n, n_inputs = network.n_neurons, network.n_inputs
+    valued = np.zeros(n_inputs, dtype=np.bool_)
+    for population in network.input_populations:
+        first = network.offset(population.name)
+        valued[first : first + population.size] = population.neuron.graded
+    counts = np.zeros(n, dtype=np.int64)
+    blocks = -(-steps // HELD_STEPS)
+    for _ in range(blocks):
+        x = rng.standard_normal(n_inputs)
+        sent = rng.random((HELD_STEPS, n_inputs)) < INPUT_SPIKES
+        sent[:, valued] = False
+        sent[:1, valued] = True
+        at, channel = np.nonzero(sent)
+        value = np.where(valued[channel], x[channel], 1.0)
+        starts = np.searchsorted(at, np.arange(HELD_STEPS + 1)).astype(np.int64)
+        events = Events(starts, (channel + n).astype(np.int32), value)
+        bias = simulator.bias + held_drive(network, x)
+        counts += np.bincount(simulator.advance(HELD_STEPS, events, bias)[1], minlength=n)
+    return counts / (HELD_STEPS * blocks)

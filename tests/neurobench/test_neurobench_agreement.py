@@ -19,7 +19,7 @@ from hrsnn_lava.cli.main import cli
 from hrsnn_lava.compiler.analysis.operations.activity import activity
 from hrsnn_lava.compiler.analysis.operations.neurobench import neurobench
 from hrsnn_lava.compiler.analysis.operations.synops import synaptic_operations
-from hrsnn_lava.compiler.placement import Placement
+from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 
 try:

@@ -33,7 +33,7 @@ from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.occupancy.traffic import routes
 from hrsnn_lava.compiler.analysis.operations.fan_out import FanOut
-from hrsnn_lava.compiler.placement import Placement
+from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule
 from hrsnn_lava.trace import Trace
 

@@ -20,7 +20,7 @@ from hrsnn_lava.compiler.analysis.operations.activity import Activity, ActivityT
 from hrsnn_lava.compiler.analysis.operations.fan_out import FanOut
 from hrsnn_lava.compiler.analysis.operations.synops import SopTally, SynapticOperations, check_trace
 from hrsnn_lava.compiler.compiled import CompiledNetwork
-from hrsnn_lava.compiler.placement import Placement
+from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import Trace
 

@@ -22,7 +22,7 @@ from hrsnn_lava.compiler.analysis.operations.windows import (
 from hrsnn_lava.compiler.analysis.pricing.energy import energy, event_counts
 from hrsnn_lava.compiler.analysis.pricing.latency import latency
 from hrsnn_lava.compiler.compiled import CompiledNetwork
-from hrsnn_lava.compiler.placement import Placement
+from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.quantized import (

@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from hrsnn_lava.chip_learning import Learning, pair_stdp
-from hrsnn_lava.compiler.passes.split import Pieces, rounded_apart, split_network
+from hrsnn_lava.compiler.split import Pieces, rounded_apart, split_network
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.quantized import (
     QuantizedInput,

@@ -1,0 +1,186 @@
+"""Command-line options made from the options classes of passes: each is declared once, there.
+
+`pass_options(PruneLyapunov)` gives a command ``--density``, ``--score`` and so on, with the help
+and the defaults of the class; a nested table ``participation`` gives ``--participation-steps``.
+`given` picks what the user said out of a command's parameters, and the class itself checks it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import click
+
+from hrsnn_lava import registry
+from hrsnn_lava.options import Registered, help_texts
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+@dataclass(frozen=True)
+class OptionField:
+    """One field of an options class as an option of a command.
+
+    Attributes:
+        path: names of the tables it is nested in, and its own.
+        type: for click.
+        text: help.
+        default: shown where the user says nothing; the class supplies it.
+        flag: a truth value, with ``--no-...`` beside it.
+    """
+
+    path: tuple[str, ...]
+    type: Any
+    text: str
+    default: Any
+    flag: bool = False
+
+    @property
+    def dashed(self) -> str:
+        """The name without the leading dashes."""
+        return "-".join(self.path).replace("_", "-")
+
+    @property
+    def parameter(self) -> str:
+        """What click calls the value."""
+        return "__".join(self.path)
+
+
+def fields_of(cls: Any, prefix: tuple[str, ...] = ()) -> Iterator[OptionField]:
+    """The options of a class, nested tables flattened; those that no command line can hold, such
+    as lists, are left out."""
+    hints = get_type_hints(cls, include_extras=True)
+    texts = help_texts(cls)
+    for field in dataclasses.fields(cls):
+        annotation, registered = _bare(hints[field.name])
+        default = field.default
+        if default is dataclasses.MISSING:
+            factory = field.default_factory
+            default = factory() if factory is not dataclasses.MISSING else None
+        path = (*prefix, field.name)
+        text = texts.get(field.name, "")
+        if dataclasses.is_dataclass(annotation):
+            inner = list(fields_of(annotation, path))
+            if inner and inner[0].path[-1] == "mode":  # ``--rescale match``, not --rescale-mode
+                mode = getattr(default, "mode", inner[0].default)
+                inner[0] = dataclasses.replace(inner[0], path=path, text=text, default=mode)
+            yield from inner
+            continue
+        kind = _names_of(registered) if registered else _click_type(annotation)
+        if kind is not None:
+            yield OptionField(path, kind, text, default, annotation is bool)
+
+
+def _bare(annotation: Any) -> tuple[Any, str | None]:
+    """A type without its checks and without None, and the kind whose names it holds."""
+    registered = None
+    while True:
+        origin = get_origin(annotation)
+        if origin is Annotated:
+            inner, *extras = get_args(annotation)
+            registered = next((e.kind for e in extras if isinstance(e, Registered)), registered)
+            annotation = inner
+        elif origin is Union or str(origin) == "<class 'types.UnionType'>":
+            options = [a for a in get_args(annotation) if a is not type(None)]
+            if len(options) != 1:
+                return None, None
+            annotation = options[0]
+        else:
+            return annotation, registered
+
+
+def _names_of(kind: str) -> Any:
+    """Names of a kind of parts; a text where a name may have a value, as in ``percentile:99``."""
+    return click.STRING if kind == "scaling" else click.Choice(registry.names(kind))
+
+
+def _click_type(annotation: Any) -> Any:
+    if get_origin(annotation) is Literal:
+        return click.Choice([str(a) for a in get_args(annotation)])
+    if annotation is str:
+        return click.STRING
+    return {int: click.INT, float: click.FLOAT, bool: click.BOOL}.get(annotation)
+
+
+def merged(classes: Mapping[str, Any], skip: Iterable[str] = ()) -> list[tuple[OptionField, str]]:
+    """Options of several classes, one each; the second entry names the owners, where not all.
+
+    Args:
+        classes: by the name that the help shows.
+        skip: parameters that the command declares itself.
+    """
+    owners: dict[str, list[str]] = {}
+    first: dict[str, OptionField] = {}
+    for name, cls in classes.items():
+        for field in fields_of(cls):
+            owners.setdefault(field.parameter, []).append(name)
+            same = first.setdefault(field.parameter, field)
+            if isinstance(same.type, click.Choice) and isinstance(field.type, click.Choice):
+                choices = dict.fromkeys((*same.type.choices, *field.type.choices))
+                first[field.parameter] = dataclasses.replace(same, type=click.Choice([*choices]))
+    return [
+        (field, "" if len(owners[key]) == len(classes) else ", ".join(owners[key]))
+        for key, field in first.items()
+        if key not in set(skip)
+    ]
+
+
+def pass_options(
+    classes: Mapping[str, Any], *, prefix: str = "", skip: Iterable[str] = ()
+) -> Decorator:
+    """Give a command the options of the classes, all without a value by default.
+
+    Args:
+        classes: by the name that the help shows of options that not all of them have.
+        prefix: put before every option and parameter, where several passes share a command.
+        skip: fields that the command declares itself.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        for field, owner in reversed(merged(classes, skip)):
+            dashed = f"{prefix}-{field.dashed}" if prefix else field.dashed
+            name = f"--{dashed}/--no-{dashed}" if field.flag else f"--{dashed}"
+            text = f"{owner}: {field.text}" if owner else field.text[:1].upper() + field.text[1:]
+            default = "" if field.default is None else f"  [default: {field.default}]"
+            function = click.option(
+                name,
+                _parameter(field, prefix),
+                type=None if field.flag else field.type,
+                default=None,
+                help=text.replace("`", "") + default,
+            )(function)
+        return function
+
+    return decorate
+
+
+def _parameter(field: OptionField, prefix: str) -> str:
+    return f"{prefix}__{field.parameter}".replace("-", "_") if prefix else field.parameter
+
+
+def refuse_others(classes: Mapping[str, Any], chosen: str, parameters: Mapping[str, Any]) -> None:
+    """A usage error for an option that the chosen class does not have: to ignore it deceives."""
+    own = {field.parameter for field in fields_of(classes[chosen])}
+    for field, owner in merged(classes):
+        if parameters.get(field.parameter) is not None and field.parameter not in own:
+            raise click.UsageError(f"--{field.dashed} belongs to {owner}, not to {chosen}")
+
+
+def given(cls: Any, parameters: Mapping[str, Any], *, prefix: str = "") -> dict[str, Any]:
+    """What the user said of a class's options, as a table that `read_options` takes."""
+    table: dict[str, Any] = {}
+    for field in fields_of(cls):
+        value = parameters.get(_parameter(field, prefix))
+        if value is None:
+            continue
+        target = table
+        for part in field.path[:-1]:
+            inner = target.setdefault(part, {})
+            if not isinstance(inner, dict):  # a mode alone stands for its table
+                inner = target[part] = {"mode": inner}
+            target = inner
+        target[field.path[-1]] = value
+    return table
