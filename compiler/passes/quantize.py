@@ -35,7 +35,7 @@ from hrsnn_lava.compiler.analysis.headroom import worst_case
 from hrsnn_lava.compiler.context import INPUT_RANGE, Context, Observed, Pass
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
 from hrsnn_lava.compiler.quantization.headroom import Headroom, caps_of
-from hrsnn_lava.compiler.quantization.scaling import Target, scaling
+from hrsnn_lava.compiler.quantization.scaling.base import Target, scaling
 from hrsnn_lava.compiler.quantization.synapses import (
     GRADED_PAYLOAD_SCALE,
     HELD_PAYLOAD_SCALE,
@@ -66,7 +66,7 @@ from hrsnn_lava.integer_format import (
     decay_rate,
 )
 from hrsnn_lava.network import Input, Network, Population, Projection
-from hrsnn_lava.options import Positive, options
+from hrsnn_lava.options import Positive, Registered, options
 from hrsnn_lava.quantized import (
     QuantizedInput,
     QuantizedNetwork,
@@ -101,9 +101,12 @@ class Quantize(Pass[Network, QuantizedNetwork]):
     weight_bits: Annotated[int, Field(ge=1, le=8)] = 8
     input_range: Positive | None = None
     stdp: LowerSTDP = field(default_factory=LowerSTDP)
-    scaling: str = "max"
+    scaling: Annotated[str, Registered("scaling")] = "max"
     headroom: Headroom = "auto"
     margin: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0
+
+    def __post_init__(self) -> None:
+        scaling(self.scaling)  # refuses a value out of range
 
     @property
     def needs_run(self) -> bool:

@@ -11,8 +11,8 @@ from scipy import sparse
 from hrsnn_lava.compiler.analysis.occupancy.mapping import mapping_report
 from hrsnn_lava.compiler.analysis.occupancy.traffic import traffic
 from hrsnn_lava.compiler.compiled import plain
-from hrsnn_lava.compiler.passes.place import Place
 from hrsnn_lava.compiler.mapped import Placement
+from hrsnn_lava.compiler.passes.place import Place
 from hrsnn_lava.errors import CapacityError, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation, QuantizedProjection
