@@ -1,4 +1,4 @@
-"""``prune``: take synapses, and neurons if asked to, out of a float network."""
+"""Take synapses out of a network, and neurons if asked to."""
 
 from __future__ import annotations
 
@@ -151,3 +151,7 @@ def _round_text(number: int, entry: dict[str, Any]) -> str:
         f"at most, abscissa {sampled['abscissa']:.4g} "
         f"({'stable' if sampled['stable'] else 'not stable'})"
     )
+
+
+ORDER = 30
+COMMAND = prune
