@@ -339,7 +339,9 @@ class Spec(Section):
         A table that is not asked for is left out: what was written before it existed is unchanged.
         Budgets are left out, too: they judge a run and change nothing of it.
         """
-        data = self.model_dump(mode="json", exclude={"budgets"})
+        # [stdp] says how rules are lowered, and is merged into the pass only when it runs
+        hidden: Any = {"budgets": True, "quantize": {"stdp"}}
+        data = self.model_dump(mode="json", exclude=hidden)
         data = {key: value for key, value in data.items() if value is not None}
         return json.dumps(data, sort_keys=True)
 

@@ -114,10 +114,14 @@ class Quantize(Pass[Network, QuantizedNetwork]):
         self, network: Network, context: Context
     ) -> tuple[QuantizedNetwork, dict[str, Any]]:
         """The integer network, and what it cost."""
-        stdp = self.stdp
-        if stdp.seed is None:
-            stdp = replace(stdp, seed=context.seed or 0)
-        return quantize(network, replace(self, stdp=stdp), context.observed, context.profile)
+        return quantize(network, self, context.observed, context.profile)
+
+    def settled(self, context: Context) -> Quantize:
+        """With the seed of the compilation in the learning rules, too, if they have none."""
+        step = super().settled(context)
+        if step.stdp.seed is not None:
+            return step
+        return replace(step, stdp=replace(step.stdp, seed=context.seed or 0))
 
 
 def quantize(
