@@ -29,7 +29,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from hrsnn_lava.compiler.analysis.headroom import worst_case
 from hrsnn_lava.compiler.context import INPUT_RANGE, Context, Observed, Pass
@@ -66,7 +66,7 @@ from hrsnn_lava.integer_format import (
     decay_rate,
 )
 from hrsnn_lava.network import Input, Network, Population, Projection
-from hrsnn_lava.options import Positive, options
+from hrsnn_lava.options import Positive, Registered, options
 from hrsnn_lava.quantized import (
     QuantizedInput,
     QuantizedNetwork,
@@ -79,6 +79,14 @@ Float = NDArray[np.float64]
 _BIAS_MAX = NEURON_RANGES["bias_mant"][1] * 2.0 ** NEURON_RANGES["bias_exp"][1] / STATE_UNIT
 #: Largest weight of any grid and sign mode: one of both signs ends at 254.
 _WEIGHT_MAX = WEIGHT_MAX - 1.0
+
+
+def _scaling(text: str) -> str:
+    try:
+        scaling(text)
+    except SpecError as error:
+        raise ValueError("; ".join(problem.allowed for problem in error.problems)) from None
+    return text
 
 
 @options
@@ -101,7 +109,7 @@ class Quantize(Pass[Network, QuantizedNetwork]):
     weight_bits: Annotated[int, Field(ge=1, le=8)] = 8
     input_range: Positive | None = None
     stdp: LowerSTDP = field(default_factory=LowerSTDP)
-    scaling: str = "max"
+    scaling: Annotated[str, Registered("scaling"), AfterValidator(_scaling)] = "max"
     headroom: Headroom = "auto"
     margin: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0
 

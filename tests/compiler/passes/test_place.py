@@ -160,8 +160,8 @@ def test_what_cannot_be_is_refused(communities) -> None:
     with pytest.raises(CapacityError, match="150 cores; profile 'loihi1' has 128 cores on each"):
         put(network, placement, Place())
     two = LOIHI.with_chips(2)
-    with pytest.raises(SpecError, match="placer: 'spiral'; allowed: chips, grow, hilbert"):
-        put(network, placement, Place("spiral"), two)
+    with pytest.raises(SpecError, match="method: 'spiral'; allowed: search, chips, grow, hilbert"):
+        Place("spiral")
     with pytest.raises(SpecError, match=r"crossing: -1; allowed: >= 0") as caught:
         Place(crossing=-1, effort=-1.0)
     assert [p.where for p in caught.value.problems] == ["crossing", "effort"]

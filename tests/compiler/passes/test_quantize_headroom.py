@@ -172,8 +172,10 @@ def test_a_spec_names_the_same_options():
     plain = Spec().quantize_pass()
     assert replace(plain, stdp=Quantize().stdp) == Quantize()
     assert plain.stdp == replace(Quantize().stdp, seed=0)
-    with pytest.raises(SpecError, match="scaling: 'best'"):
-        quantize(excited(), Spec.parse({"quantize": {"scaling": "best"}}).quantize_pass())
+    with pytest.raises(SpecError, match="quantize.scaling: 'best'; allowed: activity, max, mse"):
+        Spec.parse({"quantize": {"scaling": "best"}})
+    with pytest.raises(SpecError, match="quantize.scaling: 'percentile:200'; allowed: percentile:P"):
+        Spec.parse({"quantize": {"scaling": "percentile:200"}})
 
 
 def test_the_record_has_the_options_but_no_run():
