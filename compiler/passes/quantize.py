@@ -35,7 +35,7 @@ from hrsnn_lava.compiler.analysis.headroom import worst_case
 from hrsnn_lava.compiler.context import INPUT_RANGE, Context, Observed, Pass
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
 from hrsnn_lava.compiler.quantization.headroom import Headroom, caps_of
-from hrsnn_lava.compiler.quantization.scaling import Target, scaling
+from hrsnn_lava.compiler.quantization.scaling.base import Target, scaling
 from hrsnn_lava.compiler.quantization.synapses import (
     GRADED_PAYLOAD_SCALE,
     HELD_PAYLOAD_SCALE,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava.compiler.learning.lowering import Lowering, LowerSTDP, is_uniform, lower_stdp
-from hrsnn_lava.compiler.quantization.scaling import Scaling, Synapses, Target
+from hrsnn_lava.compiler.quantization.scaling.base import Scaling, Synapses, Target
 from hrsnn_lava.csr import with_values
 from hrsnn_lava.errors import Problem
 from hrsnn_lava.integer_format import (

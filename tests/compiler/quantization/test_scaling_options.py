@@ -10,9 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from hrsnn_lava.compiler.quantization.scaling import Synapses, Target, names, scaling
 from hrsnn_lava.compiler.quantization.scaling.activity import current_error
-from hrsnn_lava.compiler.quantization.scaling.base import exponent_for, exponent_on_grid, nearest
+from hrsnn_lava.compiler.quantization.scaling.base import (
+    Synapses,
+    Target,
+    exponent_for,
+    exponent_on_grid,
+    names,
+    nearest,
+    scaling,
+)
 from hrsnn_lava.compiler.quantization.scaling.mse import squared_error
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.quantized import SignMode
