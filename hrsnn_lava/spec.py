@@ -30,7 +30,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from hrsnn_lava import registry
@@ -183,10 +182,13 @@ class PruneSpec:
         """
 
     @classmethod
-    def known_keys(cls) -> list[str]:
-        """Keys of the table, those of every method among them."""
+    def known_keys(cls) -> dict[str, type[Any]]:
+        """Keys of the table, those of every method among them, with a class that has them."""
         tables = (cls, *(prune_table(name) for name in pruning_methods()))
-        return list(dict.fromkeys(f.name for table in tables for f in dataclasses.fields(table)))
+        owners: dict[str, type[Any]] = {}
+        for table in tables:
+            owners = dict.fromkeys(_keys(table), table) | owners
+        return {key: owners[key] for table in tables for key in _keys(table)}
 
     def step(self, method: str, rescale: str | Rescale, density: float | None = None) -> AnyPass:
         """The pass of a method at a density, by default the spec's.
@@ -323,7 +325,7 @@ class Spec(Section):
     @classmethod
     def _stdp_has_a_table(cls, step: Quantize) -> Quantize:
         if step.stdp != LowerSTDP():
-            raise ValueError("stdp: its options stand in the table [stdp]")
+            raise ValueError("no stdp: its options stand in the table [stdp]")
         return step
 
     def quantize_pass(self) -> Quantize:

@@ -97,7 +97,7 @@ def test_a_pass_that_breaks_the_network_is_caught_at_once(network):
     class Breaker:
         name = "breaker"
 
-        def apply(self, net, context):
+        def apply(self, net, context):  # noqa: ARG002
             bad = net.population("exc").with_parameters(tau_mem=-1.0)
             return net.with_population(bad), {}
 
