@@ -240,7 +240,7 @@ def _with_owners(error: ValidationError, method: str) -> ValidationError:
         owners = [m for m in pruning_methods() if item["loc"][0] in _keys(prune_table(m))]
         if item["type"] == "unexpected_keyword_argument" and len(item["loc"]) == 1 and owners:
             text = f"{' or '.join(owners)} as the method, which is {method} here"
-            detail["type"] = PydanticCustomError("other_method", text)  # type: ignore[arg-type]
+            detail["type"] = PydanticCustomError("other_method", text)
         details.append(detail)
     return ValidationError.from_exception_data(error.title, details)
 
