@@ -33,7 +33,7 @@ from hrsnn_lava.compiler.palettes.naive import snap_naively
 from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
 from hrsnn_lava.compiler.passes.palette import parameters_of, with_parameters
 from hrsnn_lava.compiler.passes.quantize import Quantize
-from hrsnn_lava.compiler.pipeline import place_network
+from hrsnn_lava.compiler.pipeline import compile_network
 from hrsnn_lava.experiment import arms
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.hrsnn import build_hrsnn
@@ -80,7 +80,7 @@ def rows_of_seed(seed: int, spec: Spec, profile: HardwareProfile, trainings: int
     yield Row(FLOAT, score(network))
     yield Row("integers", score(integer))
     for name, absorb in (("compiled", True), ("compiled, tables only", False)):
-        compiled = place_network(
+        compiled = compile_network(
             integer, profile, rates=rates, absorb=AbsorbThresholds(enabled=absorb)
         )
         yield Row(name, score(compiled.network), *_fit(compiled, integer))

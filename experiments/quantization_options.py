@@ -59,9 +59,9 @@ def rows_of_seed(
         base = arms.spiking_arm("float", network, series, protocol, seed)[0].scores
     for count in bits:
         for option in options:
-            step = Quantize(count, scaling=option, observed=seen)
+            step = Quantize(count, scaling=option)
             began = time.perf_counter()
-            integer, report = quantize(network, step)
+            integer, report = quantize(network, step, seen)
             row: dict[str, Any] = {"size": spec.network.size, "bits": count, "option": option}
             row |= {"seed": seed, "seconds": time.perf_counter() - began}
             synaptic = [e for e in report["projections"].values() if "sign_mode" in e]

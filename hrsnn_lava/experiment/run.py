@@ -61,6 +61,8 @@ class _Run:
         self.progress = progress
         # fail on a wrong name before hours of work, not after
         self.profile, self.cost_set, self.quantize = checked(spec)
+        passes = (self.quantize, *spec.mapping_passes())
+        self.context = Context(self.profile, seed=self.seed).settled(passes)
         out.mkdir(parents=True, exist_ok=True)
         self.journal = Journal(out / "journal.jsonl", spec.canonical(), resume)
         self.options: ForecastOptions = arms.forecast_options(spec.task)
@@ -198,8 +200,7 @@ class _Run:
         elif self.quantize.needs_run:
             counts = arms.training_counts(network, self.series, self.options, self.seed)
             observed = Observed(counts / self.steps)
-        context = Context(self.profile, observed, seed=self.seed)
-        return run_pass(network, self.quantize, context)
+        return run_pass(network, self.quantize, replace(self.context, observed=observed))
 
     def compile(self) -> None:
         """Integers on cores; the integer arm runs on exactly this program."""
@@ -208,7 +209,7 @@ class _Run:
         rates = arms.training_counts(self.network, self.series, self.options, self.seed)
         # what the host sends through the biases are no messages
         observed = Observed(rates / self.steps, 0.0)
-        context = Context(self.profile, observed, self.quantize.input_range, self.seed)
+        context = replace(self.context, observed=observed)
         history = History((*self.trained, *self.records, quantized), self.full.n_synapses)
         passes = self.spec.mapping_passes()
         pipeline = Pipeline.default(self.profile, passes, quantized=True)
