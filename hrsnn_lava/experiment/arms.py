@@ -7,7 +7,7 @@ and a readout of its own. Only so does a table compare the pruning, not the afte
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -146,17 +146,27 @@ class TrainSTDP(Pass[Network, Network]):
     follow each other without a reset, and the potentials start at random.
     """
 
-    table: StdpSpec
-    series: ForecastSeries
-    steps_per_sample: int
-    seed: int
+    projections: tuple[str, ...]
+    train_passes: int
+    on_chip: bool
+    series: ForecastSeries = field(metadata={"record": False})
+    steps_per_sample: int = field(metadata={"record": False})
+    seed: int = field(metadata={"record": False})
     name: ClassVar[str] = "train_stdp"
+
+    @classmethod
+    def of(
+        cls, table: StdpSpec, series: ForecastSeries, steps_per_sample: int, seed: int
+    ) -> TrainSTDP:
+        """The training that ``[stdp]`` of a spec asks for."""
+        asked = (table.projections, table.train_passes, table.on_chip)
+        return cls(*asked, series, steps_per_sample, seed)
 
     def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The trained network, and rate, gain and weights at their bounds by projection."""
         del context
-        inputs = np.tile(self.series.train[:-1], (self.table.train_passes, 1))
-        options = STDPOptions(steps_per_sample=self.steps_per_sample, freeze=not self.table.on_chip)
+        inputs = np.tile(self.series.train[:-1], (self.train_passes, 1))
+        options = STDPOptions(steps_per_sample=self.steps_per_sample, freeze=not self.on_chip)
         done = train_stdp(network, inputs, options, generator(self.seed, "train_stdp"))
         shares = {key: dict(getattr(done, key)) for key in ("gain", "at_floor", "at_ceiling")}
         return done.network, {"rate": done.rate, **shares}

@@ -90,7 +90,7 @@ class _Run:
         if table is None or not table.train_passes:
             return
         self.say(f"train by STDP, passes: {table.train_passes}")
-        step = arms.TrainSTDP(table, self.series, self.options.steps_per_sample, self.seed)
+        step = arms.TrainSTDP.of(table, self.series, self.options.steps_per_sample, self.seed)
         self.full, record = run_pass(self.full, step)
         self.trained = [record]
 
