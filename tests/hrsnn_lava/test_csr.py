@@ -26,7 +26,7 @@ from hrsnn_lava.csr import (
 SEEDS = st.integers(0, 2**31)
 
 
-def matrix(seed, zeros=True):
+def matrix(seed):
     """A small CSR, its indices in no order within rows, with stored zeros; may be empty."""
     rng = np.random.default_rng(seed)
     shape = (int(rng.integers(1, 6)), int(rng.integers(1, 6)))
@@ -34,9 +34,9 @@ def matrix(seed, zeros=True):
     indices = [rng.permutation(shape[1])[:n] for n in lengths]
     indptr = np.append(0, np.cumsum(lengths))
     data = rng.integers(-3, 4, int(indptr[-1])).astype(float)
-    if not zeros:
-        data[data == 0] = 1.0
-    return sparse.csr_matrix((data, np.concatenate([*indices, []]).astype(int), indptr), shape=shape)
+    return sparse.csr_matrix(
+        (data, np.concatenate([*indices, []]).astype(int), indptr), shape=shape
+    )
 
 
 def stored(csr):

@@ -53,7 +53,7 @@ def test_learning_widths_are_lavas_own():
     assert (-(2 ** (lava.W_CONST - 1)), 2 ** (lava.W_CONST - 1) - 1) == fmt.CONSTANT_RANGE
     assert lava.W_ACCUMULATOR_U == fmt.ACCUMULATOR_BITS
     assert lava.W_ACCUMULATOR_U - lava.W_WEIGHTS_U == fmt.ACCUMULATOR_SHIFT
-    assert 2**lava.W_EPOCH_TIME - 1 == fmt.EPOCH_RANGE[1]
+    assert fmt.EPOCH_RANGE[1] == 2**lava.W_EPOCH_TIME - 1
 
 
 @pytest.mark.lava

@@ -22,7 +22,6 @@ from hrsnn_lava.options import (
     help_texts,
     options,
     options_of,
-    problems_of,
     read_options,
 )
 
@@ -180,7 +179,22 @@ def test_texts_come_from_the_docstring():
         "name_of": "a name: with a colon.",
     }
     assert help_texts(Registered) == {}
-    assert help_texts(int) == {}
+
+    @options
+    class Composed(Inner, Outer):
+        """Both, and one thing said otherwise.
+
+        Attributes:
+            density: of all.
+        """
+
+        density: Share = 0.5
+
+    assert help_texts(Composed) == {
+        **help_texts(Outer),
+        "density": "of all.",
+        "cap": "largest gain.",
+    }
 
 
 def test_options_that_exclude_each_other_are_a_fault_of_all():
@@ -195,7 +209,9 @@ def test_options_that_exclude_each_other_are_a_fault_of_all():
             if self.a and self.b:
                 raise ValueError("a or b, not both")
 
-    assert problems(lambda: Pair(1, 1)) == [("options", "these values together", "a or b, not both")]
+    assert problems(lambda: Pair(1, 1)) == [
+        ("options", "these values together", "a or b, not both")
+    ]
     with pytest.raises(SpecError, match="t: these values together; allowed: a or b"):
         read_options(Pair, {"a": 1, "b": 2}, "t")
 
@@ -235,8 +251,12 @@ def test_a_registered_name_is_one_of_the_known():
 
 
 def test_branches_of_a_union_are_one_problem():
-    adapter = TypeAdapter(Literal["fastest"] | Positive)
-    with pytest.raises(ValidationError) as caught:
-        adapter.validate_python("slow")
-    found = problems_of(caught.value, adapter, "step_time_s")
-    assert [(p.where.split(".")[0], p.measured) for p in found][0] == ("step_time_s", "'slow'")
+    @options
+    class Pace:
+        """A time, or as fast as can be."""
+
+        step: Literal["fastest"] | Positive = 1.0
+
+    assert Pace("fastest").step == "fastest"
+    assert problems(lambda: Pace("slow")) == [("step", "'slow'", "'fastest', or a number")]
+    assert problems(lambda: Pace(0.0)) == [("step", "0.0", "'fastest', or > 0.0")]
