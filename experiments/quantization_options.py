@@ -31,7 +31,7 @@ from hrsnn_lava.experiment import arms
 from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.training.difference import compare_float_fixed
-from hrsnn_lava.training.observed import observe
+from hrsnn_lava.training.simulation import observe
 
 OPTIONS = ("max", "percentile:99", "mse", "activity")
 KEYS = ("rate_ratio", "count_error", "van_rossum", "victor_purpura")

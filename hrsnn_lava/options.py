@@ -196,7 +196,9 @@ def problems_of(error: ValidationError, cls: Any, where: str = "") -> list[Probl
             found = "these values together"
         if item["type"] == "union_tag_invalid":
             key, found = f"{key}.distribution", repr(item["ctx"]["tag"])
-        if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        if item["type"] == "problem":  # one that another options class has put into words
+            problem = Problem(key, item["ctx"]["measured"], item["ctx"]["allowed"])
+        elif item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             problem = Problem(key, "unknown key", _known_keys(cls, location))
         elif item["type"] in ("missing", "missing_argument"):
             problem = Problem(key, "missing", "required here")

@@ -1,4 +1,4 @@
-"""``compile``: quantize a network and place it on the cores of a chip."""
+"""Quantize a network and place it on a chip."""
 
 from __future__ import annotations
 
@@ -238,3 +238,7 @@ def summary_text(data: dict[str, Any]) -> str:
 
 def _percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.1f} %"
+
+
+ORDER = 40
+COMMAND = compile_model

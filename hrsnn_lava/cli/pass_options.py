@@ -239,7 +239,7 @@ def _changed(base: Any, table: Mapping[str, Any]) -> Any:
             try:
                 values[name] = _changed(inner, value)
             except SpecError as error:
-                raise _renamed(error, lambda where, table=name: f"{table}.{where}") from None
+                raise _renamed(error, f"{name}.{{}}".format) from None
         else:
             values[name] = value
     return dataclasses.replace(base, **values)

@@ -1,4 +1,4 @@
-"""``prune``: take synapses, and neurons if asked to, out of a float network."""
+"""Take synapses out of a network, and neurons if asked to."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def prune(
 def _measured(console: Console, network: Network, seed: int) -> Observed:
     """Rates under random input, which a note says."""
     from hrsnn_lava.compiler.context import Observed
-    from hrsnn_lava.training.observed import HELD_STEPS, RATE_STEPS, measure_rates
+    from hrsnn_lava.training.simulation import HELD_STEPS, RATE_STEPS, measure_rates
 
     rates = measure_rates(network, seed)
     console.note(
@@ -151,3 +151,7 @@ def _round_text(number: int, entry: dict[str, Any]) -> str:
         f"at most, abscissa {sampled['abscissa']:.4g} "
         f"({'stable' if sampled['stable'] else 'not stable'})"
     )
+
+
+ORDER = 30
+COMMAND = prune
