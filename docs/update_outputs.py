@@ -39,7 +39,7 @@ BOOTSTRAP = "pip install uv && uv run "
 ELIDED = "[...]"
 _EXIT_CODE = re.compile(r"# exit code (\d+)$")
 _MARKER = re.compile(r"<!-- output: (.*) -->$")
-#: First cell of a row of ``spec.md``: a key, and the pruning methods that have it.
+#: First cell of a row of ``spec.md``: a key, and the methods or kinds that have it.
 _KEY = re.compile(r"`[\w.]+`(?: \([\w, ]+\))?")
 
 
@@ -269,30 +269,43 @@ def spec_rows() -> dict[str, Row]:
     """Every key of a spec, as ``docs/spec.md`` shows it.
 
     A key of ``[prune]`` that not every method has is followed by the methods, ``prune.score
-    (lyapunov)``; where their defaults differ there is a row for each.
+    (lyapunov)``, and one of ``[task]`` by the kinds; where defaults differ there is a row for each.
     """
-    from pydantic import TypeAdapter
-
+    from hrsnn_lava import registry
     from hrsnn_lava.spec import PruneSpec, Spec, prune_table, pruning_methods
 
     texts = _texts(Spec)
     schema = Spec.model_json_schema()
     value = Spec().model_dump()
     del value["prune"]
+    del value["task"]
     rows = dict(_rows(schema, value, schema["$defs"], "", texts))
     # options of the lowering stand in [stdp], and so they do on the page
     rows = {key: row for key, row in rows.items() if not key.startswith("quantize.stdp")}
-    shared = TypeAdapter(PruneSpec).json_schema()
-    rows |= _rows(shared, PruneSpec().__dict__, shared["$defs"], "prune.", _texts(PruneSpec))
-    owners: dict[tuple[str, Row], list[str]] = {}
-    for method in pruning_methods():
-        table = prune_table(method)
-        own = TypeAdapter(table).json_schema()
-        for key, row in _rows(own, {}, own["$defs"], "prune.", _texts(table)):
-            if key not in rows:
-                owners.setdefault((key, row), []).append(method)
-    rows |= {f"{key} ({', '.join(methods)})": row for (key, row), methods in owners.items()}
+    rows["task.kind"] = Row(toml_of("lorenz63"), _quoted(registry.names("task")))
+    rows |= _table_rows(PruneSpec, "prune")
+    kinds = {name: registry.load("task", name) for name in registry.names("task")}
+    methods = {name: prune_table(name) for name in pruning_methods()}
+    rows |= _owned("task", kinds, rows) | _owned("prune", methods, rows)
     return {key: _named(key, row) for key, row in rows.items()}
+
+
+def _table_rows(cls: Any, prefix: str) -> dict[str, Row]:
+    """Rows of one options class."""
+    from pydantic import TypeAdapter
+
+    schema = TypeAdapter(cls).json_schema()
+    return dict(_rows(schema, {}, schema.get("$defs", {}), f"{prefix}.", _texts(cls)))
+
+
+def _owned(prefix: str, classes: dict[str, Any], shared: dict[str, Row]) -> dict[str, Row]:
+    """Rows that not all classes of a table have, each with those that do behind its key."""
+    owners: dict[tuple[str, Row], list[str]] = {}
+    for name, cls in classes.items():
+        for key, row in _table_rows(cls, prefix).items():
+            if key not in shared:
+                owners.setdefault((key, row), []).append(name)
+    return {f"{key} ({', '.join(names)})": row for (key, row), names in owners.items()}
 
 
 def _named(key: str, row: Row) -> Row:

@@ -177,10 +177,11 @@ def test_defaults_on_the_spec_page_are_valid_toml(tmp_path):
         key, _, methods = name.partition(" ")
         parent = key.rpartition(".")[0]
         settings = []
-        if methods:
-            settings += [f"prune.method={m}" for m in methods.strip("()").split(", ")[:1]]
-        if parent not in ("", "prune"):  # a table that may be absent: what an empty one holds
-            settings += [f"{parent}={{}}"]
+        if methods:  # or kinds, of tasks
+            chooser = {"prune": "prune.method", "task": "task.kind"}[key.partition(".")[0]]
+            settings.append(f"{chooser}={methods.strip('()').split(', ')[0]}")
+        if parent not in ("", "prune", "task"):  # may be absent: what an empty table holds
+            settings.append(f"{parent}={{}}")
         settings += [f"{parent}.{NEEDED[parent]}"] if parent in NEEDED else []
         try:
             loaded = Spec.load(path, (*settings, f"{key}={row.default}")).model_dump()
