@@ -71,7 +71,9 @@ class Target:
             backend(name)
         obstacle = lava_obstacle() if "lava" in spec.verify.backends else None
         missing = {} if obstacle is None else {"lava": obstacle}
-        return Target(spec, profile, cost_set, spec.quantize_pass(), missing)
+        quantize = spec.quantize_pass()
+        Context().settled((quantize, *spec.mapping_passes()))  # refuses what contradicts itself
+        return Target(spec, profile, cost_set, quantize, missing)
 
     @property
     def context(self) -> Context:
