@@ -417,7 +417,7 @@ def test_the_ceiling_of_learning_is_exact():
     # 2040 / 16 = 127.5 to the even one, 408 / 16 = 25.5 likewise, 0.0255 lifted to the least
     assert dense(p) == [[0, 128, 0], [26, 0, 1], [0, 0, 0]]
     assert report["projections"]["main"]["lifted"] == 1
-    assert report["projections"]["main"]["ceiling"] == {
+    assert report["projections"]["main"]["w_max"] == {
         "asked": 1.0,
         "on_chip": 1.0,
         "error_max": 0.0,
@@ -425,7 +425,7 @@ def test_the_ceiling_of_learning_is_exact():
     p = integer.projection("small")
     assert (p.weight_exp, p.sign_mode) == (4, hl.SignMode.INHIBITORY)
     assert dense(p)[0][0] == -128  # -2040 / 16
-    found = report["projections"]["small"]["ceiling"]
+    found = report["projections"]["small"]["w_max"]
     assert (found["asked"], found["on_chip"]) == (0.9, 1.0)
     assert found["error_max"] == pytest.approx(1 / 9, rel=1e-9)
 
