@@ -278,8 +278,10 @@ def _known_keys(cls: Any, location: list[str]) -> str:
             continue
         holder = next((t for t in candidates if part in keys(t)), None)
         if holder is not None:
-            inner = tables(get_type_hints(holder, include_extras=True)[part])
-            hints = get_type_hints(holder, include_extras=True)[part]
+            # a table may have keys of several classes, and then says which
+            owner = holder.known_keys()[part] if hasattr(holder, "known_keys") else holder
+            hints = get_type_hints(owner, include_extras=True)[part]
+            inner = tables(hints)
             current = inner[0] if len(inner) == 1 else hints
     found = tables(current)
     return "one of " + ", ".join(keys(found[0])) if found else "the documented keys"

@@ -189,11 +189,20 @@ class PruneSpec:
         "no-recurrence",
     )
 
+    def __post_init__(self) -> None:
+        """Nothing to check together; instead of what the method's own class would check.
+
+        `density` always has a value here, since the controls need one.
+        """
+
     @classmethod
-    def known_keys(cls) -> list[str]:
-        """Keys of the table, those of every method among them."""
+    def known_keys(cls) -> dict[str, type[Any]]:
+        """Keys of the table, those of every method among them, with a class that has them."""
         tables = (cls, *(prune_table(name) for name in pruning_methods()))
-        return list(dict.fromkeys(f.name for table in tables for f in dataclasses.fields(table)))
+        owners: dict[str, type[Any]] = {}
+        for table in tables:
+            owners = dict.fromkeys(_keys(table), table) | owners
+        return {key: owners[key] for table in tables for key in _keys(table)}
 
     def step(self, method: str, rescale: str | Rescale, density: float | None = None) -> AnyPass:
         """The pass of a method at a density, by default the spec's.
@@ -207,6 +216,10 @@ class PruneSpec:
         if method == self.method:
             own = [f.name for f in dataclasses.fields(made) if f.name not in table]
             table |= {name: getattr(self, name) for name in own if hasattr(self, name)}
+        if density is not None:  # a point of the curve, whatever else bounds the method
+            table.pop("sop_share", None)
+        elif table.get("sop_share") is not None:
+            table["density"] = None
         step: AnyPass = made(**table)
         return step
 
@@ -224,8 +237,30 @@ def prune_table(method: str) -> type[PruneSpec]:
 def _prune_table(value: Any, handler: Any) -> Any:
     if isinstance(value, PruneSpec) or not isinstance(value, Mapping):
         return handler(value)
-    cls = prune_table(str(value.get("method", PruneSpec.method)))
-    return TypeAdapter(cls).validate_json(_json(value))
+    method = str(value.get("method", PruneSpec.method))
+    try:
+        return TypeAdapter(prune_table(method)).validate_json(_json(value))
+    except ValidationError as error:
+        raise _with_owners(error, method) from None
+
+
+def _with_owners(error: ValidationError, method: str) -> ValidationError:
+    """The error, saying of another method's option whose it is."""
+    details: list[InitErrorDetails] = []
+    for item in error.errors(include_url=False):
+        detail = InitErrorDetails(
+            type=item["type"], loc=item["loc"], input=item["input"], ctx=item.get("ctx", {})
+        )
+        owners = [m for m in pruning_methods() if item["loc"][0] in _keys(prune_table(m))]
+        if item["type"] == "unexpected_keyword_argument" and len(item["loc"]) == 1 and owners:
+            text = f"{' or '.join(owners)} as the method, which is {method} here"
+            detail["type"] = PydanticCustomError("other_method", text)
+        details.append(detail)
+    return ValidationError.from_exception_data(error.title, details)
+
+
+def _keys(table: type[Any]) -> list[str]:
+    return [f.name for f in dataclasses.fields(table)]
 
 
 def _part(cls: type[Any], whole: Any) -> Any:
@@ -306,7 +341,7 @@ class Spec(Section):
     @classmethod
     def _stdp_has_a_table(cls, step: Quantize) -> Quantize:
         if step.stdp != LowerSTDP():
-            raise ValueError("stdp: its options stand in the table [stdp]")
+            raise ValueError("no stdp: its options stand in the table [stdp]")
         return step
 
     def quantize_pass(self) -> Quantize:
@@ -356,7 +391,9 @@ class Spec(Section):
         A table that is not asked for is left out: what was written before it existed is unchanged.
         Budgets are left out, too: they judge a run and change nothing of it.
         """
-        data = self.model_dump(mode="json", exclude={"budgets"})
+        # [stdp] says how rules are lowered, and is merged into the pass only when it runs
+        hidden: Any = {"budgets": True, "quantize": {"stdp"}}
+        data = self.model_dump(mode="json", exclude=hidden)
         data = {key: value for key, value in data.items() if value is not None}
         return json.dumps(data, sort_keys=True)
 

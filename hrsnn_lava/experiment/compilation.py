@@ -41,6 +41,7 @@ class Target:
         profile: the chip.
         cost_set: prices.
         quantize: the pass that makes integers.
+        context: chip, seed and input range, as all passes of the spec are to see them.
         missing_backends: those to verify with that are not installed, with the reason.
     """
 
@@ -48,6 +49,7 @@ class Target:
     profile: HardwareProfile
     cost_set: CostSet
     quantize: Quantize
+    context: Context
     missing_backends: Mapping[str, str]
 
     @staticmethod
@@ -55,7 +57,7 @@ class Target:
         """Find what a spec names: a wrong name is better found before hours of work than after.
 
         Raises:
-            SpecError: a name is not known.
+            SpecError: a name is not known, or options contradict each other.
             CapacityError: learning on a chip that cannot.
         """
         profile = HardwareProfile.load(spec.compile.profile)
@@ -71,7 +73,10 @@ class Target:
             backend(name)
         obstacle = lava_obstacle() if "lava" in spec.verify.backends else None
         missing = {} if obstacle is None else {"lava": obstacle}
-        return Target(spec, profile, cost_set, spec.quantize_pass(), missing)
+        quantize = spec.quantize_pass()
+        context = Context(profile, seed=spec.seed)
+        context = context.settled((quantize, *spec.mapping_passes()))
+        return Target(spec, profile, cost_set, quantize, context, missing)
 
     @property
     def backends(self) -> list[str]:
@@ -94,8 +99,8 @@ class Target:
             observed = observe_if_needed(self.quantize, network, (lesson.inputs, lesson.block))
         elif self.quantize.needs_run:
             observed = Observed(rates)
-        context = Context(self.profile, observed, seed=self.spec.seed)
         integers: QuantizedNetwork
+        context = replace(self.context, observed=observed)
         integers, record = run_pass(network, self.quantize, context)
         return integers, record
 
@@ -103,9 +108,8 @@ class Target:
         self, integers: QuantizedNetwork, observed: Observed, history: History
     ) -> CompiledNetwork:
         """Integers on the cores of the chip; `history` is what happened to the network before."""
-        context = Context(self.profile, observed, self.quantize.input_range, self.spec.seed)
         pipeline = Pipeline.default(self.profile, self.spec.mapping_passes(), quantized=True)
-        return pipeline.run(integers, context, history)
+        return pipeline.run(integers, replace(self.context, observed=observed), history)
 
 
 @dataclass(frozen=True)

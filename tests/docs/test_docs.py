@@ -13,7 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from hrsnn_lava.cli.main import COMMANDS, PROGRAM, cli
+from hrsnn_lava.cli.main import PROGRAM, cli, command_parts
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
@@ -191,7 +191,7 @@ def sections_of_commands():
     return dict(zip(parts[1::2], parts[2::2], strict=True)), parts[0]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", command_parts())
 def test_the_commands_page_has_every_option(name):
     sections, head = sections_of_commands()
     command = cli.get_command(click.Context(cli), name)
@@ -206,7 +206,7 @@ def test_the_commands_page_has_every_option(name):
 
 
 def all_options():
-    commands = (cli.get_command(click.Context(cli), name) for name in COMMANDS)
+    commands = (cli.get_command(click.Context(cli), name) for name in command_parts())
     return {o for c in commands for p in c.params for o in (*p.opts, *p.secondary_opts)}
 
 

@@ -46,7 +46,7 @@ def test_all_mistakes_are_named_with_path_value_and_what_is_allowed(tmp_path):
         f"{neurons}.v_threshold.shape: missing",
         f"{neurons}.v_threshold.shap: unknown key; allowed: one of low, high",
         "low must not be above high",
-        "prune.method: 'lottery'; allowed: 'lyapunov', 'random'",
+        "prune.method: 'lottery'; allowed: activity, lyapunov, magnitude, random, none",
         "prune.density: 0; allowed: > 0",
     ):
         assert line in text, line

@@ -13,7 +13,7 @@ from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
 from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
 from hrsnn_lava.compiler.design_rules.check import Placed, check
 from hrsnn_lava.compiler.learning.limits import learning_groups, needed_per_neuron
-from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP
+from hrsnn_lava.compiler.learning.lowering import LowerSTDP
 from hrsnn_lava.compiler.passes.partition import partition
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.compiler.pipeline import compile_network
@@ -204,11 +204,15 @@ def test_the_chip_bounds_the_profiles_by_default(projections, each):
 def test_no_limit_leaves_the_default_and_a_number_given_counts():
     net = heterogeneous("exc_exc")
     rules = {
-        name: len(quantize(net, Quantize(stdp=options))[0].projection("exc_exc").learning.rules)
-        for name, options in (
-            ("none", LowerSTDP()),
-            ("loihi2", LowerSTDP().for_chip(HardwareProfile.load("loihi2"))),
-            ("given", LowerSTDP(max_profiles=5).for_chip(LOIHI)),
+        name: len(
+            quantize(net, Quantize(stdp=options), profile=chip)[0]
+            .projection("exc_exc")
+            .learning.rules
+        )
+        for name, options, chip in (
+            ("none", LowerSTDP(), None),
+            ("loihi2", LowerSTDP(), HardwareProfile.load("loihi2")),
+            ("given", LowerSTDP(max_profiles=5), LOIHI),
         )
     }
     assert rules == {"none": 8, "loihi2": 8, "given": 5}

@@ -10,6 +10,7 @@ from network_strategies import learning_networks, networks
 from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
+from hrsnn_lava.compiler.analysis.occupancy.traffic import traffic
 from hrsnn_lava.compiler.partitioning import metis, mtkahypar, search
 from hrsnn_lava.compiler.partitioning.baselines import baselines
 from hrsnn_lava.compiler.partitioning.core_filling import fill
@@ -19,7 +20,6 @@ from hrsnn_lava.compiler.partitioning.multilevel import Effort, multilevel
 from hrsnn_lava.compiler.partitioning.palette_coordinates import palette_coordinates
 from hrsnn_lava.compiler.partitioning.problem import PartitionProblem
 from hrsnn_lava.compiler.passes.partition import partition
-from hrsnn_lava.compiler.passes.place import traffic
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation, QuantizedProjection
 

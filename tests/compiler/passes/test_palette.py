@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hrsnn_lava.compiler.context import Context
+from hrsnn_lava.compiler.mapped import Mapped, Placement
 from hrsnn_lava.compiler.palettes.breaks import cluster_1d, optimal_breaks
 from hrsnn_lava.compiler.palettes.clustering import (
     decay_rate,
@@ -173,8 +175,10 @@ def test_the_pass_writes_back_to_the_populations() -> None:
     assert snapped.population("a").size == 40
     assert (report.thresholds_after == 7).all()
     assert np.unique(snapped.gather("vth")[:45]).size == 7
-    again = Palette(LOIHI, core_of)(network)
-    assert np.array_equal(again.gather("vth"), snapped.gather("vth"))
+    on_cores = Mapped(network, Placement.of(core_of))
+    again = Palette()(on_cores, Context(LOIHI))
+    assert np.array_equal(again.network.gather("vth"), snapped.gather("vth"))
+    assert np.array_equal(again.on_cores.core_of, core_of)
     without_tables, report = snap_network(network, core_of, LOIHI2)
     assert report.changed == 0
     assert np.array_equal(without_tables.gather("dv"), network.gather("dv"))

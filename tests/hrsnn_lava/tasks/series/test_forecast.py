@@ -98,8 +98,7 @@ def test_spikes_are_counted(reservoir: Any) -> None:
     result = fit_and_forecast(reservoir, SERIES, SHORT, generator(1, "train"))
     rng = generator(1, "train")
     by_hand = sum(
-        record_features(reservoir, LESSON, SHORT.features, rng).spike_counts
-        for _ in range(2)
+        record_features(reservoir, LESSON, SHORT.features, rng).spike_counts for _ in range(2)
     )
     np.testing.assert_array_equal(result.trained.spike_counts, by_hand)
     assert result.trained.samples == 2 * 199

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from hrsnn_lava.compiler.quantization.row_scaling import (
+from hrsnn_lava.compiler.quantization.input_scaling import (
     RowRounding,
+    grid_of,
     round_keeping_sums,
     scale_rows,
-    weight_grid,
 )
 from hrsnn_lava.quantized import QuantizedProjection
 
@@ -64,7 +64,7 @@ def test_delays_stay_with_their_synapses() -> None:
 def test_grids_are_those_of_the_weights_that_act(mode, bits, grid, limits) -> None:
     matrix = sparse.csr_matrix(np.ones((1, 1), int) * (-9 if mode == "inhibitory" else 9))
     made = QuantizedProjection("p", "a", "b", matrix, sign_mode=mode, num_weight_bits=bits)
-    assert weight_grid(made) == (grid, limits)
+    assert grid_of(made) == (grid, limits)
     scaled, _ = scale_rows(made, np.array([3.3]), np.ones(1, bool))
     assert np.array_equal(scaled.effective_weights().data, scaled.weights.data)
 

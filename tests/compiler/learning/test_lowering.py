@@ -10,15 +10,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stdp_networks import gamma_rule
 
-from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP, lower_stdp
+from hrsnn_lava.compiler.learning.lowering import Lowering, LowerSTDP, lower_stdp
 from hrsnn_lava.errors import SpecError
+from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.plasticity import STDP
 
 DT = 1e-3
 
 
 def lower(rule, n, unit=1.0, sign=1, **options):
-    return lower_stdp(rule, n, DT, unit, sign, LowerSTDP(**options), np.random.default_rng(0))
+    step = LowerSTDP(**options)
+    lowering = Lowering(step, step.limit(None), DT, unit, sign, rng_seed=step.seed or 0)
+    return lower_stdp(rule, n, lowering, np.random.default_rng(0))
+
+
+def holding(trace_profiles):
+    """A chip whose cores hold so many settings of presynaptic traces."""
+    raw = HardwareProfile.load("loihi1").to_dict()
+    raw["core"]["trace_profiles"]["value"] = trace_profiles
+    return HardwareProfile.from_dict(raw)
 
 
 def test_a_uniform_rule_is_one_profile_of_literals():
@@ -85,7 +95,7 @@ def test_more_profiles_bring_the_expected_kernel_nearer():
 def test_profiles_end_at_the_tolerance():
     n = 500
     tau = 0.020 * np.random.default_rng(2).lognormal(0, 0.1, n)
-    _, report = lower(STDP(1.0, 1.0, tau, 0.020), n, tolerance=0.03, max_profiles=20)
+    _, report = lower(STDP(1.0, 1.0, tau, 0.020), n, max_error=0.03, max_profiles=20)
     assert 1 < report["profiles"] <= 4
     assert report["errors"]["tau_plus"]["mean"] <= 0.031
 
@@ -127,11 +137,11 @@ def test_an_epoch_is_that_of_every_rule():
 
 
 def test_projections_share_what_the_chip_holds():
-    chip = LowerSTDP(core_profiles=7)
-    assert [chip.share(n).limit for n in (1, 2, 3, 7, 8)] == [7, 3, 2, 1, 1]
-    assert LowerSTDP(core_profiles=40).share(2).limit == LowerSTDP().limit == 8
-    assert LowerSTDP(max_profiles=5, core_profiles=3).share(2).limit == 5
-    assert LowerSTDP(core_profiles=3).limit == 3
+    step = LowerSTDP()
+    assert [step.limit(holding(7), n) for n in (1, 2, 3, 7, 8)] == [7, 3, 2, 1, 1]
+    assert step.limit(holding(40), 2) == step.limit(None) == 8
+    assert LowerSTDP(max_profiles=5).limit(holding(3), 2) == 5
+    assert step.limit(holding(3)) == 3
 
 
 def test_nothing_to_learn_is_still_a_rule():
@@ -152,11 +162,13 @@ def test_equal_input_gives_equal_rules():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"max_profiles": 0}, "stdp.max_profiles: 0; allowed: >= 1"),
-        ({"amplitudes": "both"}, "stdp.amplitudes: 'both'; allowed: auto, tags or profiles"),
-        ({"headroom": 0.5}, "stdp.headroom: 0.5; allowed: 1 to 16"),
-        ({"match": "mean"}, "stdp.match"),
-        ({"t_epoch": 64}, "stdp.t_epoch: 64; allowed: 1 to 63"),
+        ({"max_profiles": 0}, "max_profiles: 0; allowed: >= 1"),
+        ({"amplitudes": "both"}, "amplitudes: 'both'; allowed: 'auto', 'tags' or 'profiles'"),
+        ({"headroom": 0.5}, "headroom: 0.5; allowed: >= 1"),
+        ({"headroom": 16.5}, "headroom: 16.5; allowed: <= 16"),
+        ({"match": "mean"}, "match: 'mean'; allowed: 'area' or 'peak'"),
+        ({"t_epoch": 64}, "t_epoch: 64; allowed: <= 63"),
+        ({"t_epoch": 0}, "t_epoch: 0; allowed: >= 1"),
     ],
 )
 def test_options_out_of_range_are_named(options, message):

@@ -1,4 +1,4 @@
-"""Projections that learn, through quantization: ceilings, exponents, units, and the record."""
+"""Projections that learn, through quantization: bounds, exponents, units, and the record."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from stdp_networks import DT, gamma_rule, recurrent
 
-from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP
+from hrsnn_lava.compiler.learning.lowering import LowerSTDP
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.compiler.pipeline import run_pass
 from hrsnn_lava.errors import SpecError
@@ -38,7 +38,7 @@ def test_the_bound_becomes_the_largest_weight_of_the_chip(w_max, sign):
     projection = integer.projection("p")
     scale = report["populations"]["a"]["scale"]
     assert 255 * 2.0**projection.weight_exp / scale == pytest.approx(w_max, rel=1e-9)
-    assert report["projections"]["p"]["ceiling"]["error_max"] < 1e-9
+    assert report["projections"]["p"]["w_max"]["error_max"] < 1e-9
     assert abs(projection.weights.data[0]) in (127, 128)
     assert projection.sign_mode.value == ("excitatory" if sign > 0 else "inhibitory")
 
@@ -72,14 +72,14 @@ def test_a_weight_that_rounds_to_zero_lives_on():
 
 def test_without_a_bound_there_is_room_to_double():
     _, report = quantize(one_projection(STDP(0.01, 0.01), [[0.5, 0.2]]))
-    assert report["projections"]["p"]["ceiling"]["on_chip"] == pytest.approx(1.0)
-    assert report["projections"]["p"]["ceiling"]["error_max"] is None
+    assert report["projections"]["p"]["w_max"]["on_chip"] == pytest.approx(1.0)
+    assert report["projections"]["p"]["w_max"]["error_max"] is None
 
 
 def test_bounds_of_their_own_are_reported_as_lost():
     rule = STDP(0.01, 0.01, w_max=np.array([0.5, 1.0]))
     _, report = quantize(one_projection(rule, [[0.5, 0.2]]))
-    assert report["projections"]["p"]["ceiling"]["error_max"] == pytest.approx(1.0)
+    assert report["projections"]["p"]["w_max"]["error_max"] == pytest.approx(1.0)
 
 
 def test_what_the_chip_cannot_learn_is_refused_all_at_once():
