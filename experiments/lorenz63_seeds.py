@@ -21,9 +21,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hrsnn_lava.experiment.arms import Arm
 
 from hrsnn_lava.compiler.passes.quantize import Quantize
+from hrsnn_lava.experiment.compilation import Pruning, prune
+from hrsnn_lava.experiment.scoring import (
+    Arm,
+    Row,
+    score_network,
+    training_counts,
+    with_homeostasis,
+)
 from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.network import Network
 from hrsnn_lava.spec import Spec

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from hrsnn_lava.tasks.ridge import ridge
 from scipy import sparse
 
 from hrsnn_lava import Spec, build_hrsnn
@@ -21,7 +20,10 @@ from hrsnn_lava.network import Input, Projection
 from hrsnn_lava.network import Population as Channels
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.floating.plasticity import PlasticSimulator
+from hrsnn_lava.tasks.encoders import Population
+from hrsnn_lava.tasks.memory import past_values, squared_correlations
 from hrsnn_lava.training.homeostasis import HomeostasisOptions, homeostasis
+from hrsnn_lava.training.ridge import ridge
 from hrsnn_lava.training.stdp import STDPOptions, train_stdp
 
 STEPS, CHANNELS, FAN_IN, DELAYS = 10, 100, 30, 40

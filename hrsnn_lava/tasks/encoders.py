@@ -139,4 +139,5 @@ class Population:
 def _poisson(rates: Floats, block: int, rng: np.random.Generator) -> SpikeInput:
     """Spikes drawn in every step of a block with the probabilities of its row."""
     active = rng.random((len(rates) * block, rates.shape[1])) < np.repeat(rates, block, axis=0)
-    return SpikeInput(*np.nonzero(active), len(active), rates.shape[1])
+    steps, channels = np.nonzero(active)
+    return SpikeInput(steps, channels, len(active), rates.shape[1])
