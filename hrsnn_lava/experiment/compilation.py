@@ -41,6 +41,7 @@ class Target:
         profile: the chip.
         cost_set: prices.
         quantize: the pass that makes integers.
+        context: chip, seed and input range, as all passes of the spec are to see them.
         missing_backends: those to verify with that are not installed, with the reason.
     """
 
@@ -48,6 +49,7 @@ class Target:
     profile: HardwareProfile
     cost_set: CostSet
     quantize: Quantize
+    context: Context
     missing_backends: Mapping[str, str]
 
     @staticmethod
@@ -55,7 +57,7 @@ class Target:
         """Find what a spec names: a wrong name is better found before hours of work than after.
 
         Raises:
-            SpecError: a name is not known.
+            SpecError: a name is not known, or options contradict each other.
             CapacityError: learning on a chip that cannot.
         """
         profile = HardwareProfile.load(spec.compile.profile)
@@ -72,14 +74,9 @@ class Target:
         obstacle = lava_obstacle() if "lava" in spec.verify.backends else None
         missing = {} if obstacle is None else {"lava": obstacle}
         quantize = spec.quantize_pass()
-        Context().settled((quantize, *spec.mapping_passes()))  # refuses what contradicts itself
-        return Target(spec, profile, cost_set, quantize, missing)
-
-    @property
-    def context(self) -> Context:
-        """What all passes of the spec share, as far as it is known before any run."""
-        passes = (self.quantize, *self.spec.mapping_passes())
-        return Context(self.profile, seed=self.spec.seed).settled(passes)
+        context = Context(profile, seed=spec.seed)
+        context = context.settled((quantize, *spec.mapping_passes()))
+        return Target(spec, profile, cost_set, quantize, context, missing)
 
     @property
     def backends(self) -> list[str]:
@@ -111,9 +108,8 @@ class Target:
         self, integers: QuantizedNetwork, observed: Observed, history: History
     ) -> CompiledNetwork:
         """Integers on the cores of the chip; `history` is what happened to the network before."""
-        context = replace(self.context, observed=observed)
         pipeline = Pipeline.default(self.profile, self.spec.mapping_passes(), quantized=True)
-        return pipeline.run(integers, context, history)
+        return pipeline.run(integers, replace(self.context, observed=observed), history)
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.native.simulator import NativeBackend
 from hrsnn_lava.sim_backends.runs.parity import Parity, verify_parity
 from hrsnn_lava.spec import Spec
-from hrsnn_lava.tasks.base import Trial
+from hrsnn_lava.tasks.base import Outcome, Trial
 from hrsnn_lava.trace import SpikeInput, Trace
 from hrsnn_lava.training.difference import compare_float_fixed
 from hrsnn_lava.training.simulation import Stimulus
@@ -343,12 +344,13 @@ def baselines(bench: Bench) -> list[Row]:
     bench.runner.say("baselines")
     rows = []
     for name, score in bench.trial.baselines(bench.spec.network.size).items():
-
-        def row(name: str = name, score: Any = score) -> Row:
-            return Arm(name, score()).row()
-
-        rows.append(bench.runner.result(Stage(f"baseline/{name}", row)))
+        run = partial(_baseline_row, name, score)
+        rows.append(bench.runner.result(Stage(f"baseline/{name}", run)))
     return rows
+
+
+def _baseline_row(name: str, score: Callable[[], Outcome]) -> Row:
+    return Arm(name, score()).row()
 
 
 def verification(bench: Bench, compiled: CompiledNetwork) -> Check:

@@ -7,9 +7,9 @@ Features are filtered spike trains, sampled once per block of steps:
 z is a sum over past spikes, each worth lambda^age. Only spikes enter, no membrane potential, so
 that a host can compute the features from what a chip sends out.
 
-    increment = features W + b                                  a linear readout
-    q = features D + c                                          u(t) as the spikes tell it, decoded
-    increment = features W + (q_i q_j) P + b,   i <= j          a quadratic one, d (d + 1) / 2 products
+    increment = features W + b                               a linear readout
+    q = features D + c                                       u(t) as the spikes tell it, decoded
+    increment = features W + (q_i q_j) P + b,   i <= j       a quadratic one, d (d + 1) / 2 products
 
 Each q averages over all neurons, so products carry less spike noise than squares of single traces,
 and they hold where the training samples do not reach. They are our choice, and a strong one: on
@@ -124,8 +124,9 @@ class SpikeFeatures:
 
 @dataclass(frozen=True)
 class FeatureRecording:
-    """What a driven run showed: features (n_blocks, n_features) after each block, spikes per neuron.
+    """What a driven run showed.
 
+    features:     (n_blocks, n_features) after each block
     spike_counts: (n_neurons,) spikes of each neuron over the whole run
     """
 

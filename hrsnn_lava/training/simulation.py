@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -197,6 +197,14 @@ class _Learning(PlasticSimulator):
         """Return to rest, and to the first weights."""
         super().reset(rng)
         self.forget()
+
+
+@overload
+def simulator_of(network: Network) -> _Floats | _Learning: ...
+
+
+@overload
+def simulator_of(network: QuantizedNetwork) -> _Integers: ...
 
 
 def simulator_of(network: Network | QuantizedNetwork) -> _Floats | _Integers | _Learning:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Literal
 
 import numpy as np
@@ -414,8 +415,8 @@ class ForecastTrial(Trial):
             "NVAR, 2 lags, quadratic": lambda: fit_nvar(train),
             f"echo-state network, {size} units": esn,
         }
-        return {name: lambda make=make: self._scored(make()) for name, make in forecasters.items()}
+        return {name: partial(self._scored, make) for name, make in forecasters.items()}
 
-    def _scored(self, forecaster: Forecaster) -> Outcome:
-        scores = evaluate(forecaster, self.series)
+    def _scored(self, make: Callable[[], Forecaster]) -> Outcome:
+        scores = evaluate(make(), self.series)
         return Outcome(scores.named(), scores.details())
