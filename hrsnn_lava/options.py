@@ -29,6 +29,7 @@ from typing import Annotated, Any, TypeVar
 
 import pydantic.dataclasses
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 from typing_extensions import dataclass_transform
 
 from hrsnn_lava import registry
@@ -140,6 +141,52 @@ def read_options(cls: Callable[..., T], table: Mapping[str, Any], where: str = "
         found = problems_of(error, cls, where)
         raise SpecError(f"{where or 'the table'} is not valid", problems=found) from None
     return made
+
+
+def read_part(kind: str, value: Any, default: str | None = None) -> Any:
+    """The options of the part that a table or a name asks for; for a field's ``BeforeValidator``.
+
+    Args:
+        kind: of parts, see `hrsnn_lava.registry`.
+        value: ``{"kind": NAME, ...}``, or a name alone; anything else is left as it is.
+        default: the name where a table has none.
+
+    Raises:
+        ValidationError: no such part, or wrong options, under their keys.
+    """
+    table = {"kind": value} if isinstance(value, str) else value
+    if not isinstance(table, Mapping):
+        return value
+    name, known = table.get("kind", default), registry.names(kind)
+    if name not in known:
+        problems = [Problem("kind", repr(name), ", ".join(known))]
+    else:
+        cls = registry.load(kind, name)
+        own = {key: entry for key, entry in table.items() if key != "kind"}
+        try:
+            # as JSON, in which strict options take a list for a tuple and a table for options
+            return _adapter(cls).validate_json(json.dumps(own, default=_plain_scalar))
+        except ValidationError as error:
+            problems = problems_of(error, cls)
+    # what is allowed depends on the part, which the table around this one does not know
+    lines = [
+        InitErrorDetails(
+            type=PydanticCustomError("problem", "{allowed}", dataclasses.asdict(problem)),
+            loc=tuple(problem.where.split(".")),
+            input=None,
+        )
+        for problem in problems
+    ]
+    raise ValidationError.from_exception_data(kind, lines)
+
+
+def table_of(options: Any) -> dict[str, Any]:
+    """The options of a part as a table of a spec: its kind and all values, nested parts alike."""
+    table = {"kind": options.name} if getattr(options, "name", "") else {}
+    for entry in dataclasses.fields(options):
+        value = getattr(options, entry.name)
+        table[entry.name] = table_of(value) if dataclasses.is_dataclass(value) else value
+    return table
 
 
 def options_of(value: Any) -> dict[str, Any]:

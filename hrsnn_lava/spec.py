@@ -15,15 +15,13 @@ import sys
 import types
 import warnings
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     SerializeAsAny,
@@ -50,8 +48,7 @@ from hrsnn_lava.compiler.passes.stock_groups import StockGroups
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hrsnn_options import NetworkSpec, PositiveShare, RuleOptions, Section
-from hrsnn_lava.options import Count, Number, Positive, Registered, options, problems_of
-from hrsnn_lava.tasks.base import table_of
+from hrsnn_lava.options import Count, Number, Positive, options, problems_of, read_part, table_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -70,35 +67,6 @@ def _budget_key(key: str) -> str:
 
 BudgetKey = Annotated[str, AfterValidator(_budget_key)]
 AnyPass = Pass[Any, Any]
-
-
-class _TaskKind(BaseModel):
-    """The key that says which task a table is of."""
-
-    model_config = ConfigDict(strict=True)
-    kind: Annotated[str, Registered("task")] = "lorenz63"
-
-
-def _task_table(value: Any) -> Any:
-    """The options of the kind that the table names."""
-    if not isinstance(value, Mapping):
-        return value
-    kind = _TaskKind.model_validate(value).kind
-    cls = registry.load("task", kind)
-    table = {key: entry for key, entry in value.items() if key != "kind"}
-    try:
-        return TypeAdapter(cls).validate_json(_json(table))
-    except ValidationError as error:
-        # what is allowed depends on the kind, which the outer models do not know
-        lines = [
-            InitErrorDetails(
-                type=PydanticCustomError("problem", "{allowed}", dataclasses.asdict(problem)),
-                loc=tuple(problem.where.split(".")),
-                input=None,
-            )
-            for problem in problems_of(error, cls)
-        ]
-        raise ValidationError.from_exception_data("task", lines) from None
 
 
 @options
@@ -302,8 +270,10 @@ class Spec(Section):
     network: NetworkSpec = NetworkSpec()
     stdp: StdpSpec | None = None
     task: Annotated[
-        Any, BeforeValidator(_task_table), PlainSerializer(table_of, return_type=dict[str, Any])
-    ] = Field(default_factory=lambda: _task_table({}))
+        Any,
+        BeforeValidator(partial(read_part, "task", default="lorenz63")),
+        PlainSerializer(table_of, return_type=dict[str, Any]),
+    ] = Field(default_factory=lambda: read_part("task", "lorenz63"))
     prune: Annotated[SerializeAsAny[PruneSpec], WrapValidator(_prune_table)] = Field(
         default_factory=lambda: prune_table(PruneSpec.method)()
     )

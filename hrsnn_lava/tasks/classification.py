@@ -147,7 +147,7 @@ class ClassificationTrial(Trial):
         raise_if(SpecError, "the samples cannot be split", problems)
         self.options, self.frames = o, labelled.frames[order]
         self.steps_per_sample = frames * o.steps_per_frame
-        self.sample = f"one sample of {frames} frame{'s' * (frames > 1)}, shown"
+        self.sample = f"{frames} frame{'s' * (frames > 1)}, shown"
         values = self.frames.reshape(-1, channels)
         inputs = o.encoder.encode(values, o.steps_per_frame, generator(seed, "encode"))
         self._all = Stimulus(inputs, o.steps_per_frame, frames if o.restart else None)
