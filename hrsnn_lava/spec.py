@@ -184,7 +184,7 @@ class PruneSpec:
         if method == self.method:
             own = [f.name for f in dataclasses.fields(made) if f.name not in table]
             table |= {name: getattr(self, name) for name in own if hasattr(self, name)}
-        if density is not None:  # a point of the curve, whatever else bounds the method
+        if density not in (None, self.density):  # a point of the pruning curve
             table.pop("sop_share", None)
         elif table.get("sop_share") is not None:
             table["density"] = None
