@@ -15,7 +15,7 @@ import sys
 import types
 import warnings
 from collections.abc import Mapping
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,7 +23,6 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    PlainSerializer,
     SerializeAsAny,
     TypeAdapter,
     ValidationError,
@@ -48,7 +47,7 @@ from hrsnn_lava.compiler.passes.stock_groups import StockGroups
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hrsnn_options import NetworkSpec, PositiveShare, RuleOptions, Section
-from hrsnn_lava.options import Count, Number, Positive, options, problems_of, read_part, table_of
+from hrsnn_lava.options import Count, Number, Part, Positive, options, problems_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -261,6 +260,9 @@ class ReportSpec(Section):
     step_time_s: Positive | Literal["fastest"] = 1e-3
 
 
+_TASK = Part("task", default="lorenz63")
+
+
 class Spec(Section):
     """The whole file."""
 
@@ -269,11 +271,7 @@ class Spec(Section):
     seed: Annotated[int, Field(ge=0)] = 0
     network: NetworkSpec = NetworkSpec()
     stdp: StdpSpec | None = None
-    task: Annotated[
-        Any,
-        BeforeValidator(partial(read_part, "task", default="lorenz63")),
-        PlainSerializer(table_of, return_type=dict[str, Any]),
-    ] = Field(default_factory=lambda: read_part("task", "lorenz63"))
+    task: Annotated[Any, _TASK] = Field(default_factory=lambda: _TASK.read({}))
     prune: Annotated[SerializeAsAny[PruneSpec], WrapValidator(_prune_table)] = Field(
         default_factory=lambda: prune_table(PruneSpec.method)()
     )

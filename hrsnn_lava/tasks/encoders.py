@@ -7,14 +7,13 @@ options are a table of a task: ``encoder = { kind = "rate", max_rate = 0.2 }``, 
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator
+from pydantic import Field
 
-from hrsnn_lava.options import Count, Number, Positive, Share, options, read_part
+from hrsnn_lava.options import Count, Number, Part, Positive, Share, options
 from hrsnn_lava.trace import SpikeInput
 
 __all__ = ["Encoder", "EncoderOption", "Held", "Latency", "Population", "Rate"]
@@ -41,7 +40,7 @@ class Encoder(Protocol):
 
 
 #: A field for an `Encoder`, its table or its name.
-EncoderOption = Annotated[Any, BeforeValidator(partial(read_part, "encoder"))]
+EncoderOption = Annotated[Any, Part("encoder"), Field(validate_default=True)]
 
 
 @options
