@@ -320,6 +320,8 @@ def _named(key: str, row: Row) -> Row:
         "prune.drop_neurons": "number >= 0, < 1 or a table",
         "place.method": _quoted(("search", *names())),
     }
+    if key.startswith("task.encoder"):
+        return replace(row, allowed=f"{row.allowed} or a table")
     return replace(row, allowed=allowed.get(key, row.allowed))
 
 

@@ -29,6 +29,7 @@ from typing import Annotated, Any, TypeVar
 
 import pydantic.dataclasses
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 from typing_extensions import dataclass_transform
 
 from hrsnn_lava import registry
@@ -67,6 +68,68 @@ class Registered:
         if text.partition(":")[0] not in known:
             raise ValueError(", ".join(known))
         return text
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Marks a field as the options of a part of a kind, given as a table or by its name alone.
+
+    Use it as ``Annotated[Any, Part("encoder")]``. ``kind`` of the table names the part; the other
+    keys are its options. It is written as such a table, too.
+
+    Attributes:
+        kind: see `hrsnn_lava.registry`.
+        default: the part where a table names none.
+    """
+
+    kind: str
+    default: str | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """The schema of the field: what `read` makes of its value."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(
+            self.read,
+            handler(source),
+            serialization=core_schema.plain_serializer_function_ser_schema(table_of),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        """The names there are."""
+        del schema, handler
+        return {"enum": list(registry.names(self.kind))}
+
+    def read(self, value: Any) -> Any:
+        """The options that a table or a name asks for; anything else is left as it is.
+
+        Raises:
+            ValidationError: no such part, or wrong options, under their keys.
+        """
+        table = {"kind": value} if isinstance(value, str) else value
+        if not isinstance(table, Mapping):
+            return value
+        name, known = table.get("kind", self.default), registry.names(self.kind)
+        if name not in known:
+            problems = [Problem("kind", repr(name), ", ".join(known))]
+        else:
+            cls = registry.load(self.kind, name)
+            own = {key: entry for key, entry in table.items() if key != "kind"}
+            try:
+                # as JSON, in which strict options take a list for a tuple, a table for options
+                return _adapter(cls).validate_json(json.dumps(own, default=_plain_scalar))
+            except ValidationError as error:
+                problems = problems_of(error, cls)
+        # what is allowed depends on the part, which the table around this one does not know
+        lines = [
+            InitErrorDetails(
+                type=PydanticCustomError("problem", "{allowed}", dataclasses.asdict(problem)),
+                loc=tuple(problem.where.split(".")),
+                input=None,
+            )
+            for problem in problems
+        ]
+        raise ValidationError.from_exception_data(self.kind, lines)
 
 
 _CONFIG = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)
@@ -140,6 +203,15 @@ def read_options(cls: Callable[..., T], table: Mapping[str, Any], where: str = "
         found = problems_of(error, cls, where)
         raise SpecError(f"{where or 'the table'} is not valid", problems=found) from None
     return made
+
+
+def table_of(options: Any) -> dict[str, Any]:
+    """The options of a part as a table of a spec: its kind and all values, nested parts alike."""
+    table = {"kind": options.name} if getattr(options, "name", "") else {}
+    for entry in dataclasses.fields(options):
+        value = getattr(options, entry.name)
+        table[entry.name] = table_of(value) if dataclasses.is_dataclass(value) else value
+    return table
 
 
 def options_of(value: Any) -> dict[str, Any]:

@@ -207,7 +207,7 @@ def _nested(kind: Kind, origin: Path, package: str) -> dict[str, _Place]:
     others = {f"hrsnn_lava.{k.package}" for k in KINDS.values() if k.package != kind.package}
     places = {}
     for file in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
-        below = file.relative_to(root).with_suffix("").parts
+        below = file.relative_to(root).with_suffix("").parts if root.is_dir() else ()
         stems = [package, *(stem for stem in below if stem != "__init__")]
         modules = [".".join(stems[: k + 1]) for k in range(len(stems))]
         if others.isdisjoint(modules):

@@ -21,11 +21,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    PlainSerializer,
     SerializeAsAny,
     TypeAdapter,
     ValidationError,
@@ -50,8 +47,7 @@ from hrsnn_lava.compiler.passes.stock_groups import StockGroups
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hrsnn_options import NetworkSpec, PositiveShare, RuleOptions, Section
-from hrsnn_lava.options import Count, Number, Positive, Registered, options, problems_of
-from hrsnn_lava.tasks.base import table_of
+from hrsnn_lava.options import Count, Number, Part, Positive, options, problems_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -70,35 +66,6 @@ def _budget_key(key: str) -> str:
 
 BudgetKey = Annotated[str, AfterValidator(_budget_key)]
 AnyPass = Pass[Any, Any]
-
-
-class _TaskKind(BaseModel):
-    """The key that says which task a table is of."""
-
-    model_config = ConfigDict(strict=True)
-    kind: Annotated[str, Registered("task")] = "lorenz63"
-
-
-def _task_table(value: Any) -> Any:
-    """The options of the kind that the table names."""
-    if not isinstance(value, Mapping):
-        return value
-    kind = _TaskKind.model_validate(value).kind
-    cls = registry.load("task", kind)
-    table = {key: entry for key, entry in value.items() if key != "kind"}
-    try:
-        return TypeAdapter(cls).validate_json(_json(table))
-    except ValidationError as error:
-        # what is allowed depends on the kind, which the outer models do not know
-        lines = [
-            InitErrorDetails(
-                type=PydanticCustomError("problem", "{allowed}", dataclasses.asdict(problem)),
-                loc=tuple(problem.where.split(".")),
-                input=None,
-            )
-            for problem in problems_of(error, cls)
-        ]
-        raise ValidationError.from_exception_data("task", lines) from None
 
 
 @options
@@ -293,6 +260,9 @@ class ReportSpec(Section):
     step_time_s: Positive | Literal["fastest"] = 1e-3
 
 
+_TASK = Part("task", default="lorenz63")
+
+
 class Spec(Section):
     """The whole file."""
 
@@ -301,9 +271,7 @@ class Spec(Section):
     seed: Annotated[int, Field(ge=0)] = 0
     network: NetworkSpec = NetworkSpec()
     stdp: StdpSpec | None = None
-    task: Annotated[
-        Any, BeforeValidator(_task_table), PlainSerializer(table_of, return_type=dict[str, Any])
-    ] = Field(default_factory=lambda: _task_table({}))
+    task: Annotated[Any, _TASK] = Field(default_factory=lambda: _TASK.read({}))
     prune: Annotated[SerializeAsAny[PruneSpec], WrapValidator(_prune_table)] = Field(
         default_factory=lambda: prune_table(PruneSpec.method)()
     )

@@ -212,12 +212,12 @@ def trial_of(spec: Spec) -> Trial:
             a run is to be observed that cannot be.
     """
     trial: Trial = spec.task.trial(spec.seed)
-    spiking, held = trial.lesson.spiking, spec.network.input.target == "bias"
-    if spiking and held:
+    spiking, on_biases = trial.lesson.spiking, spec.network.input.target == "bias"
+    if spiking and on_biases:
         fix = "or an encoder that gives values to hold"
         problem = Problem("network.input.target", "'bias'", "'synapse', since inputs spike", fix)
         raise SpecError(f"task {spec.task.kind!r} does not fit the network", problems=[problem])
-    if spec.quantize.headroom == "measured" and not (spiking or held):
+    if spec.quantize.headroom == "measured" and not (spiking or on_biases):
         raise SpecError(
             'quantize.headroom: "measured" needs inputs that are held; set '
             'network.input.target = "bias", or another head-room'
@@ -334,8 +334,8 @@ def curve(bench: Bench, full: Reference, pruning: Pruning, rows: Sequence[Row]) 
     compared = []
     for row in rows:
         method = methods.get(str(row["name"]).split(", rescale")[0])
-        known = {"method": method, "density": pruning.density}
-        compared.append(row if method is None else row | known)
+        place = {"method": method, "density": pruning.density}
+        compared.append(row if method is None else row | place)
     return [*points, *compared]
 
 

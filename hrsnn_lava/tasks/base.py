@@ -25,7 +25,6 @@ by `hrsnn_lava.metrics.scores` alone: none of them knows the name of a score bef
 
 from __future__ import annotations
 
-import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -37,7 +36,7 @@ from numpy.typing import NDArray
 from hrsnn_lava.metrics.scores import Scores
 from hrsnn_lava.training.simulation import EventSimulator, Stimulus
 
-__all__ = ["Outcome", "Task", "Trial", "table_of"]
+__all__ = ["Outcome", "Task", "Trial"]
 
 Floats = NDArray[np.float64]
 
@@ -115,12 +114,3 @@ class Task(ABC):
     @abstractmethod
     def trial(self, seed: int) -> Trial:
         """The task with the data of a seed; raises `SpecError` where they cannot be had."""
-
-
-def table_of(options: Any) -> dict[str, Any]:
-    """The options of a part as a table of a spec: its kind and all values, nested parts alike."""
-    table = {"kind": options.name} if getattr(options, "name", "") else {}
-    for entry in dataclasses.fields(options):
-        value = getattr(options, entry.name)
-        table[entry.name] = table_of(value) if dataclasses.is_dataclass(value) else value
-    return table

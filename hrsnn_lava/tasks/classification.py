@@ -14,7 +14,6 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from hrsnn_lava import registry
 from hrsnn_lava.errors import Problem, SpecError, raise_if
@@ -22,7 +21,7 @@ from hrsnn_lava.metrics.scores import Score, Scores
 from hrsnn_lava.options import Count, Positive, Registered, options
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.tasks.base import Outcome, Task, Trial
-from hrsnn_lava.tasks.encoders import EncoderOption, Held
+from hrsnn_lava.tasks.encoders import EncoderOption
 from hrsnn_lava.tasks.readers.base import Labelled
 from hrsnn_lava.trace import SpikeInput
 from hrsnn_lava.training.readout import (
@@ -67,7 +66,7 @@ class Classification(Task):
     validation: Count = 200
     test: Count = 500
     steps_per_frame: Count = 10
-    encoder: EncoderOption = Field(default_factory=Held)
+    encoder: EncoderOption = "held"
     trace_steps: tuple[Positive, ...] = (50.0,)
     alphas: Positives = (1e-4, 1e-3, 1e-2, 1e-1)
     restart: bool = True
@@ -147,7 +146,7 @@ class ClassificationTrial(Trial):
         raise_if(SpecError, "the samples cannot be split", problems)
         self.options, self.frames = o, labelled.frames[order]
         self.steps_per_sample = frames * o.steps_per_frame
-        self.sample = f"one sample of {frames} frame{'s' * (frames > 1)}, shown"
+        self.sample = f"{frames} frame{'s' * (frames > 1)}, shown"
         values = self.frames.reshape(-1, channels)
         inputs = o.encoder.encode(values, o.steps_per_frame, generator(seed, "encode"))
         self._all = Stimulus(inputs, o.steps_per_frame, frames if o.restart else None)

@@ -7,15 +7,13 @@ options are a table of a task: ``encoder = { kind = "rate", max_rate = 0.2 }``, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, TypeAdapter
+from pydantic import Field
 
-from hrsnn_lava import registry
-from hrsnn_lava.options import Count, Number, Positive, Share, options
+from hrsnn_lava.options import Count, Number, Part, Positive, Share, options
 from hrsnn_lava.trace import SpikeInput
 
 __all__ = ["Encoder", "EncoderOption", "Held", "Latency", "Population", "Rate"]
@@ -41,20 +39,8 @@ class Encoder(Protocol):
         """
 
 
-def _encoder(value: Any) -> Any:
-    """The encoder that a name or a table asks for."""
-    table = {"kind": value} if isinstance(value, str) else value
-    if not isinstance(table, Mapping):
-        return value
-    kind, known = str(table.get("kind")), registry.names("encoder")
-    if kind not in known:
-        raise ValueError(f"an encoder: {', '.join(known)}")
-    rest = {key: entry for key, entry in table.items() if key != "kind"}
-    return TypeAdapter(registry.load("encoder", kind)).validate_python(rest)
-
-
 #: A field for an `Encoder`, its table or its name.
-EncoderOption = Annotated[Any, BeforeValidator(_encoder)]
+EncoderOption = Annotated[Any, Part("encoder"), Field(validate_default=True)]
 
 
 @options

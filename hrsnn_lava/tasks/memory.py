@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.metrics.scores import Score, Scores
@@ -23,7 +22,7 @@ from hrsnn_lava.options import Count, Positive, options
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.tasks.base import Outcome, Task, Trial
 from hrsnn_lava.tasks.baselines import ESNOptions, draw_esn
-from hrsnn_lava.tasks.encoders import EncoderOption, Held
+from hrsnn_lava.tasks.encoders import EncoderOption
 from hrsnn_lava.training.readout import (
     FeatureOptions,
     Positives,
@@ -83,7 +82,7 @@ class Memory(Task):
     delays: Count = 20
     amplitude: Positive = 1.7
     steps_per_sample: Count = 10
-    encoder: EncoderOption = Field(default_factory=Held)
+    encoder: EncoderOption = "held"
     trace_samples: Positives = (1.0,)
     alphas: Positives = (1e-4, 1e-3, 1e-2, 1e-1)
 

@@ -16,7 +16,8 @@ from hrsnn_lava.trace import load_npz
 class NpzSamples:
     """An ``.npz`` with ``x``, (n_samples, n_frames, n_channels), and ``y``, (n_samples,) integers.
 
-    ``x`` may be (n_samples, n_channels): one frame each. ``classes`` may name the classes.
+    ``x`` may be (n_samples, n_channels): one frame each. Classes are called by their numbers, 0 to
+    the largest in ``y``.
 
     Attributes:
         path: of the file.
@@ -33,5 +34,5 @@ class NpzSamples:
             text = f"x of {x.dtype}, y of {y.dtype}; allowed: numbers, and integers"
             raise ArtifactError(f"{self.path}: {text}")
         frames = np.asarray(x[:, None] if x.ndim == 2 else x, dtype=np.float64)
-        names = arrays.get("classes", np.arange(int(y.max(initial=0)) + 1))
-        return Labelled(frames, y.astype(np.int64), tuple(str(name) for name in names.tolist()))
+        classes = tuple(str(label) for label in range(int(y.max(initial=0)) + 1))
+        return Labelled(frames, y.astype(np.int64), classes)
