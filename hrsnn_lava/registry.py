@@ -43,12 +43,19 @@ class Kind:
         attribute: what a module offers: the name of a class, function or instance; "" for the
             class that has the part's name in its ``name``.
         data: True for TOML files, which a part's `path` leads to.
+        hyphens: True where a name has ``-`` for every ``_`` of its file.
     """
 
     package: str
     prefix: str = ""
     attribute: str = ""
     data: bool = False
+    hyphens: bool = False
+
+    def part(self, stem: str) -> str:
+        """Name of the part in the file or folder `stem`."""
+        name = stem.removeprefix(self.prefix)
+        return name.replace("_", "-") if self.hyphens else name
 
 
 #: Every kind; the keys are the folders of ``HRSNN_LAVA_PARTS`` and the groups of entry points.
@@ -58,7 +65,7 @@ KINDS: Mapping[str, Kind] = {
     "pass": Kind("compiler.passes"),
     "scaling": Kind("compiler.quantization.scaling", attribute="Option"),
     "placer": Kind("compiler.placing.placers", attribute="place"),
-    "engine": Kind("sim_backends", attribute="ENGINE"),
+    "engine": Kind("sim_backends", attribute="ENGINE", hyphens=True),
     "task": Kind("tasks"),
     "reader": Kind("tasks.readers"),
     "encoder": Kind("tasks.encoders"),
@@ -172,8 +179,7 @@ def _built_in(kind: Kind) -> dict[str, _Place]:
         file = entry / "__init__.py" if entry.is_dir() else entry
         wanted = entry.stem.startswith(kind.prefix) and not entry.stem.startswith("_")
         if not kind.data and wanted and file.suffix == ".py" and _offers(file, kind, entry.stem):
-            name = entry.stem.removeprefix(kind.prefix)
-            places[name] = _Place(file, f"{package}.{entry.stem}")
+            places[kind.part(entry.stem)] = _Place(file, f"{package}.{entry.stem}")
     return places
 
 
@@ -200,7 +206,7 @@ def _in_folders(kind: str, described: Kind) -> list[tuple[str, _Place]]:
     suffix = ".toml" if described.data else ".py"
     return [
         (
-            file.stem.removeprefix(described.prefix),
+            described.part(file.stem),
             _Place(file, f"hrsnn_lava_parts.{kind}.{file.stem}"),
         )
         for folder in os.environ.get(PARTS_VARIABLE, "").split(os.pathsep)

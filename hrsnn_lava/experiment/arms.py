@@ -22,7 +22,8 @@ from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.floating.plasticity import PlasticSimulator
-from hrsnn_lava.sim_backends.native.simulator import FloatSimulator, IntegerSimulator
+from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
+from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator
 from hrsnn_lava.spec import PruneSpec, Spec, StdpSpec, TaskSpec
 from hrsnn_lava.tasks.baselines import Persistence, fit_autoregression, fit_nvar
 from hrsnn_lava.tasks.esn import ESNOptions, fit_esn

@@ -6,8 +6,7 @@ from hrsnn_lava.compiler.design_rules.values import refused_learning
 from hrsnn_lava.compiler.passes.quantize import Quantize
 from hrsnn_lava.errors import CapacityError, SpecError
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
-from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
-from hrsnn_lava.sim_backends.runs.parity import backend
+from hrsnn_lava.sim_backends.base import backend_of
 from hrsnn_lava.spec import Spec
 
 
@@ -37,8 +36,7 @@ def checked(spec: Spec) -> tuple[HardwareProfile, CostSet, Quantize]:
 
 def _available(name: str) -> str | None:
     """Why a backend cannot run here, or None; raises `SpecError` for an unknown one."""
-    backend(name)
-    return lava_obstacle() if name == "lava" else None
+    return backend_of(name).obstacle()
 
 
 def _refuse_learning(spec: Spec, profile: HardwareProfile) -> None:

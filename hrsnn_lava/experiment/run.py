@@ -26,8 +26,8 @@ from hrsnn_lava.experiment.journal import Journal
 from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedInput, QuantizedNetwork
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
 from hrsnn_lava.sim_backends.runs.parity import Parity, verify_parity
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.trace import SpikeInput, Trace
 from hrsnn_lava.training.difference import compare_float_fixed
@@ -251,8 +251,8 @@ class _Run:
         self.verified_steps = min(self.spec.verify.steps, self.inputs.n_steps)
         wanted = [n for n in self.spec.verify.backends if n not in missing_backends(self.spec)]
         self.say("verify: " + ", ".join(wanted))
-        native = NativeBackend().run(
-            self.compiled, self.inputs, self.verified_steps, ("spikes", "v", "u")
+        native = simulate(
+            self.compiled, self.inputs, self.verified_steps, "native", ("spikes", "v", "u")
         )
         self.trace: Trace = native
 
@@ -278,7 +278,7 @@ class _Run:
     def unpruned_operations(self) -> Trace:
         """The unpruned network in integers on the same input: what the SOP ratio refers to."""
         self.unpruned = self.quantized(self.full)[0]
-        return NativeBackend().run(self.unpruned, self.inputs, self.verified_steps)
+        return simulate(self.unpruned, self.inputs, self.verified_steps, "native")
 
     def difference(self) -> dict[str, Any]:
         """The float network against the program, on the samples of the parity check."""

@@ -13,7 +13,7 @@ from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.sim_backends.base import Backend, as_quantized
 from hrsnn_lava.sim_backends.floating.plasticity import PlasticSimulator
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput, Trace
 
 __all__ = ["compare_float_fixed"]
@@ -28,7 +28,7 @@ def compare_float_fixed(
     inputs: Floats | SpikeInput,
     *,
     steps_per_sample: int = 20,
-    backend: Backend | None = None,
+    backend: str | Backend = "native",
 ) -> dict[str, Any]:
     """Run both networks from rest and compare spikes, potentials and learned weights.
 
@@ -39,7 +39,7 @@ def compare_float_fixed(
         network: float. integer: `QuantizedNetwork` or `CompiledNetwork` made of it.
         inputs: (n, n_inputs) analog samples, each held for `steps_per_sample` steps; or events,
             whose payloads are those of the integer network.
-        backend: runs the integers; None: native.
+        backend: runs the integers.
 
     Returns:
         steps; spikes {float, integer}; rate_ratio (integer / float); count_correlation (over
@@ -55,7 +55,7 @@ def compare_float_fixed(
     """
     quantized = as_quantized(integer)
     events = _events(network, quantized, inputs, steps_per_sample)
-    trace = (backend or NativeBackend()).run(quantized, events, events.n_steps, ("spikes", "v"))
+    trace = simulate(quantized, events, events.n_steps, backend, ("spikes", "v"))
     simulator = PlasticSimulator(network)
     start = {p.name: simulator.weights(p.name) for p in network.projections}
     at, who, potential = _run_float(simulator, quantized, events, inputs, steps_per_sample)

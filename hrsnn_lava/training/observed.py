@@ -10,8 +10,8 @@ from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.csr import held_drive
 from hrsnn_lava.network import Network
 from hrsnn_lava.seeding import generator
+from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
 from hrsnn_lava.sim_backends.native.layout import Events
-from hrsnn_lava.sim_backends.native.simulator import FloatSimulator
 from hrsnn_lava.trace import SpikeInput
 
 __all__ = ["measure_rates", "observe", "observe_if_needed"]

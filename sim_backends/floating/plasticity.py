@@ -22,8 +22,9 @@ from scipy import sparse
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.network import Network, Projection
 from hrsnn_lava.plasticity import STDP
-from hrsnn_lava.sim_backends.native.layout import Events
-from hrsnn_lava.sim_backends.native.simulator import FloatSimulator, Spikes
+from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
+from hrsnn_lava.sim_backends.learning_program import source_offset
+from hrsnn_lava.sim_backends.native.layout import Events, Spikes
 from hrsnn_lava.trace import SpikeInput
 
 Float = NDArray[np.float64]
@@ -112,8 +113,9 @@ def _refuse(plastic: list[Projection]) -> None:
         if projection.target != "synapse":
             problems.append(Problem(f"{where}.plasticity", "with target bias", "synapses only"))
         if projection.delays is not None and np.ndim(projection.delays) > 0:
-            found = "with a delay per synapse"
-            problems.append(Problem(f"{where}.plasticity", found, "one delay for all"))
+            problems.append(
+                Problem(f"{where}.plasticity", "with a delay per synapse", "one delay for all")
+            )
     raise_if(SpecError, "the network cannot learn", problems)
 
 
@@ -124,13 +126,12 @@ def _block(network: Network, projection: Projection) -> dict[str, Any]:
     n_post, n_pre = csr.shape
     places = sparse.csr_matrix((np.arange(count), csr.indices, csr.indptr), shape=csr.shape)
     csc = places.tocsc()
-    taken = np.asarray(csc.data, dtype=np.int64)  # CSR place of every synapse in column order
+    stored = np.asarray(csc.data, dtype=np.int64)  # CSR place of every synapse in column order
     order = np.empty(count, dtype=np.int64)
-    order[taken] = np.arange(count)
-    first = network.offset(projection.pre)
-    first += network.n_neurons if network.population(projection.pre).is_input else 0
-    values = {f: rule.values(f, count)[taken] for f in ("a_plus", "a_minus", "w_max")}
-    rates = [network.dt / rule.values(f, count)[taken] for f in ("tau_plus", "tau_minus")]
+    order[stored] = np.arange(count)
+    first = source_offset(network, projection.pre)
+    values = {f: rule.values(f, count)[stored] for f in ("a_plus", "a_minus", "w_max")}
+    rates = [network.dt / rule.values(f, count)[stored] for f in ("tau_plus", "tau_minus")]
     return values | {
         "ends": (first, n_pre, network.offset(projection.post), n_post),
         "delay": 0 if projection.delays is None else _steps(projection.delays, network.dt),
@@ -141,7 +142,7 @@ def _block(network: Network, projection: Projection) -> dict[str, Any]:
         "target": csc.indices,
         "row_source": csr.indices,
         "row_synapse": order,
-        "sign": np.sign(csr.data)[taken],
+        "sign": np.sign(csr.data)[stored],
         "rate_plus": rates[0],
         "rate_minus": rates[1],
         "order": order,
@@ -167,14 +168,10 @@ class PlasticSimulator(FloatSimulator):
         fixed = replace(
             network, projections=tuple(p for p in network.projections if p.plasticity is None)
         )
-        super().__init__(fixed)
+        super().__init__(fixed, int(layout.delay.max(initial=0)) + 2)
         self._whole = network
         self.learning = True
         n, n_sources = self.n_neurons, self.n_neurons + self.n_inputs
-        depth = max(int(layout.delay.max(initial=0)) + 2, self._ring_count.size)
-        self._ring_source = np.zeros((depth, n_sources), dtype=np.int32)
-        self._ring_value = np.zeros((depth, n_sources))
-        self._ring_count = np.zeros(depth, dtype=np.int64)
         self._pending = np.zeros(n)
         self._weight = layout.start(network)
         self._source_trace = np.zeros(int(layout.ends[:, 1].sum()))
@@ -227,9 +224,10 @@ class PlasticSimulator(FloatSimulator):
             SpecError: `inputs` has another number of channels than the network.
         """
         if inputs.n_neurons != self.n_inputs:
-            found = f"{inputs.n_neurons} channels"
-            raise SpecError(f"inputs: {found}; allowed: {self.n_inputs}, as the network has")
-        count, start = inputs.n_steps - first if steps is None else steps, self._time
+            raise SpecError(
+                f"inputs: {inputs.n_neurons} channels; allowed: {self.n_inputs}, as the network has"
+            )
+        count, start = inputs.n_steps - first if steps is None else steps, self.time
         events = Events.of(inputs, first, count, self.n_neurons)
         each = np.zeros(self.n_inputs) + np.asarray(unit, dtype=np.float64)
         value = events.value * each[events.source - self.n_neurons]
@@ -245,30 +243,25 @@ class PlasticSimulator(FloatSimulator):
         out_u: Float | None = None,
     ) -> Spikes:
         """See `FloatSimulator.advance`."""
-        from hrsnn_lava.sim_backends.floating.plasticity_kernel import plastic_steps
+        from hrsnn_lava.sim_backends.floating.kernels import plastic_steps
 
-        fixed, plastic, nothing = self._layout, self._plastic, np.zeros((0, 0))
-        out_step, out_neuron = self._buffers(steps)
-        neurons = (self._keep_u, self._keep_v, self._threshold, self._refractory, bias)
+        plastic = self._plastic
         written = plastic_steps(
-            self._time,
+            self.time,
             steps,
-            neurons,
-            (self._u, self._v, self._waiting, self._arriving, self._spiked),
-            (fixed.delay, fixed.indptr, fixed.targets, fixed.weights),
-            (events.ptr, events.source, events.value.astype(np.float64)),
-            (self._ring_source, self._ring_value, self._ring_count),
+            self.run_arrays,
+            bias,
+            events._replace(value=events.value.astype(np.float64)),
             (plastic.ends, plastic.delay, plastic.per_synapse, plastic.decay),
             (plastic.column, plastic.target, plastic.row, plastic.row_source, plastic.row_synapse),
             (plastic.sign, plastic.a_plus, plastic.a_minus, plastic.w_max),
             (plastic.rate_plus, plastic.rate_minus),
             self._learned(),
             self.learning,
-            (out_step, out_neuron),
-            (nothing if out_v is None else out_v, nothing if out_u is None else out_u),
+            self.out(steps, out_v, out_u),
         )
-        self._time += steps
-        return out_step[:written].copy(), out_neuron[:written].copy()
+        self.time += steps
+        return self.written(int(written))
 
     def weights(self, name: str) -> Float:
         """Weights of a projection now, (nnz,), in the order of its CSR matrix, zeros included."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -13,7 +14,6 @@ from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
 from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
 from hrsnn_lava.compiler.design_rules.check import Placed, check
 from hrsnn_lava.compiler.learning.limits import learning_groups, needed_per_neuron
-from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP
 from hrsnn_lava.compiler.passes.partition import partition
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.compiler.pipeline import compile_network

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hrsnn_lava.compiler.quantization.gain_limits import expected_change, largest_gains
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -19,7 +20,6 @@ from hrsnn_lava.compiler.passes.absorb_thresholds import (
 )
 from hrsnn_lava.compiler.passes.palette import parameters_of, snap_network
 from hrsnn_lava.compiler.pipeline import place_network
-from hrsnn_lava.compiler.quantization.gain_limits import expected_change, largest_gains
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
@@ -29,8 +29,8 @@ from hrsnn_lava.quantized import (
     QuantizedPopulation,
     QuantizedProjection,
 )
-from hrsnn_lava.sim_backends.native.simulator import FloatSimulator, NativeBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput
 
 LOIHI = HardwareProfile.load("loihi1")
@@ -267,8 +267,8 @@ def test_the_program_is_the_same_on_all_backends() -> None:
     at = np.argwhere(rng.random((120, 8)) < 0.2)
     inputs = SpikeInput(at[:, 0], at[:, 1], 120, 8)
     probes = ("spikes", "v", "u")
-    native = NativeBackend().run(compiled, inputs, 120, probes)
-    truth = ReferenceBackend().run(compiled, inputs, 120, probes)
+    native = simulate(compiled, inputs, 120, "native", probes)
+    truth = simulate(compiled, inputs, 120, "reference", probes)
     assert native.spike_steps.size > 100
     assert np.array_equal(native.spike_neurons, truth.spike_neurons)
     assert np.array_equal(native.v, truth.v)
@@ -279,7 +279,7 @@ def test_the_program_is_the_same_on_all_backends() -> None:
     assert tables.records[1].report["threshold"]["median"] > 0.001
 
     def rates(program):
-        trace = NativeBackend().run(program, inputs, 120, ("spikes",))
+        trace = simulate(program, inputs, 120, "native", ("spikes",))
         return np.bincount(trace.spike_neurons, minlength=80)
 
     exact = rates(net)

@@ -6,11 +6,11 @@ import json
 
 import numpy as np
 import pytest
+from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP, lower_stdp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stdp_networks import gamma_rule
 
-from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP, lower_stdp
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.plasticity import STDP
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP
 from stdp_networks import DT, gamma_rule, recurrent
 
-from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.compiler.pipeline import run_pass
 from hrsnn_lava.errors import SpecError

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import sparse
-
 from hrsnn_lava.compiler.quantization.row_scaling import (
     RowRounding,
     round_keeping_sums,
     scale_rows,
     weight_grid,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
 from hrsnn_lava.quantized import QuantizedProjection
 
 

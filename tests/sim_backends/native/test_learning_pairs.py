@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hrsnn_lava.sim_backends.native.learning_merge import merge
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -20,10 +21,9 @@ from hrsnn_lava.quantized import (
 )
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.learning_program import plastic_projections
-from hrsnn_lava.sim_backends.native.learning_merge import merge
-from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator, NativeBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator
 from hrsnn_lava.sim_backends.runs.parity import compare
+from hrsnn_lava.sim_backends.runs.session import simulate
 
 STEPS = 60
 SHAPES = ("both", "swapped", "x0 alone", "y0 alone", "two factors", "constant")
@@ -105,14 +105,14 @@ def test_pair_kernel_equals_the_general_kernel_and_the_reference(shape, seed, sa
     network = pair_network(seed, shape, same_rule)
     probes = ("spikes", "v", "u")
     assert IntegerSimulator(network)._learning.pairs
-    fast = NativeBackend().run(network, None, STEPS, probes)
+    fast = simulate(network, None, STEPS, "native", probes)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             "hrsnn_lava.sim_backends.native.learning_state._every_step", lambda _: False
         )  # the general kernel runs any rule
         assert not IntegerSimulator(network)._learning.pairs
-        general = NativeBackend().run(network, None, STEPS, probes)
-    plain = ReferenceBackend().run(network, None, STEPS, probes)
+        general = simulate(network, None, STEPS, "native", probes)
+    plain = simulate(network, None, STEPS, "reference", probes)
     assert compare(fast, plain, ("pairs", "reference"), network) == (0, None)
     assert compare(general, plain, ("general", "reference"), network) == (0, None)
 
@@ -121,7 +121,7 @@ def test_weights_do_move():
     moved = 0
     for seed in range(20):
         network = pair_network(seed, "both", True)
-        learned = NativeBackend().run(network, None, STEPS).weights
+        learned = simulate(network, None, STEPS, "native").weights
         moved += sum(
             np.count_nonzero(learned[p.name] != p.effective_weights().data)
             for p in network.projections
