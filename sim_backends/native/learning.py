@@ -227,9 +227,10 @@ class LearningState:
         """Go to a state that `snapshot` returned, or one of the same form.
 
         Raises:
-            ArtifactError: projections disagree about the same trace: no run reaches that.
+            ArtifactError: a spike lies outside the epoch, or projections disagree about the same
+                trace: no run reaches that.
         """
-        memory = self.memory
+        memory, epoch = self.memory, self.memory.x.shape[0] - 1
         memory.pending[:] = arrays["pending"]
         memory.pinned[:] = False
         states = [learning_values(k, arrays) for k in range(len(self.plastic))]
@@ -245,8 +246,9 @@ class LearningState:
             memory.y[0][:, post] = state["y"].swapaxes(0, 1)
         for k, state in enumerate(states):
             pre = self._neurons(k, "x")
+            inside = max(state["tx"].max(initial=0), state["ty"].max(initial=0)) <= epoch
             same = np.array_equal(memory.x[0][:, pre].swapaxes(0, 1), state["x"])
-            if not (same and np.array_equal(memory.tx[pre], state["tx"])):
+            if not (inside and same and np.array_equal(memory.tx[pre], state["tx"])):
                 raise ArtifactError("the learning state holds values that no run reaches")
         self._list_active()
 

@@ -123,6 +123,10 @@ class IntegerSimulator(NetworkState):
         self.time += steps
         return self.written(count)
 
+    def learned(self) -> dict[str, Int]:
+        """Learned weights now, (nnz,) each, and tags that rules change, as in `Trace.weights`."""
+        return {} if self.learning is None else self.learning.learned()
+
     def twin(self) -> IntegerSimulator:
         """Another one at rest, with arrays of its own for all that changes."""
         run, learning = self.run_arrays, self.learning
@@ -186,8 +190,7 @@ class NativeEngine(Engine):
 
     def weights(self) -> dict[str, Int]:
         """See `Engine.weights`."""
-        learning = self._simulator.learning
-        return {} if learning is None else learning.learned()
+        return self._simulator.learned()
 
     def traces(self) -> dict[str, Int]:
         """See `Engine.traces`."""

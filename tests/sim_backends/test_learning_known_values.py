@@ -170,7 +170,7 @@ def test_the_kernel_gives_the_same_weights(mode, dependency, weights):
     steps = len(weights)
     network, inputs = graded_network(dependency, mode), payload_input(steps)
     simulator = IntegerSimulator(network)
-    simulator._learning.memory.x[0, 0] = X1_START[mode]
+    simulator.learning.memory.x[0, 0] = X1_START[mode]
     starts, mantissas = np.zeros(1, np.int64), network.gather("bias_mant")[None, :]
     learned = []
     for t in range(steps):

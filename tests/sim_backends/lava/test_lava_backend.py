@@ -142,7 +142,7 @@ def test_what_is_no_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_steps_give_an_empty_trace_without_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lava, "lava_obstacle", lambda: None)
-    monkeypatch.setattr(lava, "_run_child", None)
+    monkeypatch.setattr(lava, "Child", None)
     trace = LavaBackend().run(relay(), None, 0, PROBES)
     assert (trace.n_spikes, trace.n_neurons) == (0, 1)
     assert trace.v is not None

@@ -21,11 +21,12 @@ from hrsnn_lava.quantized import (
     QuantizedPopulation,
     QuantizedProjection,
 )
+from hrsnn_lava.sim_backends.base import backend_of
 from hrsnn_lava.sim_backends.lava import backend as lava
 from hrsnn_lava.sim_backends.lava.backend import LavaJob
 from hrsnn_lava.sim_backends.lava_stock import LavaStockBackend
 from hrsnn_lava.sim_backends.runs.inputs import random_input
-from hrsnn_lava.sim_backends.runs.parity import backend, compare, verify_parity
+from hrsnn_lava.sim_backends.runs.parity import DEFAULT, compare, verify_parity
 from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput
 from hrsnn_lava.trace import Trace as RunTrace
@@ -89,11 +90,12 @@ def test_a_refusal_comes_before_lava_is_asked_for(monkeypatch: pytest.MonkeyPatc
 
 
 def test_it_is_known_by_name_and_is_no_default() -> None:
-    chosen = backend("lava-stock", 7.0)
+    chosen = backend_of("lava-stock").within(7.0)
     assert isinstance(chosen, LavaStockBackend)
     assert chosen.timeout_s == 7.0
-    with pytest.raises(SpecError, match="allowed: reference, native, lava, lava-stock"):
-        backend("lavastock")
+    assert chosen.name not in DEFAULT
+    with pytest.raises(SpecError, match=r"no engine 'lavastock'[\s\S]*lava, lava-stock, native"):
+        backend_of("lavastock")
 
 
 # --- parity ------------------------------------------------------------------------------------

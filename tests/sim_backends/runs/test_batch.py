@@ -104,7 +104,7 @@ def test_parameter_sets_are_made_in_order_and_only_when_needed():
 def test_progress_counts_what_was_taken():
     seen = []
     list(simulate_batch(clock(3), None, 5, trials=3, workers=2, progress=lambda *a: seen.append(a)))
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert seen == [(f"trial {k} of 3", k / 3) for k in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("workers", [1, 4])

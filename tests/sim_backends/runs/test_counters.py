@@ -16,7 +16,7 @@ from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
-from hrsnn_lava.sim_backends.base import Stretch, bias_rows
+from hrsnn_lava.sim_backends.base import Stretch
 from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob
 from hrsnn_lava.sim_backends.native.simulator import NativeEngine
 from hrsnn_lava.sim_backends.runs import counting as module
@@ -259,8 +259,8 @@ def test_progress_and_pieces_of_input():
     inputs = mixed_inputs(rng, network, 40)
     seen = []
     pieces = (part_of(inputs, first, 10) for first in range(0, 40, 10))
-    found = count(network, pieces, 40, progress=lambda done, steps: seen.append((done, steps)))
-    assert seen[-1] == (40, 40)
+    found = count(network, pieces, 40, progress=lambda *told: seen.append(told))
+    assert seen[-1] == ("40 of 40 steps counted", 1.0)
     assert found.ops.total == count(network, inputs, 40).ops.total
 
 
@@ -269,7 +269,7 @@ def test_the_kernel_without_counters_does_the_same():
         plain = NativeEngine(network, counting=False)
         given = SpikeInput.empty(STEPS, network.n_inputs) if inputs is None else inputs
         part = part_of(given, 0, STEPS)
-        starts, mantissas = bias_rows(network, part, STEPS)
+        starts, mantissas, _ = Session(network)._drive(part)
         found = plain.advance(Stretch(0, part, starts, mantissas, ("v", "u")))
         expected = simulate(network, inputs, STEPS, "native", ("v", "u"))
         for name in ("spike_steps", "spike_neurons", "v", "u"):

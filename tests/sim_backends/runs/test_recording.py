@@ -38,7 +38,12 @@ from hrsnn_lava.sim_backends.runs.chunk_log import LogWriter, read_part, scan
 from hrsnn_lava.sim_backends.runs.inputs import part_of, pieces_of, random_input
 from hrsnn_lava.sim_backends.runs.parity import compare
 from hrsnn_lava.sim_backends.runs.recorded import LOG, ProbePlan
-from hrsnn_lava.sim_backends.runs.recording import Recorder, Recording, partial_folder
+from hrsnn_lava.sim_backends.runs.recording import (
+    Recorder,
+    Recording,
+    RecordOptions,
+    partial_folder,
+)
 from hrsnn_lava.sim_backends.runs.session import Session, simulate
 
 SPEC = Spec.parse({"network": {"size": 60, "connectivity": {"mean_degree": 8.0}}})
@@ -72,7 +77,11 @@ def test_a_streamed_trace_is_the_trace_in_memory(network, tmp_path, short_chunks
     record(network, inputs, 130, tmp_path / "t.npz", ("v", "u"), progress=lambda *a: seen.append(a))
     same(truth, Trace.load(tmp_path / "t.npz"))
     assert truth.n_spikes > 50
-    assert (seen[0], seen[-1], len(seen)) == ((11, 130), (130, 130), 12)
+    assert (seen[0], seen[-1], len(seen)) == (
+        ("11 of 130 steps recorded", 11 / 130),
+        ("130 of 130 steps recorded", 1.0),
+        12,
+    )
     assert [p.name for p in tmp_path.iterdir()] == ["t.npz"]
 
 
@@ -203,8 +212,8 @@ def test_learned_weights_over_time(learner, tmp_path, short_chunks):
     np.testing.assert_array_equal(trace.weights["aa"], truth.weights["aa"])
     assert np.any(truth.weights["aa"] != learner.projection("aa").weights.data)
 
-    def progress(done, _):
-        if done >= 60:
+    def progress(_, fraction):
+        if fraction >= 60 / 110:
             raise StopError
 
     options = {"every": 25, "checkpoint_s": 0.0}
@@ -226,8 +235,8 @@ class StopError(Exception):
 def interrupted(network, inputs, steps, path, at, **options):
     """A recording that ends with an exception after step `at`."""
 
-    def progress(done, _):
-        if done >= at:
+    def progress(_, fraction):
+        if fraction >= at / steps:
             raise StopError
 
     with pytest.raises(StopError):
@@ -309,11 +318,12 @@ def test_killed_between_renaming_and_removing_the_folder(network, tmp_path, shor
 
 
 def test_an_unfinished_recording_is_no_trace(network, tmp_path, short_chunks):
-    with closing(Recorder(network, tmp_path / "t.npz", ProbePlan.of(network, 50))) as recorder:
+    plan = ProbePlan.of(network, 50)
+    with closing(Recorder(network, tmp_path / "t.npz", plan)) as recorder:
         with pytest.raises(SpecError, match="0 of 50 steps are recorded"):
             recorder.finish()
         with pytest.raises(ArtifactError, match="another process is writing it"):
-            Recorder(network, tmp_path / "t.npz", ProbePlan.of(network, 50), resume=True)
+            Recorder(network, tmp_path / "t.npz", plan, RecordOptions(resume=True))
 
 
 @pytest.mark.parametrize("where", ["cut", "flip", "zeros"])
