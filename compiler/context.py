@@ -208,8 +208,10 @@ class Pass(ABC, Generic[In, Out]):
 
         Warns (`FutureWarning`) of every old spelling; the chip is the context's.
         """
-        notes = [f"{old} is called {new} now" for old, new in cls.renamed.items() if old in kwargs]
-        kwargs = {cls.renamed.get(name, name): value for name, value in kwargs.items()}
+        # both spellings at once contradict each other: the old one is then refused as unknown
+        renamed = {o: n for o, n in cls.renamed.items() if o in kwargs and n not in kwargs}
+        notes = [f"{old} is called {new} now" for old, new in renamed.items()]
+        kwargs = {renamed.get(name, name): value for name, value in kwargs.items()}
         if args and isinstance(args[0], HardwareProfile):
             args, notes = args[1:], [*notes, "the chip is given to compile, not to a pass"]
         for note in notes:

@@ -149,15 +149,17 @@ class Pipeline:
         """
         names = [step.name for step in passes]
         missing = [cls for cls in DEFAULT[int(quantized) :] if cls.name not in names]
-        absorb = next((s for s in passes if isinstance(s, AbsorbThresholds)), AbsorbThresholds())
+        absorb = _absorption(passes)
         steps: list[AnyPass] = []
         reached = 0
         for step in passes:
-            position = _POSITION.get(step.name) or _position_of_other(step, reached)
+            position = _position(step, reached)
             if quantized and position <= _POSITION[Quantize.name]:
                 raise SpecError("passes change float networks; this one is quantized already")
             if position < reached or (position == reached and step.name in _POSITION):
-                problem = Problem(step.name, f"after {steps[-1].name!r}", "in the order of work")
+                measured = f"after {steps[-1].name!r}" if position < reached else "twice"
+                allowed = "in the order of work" if position < reached else "once"
+                problem = Problem(step.name, measured, allowed)
                 raise SpecError("the passes are in no order that can run", problems=[problem])
             reached = position
             while missing and _POSITION[missing[0].name] < position:
@@ -195,16 +197,48 @@ class Pipeline:
         ).verify()
 
 
-def _position_of_other(step: AnyPass, reached: int) -> int:
-    """Where a pass that is no default one goes: before the first that needs more than it gives."""
+def _position(step: AnyPass, reached: int) -> int:
+    """Where a pass goes; one that is no default one before the first that needs more than it gives.
+
+    Args:
+        reached: position of the pass before it.
+    """
+    if step.name in _POSITION:
+        return _POSITION[step.name]
     takes = getattr(step, "takes", "float")
     position = _POSITION[_BEFORE[takes]] - 1
     return max(position, reached) if takes == "mapped" else position
 
 
+def _absorption(passes: Iterable[AnyPass]) -> AbsorbThresholds:
+    """Which thresholds are absorbed: planned before the partition and done after the palette, both
+    by one set of options, whichever of the two passes states them."""
+    for step in passes:
+        if isinstance(step, AbsorbThresholds):
+            return step
+        if isinstance(step, PlanThresholds):
+            return step.absorb
+    return AbsorbThresholds()
+
+
 def _default_pass(cls: type[AnyPass], absorb: AbsorbThresholds) -> AnyPass:
-    # which thresholds are absorbed is planned before the partition, by one set of options
-    return PlanThresholds(absorb) if cls is PlanThresholds else cls()
+    if cls is PlanThresholds:
+        return PlanThresholds(absorb)
+    return absorb if cls is AbsorbThresholds else cls()
+
+
+def _with_named(passes: Iterable[AnyPass], named: Iterable[AnyPass]) -> list[AnyPass]:
+    """A list of passes with those that were given by their names in their places."""
+    steps = list(passes)
+    for step in named:
+        reached, place = 0, len(steps)
+        for index, other in enumerate(steps):
+            reached = _position(other, reached)
+            if reached > _POSITION[step.name]:
+                place = index
+                break
+        steps.insert(place, step)
+    return steps
 
 
 def compile_network(
@@ -231,10 +265,8 @@ def compile_network(
         SpecError: an unknown or ambiguous option, or a network that has no integers.
         CapacityError: it does not fit; every violation is listed.
     """
-    context, overrides = _sorted_options(profile, options)
-    steps = [*(passes or ()), *overrides]
-    if overrides:  # a pass given by its name has a place, whatever list stands beside it
-        steps.sort(key=lambda s: _POSITION.get(s.name) or _position_of_other(s, 0))
+    context, named = _sorted_options(profile, options)
+    steps = _with_named(passes or (), named)
     quantized = isinstance(network, QuantizedNetwork)
     return Pipeline.default(profile, steps, quantized=quantized).run(network, context)
 
@@ -262,8 +294,11 @@ def _sorted_options(
             name = by_name[key].name
             if isinstance(value, Mapping):
                 tables.setdefault(name, {}).update(value)
-            else:
+            elif getattr(value, "name", None) == name:
                 passes[name] = value
+            else:
+                problem = Problem(key, repr(value), f"a pass {name!r}, or a table of its options")
+                raise SpecError("options of the compilation", problems=[problem])
             continue
         owners = [cls for cls in by_name.values() if key in _fields(cls)]
         owners = list(dict.fromkeys(owners))

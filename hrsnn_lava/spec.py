@@ -21,8 +21,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
+    PlainSerializer,
     SerializeAsAny,
     TypeAdapter,
     ValidationError,
@@ -30,6 +33,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from hrsnn_lava import registry
 from hrsnn_lava.budgets.judge import Budget, budgets_of
@@ -46,7 +50,8 @@ from hrsnn_lava.compiler.passes.stock_groups import StockGroups
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hrsnn_options import NetworkSpec, PositiveShare, RuleOptions, Section
-from hrsnn_lava.options import Count, Number, Positive, options, problems_of
+from hrsnn_lava.options import Count, Number, Positive, Registered, options, problems_of
+from hrsnn_lava.tasks.base import table_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -67,23 +72,33 @@ BudgetKey = Annotated[str, AfterValidator(_budget_key)]
 AnyPass = Pass[Any, Any]
 
 
-class TaskSpec(Section):
-    """Lorenz-63 forecasting: train on the first samples, forecast the next in closed loop.
+class _TaskKind(BaseModel):
+    """The key that says which task a table is of."""
 
-    ``readout = "quadratic"`` lets the readout, which is off the chip, use products of the values
-    that it decodes from the spikes; ``"linear"`` sums features alone. Our choice.
-    """
+    model_config = ConfigDict(strict=True)
+    kind: Annotated[str, Registered("task")] = "lorenz63"
 
-    kind: Literal["lorenz63"] = "lorenz63"
-    dt: Positive = 0.02
-    train: Annotated[int, Field(ge=250)] = 500
-    horizon: Annotated[int, Field(ge=1)] = 100
-    starts: Annotated[int, Field(ge=1)] = 3
-    steps_per_sample: Annotated[int, Field(ge=1)] = 20
-    washout: Annotated[int, Field(ge=0)] = 50
-    replays: Annotated[int, Field(ge=1)] = 2
-    trace_samples: Annotated[tuple[Positive, ...], Field(min_length=1)] = (3.0, 1.5)
-    readout: Literal["quadratic", "linear"] = "quadratic"
+
+def _task_table(value: Any) -> Any:
+    """The options of the kind that the table names."""
+    if not isinstance(value, Mapping):
+        return value
+    kind = _TaskKind.model_validate(value).kind
+    cls = registry.load("task", kind)
+    table = {key: entry for key, entry in value.items() if key != "kind"}
+    try:
+        return TypeAdapter(cls).validate_json(_json(table))
+    except ValidationError as error:
+        # what is allowed depends on the kind, which the outer models do not know
+        lines = [
+            InitErrorDetails(
+                type=PydanticCustomError("problem", "{allowed}", dataclasses.asdict(problem)),
+                loc=tuple(problem.where.split(".")),
+                input=None,
+            )
+            for problem in problems_of(error, cls)
+        ]
+        raise ValidationError.from_exception_data("task", lines) from None
 
 
 @options
@@ -174,11 +189,20 @@ class PruneSpec:
         "no-recurrence",
     )
 
+    def __post_init__(self) -> None:
+        """Nothing to check together; instead of what the method's own class would check.
+
+        `density` always has a value here, since the controls need one.
+        """
+
     @classmethod
-    def known_keys(cls) -> list[str]:
-        """Keys of the table, those of every method among them."""
+    def known_keys(cls) -> dict[str, type[Any]]:
+        """Keys of the table, those of every method among them, with a class that has them."""
         tables = (cls, *(prune_table(name) for name in pruning_methods()))
-        return list(dict.fromkeys(f.name for table in tables for f in dataclasses.fields(table)))
+        owners: dict[str, type[Any]] = {}
+        for table in tables:
+            owners = dict.fromkeys(_keys(table), table) | owners
+        return {key: owners[key] for table in tables for key in _keys(table)}
 
     def step(self, method: str, rescale: str | Rescale, density: float | None = None) -> AnyPass:
         """The pass of a method at a density, by default the spec's.
@@ -192,6 +216,10 @@ class PruneSpec:
         if method == self.method:
             own = [f.name for f in dataclasses.fields(made) if f.name not in table]
             table |= {name: getattr(self, name) for name in own if hasattr(self, name)}
+        if density not in (None, self.density):  # a point of the pruning curve
+            table.pop("sop_share", None)
+        elif table.get("sop_share") is not None:
+            table["density"] = None
         step: AnyPass = made(**table)
         return step
 
@@ -209,8 +237,30 @@ def prune_table(method: str) -> type[PruneSpec]:
 def _prune_table(value: Any, handler: Any) -> Any:
     if isinstance(value, PruneSpec) or not isinstance(value, Mapping):
         return handler(value)
-    cls = prune_table(str(value.get("method", PruneSpec.method)))
-    return TypeAdapter(cls).validate_json(_json(value))
+    method = str(value.get("method", PruneSpec.method))
+    try:
+        return TypeAdapter(prune_table(method)).validate_json(_json(value))
+    except ValidationError as error:
+        raise _with_owners(error, method) from None
+
+
+def _with_owners(error: ValidationError, method: str) -> ValidationError:
+    """The error, saying of another method's option whose it is."""
+    details: list[InitErrorDetails] = []
+    for item in error.errors(include_url=False):
+        detail = InitErrorDetails(
+            type=item["type"], loc=item["loc"], input=item["input"], ctx=item.get("ctx", {})
+        )
+        owners = [m for m in pruning_methods() if item["loc"][0] in _keys(prune_table(m))]
+        if item["type"] == "unexpected_keyword_argument" and len(item["loc"]) == 1 and owners:
+            text = f"{' or '.join(owners)} as the method, which is {method} here"
+            detail["type"] = PydanticCustomError("other_method", text)
+        details.append(detail)
+    return ValidationError.from_exception_data(error.title, details)
+
+
+def _keys(table: type[Any]) -> list[str]:
+    return [f.name for f in dataclasses.fields(table)]
 
 
 def _part(cls: type[Any], whole: Any) -> Any:
@@ -251,7 +301,9 @@ class Spec(Section):
     seed: Annotated[int, Field(ge=0)] = 0
     network: NetworkSpec = NetworkSpec()
     stdp: StdpSpec | None = None
-    task: TaskSpec = TaskSpec()
+    task: Annotated[
+        Any, BeforeValidator(_task_table), PlainSerializer(table_of, return_type=dict[str, Any])
+    ] = Field(default_factory=lambda: _task_table({}))
     prune: Annotated[SerializeAsAny[PruneSpec], WrapValidator(_prune_table)] = Field(
         default_factory=lambda: prune_table(PruneSpec.method)()
     )
@@ -289,7 +341,7 @@ class Spec(Section):
     @classmethod
     def _stdp_has_a_table(cls, step: Quantize) -> Quantize:
         if step.stdp != LowerSTDP():
-            raise ValueError("stdp: its options stand in the table [stdp]")
+            raise ValueError("no stdp: its options stand in the table [stdp]")
         return step
 
     def quantize_pass(self) -> Quantize:
@@ -339,7 +391,9 @@ class Spec(Section):
         A table that is not asked for is left out: what was written before it existed is unchanged.
         Budgets are left out, too: they judge a run and change nothing of it.
         """
-        data = self.model_dump(mode="json", exclude={"budgets"})
+        # [stdp] says how rules are lowered, and is merged into the pass only when it runs
+        hidden: Any = {"budgets": True, "quantize": {"stdp"}}
+        data = self.model_dump(mode="json", exclude=hidden)
         data = {key: value for key, value in data.items() if value is not None}
         return json.dumps(data, sort_keys=True)
 

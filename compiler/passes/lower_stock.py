@@ -50,8 +50,9 @@ def require_stock(network: QuantizedNetwork, max_processes: int = MAX_PROCESSES)
 
     Raises:
         CapacityError: stock Processes cannot express it; `violations` lists every reason.
+        SpecError: `max_processes` < 1.
     """
-    plan = StockPlan.of(network, max_processes)
+    plan = StockPlan.of(network, LowerStock(max_processes).max_processes)
     violations = [violation for rule in STOCK_RULES for violation in rule(plan)]
     if violations:
         raise CapacityError(

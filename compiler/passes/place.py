@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
 from hrsnn_lava.compiler.analysis.occupancy.mapping import mapping_report
@@ -18,11 +18,18 @@ from hrsnn_lava.compiler.analysis.occupancy.traffic import CoreTraffic
 from hrsnn_lava.compiler.context import Context, Pass, Report, Stage
 from hrsnn_lava.compiler.mapped import Mapped
 from hrsnn_lava.compiler.mesh import Mesh
-from hrsnn_lava.compiler.placing import placer
+from hrsnn_lava.compiler.placing import names, placer
 from hrsnn_lava.compiler.placing._best import search
 from hrsnn_lava.compiler.placing._task import PlaceTask
 from hrsnn_lava.options import NonNegative, Seed, options
 from hrsnn_lava.seeding import generator
+
+
+def _method(name: str) -> str:
+    known = ("search", *names())
+    if name not in known:
+        raise ValueError(", ".join(known))
+    return name
 
 
 @options
@@ -42,7 +49,7 @@ class Place(Pass[Mapped, Mapped]):
     name: ClassVar[str] = "place"
     takes: ClassVar[Stage] = "mapped"
 
-    method: str = "search"
+    method: Annotated[str, AfterValidator(_method)] = "search"
     crossing: Annotated[int, Field(ge=0)] = 8
     effort: NonNegative = 1.0
     seed: Seed | None = None
@@ -52,7 +59,6 @@ class Place(Pass[Mapped, Mapped]):
 
         Raises:
             CapacityError: more cores than the mesh of all chips has.
-            SpecError: an unknown method.
         """
         mapped = Mapped.of(network)
         placement, profile = mapped.on_cores, context.chip()

@@ -29,7 +29,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from hrsnn_lava.compiler.analysis.headroom import worst_case
 from hrsnn_lava.compiler.context import INPUT_RANGE, Context, Observed, Pass
@@ -81,6 +81,14 @@ _BIAS_MAX = NEURON_RANGES["bias_mant"][1] * 2.0 ** NEURON_RANGES["bias_exp"][1] 
 _WEIGHT_MAX = WEIGHT_MAX - 1.0
 
 
+def _scaling(text: str) -> str:
+    try:
+        scaling(text)
+    except SpecError as error:
+        raise ValueError("; ".join(problem.allowed for problem in error.problems)) from None
+    return text
+
+
 @options
 class Quantize(Pass[Network, QuantizedNetwork]):
     """Quantize a network.
@@ -101,12 +109,9 @@ class Quantize(Pass[Network, QuantizedNetwork]):
     weight_bits: Annotated[int, Field(ge=1, le=8)] = 8
     input_range: Positive | None = None
     stdp: LowerSTDP = field(default_factory=LowerSTDP)
-    scaling: Annotated[str, Registered("scaling")] = "max"
+    scaling: Annotated[str, Registered("scaling"), AfterValidator(_scaling)] = "max"
     headroom: Headroom = "auto"
     margin: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0
-
-    def __post_init__(self) -> None:
-        scaling(self.scaling)  # refuses a value out of range
 
     @property
     def needs_run(self) -> bool:
@@ -117,10 +122,14 @@ class Quantize(Pass[Network, QuantizedNetwork]):
         self, network: Network, context: Context
     ) -> tuple[QuantizedNetwork, dict[str, Any]]:
         """The integer network, and what it cost."""
-        stdp = self.stdp
-        if stdp.seed is None:
-            stdp = replace(stdp, seed=context.seed or 0)
-        return quantize(network, replace(self, stdp=stdp), context.observed, context.profile)
+        return quantize(network, self, context.observed, context.profile)
+
+    def settled(self, context: Context) -> Quantize:
+        """With the seed of the compilation in the learning rules, too, if they have none."""
+        step = super().settled(context)
+        if step.stdp.seed is not None:
+            return step
+        return replace(step, stdp=replace(step.stdp, seed=context.seed or 0))
 
 
 def quantize(

@@ -35,7 +35,7 @@ class StockGroups(Pass[QuantizedNetwork, QuantizedNetwork]):
     cluster allows. All of this is our choice. Biases and refractory periods stay.
 
     Attributes:
-        groups: largest number for a population, >= 1; one with fewer sets stays as it is.
+        groups: most sets of (du, dv, vth) in a population; one with fewer stays as it is.
         seed: of the starts; by default that of the compilation.
     """
 

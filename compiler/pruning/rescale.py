@@ -61,7 +61,12 @@ class Rescale:
 
 def _as_rescale(value: Any) -> Any:
     """A mode alone stands for the options that have it."""
-    return Rescale(mode=cast(RescaleMode, value)) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return Rescale(mode=cast(RescaleMode, value))
+    except SpecError as error:
+        raise ValueError("; ".join(problem.allowed for problem in error.problems)) from None
 
 
 #: A field for `Rescale`, which also takes the mode alone: ``rescale = "match"``.

@@ -1,4 +1,4 @@
-"""``compile``: quantize a network and place it on the cores of a chip."""
+"""Quantize a network and place it on a chip."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import click
 
 from hrsnn_lava.cli.arguments import INPUT_FILE, POSITIVE, output_option, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
-from hrsnn_lava.cli.pass_options import given, pass_options
+from hrsnn_lava.cli.pass_options import chosen, given, pass_options
 from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
 from hrsnn_lava.compiler.compiled import CompiledNetwork, load_any
 from hrsnn_lava.compiler.context import Context, Observed
 from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
+from hrsnn_lava.compiler.passes.lower_stock import LowerStock
 from hrsnn_lava.compiler.passes.partition import Partition
 from hrsnn_lava.compiler.passes.place import Place
 from hrsnn_lava.compiler.passes.quantize import Quantize
+from hrsnn_lava.compiler.passes.stock_groups import StockGroups
 from hrsnn_lava.compiler.pipeline import Pipeline
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
@@ -40,7 +42,12 @@ FOREIGN = {".nir": "NIR", ".net": "lava-dl's netx"}
     type=click.IntRange(min=1),
     help="Chips side by side.  [default: 1, or the spec's]",
 )
-@pass_options({"quantize": Quantize}, skip=("stdp",))
+@pass_options({"quantize": Quantize})
+@pass_options({"stock": StockGroups}, prefix="stock")
+@click.option(
+    "--lower-stock", is_flag=True, help="Split populations into those that stock Lava LIF can hold."
+)
+@pass_options({"stock": LowerStock}, prefix="stock")
 @pass_options({"partition": Partition}, prefix="partition", skip=("neurons_per_core",))
 @click.option("--neurons-per-core", type=click.IntRange(min=1), help="At most so many on a core.")
 @click.option(
@@ -143,23 +150,27 @@ def _passes(
 ) -> list[Any]:
     """The spec's passes, or the default ones, with what the command line says instead."""
     whole = Spec() if spec is None else spec
-    steps: list[Any] = whole.mapping_passes()
+    steps: list[Any] = []
     changes = given(Quantize, said)
     if isinstance(network, Network):
-        steps.insert(0, Quantize() if spec is None else spec.quantize_pass())
+        base = Quantize() if spec is None else spec.quantize_pass()
+        steps.append(chosen(Quantize, said, base=base))
     elif changes:
         raise _quantized_already(f"--{next(iter(changes)).replace('_', '-')}")
-    tables = {
-        "quantize": changes,
-        "partition": given(
-            Partition,
-            {**said, "partition__neurons_per_core": said["neurons_per_core"]},
-            prefix="partition",
-        ),
-        "absorb_thresholds": given(AbsorbThresholds, said, prefix="absorb"),
-        "place": given(Place, said, prefix="place"),
-    }
-    return [replace(step, **tables.get(step.name, {})) for step in steps]
+    if whole.stock_groups is not None or given(StockGroups, said, prefix="stock"):
+        steps.append(chosen(StockGroups, said, prefix="stock", base=whole.stock_groups))
+    if said["lower_stock"] or whole.lower_stock or given(LowerStock, said, prefix="stock"):
+        steps.append(chosen(LowerStock, said, prefix="stock", base=whole.lower_stock))
+    core = (
+        {} if said["neurons_per_core"] is None else {"neurons_per_core": said["neurons_per_core"]}
+    )
+    return [
+        *steps,
+        chosen(Partition, said, prefix="partition", base=whole.partition, **core),
+        whole.palette,
+        chosen(AbsorbThresholds, said, prefix="absorb", base=whole.absorb_thresholds),
+        chosen(Place, said, prefix="place", base=whole.place),
+    ]
 
 
 def _observed(run: Path | None, network: Network | QuantizedNetwork) -> Observed:
@@ -227,3 +238,7 @@ def summary_text(data: dict[str, Any]) -> str:
 
 def _percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.1f} %"
+
+
+ORDER = 40
+COMMAND = compile_model

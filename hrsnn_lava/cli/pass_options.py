@@ -2,20 +2,24 @@
 
 `pass_options(PruneLyapunov)` gives a command ``--density``, ``--score`` and so on, with the help
 and the defaults of the class; a nested table ``participation`` gives ``--participation-steps``.
-`given` picks what the user said out of a command's parameters, and the class itself checks it.
+`given` picks what the user said out of a command's parameters, `chosen` makes an instance of it,
+and the class itself checks it.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import click
 
 from hrsnn_lava import registry
-from hrsnn_lava.options import Registered, help_texts
+from hrsnn_lava.errors import SpecError
+from hrsnn_lava.options import Registered, help_texts, read_options
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -112,20 +116,40 @@ def merged(classes: Mapping[str, Any], skip: Iterable[str] = ()) -> list[tuple[O
         classes: by the name that the help shows.
         skip: parameters that the command declares itself.
     """
-    owners: dict[str, list[str]] = {}
-    first: dict[str, OptionField] = {}
+    alike: dict[str, dict[str, OptionField]] = {}
     for name, cls in classes.items():
         for field in fields_of(cls):
-            owners.setdefault(field.parameter, []).append(name)
-            same = first.setdefault(field.parameter, field)
-            if isinstance(same.type, click.Choice) and isinstance(field.type, click.Choice):
-                choices = dict.fromkeys((*same.type.choices, *field.type.choices))
-                first[field.parameter] = dataclasses.replace(same, type=click.Choice([*choices]))
+            alike.setdefault(field.parameter, {})[name] = field
     return [
-        (field, "" if len(owners[key]) == len(classes) else ", ".join(owners[key]))
-        for key, field in first.items()
+        (_common(fields), "" if len(fields) == len(classes) else ", ".join(fields))
+        for key, fields in alike.items()
         if key not in set(skip)
     ]
+
+
+def _common(fields: Mapping[str, OptionField]) -> OptionField:
+    """One option for several classes; where they differ, text and default say whose is which."""
+    first = next(iter(fields.values()))
+    kinds = [f.type for f in fields.values()]
+    if all(isinstance(kind, click.Choice) for kind in kinds):
+        choices = dict.fromkeys(choice for kind in kinds for choice in kind.choices)
+        first = dataclasses.replace(first, type=click.Choice([*choices]))
+    texts = _by_value({name: f.text.removesuffix(".") for name, f in fields.items()})
+    defaults = _by_value({name: f.default for name, f in fields.items()})
+    if len(texts) > 1:
+        first = dataclasses.replace(first, text="; ".join(f"{n}: {t}" for t, n in texts.items()))
+    if len(defaults) > 1:
+        said = "; ".join(f"{value} for {names}" for value, names in defaults.items())
+        first = dataclasses.replace(first, default=said)
+    return first
+
+
+def _by_value(values: Mapping[str, Any]) -> dict[Any, str]:
+    """Every value once, with the names that have it."""
+    return {
+        value: ", ".join(name for name, other in values.items() if other == value)
+        for value in dict.fromkeys(values.values())
+    }
 
 
 def pass_options(
@@ -143,8 +167,10 @@ def pass_options(
         for field, owner in reversed(merged(classes, skip)):
             dashed = f"{prefix}-{field.dashed}" if prefix else field.dashed
             name = f"--{dashed}/--no-{dashed}" if field.flag else f"--{dashed}"
-            text = f"{owner}: {field.text}" if owner else field.text[:1].upper() + field.text[1:]
-            default = "" if field.default is None else f"  [default: {field.default}]"
+            text = field.text
+            if re.split("[,:]", text)[0] not in classes:  # nobody in front yet
+                text = f"{owner}: {text}" if owner else text[:1].upper() + text[1:]
+            default = "" if field.default is None else f"  [default: {_shown(field.default)}]"
             function = click.option(
                 name,
                 _parameter(field, prefix),
@@ -155,6 +181,10 @@ def pass_options(
         return function
 
     return decorate
+
+
+def _shown(default: Any) -> str:
+    return {True: "on", False: "off"}[default] if isinstance(default, bool) else str(default)
 
 
 def _parameter(field: OptionField, prefix: str) -> str:
@@ -184,3 +214,50 @@ def given(cls: Any, parameters: Mapping[str, Any], *, prefix: str = "") -> dict[
             target = inner
         target[field.path[-1]] = value
     return table
+
+
+def chosen(
+    cls: Any, parameters: Mapping[str, Any], *, prefix: str = "", base: Any = None, **more: Any
+) -> Any:
+    """An instance of a class by what the user said; wrong values are named as options.
+
+    Args:
+        base: holds where the user says nothing; None: the defaults of the class.
+        **more: fields that the command declares itself.
+    """
+    table = given(cls, parameters, prefix=prefix) | more
+    with as_options(cls, prefix):
+        return read_options(cls, table) if base is None else _changed(base, table)
+
+
+def _changed(base: Any, table: Mapping[str, Any]) -> Any:
+    """Options with other values, those of nested tables too."""
+    values = {}
+    for name, value in table.items():
+        inner = getattr(base, name)
+        if isinstance(value, Mapping) and dataclasses.is_dataclass(inner):
+            try:
+                values[name] = _changed(inner, value)
+            except SpecError as error:
+                raise _renamed(error, f"{name}.{{}}".format) from None
+        else:
+            values[name] = value
+    return dataclasses.replace(base, **values)
+
+
+def _renamed(error: SpecError, name: Callable[[str], str]) -> SpecError:
+    """The error with other names of what is wrong."""
+    problems = [dataclasses.replace(p, where=name(p.where)) for p in error.problems]
+    return type(error)(error.message, problems=problems)
+
+
+@contextmanager
+def as_options(cls: Any, prefix: str = "") -> Iterator[None]:
+    """Name fields of a class in errors as options: ``--rescale-cap`` for ``rescale.cap``."""
+    dashes = f"--{prefix}-" if prefix else "--"
+    names = {".".join(field.path): dashes + field.dashed for field in fields_of(cls)}
+    names |= {f"{path}.mode": name for path, name in names.items()}
+    try:
+        yield
+    except SpecError as error:
+        raise _renamed(error, lambda where: names.get(where, where)) from None

@@ -1,4 +1,4 @@
-"""``prune``: take synapses, and neurons if asked to, out of a float network."""
+"""Take synapses out of a network, and neurons if asked to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from hrsnn_lava import registry
 from hrsnn_lava.cli.arguments import INPUT_FILE, output_option, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
-from hrsnn_lava.cli.pass_options import given, pass_options, refuse_others
+from hrsnn_lava.cli.pass_options import as_options, chosen, pass_options, refuse_others
 from hrsnn_lava.spec import pruning_methods
 
 if TYPE_CHECKING:
@@ -53,17 +53,16 @@ def prune(
     from hrsnn_lava.compiler.context import Context, Observed
     from hrsnn_lava.compiler.pipeline import run_pass
     from hrsnn_lava.network import Network
-    from hrsnn_lava.options import read_options
 
     refuse_others(METHODS, method, options)
-    step = read_options(METHODS[method], given(METHODS[method], options))
+    step = chosen(METHODS[method], options)
     before = after = Network.load(network)
     passes: dict[str, Any] = {}
     with console.progress() as progress:
         if drop_neurons:
             progress(f"drop neurons: {drop_neurons:.0%}")
-            table = {"fraction": drop_neurons, **given(DROPPING, options, prefix="drop")}
-            after, record = run_pass(after, read_options(DROPPING, table), Context(seed=seed))
+            dropping = chosen(DROPPING, options, prefix="drop", fraction=drop_neurons)
+            after, record = run_pass(after, dropping, Context(seed=seed))
             # the indices of the neurons that stay would drown the rest
             report = {k: v for k, v in record.report.items() if k != "kept"}
             passes[record.name] = report
@@ -71,7 +70,8 @@ def prune(
         if getattr(step, "needs_rates", False):
             observed = _measured(console, after, seed)
         progress(f"prune: {method}")
-        after, record = run_pass(after, step, Context(observed=observed, seed=seed))
+        with as_options(METHODS[method]):
+            after, record = run_pass(after, step, Context(observed=observed, seed=seed))
         passes[record.name] = record.report
     after.save(output)
     spectrum = {"before": spectral_facts(before), "after": spectral_facts(after)}
@@ -96,7 +96,7 @@ def prune(
 def _measured(console: Console, network: Network, seed: int) -> Observed:
     """Rates under random input, which a note says."""
     from hrsnn_lava.compiler.context import Observed
-    from hrsnn_lava.training.observed import HELD_STEPS, RATE_STEPS, measure_rates
+    from hrsnn_lava.training.simulation import HELD_STEPS, RATE_STEPS, measure_rates
 
     rates = measure_rates(network, seed)
     console.note(
@@ -151,3 +151,7 @@ def _round_text(number: int, entry: dict[str, Any]) -> str:
         f"at most, abscissa {sampled['abscissa']:.4g} "
         f"({'stable' if sampled['stable'] else 'not stable'})"
     )
+
+
+ORDER = 30
+COMMAND = prune

@@ -1,4 +1,4 @@
-"""``verify``: do backends agree bit for bit?"""
+"""Prove that backends agree bit for bit."""
 
 from __future__ import annotations
 
@@ -89,3 +89,7 @@ def chosen_engines(text: str | None) -> tuple[str, ...]:
     if len(engines) < 2:
         raise SpecError(f"--backends {text}: name at least two of {', '.join(known)}")
     return engines
+
+
+ORDER = 60
+COMMAND = verify
