@@ -27,8 +27,8 @@ from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.sim_backends.base import Engine, Stretch, check_run, require_backend, runnable
 from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaEngine, LavaJob
 from hrsnn_lava.sim_backends.learning_program import Int, Plastic, plastic_projections
+from hrsnn_lava.sim_backends.reference import input_values
 from hrsnn_lava.sim_backends.reference.learning import ReferenceLearning
-from hrsnn_lava.sim_backends.reference.simulator import input_values
 from hrsnn_lava.trace import SpikeInput, Trace, split_trace
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from hrsnn_lava.metrics.spike_distance import spike_distance
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.sim_backends.base import Backend, as_quantized
-from hrsnn_lava.sim_backends.floating.plasticity import PlasticSimulator
+from hrsnn_lava.sim_backends.floating.simulator import PlasticSimulator
 from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput, Trace
 

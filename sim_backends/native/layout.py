@@ -221,7 +221,8 @@ class NetworkState:
     def restore(self, state: tuple[Any, ...]) -> None:
         """Go back to a state that `snapshot` returned."""
         run = self.run_arrays
-        for array, saved in zip((*run.potentials, *run.ring), state[:-1], strict=True):
+        arrays: tuple[NDArray[Any], ...] = (*run.potentials, *run.ring)
+        for array, saved in zip(arrays, state[:-1], strict=True):
             array[:] = saved
         self.time = state[-1]
 

@@ -27,7 +27,7 @@ from hrsnn_lava.sim_backends.native.layout import (
 )
 from hrsnn_lava.sim_backends.native.learning import LearningState
 from hrsnn_lava.sim_backends.state import check_state, messages, sent_by_age
-from hrsnn_lava.trace import Trace
+from hrsnn_lava.trace import SpikeInput, Trace
 
 Float = NDArray[np.float64]
 
@@ -85,6 +85,18 @@ class IntegerSimulator(NetworkState):
         mantissas = self._held.mantissas(payloads)[None, :]
         at, who = self.advance(steps, Events.none(steps), np.array([first]), mantissas)
         return at - np.int32(first), who
+
+    def run_events(self, inputs: SpikeInput, first: int, steps: int) -> Spikes:
+        """Run over steps `first` to ``first + steps`` of a recording; analog inputs hold 0.
+
+        Returns:
+            steps (relative to the call) and neurons of the spikes, (S,) int32 each.
+        """
+        start = self.time
+        at_rest = self._held.mantissas(np.zeros(self.n_inputs, dtype=np.int64))[None, :]
+        events = Events.of(inputs, first, steps, self.n_neurons)
+        at, who = self.advance(steps, events, np.array([start]), at_rest)
+        return at - np.int32(start), who
 
     def advance(
         self,

@@ -14,8 +14,11 @@ from stdp_networks import DT, commanded, commands, gamma_rule, noise, recurrent
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
 from hrsnn_lava.plasticity import STDP
-from hrsnn_lava.sim_backends.floating.plasticity import PlasticSimulator, with_weights
-from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
+from hrsnn_lava.sim_backends.floating.simulator import (
+    FloatSimulator,
+    PlasticSimulator,
+    with_weights,
+)
 from hrsnn_lava.trace import SpikeInput
 
 START = 5.0

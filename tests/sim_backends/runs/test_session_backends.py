@@ -15,7 +15,7 @@ from hrsnn_lava.errors import BackendMissingError, SpecError
 from hrsnn_lava.sim_backends.base import Stretch
 from hrsnn_lava.sim_backends.lava import backend as session_lava
 from hrsnn_lava.sim_backends.lava.backend import LavaBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceEngine
+from hrsnn_lava.sim_backends.reference import ReferenceEngine
 from hrsnn_lava.sim_backends.runs.inputs import part_of, random_input
 from hrsnn_lava.sim_backends.runs.parity import compare
 from hrsnn_lava.sim_backends.runs.session import Session, simulate
