@@ -15,6 +15,7 @@ from hrsnn_lava.sim_backends.native.kernels import (
     FETCH_SPIKES,
     collect_spikes,
     fetch_columns,
+    grouped_run,
     jit,
 )
 from hrsnn_lava.sim_backends.native.layout import Events, Out, Run
@@ -24,8 +25,25 @@ _plastic_jit = numba.njit(cache=True, error_model="numpy", boundscheck=False, no
 
 
 @jit
-def float_steps(first: int, n_steps: int, run: Run, bias: Any, events: Events, out: Out) -> int:
-    """Float64 twin of `integer_steps`: ``u = u keep_u + a; v = v keep_v + u + bias``."""
+def run_floats(first: int, n_steps: int, *arrays: Any) -> int:
+    """Float64 twin of `run_integers`: ``u = u keep_u + a; v = v keep_v + u + bias``.
+
+    Args:
+        arrays: those of a `Run`, the bias (n,), and those of `Events` and `Out`.
+    """
+    run, bias, events, out = _grouped(arrays)
+    return _float_steps(first, n_steps, run, bias, events, out)
+
+
+@jit
+def _grouped(a: Any) -> tuple[Run, Any, Events, Out]:
+    """The groups of a call, from all their arrays one after the other."""
+    return grouped_run(a), a[19], Events(a[20], a[21], a[22]), Out(a[23], a[24], a[25], a[26])
+
+
+@jit
+def _float_steps(first: int, n_steps: int, run: Run, bias: Any, events: Events, out: Out) -> int:
+    """See `run_floats`."""
     keep_u, keep_v, threshold, refractory = run.neurons
     block_delay, _, _, indptr, targets, weights = run.synapses
     u, v, waiting = run.potentials
@@ -228,7 +246,7 @@ def plastic_steps(
     """Run `n_steps` steps from step `first`; return how many spikes were written to `out`.
 
     Args:
-        run, bias, events, out: as of `float_steps`.
+        run, bias, events, out: see `layout`.
         blocks, wiring, synapse, rates: fields of `PlasticLayout`.
         state: weights, pending currents, last spikes, and traces of sources, targets, synapses.
         learning: False holds the weights.

@@ -126,11 +126,11 @@ class FloatSimulator(NetworkState):
         out_u: Float | None = None,
     ) -> Spikes:
         """Run `steps` steps with constant `bias` (n_neurons,); absolute steps and neurons."""
-        from hrsnn_lava.sim_backends.floating.kernels import float_steps
+        from hrsnn_lava.sim_backends.floating.kernels import run_floats
 
-        events = events._replace(value=events.value.astype(np.float64))
+        sent = (events.ptr, events.source, events.value.astype(np.float64))
         out = self.out(steps, out_v, out_u)
-        count = int(float_steps(self.time, steps, self.run_arrays, bias, events, out))
+        count = int(run_floats(self.time, steps, *self.arrays, bias, *sent, *out))
         self.time += steps
         return self.written(count)
 

@@ -22,7 +22,17 @@ from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic
 
 from hrsnn_lava.integer_format import DECAY_ONE, STATE_SHIFT, STATE_WRAP
-from hrsnn_lava.sim_backends.native.layout import Drive, Events, Out, Run
+from hrsnn_lava.sim_backends.native.layout import (
+    Drive,
+    Events,
+    Neurons,
+    Out,
+    Potentials,
+    Ring,
+    Run,
+    Scratch,
+    Synapses,
+)
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 #: No kernel makes an array, so none counts references to those it is given (`_nrt`): counting
@@ -133,6 +143,33 @@ def _neurons(
         if changed is not None:
             n_same = np.int32(n_same + (vi == was_v))
     return n - n_idle, n - n_same
+
+
+@jit
+def grouped_run(a: Any) -> Run:
+    """The `Run` of `NetworkState.arrays`, which come first in `a`."""
+    return Run(
+        Neurons(a[0], a[1], a[2], a[3]),
+        Synapses(a[4], a[5], a[6], a[7], a[8], a[9]),
+        Potentials(a[10], a[11], a[12]),
+        Ring(a[13], a[14], a[15]),
+        Scratch(a[16], a[17], a[18]),
+    )
+
+
+@jit
+def grouped(a: Any) -> tuple[Run, Drive, Events, Out]:
+    """The groups of a call for integers, from all their arrays one after the other."""
+    drive = Drive(a[19], a[20], a[21], a[22])
+    events = Events(a[23], a[24], a[25])
+    return grouped_run(a), drive, events, Out(a[26], a[27], a[28], a[29])
+
+
+@jit
+def run_integers(first: int, n_steps: int, updates: Any, *arrays: Any) -> int:
+    """`integer_steps` for a call from Python, see `grouped`."""
+    run, drive, events, out = grouped(arrays)
+    return integer_steps(first, n_steps, run, drive, events, out, None, updates)
 
 
 @jit

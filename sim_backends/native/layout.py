@@ -1,7 +1,9 @@
 """The flat arrays that the kernels read and write: synapses, events, and the state of a network.
 
-The groups are named tuples, which compiled code takes as they are. Integer and float networks
-share them; arrays of values are int32 for the one and float64 for the other.
+The groups are named tuples in compiled code. On the way into it they go array by array, since
+taking a named tuple apart costs the dispatcher half a microsecond a field: `kernels.grouped` puts
+them together again. Integer and float networks share them; arrays of values are int32 for the one
+and float64 for the other.
 """
 
 from __future__ import annotations
@@ -204,7 +206,9 @@ class NetworkState:
             ),
             Scratch(np.zeros(n, self.kind), np.zeros(n, np.int64), np.zeros(n, np.bool_)),
         )
+        self.arrays = tuple(array for group in self.run_arrays for array in group)
         self._spikes: Spikes = (np.zeros(0, np.int32), np.zeros(0, np.int32))
+        self._unwanted = np.zeros((0, 0), dtype=self.kind)
         self.time = 0
 
     def reset(self) -> None:
@@ -231,8 +235,13 @@ class NetworkState:
         if self._spikes[0].size < steps * self.n_neurons:
             size = steps * self.n_neurons
             self._spikes = (np.empty(size, np.int32), np.empty(size, np.int32))
-        nothing = np.zeros((0, 0), dtype=self.kind)
-        return Out(*self._spikes, nothing if v is None else v, nothing if u is None else u)
+        steps_of, neurons_of = self._spikes
+        return Out(
+            steps_of,
+            neurons_of,
+            self._unwanted if v is None else v,
+            self._unwanted if u is None else u,
+        )
 
     def written(self, count: int) -> Spikes:
         """The first `count` spikes that a call wrote, in arrays of their own."""

@@ -20,8 +20,8 @@ import numba
 import numpy as np
 
 from hrsnn_lava.integer_format import ACCUMULATOR_RANGE, TAG_RANGES
-from hrsnn_lava.sim_backends.native.kernels import OPTIONS, Kernel, integer_steps, jit
-from hrsnn_lava.sim_backends.native.layout import Drive, Events, Out, Run
+from hrsnn_lava.sim_backends.native.kernels import OPTIONS, Kernel, grouped, integer_steps, jit
+from hrsnn_lava.sim_backends.native.layout import Events, Out
 from hrsnn_lava.sim_backends.native.learning import Draws, Memory, Rules, Wiring
 
 
@@ -37,13 +37,14 @@ _TAG_PINNED = TAG_RANGES["dt"][0]  # a tag that the next epoch moves, whatever t
 
 @jit
 def learning_steps(
-    first: int, n_steps: int, run: Run, drive: Drive, events: Events, out: Out, updates: Any,
-    wiring: Wiring, rules: Rules, m: Memory, draws: Draws,
+    first: int, n_steps: int, updates: Any, wiring: Wiring, rules: Rules, m: Memory, draws: Draws,
+    *arrays: Any,
 ) -> int:  # fmt: skip
     """Run `n_steps` steps of a network that learns; return how many spikes were written.
 
-    Arguments as of `integer_steps`, and see `learning`.
+    Arguments as of `run_integers`, and see `learning`.
     """
+    run, drive, events, out = grouped(arrays)
     ring_source, ring_value, ring_count = run.ring
     written = 0
     for k in range(n_steps):

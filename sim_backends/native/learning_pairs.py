@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from hrsnn_lava.integer_format import TRACE_MAX
-from hrsnn_lava.sim_backends.native.kernels import integer_steps, jit
-from hrsnn_lava.sim_backends.native.layout import Drive, Events, Out, Run
+from hrsnn_lava.sim_backends.native.kernels import grouped, integer_steps, jit
+from hrsnn_lava.sim_backends.native.layout import Drive, Events, Out
 from hrsnn_lava.sim_backends.native.learning import Draws, Memory, Rules, Wiring
 from hrsnn_lava.sim_backends.native.learning_kernels import ACC_MAX, ACC_MIN, raised
 
@@ -29,10 +29,11 @@ _NARROW = 2**15 - 128  # changes below this, rounding added, fit into 16 bits: t
 
 @jit
 def pair_steps(
-    first: int, n_steps: int, run: Run, drive: Drive, events: Events, out: Out, updates: Any,
-    wiring: Wiring, rules: Rules, m: Memory, draws: Draws,
+    first: int, n_steps: int, updates: Any, wiring: Wiring, rules: Rules, m: Memory, draws: Draws,
+    *arrays: Any,
 ) -> int:  # fmt: skip
     """Run `n_steps` steps; arguments and result are those of `learning_steps`."""
+    run, drive, events, out = grouped(arrays)
     bias_exp, bias, starts, mantissas = drive
     ring_source, ring_value, ring_count = run.ring
     out_step, out_neuron, out_v, out_u = out

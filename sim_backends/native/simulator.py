@@ -17,7 +17,6 @@ from hrsnn_lava.quantized import HeldInput, QuantizedNetwork
 from hrsnn_lava.sim_backends.base import Engine, Program, Stretch, as_quantized, lower
 from hrsnn_lava.sim_backends.learning_program import Arrays
 from hrsnn_lava.sim_backends.native.layout import (
-    Drive,
     Events,
     Int,
     NetworkState,
@@ -118,20 +117,20 @@ class IntegerSimulator(NetworkState):
         self.updates = np.empty((steps, 2), dtype=np.int32) if self._counting else None
         out = self.out(steps, out_v, out_u)
         # writable arrays alone: one kernel to compile, however it is called
-        changes = (np.require(starts, requirements="W"), np.require(mantissas, requirements="W"))
-        drive = Drive(self.program.bias_exp, self._bias, *changes)
+        starts = starts if starts.flags.writeable else starts.copy()
+        mantissas = mantissas if mantissas.flags.writeable else mantissas.copy()
+        drive = (self.program.bias_exp, self._bias, starts, mantissas)
+        call, arrays = (self.time, steps, self.updates), (*self.arrays, *drive, *events, *out)
         if self.learning is None:
-            from hrsnn_lava.sim_backends.native.kernels import integer_steps
+            from hrsnn_lava.sim_backends.native.kernels import run_integers
 
-            call = (self.time, steps, self.run_arrays, drive, events, out)
-            count = int(integer_steps(*call, None, self.updates))
+            count = int(run_integers(*call, *arrays))
         else:
             if self.learning.pairs:
                 from hrsnn_lava.sim_backends.native.learning_pairs import pair_steps as run
             else:
                 from hrsnn_lava.sim_backends.native.learning_kernels import learning_steps as run
-            call = (self.time, steps, self.run_arrays, drive, events, out)
-            count = int(run(*call, self.updates, *self.learning.arrays(self.time, steps)))
+            count = int(run(*call, *self.learning.arrays(self.time, steps), *arrays))
         self.time += steps
         return self.written(count)
 
