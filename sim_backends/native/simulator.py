@@ -130,7 +130,8 @@ class IntegerSimulator(NetworkState):
                 from hrsnn_lava.sim_backends.native.learning_pairs import pair_steps as run
             else:
                 from hrsnn_lava.sim_backends.native.learning_kernels import learning_steps as run
-            count = int(run(*call, *self.learning.arrays(self.time, steps), *arrays))
+            wiring, rules, memory, draws = self.learning.arrays(self.time, steps)
+            count = int(run(*call, wiring, rules, memory, draws, *arrays))
         self.time += steps
         return self.written(count)
 

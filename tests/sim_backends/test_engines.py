@@ -182,6 +182,13 @@ def test_nothing_reaches_an_engine_unchecked(engine):
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize("field", ["steps", "payloads"])
+def test_an_input_beyond_32_bits_is_refused_and_not_wrapped(field):
+    events = {"steps": [1], "neurons": [0], "payloads": [1], field: [2**32 + 1]}
+    with pytest.raises(SpecError, match=r"32 bits expected, found 4294967297\.\.4294967297"):
+        hl.SpikeInput(n_steps=2**33, n_neurons=1, **events)
+
+
 # --- an engine of one's own ----------------------------------------------------------------------
 
 OWN = '''

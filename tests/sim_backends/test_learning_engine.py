@@ -100,7 +100,7 @@ def test_a_run_in_two_parts_equals_one(split):
 def test_a_damaged_state_is_refused():
     simulator = IntegerSimulator(pair())
     *base, learning = simulator.snapshot()
-    learning["tx"][:] = 9
+    learning["learning/0/tx"][:] = 9
     with pytest.raises(ArtifactError, match="no run reaches"):
         simulator.restore((*base, learning))
 
