@@ -66,7 +66,7 @@ def test_the_generator_reaches_the_extremes():
     """Wraps of u, saturation of v and spikes all occur, or the tests above prove little."""
     seen = {"wrap": 0, "saturated": 0, "spikes": 0}
 
-    @settings(max_examples=60)
+    @settings(max_examples=120)
     @given(driven_networks(STEPS))
     def look(case):
         network, inputs = case
