@@ -418,24 +418,33 @@ class HeldInput:
 
 
 def drive_schedule(
-    network: QuantizedNetwork, inputs: SpikeInput | None, steps: int
+    network: QuantizedNetwork, inputs: SpikeInput | None, steps: int, held: Int | None = None
 ) -> tuple[Int, Int]:
     """Bias mantissas that the host writes, from the payloads sent to ``target="bias"``.
 
     A payload of a channel, sent in step s, is held from step s on; see `HeldInput`.
 
+    Args:
+        network, inputs, steps: of the run.
+        held: (n_inputs,) what the channels hold from before, for a run that goes on; then row 0
+            holds from step 0 on.
+
     Returns:
         change_steps (K,) int32, rising, and mantissas (K, n_neurons) int32: row k holds from
-        ``change_steps[k]`` on. K = 0 when the network has no such projection.
+        ``change_steps[k]`` on. K = 0 when the network has no such projection, or when nothing is
+        sent in a run from rest.
     """
-    drive = HeldInput(network)
-    if not drive or inputs is None or not np.any(inputs.steps < steps):
+    drive, n_inputs = HeldInput(network), network.n_inputs
+    sent = SpikeInput.empty(max(steps, 1), n_inputs) if inputs is None else inputs
+    inside = sent.steps < steps
+    if not drive or (held is None and not np.any(inside)):
         return np.zeros(0, np.int32), np.zeros((0, network.n_neurons), np.int32)
-    values = np.zeros(network.n_inputs, dtype=np.int64)
-    inside = inputs.steps < steps
-    at, channel = inputs.steps[inside], inputs.neurons[inside]
-    payload = inputs.payload_values()[inside].astype(np.int64)
+    values = np.zeros(n_inputs, dtype=np.int64) if held is None else held.astype(np.int64)
+    at, channel = sent.steps[inside], sent.neurons[inside]
+    payload = sent.payload_values()[inside].astype(np.int64)
     change, first = np.unique(at, return_index=True)
+    if held is not None and (not change.size or change[0] > 0):
+        change, first = np.append(0, change), np.append(0, first)  # nothing is new in step 0
     last = np.append(first[1:], at.size)
     rows = np.empty((change.size, network.n_neurons), dtype=np.int32)
     for row, (a, b) in enumerate(zip(first, last, strict=True)):

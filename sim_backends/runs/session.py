@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -198,30 +198,22 @@ class Session:
             BackendError: the engine failed now or before, or the session is closed.
         """
         whole, n = check_run(self.network, inputs, steps, probes), self.network.n_neurons
-        states = {p: np.zeros((steps, n), dtype=np.int32) for p in STATES if p in probes}
-        parts = []
-        for first in range(0, steps, self.stretch_steps):
+        states = tuple(probe for probe in STATES if probe in probes)
+        if 0 < steps <= self.stretch_steps:
             keep_going()
-            count = min(self.stretch_steps, steps - first)
-            part = self.advance(part_of(whole, first, count), tuple(states))
-            for name, rows in states.items():
-                rows[first : first + count] = getattr(part, name)
-            parts.append((first, part))
-        none = np.zeros(0, np.int32)
-        at = (part.spike_steps + np.int32(first) for first, part in parts)
-        who = (part.spike_neurons for _, part in parts)
-        return Trace(
-            np.concatenate([none, *at]),
-            np.concatenate([none, *who]),
-            steps,
-            n,
-            states.get("v"),
-            states.get("u"),
-            self.weights(),
-            whole,
-            self.traces(),
-            **joined_updates([part for _, part in parts]),
-        )
+            trace = self.advance(part_of(whole, 0, steps), states)
+        else:
+            rows = {name: np.empty((steps, n), dtype=np.int32) for name in states}
+            parts = []
+            for first in range(0, steps, self.stretch_steps):
+                keep_going()
+                count = min(self.stretch_steps, steps - first)
+                part = self.advance(part_of(whole, first, count), states)
+                for name, values in rows.items():
+                    values[first : first + count] = getattr(part, name)
+                parts.append(replace(part, v=None, u=None))  # or memory would hold them twice
+            trace = replace(joined(parts, n), v=rows.get("v"), u=rows.get("u"))
+        return replace(trace, weights=self.weights(), inputs=whole, traces=self.traces())
 
     def advance(self, inputs: SpikeInput, probes: Collection[str] = ()) -> Trace:
         """Run the ``inputs.n_steps`` steps of one stretch, in one piece; `probes`: "v", "u"."""
@@ -239,24 +231,11 @@ class Session:
         self, inputs: SpikeInput
     ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
         """Bias mantissas of a stretch, with the values held from before, and those held after."""
-        start = np.zeros(1, dtype=np.int64)
         if not self._driven:
-            return start, self._base, self._held
-        late = inputs.steps > 0
-        values = inputs.payload_values()
-        now, after = self._held.copy(), self._held.copy()
-        now[inputs.neurons[~late]] = values[~late]
-        channels = np.arange(now.size, dtype=np.int32)
-        # every channel sends in step 0 what it holds, so the first row of mantissas is of step 0
-        held = SpikeInput(
-            np.append(np.zeros_like(channels), inputs.steps[late]),
-            np.append(channels, inputs.neurons[late]),
-            inputs.n_steps,
-            inputs.n_neurons,
-            np.append(now, values[late]),
-        )
-        after[inputs.neurons] = values  # sorted by step, so the last one of a channel stays
-        starts, mantissas = drive_schedule(self.network, held, inputs.n_steps)
+            return np.zeros(1, dtype=np.int64), self._base, self._held
+        starts, mantissas = drive_schedule(self.network, inputs, inputs.n_steps, self._held)
+        after = self._held.copy()
+        after[inputs.neurons] = inputs.payload_values()  # sorted by step: the last one stays
         return starts.astype(np.int64), mantissas, after
 
     def state(self) -> State:
@@ -315,11 +294,25 @@ def network_digest(network: QuantizedNetwork) -> str:
     return known
 
 
-def joined_updates(parts: Sequence[Trace]) -> dict[str, NDArray[np.int32] | None]:
-    """Counts by step over several stretches; None where one of them was not counted."""
-    joined: dict[str, NDArray[np.int32] | None] = {}
-    for name in UPDATES:
-        counts = [getattr(part, name) for part in parts]
-        counted = all(count is not None for count in counts)
-        joined[name] = np.concatenate([np.zeros(0, np.int32), *counts]) if counted else None
-    return joined
+def joined(parts: Sequence[Trace], n_neurons: int) -> Trace:
+    """The stretches of one run, each counting its steps from its own start, as one trace.
+
+    Spikes, and counts by step where all stretches have them; no states.
+    """
+    firsts = np.cumsum([0, *(part.n_steps for part in parts)], dtype=np.int32)
+    none = np.zeros(0, dtype=np.int32)
+    updates = {name: [getattr(part, name) for part in parts] for name in UPDATES}
+    counts = {
+        name: np.concatenate([none, *columns])
+        for name, columns in updates.items()
+        if all(column is not None for column in columns)
+    }
+    at = (part.spike_steps + first for part, first in zip(parts, firsts[:-1], strict=True))
+    return Trace(
+        np.concatenate([none, *at]),
+        np.concatenate([none, *(part.spike_neurons for part in parts)]),
+        int(firsts[-1]),
+        n_neurons,
+        active_updates=counts.get("active_updates"),
+        membrane_updates=counts.get("membrane_updates"),
+    )
