@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from hrsnn_lava.chip_learning import Learning, LearningRule
+from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import NetworkError, Problem, raise_if
 from hrsnn_lava.frozen import frozen
 from hrsnn_lava.network import (
@@ -388,43 +389,65 @@ def shift_sum(total: Any, exponent: int) -> Any:
     return total << exponent if exponent >= 0 else total >> -exponent
 
 
-def drive_schedule(
-    network: QuantizedNetwork, inputs: SpikeInput | None, steps: int
-) -> tuple[Int, Int]:
-    """Bias mantissas that the host writes, from the payloads sent to ``target="bias"``.
-
-    A payload p of channel j, sent in step s, is held from step s on. In every step::
+class HeldInput:
+    """What values held on the input channels make of the bias mantissas of a network::
 
         mantissa_i = clip(bias_mant_i + sum over projections of shift((W p)_i, weight_exp))
 
-    with the clip to 13 bits. Our definition: Lava has no such input, it corresponds to setting
-    ``bias_mant`` between runs.
+    with the clip to 13 bits, for the payloads p of ``target="bias"`` projections. Our definition:
+    Lava has no such input, it corresponds to setting ``bias_mant`` between runs.
+    """
+
+    def __init__(self, network: QuantizedNetwork) -> None:
+        self._base = network.gather("bias_mant").astype(np.int64)
+        self._parts = [
+            (projection.weights.astype(np.int64), channels, neurons, projection.weight_exp)
+            for projection, channels, neurons in drives(network)
+        ]
+
+    def __bool__(self) -> bool:
+        """True when the network has such projections."""
+        return bool(self._parts)
+
+    def mantissas(self, payloads: NDArray[np.int64]) -> Int:
+        """Mantissas (n_neurons,) int32 while the channels hold `payloads` (n_inputs,)."""
+        total = self._base.copy()
+        for matrix, channels, neurons, exponent in self._parts:
+            total[neurons] += shift_sum(matrix @ payloads[channels], exponent)
+        return np.clip(total, *RANGES["bias_mant"]).astype(np.int32)
+
+
+def drive_schedule(
+    network: QuantizedNetwork, inputs: SpikeInput | None, steps: int, held: Int | None = None
+) -> tuple[Int, Int]:
+    """Bias mantissas that the host writes, from the payloads sent to ``target="bias"``.
+
+    A payload of a channel, sent in step s, is held from step s on; see `HeldInput`.
+
+    Args:
+        network, inputs, steps: of the run.
+        held: (n_inputs,) what the channels hold from before, for a run that goes on; then row 0
+            holds from step 0 on.
 
     Returns:
         change_steps (K,) int32, rising, and mantissas (K, n_neurons) int32: row k holds from
-        ``change_steps[k]`` on. K = 0 when the network has no such projection.
+        ``change_steps[k]`` on. K = 0 when the network has no such projection, or when nothing is
+        sent in a run from rest.
     """
-    drives = [p for p in network.projections if p.target == "bias"]
-    if not drives or inputs is None or not np.any(inputs.steps < steps):
+    drive, n_inputs = HeldInput(network), network.n_inputs
+    sent = SpikeInput.empty(max(steps, 1), n_inputs) if inputs is None else inputs
+    inside = sent.steps < steps
+    if not drive or (held is None and not np.any(inside)):
         return np.zeros(0, np.int32), np.zeros((0, network.n_neurons), np.int32)
-    base = network.gather("bias_mant").astype(np.int64)
-    values = np.zeros(network.n_inputs, dtype=np.int64)
-    inside = inputs.steps < steps
-    at, channel = inputs.steps[inside], inputs.neurons[inside]
-    payload = inputs.payload_values()[inside].astype(np.int64)
+    values = np.zeros(n_inputs, dtype=np.int64) if held is None else held.astype(np.int64)
+    at, channel = sent.steps[inside], sent.neurons[inside]
+    payload = sent.payload_values()[inside].astype(np.int64)
     change, first = np.unique(at, return_index=True)
+    if held is not None and (not change.size or change[0] > 0):
+        change, first = np.append(0, change), np.append(0, first)  # nothing is new in step 0
     last = np.append(first[1:], at.size)
     rows = np.empty((change.size, network.n_neurons), dtype=np.int32)
-    placed = []
-    for projection in drives:
-        pre, post = network.offset(projection.pre), network.offset(projection.post)
-        n_post, n_pre = projection.weights.shape
-        matrix = projection.weights.astype(np.int64)
-        placed.append((matrix, slice(pre, pre + n_pre), slice(post, post + n_post), projection))
     for row, (a, b) in enumerate(zip(first, last, strict=True)):
         values[channel[a:b]] = payload[a:b]
-        total = base.copy()
-        for matrix, pre_part, post_part, projection in placed:
-            total[post_part] += shift_sum(matrix @ values[pre_part], projection.weight_exp)
-        rows[row] = np.clip(total, *RANGES["bias_mant"])
+        rows[row] = drive.mantissas(values)
     return change.astype(np.int32), rows

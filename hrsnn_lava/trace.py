@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from hrsnn_lava.artifacts.container import parse_npy
 from hrsnn_lava.artifacts.files import atomic_write, zip_member_sizes
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError, raise_if
+from hrsnn_lava.integer_format import INT32
 
 Int = NDArray[np.int32]
 #: Arrays of a trace with counts by step, of the run as a whole.
@@ -32,6 +33,9 @@ def _int32(values: ArrayLike) -> Int:
     array = np.ascontiguousarray(values)
     if array.size and array.dtype.kind not in "iub":
         raise SpecError(f"integers expected, found {array.dtype}")
+    if array.size and (array.min() < INT32[0] or array.max() > INT32[1]):
+        span = f"{array.min()}..{array.max()}"
+        raise SpecError(f"integers of 32 bits expected, found {span}")  # a cast would wrap them
     return array.astype(np.int32)
 
 

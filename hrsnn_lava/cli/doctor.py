@@ -148,9 +148,9 @@ def _compiled() -> list[Finding]:
 
 
 def _lava() -> list[Finding]:
-    from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
+    from hrsnn_lava.sim_backends.base import backend_of
 
-    obstacle = lava_obstacle()
+    obstacle = backend_of("lava").obstacle()
     if obstacle is not None:
         return [Finding("Lava", "note", obstacle)]
     try:

@@ -10,13 +10,14 @@ import click
 from hrsnn_lava.artifacts.files import write_text
 from hrsnn_lava.cli.arguments import INPUT_FILE, output_option
 from hrsnn_lava.cli.console import Console, with_console
-from hrsnn_lava.cli.counted_runs import stored_counts, unpruned_operations
 from hrsnn_lava.cli.run_options import (
     read_runs,
     samples_option,
     step_time_option,
     steps_per_sample_option,
+    stored_counts,
     trace_option,
+    unpruned_operations,
 )
 from hrsnn_lava.errors import ArtifactError
 
