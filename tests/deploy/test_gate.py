@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hrsnn_lava as hl
-from hrsnn_lava.budgets.keys import QUANTITIES
+from hrsnn_lava.budgets.quantities import QUANTITIES
 from hrsnn_lava.deploy.gate.baseline import target, tolerances_of
-from hrsnn_lava.deploy.gate.budget_files import Asked, parse_budgets, parse_tolerances, read_budgets
+from hrsnn_lava.deploy.gate.limits import Limits, parse_budgets, parse_tolerances, read_limits
 from hrsnn_lava.errors import ArtifactError, GateError, SpecError
 
 RUN = [name for name, q in QUANTITIES.items() if q.per_run]
@@ -321,7 +321,7 @@ def test_a_file_of_budgets(tmp_path):
         '[budgets]\nmax_sops = 20_000\n"max:sop.total" = 5.5\n'
         "[tolerances]\nsops = 0\nenergy = 2.5\n"
     )
-    assert read_budgets(path) == Asked(
+    assert read_limits(path) == Limits(
         {"max_sops": 20000, "max:sop.total": 5.5}, {"sops": 0, "energy": 2.5}
     )
 
@@ -342,15 +342,15 @@ def test_wrong_files_of_budgets(tmp_path, text, message):
     path = tmp_path / "budgets.toml"
     path.write_text(text)
     with pytest.raises(SpecError) as caught:
-        read_budgets(path)
+        read_limits(path)
     assert message in str(caught.value)
 
 
 def test_a_missing_file_of_budgets(tmp_path):
     with pytest.raises(SpecError, match="no such file"):
-        read_budgets(tmp_path / "none.toml")
+        read_limits(tmp_path / "none.toml")
     with pytest.raises(SpecError, match="cannot be read"):
-        read_budgets(tmp_path)
+        read_limits(tmp_path)
 
 
 def test_budgets_and_tolerances_as_text():

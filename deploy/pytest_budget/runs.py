@@ -1,29 +1,37 @@
-"""Synaptic operations by test, kept in a file beside the tests.
+"""Synaptic operations by test: taken down, kept in a file beside the tests, compared and told.
 
 They are deterministic: the same network on the same input has the same count on every machine, so
-the file can be compared exactly. The file is JSON with sorted keys; equal content gives equal
-bytes, and a pull request shows which count it changes.
+the file, the baseline, can be compared exactly. It is JSON with sorted keys; equal content gives
+equal bytes, and a pull request shows which count it changes.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
 from hrsnn_lava.artifacts.files import write_text
-from hrsnn_lava.budgets.values import table
-from hrsnn_lava.deploy.compare.causes import ProjectionChange, projection_changes
+from hrsnn_lava.budgets.quantities import table
+from hrsnn_lava.deploy.compare.differences import (
+    ProjectionChange,
+    cause,
+    movement,
+    projection_changes,
+)
+from hrsnn_lava.deploy.compare.files import read_json
+from hrsnn_lava.deploy.compare.rendering import escape, visible
 from hrsnn_lava.errors import ArtifactError
 
 SCHEMA_VERSION = 1
-#: Largest file that is read, in bytes; an entry of a test takes some hundred.
-MAX_BYTES = 64 * 2**20
+#: Projections that are named for each test.
+NAMED = 3
 Status = Literal["same", "grew", "fell", "new"]
+_WORDS = {"same": "as before", "grew": "grew", "fell": "fell", "new": "not in the baseline"}
 
 
 @dataclass(frozen=True)
@@ -49,9 +57,9 @@ class SopRun:
         sop = table(report, "sop")
         if sop.get("total") is None:
             return None
-        kept = ("kind", "operations", "events", "synapses")
+        figures = ("kind", "operations", "events", "synapses")
         projections = {
-            str(name): {k: row[k] for k in kept if k in row}
+            str(name): {key: row[key] for key in figures if key in row}
             for name, row in table(sop, "per_projection").items()
         }
         steps = table(report, "activity").get("steps") or 0
@@ -81,7 +89,7 @@ class SopRun:
 
 
 @dataclass(frozen=True)
-class Judged:
+class RunChange:
     """A run beside its entry in the baseline.
 
     Attributes:
@@ -97,10 +105,9 @@ class Judged:
     @property
     def percent(self) -> float | None:
         """Relative change of the operations in percent; None without a baseline above 0."""
-        was = 0 if self.before is None else self.before.sops
-        return 100.0 * (self.run.sops - was) / was if was else None
+        return None if self.before is None else movement(self.run.sops, self.before.sops).percent
 
-    def changes(self) -> tuple[ProjectionChange, ...]:
+    def projections(self) -> tuple[ProjectionChange, ...]:
         """Projections that moved, the largest change first; none without a baseline."""
         if self.before is None:
             return ()
@@ -108,19 +115,87 @@ class Judged:
 
     def grown(self) -> tuple[ProjectionChange, ...]:
         """Projections with more operations than before, the largest growth first."""
-        return tuple(change for change in self.changes() if change.delta > 0)
+        return tuple(change for change in self.projections() if change.delta > 0)
+
+    def line(self) -> str:
+        """One line."""
+        run, before = self.run, self.before
+        text = f"{run.key}: {run.sops:,} synaptic operations"
+        if run.macs:
+            text += f" and {run.macs:,} MACs"
+        if before is None:
+            return f"{text}, {_WORDS[self.status]}"
+        text += f", baseline {before.sops:,}"
+        if before.macs:
+            text += f" and {before.macs:,}"
+        return f"{text} ({self.change_text()})"
+
+    def change_text(self) -> str:
+        """``+1.25 %``, or a word where there is no percentage."""
+        if self.status == "same" and self.percent in (0.0, None):
+            return "the same"
+        return _WORDS[self.status] if self.percent is None else f"{self.percent:+.2f} %"
+
+    def objection(self, tolerance_percent: float, baseline: str) -> str:
+        """Why the test fails, and the command that accepts what it does; empty when it does not."""
+        if self.status not in ("grew", "new"):
+            return ""
+        node = self.run.key.split(" #")[0]
+        command = f"pytest {shlex.quote(node)} --sop-baseline {shlex.quote(baseline)} --sop-update"
+        if self.before is None:
+            return (
+                f"{self.run.key}: no entry in {baseline}; measured {self.run.sops:,} synaptic "
+                f"operations. Add it with\n  {command}"
+            )
+        lines = [
+            f"{self.line()}; allowed: {tolerance_percent:+g} %",
+            *(f"  {projection_line(change)}" for change in self.grown()[:NAMED]),
+            f"If this is meant: {command}",
+        ]
+        return "\n".join(lines)
 
 
-def judge_run(run: SopRun, baseline: Mapping[str, SopRun], tolerance_percent: float) -> Judged:
+def projection_line(change: ProjectionChange) -> str:
+    """One line on a projection that moved."""
+    return f"projection {visible(change.name)}: {change.delta:+,} ({cause(change)})"
+
+
+def compare_run(run: SopRun, baseline: Mapping[str, SopRun], tolerance_percent: float) -> RunChange:
     """Compare a run with its entry; growth up to `tolerance_percent` is none."""
     before = baseline.get(run.key)
     if before is None:
-        return Judged(run, None, "new")
+        return RunChange(run, None, "new")
     pairs = ((run.sops, before.sops), (run.macs, before.macs))
-    allowed = 1 + Fraction(tolerance_percent) / 100
-    if any(now > was * allowed for now, was in pairs):
-        return Judged(run, before, "grew")
-    return Judged(run, before, "fell" if any(now < was for now, was in pairs) else "same")
+    moved = [movement(now, was, "higher", tolerance_percent) for now, was in pairs]
+    if not all(change.within for change in moved):
+        return RunChange(run, before, "grew")
+    return RunChange(run, before, "fell" if any(change.improved for change in moved) else "same")
+
+
+def markdown(rows: Sequence[RunChange]) -> str:
+    """A table of all runs for a pull request; what grew comes first."""
+    order = {"grew": 0, "new": 1, "fell": 2, "same": 3}
+    ranked = sorted(rows, key=lambda row: (order[row.status], row.run.key))
+    grew = sum(row.status == "grew" for row in rows)
+    lines = [
+        "## Synaptic operations by test",
+        "",
+        f"{grew} of {len(rows)} grew." if grew else f"None of {len(rows)} grew.",
+        "",
+        "| test | operations | baseline | change | most of it |",
+        "|:--|--:|--:|--:|:--|",
+    ]
+    for row in ranked:
+        changes = row.grown() if row.status == "grew" else row.projections()
+        cells = (
+            escape(row.run.key),
+            f"{row.run.sops:,}",
+            "" if row.before is None else f"{row.before.sops:,}",
+            _WORDS["new"] if row.before is None else row.change_text(),
+            escape(projection_line(changes[0])) if changes else "",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
 
 
 def read_baseline(path: Path) -> dict[str, SopRun]:
@@ -129,23 +204,15 @@ def read_baseline(path: Path) -> dict[str, SopRun]:
     Raises:
         ArtifactError: missing, too large, or not such a file.
     """
+    document = read_json(path, "not a baseline of operations: ")
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ArtifactError(f"{path}: {path.stat().st_size} bytes; allowed: {MAX_BYTES}")
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ArtifactError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ArtifactError(f"{path}: cannot be read ({error})") from error
-    try:
-        document = json.loads(text, parse_constant=_refuse)
         version = document["schema_version"]
         if version != SCHEMA_VERSION:
             raise ArtifactError(
                 f"{path}: schema_version {version!r}; this program reads {SCHEMA_VERSION}"
             )
         return {key: SopRun.of_plain(key, entry) for key, entry in document["tests"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(f"{path}: not a baseline of operations ({error!r})") from error
 
 
@@ -173,7 +240,3 @@ def tolerance(text: str) -> float:
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"{text!r}; allowed: a finite number of percent >= 0")
     return value
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no number of a baseline")

@@ -1,56 +1,101 @@
-"""A difference for the terminal and for a pull request."""
+"""A difference for the terminal and for a pull request; names from users made harmless for both."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hrsnn_lava.deploy.compare.artifacts import StructureDifference, Synapses
-from hrsnn_lava.deploy.compare.causes import ProjectionChange, Side, cause
-from hrsnn_lava.deploy.compare.changes import Change
-from hrsnn_lava.deploy.compare.reports import Difference, TermChange
-from hrsnn_lava.deploy.gate.markdown import escape
-from hrsnn_lava.deploy.gate.plain_text import visible
+from hrsnn_lava.deploy.compare.differences import Change, ProjectionChange, ProjectionCounts, cause
+from hrsnn_lava.deploy.compare.reports import ReportDifference, TermChange
 from hrsnn_lava.report.format import UNKNOWN, integer, number, si, table
 
+if TYPE_CHECKING:  # NumPy, which the gate does without
+    from hrsnn_lava.deploy.compare.networks import NetworkDifference, SynapseChange
+
+    AnyDifference = ReportDifference | NetworkDifference
+
+#: Longest name that is written out.
+LONGEST = 80
 #: Rows of a table in text; JSON holds all of them.
 MAX_ROWS = 12
 NOTHING = "nothing moved"
+#: Title, headings and rows.
 Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]
+#: Punctuation that Markdown or HTML could read as theirs, wherever it is in a line.
+_SPECIAL = re.compile(
+    r"[\\`*{}\[\]<>|~&$\"]|(?<![^\W_])_|_(?![^\W_])|:(?=/)|(?<=www)\.", re.IGNORECASE
+)
+_ARROWS = {"<=": "≤", ">=": "≥", "->": "→"}
 
 
-def render_text(found: Difference | StructureDifference) -> str:
+def visible(text: str, longest: int = LONGEST) -> str:
+    """`text` on one line: what is invisible or turns the reading direction is spelled out.
+
+    Control and format characters, surrogates and unassigned code points become ``\\uXXXX``; XML
+    1.0 allows none of the former, and a terminal or a browser would obey some.
+    """
+    spelled = "".join(
+        f"\\u{ord(c):04x}" if unicodedata.category(c)[0] == "C" or c in "\u2028\u2029" else c
+        for c in text[: longest + 1]
+    )
+    return spelled if len(spelled) <= longest else spelled[: longest - 1] + "…"
+
+
+def escape(text: str, longest: int = 300) -> str:
+    """`text` as Markdown shows it unchanged: no markup, no link, no mention, one line."""
+    text = visible(text, longest)
+    text = re.sub("(?<!\\S)(<=|>=|->)(?!\\S)", lambda sign: _ARROWS[sign.group()], text)
+    # a mark is put behind what would mention somebody or something once entities are resolved
+    return re.sub("[@#](?!\\d+;)", lambda sign: f"{_entity(sign)}&#8203;", _quoted(text))
+
+
+def code(name: str) -> str:
+    """A name in the type of code, in which nobody is mentioned and nothing is linked."""
+    return f"<code>{_quoted(visible(name)).replace('@', '&#64;')}</code>"
+
+
+def _quoted(text: str) -> str:
+    return _SPECIAL.sub(_entity, text)
+
+
+def _entity(sign: re.Match[str]) -> str:
+    return f"&#{ord(sign.group())};"
+
+
+def render_text(difference: AnyDifference) -> str:
     """The difference as plain text; what is said first matters most."""
-    lines = [visible(f"{found.before} -> {found.after}", 300)]
-    lines += [visible(note, 300) for note in (*_notes(found), sentence(found)) if note]
-    if not found.moved:
+    lines = [visible(f"{difference.before} -> {difference.after}", 300)]
+    lines += [visible(note, 300) for note in (*difference.notes, sentence(difference)) if note]
+    if not difference.moved:
         return "\n".join([*lines, NOTHING])
-    for title, head, body in _tables(found):
+    for title, head, body in _tables(difference):
         rows = [[visible(cell) for cell in row] for row in body[:MAX_ROWS]]
         lines += ["", title.upper(), table(head, rows)]
         if len(body) > MAX_ROWS:
             lines.append(f"and {len(body) - MAX_ROWS} more; --json has all of them")
-    return "\n".join([*lines, *_reading(found)])
+    return "\n".join([*lines, *_reading(difference)])
 
 
-def render_markdown(found: Difference | StructureDifference) -> str:
+def render_markdown(difference: AnyDifference) -> str:
     """The difference for a pull request; names cannot leave their cell."""
-    lines = ["## What moved", "", f"{escape(found.before)} → {escape(found.after)}", ""]
-    lines += [f"- {escape(note)}" for note in (*_notes(found), sentence(found)) if note]
-    if not found.moved:
+    lines = ["## What moved", "", f"{escape(difference.before)} → {escape(difference.after)}", ""]
+    lines += [f"- {escape(note)}" for note in (*difference.notes, sentence(difference)) if note]
+    if not difference.moved:
         return "\n".join([*lines, "", "Nothing moved.", ""])
-    for title, head, body in _tables(found):
+    for title, head, body in _tables(difference):
         rule = [":--", *["--:"] * (len(head) - 1)]
         rows = [head, rule, *([escape(cell) for cell in row] for row in body[:MAX_ROWS])]
         lines += ["", f"### {title}", "", *(f"| {' | '.join(row)} |" for row in rows)]
         if len(body) > MAX_ROWS:
             lines += ["", f"and {len(body) - MAX_ROWS} more"]
-    return "\n".join([*lines, *_reading(found), ""])
+    return "\n".join([*lines, *_reading(difference), ""])
 
 
-def sentence(found: Difference | StructureDifference) -> str:
+def sentence(difference: AnyDifference) -> str:
     """What moved most, in one sentence; empty where no operation moved."""
-    changes = found.projections if isinstance(found, Difference) else ()
+    changes = difference.projections if isinstance(difference, ReportDifference) else ()
     moved = [change for change in changes if isinstance(change, ProjectionChange) and change.delta]
     if not moved:
         return ""
@@ -59,24 +104,18 @@ def sentence(found: Difference | StructureDifference) -> str:
     return f"projection {most.name} {word} most: {most.delta:+,} operations ({cause(most)})"
 
 
-def _notes(found: Difference | StructureDifference) -> tuple[str, ...]:
-    if isinstance(found, Difference):
-        return found.notes
-    return (f"two {found.stage} networks: structure alone, no run",)
-
-
-def _tables(found: Difference | StructureDifference) -> Iterator[Table]:
-    if isinstance(found, Difference):
-        headline = [change for change in found.headline if change.before != change.after]
+def _tables(difference: AnyDifference) -> Iterator[Table]:
+    if isinstance(difference, ReportDifference):
+        headline = [change for change in difference.headline if change.before != change.after]
         if headline:
             yield "Headline", _CHANGE, [_row(change) for change in headline]
-        if found.projections:
-            yield _projections(found.projections)
-        if found.terms:
-            yield _terms(found.terms)
-    elif found.synapses:
-        yield _synapses(found.synapses)
-    for name, changes in found.sections.items():
+        if difference.projections:
+            yield _projections(difference.projections)
+        if difference.terms:
+            yield _terms(difference.terms)
+    elif difference.synapses:
+        yield _synapses(difference.synapses)
+    for name, changes in difference.sections.items():
         if changes:
             yield name.capitalize(), _CHANGE, [_row(change) for change in changes]
 
@@ -87,7 +126,7 @@ _CHANGE = ("figure", "before", "after", "change", "%")
 def _row(change: Change) -> tuple[str, ...]:
     joules = change.where.endswith("_j")
     values = [
-        si(value, "J") if joules and isinstance(value, (int, float)) else _shown(value)
+        si(value, "J") if joules and isinstance(value, (int, float)) else _short(value)
         for value in (change.before, change.after)
     ]
     delta = change.delta
@@ -112,7 +151,9 @@ def _projections(changes: Sequence[ProjectionChange]) -> Table:
     return "Projections", tuple(head), body
 
 
-def _both(before: Side | None, after: Side | None, key: str) -> tuple[str, str]:
+def _both(
+    before: ProjectionCounts | None, after: ProjectionCounts | None, key: str
+) -> tuple[str, str]:
     """After, then before: what it is now is read first."""
     return integer(getattr(after, key, None)), integer(getattr(before, key, None))
 
@@ -135,7 +176,7 @@ def _terms(changes: Sequence[TermChange]) -> Table:
     return "Energy", head, body
 
 
-def _synapses(changes: Sequence[Synapses]) -> Table:
+def _synapses(changes: Sequence[SynapseChange]) -> Table:
     head: tuple[str, ...] = (
         "projection",
         "synapses",
@@ -160,9 +201,9 @@ def _synapses(changes: Sequence[Synapses]) -> Table:
     return "Synapses", head, body
 
 
-def _reading(found: Difference | StructureDifference) -> list[str]:
+def _reading(difference: AnyDifference) -> list[str]:
     """How the columns of causes are to be read."""
-    if not isinstance(found, Difference) or not found.projections:
+    if not isinstance(difference, ReportDifference) or not difference.projections:
         return []
     return [
         "",
@@ -170,7 +211,7 @@ def _reading(found: Difference | StructureDifference) -> list[str]:
     ]
 
 
-def _shown(value: Any) -> str:
+def _short(value: Any) -> str:
     text = number(value)
     return text if len(text) <= 44 else f"{text[:41]}..."
 
