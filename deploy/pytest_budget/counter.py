@@ -232,7 +232,4 @@ def _unplaced(network: Any, trace: Any) -> dict[str, Any]:
         ops, spikes = trace.ops, trace.done.spikes
     else:
         ops, spikes = synaptic_operations(network, trace), trace.n_spikes
-    return {
-        "sop": plain(sop(ops, None, None)),
-        "activity": {"steps": ops.steps, "spikes": spikes},
-    }
+    return {"sop": plain(sop(ops, None, None)), "activity": {"steps": ops.steps, "spikes": spikes}}
