@@ -110,7 +110,7 @@ from .sim_backends.runs.session import State as State
 from .spec import Spec as Spec
 from .trace import SpikeInput as SpikeInput
 from .trace import Trace as Trace
-from .training.observed import measure_rates as measure_rates
+from .training.simulation import measure_rates as measure_rates
 from .training.stdp import STDPOptions as STDPOptions
 from .training.stdp import train_stdp as train_stdp
 

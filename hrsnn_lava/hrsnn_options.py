@@ -195,16 +195,15 @@ class NetworkSpec(Section):
 class RuleOptions:
     """Pair STDP of some projections, each synapse by a rule of its own.
 
-    Amplitudes are in units of `w_max`, and `w_max` in mean weights of the projection. The defaults
-    are those of `hrsnn_lava.training.stdp`; the papers give none.
+    The defaults are those of `hrsnn_lava.training.stdp`; the papers give none.
 
     Attributes:
-        projections: those that learn; an inhibitory weight learns by its magnitude.
-        a_plus: amplitude of potentiation, for each synapse.
-        a_minus: amplitude of depression.
+        projections: that learn; an inhibitory weight learns by its magnitude.
+        a_plus: amplitude of potentiation, for each synapse; in units of `w_max`.
+        a_minus: amplitude of depression, in units of `w_max`.
         tau_plus: time constant of the presynaptic trace, seconds.
         tau_minus: time constant of the postsynaptic trace, seconds.
-        w_max: largest magnitude of a weight.
+        w_max: largest magnitude of a weight, in mean weights of the projection.
     """
 
     projections: Annotated[tuple[Synapses, ...], Field(min_length=1)] = ("exc_exc",)

@@ -157,8 +157,19 @@ def options_of(value: Any) -> dict[str, Any]:
 
 @cache
 def help_texts(cls: type[Any]) -> Mapping[str, str]:
-    """Text of every field, from ``Attributes:`` of the docstring; "a, b: text" names both."""
-    doc = inspect.cleandoc(cls.__doc__ or "")
+    """Text of every field, from ``Attributes:`` of the docstring; "a, b: text" names both.
+
+    A class that composes others has their texts, where it says nothing else.
+    """
+    texts: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        texts |= _attribute_texts(base.__dict__.get("__doc__") or "")
+    own = {f.name for f in dataclasses.fields(cls)}
+    return {name: text for name, text in texts.items() if name in own}
+
+
+def _attribute_texts(docstring: str) -> dict[str, str]:
+    doc = inspect.cleandoc(docstring)
     section = re.search(r"^Attributes:\n((?:[ ]+.*\n?|\n)+)", doc, re.M)
     texts: dict[str, str] = {}
     names: list[str] = []
@@ -185,7 +196,9 @@ def problems_of(error: ValidationError, cls: Any, where: str = "") -> list[Probl
             found = "these values together"
         if item["type"] == "union_tag_invalid":
             key, found = f"{key}.distribution", repr(item["ctx"]["tag"])
-        if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        if item["type"] == "problem":  # one that another options class has put into words
+            problem = Problem(key, item["ctx"]["measured"], item["ctx"]["allowed"])
+        elif item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             problem = Problem(key, "unknown key", _known_keys(cls, location))
         elif item["type"] in ("missing", "missing_argument"):
             problem = Problem(key, "missing", "required here")

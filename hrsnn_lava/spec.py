@@ -21,8 +21,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
+    BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
+    PlainSerializer,
     SerializeAsAny,
     TypeAdapter,
     ValidationError,
@@ -47,7 +50,8 @@ from hrsnn_lava.compiler.passes.stock_groups import StockGroups
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hrsnn_options import NetworkSpec, PositiveShare, RuleOptions, Section
-from hrsnn_lava.options import Count, Number, Positive, options, problems_of
+from hrsnn_lava.options import Count, Number, Positive, Registered, options, problems_of
+from hrsnn_lava.tasks.base import table_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -68,23 +72,33 @@ BudgetKey = Annotated[str, AfterValidator(_budget_key)]
 AnyPass = Pass[Any, Any]
 
 
-class TaskSpec(Section):
-    """Lorenz-63 forecasting: train on the first samples, forecast the next in closed loop.
+class _TaskKind(BaseModel):
+    """The key that says which task a table is of."""
 
-    ``readout = "quadratic"`` lets the readout, which is off the chip, use products of the values
-    that it decodes from the spikes; ``"linear"`` sums features alone. Our choice.
-    """
+    model_config = ConfigDict(strict=True)
+    kind: Annotated[str, Registered("task")] = "lorenz63"
 
-    kind: Literal["lorenz63"] = "lorenz63"
-    dt: Positive = 0.02
-    train: Annotated[int, Field(ge=250)] = 500
-    horizon: Annotated[int, Field(ge=1)] = 100
-    starts: Annotated[int, Field(ge=1)] = 3
-    steps_per_sample: Annotated[int, Field(ge=1)] = 20
-    washout: Annotated[int, Field(ge=0)] = 50
-    replays: Annotated[int, Field(ge=1)] = 2
-    trace_samples: Annotated[tuple[Positive, ...], Field(min_length=1)] = (3.0, 1.5)
-    readout: Literal["quadratic", "linear"] = "quadratic"
+
+def _task_table(value: Any) -> Any:
+    """The options of the kind that the table names."""
+    if not isinstance(value, Mapping):
+        return value
+    kind = _TaskKind.model_validate(value).kind
+    cls = registry.load("task", kind)
+    table = {key: entry for key, entry in value.items() if key != "kind"}
+    try:
+        return TypeAdapter(cls).validate_json(_json(table))
+    except ValidationError as error:
+        # what is allowed depends on the kind, which the outer models do not know
+        lines = [
+            InitErrorDetails(
+                type=PydanticCustomError("problem", "{allowed}", dataclasses.asdict(problem)),
+                loc=tuple(problem.where.split(".")),
+                input=None,
+            )
+            for problem in problems_of(error, cls)
+        ]
+        raise ValidationError.from_exception_data("task", lines) from None
 
 
 @options
@@ -202,7 +216,7 @@ class PruneSpec:
         if method == self.method:
             own = [f.name for f in dataclasses.fields(made) if f.name not in table]
             table |= {name: getattr(self, name) for name in own if hasattr(self, name)}
-        if density is not None:  # a point of the curve, whatever else bounds the method
+        if density not in (None, self.density):  # a point of the pruning curve
             table.pop("sop_share", None)
         elif table.get("sop_share") is not None:
             table["density"] = None
@@ -287,7 +301,9 @@ class Spec(Section):
     seed: Annotated[int, Field(ge=0)] = 0
     network: NetworkSpec = NetworkSpec()
     stdp: StdpSpec | None = None
-    task: TaskSpec = TaskSpec()
+    task: Annotated[
+        Any, BeforeValidator(_task_table), PlainSerializer(table_of, return_type=dict[str, Any])
+    ] = Field(default_factory=lambda: _task_table({}))
     prune: Annotated[SerializeAsAny[PruneSpec], WrapValidator(_prune_table)] = Field(
         default_factory=lambda: prune_table(PruneSpec.method)()
     )

@@ -61,7 +61,7 @@ class LowerSTDP:
         max_profiles: most profiles per projection; not set: what the chip's core holds, shared by
             projections onto the same neurons, and 8 at most.
         max_error: mean relative error of a time constant below which no profile is added.
-        amplitudes: where they are kept: in ``profiles``, in the ``tags`` of each synapse, or
+        amplitudes: where amplitudes are kept: in ``profiles``, in the ``tags`` of each synapse, or
             ``auto``, whichever is nearer.
         match: keep the ``area`` under the kernel, or its ``peak``, where tau is changed.
         headroom: spikes at once that a 7-bit trace can hold: the impulse is 127 over this.

@@ -49,7 +49,7 @@ class AbsorbThresholds(Pass[Mapped, Mapped]):
     Attributes:
         enabled: false leaves all thresholds to the palette.
         input_range: largest analog input that must not saturate a bias; by default that of the
-            compilation, which `Quantize` may state.
+            compilation, which ``quantize.input_range`` may state.
         typical_rate: spikes per step of sources whose rate is not known.
         reserve: share of the room above weights and biases that is kept for the palette.
         tolerance: neurons whose input would change by more than this share of the current that

@@ -56,10 +56,13 @@ class PruneLyapunov(Pass[Network, Network]):
         sampling: ``bernoulli`` (the paper's) or ``systematic``.
         iterations: rounds, each keeping the same share of what is left; probabilities multiply,
             and the weights are rescaled once, from their original values.
-        signed, union: the literal harmonic mean and set union, see `lyapunov_matrix`.
-        stabilise, margin: how D is chosen, see `stability.stabilise`; its D0 is 1/tau_mem for L,
-            and 1 for W, whose unit is that of the leak.
-        precision: of the covariance.
+        signed: the literal harmonic mean, of exponents with their signs.
+        union: the literal set union of neighbourhoods: a neuron that both ends share counts once.
+        stabilise: how the leaks D are chosen: ``uniform`` adds one shift to all, ``dominant``
+            makes A diagonally dominant. They start from 1/tau_mem for L, and from 1 for W, whose
+            unit is that of the leak.
+        margin: of the stability: by how much D is larger than it has to be, as a share.
+        precision: of the floats in which the covariance is solved.
         seed: of the random stream ``prune_lyapunov``; by default that of the compilation.
     """
 

@@ -235,9 +235,20 @@ def _changed(base: Any, table: Mapping[str, Any]) -> Any:
     values = {}
     for name, value in table.items():
         inner = getattr(base, name)
-        nested = isinstance(value, Mapping) and dataclasses.is_dataclass(inner)
-        values[name] = _changed(inner, value) if nested else value
+        if isinstance(value, Mapping) and dataclasses.is_dataclass(inner):
+            try:
+                values[name] = _changed(inner, value)
+            except SpecError as error:
+                raise _renamed(error, f"{name}.{{}}".format) from None
+        else:
+            values[name] = value
     return dataclasses.replace(base, **values)
+
+
+def _renamed(error: SpecError, name: Callable[[str], str]) -> SpecError:
+    """The error with other names of what is wrong."""
+    problems = [dataclasses.replace(p, where=name(p.where)) for p in error.problems]
+    return type(error)(error.message, problems=problems)
 
 
 @contextmanager
@@ -249,7 +260,4 @@ def as_options(cls: Any, prefix: str = "") -> Iterator[None]:
     try:
         yield
     except SpecError as error:
-        problems = [
-            dataclasses.replace(p, where=names.get(p.where, p.where)) for p in error.problems
-        ]
-        raise type(error)(error.message, problems=problems) from None
+        raise _renamed(error, lambda where: names.get(where, where)) from None

@@ -96,7 +96,7 @@ def prune(
 def _measured(console: Console, network: Network, seed: int) -> Observed:
     """Rates under random input, which a note says."""
     from hrsnn_lava.compiler.context import Observed
-    from hrsnn_lava.training.observed import HELD_STEPS, RATE_STEPS, measure_rates
+    from hrsnn_lava.training.simulation import HELD_STEPS, RATE_STEPS, measure_rates
 
     rates = measure_rates(network, seed)
     console.note(

@@ -21,14 +21,14 @@ BASELINES = ("AR(10)", "NVAR", "echo-state network")
 
 
 def assert_recorded(figures, name, chip):
-    """Every quantity is there and equal; the message names specs, chip and quantity."""
+    """Every quantity is there and equal; the message names spec, chip and quantity."""
     start = f"{name} | {chip} | "
     golden = {k.removeprefix(start): v for k, v in GOLDEN.items() if k.startswith(start)}
     wrong = [
         f"spec {name!r}, chip {chip!r}, {key}: {figures.get(key, 'missing')!r}, "
         f"recorded {golden.get(key, 'nothing')!r}"
         for key in dict.fromkeys((*golden, *figures))
-        if not equal(golden.get(key), figures.get(key), key)
+        if not equal(golden.get(key, "nothing"), figures.get(key, "missing"), key)
     ]
     assert golden, f"nothing recorded of spec {name!r} on chip {chip!r}"
     assert not wrong, "\n".join(wrong)

@@ -39,7 +39,8 @@ class ParticipationOptions:
     """How the driven network is run and linearised; all defaults are our choice.
 
     Attributes:
-        steps, transient: steps averaged over and discarded before.
+        steps: averaged over.
+        transient: steps discarded before them.
         qr_every: steps between orthonormalisations.
         width: half width of the triangular surrogate slope, in units of the threshold.
         n_exponents: leading exponents to follow; not set: all up to a state of 600, else 200.

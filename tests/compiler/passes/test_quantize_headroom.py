@@ -30,7 +30,7 @@ from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.sim_backends.native.simulator import FloatSimulator, NativeBackend
 from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 from hrsnn_lava.spec import Spec
-from hrsnn_lava.training.observed import observe, observe_if_needed
+from hrsnn_lava.training.simulation import observe, observe_if_needed
 
 
 def excited(weight=0.4, n=64, tau_syn=0.02, threshold=1.0, refractory=0.0, **lif):

@@ -12,7 +12,7 @@ import pytest
 import hrsnn_lava as hl
 from hrsnn_lava.cli.run import folder_name
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
-from hrsnn_lava.training.observed import measure_rates
+from hrsnn_lava.training.simulation import measure_rates
 
 
 def rows(text: str) -> dict[str, list[str]]:

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.metrics.forecast import DEFAULT_THRESHOLDS, ForecastScores, score_forecasts
+from hrsnn_lava.tasks.baselines import Forecaster
 
 __all__ = [
     "ForecastSeries",
     "ForecastWindow",
-    "Forecaster",
+    "Layout",
+    "System",
     "closed_loop",
     "evaluate",
     "one_step",
@@ -31,14 +32,68 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 
-class Forecaster(Protocol):
-    """What can be asked for the next value."""
+@dataclass(frozen=True)
+class System:
+    """What a series is of.
 
-    def reset(self) -> None:
-        """Forget the past."""
+    name: of the system
+    dt: length of a sample in time units
+    long_term_sd: (d,) raw, the sigma of RMSE(t); the training standard deviation when None
+    lyapunov_exponent: largest, in 1 / time unit; None where it is not known
+    """
 
-    def observe(self, value: Floats) -> Floats:
-        """Take in the current value, (d,), and return the forecast of the next one, (d,)."""
+    name: str
+    dt: float
+    long_term_sd: tuple[float, ...] | None = None
+    lyapunov_exponent: float | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which samples of a series train, and where forecasts start.
+
+    n_train: the first so many samples train
+    starts:  index of the first value to forecast, one per window, all >= n_train
+    context: true samples shown before each start
+    horizon: values to forecast at each start
+    """
+
+    n_train: int
+    starts: tuple[int, ...]
+    context: int
+    horizon: int
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.n_train < 2:
+            problems.append(Problem("n_train", f"{self.n_train}", ">= 2"))
+        if self.horizon < 1:
+            problems.append(Problem("horizon", f"{self.horizon}", ">= 1"))
+        if not 1 <= self.context <= self.n_train:
+            allowed = f"1 to n_train = {self.n_train}"
+            problems.append(Problem("context", f"{self.context}", allowed))
+        if not self.starts or min(self.starts) < self.n_train:
+            allowed = f"at least one, all >= {self.n_train}"
+            problems.append(Problem("starts", f"{list(self.starts)}", allowed))
+        raise_if(SpecError, "the series cannot be cut", problems)
+
+    @staticmethod
+    def spaced(
+        n_train: int, horizon: int, n_starts: int, context: int = 50, gap: int = 0
+    ) -> Layout:
+        """Windows that share no true sample, the first one behind the training samples at once.
+
+        `gap` samples lie between the end of one forecast and the context of the next.
+        """
+        stride = horizon + gap + context
+        return Layout(
+            n_train, tuple(n_train + k * stride for k in range(n_starts)), context, horizon
+        )
+
+    @property
+    def n_samples(self) -> int:
+        """Samples that the series must have."""
+        return max([self.n_train, *(start + self.horizon for start in self.starts)])
 
 
 @dataclass(frozen=True)
@@ -93,70 +148,36 @@ def window_of(values: Floats, start: int, context: int, horizon: int) -> Forecas
     return ForecastWindow(values[start - context : start], values[start : start + horizon])
 
 
-def split_series(
-    raw: ArrayLike,
-    *,
-    name: str,
-    dt: float,
-    n_train: int,
-    starts: Sequence[int],
-    context: int,
-    horizon: int,
-    long_term_sd: ArrayLike | None = None,
-    lyapunov_exponent: float | None = None,
-) -> ForecastSeries:
-    """Cut a raw series into a `ForecastSeries`.
-
-    Args:
-        raw: (n, d), equidistant samples.
-        name: of the system.
-        dt: length of a sample in time units.
-        n_train: the first so many samples train.
-        starts: index of the first value to forecast, one per window, all >= n_train.
-        context: samples shown before each start.
-        horizon: values to forecast at each start.
-        long_term_sd: (d,) raw; the training standard deviation when None.
-        lyapunov_exponent: in 1 / time unit.
+def split_series(raw: ArrayLike, system: System, layout: Layout) -> ForecastSeries:
+    """Cut a raw series, (n, d) equidistant samples, into a `ForecastSeries`.
 
     Raises:
-        SpecError: the series is too short, not finite, constant in a component, or a start lies
-            inside the training samples.
+        SpecError: the series is too short, not finite, or constant in a component.
     """
-    values = np.asarray(raw, dtype=np.float64)
+    values, n_train = np.asarray(raw, dtype=np.float64), layout.n_train
     problems = []
     if values.ndim != 2 or not np.all(np.isfinite(values)):
         problems.append(Problem("raw", f"shape {values.shape}", "finite values, shape (n, d)"))
-    elif len(values) < max([n_train, *(start + horizon for start in starts)]):
-        needed = max([n_train, *(start + horizon for start in starts)])
-        problems.append(Problem("raw", f"{len(values)} samples", f">= {needed}"))
-    if n_train < 2 or context < 1 or horizon < 1 or context > n_train:
-        problems.append(
-            Problem(
-                "n_train, context, horizon",
-                f"{n_train}, {context}, {horizon}",
-                "n_train >= 2, 1 <= context <= n_train, horizon >= 1",
-            )
-        )
-    if not starts or min(starts) < n_train:
-        problems.append(Problem("starts", f"{list(starts)}", f"at least one, all >= {n_train}"))
-    raise_if(SpecError, f"the series {name!r} cannot be cut", problems)
+    elif len(values) < layout.n_samples:
+        problems.append(Problem("raw", f"{len(values)} samples", f">= {layout.n_samples}"))
+    raise_if(SpecError, f"the series {system.name!r} cannot be cut", problems)
     mean, scale = values[:n_train].mean(axis=0), values[:n_train].std(axis=0)
     if not np.all(scale > 0):
         raise SpecError(
-            f"the series {name!r} cannot be z-scored",
+            f"the series {system.name!r} cannot be z-scored",
             problems=[Problem("train", f"standard deviation {scale}", "> 0 in each component")],
         )
     z = (values - mean) / scale
-    sd = scale if long_term_sd is None else np.asarray(long_term_sd, dtype=np.float64)
+    sd = scale if system.long_term_sd is None else np.asarray(system.long_term_sd)
     return ForecastSeries(
-        name=name,
-        dt=dt,
+        name=system.name,
+        dt=system.dt,
         train=z[:n_train],
-        windows=tuple(window_of(z, start, context, horizon) for start in starts),
+        windows=tuple(window_of(z, k, layout.context, layout.horizon) for k in layout.starts),
         mean=mean,
         scale=scale,
         error_scale=sd / scale,
-        lyapunov_exponent=lyapunov_exponent,
+        lyapunov_exponent=system.lyapunov_exponent,
     )
 
 

@@ -7,8 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.tasks.series import (
+from hrsnn_lava.tasks.series.windows import (
     ForecastWindow,
+    Layout,
+    System,
     closed_loop,
     evaluate,
     one_step,
@@ -33,6 +35,7 @@ class Recorder:
         return value * self.factor
 
 
+NOISE = System("noise", 1.0)
 WINDOW = ForecastWindow(np.array([[1.0], [0.5]]), np.array([[0.25], [0.125], [0.0625]]))
 
 
@@ -57,9 +60,7 @@ def test_one_step_feeds_the_truth() -> None:
 def test_a_perfect_forecaster_scores_zero() -> None:
     """u(t+1) = u(t) / 2 is what the series does."""
     raw = 0.5 ** np.arange(30, dtype=np.float64)[:, None]
-    series = split_series(
-        raw, name="halving", dt=1.0, n_train=10, starts=(10, 20), context=2, horizon=5
-    )
+    series = split_series(raw, System("halving", 1.0), Layout(10, (10, 20), context=2, horizon=5))
 
     class Halving(Recorder):
         def observe(self, value: Floats) -> Floats:
@@ -72,18 +73,17 @@ def test_a_perfect_forecaster_scores_zero() -> None:
 
 
 def test_split_refuses_a_start_in_the_training_samples() -> None:
-    raw = np.random.default_rng(0).normal(size=(40, 2))
     with pytest.raises(SpecError, match=r"starts: \[9\]; allowed: at least one, all >= 10"):
-        split_series(raw, name="noise", dt=1.0, n_train=10, starts=[9], context=2, horizon=5)
+        Layout(10, (9,), context=2, horizon=5)
 
 
 def test_split_refuses_short_constant_and_infinite_series() -> None:
     raw = np.random.default_rng(0).normal(size=(40, 2))
     with pytest.raises(SpecError, match="40 samples; allowed: >= 45"):
-        split_series(raw, name="noise", dt=1.0, n_train=10, starts=[40], context=2, horizon=5)
+        split_series(raw, NOISE, Layout(10, (40,), context=2, horizon=5))
     raw[:, 1] = 3.0
     with pytest.raises(SpecError, match="> 0 in each component"):
-        split_series(raw, name="noise", dt=1.0, n_train=10, starts=[20], context=2, horizon=5)
+        split_series(raw, NOISE, Layout(10, (20,), context=2, horizon=5))
     raw[3, 0] = np.nan
     with pytest.raises(SpecError, match="finite values"):
-        split_series(raw, name="noise", dt=1.0, n_train=10, starts=[20], context=2, horizon=5)
+        split_series(raw, NOISE, Layout(10, (20,), context=2, horizon=5))

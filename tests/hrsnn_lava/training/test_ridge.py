@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.tasks.ridge import DualRidge, ridge
+from hrsnn_lava.training.ridge import DualRidge, ridge
 
 Floats = NDArray[np.float64]
 

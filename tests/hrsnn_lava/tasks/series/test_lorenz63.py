@@ -8,7 +8,8 @@ from scipy.integrate import solve_ivp
 
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.seeding import generator
-from hrsnn_lava.tasks.lorenz63 import Lorenz63, Lorenz63Options, lorenz63_field, rk4
+from hrsnn_lava.tasks.series.lorenz63 import Lorenz63System, lorenz63_field, rk4
+from hrsnn_lava.tasks.series.windows import Layout
 
 
 def test_rk4_is_of_fourth_order_on_an_exponential() -> None:
@@ -67,7 +68,7 @@ def test_fixed_points_stay() -> None:
 
 
 def test_series_is_scored_with_training_statistics() -> None:
-    series = Lorenz63().series(generator(1, "task"))
+    series = Lorenz63System().series(generator(1, "task"))
     assert series.train.shape == (500, 3)
     np.testing.assert_allclose(series.train.mean(axis=0), 0.0, atol=1e-12)
     np.testing.assert_allclose(series.train.std(axis=0), 1.0, rtol=1e-12)
@@ -76,12 +77,12 @@ def test_series_is_scored_with_training_statistics() -> None:
 
 
 def test_windows_follow_the_training_samples() -> None:
-    options = Lorenz63Options(n_train=120, horizon=40, context=20, n_starts=3, gap=5)
-    task = Lorenz63(options)
-    series = task.series(generator(2, "task"))
-    raw = task.trajectory(generator(2, "task"), options.starts[-1] + options.horizon)
-    assert options.starts == (120, 185, 250)
-    for start, window in zip(options.starts, series.windows, strict=True):
+    layout = Layout.spaced(n_train=120, horizon=40, context=20, n_starts=3, gap=5)
+    system = Lorenz63System()
+    series = system.series(generator(2, "task"), layout)
+    raw = system.trajectory(generator(2, "task"), layout.starts[-1] + layout.horizon)
+    assert layout.starts == (120, 185, 250)
+    for start, window in zip(layout.starts, series.windows, strict=True):
         np.testing.assert_allclose(series.to_raw(window.context), raw[start - 20 : start])
         np.testing.assert_allclose(series.to_raw(window.truth), raw[start : start + 40])
     np.testing.assert_array_equal(series.windows[0].context, series.train[-20:])
@@ -90,23 +91,27 @@ def test_windows_follow_the_training_samples() -> None:
 def test_transient_ends_on_the_attractor() -> None:
     """Mean and spread of long runs: (-.02, -.02, 23.55) and (7.92, 9.01, 8.63)."""
     raw = np.concatenate(
-        [Lorenz63().trajectory(generator(seed, "task"), 4000) for seed in range(4)]
+        [Lorenz63System().trajectory(generator(seed, "task"), 4000) for seed in range(4)]
     )
     np.testing.assert_allclose(raw.mean(axis=0), (0.0, 0.0, 23.55), atol=1.5)
     np.testing.assert_allclose(raw.std(axis=0), (7.92, 9.01, 8.63), rtol=0.05)
 
 
 def test_same_seed_same_series() -> None:
-    one, two = (Lorenz63().series(generator(5, "task")) for _ in range(2))
+    one, two = (Lorenz63System().series(generator(5, "task")) for _ in range(2))
     np.testing.assert_array_equal(one.train, two.train)
-    other = Lorenz63().series(generator(6, "task"))
+    other = Lorenz63System().series(generator(6, "task"))
     assert not np.allclose(one.train, other.train)
 
 
 def test_options_report_all_faults_at_once() -> None:
     with pytest.raises(SpecError) as caught:
-        Lorenz63Options(dt=0.0, context=600, n_starts=0)
+        Lorenz63System(dt=0.0, transient=-1.0)
+    assert "dt: 0.0; allowed: > 0" in str(caught.value)
+    assert "transient: -1.0" in str(caught.value)
+    with pytest.raises(SpecError) as caught:
+        Layout.spaced(n_train=500, horizon=0, context=600, n_starts=0)
     text = str(caught.value)
-    assert "dt: 0.0; allowed: > 0" in text
     assert "context: 600; allowed: 1 to n_train = 500" in text
-    assert "n_starts: 0" in text
+    assert "horizon: 0" in text
+    assert "starts: []; allowed: at least one" in text

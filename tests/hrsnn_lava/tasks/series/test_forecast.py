@@ -11,17 +11,25 @@ from numpy.typing import NDArray
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.tasks.baselines import Persistence
-from hrsnn_lava.tasks.lorenz63 import Lorenz63, Lorenz63Options
-from hrsnn_lava.tasks.series import closed_loop, evaluate, one_step, split_series
-from hrsnn_lava.training.features import FeatureOptions, record_features
-from hrsnn_lava.training.forecast import (
+from hrsnn_lava.tasks.series.forecast import (
     ForecastOptions,
     SpikingForecaster,
     fit_and_forecast,
     fit_readout,
     forecast,
+    validation_starts,
 )
-from hrsnn_lava.training.readout import ReadoutOptions
+from hrsnn_lava.tasks.series.lorenz63 import Lorenz63System
+from hrsnn_lava.tasks.series.windows import (
+    Layout,
+    System,
+    closed_loop,
+    evaluate,
+    one_step,
+    split_series,
+)
+from hrsnn_lava.training.readout import FeatureOptions, ReadoutOptions, record_features
+from hrsnn_lava.training.simulation import Stimulus
 
 Floats = NDArray[np.float64]
 Int32s = NDArray[np.int32]
@@ -29,9 +37,8 @@ Int32s = NDArray[np.int32]
 SHORT = ForecastOptions(
     washout=20, context=20, readout=ReadoutOptions(validation_windows=2, validation_length=20)
 )
-SERIES = Lorenz63(Lorenz63Options(n_train=200, horizon=30, n_starts=2, context=20)).series(
-    generator(3, "task")
-)
+SERIES = Lorenz63System().series(generator(3, "task"), Layout.spaced(200, 30, 2, context=20))
+LESSON = Stimulus(SERIES.train[:-1], 20)
 
 
 class Counter:
@@ -53,9 +60,7 @@ class Counter:
 def test_a_linear_map_is_learned_and_continued() -> None:
     """u(t+1) = -u(t): the feature is a count that says u, the increment to learn is -2 u."""
     raw = np.where(np.arange(260) % 2 == 0, 1.0, -1.0)[:, None]
-    series = split_series(
-        raw, name="flip", dt=1.0, n_train=200, starts=(200,), context=20, horizon=30
-    )
+    series = split_series(raw, System("flip", 1.0), Layout(200, (200,), context=20, horizon=30))
     options = ForecastOptions(
         steps_per_sample=5,
         washout=20,
@@ -93,8 +98,7 @@ def test_spikes_are_counted(reservoir: Any) -> None:
     result = fit_and_forecast(reservoir, SERIES, SHORT, generator(1, "train"))
     rng = generator(1, "train")
     by_hand = sum(
-        record_features(reservoir, SERIES.train[:-1], 20, SHORT.features, rng).spike_counts
-        for _ in range(2)
+        record_features(reservoir, LESSON, SHORT.features, rng).spike_counts for _ in range(2)
     )
     np.testing.assert_array_equal(result.trained.spike_counts, by_hand)
     assert result.trained.samples == 2 * 199
@@ -113,9 +117,8 @@ def test_readout_is_fitted_on_increments_after_the_washout(reservoir: Any) -> No
         readout=ReadoutOptions(alphas=(1e-3,), validation_windows=0, balance=False, products=False),
     )
     trained = fit_readout(reservoir, SERIES.train, options, generator(4, "train"))
-    x = record_features(
-        reservoir, SERIES.train[:-1], 20, options.features, generator(4, "train")
-    ).features[20:]
+    recording = record_features(reservoir, LESSON, options.features, generator(4, "train"))
+    x = recording.features[20:]
     y = np.diff(SERIES.train, axis=0)[20:]
     xc, yc = x - x.mean(axis=0), y - y.mean(axis=0)
     gram = xc @ xc.T
@@ -152,12 +155,22 @@ def test_validation_windows_are_kept_out(reservoir: Any, monkeypatch: pytest.Mon
         kept.append(keep)
         return fitter.fit(alphas[0]), {}
 
-    monkeypatch.setattr("hrsnn_lava.training.forecast.select_readout", spy)
+    monkeypatch.setattr("hrsnn_lava.tasks.series.forecast.select_readout", spy)
     fit_readout(reservoir, SERIES.train, SHORT, generator(0, "train"))
     expected = np.ones(199, dtype=bool)
     for start in (40, 180):  # washout + length, and n_train - length
         expected[start - 1 : start + 20] = False
     np.testing.assert_array_equal(kept[0], np.tile(expected[20:], 2))
+
+
+def test_validation_windows_are_spread_and_fit() -> None:
+    assert validation_starts(500, 50, 50, 3, 50) == [100, 275, 450]
+    assert validation_starts(500, 0, 80, 1, 50) == [450]
+    assert validation_starts(60, 50, 50, 0, 50) == []
+    starts = validation_starts(250, 50, 50, 3, 50)
+    assert starts == [100, 150, 200]
+    with pytest.raises(SpecError, match=r"249 samples; allowed: >= 250 for 3 windows of 50"):
+        validation_starts(249, 50, 50, 3, 50)
 
 
 def test_errors(reservoir: Any) -> None:
