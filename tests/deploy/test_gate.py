@@ -289,7 +289,7 @@ def test_any_key_of_a_tolerance_is_known_or_a_usage_error(text):
         found = target(text)
     except SpecError:
         return
-    assert found.worse in ("higher", "lower")
+    assert found.worse in ("higher", "lower", "worse")
 
 
 TREES = st.recursive(
@@ -367,3 +367,35 @@ def test_budgets_and_tolerances_as_text():
             read(texts)
     with pytest.raises(SpecError, match="KEY=PERCENT"):
         parse_tolerances(["sops"])
+
+
+def scored(rmse, capacity):
+    scores = [{"name": "rmse", "better": "lower"}, {"name": "capacity", "better": "higher"}]
+    row = {"name": "pruned, integers", "rmse": rmse, "capacity": capacity}
+    return changed(report(), scores=scores, comparison=[row])
+
+
+def test_scores_are_compared_in_their_own_direction():
+    result = hl.check(
+        scored(0.3, 7.0),
+        {"score.rmse": 0.3, "score.capacity": 8},
+        scored(0.2, 6.0),
+        {"score.rmse": 10, "score.capacity": 10},
+    )
+    assert [row.ok for row in result.rows] == [True, False]
+    assert [(row.ok, row.better, row.worse) for row in result.changes] == [
+        (False, False, "higher"),
+        (True, True, "lower"),
+    ]
+    assert result.breaches[1] == (
+        "score.rmse: 0.2 -> 0.3 (+50 %); allowed: at most 10 % higher; 0.1 higher than the baseline"
+    )
+
+
+def test_a_score_that_is_gone_fails_the_comparison():
+    result = hl.check(report(), baseline=scored(0.2, 6.0), tolerances={"score.rmse": 10})
+    (breach,) = result.breaches
+    assert breach == (
+        "score.rmse: 0.2 -> not known; allowed: at most 10 % worse; "
+        "the report has no score 'rmse'; there are: none"
+    )
