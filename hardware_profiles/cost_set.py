@@ -287,25 +287,16 @@ class CostSet(Document):
         yield from unprintable(self.to_dict(), "")
         if not _NAME.fullmatch(self.name):
             yield Problem("name", repr(self.name)[:80], "letters, digits, dots, _ and -")
-        named = Counter([c.count for c in self.coefficients] + [c.count for c in self.covered])
+        times = Counter([c.count for c in self.coefficients] + [c.count for c in self.covered])
         for key in COUNT_KEYS:
-            if named[key] != 1:
-                yield Problem(
-                    f"count {key!r}",
-                    f"named {named[key]} times",
-                    "once, as a coefficient or as covered",
-                )
-        if self.scope == "all_in":
-            extra: list[str] = [
-                c.count for c in self.coefficients if c.count != "synaptic_operations"
-            ]
-            extra += ["static"] if self.static.known() else []
-            if extra:
-                yield Problem(
-                    "scope",
-                    f"all_in, with further terms {', '.join(extra)}",
-                    "synaptic_operations alone: the figure holds the rest",
-                )
+            if times[key] != 1:
+                allowed = "once, as a coefficient or as covered"
+                yield Problem(f"count {key!r}", f"named {times[key]} times", allowed)
+        extra = [c.count for c in self.coefficients if c.count != "synaptic_operations"]
+        terms = ", ".join([*extra, *(["static"] if self.static.known() else [])])
+        if self.scope == "all_in" and terms:
+            allowed = "synaptic_operations alone: the figure holds the rest"
+            yield Problem("scope", f"all_in, with further terms {terms}", allowed)
 
 
 class Override(Strict):
@@ -400,11 +391,9 @@ def extended(base: CostSet, extension: Extension) -> dict[str, Any]:
         counts.add(override.count)
         misplaced = _misplaced(base, override, where)
         problems += misplaced
-        if misplaced:
-            continue
-        if override.count == "static":
+        if override.count == "static" and not misplaced:
             data["static"] = _static(base, override)
-        else:
+        elif not misplaced:
             data["coefficients"] = [
                 _coefficient(base, override) if old["count"] == override.count else old
                 for old in data["coefficients"]
@@ -439,23 +428,26 @@ def _misplaced(base: CostSet, override: Override, where: str) -> list[Problem]:
     return problems
 
 
+def _replacement(
+    old: Coefficient | Static, override: Override, value: str, exclude: set[str]
+) -> dict[str, Any]:
+    """The plain data of a price in place of `old`, marked; `value` is the unit's ending."""
+    new = override.model_dump(mode="json", exclude=exclude)
+    new["unit"] = override.unit or old.unit
+    # an override of an override still replaces what was published
+    replaced = getattr(old, f"{'replaces' if old.overridden else 'value'}_{value}")
+    return {**new, "overridden": True, f"replaces_{value}": replaced}
+
+
 def _coefficient(base: CostSet, override: Override) -> dict[str, Any]:
     old = next(c for c in base.coefficients if c.count == override.count)
-    new = override.model_dump(mode="json", exclude=set(_WATTS))
-    new["name"], new["unit"] = override.name or old.name, override.unit or old.unit
-    if override.time_s is None:
-        new |= {key: getattr(old, key) for key in _TIMES}
-    # an override of an override still replaces what was published
-    replaced = old.replaces_j if old.overridden else old.value_j
-    return {**new, "overridden": True, "replaces_j": replaced}
+    new = _replacement(old, override, "j", set(_WATTS))
+    new["name"] = override.name or old.name
+    return new if override.time_s is not None else new | {k: getattr(old, k) for k in _TIMES}
 
 
 def _static(base: CostSet, override: Override) -> dict[str, Any]:
-    new = override.model_dump(mode="json", exclude={"count", *_JOULES, *_MARKS})
-    old = base.static
-    new["unit"] = override.unit or old.unit
-    replaced = old.replaces_w if old.overridden else old.value_w
-    return {**new, "overridden": True, "replaces_w": replaced}
+    return _replacement(base.static, override, "w", {"count", *_JOULES, *_MARKS})
 
 
 #: Taken where the chip has it and nothing was asked for: it prices every event (our choice).
@@ -466,3 +458,29 @@ def preferred(profile: HardwareProfile) -> str | None:
     """The cost set of a chip that is taken when none is named; None where the chip has none."""
     sets = profile.cost_sets
     return PREFERRED if PREFERRED in sets else next(iter(sets), None)
+
+
+def document_of(name: str) -> HardwareProfile | CostSet:
+    """A chip or a cost set by name; a file is taken for what it says.
+
+    Raises:
+        SpecError: no such name or file.
+        ProfileError: the file is neither.
+    """
+    if name in CostSet.names():
+        return CostSet.load(name)
+    if name.endswith(".toml"):
+        try:
+            return HardwareProfile.load(name)
+        except ProfileError as error:
+            try:
+                return CostSet.load(name)
+            except ProfileError as other:
+                # the one with fewer faults is what it was meant to be
+                raise min(error, other, key=lambda e: len(e.problems)) from None
+    if name not in HardwareProfile.names():
+        raise SpecError(
+            f"no profile and no cost set {name!r}; there are: "
+            f"{', '.join(HardwareProfile.names())}; {', '.join(CostSet.names())}"
+        )
+    return HardwareProfile.load(name)

@@ -340,6 +340,108 @@ def delay_bits_too_few(profile: HardwareProfile) -> Iterator[Problem]:
     if allowed.low is not None and allowed.low < 0:
         yield Problem("fields.delay", f"from {allowed.low} steps", ">= 0 steps")
     bits = None if memory is None else memory.delay_bits.high
+    longest = None if bits is None else 2**bits - 1
+    measured = f"up to {allowed.high} steps in at most {bits} bits"
+    yield from _above("fields.delay", allowed.high, longest, measured, " steps")
+
+
+def synapses_above_memory(profile: HardwareProfile) -> Iterator[Problem]:
+    """A core has no more synapses than its memory has bits: a synapse takes one at least."""
+    memory, synapses = profile.synapse_memory, profile.core.synapses.value
+    bits = (memory.words.value or 0) * (memory.word_bits.value or 0) if memory else 0
+    yield from _above("core.synapses", synapses, bits or None, f"{synapses} in {bits} bits of memory")
+
+
+def fan_in_above_core(profile: HardwareProfile) -> Iterator[Problem]:
+    """A neuron has no more synapses than its core, nor, where each is alone, than its axons."""
+    fan_in, synapses = profile.limit("neuron.fan_in"), profile.core.synapses.value
+    measured = f"{fan_in} synapses onto a neuron, {synapses} on a core"
+    yield from _above("neuron.fan_in", fan_in, synapses, measured)
+    axons = profile.core.in_axons.value
+    if profile.lacks("parallel_synapses") and axons:
+        measured = f"{fan_in} synapses from {axons} axons, each with one"
+        yield from _above("neuron.fan_in", fan_in, axons, measured)
+
+
+def synapses_above_crossbar(profile: HardwareProfile) -> Iterator[Problem]:
+    """Where a source has one synapse onto a neuron, a core has at most axons times neurons."""
+    synapses, axons, neurons = (
+        limit.value for limit in (profile.core.synapses, profile.core.in_axons, profile.core.neurons)
+    )
+    if profile.lacks("parallel_synapses") and axons is not None and neurons is not None:
+        crossbar = axons * neurons
+        measured = f"{synapses} on a crossbar of {crossbar}"
+        yield from _above("core.synapses", synapses, crossbar, measured)
+
+
+def destinations_above_cores(profile: HardwareProfile) -> Iterator[Problem]:
+    """A neuron sends to no more cores than there are."""
+    limit, cores = profile.limit("neuron.destinations"), profile.total_cores
+    yield from _above("neuron.destinations", limit, cores, f"{limit} of {cores} cores")
+
+
+def _above(
+    where: str, value: int | None, bound: int | None, measured: str, unit: str = ""
+) -> Iterator[Problem]:
+    """The problem of a value above a bound, where both are known."""
+    if value is not None and bound is not None and value > bound:
+        yield Problem(where, measured, f"<= {bound}{unit}")
+
+
+CONTRADICTIONS:
+            yield from find(self)
+
+
+def _present(table: dict[str, Any]) -> dict[str, Any]:
+    return {name: number for name, number in table.items() if number is not None}
+
+
+def chips_without_number(profile: HardwareProfile) -> Iterator[Problem]:
+    """The number of chips is given: it is the user's choice, not a published limit."""
+    if profile.chip.chips.value is None:
+        yield Problem("chip.chips", "no number", ">= 1")
+
+
+def cost_sets_named_twice(profile: HardwareProfile) -> Iterator[Problem]:
+    """A cost set is listed once."""
+    for name, count in Counter(profile.cost_sets).items():
+        if count > 1:
+            yield Problem("cost_sets", f"{name!r} {count} times", "once")
+
+
+def index_bits_too_few(profile: HardwareProfile) -> Iterator[Problem]:
+    """A stored index reaches every neuron of a core."""
+    if (memory := profile.synapse_memory) is None:
+        return
+    neurons, index = profile.core.neurons.value, memory.index_bits.values
+    if index and index[-1] > 0 and neurons is not None and 2 ** index[-1] < neurons:
+        yield Problem(
+            "synapse_memory.index_bits",
+            f"at most {index[-1]} bits for {neurons} neurons a core",
+            f">= {(neurons - 1).bit_length()} bits",
+        )
+
+
+def weight_bits_too_few(profile: HardwareProfile) -> Iterator[Problem]:
+    """A weight has at least one bit, and the memory can store the widest one."""
+    allowed, memory = profile.fields.weight_bits, profile.synapse_memory
+    if allowed.low is not None and allowed.low < 1:
+        yield Problem("fields.weight_bits", f"{allowed.low} bits allowed", ">= 1 bit")
+    stored = () if memory is None else memory.weight_bits.values
+    if stored and allowed.high is not None and stored[-1] < allowed.high:
+        yield Problem(
+            "synapse_memory.weight_bits",
+            f"at most {stored[-1]} bits stored, weights of {allowed.high} allowed",
+            f">= {allowed.high} bits",
+        )
+
+
+def delay_bits_too_few(profile: HardwareProfile) -> Iterator[Problem]:
+    """The memory can store the longest delay, and no delay is negative."""
+    allowed, memory = profile.fields.delay, profile.synapse_memory
+    if allowed.low is not None and allowed.low < 0:
+        yield Problem("fields.delay", f"from {allowed.low} steps", ">= 0 steps")
+    bits = None if memory is None else memory.delay_bits.high
     if allowed.high is not None and bits is not None and allowed.high >= 2**bits:
         yield Problem(
             "fields.delay",

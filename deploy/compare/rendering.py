@@ -75,7 +75,7 @@ def render_text(difference: AnyDifference) -> str:
         lines += ["", title.upper(), table(head, rows)]
         if len(body) > MAX_ROWS:
             lines.append(f"and {len(body) - MAX_ROWS} more; --json has all of them")
-    return "\n".join([*lines, *_reading(difference)])
+    return "\n".join([*lines, *_legend(difference)])
 
 
 def render_markdown(difference: AnyDifference) -> str:
@@ -90,16 +90,15 @@ def render_markdown(difference: AnyDifference) -> str:
         lines += ["", f"### {title}", "", *(f"| {' | '.join(row)} |" for row in rows)]
         if len(body) > MAX_ROWS:
             lines += ["", f"and {len(body) - MAX_ROWS} more"]
-    return "\n".join([*lines, *_reading(difference), ""])
+    return "\n".join([*lines, *_legend(difference), ""])
 
 
 def sentence(difference: AnyDifference) -> str:
     """What moved most, in one sentence; empty where no operation moved."""
     changes = difference.projections if isinstance(difference, ReportDifference) else ()
-    moved = [change for change in changes if isinstance(change, ProjectionChange) and change.delta]
-    if not moved:
+    most = next((change for change in changes if change.delta), None)
+    if most is None:
         return ""
-    most = moved[0]
     word = "added" if most.delta > 0 else "took away"
     return f"projection {most.name} {word} most: {most.delta:+,} operations ({cause(most)})"
 
@@ -160,48 +159,26 @@ def _both(
 
 def _terms(changes: Sequence[TermChange]) -> Table:
     head = ("energy term", "before", "after", "change", "by count", "by price", "count", "(before)")
-    body: list[tuple[str, ...]] = [
-        (
-            change.name,
-            si(change.energy_j.before, "J"),
-            si(change.energy_j.after, "J"),
-            _signed_j(change.energy_j.delta),
-            _signed_j(change.from_count),
-            _signed_j(change.from_price),
-            integer(change.count.after),
-            integer(change.count.before),
-        )
-        for change in changes
-    ]
+    body: list[tuple[str, ...]] = []
+    for change in changes:
+        energy, count = change.energy_j, change.count
+        moved = map(_signed_j, (energy.delta, change.from_count, change.from_price))
+        joules = si(energy.before, "J"), si(energy.after, "J")
+        body.append((change.name, *joules, *moved, integer(count.after), integer(count.before)))
     return "Energy", head, body
 
 
 def _synapses(changes: Sequence[SynapseChange]) -> Table:
-    head: tuple[str, ...] = (
-        "projection",
-        "synapses",
-        "(before)",
-        "new",
-        "gone",
-        "other weight",
-        "other delay",
-    )
-    head += ("fan-out", "(before)")
-    body: list[tuple[str, ...]] = [
-        (
-            change.name,
-            *(integer(n) for n in (change.after, change.before, change.new, change.gone)),
-            integer(change.reweighted),
-            integer(change.delayed),
-            number(change.fan_out[1]),
-            number(change.fan_out[0]),
-        )
-        for change in changes
-    ]
-    return "Synapses", head, body
+    head = ("projection", "synapses", "(before)", "new", "gone", "other weight", "other delay")
+    body: list[tuple[str, ...]] = []
+    for change in changes:
+        counts = (change.after, change.before, change.new, change.gone, change.reweighted)
+        fan_out = map(number, reversed(change.fan_out))
+        body.append((change.name, *map(integer, (*counts, change.delayed)), *fan_out))
+    return "Synapses", (*head, "fan-out", "(before)"), body
 
 
-def _reading(difference: AnyDifference) -> list[str]:
+def _legend(difference: AnyDifference) -> list[str]:
     """How the columns of causes are to be read."""
     if not isinstance(difference, ReportDifference) or not difference.projections:
         return []

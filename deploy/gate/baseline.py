@@ -200,8 +200,7 @@ def _change(
         reason="",
         proxy=now.proxy,
     )
-    reason = _incomparable(report, base, quantity)
-    if reason:
+    if reason := _incomparable(report, base, quantity):
         return replace(row, ok=False, reason=reason)
     if before.value is None:
         reason = f"baseline: {before.reason}"

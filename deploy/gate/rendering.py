@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from xml.etree import ElementTree
 
 from hrsnn_lava.budgets.quantities import shown
@@ -20,34 +21,11 @@ def render_text(result: CheckResult) -> str:
     lines = [f"{result.verdict}  {visible(result.project)} on {visible(result.profile)}"]
     summary = f", {visible(result.summary, 300)}" if result.summary else ""
     lines.append(f"report: {result.report_verdict}{summary}")
-    if result.rows:
+    for head, rows in _tables(result):
         cells = [
-            [
-                "ok" if row.ok else "FAIL",
-                visible(row.key),
-                shown(row.value, row.unit),
-                row.allowed,
-                _margin(row.margin_percent),
-                "proxy" if row.proxy else "",
-            ]
-            for row in result.rows
+            [row.state, visible(row.key), *row.cells, "proxy" if row.proxy else ""] for row in rows
         ]
-        lines += ["", *_columns(["", "budget", "measured", "allowed", "room", ""], cells)]
-    if result.changes:
-        cells = [
-            [
-                _state(row),
-                visible(row.key),
-                shown(row.baseline, row.unit),
-                shown(row.value, row.unit),
-                _percent(row.change_percent),
-                row.allowed,
-                "proxy" if row.proxy else "",
-            ]
-            for row in result.changes
-        ]
-        head = ["", "against the baseline", "baseline", "now", "change", "allowed", ""]
-        lines += ["", *_columns(head, cells)]
+        lines += ["", *_columns(["", *head, ""], cells)]
     lines += ["", *(f"  {visible(line, 300)}" for line in result.culprits())]
     if result.prices.cost_set is not None:
         lines.append(f"  {visible(result.prices.line(), 300)}")
@@ -64,8 +42,7 @@ def render_markdown(result: CheckResult) -> str:
     blocks = [
         f"## {head}: {code(result.project)} on {code(result.profile)}",
         f"{result.checked} checks, {count}. Report: {result.report_verdict}{summary}",
-        _budget_table(result),
-        _change_table(result),
+        *(_markdown_table(head, rows) for head, rows in _tables(result)),
         _projections(result),
     ]
     if not passed:
@@ -121,6 +98,69 @@ def _remarks(result: CheckResult) -> list[str]:
     return [*result.notes, *(f"{row.key}: {row.reason}" for row in unasked)]
 
 
+@dataclass(frozen=True)
+class _TableRow:
+    """A row of either table: the last of `measured` cells is the value of this report."""
+
+    state: str
+    key: str
+    measured: tuple[str, ...]
+    judged: tuple[str, ...]
+    proxy: bool
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        return (*self.measured, *self.judged)
+
+
+def _tables(result: CheckResult) -> Iterator[tuple[tuple[str, ...], list[_TableRow]]]:
+    """Headings and rows of the budgets, and of the comparison; not of an empty one."""
+    if result.rows:
+        yield (
+            ("budget", "measured", "allowed", "room"),
+            [
+                _TableRow(
+                    "ok" if row.ok else "FAIL",
+                    row.key,
+                    (shown(row.value, row.unit),),
+                    (row.allowed, _margin(row.margin_percent)),
+                    row.proxy,
+                )
+                for row in result.rows
+            ],
+        )
+    if result.changes:
+        yield (
+            ("against the baseline", "baseline", "now", "change", "allowed"),
+            [
+                _TableRow(
+                    _state(row),
+                    row.key,
+                    (shown(row.baseline, row.unit), shown(row.value, row.unit)),
+                    (_percent(row.change_percent), row.allowed),
+                    row.proxy,
+                )
+                for row in result.changes
+            ],
+        )
+
+
+def _markdown_table(head: Sequence[str], rows: Sequence[_TableRow]) -> str:
+    head = ["", *("before" if name == "baseline" else name for name in head)]
+    body = [
+        [
+            _SIGN[row.state],
+            code(row.key),
+            *map(escape, row.measured[:-1]),
+            escape(row.measured[-1]) + (" (proxy)" if row.proxy else ""),
+            *map(escape, row.judged),
+        ]
+        for row in rows
+    ]
+    rule = ["---", "---", *["---:"] * (len(head) - 2)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, rule, *body])
+
+
 def _state(row: BaselineRow) -> str:
     """One word for a row of the comparison."""
     if not row.ok:
@@ -149,36 +189,6 @@ def _columns(head: list[str], rows: list[list[str]]) -> list[str]:
     ]
 
 
-def _budget_table(result: CheckResult) -> str:
-    rows = [
-        [
-            _SIGN["ok" if row.ok else "FAIL"],
-            code(row.key),
-            _value(row.value, row.unit, row.proxy),
-            escape(row.allowed),
-            _margin(row.margin_percent),
-        ]
-        for row in result.rows
-    ]
-    return _markdown_table(["", "budget", "measured", "allowed", "room"], rows, "llrrr")
-
-
-def _change_table(result: CheckResult) -> str:
-    rows = [
-        [
-            _SIGN[_state(row)],
-            code(row.key),
-            _value(row.baseline, row.unit),
-            _value(row.value, row.unit, row.proxy),
-            _percent(row.change_percent),
-            escape(row.allowed),
-        ]
-        for row in result.changes
-    ]
-    head = ["", "against the baseline", "before", "now", "change", "allowed"]
-    return _markdown_table(head, rows, "llrrrr")
-
-
 def _projections(result: CheckResult) -> str:
     if result.baseline:
         if not result.growth:
@@ -190,14 +200,3 @@ def _projections(result: CheckResult) -> str:
         return "\n".join(["**Projections that grew**", "", *lines])
     shares = [f"{code(name)} {100 * share:.3g} %" for name, share in result.shares[:NAMED]]
     return f"Most synaptic operations: {', '.join(shares)}" if shares else ""
-
-
-def _value(value: float | None, unit: str, proxy: bool = False) -> str:
-    return escape(shown(value, unit)) + (" (proxy)" if proxy else "")
-
-
-def _markdown_table(head: Sequence[str], rows: list[list[str]], align: str) -> str:
-    if not rows:
-        return ""
-    rule = ["---:" if a == "r" else "---" for a in align]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [head, rule, *rows])
