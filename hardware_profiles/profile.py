@@ -349,7 +349,8 @@ def synapses_above_memory(profile: HardwareProfile) -> Iterator[Problem]:
     """A core has no more synapses than its memory has bits: a synapse takes one at least."""
     memory, synapses = profile.synapse_memory, profile.core.synapses.value
     bits = (memory.words.value or 0) * (memory.word_bits.value or 0) if memory else 0
-    yield from _above("core.synapses", synapses, bits or None, f"{synapses} in {bits} bits of memory")
+    measured = f"{synapses} in {bits} bits of memory"
+    yield from _above("core.synapses", synapses, bits or None, measured)
 
 
 def fan_in_above_core(profile: HardwareProfile) -> Iterator[Problem]:
@@ -365,9 +366,8 @@ def fan_in_above_core(profile: HardwareProfile) -> Iterator[Problem]:
 
 def synapses_above_crossbar(profile: HardwareProfile) -> Iterator[Problem]:
     """Where a source has one synapse onto a neuron, a core has at most axons times neurons."""
-    synapses, axons, neurons = (
-        limit.value for limit in (profile.core.synapses, profile.core.in_axons, profile.core.neurons)
-    )
+    core = profile.core
+    axons, neurons, synapses = core.in_axons.value, core.neurons.value, core.synapses.value
     if profile.lacks("parallel_synapses") and axons is not None and neurons is not None:
         crossbar = axons * neurons
         measured = f"{synapses} on a crossbar of {crossbar}"
@@ -386,119 +386,6 @@ def _above(
     """The problem of a value above a bound, where both are known."""
     if value is not None and bound is not None and value > bound:
         yield Problem(where, measured, f"<= {bound}{unit}")
-
-
-CONTRADICTIONS:
-            yield from find(self)
-
-
-def _present(table: dict[str, Any]) -> dict[str, Any]:
-    return {name: number for name, number in table.items() if number is not None}
-
-
-def chips_without_number(profile: HardwareProfile) -> Iterator[Problem]:
-    """The number of chips is given: it is the user's choice, not a published limit."""
-    if profile.chip.chips.value is None:
-        yield Problem("chip.chips", "no number", ">= 1")
-
-
-def cost_sets_named_twice(profile: HardwareProfile) -> Iterator[Problem]:
-    """A cost set is listed once."""
-    for name, count in Counter(profile.cost_sets).items():
-        if count > 1:
-            yield Problem("cost_sets", f"{name!r} {count} times", "once")
-
-
-def index_bits_too_few(profile: HardwareProfile) -> Iterator[Problem]:
-    """A stored index reaches every neuron of a core."""
-    if (memory := profile.synapse_memory) is None:
-        return
-    neurons, index = profile.core.neurons.value, memory.index_bits.values
-    if index and index[-1] > 0 and neurons is not None and 2 ** index[-1] < neurons:
-        yield Problem(
-            "synapse_memory.index_bits",
-            f"at most {index[-1]} bits for {neurons} neurons a core",
-            f">= {(neurons - 1).bit_length()} bits",
-        )
-
-
-def weight_bits_too_few(profile: HardwareProfile) -> Iterator[Problem]:
-    """A weight has at least one bit, and the memory can store the widest one."""
-    allowed, memory = profile.fields.weight_bits, profile.synapse_memory
-    if allowed.low is not None and allowed.low < 1:
-        yield Problem("fields.weight_bits", f"{allowed.low} bits allowed", ">= 1 bit")
-    stored = () if memory is None else memory.weight_bits.values
-    if stored and allowed.high is not None and stored[-1] < allowed.high:
-        yield Problem(
-            "synapse_memory.weight_bits",
-            f"at most {stored[-1]} bits stored, weights of {allowed.high} allowed",
-            f">= {allowed.high} bits",
-        )
-
-
-def delay_bits_too_few(profile: HardwareProfile) -> Iterator[Problem]:
-    """The memory can store the longest delay, and no delay is negative."""
-    allowed, memory = profile.fields.delay, profile.synapse_memory
-    if allowed.low is not None and allowed.low < 0:
-        yield Problem("fields.delay", f"from {allowed.low} steps", ">= 0 steps")
-    bits = None if memory is None else memory.delay_bits.high
-    if allowed.high is not None and bits is not None and allowed.high >= 2**bits:
-        yield Problem(
-            "fields.delay",
-            f"up to {allowed.high} steps in at most {bits} bits",
-            f"<= {2**bits - 1} steps",
-        )
-
-
-def synapses_above_memory(profile: HardwareProfile) -> Iterator[Problem]:
-    """A core has no more synapses than its memory has bits: a synapse takes one at least."""
-    memory, synapses = profile.synapse_memory, profile.core.synapses.value
-    if memory is None or synapses is None:
-        return
-    bits = (memory.words.value or 0) * (memory.word_bits.value or 0)
-    if bits and synapses > bits:
-        yield Problem("core.synapses", f"{synapses} in {bits} bits of memory", f"<= {bits}")
-
-
-def fan_in_above_core(profile: HardwareProfile) -> Iterator[Problem]:
-    """A neuron has no more synapses than its core, nor, where each is alone, than its axons."""
-    fan_in, core = profile.limit("neuron.fan_in"), profile.core
-    if fan_in is None:
-        return
-    if core.synapses.value is not None and fan_in > core.synapses.value:
-        yield Problem(
-            "neuron.fan_in",
-            f"{fan_in} synapses onto a neuron, {core.synapses.value} on a core",
-            f"<= {core.synapses.value}",
-        )
-    if profile.lacks("parallel_synapses") and (core.in_axons.value or fan_in) < fan_in:
-        yield Problem(
-            "neuron.fan_in",
-            f"{fan_in} synapses from {core.in_axons.value} axons, each with one",
-            f"<= {core.in_axons.value}",
-        )
-
-
-def synapses_above_crossbar(profile: HardwareProfile) -> Iterator[Problem]:
-    """Where a source has one synapse onto a neuron, a core has at most axons times neurons."""
-    core = profile.core
-    if not profile.lacks("parallel_synapses") or core.synapses.value is None:
-        return
-    if core.in_axons.value is not None and core.neurons.value is not None:
-        crossbar = core.in_axons.value * core.neurons.value
-        if core.synapses.value > crossbar:
-            yield Problem(
-                "core.synapses",
-                f"{core.synapses.value} on a crossbar of {crossbar}",
-                f"<= {crossbar}",
-            )
-
-
-def destinations_above_cores(profile: HardwareProfile) -> Iterator[Problem]:
-    """A neuron sends to no more cores than there are."""
-    limit, cores = profile.limit("neuron.destinations"), profile.total_cores
-    if limit is not None and cores is not None and limit > cores:
-        yield Problem("neuron.destinations", f"{limit} of {cores} cores", f"<= {cores}")
 
 
 CONTRADICTIONS: tuple[Callable[[HardwareProfile], Iterator[Problem]], ...] = (
