@@ -34,7 +34,7 @@ from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
-from hrsnn_lava.budgets.quantities import Worse, is_number, shown, steps_of, table
+from hrsnn_lava.budgets.quantities import ReportData, Worse, is_number, shown, steps_of, table
 
 Status = Literal["kept", "added", "removed"]
 #: Values that change from run to run, or with the machine, and tell nothing of the network.
@@ -54,8 +54,8 @@ class Change:
     """
 
     where: str
-    before: Any
-    after: Any
+    before: object
+    after: object
 
     @property
     def delta(self) -> int | float | None:
@@ -69,7 +69,9 @@ class Change:
     def percent(self) -> float | None:
         """Relative change in percent; None where it was 0 or no number."""
         delta = self.delta
-        return None if delta is None or not self.before else 100.0 * delta / abs(self.before)
+        if delta is None or not is_number(self.before) or not self.before:
+            return None
+        return 100.0 * delta / abs(self.before)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -94,7 +96,7 @@ def by_size(changes: Sequence[Change], first: str = "") -> tuple[Change, ...]:
     return tuple(sorted(changes, key=order))
 
 
-def walk(path: str, before: Any, after: Any) -> list[Change]:
+def walk(path: str, before: object, after: object) -> list[Change]:
     """Every leaf that differs; a long list is one leaf, told by its length."""
     if before == after:
         return []
@@ -119,9 +121,9 @@ def walk(path: str, before: Any, after: Any) -> list[Change]:
     return [Change(path, before, after)]
 
 
-def at(report: Mapping[str, Any], path: str) -> Any:
+def at(report: ReportData, path: str) -> object:
     """The value at a dotted path; None where there is none."""
-    value: Any = report
+    value: object = report
     for key in path.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None
     return value
@@ -339,9 +341,7 @@ def _more(name: str, value: int) -> str:
     return "less" if name == "fan-out" else "fewer"
 
 
-def projection_changes(
-    before: Mapping[str, Any], after: Mapping[str, Any]
-) -> tuple[ProjectionChange, ...]:
+def projection_changes(before: ReportData, after: ReportData) -> tuple[ProjectionChange, ...]:
     """Projections of which a figure differs, by the size of the change of operations.
 
     Args:
@@ -351,7 +351,7 @@ def projection_changes(
     return tuple(sorted(moved, key=lambda change: -abs(change.delta)))
 
 
-def _projections(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[ProjectionChange]:
+def _projections(before: ReportData, after: ReportData) -> Iterator[ProjectionChange]:
     """Every projection of either report."""
     counts_a, counts_b = projection_counts(before), projection_counts(after)
     steps = run_length(before), run_length(after)
@@ -375,22 +375,23 @@ def _rounded(shares: Sequence[Fraction]) -> list[int]:
     return floors
 
 
-def projection_counts(report: Mapping[str, Any]) -> dict[str, ProjectionCounts]:
+def projection_counts(report: ReportData) -> dict[str, ProjectionCounts]:
     """What a report says of every projection; some keep nothing but the number of operations."""
     counts = {}
     for name, row in table(table(report, "sop"), "per_projection").items():
         entry = row if isinstance(row, Mapping) else {"operations": row}
-        numbers = (_whole(entry.get(key)) for key in ("operations", "events", "synapses"))
+        numbers = (whole(entry.get(key)) for key in ("operations", "events", "synapses"))
         counts[str(name)] = ProjectionCounts(str(entry.get("kind", "sop")), *numbers)
     return counts
 
 
-def run_length(report: Mapping[str, Any]) -> int:
+def run_length(report: ReportData) -> int:
     """Steps of the run; 0 without one."""
-    return _whole(steps_of(report))
+    return whole(steps_of(report))
 
 
-def _whole(value: Any) -> int:
+def whole(value: object) -> int:
+    """A count of a report; 0 for what is none."""
     return int(value) if is_number(value) and math.isfinite(value) else 0
 
 
@@ -436,7 +437,7 @@ class Growth:
         return f"{self.projection}: {self.text()}"
 
 
-def growth(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Growth, ...]:
+def growth(before: ReportData, after: ReportData) -> tuple[Growth, ...]:
     """Projections that take more synaptic operations than before, most first."""
     steps_a, steps_b = run_length(before), run_length(after)
     per_step = steps_a != steps_b and min(steps_a, steps_b) > 0

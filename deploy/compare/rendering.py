@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from hrsnn_lava.budgets.quantities import is_number
 from hrsnn_lava.deploy.compare.differences import Change, ProjectionChange, ProjectionCounts, cause
 from hrsnn_lava.deploy.compare.reports import ReportDifference, TermChange
 from hrsnn_lava.report.format import UNKNOWN, integer, number, si, table
@@ -125,7 +126,7 @@ _CHANGE = ("figure", "before", "after", "change", "%")
 def _row(change: Change) -> tuple[str, ...]:
     joules = change.where.endswith("_j")
     values = [
-        si(value, "J") if joules and isinstance(value, (int, float)) else _short(value)
+        si(value, "J") if joules and is_number(value) else _short(value)
         for value in (change.before, change.after)
     ]
     delta = change.delta
@@ -163,7 +164,7 @@ def _terms(changes: Sequence[TermChange]) -> Table:
     for change in changes:
         energy, count = change.energy_j, change.count
         moved = map(_signed_j, (energy.delta, change.from_count, change.from_price))
-        joules = si(energy.before, "J"), si(energy.after, "J")
+        joules = (si(j if is_number(j) else None, "J") for j in (energy.before, energy.after))
         body.append((change.name, *joules, *moved, integer(count.after), integer(count.before)))
     return "Energy", head, body
 
@@ -188,7 +189,7 @@ def _legend(difference: AnyDifference) -> list[str]:
     ]
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = number(value)
     return text if len(text) <= 44 else f"{text[:41]}..."
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hrsnn_lava.budgets.quantities import rows, table
+from hrsnn_lava.budgets.quantities import ReportData, is_number, rows, table
 from hrsnn_lava.deploy.compare.differences import (
     Change,
     Difference,
@@ -101,8 +101,8 @@ class ReportDifference(Difference):
 
 
 def compare_reports(
-    before: Mapping[str, Any],
-    after: Mapping[str, Any],
+    before: ReportData,
+    after: ReportData,
     names: tuple[str, str] = ("before", "after"),
 ) -> ReportDifference:
     """Compare two reports (the content of ``report.json``); neither is changed."""
@@ -141,11 +141,11 @@ _HEADLINE = (
 )
 
 
-def _headline(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+def _headline(before: ReportData, after: ReportData) -> tuple[Change, ...]:
     return tuple(Change(path, at(before, path), at(after, path)) for path in _HEADLINE)
 
 
-def _terms(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[TermChange, ...]:
+def _terms(before: ReportData, after: ReportData) -> tuple[TermChange, ...]:
     rows_a, rows_b = (
         {str(t.get("name")): t for t in rows(table(r, "energy"), "terms")} for r in (before, after)
     )
@@ -163,14 +163,12 @@ def _terms(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[TermCha
 
 def _product_share(own: Change, other: Change) -> float | None:
     delta = own.delta
-    if delta is None or other.delta is None:
+    if delta is None or not (is_number(other.before) and is_number(other.after)):
         return None
     return float(delta * (other.before + other.after) / 2)
 
 
-def _cores(
-    before: Mapping[str, Any], after: Mapping[str, Any]
-) -> tuple[tuple[Change, ...], tuple[str, ...]]:
+def _cores(before: ReportData, after: ReportData) -> tuple[tuple[Change, ...], tuple[str, ...]]:
     """Operations by core; cores correspond when number, neurons and tiles are the same."""
     rows_a, rows_b = rows(before, "cores"), rows(after, "cores")
     shape_a, shape_b = (
@@ -194,7 +192,7 @@ def _summed(shape: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
     return {"number": len(shape), "neurons": neurons, "tiles": [t for _, t in shape]}
 
 
-def _constraints(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+def _constraints(before: ReportData, after: ReportData) -> tuple[Change, ...]:
     """Use and limit of every resource, the largest change of a share of its limit first."""
     rows_a, rows_b = (
         {str(row.get("rule")): row for row in rows(r, "constraints")} for r in (before, after)
@@ -210,7 +208,7 @@ def _constraints(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[C
     return tuple(change for _, change in sorted(changes, key=lambda pair: -pair[0]))
 
 
-def pass_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+def pass_changes(before: ReportData, after: ReportData) -> tuple[Change, ...]:
     """Passes that were added, removed or given other options, and what they made of the sizes."""
     runs_a, runs_b = _passes(before), _passes(after)
     both = [name for name in runs_b if name in runs_a]
@@ -222,9 +220,9 @@ def pass_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[C
     return tuple(changes)
 
 
-def _passes(report: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def _passes(report: ReportData) -> dict[str, ReportData]:
     """Pass records by name; a pass that ran again gets a number."""
-    passes: dict[str, Mapping[str, Any]] = {}
+    passes: dict[str, ReportData] = {}
     for row in rows(report, "transforms"):
         name, count = str(row.get("name")), 2
         while name in passes:
@@ -233,7 +231,7 @@ def _passes(report: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return passes
 
 
-def _others(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+def _others(before: ReportData, after: ReportData) -> tuple[Change, ...]:
     changes: list[Change] = []
     for key in dict.fromkeys((*after, *before)):
         if key not in (*_BY_RULE, *_DERIVED):
@@ -247,7 +245,7 @@ def _others(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change
     return tuple(change for change in changes if change.where not in _HEADLINE)
 
 
-def _notes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+def _notes(before: ReportData, after: ReportData) -> Iterator[str]:
     steps = run_length(before), run_length(after)
     if not all(steps):
         missing = " and ".join(
@@ -262,6 +260,6 @@ def _notes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]
             yield f"other {what}: {a or 'none'} and {b or 'none'}"
 
 
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any], key: str) -> tuple[Change, ...]:
+def _changes(before: ReportData, after: ReportData, key: str) -> tuple[Change, ...]:
     changes = walk(key, before.get(key), after.get(key))
     return by_size([change for change in changes if change.where not in _HEADLINE])

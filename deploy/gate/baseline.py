@@ -18,6 +18,7 @@ from hrsnn_lava.budgets import quantities
 from hrsnn_lava.budgets.judge import SLACK, wrong
 from hrsnn_lava.budgets.quantities import (
     Quantity,
+    ReportData,
     Worse,
     is_number,
     measure,
@@ -136,8 +137,8 @@ def tolerances_of(percents: Mapping[str, Any], where: str = "tolerances") -> dic
 
 
 def changes(
-    report: Mapping[str, Any],
-    base: Mapping[str, Any],
+    report: ReportData,
+    base: ReportData,
     tolerances: Mapping[str, float] | None = None,
 ) -> tuple[BaselineRow, ...]:
     """One row per tolerance; without any, `DEFAULTS` at 0 %.
@@ -147,16 +148,16 @@ def changes(
     """
     if tolerances:
         percents = tolerances_of(tolerances)
-        return tuple(_change(report, base, key, percents[key], asked=True) for key in percents)
+        return tuple(_change(report, base, key, percents[key], by_name=True) for key in percents)
     names = (
         DEFAULTS
         if steps_of(report) == steps_of(base)
         else tuple(PER_STEP.get(n, n) for n in DEFAULTS)
     )
-    return tuple(_change(report, base, name, 0.0, asked=False) for name in names)
+    return tuple(_change(report, base, name, 0.0, by_name=False) for name in names)
 
 
-def remarks(report: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
+def remarks(report: ReportData, base: ReportData) -> list[str]:
     """What differs between the two runs besides their numbers, as far as reports say it."""
     notes = []
     ours, theirs = table(report, "provenance"), table(base, "provenance")
@@ -182,7 +183,7 @@ def remarks(report: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
 
 
 def _change(
-    report: Mapping[str, Any], base: Mapping[str, Any], key: str, tolerance: float, *, asked: bool
+    report: ReportData, base: ReportData, key: str, tolerance: float, *, by_name: bool
 ) -> BaselineRow:
     now, before = (measure(data, target(key)) for data in (report, base))
     quantity = now.quantity
@@ -195,7 +196,7 @@ def _change(
         tolerance_percent=tolerance,
         worse=quantity.worse,
         compared=False,
-        ok=not asked,
+        ok=not by_name,
         better=False,
         reason="",
         proxy=now.proxy,
@@ -206,7 +207,7 @@ def _change(
         reason = f"baseline: {before.reason}"
         if now.value is None:
             reason = f"in both: {now.reason}"
-        return replace(row, reason=reason if asked else f"not compared; {reason}")
+        return replace(row, reason=reason if by_name else f"not compared; {reason}")
     if now.value is None:
         return replace(row, ok=False, reason=now.reason)
     return _judged(replace(row, compared=True), now.value, before.value)
@@ -225,7 +226,7 @@ def _judged(row: BaselineRow, value: float, base: float) -> BaselineRow:
     )
 
 
-def _incomparable(report: Mapping[str, Any], base: Mapping[str, Any], q: Quantity) -> str:
+def _incomparable(report: ReportData, base: ReportData, q: Quantity) -> str:
     """Why the two values of a quantity mean different things; empty when they do not."""
     if q.per_run and q.over is None and steps_of(report) != steps_of(base):
         instead = PER_STEP.get(q.name, "a number per step")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hrsnn_lava.budgets.judge import Budget, Row, budgets_of, judge
-from hrsnn_lava.budgets.quantities import is_number, table
+from hrsnn_lava.budgets.quantities import ReportData, is_number, table
 from hrsnn_lava.deploy.compare.differences import Growth, growth, projection_counts
 from hrsnn_lava.deploy.compare.files import as_report, read_report
 from hrsnn_lava.deploy.gate.baseline import BaselineRow, changes, remarks
@@ -178,8 +178,8 @@ def _data(source: Any, where: str) -> dict[str, Any]:
 
 
 def _changes(
-    data: Mapping[str, Any],
-    older: Mapping[str, Any],
+    data: ReportData,
+    older: ReportData,
     tolerances: Mapping[str, float] | None,
     proxy_ok: bool,
 ) -> tuple[BaselineRow, ...]:
@@ -193,14 +193,14 @@ def _changes(
     )
 
 
-def _shares(data: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
+def _shares(data: ReportData) -> tuple[tuple[str, float], ...]:
     counts = {name: row.sops for name, row in projection_counts(data).items() if row.sops > 0}
     total = sum(counts.values())
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple((name, count / total) for name, count in ordered)
 
 
-def _prices(data: Mapping[str, Any]) -> Prices:
+def _prices(data: ReportData) -> Prices:
     energy = table(data, "energy")
     grades = energy.get("evidence")
     grades = [grades] if isinstance(grades, str) else grades

@@ -11,6 +11,7 @@ from hrsnn_lava.errors import HrsnnError, SpecError
 
 if TYPE_CHECKING:
     from hrsnn_lava.budgets.judge import Row
+    from hrsnn_lava.budgets.quantities import ReportData
 
 #: Short names of budgets, for those that are asked for most.
 SHORT = {"max_uj": "max_energy_uj", "min_uj": "min_energy_uj"}
@@ -115,7 +116,7 @@ class SopCounter:
         """The runs as plain values, to send to another process."""
         return [{"key": run.key, **run.to_plain()} for run in self.runs]
 
-    def _hold(self, report: Mapping[str, Any], budgets: Mapping[str, Any], proxy_ok: bool) -> None:
+    def _hold(self, report: ReportData, budgets: Mapping[str, Any], proxy_ok: bool) -> None:
         from hrsnn_lava.budgets.judge import budgets_of, judge
 
         named = {SHORT.get(key, key): value for key, value in budgets.items()}
@@ -125,9 +126,10 @@ class SopCounter:
             self._fail(_failure(report, rows))
 
 
-def _failure(report: Mapping[str, Any], rows: Sequence[Row]) -> str:
+def _failure(report: ReportData, rows: Sequence[Row]) -> str:
     """All budgets as a table, why those broken are, and what costs most."""
     from hrsnn_lava.budgets.quantities import shown
+    from hrsnn_lava.deploy.compare.differences import projection_counts
     from hrsnn_lava.deploy.compare.rendering import visible
     from hrsnn_lava.report.format import UNKNOWN, table
 
@@ -145,13 +147,11 @@ def _failure(report: Mapping[str, Any], rows: Sequence[Row]) -> str:
     lines = [f"{len(broken)} of {len(rows)} budgets broken", ""]
     lines.append(table(("budget", "measured", "allowed", "margin", ""), body, left=(0, 4)))
     lines += ["", *(row.line() for row in broken)]
-    projections = report.get("sop", {}).get("per_projection", {})
-    ranked = sorted(projections.items(), key=lambda item: -int(item[1].get("operations") or 0))
+    ranked = sorted(projection_counts(report).items(), key=lambda item: -item[1].operations)
     lines += [
-        f"projection {visible(name)}: {row['operations']:,} operations, "
-        f"{row['synapses']:,} synapses"
+        f"projection {visible(name)}: {row.operations:,} operations, {row.synapses:,} synapses"
         for name, row in ranked[:NAMED]
-        if row.get("operations")
+        if row.operations
     ]
     return "\n".join(lines)
 

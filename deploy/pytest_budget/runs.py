@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from hrsnn_lava.artifacts.files import write_text
-from hrsnn_lava.budgets.quantities import table
+from hrsnn_lava.budgets.quantities import ReportData, table
 from hrsnn_lava.deploy.compare.differences import (
     ProjectionChange,
     cause,
     movement,
     projection_changes,
+    run_length,
+    whole,
 )
 from hrsnn_lava.deploy.compare.files import read_json
 from hrsnn_lava.deploy.compare.rendering import escape, visible
@@ -49,21 +51,22 @@ class SopRun:
     sops: int
     macs: int
     steps: int
-    projections: Mapping[str, Mapping[str, Any]]
+    projections: Mapping[str, ReportData]
 
     @classmethod
-    def of_report(cls, key: str, report: Mapping[str, Any]) -> SopRun | None:
+    def of_report(cls, key: str, report: ReportData) -> SopRun | None:
         """The run of a report; None when it reports none."""
         sop = table(report, "sop")
-        if sop.get("total") is None:
+        total = sop.get("total")
+        if total is None:
             return None
         figures = ("kind", "operations", "events", "synapses")
         projections = {
             str(name): {key: row[key] for key in figures if key in row}
             for name, row in table(sop, "per_projection").items()
+            if isinstance(row, Mapping)
         }
-        steps = table(report, "activity").get("steps") or 0
-        return cls(key, int(sop["total"]), int(sop.get("macs") or 0), int(steps), projections)
+        return cls(key, whole(total), whole(sop.get("macs")), run_length(report), projections)
 
     @classmethod
     def of_plain(cls, key: str, entry: Mapping[str, Any]) -> SopRun:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hrsnn_lava.budgets import quantities
-from hrsnn_lava.budgets.quantities import Quantity, is_number, measure, shown
+from hrsnn_lava.budgets.quantities import Quantity, ReportData, is_number, measure, shown
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 
 #: Energies are sums of products: equal within this share counts as equal (our choice). Counts
@@ -152,14 +152,14 @@ def budgets_of(table: Mapping[str, Any], where: str = "budgets") -> tuple[Budget
 
 
 def judge(
-    report: Mapping[str, Any], budgets: Iterable[Budget], *, proxy_ok: bool = True
+    report: ReportData, budgets: Iterable[Budget], *, proxy_ok: bool = True
 ) -> tuple[Row, ...]:
     """One row a budget, in their order."""
     return tuple(_row(report, budget, proxy_ok) for budget in budgets)
 
 
 def with_budgets(
-    report: Mapping[str, Any], budgets: Mapping[str, Any] | Iterable[Budget] | None
+    report: ReportData, budgets: Mapping[str, Any] | Iterable[Budget] | None
 ) -> dict[str, Any]:
     """A report with its ``budgets``; one that is not kept makes its verdict FAIL.
 
@@ -208,7 +208,7 @@ def _target(key: str) -> tuple[bool | None, Quantity]:
     raise wrong(key, "unknown key", fix=quantities.near(key))
 
 
-def _row(report: Mapping[str, Any], budget: Budget, proxy_ok: bool) -> Row:
+def _row(report: ReportData, budget: Budget, proxy_ok: bool) -> Row:
     measured = measure(report, budget.quantity)
     quantity, value, limit, most = measured.quantity, measured.value, budget.limit, budget.most
     if most is None and quantity.worse != "worse":

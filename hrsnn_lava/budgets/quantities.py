@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from typing import TypeGuard
 
 Path = tuple[str, ...]
+#: A ``report.json``, or a part of one, as somebody wrote it: nothing is taken for granted.
+ReportData = Mapping[str, object]
 #: Which change of a number is for the worse; ``worse``: the report says it, as of a score.
 Worse = Literal["higher", "lower", "worse"]
 #: Magnitude beyond which a number is a mistake; shares of it still fit a double.
@@ -251,7 +253,7 @@ def of_score(key: str) -> Quantity | None:
     return Quantity(key, "", (("comparison",),), "a score of the task", worse="worse", score=name)
 
 
-def _score_in(report: Mapping[str, Any], quantity: Quantity) -> Quantity:
+def _score_in(report: ReportData, quantity: Quantity) -> Quantity:
     """Where a report has a score: in the row of the integers, else in that of the pruned network.
 
     Raises:
@@ -295,7 +297,7 @@ class Measured:
     proxy: bool = False
 
 
-def measure(report: Mapping[str, Any], quantity: Quantity) -> Measured:
+def measure(report: ReportData, quantity: Quantity) -> Measured:
     """The value of a quantity in a report, or why there is none."""
     if quantity.score:
         try:
@@ -314,7 +316,7 @@ def measure(report: Mapping[str, Any], quantity: Quantity) -> Measured:
             reason = f"the report has none of {', '.join('.'.join(p) for p in quantity.paths)}"
         return Measured(quantity, None, reason + _unrun(report, where))
     reason = _obstacle(report, where, value)
-    if reason:
+    if reason or not is_number(value):
         return Measured(quantity, None, reason, _proxy(report, where))
     if abs(value) > LARGEST:
         return Measured(quantity, None, f"{'.'.join(where)} is out of range")
@@ -340,7 +342,7 @@ def shown(value: float | None, unit: str = "") -> str:
     return f"{text} {unit}{'s' if unit in _WORDS and value != 1 else ''}".rstrip()
 
 
-def _divisor(report: Mapping[str, Any], path: Path) -> float | None:
+def _divisor(report: ReportData, path: Path) -> float | None:
     try:
         value = at(report, path)
     except LookupError:
@@ -348,7 +350,7 @@ def _divisor(report: Mapping[str, Any], path: Path) -> float | None:
     return value if is_number(value) and not _obstacle(report, path, value) else None
 
 
-def _obstacle(report: Mapping[str, Any], path: Path, value: Any) -> str:
+def _obstacle(report: ReportData, path: Path, value: object) -> str:
     """Why a value must not be taken for what it seems; empty when it may."""
     name = ".".join(path)
     if value is None:
@@ -360,15 +362,17 @@ def _obstacle(report: Mapping[str, Any], path: Path, value: Any) -> str:
         return f"{name} is a lower bound: the trace does not hold its input spikes"
     if ("dynamic_j" in path or "dynamic_w" in path) and _unpriced(report, path):
         return f"{name} is incomplete{_unpriced(report, path)}"
-    if path == ("parity", "mismatches") and len(table(report, "parity").get("backends") or ()) < 2:
+    backends = table(report, "parity").get("backends")
+    if path == ("parity", "mismatches") and (not _is_list(backends) or len(backends) < 2):
         return f"{name} says nothing: fewer than two backends were compared"
     return ""
 
 
-def _unpriced(report: Mapping[str, Any], path: Path) -> str:
+def _unpriced(report: ReportData, path: Path) -> str:
     if path[0] == "timing":
         unknown = table(report, "timing").get("unknown")
-        return f": not known: {', '.join(map(str, unknown))}" if unknown else ""
+        names = [str(name) for name in unknown] if _is_list(unknown) else []
+        return f": not known: {', '.join(names)}" if names else ""
     if path[0] not in ("energy", "energy_by_cost_set", "per_sample", "per_second"):
         return ""
     unpriced = _prices(report, path).get("unpriced")
@@ -379,7 +383,7 @@ def _unpriced(report: Mapping[str, Any], path: Path) -> str:
     return f": no price for {', '.join(names)}" if names else ""
 
 
-def _unrun(report: Mapping[str, Any], path: Path) -> str:
+def _unrun(report: ReportData, path: Path) -> str:
     if table(report, "activity").get("steps") is None and path[0] not in ("network", "mapping"):
         return "; the report was made without a run"
     if path[-1] in ("samples", "per_sample", "per_sample_j"):
@@ -387,7 +391,7 @@ def _unrun(report: Mapping[str, Any], path: Path) -> str:
     return ""
 
 
-def _proxy(report: Mapping[str, Any], path: Path) -> bool:
+def _proxy(report: ReportData, path: Path) -> bool:
     priced = _prices(report, path).get("proxy") is True
     if path[0] == "timing":
         delay = path[-1] == "energy_delay_js" and priced
@@ -397,7 +401,7 @@ def _proxy(report: Mapping[str, Any], path: Path) -> bool:
     return priced and (about or (path[0] in ("per_sample", "per_second") and joules))
 
 
-def _prices(report: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+def _prices(report: ReportData, path: Path) -> ReportData:
     """The energy that a path belongs to: one of the table of cost sets, or the report's."""
     if path[0] != "energy_by_cost_set":
         return table(report, "energy")
@@ -408,19 +412,19 @@ def _prices(report: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
     return prices if isinstance(prices, Mapping) else {}
 
 
-def table(report: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+def table(report: ReportData, key: str) -> ReportData:
     """A part of a report; an empty table where it has none."""
     part = report.get(key)
     return part if isinstance(part, Mapping) else {}
 
 
-def rows(report: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+def rows(report: ReportData, key: str) -> list[ReportData]:
     """The tables of a part of a report that is a list; none where it is not there."""
     part = report.get(key)
     return [row for row in part if isinstance(row, Mapping)] if _is_list(part) else []
 
 
-def at(report: Mapping[str, Any], path: Path) -> Any:
+def at(report: ReportData, path: Path) -> object:
     """What a report holds at a path.
 
     Raises:
@@ -430,7 +434,7 @@ def at(report: Mapping[str, Any], path: Path) -> Any:
         return core_fill(report)
     if path == CORE_SOPS:
         return _largest(at(report, path[:-1]))
-    value: Any = report
+    value: object = report
     for k, key in enumerate(path):
         if isinstance(value, Mapping) and key in value:
             value = value[key]
@@ -441,7 +445,7 @@ def at(report: Mapping[str, Any], path: Path) -> Any:
     return value
 
 
-def core_fill(report: Mapping[str, Any]) -> float | None:
+def core_fill(report: ReportData) -> float | None:
     """Largest share that any core uses of a limit that is known."""
     if not _is_list(report.get("constraints")):
         raise LookupError("the report has no constraints")
@@ -449,20 +453,20 @@ def core_fill(report: Mapping[str, Any]) -> float | None:
     return _largest([row.get("fraction") for row in limits])
 
 
-def is_number(value: Any) -> TypeGuard[float]:
+def is_number(value: object) -> TypeGuard[float]:
     """True for what a budget can be set on."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _largest(values: Any) -> float | None:
+def _largest(values: object) -> float | None:
     return max((v for v in values if is_number(v)), default=None) if _is_list(values) else None
 
 
-def _is_list(value: Any) -> TypeGuard[Sequence[Any]]:
+def _is_list(value: object) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
-def _missing(value: Any, path: Path, k: int) -> str:
+def _missing(value: object, path: Path, k: int) -> str:
     place = ".".join(path[:k]) or "the report"
     if isinstance(value, Mapping):
         close = difflib.get_close_matches(path[k], [str(key) for key in value], n=2, cutoff=0.5)
@@ -473,7 +477,7 @@ def _missing(value: Any, path: Path, k: int) -> str:
     return f"{place} is {'null' if value is None else 'no table'}"
 
 
-def steps_of(report: Mapping[str, Any]) -> float | None:
+def steps_of(report: ReportData) -> float | None:
     """Steps of the run; None without one."""
     steps = table(report, "activity").get("steps")
     return steps if is_number(steps) else None
