@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.palettes.snapping import PaletteReport
 from hrsnn_lava.errors import NetworkError, Problem, SpecError, raise_if
+from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork
-
-if TYPE_CHECKING:
-    from hrsnn_lava.compiler.passes.palette import PaletteReport
-    from hrsnn_lava.compiler.quantization.absorption import ThresholdPlan
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +51,28 @@ class Placement:
             problems.append(Problem("coordinates", shape, f"({self.n_cores}, 2)"))
         raise_if(NetworkError, "the placement is not valid", problems)
         return self
+
+
+@dataclass(frozen=True, eq=False)
+class ThresholdPlan:
+    """Thresholds to be, weights not yet changed.
+
+    Attributes:
+        original: the network as it was.
+        network: the same with the planned thresholds: what partition and palette see.
+        absorbed: (n_neurons,) neurons whose threshold will be absorbed; the table of a core
+            can give them any value.
+        room: (n_neurons,) largest gains, see `quantization.input_scaling.largest_gains`.
+        rates: (n_sources,) spikes per step, neurons first.
+        untouched: neurons left alone, by reason.
+    """
+
+    original: QuantizedNetwork
+    network: QuantizedNetwork
+    absorbed: NDArray[np.bool_]
+    room: NDArray[np.float64]
+    rates: NDArray[np.float64]
+    untouched: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,3 +133,37 @@ class Mapped:
                 problem = Problem("core_of", f"{size} neurons", f"{self.n_neurons} (the network's)")
                 raise NetworkError("the placement is not valid", problems=[problem])
         return self
+
+
+class PlacedProgram(Protocol):
+    """What analyses need of a program on a chip; a `CompiledNetwork` is one."""
+
+    @property
+    def network(self) -> QuantizedNetwork:
+        """The integers."""
+        ...
+
+    @property
+    def profile(self) -> HardwareProfile:
+        """The chip."""
+        ...
+
+    @property
+    def placement(self) -> Placement:
+        """Cores and tiles."""
+        ...
+
+    @property
+    def core_of(self) -> NDArray[np.int32]:
+        """Core of every neuron, (n_neurons,)."""
+        ...
+
+    @property
+    def synapses_before(self) -> int | None:
+        """Synapses of the network before pruning, where that is known."""
+        ...
+
+    @property
+    def network_digest(self) -> str:
+        """SHA-256 of the integer network alone."""
+        ...

@@ -30,8 +30,8 @@ from scipy import stats
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.palettes.clustering import Snapped, relative_errors
 from hrsnn_lava.compiler.palettes.naive import snap_naively
+from hrsnn_lava.compiler.palettes.snapping import parameters_of, with_parameters
 from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
-from hrsnn_lava.compiler.passes.palette import parameters_of, with_parameters
 from hrsnn_lava.compiler.passes.quantize import Quantize
 from hrsnn_lava.compiler.pipeline import compile_network
 from hrsnn_lava.experiment.scoring import score_network, training_counts

@@ -5,16 +5,17 @@ See `hrsnn_lava.compiler.passes.absorb_thresholds` for why this may be done at a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.context import INPUT_RANGE, Observed
+from hrsnn_lava.compiler.mapped import ThresholdPlan
 from hrsnn_lava.compiler.palettes.clustering import activity_weights
+from hrsnn_lava.compiler.palettes.snapping import parameters_of, with_parameters
 from hrsnn_lava.compiler.palettes.threshold_tables import common_table, nearest_entries, reassign
-from hrsnn_lava.compiler.passes.palette import parameters_of, with_parameters
 from hrsnn_lava.compiler.quantization.input_scaling import (
     RowRounding,
     expected_change,
@@ -47,28 +48,6 @@ class Absorption(Protocol):
     def reserve(self) -> float: ...
     @property
     def tolerance(self) -> float: ...
-
-
-@dataclass(frozen=True, eq=False)
-class ThresholdPlan:
-    """Thresholds to be, weights not yet changed.
-
-    Attributes:
-        original: the network as it was.
-        network: the same with the planned thresholds: what partition and palette see.
-        absorbed: (n_neurons,) neurons whose threshold will be absorbed; the table of a core
-            can give them any value.
-        room: (n_neurons,) largest gains, see `largest_gains`.
-        rates: (n_sources,) spikes per step, neurons first.
-        untouched: neurons left alone, by reason.
-    """
-
-    original: QuantizedNetwork
-    network: QuantizedNetwork
-    absorbed: Bool
-    room: Float
-    rates: Float
-    untouched: dict[str, int] = field(default_factory=dict)
 
 
 def plan_thresholds(

@@ -14,7 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 from scipy import sparse
 
-from hrsnn_lava.compiler.analysis.dynamics.lyapunov import LyapunovSpectrum, lyapunov_spectrum
+from hrsnn_lava.compiler.analysis.dynamics.lyapunov import (
+    LyapunovSpectrum,
+    QrSchedule,
+    lyapunov_spectrum,
+)
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.network import Network
@@ -99,17 +103,10 @@ def participation_exponents(
     k = options.n_exponents
     if k is None:
         k = 2 * n if 2 * n <= FULL_SPECTRUM_UP_TO else min(THIN_EXPONENTS, 2 * n)
-    spectrum = lyapunov_spectrum(
-        tangent,
-        2 * n,
-        steps=options.steps,
-        transient=options.transient,
-        qr_every=options.qr_every,
-        dt=network.dt,
-        n_exponents=k,
-        floor=options.floor,
-        rng=rng,
+    schedule = QrSchedule(
+        options.steps, network.dt, k, options.transient, options.qr_every, options.floor
     )
+    spectrum = lyapunov_spectrum(tangent, 2 * n, schedule, rng)
     if k == 2 * n:
         per_neuron = spectrum.participation[:n] + spectrum.participation[n:]
     else:

@@ -12,8 +12,8 @@ from scipy import sparse
 
 from hrsnn_lava.chip_learning import Factor, LearningRule, Product, Trace
 from hrsnn_lava.compiler.context import Context, Observed
+from hrsnn_lava.compiler.palettes.snapping import parameters_of, snap_network
 from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
-from hrsnn_lava.compiler.passes.palette import parameters_of, snap_network
 from hrsnn_lava.compiler.pipeline import compile_network
 from hrsnn_lava.compiler.quantization.absorption import _scaled, absorb, plan_thresholds
 from hrsnn_lava.compiler.quantization.input_scaling import expected_change, largest_gains

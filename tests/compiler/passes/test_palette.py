@@ -19,7 +19,8 @@ from hrsnn_lava.compiler.palettes.clustering import (
     snap_core,
     snap_thresholds,
 )
-from hrsnn_lava.compiler.passes.palette import Palette, snap, snap_network
+from hrsnn_lava.compiler.palettes.snapping import snap, snap_network
+from hrsnn_lava.compiler.passes.palette import Palette
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation

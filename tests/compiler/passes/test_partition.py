@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
+from hrsnn_lava.compiler.analysis.occupancy.core_filling import fill
 from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
 from hrsnn_lava.compiler.context import Context
 from hrsnn_lava.compiler.design_rules.check import Placed, check
 from hrsnn_lava.compiler.mapped import Placement
-from hrsnn_lava.compiler.partitioning.core_filling import fill
-from hrsnn_lava.compiler.passes.palette import snap_network
+from hrsnn_lava.compiler.palettes.snapping import snap_network
 from hrsnn_lava.compiler.passes.partition import Partition, parameter_order, partition
 from hrsnn_lava.errors import CapacityError, NetworkError, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile

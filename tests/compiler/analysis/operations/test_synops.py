@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from hrsnn_lava.chip_learning import pair_stdp
-from hrsnn_lava.compiler.analysis.operations.activity import activity
+from hrsnn_lava.compiler.analysis.operations.counting import activity
 from hrsnn_lava.compiler.analysis.operations.synops import synaptic_operations
 from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.compiler.mesh import tiles

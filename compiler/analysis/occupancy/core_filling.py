@@ -3,29 +3,30 @@
 What a set of neurons uses only grows with the set, so the longest run of neurons that fits a
 core is found by bisection, and filling core after core is exact without a formula of its own.
 Output axons depend on where everybody else is; `split_out_axons` deals with them afterwards.
+`hrsnn_lava.compiler.partitioning.first_fit` does the same faster, for large networks.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
+from hrsnn_lava.compiler.analysis.occupancy.learning_limits import (
+    attainable_limits,
+    learning_limits,
+)
 from hrsnn_lava.compiler.analysis.occupancy.utilization import (
     index_bits,
     list_words,
     stored_bits,
     utilization,
 )
-from hrsnn_lava.compiler.learning.limits import attainable_limits, learning_limits
 from hrsnn_lava.compiler.palettes.clustering import compartment_classes
 from hrsnn_lava.hardware_profiles import HardwareProfile
-
-if TYPE_CHECKING:
-    from hrsnn_lava.compiler.partitioning.problem import PartitionProblem
 
 Int = NDArray[np.int64]
 #: Resources that a set of neurons uses whatever the placement of the others.
@@ -139,7 +140,6 @@ def fill(
     *,
     neurons_per_core: int | None = None,
     only: str | None = None,
-    problem: PartitionProblem | None = None,
 ) -> Int:
     """Ends of the runs of `order` that go to one core each: bounds (n_cores + 1,), from 0.
 
@@ -150,13 +150,8 @@ def fill(
         order: neurons in the order of filling.
         neurons_per_core: upper bound besides the profile's.
         only: respect this resource alone.
-        problem: the same network for the compiled kernel, which is faster on large networks.
     """
     members = np.asarray(order, dtype=np.int64)
-    if problem is not None:
-        from hrsnn_lava.compiler.partitioning.first_fit import fill_fast
-
-        return fill_fast(problem, members, neurons_per_core, only)
     rows = tuple(sparse.csr_matrix(pattern[members]) for pattern in links.inbound)
     bound = limits_of(links, profile, only)
     sizes = [s for s in (bound.get("neurons"), neurons_per_core) if s is not None]

@@ -10,9 +10,12 @@ from scipy import sparse
 
 from hrsnn_lava.chip_learning import Learning, pair_stdp
 from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
+from hrsnn_lava.compiler.analysis.occupancy.learning_limits import (
+    learning_groups,
+    needed_per_neuron,
+)
 from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
 from hrsnn_lava.compiler.design_rules.check import Placed, check
-from hrsnn_lava.compiler.learning.limits import learning_groups, needed_per_neuron
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
 from hrsnn_lava.compiler.passes.partition import partition
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize

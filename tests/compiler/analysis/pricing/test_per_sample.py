@@ -10,7 +10,6 @@ from scipy import sparse
 
 from hrsnn_lava.chip_learning import Learning, pair_stdp
 from hrsnn_lava.compiler.analysis.operations.counting import count_trace
-from hrsnn_lava.compiler.analysis.operations.per_sample import per_sample, spread, window_counts
 from hrsnn_lava.compiler.analysis.operations.windows import (
     Windows,
     by_length,
@@ -21,6 +20,7 @@ from hrsnn_lava.compiler.analysis.operations.windows import (
 )
 from hrsnn_lava.compiler.analysis.pricing.energy import energy, event_counts
 from hrsnn_lava.compiler.analysis.pricing.latency import latency
+from hrsnn_lava.compiler.analysis.pricing.per_sample import per_sample, spread, window_counts
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.errors import SpecError

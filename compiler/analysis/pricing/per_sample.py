@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hrsnn_lava.compiler.analysis.occupancy.fan_out import FanOut
 from hrsnn_lava.compiler.analysis.occupancy.traffic import routes
 from hrsnn_lava.compiler.analysis.operations.activity import updates_of
-from hrsnn_lava.compiler.analysis.operations.fan_out import FanOut
 from hrsnn_lava.compiler.analysis.operations.synops import SynapticOperations
 from hrsnn_lava.compiler.analysis.operations.windows import Windows
 from hrsnn_lava.compiler.analysis.pricing.energy_terms import added, price_static, price_term
-from hrsnn_lava.compiler.compiled import CompiledNetwork
+from hrsnn_lava.compiler.mapped import PlacedProgram
 from hrsnn_lava.hardware_profiles import CostSet, CountKey
 from hrsnn_lava.trace import Trace
 
@@ -86,7 +86,7 @@ def _spread(values: Any) -> dict[str, float | None]:
 
 
 def window_counts(
-    compiled: CompiledNetwork,
+    compiled: PlacedProgram,
     trace: Trace,
     windows: Windows,
     ops: SynapticOperations,
@@ -124,7 +124,7 @@ def _macs(windows: Windows, every: Any, ops: SynapticOperations) -> Int | None:
     return total if ops.inputs_known else None
 
 
-def _learning(compiled: CompiledNetwork, windows: Windows) -> Int:
+def _learning(compiled: PlacedProgram, windows: Windows) -> Int:
     """Every synapse that learns, in every step that ends an epoch of its rule."""
     total = np.zeros(windows.count + 1, dtype=np.int64)
     for projection in compiled.network.projections:
@@ -136,7 +136,7 @@ def _learning(compiled: CompiledNetwork, windows: Windows) -> Int:
 
 
 def per_sample(
-    compiled: CompiledNetwork,
+    compiled: PlacedProgram,
     windows: Windows,
     counts: WindowCounts,
     cost_set: CostSet | None,
