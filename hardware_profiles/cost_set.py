@@ -236,8 +236,8 @@ class CostSet(Document):
         """As of any file; one that is read by its path may not have the name of a known set."""
         prices = super().load(name_or_path)
         if prices.name in cls.names():
-            path, known = cls.path_of(name_or_path), registry.path(cls.KIND, prices.name)
-            if path.resolve() != known.resolve():
+            path, owner = cls.path_of(name_or_path), registry.path(cls.KIND, prices.name)
+            if path.resolve() != owner.resolve():
                 raise ProfileError(
                     f"{path}: the name {prices.name!r} is that of a cost set that comes with the "
                     "package; give yours another"
@@ -364,12 +364,12 @@ def _resolve(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
 def _base(extension: Extension, path: Path) -> Path:
     name = extension.extends
     try:
-        known = CostSet.path_of(name)
+        base = CostSet.path_of(name)
     except SpecError as error:
         raise ProfileError(f"{path}: extends: {error.message}, or a file *.toml") from None
     if not name.endswith(".toml"):
-        return known
-    beside = path.parent / known
+        return base
+    beside = path.parent / base
     if not beside.exists():
         raise ProfileError(f"{path}: extends {name!r}: no such file beside it")
     return beside

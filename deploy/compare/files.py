@@ -63,8 +63,8 @@ def as_report(data: Any, where: str = "report") -> dict[str, Any]:
             "Make the report anew with this version of hrsnn-lava"
         )
     if data["verdict"] not in ("PASS", "FAIL"):
-        shown = repr(data["verdict"])[:40]
-        raise ArtifactError(f"{where}: verdict {shown}; allowed: 'PASS' or 'FAIL'")
+        value = repr(data["verdict"])[:40]
+        raise ArtifactError(f"{where}: verdict {value}; allowed: 'PASS' or 'FAIL'")
     return dict(data)
 
 

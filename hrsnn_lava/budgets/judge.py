@@ -47,9 +47,9 @@ class Budget:
         """
         key = key.strip()
         most, quantity = _target(key)
-        known = quantity.name in quantities.QUANTITIES
-        allowed = "a finite number >= 0" if known else "a finite number"
-        if not is_number(limit) or not math.isfinite(limit) or (known and limit < 0):
+        named = quantity.name in quantities.QUANTITIES
+        allowed = "a finite number >= 0" if named else "a finite number"
+        if not is_number(limit) or not math.isfinite(limit) or (named and limit < 0):
             raise wrong(key, repr(limit)[:80], allowed)
         return cls(key, limit, most, quantity)
 

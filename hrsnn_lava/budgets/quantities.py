@@ -237,12 +237,12 @@ def of_path(path: Path) -> Quantity:
 
 def near(name: str) -> str:
     """Known names close to `name`, or all of them."""
-    known = [q.budget for q in QUANTITIES.values()]
     bare = name.removeprefix("max_").removeprefix("min_")
     names = [QUANTITIES[n].budget for n in difflib.get_close_matches(bare, QUANTITIES, 3, 0.5)]
     if names:
         return f"did you mean {' or '.join(names)}?"
-    return f"one of {', '.join(known)}, score.NAME, or max:PATH and min:PATH"
+    every = ", ".join(quantity.budget for quantity in QUANTITIES.values())
+    return f"one of {every}, score.NAME, or max:PATH and min:PATH"
 
 
 def of_score(key: str) -> Quantity | None:

@@ -127,10 +127,10 @@ def _npz(path: Path) -> dict[str, Any]:
             "events": int(events.steps.size),
             "payloads": events.payloads is not None,
         }
-    found = ", ".join(arrays) or "no array"
+    names = ", ".join(arrays) or "no array"
     raise ArtifactError(
         f"{path}: neither an input (steps, neurons) nor a trace (spike_steps, spike_neurons); "
-        f"found: {found}"
+        f"found: {names}"
     )
 
 
