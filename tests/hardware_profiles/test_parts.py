@@ -90,7 +90,7 @@ def test_the_command_line_knows_them(parts, tmp_path):
 
 def test_an_unknown_name_lists_them_too(parts):
     parts("chip", "our_chip", chip())
-    with pytest.raises(SpecError, match="no hardware profile 'ours'; there are: .*our_chip"):
+    with pytest.raises(SpecError, match=r"no hardware profile 'ours'; there are: .*our_chip"):
         HardwareProfile.load("ours")
 
 

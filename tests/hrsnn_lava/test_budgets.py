@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hrsnn_lava.budgets.judge import Budget, budgets_of, judge, number, with_budgets
-from hrsnn_lava.budgets.quantities import FILLED, QUANTITIES, of_path, parts
-from hrsnn_lava.budgets.quantities import measure, shown
+from hrsnn_lava.budgets.quantities import FILLED, QUANTITIES, measure, of_path, parts, shown
 from hrsnn_lava.errors import SpecError
 
 #: Dynamic energy of the run in joules, from the prices of `sanafe_loihi` and its counts.
