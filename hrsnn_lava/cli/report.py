@@ -81,10 +81,10 @@ def report(
 ) -> None:
     """Report on COMPILED, a compiled network (.hlx)."""
     from hrsnn_lava.compiler.compiled import CompiledNetwork
-    from hrsnn_lava.deploy.gate.budget_files import read_budgets
+    from hrsnn_lava.deploy.gate.limits import read_limits
     from hrsnn_lava.report.model import build_report
 
-    limits = None if budgets is None else read_budgets(budgets).budgets
+    limits = None if budgets is None else read_limits(budgets).budgets
 
     network = CompiledNetwork.load(compiled)
     run, windows = read_runs(traces, network.network, compiled, samples, steps_per_sample)

@@ -166,7 +166,7 @@ def build_report(
             ``total`` and ``recurrent``; ``sop.ratio`` is how many times fewer this run has.
         spec_digest: SHA-256 of the spec.
         provenance: more of it, by name.
-        budgets: limits by key, see `hrsnn_lava.budgets.keys`; one that is not kept is a failure.
+        budgets: limits by key, see `hrsnn_lava.budgets`; one that is not kept is a failure.
 
     Raises:
         SpecError: the trace is not one of this network, or an argument is out of range.
