@@ -61,7 +61,7 @@ def compare(
     """
     if output is not None and output.suffix.lower() not in SUFFIXES:
         raise SpecError(f"{output}: suffix {output.suffix!r}; allowed: {', '.join(SUFFIXES)}")
-    from hrsnn_lava.experiment.compare import compare as compare_profiles
+    from hrsnn_lava.experiment.chips import compare as compare_profiles
 
     network = _load(model)
     inputs = _input(console, network, input_file, steps, seed)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
-from hrsnn_lava.report.dynamics import dynamics
+from hrsnn_lava.report.sections.dynamics import dynamics
 from hrsnn_lava.seeding import generator
 
 Float = NDArray[np.float64]

@@ -307,7 +307,7 @@ class _Run:
 
     def report(self) -> RunResult:
         """Write everything, the reports last."""
-        from hrsnn_lava.report.model import build_report
+        from hrsnn_lava.report.document import build_report
 
         self.say("dynamics")
         dynamics = of_run(
