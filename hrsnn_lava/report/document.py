@@ -198,7 +198,5 @@ def render_html(report: Plain, facts: Facts) -> str:
     rows = [row for row in rows if row]
     beside = {name.replace("_", "-") for names in PAGE if len(names) > 1 for name in names}
     return str(
-        render(
-            "page.html.j2", report, head=head.html(report, facts), rows=rows, beside=beside
-        )
+        render("page.html.j2", report, head=head.html(report, facts), rows=rows, beside=beside)
     )

@@ -46,9 +46,7 @@ def data(facts: Facts) -> Plain:
             "conventions": {"ops_45nm": None, "energy_by_cost_set": NOTE},
         }
     profile, steps = facts.compiled.profile, priced.steps
-    rows = by_cost_set(
-        events, profile, steps, priced.step_time_s, facts.chips, used=facts.cost_set
-    )
+    rows = by_cost_set(events, profile, steps, priced.step_time_s, facts.chips, used=facts.cost_set)
     shapes = [p.weights.shape for p in facts.compiled.network.projections if p.target == "synapse"]
     dense = sum(n_post * n_pre for n_post, n_pre in shapes)
     acs, macs = events.get("synaptic_operations"), events.get("macs")

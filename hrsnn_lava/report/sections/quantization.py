@@ -27,7 +27,7 @@ from hrsnn_lava.report.format import (
     wrap,
 )
 from hrsnn_lava.report.section import Section, render
-from hrsnn_lava.report.sections.comparison import FORMER, headline
+from hrsnn_lava.report.sections.comparison import FORMER, described, headline
 from hrsnn_lava.trace import Trace
 
 _OPTIONS = ("weight_bits", "scaling", "headroom", "margin", "input_range")
@@ -46,7 +46,7 @@ WRAPS = {
 def data(facts: Facts) -> Plain:
     """``quantization``: the program's integers, and under ``cost`` float against integers."""
     evidence = facts.evidence
-    scores = evidence.scores or ()
+    scores = described(evidence.scores or ())
     cost = _cost(evidence.float_vs_integer or {}, evidence.accuracy or {}, {"scores": scores})
     return {"quantization": {**integers(facts.compiled, facts.trace), "cost": cost}}
 
