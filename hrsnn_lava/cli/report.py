@@ -79,7 +79,7 @@ def report(console: Console, compiled: Path, **options: Any) -> None:
     cut = (chosen.samples, chosen.steps_per_sample)
     run, windows = read_runs(chosen.traces, network.network, compiled, *cut, recount=chosen.recount)
     counts, unpruned = chosen.counts, chosen.unpruned
-    made = build_report(
+    whole = build_report(
         network,
         run,
         cost_set=_prices(console, network.profile, chosen.cost_set),
@@ -94,13 +94,13 @@ def report(console: Console, compiled: Path, **options: Any) -> None:
     )
     output, form = chosen.output, chosen.form
     if output is None:
-        text = render(made, form or "text")
-        console.result({"report": made.to_dict()}, text.rstrip())
+        text = render(whole, form or "text")
+        console.result({"report": whole.to_dict()}, text.rstrip())
         return
     form = form or SUFFIXES.get(output.suffix.lower(), "text")
-    write_text(output, render(made, form))
+    write_text(output, render(whole, form))
     console.result(
-        {"output": output, "format": form, "report": made.to_dict()}, f"written to {output}"
+        {"output": output, "format": form, "report": whole.to_dict()}, f"written to {output}"
     )
 
 
@@ -122,11 +122,11 @@ class _Options:
     output: Path | None
 
 
-def render(made: Report, form: str) -> str:
+def render(whole: Report, form: str) -> str:
     """A report in one of `FORMATS`."""
     if form == "json":
-        return made.to_json()
-    text = made.to_html() if form == "html" else made.to_text()
+        return whole.to_json()
+    text = whole.to_html() if form == "html" else whole.to_text()
     return text if text.endswith("\n") else text + "\n"
 
 

@@ -230,8 +230,8 @@ class Facts:
         Raises:
             SpecError: the step time is neither seconds above 0 nor ``"fastest"``.
         """
-        asked = self.evidence.step_time_s
-        seconds = None if asked == FASTEST else _seconds(asked)
+        stated = self.evidence.step_time_s
+        seconds = None if stated == FASTEST else _seconds(stated)
         mode: Mode = "as_fast_as_possible" if seconds is None else "real_time"
         estimate = None
         if self.trace is not None:

@@ -102,18 +102,34 @@ def _n(value: float) -> str:
     return f"{value:.1f}".rstrip("0").rstrip(".") if value else "0"
 
 
+def _curve(values: Float, top: float) -> tuple[str, str]:
+    """Points of equally spaced values from 0 to `top` as a path, and what closes it below."""
+    x = np.linspace(0.0, SIDE, values.size) if values.size > 1 else np.array([0.0])
+    y = SIDE * (1.0 - values / top)
+    points = "L".join(f"{_n(a)} {_n(b)}" for a, b in zip(x, y, strict=True))
+    return points, f"M0 1000L{points}L{_n(float(x[-1]))} 1000Z"
+
+
 def area(values: Float, top: float, css: str) -> Markup:
     """A filled curve of equally spaced values, from 0 to `top`."""
     if values.size == 0 or top <= 0:
         return Markup("")
-    x = np.linspace(0.0, SIDE, values.size) if values.size > 1 else np.array([0.0])
-    y = SIDE * (1.0 - values / top)
-    line = "L".join(f"{_n(a)} {_n(b)}" for a, b in zip(x, y, strict=True))
-    closed = f"M0 1000L{line}L{_n(float(x[-1]))} 1000Z"
-    return Markup(
-        f'<path class="fill {escape(css)}" d="{closed}"/>'
-        f'<path class="line {escape(css)}" d="M{line}"/>'
-    )
+    points, closed = _curve(values, top)
+    shapes = '<path class="fill {0}" d="{1}"/><path class="line {0}" d="M{2}"/>'
+    return Markup(shapes).format(css, closed, points)
+
+
+def band(values: Float, top: float, css: str) -> Markup:
+    """A curve of equally spaced values that covers what was painted below it before."""
+    if values.size == 0 or top <= 0:
+        return Markup("")
+    return Markup('<path class="band {}" d="{}"/>').format(css, _curve(values, top)[1])
+
+
+def _time_axis(n_steps: int, dt: float) -> tuple[Ticks, str]:
+    """Ticks and label of the steps of a run; seconds from 10 s on."""
+    unit, scale = ("s", dt) if n_steps * dt >= 10 else ("ms", dt * 1e3)
+    return axis(0, max(n_steps, 1), 6, scale), f"time ({unit})"
 
 
 def binned(values: NDArray[np.int64], points: int = MAX_POINTS) -> tuple[Float, int]:
@@ -150,14 +166,14 @@ def stacked(
     painted = [
         band(line, top, css) for line, (css, _, _) in reversed(list(zip(tops, series, strict=True)))
     ]
-    unit, scale = ("s", dt) if n_steps * dt >= 10 else ("ms", dt * 1e3)
+    times, time_label = _time_axis(n_steps, dt)
     total = sum(int(values.sum()) for _, _, values in series)
     return Plot(
         title,
         Markup("").join(painted),
-        axis(0, max(n_steps, 1), 6, scale),
+        times,
         axis(0, top, 4),
-        f"time ({unit})",
+        time_label,
         y_label,
         "" if length == 1 else f"mean of {length} steps",
         tuple((css, text) for css, text, _ in series),
@@ -166,16 +182,6 @@ def stacked(
         least_margin=6,
         alt=f"{title}: {total:,} in {n_steps:,} steps, by {', '.join(t for _, t, _ in series)}",
     )
-
-
-def band(values: Float, top: float, css: str) -> Markup:
-    """A curve of equally spaced values that covers what was painted below it before."""
-    if values.size == 0 or top <= 0:
-        return Markup("")
-    x = np.linspace(0.0, SIDE, values.size) if values.size > 1 else np.array([0.0])
-    line = "L".join(f"{_n(a)} {_n(b)}" for a, b in zip(x, SIDE * (1.0 - values / top), strict=True))
-    shape = '<path class="band {}" d="M0 1000L{}L{} 1000Z"/>'
-    return Markup(shape).format(css, Markup(line), _n(float(x[-1])))
 
 
 def over_time(
@@ -189,14 +195,14 @@ def over_time(
     """A count per step over the run."""
     curve, length = binned(values)
     top = float(curve.max(initial=0.0)) or 1.0
-    unit, scale = ("s", dt) if values.size * dt >= 10 else ("ms", dt * 1e3)
+    times, time_label = _time_axis(values.size, dt)
     note = "" if length == 1 else f"mean of {length} steps"
     return Plot(
         title,
         area(curve, top * 1.05, css),
-        axis(0, max(values.size, 1), 6, scale),
+        times,
         axis(0, top * 1.05, 4),
-        f"time ({unit})",
+        time_label,
         y_label,
         note,
         height=130,
@@ -296,13 +302,13 @@ def raster(
         note = (
             f"{steps.size:,} spikes, too many to draw one by one: the stronger the colour, the more"
         )
-    unit, scale = ("s", dt) if n_steps * dt >= 10 else ("ms", dt * 1e3)
+    times, time_label = _time_axis(n_steps, dt)
     return Plot(
         "Spikes",
         Markup("".join(pieces)),
-        axis(0, max(n_steps, 1), 6, scale),
+        times,
         tuple((100 - at, text) for at, text in axis(0, max(n_neurons, 1), 5)),
-        f"time ({unit})",
+        time_label,
         "neuron",
         note,
         tuple(legend),

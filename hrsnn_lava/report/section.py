@@ -81,9 +81,25 @@ def render(template: str, report: Plain, **values: Any) -> Markup:
     return Markup(_environment().get_template(template).render(r=report, **values))
 
 
-def render_pairs(entries: Plain) -> Markup:
-    """Names and values as a list, or as a table where every value is a table itself."""
-    return render("pairs.html.j2", {}, entries=entries)
+def listed(name: str, title: str, data: Callable[[Facts], Plain], note: str = "") -> Section:
+    """A section whose part of ``report.json``, `name`, is shown as names and values.
+
+    On the page they are a list, or a table where every value is a table itself; `note` stands
+    below. Without entries there is no section.
+    """
+
+    def part(facts: Facts) -> Plain:
+        return {name: dict(data(facts))}
+
+    def text(report: Plain) -> str:
+        return forms.titled(title, forms.pairs(report[name]))
+
+    def html(report: Plain, _: Facts) -> Markup:
+        entries = report[name]
+        page = render("pairs.html.j2", report, entries=entries, note=note)
+        return page if entries else Markup("")
+
+    return Section(name, title, part, text, html)
 
 
 @cache

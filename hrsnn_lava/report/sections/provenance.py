@@ -6,32 +6,29 @@ import hashlib
 import platform
 
 import numpy as np
-from markupsafe import Markup
 
 from hrsnn_lava import __version__
 from hrsnn_lava.artifacts.container import encode
 from hrsnn_lava.report.facts import Facts
-from hrsnn_lava.report.format import Plain, pairs, titled
-from hrsnn_lava.report.section import Section, render_pairs
+from hrsnn_lava.report.format import Plain
+from hrsnn_lava.report.section import listed
 from hrsnn_lava.trace import Trace
 
 
-def data(facts: Facts) -> Plain:
-    """``provenance``; no time and no path, so that equal input gives equal bytes."""
+def _origins(facts: Facts) -> Plain:
+    """No time and no path, so that equal input gives equal bytes."""
     compiled, evidence = facts.compiled, facts.evidence
     return {
-        "provenance": {
-            "program": "hrsnn-lava",
-            "version": __version__,
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "seed": compiled.seed,
-            "spec_digest": evidence.spec_digest,
-            "profile_digest": compiled.profile.digest,
-            "compiled_digest": hashlib.sha256(encode(compiled.to_artifact())).hexdigest(),
-            "input_digest": input_digest(facts.trace),
-            **(evidence.provenance or {}),
-        }
+        "program": "hrsnn-lava",
+        "version": __version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "seed": compiled.seed,
+        "spec_digest": evidence.spec_digest,
+        "profile_digest": compiled.profile.digest,
+        "compiled_digest": hashlib.sha256(encode(compiled.to_artifact())).hexdigest(),
+        "input_digest": input_digest(facts.trace),
+        **(evidence.provenance or {}),
     }
 
 
@@ -46,14 +43,4 @@ def input_digest(trace: Trace | None) -> str | None:
     return digest.hexdigest()
 
 
-def text(report: Plain) -> str:
-    """A line an entry."""
-    return titled("Provenance", pairs(report["provenance"]))
-
-
-def html(report: Plain, _: Facts) -> Markup:
-    """A list of the entries."""
-    return render_pairs(report["provenance"])
-
-
-SECTION = Section("provenance", "Provenance", data, text, html)
+SECTION = listed("provenance", "Provenance", _origins)

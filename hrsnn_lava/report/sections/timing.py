@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from hrsnn_lava.compiler.analysis.operations.per_sample import per_sample, window_counts
 from hrsnn_lava.compiler.analysis.pricing.energy import Energy
-from hrsnn_lava.compiler.analysis.pricing.latency import EXCLUDED
+from hrsnn_lava.compiler.analysis.pricing.latency import EXCLUDED, Latency
 from hrsnn_lava.report.facts import Facts
 from hrsnn_lava.report.format import (
     UNKNOWN,
@@ -29,6 +29,8 @@ CONVENTION = (
     "a step lasts the work of its slowest core, then the longest way of a message sent in it, then "
     "the barrier; compute, network and barrier are means over the steps"
 )
+#: What is estimated without a trace.
+NO_LATENCY = Latency(0, None, None, None, None, 0.0, None, (), (), (), False, False)
 UPPER = "; every neuron update is taken for an active one, an upper bound"
 #: Rows of the table per sample: key, heading, unit; counts have none.
 ROWS = (
@@ -54,44 +56,46 @@ def data(facts: Facts) -> Plain:
 def timing(facts: Facts) -> Plain:
     """``timing`` of ``report.json``; times in seconds, null for what is not known."""
     pace, priced = facts.pace, facts.energy
-    estimate, wall = pace.latency, pace.wall_time_s
-    steps = None if estimate is None else estimate.steps
-    mean = None if estimate is None else _per(estimate.total_s, steps)
-    slowest = None if estimate is None or not steps else estimate.slowest_s
-    asked = pace.step_time_s if pace.real_time else None
+    estimate, wall = pace.latency or NO_LATENCY, pace.wall_time_s
+    unknown = estimate is NO_LATENCY
+
+    def per_step(total: float | None) -> float | None:
+        return None if total is None or not estimate.steps else total / estimate.steps
+
+    mean = per_step(estimate.total_s)
+    slowest = estimate.slowest_s if estimate.steps else None
+    stated = pace.step_time_s if pace.real_time else None
     total = None if priced is None else priced.total_j
-    reference = facts.compiled.network.dt if asked is None else asked
+    reference = facts.compiled.network.dt if stated is None else stated
     return {
         "mode": pace.mode,
         "step_time_s": pace.step_time_s,
         "wall_time_s": wall,
-        "compute_s": None if estimate is None else _per(estimate.compute_s, steps),
-        "network_s": None if estimate is None else _per(estimate.network_s, steps),
-        "barrier_s": None if estimate is None else _per(estimate.barrier_s, steps),
+        "compute_s": per_step(estimate.compute_s),
+        "network_s": per_step(estimate.network_s),
+        "barrier_s": per_step(estimate.barrier_s),
         "step_mean_s": mean,
         "step_max_s": slowest,
-        "step_at_least_s": None if estimate is None else _per(estimate.at_least_s, steps),
-        "fastest_wall_time_s": None if estimate is None else estimate.total_s,
+        "step_at_least_s": per_step(estimate.at_least_s),
+        "fastest_wall_time_s": estimate.total_s,
         "throughput_steps_per_s": None if not mean else 1.0 / mean,
         "real_time_step_s": reference,
         "real_time_factor": None if not mean else reference / mean,
-        "keeps_real_time": None if slowest is None or asked is None else slowest <= asked,
-        "slowest_over_step_time_factor": None if slowest is None or not asked else slowest / asked,
+        "keeps_real_time": None if slowest is None or stated is None else slowest <= stated,
+        "slowest_over_step_time_factor": None
+        if slowest is None or not stated
+        else slowest / stated,
         "energy_delay_js": None if total is None or wall is None else total * wall,
-        "tiles": None if estimate is None else estimate.tiles,
-        "updates_exact": None if estimate is None else estimate.updates_exact,
-        "evidence": [] if estimate is None else list(estimate.evidence),
-        "proxy": False if estimate is None else estimate.proxy,
-        "unknown": [] if estimate is None else list(estimate.unknown),
-        "reason": NO_TRACE if estimate is None and wall is not None else None,
-        "source": [] if estimate is None else list(estimate.sources),
+        "tiles": estimate.tiles,
+        "updates_exact": None if unknown else estimate.updates_exact,
+        "evidence": list(estimate.evidence),
+        "proxy": estimate.proxy,
+        "unknown": list(estimate.unknown),
+        "reason": NO_TRACE if unknown and wall is not None else None,
+        "source": list(estimate.sources),
         "excluded": EXCLUDED,
         "convention": CONVENTION,
     }
-
-
-def _per(total: float | None, steps: int | None) -> float | None:
-    return None if total is None or not steps else total / steps
 
 
 def _per_sample(facts: Facts) -> Plain | None:
