@@ -14,7 +14,7 @@ from hrsnn_lava import __version__
 from hrsnn_lava.artifacts.container import Artifact, encode, read_artifact, write_artifact
 from hrsnn_lava.artifacts.networks import quantized_from, quantized_parts, rebuild
 from hrsnn_lava.compiler.design_rules.check import check
-from hrsnn_lava.compiler.placement import Placement
+from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.errors import ArtifactError, CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork

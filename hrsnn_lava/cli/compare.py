@@ -1,4 +1,4 @@
-"""``compare``: one network on several chips, side by side."""
+"""One network on several chips, side by side."""
 
 from __future__ import annotations
 
@@ -115,3 +115,7 @@ def _input(
     if steps is not None and steps > events.n_steps:
         console.note(f"input: ends after {events.n_steps} steps; nothing is sent after them")
     return events
+
+
+ORDER = 100
+COMMAND = compare

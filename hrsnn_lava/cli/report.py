@@ -1,4 +1,4 @@
-"""``report``: resources, synaptic operations and energy of a compiled network."""
+"""Resources, synaptic operations and energy."""
 
 from __future__ import annotations
 
@@ -166,3 +166,7 @@ def _prices(console: Console, profile: HardwareProfile, name: str | None) -> Cos
             f"{profile.name}"
         )
     return prices
+
+
+ORDER = 70
+COMMAND = report

@@ -12,13 +12,13 @@ from hrsnn_lava.artifacts.networks import rebuild
 from hrsnn_lava.compiler.analysis.operations.activity import Activity
 from hrsnn_lava.compiler.analysis.operations.counting import Counts
 from hrsnn_lava.compiler.analysis.operations.synops import ProjectionOps, SynapticOperations
-from hrsnn_lava.compiler.compiled import CompiledNetwork
+from hrsnn_lava.compiler.mapped import PlacedProgram
 from hrsnn_lava.errors import ArtifactError
 
 STAGE = "counts"
 
 
-def save_counts(counts: Counts, compiled: CompiledNetwork, path: Any) -> str:
+def save_counts(counts: Counts, compiled: PlacedProgram, path: Any) -> str:
     """Write the counts of a run of `compiled`; return the file's SHA-256."""
     ops, done = counts.ops, counts.done
     arrays = {f"per_step/{k}": p.per_step for k, p in enumerate(ops.projections)}
@@ -36,7 +36,7 @@ def save_counts(counts: Counts, compiled: CompiledNetwork, path: Any) -> str:
     return write_artifact(path, Artifact(STAGE, meta, arrays))
 
 
-def load_counts(path: Any, compiled: CompiledNetwork) -> Counts:
+def load_counts(path: Any, compiled: PlacedProgram) -> Counts:
     """Read the counts of a run of `compiled`.
 
     Raises:

@@ -30,7 +30,7 @@ from hrsnn_lava.compiler.quantization.scaling.base import (
     nearest,
 )
 from hrsnn_lava.errors import Problem, SpecError
-from hrsnn_lava.quantized import WEIGHT_EXP_RANGE
+from hrsnn_lava.integer_format import WEIGHT_EXP_RANGE
 
 
 class Option(Plain):
@@ -50,11 +50,11 @@ class Option(Plain):
 
     def exponent(self, target: Target, synapses: Synapses, scale: float) -> int:
         """The exponent of least cost, after balancing; of equal ones the one that clips least."""
-        found = []
+        costs = []
         for exponent in _exponents(synapses, scale):
             terms = _Terms.of(target, synapses, scale, exponent)
-            found.append((_balance(synapses, terms)[1], -exponent))
-        return -min(found)[1]
+            costs.append((_balance(synapses, terms)[1], -exponent))
+        return -min(costs)[1]
 
     def integers(self, target: Target, synapses: Synapses, scale: float, exponent: int) -> Float:
         """Rounded weights whose mean current is balanced."""

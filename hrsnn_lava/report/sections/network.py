@@ -188,7 +188,11 @@ def learning_rules(quantized: Plain) -> dict[str, Any]:
     """
     keys = ("profiles", "max_profiles", "amplitudes", "errors", "pair_error", "trains")
     return {
-        name: {**{key: entry["learning"][key] for key in keys}, "w_max": dict(entry["ceiling"])}
+        name: {
+            **{key: entry["learning"][key] for key in keys},
+            # programs compiled before this key was renamed say "ceiling"
+            "w_max": dict(entry.get("w_max", entry.get("ceiling", {}))),
+        }
         for name, entry in quantized.get("projections", {}).items()
         if entry.get("learning", {}).get("errors")
     }

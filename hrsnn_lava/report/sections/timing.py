@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from hrsnn_lava.compiler.analysis.operations.per_sample import per_sample, window_counts
 from hrsnn_lava.compiler.analysis.pricing.energy import Energy
 from hrsnn_lava.compiler.analysis.pricing.latency import EXCLUDED, Latency
+from hrsnn_lava.compiler.analysis.pricing.per_sample import per_sample, window_counts
 from hrsnn_lava.report.facts import Facts
 from hrsnn_lava.report.format import (
     UNKNOWN,
