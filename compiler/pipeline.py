@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import sparse
 
-from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord, plain
+from hrsnn_lava.artifacts.container import plain
+from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
 from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
 from hrsnn_lava.compiler.passes.absorb_thresholds import finish as absorb_into_weights
 from hrsnn_lava.compiler.passes.absorb_thresholds import plan as plan_thresholds

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.design_rules.placed import Placed, Rule, Violation
-from hrsnn_lava.quantized import WEIGHT_EXP_RANGE, QuantizedNetwork
+from hrsnn_lava.integer_format import WEIGHT_EXP_RANGE
+from hrsnn_lava.quantized import QuantizedNetwork
 
 Int = NDArray[np.int64]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.chip_learning import EXPONENT_RANGE, Trace
+from hrsnn_lava.chip_learning import Trace
 from hrsnn_lava.compiler.learning.kernel_error import lags_of, tag_kernel
 from hrsnn_lava.errors import HrsnnError
+from hrsnn_lava.integer_format import EXPONENT_RANGE
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]

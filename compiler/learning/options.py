@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from hrsnn_lava.chip_learning import EPOCH_RANGE
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.hardware_profiles import HardwareProfile
+from hrsnn_lava.integer_format import EPOCH_RANGE
 from hrsnn_lava.spec import StdpSpec
 
 Amplitudes = Literal["auto", "tags", "profiles"]

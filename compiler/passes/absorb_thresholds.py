@@ -47,7 +47,8 @@ from hrsnn_lava.compiler.quantization.gain_limits import (
 from hrsnn_lava.compiler.quantization.row_scaling import RowRounding, scale_rows
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.hardware_profiles import HardwareProfile
-from hrsnn_lava.quantized import RANGES, QuantizedNetwork
+from hrsnn_lava.integer_format import NEURON_RANGES as RANGES
+from hrsnn_lava.quantized import QuantizedNetwork
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]

@@ -49,10 +49,10 @@ from hrsnn_lava.compiler.quantization.plastic_synapses import (
 )
 from hrsnn_lava.compiler.quantization.quantizable import refuse
 from hrsnn_lava.compiler.quantization.scaling import Scaling, Target, scaling
+from hrsnn_lava.integer_format import NEURON_RANGES as RANGES
+from hrsnn_lava.integer_format import WEIGHT_EXP_RANGE
 from hrsnn_lava.network import Input, Network, Population
 from hrsnn_lava.quantized import (
-    RANGES,
-    WEIGHT_EXP_RANGE,
     QuantizedInput,
     QuantizedNetwork,
     QuantizedPopulation,

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.quantized import RANGES, QuantizedNetwork, QuantizedPopulation
+from hrsnn_lava.integer_format import NEURON_RANGES as RANGES
+from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation
 from hrsnn_lava.seeding import generator
 
 __all__ = ["StockGroups"]

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.quantization.row_scaling import weight_grid
-from hrsnn_lava.quantized import RANGES, QuantizedNetwork, QuantizedProjection
+from hrsnn_lava.integer_format import NEURON_RANGES as RANGES
+from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]

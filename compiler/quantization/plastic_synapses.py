@@ -11,8 +11,9 @@ from scipy import sparse
 
 from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP, is_uniform, lower_stdp
 from hrsnn_lava.errors import Problem
+from hrsnn_lava.integer_format import WEIGHT_EXP_RANGE
 from hrsnn_lava.network import Input, Network, Population, Projection
-from hrsnn_lava.quantized import WEIGHT_EXP_RANGE, QuantizedProjection, SignMode
+from hrsnn_lava.quantized import QuantizedProjection, SignMode
 from hrsnn_lava.seeding import generator
 
 #: Largest magnitude of a weight that keeps its sign.

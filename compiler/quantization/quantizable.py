@@ -11,8 +11,9 @@ from hrsnn_lava.compiler.quantization.headroom import MODES
 from hrsnn_lava.compiler.quantization.plastic_synapses import learning_problems
 from hrsnn_lava.compiler.quantization.scaling import scaling
 from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.integer_format import DELAY_MAX
+from hrsnn_lava.integer_format import NEURON_RANGES as RANGES
 from hrsnn_lava.network import Network
-from hrsnn_lava.quantized import DELAY_MAX, RANGES
 
 
 def refuse(network: Network, options: Any) -> None:

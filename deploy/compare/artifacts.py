@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from hrsnn_lava.compiler.compiled import CompiledNetwork, plain
+from hrsnn_lava.artifacts.container import plain
+from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.deploy.compare.changes import Change, walk
 from hrsnn_lava.deploy.compare.reports import pass_changes
 from hrsnn_lava.errors import SpecError

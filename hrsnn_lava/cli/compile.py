@@ -156,9 +156,10 @@ def _load(model: Path, seed: int | None) -> tuple[Network | QuantizedNetwork, Sp
         return network if on_chip else network.without_plasticity(), spec
     if seed is not None:
         raise SpecError("--seed: only a spec is built at random; this model is built already")
-    from hrsnn_lava.compiler.compiled import CompiledNetwork, load_any
+    from hrsnn_lava.artifacts.container import NETWORK_STAGES, load_any
+    from hrsnn_lava.compiler.compiled import CompiledNetwork
 
-    loaded = load_any(model)
+    loaded = load_any(model, NETWORK_STAGES)
     if isinstance(loaded, CompiledNetwork):
         raise ArtifactError(f"{model}: holds a compiled network; accepted: {ACCEPTED}")
     return loaded, None

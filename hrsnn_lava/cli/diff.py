@@ -74,7 +74,9 @@ def compared(before: Path, after: Path) -> Found:
         raise SpecError(
             f"{before} and {after}: compare two reports (.json) or two artifacts (.hlx)"
         )
-    from hrsnn_lava.compiler.compiled import load_any
+    from hrsnn_lava.artifacts.container import NETWORK_STAGES, load_any
     from hrsnn_lava.deploy.compare.artifacts import compare_networks
 
-    return compare_networks(load_any(before), load_any(after), names)
+    return compare_networks(
+        load_any(before, NETWORK_STAGES), load_any(after, NETWORK_STAGES), names
+    )

@@ -184,7 +184,7 @@ def measured_rates(network: Network, seed: int, steps: int = RATE_STEPS) -> NDAr
     valued = np.zeros(n_in, dtype=np.bool_)
     for population in network.input_populations:
         first = network.offset(population.name)
-        valued[first : first + population.size] = population.neuron.graded
+        valued[first : first + population.size] = population.graded
     counts = np.zeros(n, dtype=np.int64)
     for _ in range(-(-steps // HELD_STEPS)):
         x = rng.standard_normal(n_in)

@@ -249,10 +249,10 @@ def note_stock(console: Console, network: Any, backends: Iterable[str]) -> None:
 
 def load_program(path: Path) -> CompiledNetwork | QuantizedNetwork:
     """A compiled or quantized network; an `ArtifactError` for a float one."""
-    from hrsnn_lava.compiler.compiled import load_any
+    from hrsnn_lava.artifacts.container import NETWORK_STAGES, load_any
     from hrsnn_lava.network import Network
 
-    program = load_any(path)
+    program = load_any(path, NETWORK_STAGES)
     if isinstance(program, Network):
         raise ArtifactError(
             f"{path}: holds a float network; backends run integers: `hrsnn-lava compile` it first"

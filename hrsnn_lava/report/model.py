@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hrsnn_lava.artifacts.container import plain
 from hrsnn_lava.artifacts.files import write_text
 from hrsnn_lava.budgets.judge import Budget, with_budgets
 from hrsnn_lava.compiler.analysis.occupancy.utilization import Utilization
@@ -21,7 +22,7 @@ from hrsnn_lava.compiler.analysis.operations.neurobench import neurobench
 from hrsnn_lava.compiler.analysis.operations.synops import SynapticOperations, synaptic_operations
 from hrsnn_lava.compiler.analysis.operations.windows import Windows
 from hrsnn_lava.compiler.analysis.pricing.energy import Left, energy, event_counts, host_work
-from hrsnn_lava.compiler.compiled import CompiledNetwork, plain
+from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.design_rules.check import Placed, check
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import CostSet

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from hrsnn_lava import __version__
-from hrsnn_lava.artifacts.container import encode
 from hrsnn_lava.budgets.keys import FILLED
 from hrsnn_lava.compiler.analysis.occupancy.utilization import Utilization
 from hrsnn_lava.compiler.analysis.operations.activity import Activity
@@ -217,7 +216,7 @@ def provenance(
     trace: Trace | None,
 ) -> Plain:
     """What produced the report; no time and no path, so that equal input gives equal bytes."""
-    program = hashlib.sha256(encode(compiled.to_artifact())).hexdigest()
+    program = compiled.digest
     return {
         "program": "hrsnn-lava",
         "version": __version__,

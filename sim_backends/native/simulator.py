@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava.errors import SpecError
+from hrsnn_lava.integer_format import NEURON_RANGES as RANGES
+from hrsnn_lava.integer_format import shift_sum
 from hrsnn_lava.network import Network
-from hrsnn_lava.quantized import RANGES, QuantizedNetwork, shift_sum
+from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.sim_backends.base import as_quantized, bias_rows, check_run, lower
 from hrsnn_lava.sim_backends.native.layout import Events, Layout, flatten, integer_layout
 from hrsnn_lava.sim_backends.native.learning_state import LearningState

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.chip_learning import PRE_TRACES, SYNAPTIC, LearningRule, Product
-from hrsnn_lava.quantized import shift_sum
+from hrsnn_lava.integer_format import shift_sum
 from hrsnn_lava.sim_backends.learning_program import (
     ACC_MAX,
     ACC_MIN,

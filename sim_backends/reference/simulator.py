@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.quantized import QuantizedNetwork, shift_sum
+from hrsnn_lava.integer_format import shift_sum
+from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.sim_backends.base import Program, as_quantized, bias_rows, check_run, lower
 from hrsnn_lava.sim_backends.reference.learning import ReferenceLearning
 from hrsnn_lava.trace import SpikeInput, Trace

@@ -8,17 +8,15 @@ and the other way round. `lava` keeps its state in Lava's own processes, which h
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.artifacts.container import Artifact, encode, write_artifact
-from hrsnn_lava.artifacts.networks import quantized_parts, rebuild
+from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.sim_backends.base import as_quantized, bias_rows, check_run
@@ -35,7 +33,7 @@ BACKENDS = ("native", "reference", "lava")
 
 
 @dataclass(frozen=True, eq=False)
-class State:
+class State(Saved):
     """Where a run stands: everything that the next step depends on.
 
     Attributes:
@@ -45,34 +43,11 @@ class State:
             learning; int32, named and laid out as `session_form` says, whatever the backend.
     """
 
+    stage: ClassVar[str] = "state"
+
     step: int
     network_digest: str
     arrays: Mapping[str, NDArray[Any]]
-
-    def to_artifact(self) -> Artifact:
-        """Meta data and arrays; equal states give equal bytes."""
-        meta = {"step": self.step, "network": self.network_digest}
-        return Artifact("state", meta, dict(self.arrays))
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the whole state."""
-        return hashlib.sha256(encode(self.to_artifact())).hexdigest()
-
-    def save(self, path: Any) -> str:
-        """Write an ``.hlx`` artifact, whole or not at all; return the file's SHA-256."""
-        return write_artifact(path, self.to_artifact())
-
-    @staticmethod
-    def load(path: Any) -> State:
-        """Read a state; raises `ArtifactError`."""
-        return rebuild(path, "state", state_from)
-
-
-def state_from(artifact: Artifact) -> State:
-    """The inverse of `State.to_artifact`."""
-    meta = artifact.meta
-    return State(int(meta["step"]), str(meta["network"]), dict(artifact.arrays))
 
 
 class Session:
@@ -246,7 +221,7 @@ class Session:
     def network_digest(self) -> str:
         """SHA-256 of the integer network, as `CompiledNetwork.network_digest` has it."""
         if self._digest is None:
-            self._digest = hashlib.sha256(encode(quantized_parts(self.network))).hexdigest()
+            self._digest = self.network.digest
         return self._digest
 
     def weights(self) -> dict[str, NDArray[np.int32]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import hrsnn_lava as hl
-from hrsnn_lava.compiler.compiled import load_any, plain
+from hrsnn_lava.artifacts.container import load_any, plain
 from hrsnn_lava.compiler.passes.prune_random import PruneRandom
 from hrsnn_lava.compiler.pipeline import compile_network, run_passes
 from hrsnn_lava.errors import ArtifactError, CapacityError, NetworkError, SpecError

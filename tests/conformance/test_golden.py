@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from hrsnn_lava import QuantizedNetwork, SpikeInput, Trace
+from hrsnn_lava.artifacts.container import below, load_npz
 from hrsnn_lava.sim_backends.native.simulator import NativeBackend
 from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 from hrsnn_lava.sim_backends.runs.parity import compare
-from hrsnn_lava.trace import below, load_npz
 
 GOLDEN = Path(__file__).parent / "golden"
 

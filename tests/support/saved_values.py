@@ -69,12 +69,11 @@ def general_rule():
 def integer_network():
     """Delays, both sign modes, a held input, graded spikes, two learning profiles, tags."""
     parameters = {"du": [-1, 4095, 400], "dv": [0, 4096, 100], "vth": [1, 131071, 10]}
+    parameters |= {"bias_mant": [5, -4096, 4095], "bias_exp": [0, 7, 6], "refractory": [0, 63, 2]}
     populations = (
         hl.QuantizedInput("events", 2),
         hl.QuantizedInput("graded", 2, payload_scale=64.0),
-        hl.QuantizedPopulation(
-            "a", 3, **parameters, bias_mant=[5, -4096, 4095], bias_exp=[0, 7, 6], refractory=[0, 63, 2]
-        ),
+        hl.QuantizedPopulation("a", 3, **parameters),
         hl.QuantizedPopulation("b", 2, 10, 20, 30),
     )
     dense = sparse.csr_matrix(np.array([[3, -4, 0], [0, 0, 7]], dtype=np.int32))
@@ -89,7 +88,13 @@ def integer_network():
     )
     projections = (
         hl.QuantizedProjection(
-            "in", "events", "a", np.array([[7, 0], [0, 9], [200, 1]]), 2, "excitatory", 6,
+            "in",
+            "events",
+            "a",
+            np.array([[7, 0], [0, 9], [200, 1]]),
+            2,
+            "excitatory",
+            6,
             delays=[0, 1, 2, 62],
         ),
         hl.QuantizedProjection("held", "graded", "b", np.eye(2, dtype=int) * 3, -3, target="bias"),

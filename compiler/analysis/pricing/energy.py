@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, replace
 from operator import index
 from typing import Any
 
+from hrsnn_lava.artifacts.container import plain
 from hrsnn_lava.compiler.analysis.operations.activity import Activity
 from hrsnn_lava.compiler.analysis.operations.synops import SynapticOperations
 from hrsnn_lava.compiler.analysis.pricing.energy_terms import (
@@ -28,7 +29,6 @@ from hrsnn_lava.compiler.analysis.pricing.energy_terms import (
     price_static,
     price_term,
 )
-from hrsnn_lava.compiler.compiled import plain
 from hrsnn_lava.errors import Problem, ProfileError, SpecError, raise_if
 from hrsnn_lava.hardware_profiles import COUNT_KEYS, CostSet, CountKey, HardwareProfile
 

@@ -30,7 +30,7 @@ from hrsnn_lava.compiler.quantization.scaling.base import (
     nearest,
 )
 from hrsnn_lava.errors import Problem, SpecError
-from hrsnn_lava.quantized import WEIGHT_EXP_RANGE
+from hrsnn_lava.integer_format import WEIGHT_EXP_RANGE
 
 
 class Option(Plain):

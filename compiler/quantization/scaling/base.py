@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava.errors import Problem, SpecError
-from hrsnn_lava.quantized import WEIGHT_EXP_RANGE, SignMode
+from hrsnn_lava.integer_format import WEIGHT_EXP_RANGE
+from hrsnn_lava.quantized import SignMode
 
 Float = NDArray[np.float64]
 #: With weights at least this large at exponent 0, no negative exponent is used: such a
