@@ -25,7 +25,7 @@ from timing import cpu_seconds, table, write
 
 from hrsnn_lava import QuantizedNetwork, SpikeInput
 from hrsnn_lava.compiler.analysis.operations.counting import Counting, Counts
-from hrsnn_lava.compiler.placement import Placement
+from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.sim_backends.native.engine import NativeEngine, Stretch
 from hrsnn_lava.sim_backends.native.simulator import NativeBackend
 from hrsnn_lava.sim_backends.runs.counting import stretch_steps

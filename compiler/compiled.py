@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.compiler.design_rules.check import check
-from hrsnn_lava.compiler.placement import Placement
+from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork

@@ -1,259 +1,326 @@
-"""Runs passes in order, verifies the network after each, and keeps a record of what it did.
+"""Passes in order: the network is valid before and after each, and each leaves a record.
 
-`compile_network` is the whole way to a chip: prune and other float passes first, then quantize,
-partition, palette, place.
+`Pipeline.default(profile).run(network, context)` is the whole way to a chip. A user's list may hold
+any pass: what it does not name is put where it belongs::
+
+    quantize, canonical, plan_thresholds, partition, palette, absorb_thresholds, place
+
+Float passes, such as pruning, come before `quantize`, in the order in which they were given.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass, replace
-from typing import Any, Protocol
-
-import numpy as np
-from scipy import sparse
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from hrsnn_lava.artifacts.container import plain
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
-from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
-from hrsnn_lava.compiler.passes.absorb_thresholds import finish as absorb_into_weights
-from hrsnn_lava.compiler.passes.absorb_thresholds import plan as plan_thresholds
-from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP
+from hrsnn_lava.compiler.context import Context, Observed, Pass
+from hrsnn_lava.compiler.mapped import Mapped
+from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds, PlanThresholds
+from hrsnn_lava.compiler.passes.canonical import Canonical
 from hrsnn_lava.compiler.passes.palette import Palette
 from hrsnn_lava.compiler.passes.partition import Partition
 from hrsnn_lava.compiler.passes.place import Place
 from hrsnn_lava.compiler.passes.quantize import Quantize
-from hrsnn_lava.compiler.quantization.headroom import Observed
-from hrsnn_lava.errors import SpecError
+from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.network import Network
+from hrsnn_lava.options import options_of
 from hrsnn_lava.quantized import QuantizedNetwork
 
-Progress = Callable[[str], None]
+AnyPass = Pass[Any, Any]
+#: The passes that every program goes through, in order; the only list of them.
+DEFAULT: tuple[type[AnyPass], ...] = (
+    Quantize,
+    Canonical,
+    PlanThresholds,
+    Partition,
+    Palette,
+    AbsorbThresholds,
+    Place,
+)
+#: Odd, so that passes of others have room before each.
+_POSITION: Mapping[str, int] = {cls.name: 2 * k + 1 for k, cls in enumerate(DEFAULT)}
+#: The default pass before which a pass of another name goes, by what it takes.
+_BEFORE = {"float": "quantize", "integer": "plan_thresholds", "mapped": "palette"}
 
 
-class Pass(Protocol):
-    """Network -> network, with a name. `apply` gives the report of what it did as well.
+@dataclass(frozen=True)
+class History:
+    """What happened to a network before the pipeline got it.
 
-    A pass is a frozen dataclass; its fields are its options.
+    Attributes:
+        records: of passes that were applied already.
+        synapses_before: before pruning; None: as many as the network has that comes in.
     """
 
-    @property
-    def name(self) -> str:
-        """Shown in records and reports."""
-        ...
-
-    def apply(self, network: Any) -> tuple[Any, Mapping[str, Any]]:
-        """The changed network and the report."""
-        ...
+    records: tuple[PassRecord, ...] = ()
+    synapses_before: int | None = None
 
 
-def quiet(_: str) -> None:
-    """Progress that says nothing."""
+def run_pass(network: Any, step: AnyPass, context: Context | None = None) -> tuple[Any, PassRecord]:
+    """Apply one pass to a valid network and verify the result; returns the record too."""
+    changed, records = run_passes(network, (step,), context)
+    empty = PassRecord(step.name, _options(step), _sizes(network), _sizes(changed))
+    return changed, next(iter(records), empty)
 
 
-def counts(network: Any) -> dict[str, int]:
-    """Sizes that a pass record shows."""
-    return {"neurons": int(network.n_neurons), "synapses": int(network.n_synapses)}
-
-
-def options_of(step: Any) -> dict[str, Any]:
-    """The options of a pass, as a record shows them."""
-    options = getattr(step, "options", None)
-    if options is None and is_dataclass(step):
-        options = asdict(step)  # type: ignore[arg-type]
-    return dict(plain(options or {}))
-
-
-def run_pass(network: Any, step: Pass) -> tuple[Any, PassRecord]:
-    """Apply one pass to a valid network; the result is verified."""
-    before, started = counts(network), time.perf_counter()
-    changed, report = step.apply(network)
+def _applied(network: Any, step: AnyPass, context: Context) -> tuple[Any, PassRecord | None]:
+    """One pass, and its record; None where it found nothing to do."""
+    context.progress(step.name)
+    step = step.settled(context) if isinstance(step, Pass) else step
+    before, started = _sizes(network), time.perf_counter()
+    changed, report = step.apply(network, context)
     changed.verify()
     seconds = time.perf_counter() - started
+    if report is None:
+        return changed, None
     record = PassRecord(
-        step.name, options_of(step), before, counts(changed), seconds, plain(dict(report))
+        step.name, _options(step), before, _sizes(changed), seconds, plain(dict(report))
     )
     return changed, record
 
 
 def run_passes(
-    network: Any, passes: Sequence[Pass], progress: Progress = quiet
+    network: Any, passes: Iterable[AnyPass], context: Context | None = None
 ) -> tuple[Any, tuple[PassRecord, ...]]:
-    """Apply `passes` in order; the network is valid before and after every one of them."""
+    """Apply `passes` in order; the network is valid before and after every one of them.
+
+    Passes leave `amends` in their report for what an earlier record should say by now.
+    """
     network.verify()
-    records = []
-    for step in passes:
-        progress(step.name)
-        network, record = run_pass(network, step)
-        records.append(record)
+    steps = tuple(passes)
+    context = (context or Context()).settled(steps)
+    records: list[PassRecord] = []
+    for step in steps:
+        network, record = _applied(network, step, context)
+        if record is not None:
+            records = _amended(records, record)
     return network, tuple(records)
+
+
+def _amended(records: list[PassRecord], new: PassRecord) -> list[PassRecord]:
+    """The records with the new one, which may correct reports of earlier ones."""
+    report = dict(new.report)
+    amends: Mapping[str, Mapping[str, Any]] = report.pop("amends", {})
+    corrected = [replace(r, report={**r.report, **amends.get(r.name, {})}) for r in records]
+    return [*corrected, replace(new, report=report)]
+
+
+def _sizes(network: Any) -> dict[str, int]:
+    return {"neurons": int(network.n_neurons), "synapses": int(network.n_synapses)}
+
+
+def _options(step: AnyPass) -> dict[str, Any]:
+    """The options of a pass, as a record shows them."""
+    values: dict[str, Any] = options_of(step) if dataclasses.is_dataclass(step) else {}
+    return dict(plain(values))
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Passes in the order in which they run, and the chip that they lead to.
+
+    Attributes:
+        profile: the chip.
+        passes: float passes, then `quantize` and what follows it.
+    """
+
+    profile: HardwareProfile
+    passes: tuple[AnyPass, ...]
+
+    @staticmethod
+    def default(
+        profile: HardwareProfile, passes: Sequence[AnyPass] = (), *, quantized: bool = False
+    ) -> Pipeline:
+        """All passes that lead to a program, with those of the user in their places.
+
+        Args:
+            profile: the chip.
+            passes: of the user; one of a default pass's name takes its place.
+            quantized: the network that will come in consists of integers already.
+
+        Raises:
+            SpecError: passes in an order in which they cannot run, two of one default pass, or
+                float passes for integers.
+        """
+        names = [step.name for step in passes]
+        missing = [cls for cls in DEFAULT[int(quantized) :] if cls.name not in names]
+        absorb = _absorption(passes)
+        steps: list[AnyPass] = []
+        reached = 0
+        for step in passes:
+            position = _position(step, reached)
+            if quantized and position <= _POSITION[Quantize.name]:
+                raise SpecError("passes change float networks; this one is quantized already")
+            if position < reached or (position == reached and step.name in _POSITION):
+                measured = f"after {steps[-1].name!r}" if position < reached else "twice"
+                allowed = "in the order of work" if position < reached else "once"
+                problem = Problem(step.name, measured, allowed)
+                raise SpecError("the passes are in no order that can run", problems=[problem])
+            reached = position
+            while missing and _POSITION[missing[0].name] < position:
+                steps.append(_default_pass(missing.pop(0), absorb))
+            steps.append(step)
+        steps += [_default_pass(cls, absorb) for cls in missing]
+        return Pipeline(profile, tuple(steps))
+
+    def run(
+        self,
+        network: Network | QuantizedNetwork,
+        context: Context | None = None,
+        history: History | None = None,
+    ) -> CompiledNetwork:
+        """Compile a network for the chip.
+
+        Raises:
+            SpecError: the network cannot be expressed in the chip's integers.
+            CapacityError: it does not fit; every violation is listed.
+        """
+        context = replace(context or Context(), profile=self.profile)
+        history = history or History()
+        before = history.synapses_before
+        before = network.n_synapses if before is None else before
+        mapped, records = run_passes(network, self.passes, context)
+        if not isinstance(mapped, Mapped) or mapped.plan is not None:
+            raise SpecError("the passes end before the network is on its cores")
+        return CompiledNetwork(
+            mapped.network,
+            self.profile,
+            mapped.on_cores,
+            (*history.records, *records),
+            context.seed,
+            synapses_before=before,
+        ).verify()
+
+
+def _position(step: AnyPass, reached: int) -> int:
+    """Where a pass goes; one that is no default one before the first that needs more than it gives.
+
+    Args:
+        reached: position of the pass before it.
+    """
+    if step.name in _POSITION:
+        return _POSITION[step.name]
+    takes = getattr(step, "takes", "float")
+    position = _POSITION[_BEFORE[takes]] - 1
+    return max(position, reached) if takes == "mapped" else position
+
+
+def _absorption(passes: Iterable[AnyPass]) -> AbsorbThresholds:
+    """Which thresholds are absorbed: planned before the partition and done after the palette, both
+    by one set of options, whichever of the two passes states them."""
+    for step in passes:
+        if isinstance(step, AbsorbThresholds):
+            return step
+        if isinstance(step, PlanThresholds):
+            return step.absorb
+    return AbsorbThresholds()
+
+
+def _default_pass(cls: type[AnyPass], absorb: AbsorbThresholds) -> AnyPass:
+    if cls is PlanThresholds:
+        return PlanThresholds(absorb)
+    return absorb if cls is AbsorbThresholds else cls()
+
+
+def _with_named(passes: Iterable[AnyPass], named: Iterable[AnyPass]) -> list[AnyPass]:
+    """A list of passes with those that were given by their names in their places."""
+    steps = list(passes)
+    for step in named:
+        reached, place = 0, len(steps)
+        for index, other in enumerate(steps):
+            reached = _position(other, reached)
+            if reached > _POSITION[step.name]:
+                place = index
+                break
+        steps.insert(place, step)
+    return steps
 
 
 def compile_network(
     network: Network | QuantizedNetwork,
     profile: HardwareProfile,
-    passes: Sequence[Pass] | None = None,
-    *,
-    weight_bits: int | None = None,
-    stdp: LowerSTDP | None = None,
-    quantize: Quantize | None = None,
-    neurons_per_core: int | None = None,
-    rates: Any = 1.0,
-    input_rates: Any = 1.0,
-    absorb: AbsorbThresholds | None = None,
-    seed: int | None = None,
-    progress: Progress = quiet,
+    passes: Sequence[AnyPass] | None = None,
+    **options: Any,
 ) -> CompiledNetwork:
     """Compile a network for a chip.
 
     Args:
-        network: float, or integer already (then `passes` must be empty).
+        network: float, or integer already (then `passes` may hold no float passes).
         profile: the chip.
-        passes: float passes that come first, such as pruning.
-        weight_bits: 1..8, for a float network; None: what `quantize` says, 8 without it.
-        stdp: how learning rules are lowered; the profile bounds the number of their profiles.
-        quantize: further options of that pass. Rates that are arrays are its `observed` run
-            unless it has one.
-        neurons_per_core: upper bound; None lets the partition choose.
-        rates: spikes per step of every neuron (n_neurons,), to weigh traffic; a scalar for all.
-        input_rates: the same for the input channels.
-        absorb: how thresholds that no table has room for go into the weights; None: as usual.
-        seed: kept in the artifact.
-        progress: called with the name of every pass before it runs.
+        passes: any passes, in order; those that every program needs are put in where missing.
+        **options: of the compilation: `seed`, `rates` and `input_rates` (or a whole `observed`),
+            `input_range`, `progress`; a pass by its name, as an object or a table of options
+            (``partition={"tolerance": 0.1}``); or an option that one pass alone has
+            (``weight_bits=4``).
 
     Returns:
         A verified `CompiledNetwork`.
 
     Raises:
-        SpecError: the network cannot be expressed in the chip's integers.
+        SpecError: an unknown or ambiguous option, or a network that has no integers.
         CapacityError: it does not fit; every violation is listed.
     """
-    synapses_before = network.n_synapses
-    records: tuple[PassRecord, ...] = ()
-    if isinstance(network, QuantizedNetwork):
-        if passes:
-            raise SpecError("passes change float networks; this one is quantized already")
-        integer: QuantizedNetwork = network.verify()
-    else:
-        step = quantize or Quantize()
-        lowering = (stdp or step.stdp).for_chip(profile)
-        bits = step.weight_bits if weight_bits is None else weight_bits
-        network, records = run_passes(network, passes or (), progress)
-        step = replace(step, weight_bits=bits, stdp=lowering)
-        if step.observed is None:
-            step = replace(step, observed=Observed.of_rates(rates, input_rates))
-        integer, quantized = run_passes(network, [step], progress)
-        records = (*records, *quantized)
-    return place_network(
-        integer,
-        profile,
-        records=records,
-        neurons_per_core=neurons_per_core,
-        rates=rates,
-        input_rates=input_rates,
-        absorb=absorb,
-        seed=seed,
-        synapses_before=synapses_before,
-        progress=progress,
-    )
+    context, named = _sorted_options(profile, options)
+    steps = _with_named(passes or (), named)
+    quantized = isinstance(network, QuantizedNetwork)
+    return Pipeline.default(profile, steps, quantized=quantized).run(network, context)
 
 
-def place_network(
-    network: QuantizedNetwork,
-    profile: HardwareProfile,
-    *,
-    records: tuple[PassRecord, ...] = (),
-    neurons_per_core: int | None = None,
-    rates: Any = 1.0,
-    input_rates: Any = 1.0,
-    absorb: AbsorbThresholds | None = None,
-    seed: int | None = None,
-    synapses_before: int | None = None,
-    progress: Progress = quiet,
-) -> CompiledNetwork:
-    """Partition, palette, place: from integers to a program on a chip; see `compile_network`.
-
-    Thresholds are planned before the partition and go into the weights after the palette.
-    """
-    network, canonical = run_pass(network, _Canonical())
-    added = [canonical] if canonical.report["changed"] else []
-    progress("partition")
-    absorb = absorb or AbsorbThresholds()
-    planned = plan_thresholds(network, profile, absorb, rates=rates, input_rates=input_rates)
-    shown = network if planned is None else planned.network
-    partition = Partition(
-        profile, neurons_per_core, rates=rates, input_rates=input_rates, progress=progress
-    )
-    placement, cut = _timed(partition, shown, lambda: partition(shown))
-    progress("palette")
-    palette = Palette(profile, placement.core_of, rates)
-    free = None if planned is None else planned.absorbed
-    (snapped, report), snap = _timed(palette, shown, lambda: palette.snap(shown, free, network))
-    fitted = [snap]
-    if planned is not None:
-        before = snapped
-        (snapped, errors, absorbed), put_in = _timed(
-            absorb, before, lambda: absorb_into_weights(planned, before, placement.core_of)
-        )
-        report = report.with_thresholds(errors)
-        fitted.append(replace(put_in, after=counts(snapped), report=plain(absorbed)))
-    fitted[0] = replace(snap, report=plain(report.to_dict()))
-    progress("place")
-    place = Place(profile, rates=rates, input_rates=input_rates, seed=seed or 0)
-    placed, put = _timed(place, snapped, lambda: place(snapped, placement))
-    cut = replace(cut, report=plain(placement.info))
-    put = replace(put, report=plain({k: placed.info[k] for k in ("mapping",) if k in placed.info}))
-    return CompiledNetwork(
-        snapped,
-        profile,
-        placed,
-        (*records, *added, cut, *fitted, put),
-        seed,
-        synapses_before=network.n_synapses if synapses_before is None else synapses_before,
-    ).verify()
+_OF_CONTEXT = ("seed", "observed", "rates", "input_rates", "input_range", "progress")
 
 
-def _timed(step: Any, network: Any, call: Callable[[], Any]) -> tuple[Any, PassRecord]:
-    size, started = counts(network), time.perf_counter()
-    result = call()
-    seconds = time.perf_counter() - started
-    return result, PassRecord(step.name, options_of(step), size, size, seconds)
-
-
-class _Canonical:
-    """Replace weights by what acts (Lava's clip and truncation), so that the grid is explicit."""
-
-    name = "canonical"
-
-    def apply(self, network: QuantizedNetwork) -> tuple[QuantizedNetwork, dict[str, Any]]:
-        """The same network to the bit, with on-grid weights; counts what changed."""
-        changed = 0
-        for projection in network.projections:
-            effective = projection.effective_weights()
-            off = effective.data != projection.weights.data
-            if not off.any():
-                continue
-            changed += int(off.sum())
-            learning, delays = projection.learning, projection.delays
-            keep = effective.data != 0
-            if learning is not None:
-                keep = projection.plastic_synapses()
-                learning = learning.select(keep)
-            if delays is not None and not isinstance(delays, int):
-                delays = delays[keep]
-            network = network.with_projection(
-                replace(
-                    projection, weights=_kept(effective, keep), delays=delays, learning=learning
-                )
+def _sorted_options(
+    profile: HardwareProfile, options: Mapping[str, Any]
+) -> tuple[Context, list[AnyPass]]:
+    """Options of the context, and passes made of the others."""
+    settings = {k: v for k, v in options.items() if k in _OF_CONTEXT and v is not None}
+    rates = {k: settings.pop(k) for k in ("rates", "input_rates") if k in settings}
+    if rates and "observed" in settings:
+        raise SpecError("rates and observed say the same in two ways; give one of them")
+    settings.setdefault("observed", Observed(**rates))
+    by_name = {cls.name: cls for cls in DEFAULT if cls is not PlanThresholds}
+    by_name |= {"absorb": AbsorbThresholds}
+    passes: dict[str, AnyPass] = {}
+    tables: dict[str, dict[str, Any]] = {}
+    for key, value in options.items():
+        if key in _OF_CONTEXT or value is None:
+            continue
+        if key in by_name:
+            name = by_name[key].name
+            if isinstance(value, Mapping):
+                tables.setdefault(name, {}).update(value)
+            elif getattr(value, "name", None) == name:
+                passes[name] = value
+            else:
+                problem = Problem(key, repr(value), f"a pass {name!r}, or a table of its options")
+                raise SpecError("options of the compilation", problems=[problem])
+            continue
+        owners = [cls for cls in by_name.values() if key in _fields(cls)]
+        owners = list(dict.fromkeys(owners))
+        if len(owners) != 1:
+            choices = [f"{cls.name}={{{key!r}: ...}}" for cls in owners]
+            allowed = choices or sorted({*_OF_CONTEXT, *by_name, *_unique_fields(by_name)})
+            raise SpecError(
+                "options of the compilation",
+                problems=[Problem(key, repr(value), ", ".join(allowed))],
             )
-        return network, {"changed": changed}
+        tables.setdefault(owners[0].name, {})[key] = value
+    for name, table in tables.items():
+        base: Any = passes.get(name)
+        passes[name] = by_name[name](**table) if base is None else replace(base, **table)
+    return Context(profile, **settings), list(passes.values())
 
 
-def _kept(weights: Any, keep: Any) -> Any:
-    """The stored values of a CSR matrix for which `keep` (nnz,) is true, zeros included."""
-    rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))[keep]
-    starts = np.append(0, np.cumsum(np.bincount(rows, minlength=weights.shape[0])))
-    parts = (weights.data[keep], weights.indices[keep], starts)
-    return sparse.csr_matrix(parts, shape=weights.shape)
+def _fields(cls: Any) -> list[str]:
+    return [f.name for f in dataclasses.fields(cls)]
+
+
+def _unique_fields(by_name: Mapping[str, type[AnyPass]]) -> list[str]:
+    every = [field for cls in set(by_name.values()) for field in _fields(cls)]
+    return [field for field in every if every.count(field) == 1]

@@ -27,9 +27,10 @@ import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -38,6 +39,8 @@ BOOTSTRAP = "pip install uv && uv run "
 ELIDED = "[...]"
 _EXIT_CODE = re.compile(r"# exit code (\d+)$")
 _MARKER = re.compile(r"<!-- output: (.*) -->$")
+#: First cell of a row of ``spec.md``: a key, and the methods or kinds that have it.
+_KEY = re.compile(r"`[\w.]+`(?: \([\w, ]+\))?")
 
 
 @dataclass(frozen=True)
@@ -244,29 +247,135 @@ def _output(block: Block, folder: Path, page: Path) -> list[str] | None:
     return select(done.stdout if done.returncode == 0 else done.stderr, block.marker)
 
 
-def spec_rows() -> dict[str, tuple[str, str]]:
-    """Default and allowed values of every key of a spec, as ``docs/spec.md`` shows them."""
-    from hrsnn_lava.spec import Spec
+@dataclass(frozen=True)
+class Row:
+    """What the program knows of a key of a spec.
 
+    Attributes:
+        default: as TOML writes it; `NOT_SET` where TOML cannot, `REQUIRED` where there is none.
+        allowed: values, in words.
+        meaning: from the class that has the option; "" where the page says it by hand.
+    """
+
+    default: str
+    allowed: str
+    meaning: str = ""
+
+
+NOT_SET, REQUIRED = "not set", "required"
+
+
+def spec_rows() -> dict[str, Row]:
+    """Every key of a spec, as ``docs/spec.md`` shows it.
+
+    A key of ``[prune]`` that not every method has is followed by the methods, ``prune.score
+    (lyapunov)``, and one of ``[task]`` by the kinds; where defaults differ there is a row for each.
+    """
+    from hrsnn_lava import registry
+    from hrsnn_lava.spec import PruneSpec, Spec, prune_table, pruning_methods
+
+    texts = _texts(Spec)
     schema = Spec.model_json_schema()
-    return dict(_rows(schema, Spec().model_dump(), schema["$defs"], ""))
+    value = Spec().model_dump()
+    del value["prune"]
+    del value["task"]
+    rows = dict(_rows(schema, value, schema["$defs"], "", texts))
+    # options of the lowering stand in [stdp], and so they do on the page
+    rows = {key: row for key, row in rows.items() if not key.startswith("quantize.stdp")}
+    rows["task.kind"] = Row(toml_of("lorenz63"), _quoted(registry.names("task")))
+    rows |= _table_rows(PruneSpec, "prune")
+    kinds = {name: registry.load("task", name) for name in registry.names("task")}
+    methods = {name: prune_table(name) for name in pruning_methods()}
+    rows |= _owned("task", kinds, rows) | _owned("prune", methods, rows)
+    return {key: _named(key, row) for key, row in rows.items()}
 
 
-def _rows(schema: Any, value: Any, known: Any, prefix: str) -> Any:
+def _table_rows(cls: Any, prefix: str) -> dict[str, Row]:
+    """Rows of one options class."""
+    from pydantic import TypeAdapter
+
+    schema = TypeAdapter(cls).json_schema()
+    return dict(_rows(schema, {}, schema.get("$defs", {}), f"{prefix}.", _texts(cls)))
+
+
+def _owned(prefix: str, classes: dict[str, Any], shared: dict[str, Row]) -> dict[str, Row]:
+    """Rows that not all classes of a table have, each with those that do behind its key."""
+    owners: dict[tuple[str, Row], list[str]] = {}
+    for name, cls in classes.items():
+        for key, row in _table_rows(cls, prefix).items():
+            if key not in shared:
+                owners.setdefault((key, row), []).append(name)
+    return {f"{key} ({', '.join(names)})": row for (key, row), names in owners.items()}
+
+
+def _named(key: str, row: Row) -> Row:
+    """A row whose schema says less than the program checks: names, and scalars for tables."""
+    from hrsnn_lava.compiler.placing import names
+    from hrsnn_lava.spec import pruning_methods
+
+    allowed = {
+        "prune.method": _quoted((*pruning_methods(), "none")),
+        "prune.controls": f"list of {_quoted((*pruning_methods(), 'no-recurrence'))}",
+        "prune.rescale": _quoted(("auto", "none", "inverse", "match")) + " or a table",
+        "prune.drop_neurons": "number >= 0, < 1 or a table",
+        "place.method": _quoted(("search", *names())),
+    }
+    if key.startswith("task.encoder"):
+        return replace(row, allowed=f"{row.allowed} or a table")
+    return replace(row, allowed=allowed.get(key, row.allowed))
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _texts(cls: Any) -> dict[str, Any]:
+    """Texts of the fields of every options class that a class holds, by the class's name."""
+    from hrsnn_lava.options import help_texts
+
+    texts = {cls.__name__: help_texts(cls)} if is_dataclass(cls) else {}
+    hints = list(get_type_hints(cls, include_extras=True).values())
+    while hints:
+        hint = hints.pop()
+        hints += get_args(hint)
+        if isinstance(hint, type) and is_dataclass(hint) and hint.__name__ not in texts:
+            texts |= _texts(hint)
+    return texts
+
+
+def _rows(
+    schema: Any, value: Any, known: Any, prefix: str, texts: Any
+) -> Iterator[tuple[str, Row]]:
+    """Rows of a table, and of the tables in it.
+
+    Args:
+        schema: of the table. value: what its keys hold; what is missing has its default.
+        known: definitions of the schema. texts: see `_texts`.
+    """
+    own = texts.get(schema.get("title"), {})
     for key, entry in schema["properties"].items():
-        inner = entry
-        tables = [e for e in entry.get("anyOf", []) if "$ref" in e and value[key] is None]
-        if tables:  # a table that may be absent: what holds when it is there
-            inner = tables[0]
-        if "$ref" in inner:
-            inner = known[inner["$ref"].rsplit("/", 1)[1]]
-        if "properties" in inner:
-            there = value[key]
-            if there is None:
-                there = {k: e.get("default") for k, e in inner["properties"].items()}
-            yield from _rows(inner, there, known, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", (toml_of(value[key]), allowed_of(entry))
+        if prefix == "" and key not in value:
+            continue
+        default = value.get(key, entry.get("default", REQUIRED))
+        choices = entry.get("anyOf", [entry])
+        tables = [known[e["$ref"].rsplit("/", 1)[1]] for e in choices if "$ref" in e]
+        plain = [e for e in choices if "$ref" not in e and e.get("type") != "null"]
+        tables = [t for t in tables if "properties" in t]
+        if not tables or plain or key == "drop_neurons":
+            text = own.get(key, "").replace("``", "`").replace("|", "\\|").removesuffix(".")
+            yield f"{prefix}{key}", Row(_default(default), allowed_of(entry), text)
+        for table in tables:
+            inner = default if isinstance(default, dict) else {}
+            if prefix + key == "quantize":
+                table = {
+                    **table,
+                    "properties": {k: e for k, e in table["properties"].items() if k in inner},
+                }
+            yield from _rows(table, inner, known, f"{prefix}{key}.", texts)
+
+
+def _default(value: Any) -> str:
+    return value if value == REQUIRED else toml_of(value)
 
 
 def toml_of(value: Any) -> str:
@@ -296,6 +405,8 @@ def allowed_of(entry: Any) -> str:
         return "a distribution"
     if "anyOf" in entry:
         return " or ".join(allowed_of(e) for e in entry["anyOf"] if e.get("type") != "null")
+    if "$ref" in entry:
+        return "a table"
     if entry.get("type") == "object":
         return f"table of {allowed_of(entry['additionalProperties'])}"
     if entry.get("type") == "array":
@@ -318,9 +429,9 @@ def spec_table(text: str) -> dict[str, tuple[str, str, str, str]]:
     """Rows of the tables of ``spec.md``: key to default, allowed, origin, meaning."""
     rows = {}
     for line in text.split("\n"):
-        cells = [c.strip() for c in line.strip().strip("|").split("|")]
-        if len(cells) == 5 and re.fullmatch(r"`[\w.]+`", cells[0]):
-            rows[cells[0].strip("`")] = (cells[1].strip("`"), cells[2], cells[3], cells[4])
+        cells = [c.strip() for c in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
+        if len(cells) == 5 and _KEY.fullmatch(cells[0]):
+            rows[cells[0].replace("`", "")] = (cells[1].strip("`"), cells[2], cells[3], cells[4])
     return rows
 
 
@@ -332,11 +443,18 @@ def with_defaults(text: str) -> str:
         raise SystemExit(f"spec.md: write a row for {missing}, remove the rows {gone}")
     lines = []
     for line in text.split("\n"):
-        found = re.match(r"\| `([\w.]+)` \|", line)
-        if found and found.group(1) in truth:
-            key = found.group(1)
-            default, allowed = truth[key]
-            line = f"| `{key}` | `{default}` | {allowed} | {there[key][2]} | {there[key][3]} |"
+        start = re.match(rf"\| ({_KEY.pattern}) \|", line)
+        key = start.group(1).replace("`", "") if start else ""
+        if start and key in truth:
+            row, (*_, origin, meaning) = truth[key], there[key]
+            cells = (
+                start.group(1),
+                f"`{row.default}`",
+                row.allowed,
+                origin,
+                row.meaning or meaning,
+            )
+            line = f"| {' | '.join(cells)} |"
         lines.append(line)
     return "\n".join(lines)
 

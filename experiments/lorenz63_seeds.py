@@ -23,10 +23,15 @@ from typing import Any
 import numpy as np
 
 from hrsnn_lava.compiler.passes.quantize import Quantize
-from hrsnn_lava.experiment import arms
-from hrsnn_lava.experiment.arms import Arm
+from hrsnn_lava.experiment.compilation import Pruning, prune
+from hrsnn_lava.experiment.scoring import (
+    Arm,
+    Row,
+    score_network,
+    training_counts,
+    with_homeostasis,
+)
 from hrsnn_lava.hrsnn import build_hrsnn
-from hrsnn_lava.metrics.forecast import ForecastScores
 from hrsnn_lava.network import Network
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.training.homeostasis import HomeostasisOptions
@@ -44,35 +49,32 @@ def spec_of(size: int, density: float, starts: int) -> Spec:
     return Spec.parse({"network": network, "task": {"starts": starts}, "prune": prune})
 
 
-def arms_of_seed(spec: Spec, seed: int) -> Iterator[Arm]:
-    """Run all arms of one seed."""
-    series, options = arms.task_series(spec.task, seed), arms.forecast_options(spec.task)
-    for name, make in arms.baselines(series, spec.network.size, seed).items():
-        yield arms.baseline_arm(name, make(), series)
+def arms_of_seed(spec: Spec, seed: int) -> Iterator[Row]:
+    """Rows of all arms of one seed."""
+    trial = spec.task.trial(seed)
+    for name, outcome in trial.baselines(spec.network.size).items():
+        yield Arm(name, outcome()).row()
 
-    def score(name: str, network: Any, rate_error: float | None = None) -> Arm:
-        return arms.spiking_arm(name, network, series, options, seed, rate_error)[0]
+    def score(name: str, network: Any, rate_error: float | None = None) -> Row:
+        return score_network(name, network, trial, seed, rate_error).row()
 
     full = build_hrsnn(spec, seed=seed)
-    target = arms.training_counts(full, series, options, seed)
+    target = training_counts(full, trial, seed)
     yield score(UNPRUNED, full)
     yield score(f"{UNPRUNED}, integers", Quantize()(full))
-    for name, network in pruned_networks(full, spec, seed):
-        restored, error = arms.with_homeostasis(network, target, series, options, spec.prune, seed)
-        yield score(name, restored, error)
-        if name.startswith("LNP"):
-            yield score(f"{name}, integers", Quantize()(restored), error)
+    for method in ("random", "lyapunov", "magnitude", "no-recurrence"):
+        pruning = Pruning(method, "none", spec.prune.density)
+        network: Network = prune(
+            full, pruning, spec.prune, target / trial.lesson.n_steps, seed
+        ).network
+        passes = spec.prune.homeostasis_passes
+        restored, error = with_homeostasis(network, target, trial, passes, seed)
+        yield score(pruning.label, restored, error)
+        if method == "lyapunov":
+            yield score(f"{pruning.label}, integers", Quantize()(restored), error)
 
 
-def pruned_networks(full: Network, spec: Spec, seed: int) -> Iterator[tuple[str, Network]]:
-    """Prune by every method to the same density; last, take all recurrence away."""
-    share = f"{100 * spec.prune.density:g} %"
-    for method, label in (("random", "random"), ("lyapunov", "LNP"), ("magnitude", "magnitude")):
-        yield f"{label} {share}", arms.pruning_pass(spec.prune, method, "none", seed)(full)
-    yield "no recurrence", arms.without_recurrence(full)
-
-
-def table(rows: dict[str, list[Arm]]) -> str:
+def table(rows: dict[str, list[Row]]) -> str:
     """Return the text table over all seeds; "all med" is the median over all forecasts."""
     lines = [
         f"{'arm':<30} {'RMSE':>6} {'+- sd':>6} {'all med':>7} {'one-step':>9} "
@@ -80,22 +82,21 @@ def table(rows: dict[str, list[Arm]]) -> str:
         f"{'rate err':>8} {'d RMSE':>7} {'s.e.':>6} {'SOP ratio':>9}"
     ]
     base = rows[UNPRUNED]
-    base_rmse = np.array([row.scores.mean_rmse for row in base])
+    base_rmse = np.array([row["rmse_mean"] for row in base])
     for name, column in rows.items():
-        pooled = ForecastScores.pool([row.scores for row in column])
-        rmse = np.array([row.scores.mean_rmse for row in column])
+        rmse = np.array([row["rmse_mean"] for row in column])
+        pooled = np.concatenate([row["rmse"] for row in column])
         line = (
-            f"{name:<30} {rmse.mean():6.3f} {_spread(rmse):6.3f} {np.median(pooled.rmse):7.3f} "
-            f"{pooled.mean_one_step_nrmse:9.5f}"
+            f"{name:<30} {rmse.mean():6.3f} {_spread(rmse):6.3f} {np.median(pooled):7.3f} "
+            f"{mean_of(column, 'one_step_nrmse_mean') or np.nan:9.5f}"
         )
-        line += "".join(f" {value:6.1f}" for value in pooled.vpt_steps.mean(axis=0))
-        line += _number(mean_of(column, "spikes"), "8.0f") + _number(
-            mean_of(column, "sops"), "9.0f"
-        )
+        for threshold in (0.1, 0.3, 0.5):
+            line += _number(mean_of(column, f"vpt_{threshold}_steps_mean"), "7.1f")
+        sops, base_sops = (mean_of(c, "recurrent_sops_per_sample") for c in (column, base))
+        line += _number(mean_of(column, "spikes_per_sample"), "8.0f") + _number(sops, "9.0f")
         line += _number(mean_of(column, "rate_error"), "9.3f")
         paired = rmse - base_rmse
         line += f" {paired.mean():+7.3f} {_spread(paired) / np.sqrt(len(paired)):6.3f}"
-        sops, base_sops = mean_of(column, "sops"), mean_of(base, "sops")
         ratio = base_sops / sops if sops and base_sops else None
         lines.append(line + _number(ratio, "10.1f"))
     return "\n".join(lines)
@@ -109,9 +110,9 @@ def _number(value: float | None, form: str) -> str:
     return format("-", f">{form.split('.')[0]}") if value is None else format(value, form)
 
 
-def mean_of(column: list[Arm], name: str) -> float | None:
-    """Return the mean of a field over seeds; None where the arm does not have it."""
-    values = [getattr(row, name) for row in column if getattr(row, name) is not None]
+def mean_of(column: list[Row], name: str) -> float | None:
+    """Return the mean of a figure over seeds; None where the arm does not have it."""
+    values = [row[name] for row in column if row[name] is not None]
     return float(np.mean(values)) if values else None
 
 
@@ -126,17 +127,17 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the scores of every arm and seed there")
     arguments = parser.parse_args()
     spec = spec_of(arguments.size, arguments.density, arguments.starts)
-    rows = dict[str, list[Arm]]()
+    rows = dict[str, list[Row]]()
     seeds = range(arguments.first, arguments.first + arguments.seeds)
     for seed in seeds:
         began = time.perf_counter()
-        for arm in arms_of_seed(spec, seed):
-            rows.setdefault(arm.name, []).append(arm)
+        for row in arms_of_seed(spec, seed):
+            rows.setdefault(row["name"], []).append(row)
         print(f"seed {seed}: {time.perf_counter() - began:.1f} s", flush=True)
     print(table(rows))
     if arguments.json:
         document = {
-            name: [{"seed": seed, **arm.row()} for seed, arm in zip(seeds, column, strict=True)]
+            name: [{"seed": seed, **row} for seed, row in zip(seeds, column, strict=True)]
             for name, column in rows.items()
         }
         arguments.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

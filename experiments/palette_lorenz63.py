@@ -30,17 +30,18 @@ from scipy import stats
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.palettes.clustering import Snapped, relative_errors
 from hrsnn_lava.compiler.palettes.naive import snap_naively
+from hrsnn_lava.compiler.palettes.snapping import parameters_of, with_parameters
 from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
-from hrsnn_lava.compiler.passes.palette import parameters_of, with_parameters
 from hrsnn_lava.compiler.passes.quantize import Quantize
-from hrsnn_lava.compiler.pipeline import place_network
-from hrsnn_lava.experiment import arms
+from hrsnn_lava.compiler.pipeline import compile_network
+from hrsnn_lava.experiment.scoring import score_network, training_counts
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.spec import Spec
 
 Float = NDArray[np.float64]
 FLOAT = "float"
+SCORES = ("rmse_mean", "one_step_nrmse_mean", "vpt_0.1_steps_mean")
 BEGIN, END = "<!-- palette_lorenz63: begin -->", "<!-- palette_lorenz63: end -->"
 
 
@@ -63,24 +64,23 @@ class Row:
 
 def rows_of_seed(seed: int, spec: Spec, profile: HardwareProfile, trainings: int) -> Iterator[Row]:
     """Run all arms of one seed."""
-    series, options = arms.task_series(spec.task, seed), arms.forecast_options(spec.task)
+    trial = spec.task.trial(seed)
 
     def score(network: Any) -> tuple[float, ...]:
-        found = [
-            arms.spiking_arm("", network, series, options, seed + 1000 * trial)[0].scores
-            for trial in range(trainings)
+        trainings_of = [
+            score_network("", network, trial, seed + 1000 * training).outcome.scores
+            for training in range(trainings)
         ]
-        each = [(f.mean_rmse, f.mean_one_step_nrmse, f.vpt_steps.mean(axis=0)[0]) for f in found]
+        each = [[scores[name].value for name in SCORES] for scores in trainings_of]
         return tuple(float(value) for value in np.mean(each, axis=0))
 
     network = build_hrsnn(spec, seed=seed)
     integer = Quantize()(network)
-    counts = arms.training_counts(network, series, options, seed)
-    rates = counts / (len(series.train) - 1) / options.steps_per_sample
+    rates = training_counts(network, trial, seed) / trial.lesson.n_steps
     yield Row(FLOAT, score(network))
     yield Row("integers", score(integer))
     for name, absorb in (("compiled", True), ("compiled, tables only", False)):
-        compiled = place_network(
+        compiled = compile_network(
             integer, profile, rates=rates, absorb=AbsorbThresholds(enabled=absorb)
         )
         yield Row(name, score(compiled.network), *_fit(compiled, integer))

@@ -27,11 +27,11 @@ from typing import Any
 import numpy as np
 
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
-from hrsnn_lava.experiment import arms
+from hrsnn_lava.experiment.scoring import score_network
 from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.training.difference import compare_float_fixed
-from hrsnn_lava.training.observed import observe
+from hrsnn_lava.training.simulation import observe
 
 OPTIONS = ("max", "percentile:99", "mse", "activity")
 KEYS = ("rate_ratio", "count_error", "van_rossum", "victor_purpura")
@@ -51,29 +51,29 @@ def rows_of_seed(
     spec: Spec, seed: int, bits: list[int], options: list[str], task: bool
 ) -> Iterator[dict[str, Any]]:
     """One row per number of bits and option."""
-    series, protocol = arms.task_series(spec.task, seed), arms.forecast_options(spec.task)
-    network, per_sample = build_hrsnn(spec, seed=seed), protocol.steps_per_sample
-    seen = observe(network, series.train[:RUN], per_sample)
+    trial = spec.task.trial(seed)
+    network, per_sample = build_hrsnn(spec, seed=seed), trial.steps_per_sample
+    values = trial.stimulus.inputs
+    seen = observe(network, values[:RUN], per_sample)
     base = None
     if task:
-        base = arms.spiking_arm("float", network, series, protocol, seed)[0].scores
+        base = score_network("float", network, trial, seed).outcome.scores
     for count in bits:
         for option in options:
-            step = Quantize(count, scaling=option, observed=seen)
+            step = Quantize(count, scaling=option)
             began = time.perf_counter()
-            integer, report = quantize(network, step)
+            integer, report = quantize(network, step, seen)
             row: dict[str, Any] = {"size": spec.network.size, "bits": count, "option": option}
             row |= {"seed": seed, "seconds": time.perf_counter() - began}
             synaptic = [e for e in report["projections"].values() if "sign_mode" in e]
             row["weight_error"] = float(np.mean([e["rms_error"] for e in synaptic]))
-            samples = series.train[RUN : RUN + COMPARED]
+            samples = values[RUN : RUN + COMPARED]
             found = compare_float_fixed(network, integer, samples, steps_per_sample=per_sample)
             row |= {k: v for k, v in {**found, **found["spike_distance"]}.items() if k in KEYS}
             if base is not None:
-                arm = arms.spiking_arm("integers", integer, series, protocol, seed)[0]
-                row["rmse_ratio"] = arm.scores.mean_rmse / base.mean_rmse
-                one_step = arm.scores.mean_one_step_nrmse / base.mean_one_step_nrmse
-                row["one_step_ratio"] = one_step
+                scores = score_network("integers", integer, trial, seed).outcome.scores
+                for key, name in (("rmse", "rmse_mean"), ("one_step", "one_step_nrmse_mean")):
+                    row[f"{key}_ratio"] = scores[name].value / base[name].value
             yield row
 
 

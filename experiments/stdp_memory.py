@@ -16,12 +16,14 @@ import numpy as np
 from scipy import sparse
 
 from hrsnn_lava import Spec, build_hrsnn
-from hrsnn_lava.network import Input, Population, Projection
+from hrsnn_lava.network import Input, Projection
+from hrsnn_lava.network import Population as Channels
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.floating.plasticity import PlasticSimulator
-from hrsnn_lava.tasks.ridge import ridge
-from hrsnn_lava.trace import SpikeInput
+from hrsnn_lava.tasks.encoders import Population
+from hrsnn_lava.tasks.memory import past_values, squared_correlations
 from hrsnn_lava.training.homeostasis import HomeostasisOptions, homeostasis
+from hrsnn_lava.training.ridge import ridge
 from hrsnn_lava.training.stdp import STDPOptions, train_stdp
 
 STEPS, CHANNELS, FAN_IN, DELAYS = 10, 100, 30, 40
@@ -54,16 +56,13 @@ def network(seed):
         np.put_along_axis(weights, chosen, drawn, axis=1)
         name = f"inp_{kind}"
         projections.append(Projection(name, "inp", kind, sparse.csr_matrix(weights)))
-    populations = (Population("inp", CHANNELS, Input()), *base.populations)
+    populations = (Channels("inp", CHANNELS, Input()), *base.populations)
     return type(base)(base.dt, populations, (*projections, *base.projections)).verify()
 
 
 def stimulus(values, rng):
     """Poisson spikes of channels tuned to values in [-1.7, 1.7], at most 0.2 a step."""
-    centres = np.linspace(-1.7, 1.7, CHANNELS)
-    rate = 0.2 * np.exp(-0.5 * ((values[:, None] - centres) / 0.35) ** 2)
-    active = rng.random((len(values) * STEPS, CHANNELS)) < np.repeat(rate, STEPS, axis=0)
-    return SpikeInput(*np.nonzero(active), len(active), CHANNELS)
+    return Population(channels=CHANNELS).encode(values[:, None], STEPS, rng)
 
 
 def states(net, inputs):
@@ -82,14 +81,13 @@ def states(net, inputs):
 def memory(net, values, inputs):
     """Memory capacity minus that of shuffled values, and spikes per neuron and step."""
     z, rate = states(net, inputs)
-    past = np.stack([np.roll(values, k) for k in range(1, DELAYS + 1)], axis=1)
+    past = past_values(values, DELAYS)
     shuffled = generator(0, "shuffle").permutation(past)
     rows, held_out = slice(WASH, WASH + TRAIN), slice(WASH + TRAIN, WASH + TRAIN + TEST)
     scores = []
     for target in (past, shuffled):
         guess = ridge(z[rows], target[rows], 1e-3)(z[held_out])
-        found = [np.corrcoef(guess[:, k], target[held_out, k])[0, 1] for k in range(DELAYS)]
-        scores.append(float(np.sum(np.square(found))))
+        scores.append(float(squared_correlations(guess, target[held_out]).sum()))
     return scores[0] - scores[1], rate
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hrsnn_lava.compiler.compiled import CompiledNetwork
-from hrsnn_lava.compiler.pipeline import Pass, compile_network
+from hrsnn_lava.compiler.pipeline import AnyPass, compile_network
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
@@ -18,6 +18,7 @@ from hrsnn_lava.trace import SpikeInput, Trace
 
 if TYPE_CHECKING:
     from hrsnn_lava.compiler.analysis.operations.counting import Counts
+    from hrsnn_lava.compiler.context import Observed
     from hrsnn_lava.experiment.compare import ProfileComparison
     from hrsnn_lava.processes.to_lava import StockGraph
     from hrsnn_lava.sim_backends.runs.input_pieces import Inputs
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 def compile(
     network: Network | QuantizedNetwork,
     profile: HardwareProfile | str,
-    passes: Sequence[Pass] | None = None,
+    passes: Sequence[AnyPass] | None = None,
     **options: Any,
 ) -> CompiledNetwork:
     """Compile a network for a chip; see `hrsnn_lava.compiler.pipeline.compile_network`.
@@ -39,14 +40,25 @@ def compile(
     return compile_network(network, chip, passes, **options)
 
 
-def quantize(network: Network, weight_bits: int = 8, **options: Any) -> QuantizedNetwork:
+def quantize(
+    network: Network,
+    weight_bits: int = 8,
+    *,
+    observed: Observed | None = None,
+    seed: int | None = None,
+    **options: Any,
+) -> QuantizedNetwork:
     """The integer network of a float one, not placed on any chip.
 
-    Options are those of `hrsnn_lava.compiler.passes.quantize.Quantize`.
+    Options are those of `hrsnn_lava.compiler.passes.quantize.Quantize`; `observed` is what a run
+    showed, for those that ask for one.
     """
+    from hrsnn_lava.compiler.context import Context
+    from hrsnn_lava.compiler.context import Observed as Nothing
     from hrsnn_lava.compiler.passes.quantize import Quantize
 
-    return Quantize(weight_bits, **options)(network)
+    context = Context(observed=observed or Nothing(), seed=seed)
+    return Quantize(weight_bits, **options)(network, context)
 
 
 def simulate(

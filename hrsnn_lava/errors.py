@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 __all__ = [
     "ArtifactError",
@@ -36,6 +35,7 @@ __all__ = [
     "Problem",
     "ProfileError",
     "SpecError",
+    "Violation",
 ]
 
 
@@ -55,6 +55,25 @@ class Problem:
         if self.fix:
             text += f". {self.fix[:1].upper()}{self.fix[1:]}"
         return text
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A broken design rule: which, where, what was measured, the limit, the smallest fix.
+
+    `profile` names the chip whose limit it is; `check` fills it in.
+    """
+
+    rule: str
+    where: str
+    measured: str
+    limit: str
+    fix: str
+    profile: str = ""
+
+    def __str__(self) -> str:
+        chip = f" ({self.profile})" if self.profile else ""
+        return f"{self.where}: {self.measured}, limit {self.limit}{chip}: {self.fix}"
 
 
 class HrsnnError(Exception):
@@ -96,7 +115,7 @@ class CapacityError(HrsnnError):
 
     exit_code = 4
 
-    def __init__(self, message: str, *, violations: Sequence[Any] = ()) -> None:
+    def __init__(self, message: str, *, violations: Sequence[Violation] = ()) -> None:
         super().__init__(
             message,
             problems=[

@@ -13,16 +13,17 @@ out-degree is the asked one: our choice, the papers fix it.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava.errors import SpecError
+from hrsnn_lava.hrsnn_options import NetworkSpec, NeuronSpec, RuleOptions, distribution
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
 from hrsnn_lava.plasticity import DRAWN_FIELDS, draw_stdp
 from hrsnn_lava.seeding import generator
-from hrsnn_lava.spec import NetworkSpec, NeuronSpec, Spec, StdpSpec, distribution
 
 Float = NDArray[np.float64]
 #: Rows (postsynaptic neurons) that are drawn at a time; memory is this times the presynaptic size.
@@ -41,11 +42,37 @@ class Geometry:
     size: int
 
 
-def build_hrsnn(spec: Spec | NetworkSpec, seed: int | None = None, n_inputs: int = 3) -> Network:
+class Described(Protocol):
+    """What a network is built from: a `Spec`, or anything that has these."""
+
+    @property
+    def name(self) -> str:
+        """Of the network."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Of everything that is drawn."""
+        ...
+
+    @property
+    def network(self) -> NetworkSpec:
+        """Neurons, synapses and input."""
+        ...
+
+    @property
+    def stdp(self) -> RuleOptions | None:
+        """Learning rules of some projections."""
+        ...
+
+
+def build_hrsnn(
+    spec: Described | NetworkSpec, seed: int | None = None, n_inputs: int = 3
+) -> Network:
     """Build the network of a spec.
 
     Args:
-        spec: a whole `Spec` or its network table.
+        spec: a whole `hrsnn_lava.Spec` or its network table.
         seed: overrides the spec's seed.
         n_inputs: channels of the input population ``inp``; 0 for none.
 
@@ -56,9 +83,10 @@ def build_hrsnn(spec: Spec | NetworkSpec, seed: int | None = None, n_inputs: int
     Raises:
         SpecError: the asked mean degree cannot be reached with these connection factors.
     """
-    table = spec.network if isinstance(spec, Spec) else spec
+    whole = None if isinstance(spec, NetworkSpec) else spec
+    table = spec if isinstance(spec, NetworkSpec) else spec.network
     if seed is None:
-        seed = spec.seed if isinstance(spec, Spec) else 0
+        seed = 0 if whole is None else whole.seed
     n_exc = min(max(round(table.size * table.excitatory), 1), table.size - 1)
     sizes = {"exc": n_exc, "inh": table.size - n_exc}
     geometry = _geometry(table, sizes, seed)
@@ -74,12 +102,13 @@ def build_hrsnn(spec: Spec | NetworkSpec, seed: int | None = None, n_inputs: int
         for kind in TYPES
     ]
     projections = _recurrent(table, geometry, sizes, seed)
-    if isinstance(spec, Spec) and spec.stdp is not None:
-        projections = [_plastic(p, spec.stdp, seed) for p in projections]
+    rule = None if whole is None else whole.stdp
+    if rule is not None:
+        projections = [_plastic(p, rule, seed) for p in projections]
     if n_inputs:
         populations.insert(0, Population("inp", n_inputs, Input(graded=True)))
         projections = _inputs(table, sizes, n_inputs, seed) + projections
-    name = spec.name if isinstance(spec, Spec) else "hrsnn"
+    name = "hrsnn" if whole is None else whole.name
     return Network(table.dt, tuple(populations), tuple(projections), name).verify()
 
 
@@ -202,7 +231,7 @@ def _recurrent(
     return projections
 
 
-def _plastic(projection: Projection, table: StdpSpec, seed: int) -> Projection:
+def _plastic(projection: Projection, table: RuleOptions, seed: int) -> Projection:
     """The projection with its rule; nothing else that is drawn depends on it."""
     if projection.name not in table.projections:
         return projection

@@ -29,8 +29,10 @@ from typing import Annotated, Any, TypeVar
 
 import pydantic.dataclasses
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 from typing_extensions import dataclass_transform
 
+from hrsnn_lava import registry
 from hrsnn_lava.errors import Problem, SpecError
 
 T = TypeVar("T")
@@ -42,6 +44,93 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Registered:
+    """Marks a text as the name of a part of a kind; an unknown one is refused with the known.
+
+    Use it as ``Annotated[str, Registered("score")]``. What follows a colon, as in
+    ``percentile:99.5``, is the part's own affair.
+    """
+
+    kind: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """The schema of a text with the check of its name."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def check(self, text: str) -> str:
+        """The text itself; a `ValueError` that lists the names there are."""
+        known = registry.names(self.kind)
+        if text.partition(":")[0] not in known:
+            raise ValueError(", ".join(known))
+        return text
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Marks a field as the options of a part of a kind, given as a table or by its name alone.
+
+    Use it as ``Annotated[Any, Part("encoder")]``. ``kind`` of the table names the part; the other
+    keys are its options. It is written as such a table, too.
+
+    Attributes:
+        kind: see `hrsnn_lava.registry`.
+        default: the part where a table names none.
+    """
+
+    kind: str
+    default: str | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """The schema of the field: what `read` makes of its value."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_before_validator_function(
+            self.read,
+            handler(source),
+            serialization=core_schema.plain_serializer_function_ser_schema(table_of),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        """The names there are."""
+        del schema, handler
+        return {"enum": list(registry.names(self.kind))}
+
+    def read(self, value: Any) -> Any:
+        """The options that a table or a name asks for; anything else is left as it is.
+
+        Raises:
+            ValidationError: no such part, or wrong options, under their keys.
+        """
+        table = {"kind": value} if isinstance(value, str) else value
+        if not isinstance(table, Mapping):
+            return value
+        name, known = table.get("kind", self.default), registry.names(self.kind)
+        if name not in known:
+            problems = [Problem("kind", repr(name), ", ".join(known))]
+        else:
+            cls = registry.load(self.kind, name)
+            own = {key: entry for key, entry in table.items() if key != "kind"}
+            try:
+                # as JSON, in which strict options take a list for a tuple, a table for options
+                return _adapter(cls).validate_json(json.dumps(own, default=_plain_scalar))
+            except ValidationError as error:
+                problems = problems_of(error, cls)
+        # what is allowed depends on the part, which the table around this one does not know
+        lines = [
+            InitErrorDetails(
+                type=PydanticCustomError("problem", "{allowed}", dataclasses.asdict(problem)),
+                loc=tuple(problem.where.split(".")),
+                input=None,
+            )
+            for problem in problems
+        ]
+        raise ValidationError.from_exception_data(self.kind, lines)
+
 
 _CONFIG = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)
 
@@ -58,6 +147,7 @@ def options(cls: type[T]) -> type[T]:
 
     def start(self: Any, *args: Any, **kwargs: Any) -> None:
         __tracebackhide__ = True
+        args, kwargs = _current_spelling(made, args, kwargs)
         names = [f.name for f in dataclasses.fields(made) if f.init]
         if len(args) > len(names):
             raise TypeError(f"{made.__name__} takes {len(names)} options, not {len(args)}")
@@ -74,6 +164,14 @@ def options(cls: type[T]) -> type[T]:
     made.__init__ = start
     result: type[T] = made
     return result
+
+
+def _current_spelling(
+    cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Arguments in today's spelling, where the class says what was called otherwise before."""
+    translate = getattr(cls, "current_spelling", None)
+    return translate(args, kwargs) if translate is not None else (args, kwargs)
 
 
 def _plain_scalar(value: Any) -> Any:
@@ -98,12 +196,22 @@ def read_options(cls: Callable[..., T], table: Mapping[str, Any], where: str = "
     Raises:
         SpecError: with every key that is unknown, missing or wrong.
     """
+    _, keys = _current_spelling(cls, (), dict(table))
     try:
-        made: T = _adapter(cls).validate_json(json.dumps(dict(table), default=str))
+        made: T = _adapter(cls).validate_json(json.dumps(keys, default=str))
     except ValidationError as error:
         found = problems_of(error, cls, where)
         raise SpecError(f"{where or 'the table'} is not valid", problems=found) from None
     return made
+
+
+def table_of(options: Any) -> dict[str, Any]:
+    """The options of a part as a table of a spec: its kind and all values, nested parts alike."""
+    table = {"kind": options.name} if getattr(options, "name", "") else {}
+    for entry in dataclasses.fields(options):
+        value = getattr(options, entry.name)
+        table[entry.name] = table_of(value) if dataclasses.is_dataclass(value) else value
+    return table
 
 
 def options_of(value: Any) -> dict[str, Any]:
@@ -121,8 +229,19 @@ def options_of(value: Any) -> dict[str, Any]:
 
 @cache
 def help_texts(cls: type[Any]) -> Mapping[str, str]:
-    """Text of every field, from ``Attributes:`` of the docstring; "a, b: text" names both."""
-    doc = inspect.cleandoc(cls.__doc__ or "")
+    """Text of every field, from ``Attributes:`` of the docstring; "a, b: text" names both.
+
+    A class that composes others has their texts, where it says nothing else.
+    """
+    texts: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        texts |= _attribute_texts(base.__dict__.get("__doc__") or "")
+    own = {f.name for f in dataclasses.fields(cls)}
+    return {name: text for name, text in texts.items() if name in own}
+
+
+def _attribute_texts(docstring: str) -> dict[str, str]:
+    doc = inspect.cleandoc(docstring)
     section = re.search(r"^Attributes:\n((?:[ ]+.*\n?|\n)+)", doc, re.M)
     texts: dict[str, str] = {}
     names: list[str] = []
@@ -149,7 +268,9 @@ def problems_of(error: ValidationError, cls: Any, where: str = "") -> list[Probl
             found = "these values together"
         if item["type"] == "union_tag_invalid":
             key, found = f"{key}.distribution", repr(item["ctx"]["tag"])
-        if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        if item["type"] == "problem":  # one that another options class has put into words
+            problem = Problem(key, item["ctx"]["measured"], item["ctx"]["allowed"])
+        elif item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             problem = Problem(key, "unknown key", _known_keys(cls, location))
         elif item["type"] in ("missing", "missing_argument"):
             problem = Problem(key, "missing", "required here")
@@ -190,6 +311,7 @@ _ALLOWED = {
     "dataclass_exact_type": "a table",
     "model_attributes_type": "a distribution table",
     "finite_number": "a finite number",
+    "too_short": "not empty",
     "union_tag_not_found": 'a table with distribution = "gamma|lognormal|normal|uniform"',
 }
 
@@ -221,6 +343,8 @@ def _known_keys(cls: Any, location: list[str]) -> str:
         return [table for part in get_args(annotation) for table in tables(part)]
 
     def keys(table: Any) -> list[str]:
+        if hasattr(table, "known_keys"):
+            return list(table.known_keys())
         if hasattr(table, "model_fields"):
             return list(table.model_fields)
         return [f.name for f in dataclasses.fields(table) if f.init]
@@ -237,8 +361,10 @@ def _known_keys(cls: Any, location: list[str]) -> str:
             continue
         holder = next((t for t in candidates if part in keys(t)), None)
         if holder is not None:
-            inner = tables(get_type_hints(holder, include_extras=True)[part])
-            hints = get_type_hints(holder, include_extras=True)[part]
+            # a table may have keys of several classes, and then says which
+            owner = holder.known_keys()[part] if hasattr(holder, "known_keys") else holder
+            hints = get_type_hints(owner, include_extras=True)[part]
+            inner = tables(hints)
             current = inner[0] if len(inner) == 1 else hints
     found = tables(current)
     return "one of " + ", ".join(keys(found[0])) if found else "the documented keys"

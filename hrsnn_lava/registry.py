@@ -20,6 +20,7 @@ import difflib
 import importlib
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,12 +44,15 @@ class Kind:
         attribute: what a module offers: the name of a class, function or instance; "" for the
             class that has the part's name in its ``name``.
         data: True for TOML files, which a part's `path` leads to.
+        nested: parts are classes anywhere below the package, in folders and several a file too;
+            their names are those that stand in the classes.
     """
 
     package: str
     prefix: str = ""
     attribute: str = ""
     data: bool = False
+    nested: bool = False
 
 
 #: Every kind; the keys are the folders of ``HRSNN_LAVA_PARTS`` and the groups of entry points.
@@ -59,9 +63,9 @@ KINDS: Mapping[str, Kind] = {
     "scaling": Kind("compiler.quantization.scaling", attribute="Option"),
     "placer": Kind("compiler.placing.placers", attribute="place"),
     "engine": Kind("sim_backends", attribute="ENGINE"),
-    "task": Kind("tasks"),
-    "reader": Kind("tasks.readers"),
-    "encoder": Kind("tasks.encoders"),
+    "task": Kind("tasks", nested=True),
+    "reader": Kind("tasks.readers", nested=True),
+    "encoder": Kind("tasks.encoders", nested=True),
     "chip": Kind("hardware_profiles", data=True),
     "cost_set": Kind("hardware_profiles.cost_sets", data=True),
     "section": Kind("report.sections", attribute="SECTION"),
@@ -119,8 +123,22 @@ def summary(kind: str, name: str) -> str:
     if place.path is None:
         doc = _module(place).__doc__
     else:
-        doc = ast.get_docstring(ast.parse(place.path.read_text(encoding="utf-8")))
+        tree = ast.parse(place.path.read_text(encoding="utf-8"))
+        classes = [n for n in tree.body if isinstance(n, ast.ClassDef) and KINDS[kind].nested]
+        own = [c for c in classes if any(_names(statement, name) for statement in c.body)]
+        doc = ast.get_docstring(own[0] if own else tree)
     return (doc or "").strip().splitlines()[0] if doc else ""
+
+
+def _names(statement: ast.stmt, name: str) -> bool:
+    """Whether a line of a class is ``name: ClassVar[str] = NAME``."""
+    return (
+        isinstance(statement, ast.AnnAssign)
+        and isinstance(statement.target, ast.Name)
+        and statement.target.id == "name"
+        and isinstance(statement.value, ast.Constant)
+        and statement.value.value == name
+    )
 
 
 def forget() -> None:
@@ -164,6 +182,8 @@ def _built_in(kind: Kind) -> dict[str, _Place]:
     """Modules, and packages, of the kind's folder; those that begin with _ are its own affair."""
     package = f"hrsnn_lava.{kind.package}"
     found = importlib.util.find_spec(package)
+    if kind.nested and found is not None and found.origin:
+        return _nested(kind, Path(found.origin), package)
     if found is None or not found.submodule_search_locations:
         return {}
     places = {}
@@ -175,6 +195,25 @@ def _built_in(kind: Kind) -> dict[str, _Place]:
         if not kind.data and wanted and file.suffix == ".py" and _offers(file, kind, entry.stem):
             name = entry.stem.removeprefix(kind.prefix)
             places[name] = _Place(file, f"{package}.{entry.stem}")
+    return places
+
+
+#: A class that is a part, at the top of a file.
+_NAMED = re.compile(r'^    name: ClassVar\[str\] = "(\w+)"', re.M)
+
+
+def _nested(kind: Kind, origin: Path, package: str) -> dict[str, _Place]:
+    """Parts in a module, or anywhere below a package but where parts of another kind are."""
+    root = origin.parent if origin.stem == "__init__" else origin
+    others = {f"hrsnn_lava.{k.package}" for k in KINDS.values() if k.package != kind.package}
+    places = {}
+    for file in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
+        below = file.relative_to(root).with_suffix("").parts if root.is_dir() else ()
+        stems = [package, *(stem for stem in below if stem != "__init__")]
+        modules = [".".join(stems[: k + 1]) for k in range(len(stems))]
+        if others.isdisjoint(modules):
+            for name in _NAMED.findall(file.read_text(encoding="utf-8")):
+                places[name] = _Place(file, modules[-1])
     return places
 
 

@@ -1,42 +1,58 @@
 """The spec: one TOML file that says what to build, train, prune, quantize, place and report.
 
-Models are strict: an unknown key, a wrong type or a value out of range is an error, and all
+It composes the options of the parts that do the work and owns almost none itself: ``[quantize]`` is
+the options class of that pass, ``[prune]`` has those of the method it names, ``[task]`` those of
+its kind. All are strict: an unknown key, a wrong type or a value out of range is an error, and all
 errors of a file are reported at once with the key's path, the value and what is allowed.
-Defaults that the papers do not state are ours; `docs/decisions.md` says where they come from.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
+import types
+import warnings
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
+    BeforeValidator,
     Field,
+    SerializeAsAny,
+    TypeAdapter,
     ValidationError,
+    WrapValidator,
     field_validator,
     model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from hrsnn_lava import distributions as dist
+from hrsnn_lava import registry
 from hrsnn_lava.budgets.judge import Budget, budgets_of
+from hrsnn_lava.compiler.context import Pass
+from hrsnn_lava.compiler.learning.lowering import LowerSTDP
+from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
+from hrsnn_lava.compiler.passes.lower_stock import LowerStock
+from hrsnn_lava.compiler.passes.palette import Palette
+from hrsnn_lava.compiler.passes.partition import Partition
+from hrsnn_lava.compiler.passes.place import Place
+from hrsnn_lava.compiler.passes.prune_betweenness import PruneBetweenness
+from hrsnn_lava.compiler.passes.quantize import Quantize
+from hrsnn_lava.compiler.passes.stock_groups import StockGroups
+from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.spec_problems import problems_of
+from hrsnn_lava.hrsnn_options import NetworkSpec, PositiveShare, RuleOptions, Section
+from hrsnn_lava.options import Count, Number, Part, Positive, options, problems_of
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Share = Annotated[float, Field(gt=0, le=1)]
 
 
 def _budget_key(key: str) -> str:
@@ -49,295 +65,191 @@ def _budget_key(key: str) -> str:
 
 
 BudgetKey = Annotated[str, AfterValidator(_budget_key)]
+AnyPass = Pass[Any, Any]
 
 
-class Section(BaseModel):
-    """Base of all tables: strict, frozen, unknown keys refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class _Clipped(Section):
-    low: Number | None = None
-    high: Number | None = None
-    exact_mean: bool = False
-
-    def clip(self) -> dist.Clip:
-        """Bounds as the distributions take them."""
-        return dist.Clip(self.low, self.high, self.exact_mean)
-
-
-class GammaSpec(_Clipped):
-    """``{distribution = "gamma", shape = 3.0, mean = 0.01, low = 0.003, high = 0.1}``"""
-
-    distribution: Literal["gamma"]
-    shape: Positive
-    mean: Positive
-
-    def build(self) -> dist.Distribution:
-        """The distribution."""
-        return dist.Gamma(self.shape, self.mean, self.clip())
-
-
-class LogNormalSpec(_Clipped):
-    """``{distribution = "lognormal", mean = 0.02, sigma = 0.5}``"""
-
-    distribution: Literal["lognormal"]
-    mean: Positive
-    sigma: NonNegative
-
-    def build(self) -> dist.Distribution:
-        """The distribution."""
-        return dist.LogNormal(self.mean, self.sigma, self.clip())
-
-
-class NormalSpec(_Clipped):
-    """``{distribution = "normal", mean = 1.0, std = 0.1, low = 0.5, high = 1.5}``"""
-
-    distribution: Literal["normal"]
-    mean: Number
-    std: Positive
-
-    def build(self) -> dist.Distribution:
-        """The distribution."""
-        return dist.Normal(self.mean, self.std, self.clip())
-
-
-class UniformSpec(Section):
-    """``{distribution = "uniform", low = 0.1, high = 2.1}``"""
-
-    distribution: Literal["uniform"]
-    low: Number
-    high: Number
-
-    @model_validator(mode="after")
-    def _ordered(self) -> UniformSpec:
-        if self.low > self.high:
-            raise ValueError("low must not be above high")
-        return self
-
-    def build(self) -> dist.Distribution:
-        """The distribution."""
-        return dist.Uniform(self.low, self.high)
-
-
-AnyTable = Annotated[
-    Union[GammaSpec, LogNormalSpec, NormalSpec, UniformSpec],  # noqa: UP007 - pydantic on 3.10
-    Field(discriminator="distribution"),
-]
-
-
-def distribution(value: float | GammaSpec | LogNormalSpec | NormalSpec | UniformSpec) -> Any:
-    """A number becomes a `Constant`, a table its distribution."""
-    return dist.Constant(float(value)) if isinstance(value, (int, float)) else value.build()
-
-
-def _reaches_zero(value: Any, *, allowed: bool) -> bool:
-    """True when a distribution can give negative values, or 0 where that is not `allowed`."""
-    if not isinstance(value, (NormalSpec, UniformSpec)):
-        return False
-    return value.low is None or value.low < 0 or (value.low == 0 and not allowed)
-
-
-class NeuronSpec(Section):
-    """Neuron parameters of one type, each a number or a distribution; times in seconds."""
-
-    tau_mem: Positive | AnyTable = GammaSpec(
-        distribution="gamma", shape=3.0, mean=0.010, low=0.003, high=0.100
-    )
-    tau_syn: NonNegative | AnyTable = 0.020
-    v_threshold: Positive | AnyTable = NormalSpec(
-        distribution="normal", mean=1.0, std=0.1, low=0.5, high=1.5
-    )
-    bias: Number | AnyTable = UniformSpec(distribution="uniform", low=0.1, high=2.1)
-    refractory: NonNegative | AnyTable = 0.0
-
-    @model_validator(mode="after")
-    def _positive(self) -> NeuronSpec:
-        for field in ("tau_mem", "v_threshold"):
-            if _reaches_zero(getattr(self, field), allowed=False):
-                raise ValueError(f"{field} must stay positive: set low > 0 in its distribution")
-        for field in ("tau_syn", "refractory"):
-            if _reaches_zero(getattr(self, field), allowed=True):
-                raise ValueError(f"{field} must not be negative: set low >= 0 in its distribution")
-        return self
-
-
-class InhibitorySpec(NeuronSpec):
-    """The same for inhibitory neurons, which are faster by default."""
-
-    tau_mem: Positive | AnyTable = GammaSpec(
-        distribution="gamma", shape=3.0, mean=0.005, low=0.003, high=0.100
-    )
-
-
-class NeuronsSpec(Section):
-    """Excitatory and inhibitory neurons have their own distributions."""
-
-    excitatory: NeuronSpec = NeuronSpec()
-    inhibitory: InhibitorySpec = InhibitorySpec()
-
-
-class ConnectionFactors(Section):
-    """C of the connection probability; the first letter is the presynaptic type."""
-
-    ee: Share = 0.3
-    ei: Share = 0.2
-    ie: Share = 0.4
-    ii: Share = 0.1
-
-
-class ConnectivitySpec(Section):
-    """``P = C exp(-(D / length)^2)``; `length` is found from `mean_degree` when not given.
-
-    `clusters` > 1 builds a CHRSNN: neurons of one cluster connect `cluster_ratio` times as
-    likely as others (our reading; the papers do not define it).
-    """
-
-    c: ConnectionFactors = ConnectionFactors()
-    length: Positive | None = None
-    mean_degree: Positive | None = 100.0
-    clusters: Annotated[int, Field(ge=1)] = 1
-    cluster_ratio: Annotated[float, Field(ge=1)] = 8.0
-    gain: NonNegative = 0.2
-    inhibitory_factor: NonNegative = 4.0
-    weight: Positive | AnyTable = GammaSpec(distribution="gamma", shape=2.0, mean=1.0)
-    delay: NonNegative = 0.0
-
-
-class InputSpec(Section):
-    """The input population and its projection to a random share of the neurons."""
-
-    share: Share = 1.0
-    weight: Number | AnyTable = UniformSpec(distribution="uniform", low=-2.0, high=2.0)
-    target: Literal["bias", "synapse"] = "bias"
-
-
-class NetworkSpec(Section):
-    """An HRSNN: excitatory and inhibitory LIF neurons in space."""
-
-    size: Annotated[int, Field(ge=2)] = 1000
-    excitatory: Annotated[float, Field(gt=0, lt=1)] = 0.8
-    dt: Positive = 1e-3
-    neurons: NeuronsSpec = NeuronsSpec()
-    connectivity: ConnectivitySpec = ConnectivitySpec()
-    input: InputSpec = InputSpec()
-
-
-class TaskSpec(Section):
-    """Lorenz-63 forecasting: train on the first samples, forecast the next in closed loop.
-
-    ``readout = "quadratic"`` lets the readout, which is off the chip, use products of the values
-    that it decodes from the spikes; ``"linear"`` sums features alone. Our choice.
-    """
-
-    kind: Literal["lorenz63"] = "lorenz63"
-    dt: Positive = 0.02
-    train: Annotated[int, Field(ge=250)] = 500
-    horizon: Annotated[int, Field(ge=1)] = 100
-    starts: Annotated[int, Field(ge=1)] = 3
-    steps_per_sample: Annotated[int, Field(ge=1)] = 20
-    washout: Annotated[int, Field(ge=0)] = 50
-    replays: Annotated[int, Field(ge=1)] = 2
-    trace_samples: Annotated[list[Positive], Field(min_length=1)] = [3.0, 1.5]
-    readout: Literal["quadratic", "linear"] = "quadratic"
-
-
-class StdpSpec(Section):
+@options
+class StdpSpec(LowerSTDP, RuleOptions):
     """Pair STDP of some projections: on the chip, or in float before pruning, or both.
 
-    Amplitudes are in units of `w_max`, and `w_max` in mean weights of the projection. The defaults
-    are those of `hrsnn_lava.training.stdp`; the papers give none. The traces have all the headroom
-    there is, since networks of a spec fire so fast that they would saturate otherwise.
+    Attributes:
+        headroom: spikes at once that a 7-bit trace can hold; all there is, since networks of a
+            spec fire so fast that traces would saturate otherwise.
+        on_chip: lower the rules to integers, so that the compiled program learns.
+        train_passes: passes of float STDP over the training input, before pruning.
     """
 
-    projections: Annotated[
-        list[Literal["exc_exc", "exc_inh", "inh_exc", "inh_inh"]], Field(min_length=1)
-    ] = ["exc_exc"]
-    a_plus: NonNegative | AnyTable = 0.002
-    a_minus: NonNegative | AnyTable = 0.0021
-    tau_plus: Positive | AnyTable = 0.020
-    tau_minus: Positive | AnyTable = 0.020
-    w_max: Positive = 3.0
+    headroom: Annotated[float, Field(ge=1, le=16)] = 16.0
     on_chip: bool = True
     train_passes: Annotated[int, Field(ge=0)] = 0
-    max_profiles: Annotated[int, Field(ge=1)] | None = None
-    max_error: NonNegative = 0.05
-    amplitudes: Literal["auto", "tags", "profiles"] = "auto"
-    match: Literal["area", "peak"] = "area"
-    headroom: Annotated[float, Field(ge=1, le=16)] = 16.0
-    t_epoch: Annotated[int, Field(ge=1, le=63)] = 1
 
-    @model_validator(mode="after")
-    def _sensible(self) -> StdpSpec:
-        for field in ("tau_plus", "tau_minus"):
-            if _reaches_zero(getattr(self, field), allowed=False):
-                raise ValueError(f"{field} must stay positive: set low > 0 in its distribution")
-        for field in ("a_plus", "a_minus"):
-            if _reaches_zero(getattr(self, field), allowed=True):
-                raise ValueError(f"{field} must not be negative: set low >= 0 in its distribution")
-        if len(set(self.projections)) < len(self.projections):
-            raise ValueError("projections: each name once")
+    def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.on_chip and not self.train_passes:
             raise ValueError("nothing learns: set on_chip = true, or train_passes >= 1")
-        return self
+
+    @property
+    def lowering(self) -> LowerSTDP:
+        """The part that `Quantize` needs."""
+        lowering: LowerSTDP = _part(LowerSTDP, self)
+        return lowering
 
 
-class PruneSpec(Section):
-    """Lyapunov Noise Pruning, or a control, and what follows it.
+def pruning_methods() -> tuple[str, ...]:
+    """Methods that prune synapses to a density; those that drop neurons are none of a spec's."""
+    return tuple(
+        name
+        for name in registry.names("pruning")
+        if any(f.name == "density" for f in dataclasses.fields(registry.load("pruning", name)))
+    )
 
-    ``rescale = "auto"`` tries ``none`` and ``match`` and keeps what forecasts better inside the
-    training samples: which one is right depends on whether the task needs the recurrence.
-    `curve` are further densities, at which the method and its controls are scored for the
-    pruning curve of the report.
+
+def _one_of(name: str, known: tuple[str, ...]) -> str:
+    if name not in known:
+        raise ValueError(", ".join(known))
+    return name
+
+
+def _method(name: str) -> str:
+    return _one_of(name, (*pruning_methods(), "none"))
+
+
+def _control(name: str) -> str:
+    return _one_of(name, (*pruning_methods(), "no-recurrence"))
+
+
+def _drop(value: Any) -> Any:
+    """A share stands for the pass that drops so many neurons; 0 for none."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return {"fraction": value} if value else None
+    return value
+
+
+@options
+class PruneSpec:
+    """Pruning, its controls, and what follows it; the method's own options stand beside.
+
+    Attributes:
+        method: how synapses are chosen, or ``none``.
+        density: share of the recurrent synapses that stays.
+        rescale: gains of what stays: a mode, a table, or ``auto``, which tries ``none`` and
+            ``match`` and keeps what does better on the validation part of the task.
+        curve: further densities at which the method and its controls are scored, for the pruning
+            curve of the report.
+        drop_neurons: share of the neurons of least betweenness that is dropped first, or a table
+            of the options of that pass.
+        homeostasis: bring rates back to the unpruned ones through the biases.
+        homeostasis_passes: passes over the training input.
+        controls: further arms of the comparison: methods, and ``no-recurrence``.
     """
 
-    method: Literal["lyapunov", "random", "magnitude", "activity", "none"] = "lyapunov"
-    density: Share = 0.02
-    curve: list[Share] = []
-    score: Literal["lyapunov", "weight", "product"] = "lyapunov"
-    exponents: Literal["isolated", "participation"] = "isolated"
-    rescale: Literal["auto", "none", "inverse", "match"] = "auto"
-    drop_neurons: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    method: Annotated[str, AfterValidator(_method)] = "lyapunov"
+    density: PositiveShare = 0.02
+    rescale: Literal["auto"] | RescaleOption = "auto"
+    curve: tuple[PositiveShare, ...] = ()
+    drop_neurons: Annotated[PruneBetweenness | None, BeforeValidator(_drop)] = None
     homeostasis: bool = True
-    homeostasis_passes: Annotated[int, Field(ge=1)] = 30
-    controls: list[Literal["random", "magnitude", "no-recurrence"]] = [
+    homeostasis_passes: Count = 30
+    controls: tuple[Annotated[str, AfterValidator(_control)], ...] = (
         "random",
         "magnitude",
         "no-recurrence",
-    ]
+    )
+
+    def __post_init__(self) -> None:
+        """Nothing to check together; instead of what the method's own class would check.
+
+        `density` always has a value here, since the controls need one.
+        """
+
+    @classmethod
+    def known_keys(cls) -> dict[str, type[Any]]:
+        """Keys of the table, those of every method among them, with a class that has them."""
+        tables = (cls, *(prune_table(name) for name in pruning_methods()))
+        owners: dict[str, type[Any]] = {}
+        for table in tables:
+            owners = dict.fromkeys(_keys(table), table) | owners
+        return {key: owners[key] for table in tables for key in _keys(table)}
+
+    def step(self, method: str, rescale: str | Rescale, density: float | None = None) -> AnyPass:
+        """The pass of a method at a density, by default the spec's.
+
+        The options that stand in the table are those of the table's own method; a control has its
+        defaults. A rescaling that the method cannot have becomes ``none``.
+        """
+        made: Any = registry.load("pruning", method)
+        scale = Rescale(rescale) if isinstance(rescale, str) else rescale  # type: ignore[arg-type]
+        table = {"density": self.density if density is None else density, "rescale": scale}
+        if method == self.method:
+            own = [f.name for f in dataclasses.fields(made) if f.name not in table]
+            table |= {name: getattr(self, name) for name in own if hasattr(self, name)}
+        if density not in (None, self.density):  # a point of the pruning curve
+            table.pop("sop_share", None)
+        elif table.get("sop_share") is not None:
+            table["density"] = None
+        step: AnyPass = made(**table)
+        return step
 
 
-class QuantizeSpec(Section):
-    """Integers of the chip.
+@cache
+def prune_table(method: str) -> type[PruneSpec]:
+    """The table of a method: `PruneSpec` with the options of the method beside it."""
+    if method not in pruning_methods():
+        return PruneSpec
+    bases = (PruneSpec, registry.load("pruning", method))
+    made = types.new_class(f"Prune_{method}", bases, {}, lambda ns: ns.update(__module__=__name__))
+    return options(made)
 
-    `scaling` names an option of `hrsnn_lava.compiler.quantization.scaling`, such as
-    ``percentile:99.5``;
-    `headroom` says how the synaptic current is kept from wrapping, see
-    `hrsnn_lava.compiler.quantization.headroom`. The task's own training input is the run that
-    rates and currents are taken from.
-    """
 
-    weight_bits: Annotated[int, Field(ge=1, le=8)] = 8
-    scaling: str = "max"
-    headroom: Literal["auto", "worst_case", "measured", "none"] = "auto"
-    margin: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 2.0
-    input_range: Positive = 4.0
+def _prune_table(value: Any, handler: Any) -> Any:
+    if isinstance(value, PruneSpec) or not isinstance(value, Mapping):
+        return handler(value)
+    method = str(value.get("method", PruneSpec.method))
+    try:
+        return TypeAdapter(prune_table(method)).validate_json(_json(value))
+    except ValidationError as error:
+        raise _with_owners(error, method) from None
+
+
+def _with_owners(error: ValidationError, method: str) -> ValidationError:
+    """The error, saying of another method's option whose it is."""
+    details: list[InitErrorDetails] = []
+    for item in error.errors(include_url=False):
+        detail = InitErrorDetails(
+            type=item["type"], loc=item["loc"], input=item["input"], ctx=item.get("ctx", {})
+        )
+        owners = [m for m in pruning_methods() if item["loc"][0] in _keys(prune_table(m))]
+        if item["type"] == "unexpected_keyword_argument" and len(item["loc"]) == 1 and owners:
+            text = f"{' or '.join(owners)} as the method, which is {method} here"
+            detail["type"] = PydanticCustomError("other_method", text)
+        details.append(detail)
+    return ValidationError.from_exception_data(error.title, details)
+
+
+def _keys(table: type[Any]) -> list[str]:
+    return [f.name for f in dataclasses.fields(table)]
+
+
+def _part(cls: type[Any], whole: Any) -> Any:
+    """The options of one class out of a table that composes several."""
+    return cls(**{f.name: getattr(whole, f.name) for f in dataclasses.fields(cls)})
 
 
 class CompileSpec(Section):
-    """The chip and the mapping."""
+    """The chip."""
 
     profile: str = "loihi1"
     chips: Annotated[int, Field(ge=1)] | None = None
-    neurons_per_core: Annotated[int, Field(ge=1)] | None = None
-    absorb_thresholds: bool = True
 
 
 class VerifySpec(Section):
     """Parity check of the compiled program."""
 
-    backends: list[Literal["reference", "native", "lava"]] = ["reference", "native", "lava"]
+    backends: tuple[Literal["reference", "native", "lava"], ...] = (
+        "reference",
+        "native",
+        "lava",
+    )
     steps: Annotated[int, Field(ge=1)] = 1000
 
 
@@ -348,6 +260,9 @@ class ReportSpec(Section):
     step_time_s: Positive | Literal["fastest"] = 1e-3
 
 
+_TASK = Part("task", default="lorenz63")
+
+
 class Spec(Section):
     """The whole file."""
 
@@ -356,9 +271,17 @@ class Spec(Section):
     seed: Annotated[int, Field(ge=0)] = 0
     network: NetworkSpec = NetworkSpec()
     stdp: StdpSpec | None = None
-    task: TaskSpec = TaskSpec()
-    prune: PruneSpec = PruneSpec()
-    quantize: QuantizeSpec = QuantizeSpec()
+    task: Annotated[Any, _TASK] = Field(default_factory=lambda: _TASK.read({}))
+    prune: Annotated[SerializeAsAny[PruneSpec], WrapValidator(_prune_table)] = Field(
+        default_factory=lambda: prune_table(PruneSpec.method)()
+    )
+    quantize: Quantize = Quantize()
+    stock_groups: StockGroups | None = None
+    lower_stock: LowerStock | None = None
+    partition: Partition = Partition()
+    palette: Palette = Palette()
+    absorb_thresholds: AbsorbThresholds = AbsorbThresholds()
+    place: Place = Place()
     compile: CompileSpec = CompileSpec()
     verify: VerifySpec = VerifySpec()
     report: ReportSpec = ReportSpec()
@@ -381,6 +304,25 @@ class Spec(Section):
                 "network.connectivity.delay = 0, or stdp.on_chip = false"
             )
         return self
+
+    @field_validator("quantize")
+    @classmethod
+    def _stdp_has_a_table(cls, step: Quantize) -> Quantize:
+        if step.stdp != LowerSTDP():
+            raise ValueError("no stdp: its options stand in the table [stdp]")
+        return step
+
+    def quantize_pass(self) -> Quantize:
+        """The pass that ``[quantize]`` and ``[stdp]`` ask for."""
+        lowering = LowerSTDP() if self.stdp is None else self.stdp.lowering
+        if lowering.seed is None:
+            lowering = dataclasses.replace(lowering, seed=self.seed)
+        return dataclasses.replace(self.quantize, stdp=lowering)
+
+    def mapping_passes(self) -> list[AnyPass]:
+        """The passes that put the program on its cores, as the spec wants them."""
+        optional = [step for step in (self.stock_groups, self.lower_stock) if step is not None]
+        return [*optional, self.partition, self.palette, self.absorb_thresholds, self.place]
 
     @classmethod
     def load(cls, path: Any, overrides: tuple[str, ...] = ()) -> Spec:
@@ -406,7 +348,8 @@ class Spec(Section):
     def parse(cls, data: dict[str, Any], where: str = "spec") -> Spec:
         """Check a dictionary; raises `SpecError` with every problem."""
         try:
-            return cls.model_validate(data)
+            # as JSON, in which strict fields take a table for options and a list for a tuple
+            return cls.model_validate_json(_json(_current_keys(data)))
         except ValidationError as error:
             raise SpecError(f"{where} is not valid", problems=problems_of(error, cls)) from None
 
@@ -416,9 +359,10 @@ class Spec(Section):
         A table that is not asked for is left out: what was written before it existed is unchanged.
         Budgets are left out, too: they judge a run and change nothing of it.
         """
-        data = self.model_dump(exclude={"budgets"})
-        if self.stdp is None:
-            del data["stdp"]
+        # [stdp] says how rules are lowered, and is merged into the pass only when it runs
+        hidden: Any = {"budgets": True, "quantize": {"stdp"}}
+        data = self.model_dump(mode="json", exclude=hidden)
+        data = {key: value for key, value in data.items() if value is not None}
         return json.dumps(data, sort_keys=True)
 
 
@@ -438,3 +382,32 @@ def _set(data: dict[str, Any], override: str) -> None:
             raise SpecError(f"--set {override!r}: {part!r} is not a table")
         table = inner
     table[path[-1]] = value
+
+
+#: Keys that stood elsewhere before: old path, new path.
+_MOVED = (
+    (("compile", "neurons_per_core"), ("partition", "neurons_per_core")),
+    (("compile", "absorb_thresholds"), ("absorb_thresholds", "enabled")),
+    (("stdp", "tolerance"), ("stdp", "max_error")),
+    (("prune", "mode"), ("prune", "exponents")),
+)
+
+
+def _current_keys(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables with every key where it stands now; warns (`FutureWarning`) of old places."""
+    tables = {k: dict(v) if isinstance(v, Mapping) else v for k, v in data.items()}
+    for (old, name), (new, key) in _MOVED:
+        table = tables.get(old)
+        if not isinstance(table, dict) or name not in table:
+            continue
+        target = tables.setdefault(new, {})
+        if not isinstance(target, dict) or key in target:
+            continue  # both spellings: the old one is refused as unknown
+        target[key] = table.pop(name)
+        warnings.warn(f"spec: {old}.{name} is called {new}.{key} now", FutureWarning, stacklevel=4)
+    return tables
+
+
+def _json(value: Any) -> str:
+    """Plain values as JSON; NumPy's scalars as Python's, dates as text."""
+    return json.dumps(value, default=lambda v: v.item() if hasattr(v, "item") else str(v))

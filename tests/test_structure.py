@@ -158,7 +158,7 @@ def test_every_public_name_exists():
     for name in hrsnn_lava.__all__:
         assert getattr(hrsnn_lava, name) is not None
     assert set(hrsnn_lava.__all__) <= set(dir(hrsnn_lava))
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+    with pytest.raises(AttributeError, match="No hrsnn_lava attribute nothing"):
         hrsnn_lava.nothing  # noqa: B018
 
 

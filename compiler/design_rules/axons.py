@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.design_rules.expressible import Synapses, worst_of_each
-from hrsnn_lava.compiler.design_rules.placed import Placed, Rule, Violation
+from hrsnn_lava.compiler.design_rules.placed import Placed, Rule
+from hrsnn_lava.errors import Violation
 
 Int = NDArray[np.int64]
 

@@ -13,13 +13,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.analysis.occupancy.core_filling import FILL_RESOURCES, fill
 from hrsnn_lava.compiler.design_rules.axons import AXON_RULES
 from hrsnn_lava.compiler.design_rules.expressible import EXPRESSIBLE_RULES
 from hrsnn_lava.compiler.design_rules.learning import LEARNING_RULES
-from hrsnn_lava.compiler.design_rules.placed import Placed, Rule, Violation
+from hrsnn_lava.compiler.design_rules.placed import Placed, Rule
 from hrsnn_lava.compiler.design_rules.values import FIELD_RULES
 from hrsnn_lava.compiler.palettes.clustering import compartment_classes, relative_errors, snap_core
-from hrsnn_lava.compiler.partitioning.core_filling import FILL_RESOURCES, fill
+from hrsnn_lava.errors import Violation
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.design_rules.placed import Placed, Rule, Violation
+from hrsnn_lava.compiler.design_rules.placed import Placed, Rule
+from hrsnn_lava.errors import Violation
 from hrsnn_lava.integer_format import WEIGHT_EXP_RANGE
 from hrsnn_lava.quantized import QuantizedNetwork
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hrsnn_lava.compiler.design_rules.placed import Placed, Rule, Violation
-from hrsnn_lava.compiler.learning.limits import needed_per_neuron
-from hrsnn_lava.compiler.partitioning.core_filling import fill
+from hrsnn_lava.compiler.analysis.occupancy.core_filling import fill
+from hrsnn_lava.compiler.analysis.occupancy.learning_limits import needed_per_neuron
+from hrsnn_lava.compiler.design_rules.placed import Placed, Rule
+from hrsnn_lava.errors import Violation
 from hrsnn_lava.quantized import QuantizedPopulation
 
 _WHAT = {

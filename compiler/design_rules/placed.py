@@ -11,27 +11,9 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
 from hrsnn_lava.compiler.analysis.occupancy.utilization import Utilization, utilization
+from hrsnn_lava.errors import Violation
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork
-
-
-@dataclass(frozen=True)
-class Violation:
-    """A broken design rule: which, where, what was measured, the limit, the smallest fix.
-
-    `profile` names the chip whose limit it is; `check` fills it in.
-    """
-
-    rule: str
-    where: str
-    measured: str
-    limit: str
-    fix: str
-    profile: str = ""
-
-    def __str__(self) -> str:
-        chip = f" ({self.profile})" if self.profile else ""
-        return f"{self.where}: {self.measured}, limit {self.limit}{chip}: {self.fix}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.chip_learning import SYNAPTIC
-from hrsnn_lava.compiler.design_rules.placed import Violation
-from hrsnn_lava.compiler.passes.split import Pieces, rounded_apart
+from hrsnn_lava.compiler.split import Pieces, rounded_apart
+from hrsnn_lava.errors import Violation
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection, SignMode
 
 __all__ = ["SHARED", "STOCK_RULES", "StockPlan", "StockRule"]

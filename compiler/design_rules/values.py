@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.design_rules.placed import Placed, Rule, Violation
+from hrsnn_lava.compiler.design_rules.placed import Placed, Rule
+from hrsnn_lava.errors import Violation
 from hrsnn_lava.hardware_profiles import HardwareProfile, Range
 from hrsnn_lava.quantized import QuantizedProjection
 

@@ -209,39 +209,53 @@ def chip_changes(
     return np.asarray(sign * w - start, dtype=np.float64)
 
 
+@dataclass(frozen=True)
+class Trains:
+    """Random spike trains that a rule is tried on; a rate of 3 % is our choice: a reservoir's.
+
+    Attributes:
+        synapses: how many are tried, drawn from all.
+        steps, rate: length of the trains, whole epochs of it, and spikes per step.
+        runs: on the chip, with other random numbers each.
+    """
+
+    synapses: int = 128
+    steps: int = 400
+    rate: float = 0.03
+    runs: int = 8
+
+
 def train_errors(
     rule: STDP,
     dt: float,
     learning: Learning,
     sign: int,
     rng: np.random.Generator,
-    *,
-    synapses: int = 128,
-    steps: int = 400,
-    rate: float = 0.03,
-    runs: int = 8,
+    trains: Trains = Trains(),
 ) -> dict[str, Any]:
     """Error of the weight changes over random spike trains, chip against float rule.
 
     Every synapse sees two independent Bernoulli trains; the weight starts in the middle of its
-    range. The rate of 3 % a step is our choice: a reservoir's.
+    range.
 
     Args:
         rule: amplitudes in weight units, one value per synapse of `learning`.
-        synapses: how many synapses are tried, drawn from all.
-        steps, rate: length of the trains, whole epochs of it, and spikes per step.
-        runs: on the chip, with other random numbers each.
     """
     total = int(np.size(rule.a_plus))
-    chosen = np.sort(rng.permutation(total)[:synapses])
-    steps -= steps % learning.t_epoch
+    chosen = np.sort(rng.permutation(total)[: trains.synapses])
+    steps = trains.steps - trains.steps % learning.t_epoch
     keep = np.zeros(total, dtype=np.bool_)
     keep[chosen] = True
     part, few = learning.select(keep), rule.select(keep)
-    pre, post = (rng.random((steps, chosen.size)) < rate for _ in range(2))
+    pre, post = (rng.random((steps, chosen.size)) < trains.rate for _ in range(2))
     exact = float_changes(few, dt, pre, post, 128, 255.0)
-    chip = chip_changes(part, sign, pre, post, 128, rng, runs)
-    used = {"synapses": int(chosen.size), "steps": steps, "rate": rate, "runs": runs}
+    chip = chip_changes(part, sign, pre, post, 128, rng, trains.runs)
+    used = {
+        "synapses": int(chosen.size),
+        "steps": steps,
+        "rate": trains.rate,
+        "runs": trains.runs,
+    }
     return used | change_summary(exact, chip)
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.palettes.snapping import snap
 from hrsnn_lava.compiler.partitioning.hypergraph import Hypergraph
 from hrsnn_lava.compiler.partitioning.legality import is_legal
 from hrsnn_lava.compiler.partitioning.problem import PartitionProblem
-from hrsnn_lava.compiler.passes.palette import snap
 from hrsnn_lava.errors import CapacityError
 
 Int = NDArray[np.int64]

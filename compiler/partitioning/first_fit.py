@@ -1,7 +1,7 @@
 """Filling of cores along an order, one neuron at a time; compiled, imported on first use.
 
-The same result as the plain `filling.fill`, which finds each run by bisection and counts it anew:
-a core takes neurons while all of its counts stay within their limits.
+The same result as the plain `core_filling.fill`, which finds each run by bisection and counts it
+anew: a core takes neurons while all of its counts stay within their limits.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.analysis.occupancy.core_filling import limits_of
 from hrsnn_lava.compiler.analysis.occupancy.utilization import index_bits
-from hrsnn_lava.compiler.partitioning.core_filling import limits_of
 from hrsnn_lava.compiler.partitioning.core_state import slots_of
 from hrsnn_lava.compiler.partitioning.problem import (
     UNLIMITED,
@@ -35,13 +35,16 @@ NAMES = (
 
 
 def fill_fast(
-    problem: PartitionProblem, order: Int, neurons_per_core: int | None, only: str | None
+    problem: PartitionProblem,
+    order: Int,
+    neurons_per_core: int | None = None,
+    only: str | None = None,
 ) -> Int:
-    """Ends of the runs of `order` that go to one core each; see `filling.fill`."""
+    """Ends of the runs of `order` that go to one core each; see `core_filling.fill`."""
     links, profile = problem.links, problem.profile
     bound = limits_of(links, profile, only)
-    found = [bound.get(name) for name in NAMES]
-    most = np.asarray([UNLIMITED if x is None else x for x in found], dtype=np.int64)
+    known = [bound.get(name) for name in NAMES]
+    most = np.asarray([UNLIMITED if x is None else x for x in known], dtype=np.int64)
     if neurons_per_core is not None:
         most[0] = min(int(most[0]), neurons_per_core)
     largest = int(min(most[0], max(order.size, 1)))

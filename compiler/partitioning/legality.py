@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.analysis.occupancy.core_filling import split_out_axons
 from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
 from hrsnn_lava.compiler.design_rules.axons import AXON_RULES
 from hrsnn_lava.compiler.design_rules.check import check
 from hrsnn_lava.compiler.design_rules.placed import Placed
-from hrsnn_lava.compiler.partitioning.core_filling import fill, split_out_axons
 from hrsnn_lava.compiler.partitioning.hypergraph import HOP_WEIGHT
 from hrsnn_lava.compiler.partitioning.multilevel import compact, roomy
 from hrsnn_lava.compiler.partitioning.problem import PartitionProblem
@@ -85,17 +85,13 @@ def _relieve(problem: PartitionProblem, cores: Int, n_cores: int, sweeps: int) -
 
 def _divide(problem: PartitionProblem, cores: Int) -> Int:
     """Cut cores that hold too much into runs that fit, then into fewer output axons."""
+    from hrsnn_lava.compiler.partitioning.first_fit import fill_fast
+
     order = np.argsort(cores, kind="stable").astype(np.int64)
     bounds, start = [0], 0
     for size in np.bincount(cores):
         members = order[start : start + size]
-        runs = fill(
-            problem.links,
-            members,
-            problem.profile,
-            neurons_per_core=problem.neurons_per_core,
-            problem=problem,
-        )
+        runs = fill_fast(problem, members, problem.neurons_per_core)
         bounds += (start + runs[1:]).tolist()
         start += int(size)
     ends = split_out_axons(problem.links, order, np.asarray(bounds), problem.profile)

@@ -10,11 +10,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.analysis.occupancy.core_filling import (
+    cores_from_bounds,
+    fill,
+    split_out_axons,
+)
+from hrsnn_lava.compiler.analysis.occupancy.learning_limits import learning_groups
 from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
-from hrsnn_lava.compiler.learning.limits import learning_groups
 from hrsnn_lava.compiler.palettes.clustering import decay_rate
 from hrsnn_lava.compiler.partitioning.candidates import Candidate
-from hrsnn_lava.compiler.partitioning.core_filling import cores_from_bounds, fill, split_out_axons
 from hrsnn_lava.compiler.partitioning.hypergraph import Hypergraph
 from hrsnn_lava.compiler.partitioning.problem import PartitionProblem
 
@@ -38,8 +42,7 @@ def filled(problem: PartitionProblem, order: Int, size: int) -> Int:
     cost: where that overflows, the same number of cores is filled evenly before any is divided.
     """
     links, profile = problem.links, problem.profile
-    compiled = problem if problem.level.source.size > FEW_PINS else None
-    bounds = fill(links, order, profile, neurons_per_core=size, problem=compiled)
+    bounds = _runs(problem, order, size)
     limit, most = profile.core.out_axons.value, profile.total_cores
     large = problem.level.source.size > MANY_PINS  # then only the search looks at output axons
     if limit is None or large or (most is not None and bounds.size - 1 > most):
@@ -47,12 +50,21 @@ def filled(problem: PartitionProblem, order: Int, size: int) -> Int:
     used = utilization(links, cores_from_bounds(order, bounds), profile)["out_axons"]
     if used.over().size:
         even = -(-order.size // (bounds.size - 1))
-        candidate = fill(links, order, profile, neurons_per_core=even, problem=compiled)
+        candidate = _runs(problem, order, even)
         evened = utilization(links, cores_from_bounds(order, candidate), profile)["out_axons"]
         if evened.over().size <= used.over().size:
             bounds = candidate
         bounds = split_out_axons(links, order, bounds, profile)
     return cores_from_bounds(order, bounds).astype(np.int64)
+
+
+def _runs(problem: PartitionProblem, order: Int, size: int) -> Int:
+    """Bounds of the cores along an order; a large network is worth the compiled kernel."""
+    if problem.level.source.size > FEW_PINS:
+        from hrsnn_lava.compiler.partitioning.first_fit import fill_fast
+
+        return fill_fast(problem, order, size)
+    return fill(problem.links, order, problem.profile, neurons_per_core=size)
 
 
 def sizes_to_try(problem: PartitionProblem, fixed: bool) -> list[int]:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
+from hrsnn_lava.compiler.analysis.occupancy.core_filling import limits_of
 from hrsnn_lava.compiler.analysis.occupancy.utilization import index_bits, list_words, stored_bits
 from hrsnn_lava.compiler.palettes.clustering import compartment_classes
-from hrsnn_lava.compiler.partitioning.core_filling import limits_of
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork
 
@@ -139,7 +139,7 @@ class PartitionProblem:
         points = np.zeros((n, 1)) if coordinates is None else np.ascontiguousarray(coordinates)
         bound = min(x for x in (neurons_per_core, profile.core.neurons.value, n) if x is not None)
         member = np.arange(n, dtype=np.int64)
-        level = _level(pins, member, n, kinds, links, weight, points, classes)
+        level = _level(pins, (member, n), kinds, _Neurons(weight, points, classes))
         return PartitionProblem(
             links, profile, weight, max(bound, 1), pins, member, points, classes, level, network
         )
@@ -158,16 +158,8 @@ class PartitionProblem:
         pins.sort_indices()
         member = labels[self.member]
         kinds = max(len(self.links.formats), 1)
-        level = _level(
-            pins,
-            member,
-            count,
-            kinds,
-            self.links,
-            self.weight,
-            self.coordinates,
-            self.class_of,
-        )
+        neurons = _Neurons(self.weight, self.coordinates, self.class_of)
+        level = _level(pins, (member, count), kinds, neurons)
         return replace(self, pins=pins, member=member, level=level)
 
     def caps(self, neurons_per_core: int | None = None, n_cores: int = 1) -> Caps:
@@ -260,18 +252,23 @@ def words_table(links: Connectivity, profile: HardwareProfile, longest: int, neu
     return np.ascontiguousarray(np.stack(rows), dtype=np.int64)
 
 
+class _Neurons(NamedTuple):
+    """What no contraction changes: weight of every source, and of every neuron its coordinates
+    among the tables' entries and its compartment class."""
+
+    weight: Float
+    points: Float
+    class_of: Int
+
+
 def _level(
-    pins: sparse.csr_matrix,
-    member: Int,
-    count: int,
-    kinds: int,
-    links: Connectivity,
-    weight: Float,
-    points: Float,
-    class_of: Int,
+    pins: sparse.csr_matrix, members: tuple[Int, int], kinds: int, neurons: _Neurons
 ) -> Level:
+    """The vertices of one level; `members` are the vertex of every neuron and their number."""
+    (member, count), (weight, points, class_of) = members, neurons
+    n_sources = weight.size
     source, form = np.divmod(pins.indices.astype(np.int64), kinds)
-    vertex_of = np.full(links.n_sources, -1, dtype=np.int32)
+    vertex_of = np.full(n_sources, -1, dtype=np.int32)
     vertex_of[: member.size] = member
     pairs = np.unique(np.stack([member, class_of], axis=1), axis=0)
     first = np.stack([np.bincount(member, x, count) for x in points.T], axis=1)
@@ -290,7 +287,7 @@ def _level(
         first=np.ascontiguousarray(first, dtype=np.float64),
         second=np.bincount(member, (points**2).sum(axis=1), count).astype(np.float64),
         weight=np.ascontiguousarray(weight, dtype=np.float64),
-        one_form=_one_form(source, form, links.n_sources),
+        one_form=_one_form(source, form, n_sources),
     )
 
 

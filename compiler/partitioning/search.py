@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.analysis.occupancy.core_filling import cores_from_bounds
 from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
 from hrsnn_lava.compiler.partitioning.candidates import Candidate
-from hrsnn_lava.compiler.partitioning.core_filling import cores_from_bounds, fill
 from hrsnn_lava.compiler.partitioning.hypergraph import Hypergraph
 from hrsnn_lava.compiler.partitioning.legality import TABLES, repair
 from hrsnn_lava.compiler.partitioning.multilevel import (
@@ -50,7 +50,6 @@ def searched(
     best = min(start, key=lambda c: c.rank(tolerance))
     crowded = bool(np.any(problem.coordinates))
     found: list[Candidate] = []
-    links = problem.links
     large = problem.level.source.size > LARGE
     weights = [palette_weight * x for x in LIKENESS] if crowded else [0.0]
 
@@ -65,15 +64,11 @@ def searched(
         found.append(made)
         return made
 
+    from hrsnn_lava.compiler.partitioning.first_fit import fill_fast
+
     progress("partition: clusters")
     order = grouped(problem, cluster_order(problem, weights[0], seed))
-    bounds = fill(
-        links,
-        order,
-        problem.profile,
-        neurons_per_core=problem.neurons_per_core,
-        problem=problem,
-    )
+    bounds = fill_fast(problem, order, problem.neurons_per_core)
     dense = cores_from_bounds(order, bounds)  # output axons are left to the moves
     if not large:
         found.append(Candidate.of("clusters", repair(problem, dense), problem, graph))

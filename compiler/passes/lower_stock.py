@@ -4,12 +4,13 @@ each; see `design_rules.stock` for what cannot be expressed so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
+from hrsnn_lava.compiler.context import Context, Pass, Stage
 from hrsnn_lava.compiler.design_rules.stock import STOCK_RULES, StockPlan
-from hrsnn_lava.compiler.passes.split import Split, split_network
-from hrsnn_lava.errors import CapacityError, SpecError
+from hrsnn_lava.compiler.split import Split, split_network
+from hrsnn_lava.errors import CapacityError
+from hrsnn_lava.options import Count, options
 from hrsnn_lava.quantized import QuantizedNetwork
 
 __all__ = ["MAX_PROCESSES", "LowerStock", "lower_stock", "require_stock", "stock_report"]
@@ -18,24 +19,25 @@ __all__ = ["MAX_PROCESSES", "LowerStock", "lower_stock", "require_stock", "stock
 MAX_PROCESSES = 300
 
 
-@dataclass(frozen=True)
-class LowerStock:
+@options
+class LowerStock(Pass[QuantizedNetwork, QuantizedNetwork]):
     """One population for each set of (du, dv, vth), projections split accordingly.
 
     Attributes:
         max_processes: bound on LIF, connections and sources together.
     """
 
-    max_processes: int = MAX_PROCESSES
-    name = "lower_stock"
+    name: ClassVar[str] = "lower_stock"
+    takes: ClassVar[Stage] = "integer"
 
-    def __call__(self, network: QuantizedNetwork) -> QuantizedNetwork:
-        """The lowered network; see `lower_stock`."""
-        return lower_stock(network, self.max_processes).network
+    max_processes: Count = MAX_PROCESSES
 
-    def apply(self, network: QuantizedNetwork) -> tuple[QuantizedNetwork, dict[str, Any]]:
+    def transform(
+        self, network: QuantizedNetwork, context: Context
+    ) -> tuple[QuantizedNetwork, dict[str, Any]]:
         """The lowered network, and the number of Processes of each kind."""
-        return self(network), stock_report(network)
+        del context
+        return lower_stock(network, self.max_processes).network, stock_report(network)
 
 
 def lower_stock(network: QuantizedNetwork, max_processes: int = MAX_PROCESSES) -> Split:
@@ -50,10 +52,8 @@ def require_stock(network: QuantizedNetwork, max_processes: int = MAX_PROCESSES)
         CapacityError: stock Processes cannot express it; `violations` lists every reason.
         SpecError: `max_processes` < 1.
     """
-    if max_processes < 1:
-        raise SpecError(f"max_processes: {max_processes}; allowed: >= 1")
-    plan = StockPlan.of(network, max_processes)
-    violations = [found for rule in STOCK_RULES for found in rule(plan)]
+    plan = StockPlan.of(network, LowerStock(max_processes).max_processes)
+    violations = [violation for rule in STOCK_RULES for violation in rule(plan)]
     if violations:
         raise CapacityError(
             f"{network.name!r} cannot be expressed in stock Lava Processes", violations=violations

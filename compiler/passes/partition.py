@@ -13,22 +13,17 @@ neurons is not exact, since currents wrap and potentials saturate one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
 from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
-from hrsnn_lava.compiler.design_rules.check import (
-    CAPACITY_RULES,
-    VALUE_RULES,
-    Placed,
-    Violation,
-    check,
-)
+from hrsnn_lava.compiler.context import Context, Pass, Report, Stage
+from hrsnn_lava.compiler.design_rules.check import CAPACITY_RULES, VALUE_RULES, Placed, check
+from hrsnn_lava.compiler.mapped import Mapped, Placement
 from hrsnn_lava.compiler.partitioning.baselines import baselines as other_ways
 from hrsnn_lava.compiler.partitioning.candidates import Candidate
 from hrsnn_lava.compiler.partitioning.hypergraph import Hypergraph
@@ -42,136 +37,101 @@ from hrsnn_lava.compiler.partitioning.ordered import (
 from hrsnn_lava.compiler.partitioning.palette_coordinates import palette_coordinates
 from hrsnn_lava.compiler.partitioning.problem import PartitionProblem
 from hrsnn_lava.compiler.partitioning.search import searched
-from hrsnn_lava.compiler.placement import Placement
-from hrsnn_lava.errors import CapacityError, SpecError
+from hrsnn_lava.errors import CapacityError, Violation
 from hrsnn_lava.hardware_profiles import HardwareProfile
+from hrsnn_lava.options import Count, NonNegative, Positive, Seed, options
 from hrsnn_lava.quantized import QuantizedNetwork
 
 __all__ = ["Partition", "parameter_order", "partition"]
 
 Int = NDArray[np.int64]
 Method = Literal["auto", "index", "parameters", "multilevel"]
-METHODS = ("auto", "index", "parameters", "multilevel")
 
 
-def _quiet(_: str) -> None:
-    """Progress that says nothing."""
-
-
-@dataclass(frozen=True)
-class Partition:
+@options
+class Partition(Pass[QuantizedNetwork, Mapped]):
     """Neurons to cores.
 
     Attributes:
-        profile: the chip.
-        neurons_per_core: upper bound; None chooses it (see `tolerance`).
-        method: ``"index"``: as in the network; ``"parameters"``: like neurons together;
-            ``"multilevel"``: the search alone; ``"auto"``: the best of these.
+        method: ``index``: as in the network; ``parameters``: like neurons together;
+            ``multilevel``: the search alone; ``auto``: the best of these.
+        neurons_per_core: upper bound; not set: the partition chooses (see `tolerance`).
         tolerance: relative error of time constants and thresholds that 95 % of the neurons
             shall stay below. 5 % is our choice.
         palette_weight: messages to one more core that a neuron is worth whose parameters are off
             by `tolerance`; the price grows with the square of the error. 1 is our choice.
-        rates, input_rates: spikes per step of every neuron, and input channel; scalars for all.
-        seed: of the search.
         baselines: whether other partitioners are run for comparison.
-        progress: called with what is being done.
+        seed: of the search; by default that of the compilation.
     """
 
-    profile: HardwareProfile
-    neurons_per_core: int | None = None
+    name: ClassVar[str] = "partition"
+    takes: ClassVar[Stage] = "mapped"
+
     method: Method = "auto"
-    tolerance: float = 0.05
-    palette_weight: float = 1.0
-    rates: Any = 1.0
-    input_rates: Any = 1.0
-    seed: int = 0
+    neurons_per_core: Count | None = None
+    tolerance: Positive = 0.05
+    palette_weight: NonNegative = 1.0
     baselines: bool = True
-    progress: Callable[[str], None] = _quiet
-    name = "partition"
+    seed: Seed | None = None
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """The options, for the pass record."""
-        return {
-            "profile": self.profile.name,
-            "neurons_per_core": self.neurons_per_core,
-            "method": self.method,
-            "tolerance": self.tolerance,
-            "palette_weight": self.palette_weight,
-            "rates": float(self.rates) if np.ndim(self.rates) == 0 else "per neuron",
-            "seed": self.seed,
-        }
+    def transform(
+        self, network: QuantizedNetwork | Mapped, context: Context
+    ) -> tuple[Mapped, Report]:
+        """The network on its cores; raises `CapacityError` with every violation.
 
-    def __call__(self, network: QuantizedNetwork) -> Placement:
-        """The placement; raises `CapacityError` with every violation."""
-        return partition(
-            network,
-            self.profile,
-            neurons_per_core=self.neurons_per_core,
-            method=self.method,
-            tolerance=self.tolerance,
-            palette_weight=self.palette_weight,
-            rates=self.rates,
-            input_rates=self.input_rates,
-            seed=self.seed,
-            baselines=self.baselines,
-            progress=self.progress,
-        )
+        The report is `Placement.info`, see `partition`.
+        """
+        mapped = Mapped.of(network)
+        placement = partition(mapped.network, self, context)
+        return replace(mapped, placement=placement), placement.info
 
 
-def partition(
-    network: QuantizedNetwork,
-    profile: HardwareProfile,
-    *,
-    neurons_per_core: int | None = None,
-    method: Method = "auto",
-    tolerance: float = 0.05,
-    palette_weight: float = 1.0,
-    rates: Any = 1.0,
-    input_rates: Any = 1.0,
-    seed: int = 0,
-    baselines: bool = False,
-    progress: Callable[[str], None] = _quiet,
-) -> Placement:
-    """Place the neurons of `network` on cores; see `Partition` for the options.
+def partition(network: QuantizedNetwork, options: Partition, context: Context) -> Placement:
+    """Place the neurons of `network` on cores.
 
     `Placement.info` holds the method taken, its traffic, the neurons a core, a row per candidate
     (`tried`: cores, legality, messages, and the 95th percentile of the error that the tables
     cause) and the `baselines`.
 
+    Args:
+        context: its chip, its observed rates, which weigh messages, and its progress.
+
     Raises:
         CapacityError: with every violation; the tables are not among them, since the palette
             pass makes parameters fit them.
     """
-    _check_options(neurons_per_core, method, tolerance, palette_weight)
+    profile, method, tolerance = context.chip(), options.method, options.tolerance
     links = Connectivity.of(network)
     if not links.n_neurons:
         raise CapacityError("no neurons to place")
-    graph = Hypergraph.of(links, rates, input_rates)
+    graph = Hypergraph.of(links, *context.observed.traffic)
     weight = graph.rate if graph.rate.any() else np.ones_like(graph.rate)
     crowded = profile.has_profile_tables and _overflows(links, profile)
     points = palette_coordinates(links.parameters, profile, tolerance) if crowded else None
-    problem = PartitionProblem.of(links, profile, weight, neurons_per_core, points, network)
-    sizes = sizes_to_try(problem, neurons_per_core is not None)
-    found: list[Candidate] = []
+    bound = options.neurons_per_core
+    problem = PartitionProblem.of(links, profile, weight, bound, points, network)
+    sizes = sizes_to_try(problem, bound is not None)
+    candidates: list[Candidate] = []
     if method == "parameters" or (method in ("auto", "multilevel") and crowded):
         order = grouped(problem, parameter_order(links.parameters))
-        found += by_order("parameters", problem, graph, order, sizes, tolerance)
+        candidates += by_order("parameters", problem, graph, order, sizes, tolerance)
     if method in ("auto", "index", "multilevel"):
         order = grouped(problem, np.arange(links.n_neurons))
         few = crowded or problem.level.source.size > MANY_PINS
-        tried = sizes[:1] if few and method != "index" else sizes
-        found += by_order("index", problem, graph, order, tried, tolerance)
-    best = min(found, key=lambda c: c.rank(tolerance))
+        some = sizes[:1] if few and method != "index" else sizes
+        candidates += by_order("index", problem, graph, order, some, tolerance)
+    best = min(candidates, key=lambda c: c.rank(tolerance))
+    seed = options.seed or 0
     if method in ("auto", "multilevel") and not _settled(network, best, problem, tolerance):
-        more = searched(problem, graph, found, tolerance, palette_weight, seed, progress)
-        found += more
-        best = min(more if method == "multilevel" else found, key=lambda c: c.rank(tolerance))
+        searching = (tolerance, options.palette_weight, seed, context.progress)
+        more = searched(problem, graph, candidates, *searching)
+        candidates += more
+        best = min(more if method == "multilevel" else candidates, key=lambda c: c.rank(tolerance))
     if not best.legal:
-        _refuse(network, problem, [best, *found])
-    info: dict[str, Any] = {"tried": [c.row() for c in found]}
-    if baselines:
-        progress("partition: baselines")
+        _refuse(network, problem, [best, *candidates])
+    info: dict[str, Any] = {"tried": [c.row() for c in candidates]}
+    if options.baselines:
+        context.progress("partition: baselines")
         info["baselines"] = (
             other_ways(problem, graph, best.n_cores, seed=seed) if best.n_cores > 1 else {}
         )
@@ -184,19 +144,6 @@ def partition(
     )
 
 
-def _check_options(
-    neurons_per_core: int | None, method: str, tolerance: float, palette_weight: float
-) -> None:
-    if neurons_per_core is not None and neurons_per_core < 1:
-        raise SpecError(f"neurons_per_core: {neurons_per_core}; allowed: >= 1")
-    if method not in METHODS:
-        raise SpecError(f"method: {method!r}; allowed: {', '.join(METHODS)}")
-    if not tolerance > 0.0:
-        raise SpecError(f"tolerance: {tolerance}; allowed: > 0")
-    if not 0.0 <= palette_weight < np.inf:
-        raise SpecError(f"palette_weight: {palette_weight}; allowed: >= 0")
-
-
 def _settled(
     network: QuantizedNetwork, best: Candidate, problem: PartitionProblem, tolerance: float
 ) -> bool:
@@ -205,28 +152,28 @@ def _settled(
         return True
     if problem.links.n_neurons == 1:
         return True
-    found = _violations(network, problem, best)
-    return any("alone" in v.where or "on one neuron" in v.measured for v in found) or bool(
+    violations = _violations(network, problem, best)
+    return any("alone" in v.where or "on one neuron" in v.measured for v in violations) or bool(
         check(_placed(network, problem, best), VALUE_RULES)
     )
 
 
-def _placed(network: QuantizedNetwork, problem: PartitionProblem, found: Candidate) -> Placed:
-    cores, links = found.core_of.astype(np.int32), problem.links
+def _placed(network: QuantizedNetwork, problem: PartitionProblem, one: Candidate) -> Placed:
+    cores, links = one.core_of.astype(np.int32), problem.links
     return Placed(
         network, problem.profile, cores, links, utilization(links, cores, problem.profile)
     )
 
 
 def _violations(
-    network: QuantizedNetwork, problem: PartitionProblem, found: Candidate
+    network: QuantizedNetwork, problem: PartitionProblem, one: Candidate
 ) -> list[Violation]:
-    return check(_placed(network, problem, found), (*CAPACITY_RULES, *VALUE_RULES))
+    return check(_placed(network, problem, one), (*CAPACITY_RULES, *VALUE_RULES))
 
 
-def _refuse(network: QuantizedNetwork, problem: PartitionProblem, found: list[Candidate]) -> None:
+def _refuse(network: QuantizedNetwork, problem: PartitionProblem, some: list[Candidate]) -> None:
     """Raise the violations of the candidate with the fewest; return if it has none after all."""
-    least = min((_violations(network, problem, c) for c in found), key=len)
+    least = min((_violations(network, problem, c) for c in some), key=len)
     raise CapacityError(
         f"network {network.name!r} does not fit profile {problem.profile.name!r}",
         violations=least,

@@ -7,105 +7,90 @@ the best. The result is never worse than any start, and a seed decides it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar
 
-import numpy as np
+from pydantic import AfterValidator, Field
 
 from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
 from hrsnn_lava.compiler.analysis.occupancy.mapping import mapping_report
-from hrsnn_lava.compiler.analysis.occupancy.traffic import (
-    CoreTraffic,
-    neuron_order,
-    routes,
-    traffic,
-)
-from hrsnn_lava.compiler.mesh import Mesh, hilbert_tiles, tiles
-from hrsnn_lava.compiler.placement import Placement
-from hrsnn_lava.compiler.placing import placer
+from hrsnn_lava.compiler.analysis.occupancy.traffic import CoreTraffic
+from hrsnn_lava.compiler.context import Context, Pass, Report, Stage
+from hrsnn_lava.compiler.mapped import Mapped
+from hrsnn_lava.compiler.mesh import Mesh
+from hrsnn_lava.compiler.placing import names, placer
 from hrsnn_lava.compiler.placing._best import search
 from hrsnn_lava.compiler.placing._task import PlaceTask
-from hrsnn_lava.hardware_profiles import HardwareProfile
-from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.options import NonNegative, Seed, options
 from hrsnn_lava.seeding import generator
 
-__all__ = [
-    "Place",
-    "hilbert_tiles",
-    "mapping_report",
-    "neuron_order",
-    "routes",
-    "tiles",
-    "traffic",
-]
+
+def _method(name: str) -> str:
+    known = ("search", *names())
+    if name not in known:
+        raise ValueError(", ".join(known))
+    return name
 
 
-@dataclass(frozen=True)
-class Place:
-    """Cores to tiles.
+@options
+class Place(Pass[Mapped, Mapped]):
+    """Cores to tiles. A chip without a mesh gives no coordinates.
 
     Attributes:
-        profile: the chip; without a mesh the placement gets no coordinates.
-        method: ``"search"``, or the name of a placer that is taken as it is, such as ``"row"``
-            or ``"hilbert"``.
-        rates: spikes per step of every neuron, (n_neurons,), to weigh traffic; a scalar for all
-            alike.
-        input_rates: the same for the input channels, (n_inputs,).
+        method: ``search``, or the name of a placer that is taken as it is, such as ``row`` or
+            ``hilbert``.
         crossing: hops that passing from one chip to the next counts for when places are compared.
             Links between chips are slower and dearer than those of the mesh, by how much depends
             on the board; 8, the width of Loihi's mesh, is our choice. It changes no count.
         effort: scales the time spent on annealing; 0 leaves it out.
-        seed: of the search.
+        seed: of the search; by default that of the compilation.
     """
 
-    profile: HardwareProfile
-    method: str = "search"
-    rates: Any = 1.0
-    input_rates: Any = 1.0
-    crossing: int = 8
-    effort: float = 1.0
-    seed: int = 0
-    name = "place"
+    name: ClassVar[str] = "place"
+    takes: ClassVar[Stage] = "mapped"
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """The options, for the pass record."""
-        uniform = np.ndim(self.rates) == 0
-        return {
-            "profile": self.profile.name,
-            "method": self.method,
-            "rates": float(self.rates) if uniform else "per neuron",
-            "crossing": self.crossing,
-            "effort": self.effort,
-            "seed": self.seed,
-        }
+    method: Annotated[str, AfterValidator(_method)] = "search"
+    crossing: Annotated[int, Field(ge=0)] = 8
+    effort: NonNegative = 1.0
+    seed: Seed | None = None
 
-    def __call__(self, network: QuantizedNetwork | Connectivity, placement: Placement) -> Placement:
-        """The placement with coordinates; `info["mapping"]` holds traffic, baselines and, under
-        ``search``, how the places were found.
+    def transform(self, network: Mapped, context: Context) -> tuple[Mapped, Report]:
+        """The network with coordinates; reports traffic, baselines, and how places were found.
 
         Raises:
             CapacityError: more cores than the mesh of all chips has.
-            SpecError: an unknown method, or an option out of range.
         """
-        links = network if isinstance(network, Connectivity) else Connectivity.of(network)
-        given = {"rates": self.rates, "input_rates": self.input_rates}
-        mesh = Mesh.of(self.profile, placement.n_cores)
-        coordinates, found = None, dict[str, Any]()
+        mapped = Mapped.of(network)
+        placement, profile = mapped.on_cores, context.chip()
+        links = Connectivity.of(mapped.network)
+        rates, input_rates = context.observed.traffic
+        mesh = Mesh.of(profile, placement.n_cores)
+        coordinates, search_report = None, dict[str, Any]()
         if mesh is not None:
-            flow = CoreTraffic.of(links, placement.core_of, **given)
+            flow = CoreTraffic.of(links, placement.core_of, rates=rates, input_rates=input_rates)
             if not flow.between.nnz:  # a silent run says nothing; then all neurons count alike
                 flow = CoreTraffic.of(links, placement.core_of)
-            slots, found = self._slots(flow, mesh)
+            slots, search_report = self._slots(flow, mesh)
             coordinates = mesh.coordinates(slots)
-        mapping = mapping_report(links, placement.core_of, self.profile, coordinates, **given)
-        info = {**placement.info, "mapping": {**mapping, "search": found}}
-        return replace(placement, coordinates=coordinates, info=info).verify()
+        mapping = mapping_report(
+            links,
+            placement.core_of,
+            profile,
+            coordinates,
+            rates=rates,
+            input_rates=input_rates,
+        )
+        mapping = {**mapping, "search": search_report}
+        placed = replace(
+            placement, coordinates=coordinates, info={**placement.info, "mapping": mapping}
+        )
+        return replace(mapped, placement=placed.verify()), {"mapping": mapping}
 
     def _slots(self, flow: CoreTraffic, mesh: Mesh) -> tuple[Any, dict[str, Any]]:
+        seed = self.seed or 0
         if self.method == "search":
-            found = search(flow, mesh, crossing=self.crossing, effort=self.effort, seed=self.seed)
-            return found.slots, found.report
+            best = search(flow, mesh, crossing=self.crossing, effort=self.effort, seed=seed)
+            return best.slots, best.report
         task = PlaceTask.of(flow, mesh, self.crossing)
-        slots = placer(self.method)(task, generator(self.seed, f"place/{self.method}"))
+        slots = placer(self.method)(task, generator(seed, f"place/{self.method}"))
         return slots, {"start": self.method}

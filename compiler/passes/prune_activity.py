@@ -2,61 +2,66 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges, recurrent_edges
+from hrsnn_lava.compiler.context import Context, Pass
 from hrsnn_lava.compiler.passes.prune_magnitude import largest
-from hrsnn_lava.compiler.pruning.rescale import Rescale, rescale_gains
-from hrsnn_lava.compiler.pruning.surgery import check_density, keep_synapses, synapse_report
+from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption, rescale_gains
+from hrsnn_lava.compiler.pruning.surgery import keep_synapses, synapse_report
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.network import Network
+from hrsnn_lava.options import Share, options
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, eq=False)
-class PruneActivity:
+@options
+class PruneActivity(Pass[Network, Network]):
     """Keep the synapses with the largest ``|w| r_pre r_post``, by number or by SOPs (ours).
 
-    Give exactly one of `density` and `sop_share`. A synapse costs one synaptic operation (SOP)
+    Rates are those of the run that the context observed. Give exactly one of `density` and
+    `sop_share`. A synapse costs one synaptic operation (SOP)
     per presynaptic spike, so filling a budget goes by ``|w| r_post``, the value per SOP; synapses
     of silent neurons would be free and useless, and are dropped.
 
     Attributes:
-        rates: (N,) spikes per step (or any unit) of every neuron in global order, >= 0.
         density: share of the recurrent synapses to keep, 0 to 1.
         sop_share: share of the recurrent SOPs at these rates to keep, 0 to 1.
         rescale: gains of the kept weights, ``none`` or ``match``.
     """
 
     name: ClassVar[str] = "prune_activity"
+    needs_rates: ClassVar[bool] = True
 
-    rates: Float = field(repr=False)
-    density: float | None = None
-    sop_share: float | None = None
-    rescale: Rescale = field(default_factory=Rescale)
+    density: Share | None = None
+    sop_share: Share | None = None
+    rescale: RescaleOption = field(default_factory=Rescale)
 
-    def __call__(self, network: Network) -> Network:
-        """The pruned network."""
-        return self.apply(network)[0]
+    def __post_init__(self) -> None:
+        if (self.density is None) == (self.sop_share is None):
+            raise SpecError("give either density or sop_share, not both and not neither")
 
-    def apply(self, network: Network) -> tuple[Network, dict[str, Any]]:
+    def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The pruned network and the report of what was done."""
-        return prune_activity(network, self)
+        return prune_activity(network, self, context.observed.neuron_rates)
 
 
-def prune_activity(network: Network, options: PruneActivity) -> tuple[Network, dict[str, Any]]:
+def prune_activity(
+    network: Network, options: PruneActivity, rates: Float | None
+) -> tuple[Network, dict[str, Any]]:
     """Keep the synapses that carry most, within a number of synapses or of SOPs.
 
     Raises:
-        SpecError: an option is out of range, or the rates do not fit the network.
+        SpecError: there are no rates, or they do not fit the network.
     """
-    rates = _check(network, options)
+    options.rescale.check(sampled=False)
+    rates = _checked(network, rates)
     edges = recurrent_edges(network)
     cost = rates[edges.pre]
     value = np.abs(edges.weight) * rates[edges.post]
@@ -93,17 +98,13 @@ def _silent(edges: RecurrentEdges, rates: Float) -> int:
     return int(np.count_nonzero((rates[edges.pre] == 0) | (rates[edges.post] == 0)))
 
 
-def _check(network: Network, options: PruneActivity) -> Float:
-    if (options.density is None) == (options.sop_share is None):
-        raise SpecError("give either density or sop_share, not both and not neither")
-    check_density(options.density if options.density is not None else 1.0)
-    options.rescale.check(sampled=False)
+def _checked(network: Network, rates: Float | None) -> Float:
     problems = []
-    share = options.sop_share
-    if share is not None and not 0.0 <= share <= 1.0:
-        problems.append(Problem("sop_share", str(share), "0 to 1"))
-    rates = np.asarray(options.rates, dtype=np.float64)
-    if rates.shape != (network.n_neurons,):
+    if rates is None:
+        fix = "give `rates` or `observed` to compile, or measure them: `measure_rates`"
+        problems.append(Problem("rates", "not known", f"({network.n_neurons},)", fix))
+        rates = np.zeros(network.n_neurons)
+    elif rates.shape != (network.n_neurons,):
         problems.append(Problem("rates", f"shape {rates.shape}", f"({network.n_neurons},)"))
     elif not np.all(np.isfinite(rates) & (rates >= 0)):
         problems.append(Problem("rates", f"smallest {rates.min():g}", "finite and >= 0"))

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from hrsnn_lava.compiler.analysis.dynamics.centrality import betweenness, weakly_connected_sizes
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
+from hrsnn_lava.compiler.context import Context, Pass
 from hrsnn_lava.compiler.pruning.surgery import drop_neurons
-from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import Network
+from hrsnn_lava.options import Count, Seed, options
 from hrsnn_lava.seeding import generator
 
 EXACT_UP_TO = 2000
 PIVOTS = 256
 
 
-@dataclass(frozen=True)
-class PruneBetweenness:
+@options
+class PruneBetweenness(Pass[Network, Network]):
     """Drop the neurons with the lowest betweenness, the same share of every population.
 
     Step II of Lyapunov Noise Pruning; its threshold is not published, so a share is asked for
@@ -30,24 +31,22 @@ class PruneBetweenness:
         fraction: share of the neurons to drop, 0 <= fraction < 1; every population keeps at
             least one neuron.
         rounds: the share is dropped in that many equal parts, the betweenness computed anew.
-        n_pivots: None: exact up to 2000 neurons, 256 pivots above; 0: always exact.
-        seed: of the random stream ``"prune_betweenness"`` that draws the pivots.
+        n_pivots: not set: exact up to 2000 neurons, 256 pivots above; 0: always exact.
+        seed: of the random stream ``prune_betweenness`` that draws the pivots; by default that
+            of the compilation.
     """
 
     name: ClassVar[str] = "prune_betweenness"
 
-    fraction: float
-    rounds: int = 1
-    n_pivots: int | None = None
-    seed: int = 0
+    fraction: Annotated[float, Field(ge=0, lt=1)]
+    rounds: Count = 1
+    n_pivots: Annotated[int, Field(ge=0)] | None = None
+    seed: Seed | None = None
 
-    def __call__(self, network: Network) -> Network:
-        """The pruned network."""
-        return self.apply(network)[0]
-
-    def apply(self, network: Network) -> tuple[Network, dict[str, Any]]:
+    def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The pruned network and the report of what was done."""
-        return prune_betweenness(network, self, generator(self.seed, self.name))
+        del context
+        return prune_betweenness(network, self, generator(self.seed or 0, self.name))
 
 
 def prune_betweenness(
@@ -56,16 +55,9 @@ def prune_betweenness(
     """Drop the least central neurons; of equally central ones those that come last.
 
     The report's ``kept`` lists the global indices, before pruning, of the neurons that stay.
-
-    Raises:
-        SpecError: an option is out of range.
     """
-    if not 0.0 <= options.fraction < 1.0:
-        raise SpecError(f"fraction is {options.fraction}; allowed: 0 <= fraction < 1")
-    if options.rounds < 1:
-        raise SpecError(f"rounds is {options.rounds}; allowed: >= 1")
     sizes = {p.name: p.size for p in network.compute_populations}
-    kept = np.arange(network.n_neurons)
+    survivors = np.arange(network.n_neurons)
     report: dict[str, Any] = {
         "neurons_before": network.n_neurons,
         "synapses_before": recurrent_edges(network).n_edges,
@@ -78,14 +70,14 @@ def prune_betweenness(
         matrix = recurrent_edges(network).matrix
         score = betweenness(matrix, n_pivots=n_pivots, rng=rng)
         central = _most_central(network, score, targets)
-        network, kept = drop_neurons(network, central), kept[central]
+        network, survivors = drop_neurons(network, central), survivors[central]
         report["pivots"].append(n_pivots or "exact")
     edges = recurrent_edges(network)
     components = weakly_connected_sizes(edges.matrix)
     report |= {
         "fraction": options.fraction,
         "neurons_after": network.n_neurons,
-        "kept": [int(neuron) for neuron in kept],
+        "kept": [int(neuron) for neuron in survivors],
         "synapses_after": edges.n_edges,
         "populations": {
             p.name: {"before": sizes[p.name], "after": p.size} for p in network.compute_populations
@@ -96,10 +88,10 @@ def prune_betweenness(
     return network.verify(), report
 
 
-def _pivots(asked: int | None, n_neurons: int) -> int | None:
-    if asked is None:
+def _pivots(n_pivots: int | None, n_neurons: int) -> int | None:
+    if n_pivots is None:
         return None if n_neurons <= EXACT_UP_TO else PIVOTS
-    return asked or None
+    return n_pivots or None
 
 
 def _most_central(

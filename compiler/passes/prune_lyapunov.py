@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -26,18 +27,19 @@ from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import (
 )
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges, recurrent_edges
 from hrsnn_lava.compiler.analysis.dynamics.stability import StabiliseMethod, StableSystem, stabilise
-from hrsnn_lava.compiler.pruning.rescale import Rescale, rescale_gains
-from hrsnn_lava.compiler.pruning.surgery import check_density, keep_synapses, synapse_report
-from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.compiler.context import Context, Pass
+from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption, rescale_gains
+from hrsnn_lava.compiler.pruning.surgery import keep_synapses, synapse_report
 from hrsnn_lava.network import Network
+from hrsnn_lava.options import Count, Positive, Seed, Share, options
 from hrsnn_lava.seeding import generator
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class PruneLyapunov:
+@options
+class PruneLyapunov(Pass[Network, Network]):
     """Keep recurrent synapses by noise-driven sampling on the Lyapunov matrix.
 
     The matrix ``A = -D + L`` is a device for scores alone; what is pruned is W. Everything the
@@ -47,43 +49,45 @@ class PruneLyapunov:
         density: share of the network's recurrent synapses to keep, 0 to 1; met in expectation
             (``bernoulli``) or to one synapse (``systematic``).
         score: ``lyapunov`` (the paper's), ``weight`` (Moore and Chaudhuri) or ``product``.
-        mode: exponents of ``isolated`` neurons (-1/tau_mem), or by ``participation`` in the
-            spectrum of the driven network.
+        exponents: of ``isolated`` neurons (-1/tau_mem), or by ``participation`` in the spectrum
+            of the driven network.
         participation: how that network is run.
-        rescale: gains of the kept weights.
+        rescale: gains of the kept weights: ``none``, ``inverse`` or ``match``.
         sampling: ``bernoulli`` (the paper's) or ``systematic``.
         iterations: rounds, each keeping the same share of what is left; probabilities multiply,
             and the weights are rescaled once, from their original values.
-        signed, union: the literal harmonic mean and set union, see `lyapunov_matrix`.
-        stabilise, margin: how D is chosen, see `stability.stabilise`; its D0 is 1/tau_mem for L,
-            and 1 for W, whose unit is that of the leak.
-        precision: of the covariance.
-        seed: of the random stream ``"prune_lyapunov"``.
+        signed: the literal harmonic mean, of exponents with their signs.
+        union: the literal set union of neighbourhoods: a neuron that both ends share counts once.
+        stabilise: how the leaks D are chosen: ``uniform`` adds one shift to all, ``dominant``
+            makes A diagonally dominant. They start from 1/tau_mem for L, and from 1 for W, whose
+            unit is that of the leak.
+        margin: of the stability: by how much D is larger than it has to be, as a share.
+        precision: of the floats in which the covariance is solved.
+        seed: of the random stream ``prune_lyapunov``; by default that of the compilation.
     """
 
     name: ClassVar[str] = "prune_lyapunov"
 
-    density: float
+    renamed: ClassVar[Mapping[str, str]] = {"mode": "exponents"}
+
+    density: Share
     score: ScoreName = "lyapunov"
-    mode: Literal["isolated", "participation"] = "isolated"
+    exponents: Literal["isolated", "participation"] = "isolated"
     participation: ParticipationOptions = field(default_factory=ParticipationOptions)
-    rescale: Rescale = field(default_factory=lambda: Rescale("match"))
+    rescale: RescaleOption = field(default_factory=lambda: Rescale("match"))
     sampling: Sampling = "bernoulli"
-    iterations: int = 1
+    iterations: Count = 1
     signed: bool = False
     union: bool = False
     stabilise: StabiliseMethod = "uniform"
-    margin: float = 0.1
+    margin: Positive = 0.1
     precision: Precision = "auto"
-    seed: int = 0
+    seed: Seed | None = None
 
-    def __call__(self, network: Network) -> Network:
-        """The pruned network."""
-        return self.apply(network)[0]
-
-    def apply(self, network: Network) -> tuple[Network, dict[str, Any]]:
+    def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The pruned network and the report of what was done."""
-        return prune_lyapunov(network, self, generator(self.seed, self.name))
+        del context
+        return prune_lyapunov(network, self, generator(self.seed or 0, self.name))
 
 
 def prune_lyapunov(
@@ -92,9 +96,8 @@ def prune_lyapunov(
     """Score, sample, rescale: step I of Lyapunov Noise Pruning.
 
     Raises:
-        SpecError: an option is out of range, or the scoring system is not stable.
+        SpecError: the scoring system is not stable.
     """
-    _check(options)
     edges = recurrent_edges(network)
     keep = np.ones(edges.n_edges, dtype=np.bool_)
     p = np.ones(edges.n_edges)
@@ -116,32 +119,12 @@ def prune_lyapunov(
     report |= {
         "density": options.density,
         "score": options.score,
-        "mode": options.mode,
+        "exponents": options.exponents,
         "sampling": options.sampling,
         "rescale": rescaled,
         "rounds": rounds,
     }
     return keep_synapses(network, edges, keep, gain).verify(), report
-
-
-def _check(options: PruneLyapunov) -> None:
-    check_density(options.density)
-    options.rescale.check(sampled=True)
-    choices = {
-        "score": ("lyapunov", "weight", "product"),
-        "mode": ("isolated", "participation"),
-        "sampling": ("bernoulli", "systematic"),
-        "stabilise": ("uniform", "dominant"),
-        "precision": ("auto", "float64", "float32"),
-    }
-    problems = [
-        Problem(name, repr(getattr(options, name)), " or ".join(allowed))
-        for name, allowed in choices.items()
-        if getattr(options, name) not in allowed
-    ]
-    if options.iterations < 1:
-        problems.append(Problem("iterations", str(options.iterations), ">= 1"))
-    raise_if(SpecError, "the network cannot be pruned so", problems)
 
 
 def _round(
@@ -195,17 +178,17 @@ def _coupling(
         return edges.matrix, np.ones(edges.n_neurons), {"coupling": "weights"}
     tau_mem = network.gather("tau_mem")
     report: dict[str, Any] = {"coupling": "lyapunov"}
-    if options.mode == "participation":
-        found = participation_exponents(network, options.participation, rng)
-        exponents = found.per_neuron
+    if options.exponents == "participation":
+        driven = participation_exponents(network, options.participation, rng)
+        exponents = driven.per_neuron
         report["spectrum"] = {
-            "mode": found.mode,
+            "mode": driven.mode,
             "width": options.participation.width,
-            "steps": found.spectrum.steps,
-            "exponents": int(found.spectrum.exponents.size),
-            "largest": float(found.spectrum.exponents.max()),
-            "floored": found.spectrum.n_floored,
-            "rate": found.rate,
+            "steps": driven.spectrum.steps,
+            "exponents": int(driven.spectrum.exponents.size),
+            "largest": float(driven.spectrum.exponents.max()),
+            "floored": driven.spectrum.n_floored,
+            "rate": driven.rate,
         }
     else:
         exponents = isolated_exponents(tau_mem)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
-from hrsnn_lava.compiler.pruning.rescale import Rescale, rescale_gains
-from hrsnn_lava.compiler.pruning.surgery import check_density, keep_synapses, synapse_report
+from hrsnn_lava.compiler.context import Context, Pass
+from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption, rescale_gains
+from hrsnn_lava.compiler.pruning.surgery import keep_synapses, synapse_report
 from hrsnn_lava.network import Network
+from hrsnn_lava.options import Share, options
 
 Bool = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class PruneMagnitude:
+@options
+class PruneMagnitude(Pass[Network, Network]):
     """Keep the recurrent synapses with the largest ``|w|``, over all projections together.
 
     Attributes:
@@ -27,15 +29,12 @@ class PruneMagnitude:
 
     name: ClassVar[str] = "prune_magnitude"
 
-    density: float
-    rescale: Rescale = field(default_factory=Rescale)
+    density: Share
+    rescale: RescaleOption = field(default_factory=Rescale)
 
-    def __call__(self, network: Network) -> Network:
-        """The pruned network."""
-        return self.apply(network)[0]
-
-    def apply(self, network: Network) -> tuple[Network, dict[str, Any]]:
+    def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The pruned network and the report of what was done."""
+        del context
         return prune_magnitude(network, self)
 
 
@@ -50,9 +49,8 @@ def prune_magnitude(network: Network, options: PruneMagnitude) -> tuple[Network,
     """Keep the synapses with the largest ``|w|``; equal weights in edge order.
 
     Raises:
-        SpecError: an option is out of range.
+        SpecError: a rescaling that divides by probabilities, of which there are none.
     """
-    check_density(options.density)
     options.rescale.check(sampled=False)
     edges = recurrent_edges(network)
     size = np.abs(edges.weight)

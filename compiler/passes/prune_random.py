@@ -2,57 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from hrsnn_lava.compiler.analysis.dynamics.edge_scores import sample_edges
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
-from hrsnn_lava.compiler.pruning.rescale import Rescale, rescale_gains
-from hrsnn_lava.compiler.pruning.surgery import check_density, keep_synapses, synapse_report
+from hrsnn_lava.compiler.context import Context, Pass
+from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption, rescale_gains
+from hrsnn_lava.compiler.pruning.surgery import keep_synapses, synapse_report
 from hrsnn_lava.network import Network
+from hrsnn_lava.options import Seed, Share, options
 from hrsnn_lava.seeding import generator
 
 
-@dataclass(frozen=True)
-class PruneRandom:
+@options
+class PruneRandom(Pass[Network, Network]):
     """Keep a random share of the recurrent synapses.
 
     Attributes:
         density: share of the network's recurrent synapses to keep, 0 to 1.
         sampling: ``exact`` count, independent ``bernoulli``, or ``systematic``, which also spreads
             the kept synapses evenly over the neurons.
-        rescale: gains of the kept weights.
-        seed: of the random stream ``"prune_random"``.
+        rescale: gains of the kept weights: ``none``, ``inverse`` or ``match``.
+        seed: of the random stream ``prune_random``; by default that of the compilation.
     """
 
     name: ClassVar[str] = "prune_random"
 
-    density: float
+    density: Share
     sampling: Literal["exact", "bernoulli", "systematic"] = "exact"
-    rescale: Rescale = field(default_factory=lambda: Rescale("match"))
-    seed: int = 0
+    rescale: RescaleOption = field(default_factory=lambda: Rescale("match"))
+    seed: Seed | None = None
 
-    def __call__(self, network: Network) -> Network:
-        """The pruned network."""
-        return self.apply(network)[0]
-
-    def apply(self, network: Network) -> tuple[Network, dict[str, Any]]:
+    def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The pruned network and the report of what was done."""
-        return prune_random(network, self, generator(self.seed, self.name))
+        del context
+        return prune_random(network, self, generator(self.seed or 0, self.name))
 
 
 def prune_random(
     network: Network, options: PruneRandom, rng: np.random.Generator
 ) -> tuple[Network, dict[str, Any]]:
-    """Keep every recurrent synapse with the same probability.
-
-    Raises:
-        SpecError: an option is out of range.
-    """
-    check_density(options.density)
-    options.rescale.check(sampled=True)
+    """Keep every recurrent synapse with the same probability."""
     edges = recurrent_edges(network)
     p = np.full(edges.n_edges, options.density)
     if options.sampling == "exact":

@@ -2,54 +2,75 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+import warnings
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field
 
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges
-from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.errors import Problem, SpecError
+from hrsnn_lava.options import Share, options
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
-RescaleMode = Literal["none", "1/p", "match"]
+RescaleMode = Literal["none", "inverse", "match"]
 MATCH_CAP = 50.0
 INVERSE_CAP = 10.0
 
 
-@dataclass(frozen=True)
+@options
 class Rescale:
     """How surviving weights are scaled.
 
     Attributes:
-        mode: ``none``; ``1/p``: gain ``1 + gamma (1/p - 1)``, unbiased at gamma = 1 (eq. 16), but
-            heavy-tailed; ``match``: every neuron keeps the summed excitatory and the summed
+        mode: ``none``; ``inverse``: gain ``1 + gamma (1/p - 1)``, unbiased at gamma = 1 (eq. 16),
+            but heavy-tailed; ``match``: every neuron keeps the summed excitatory and the summed
             inhibitory recurrent weight that it had (ours; the default for sampled scores, since
             it kept the tasks that need the recurrence best).
-        gamma: 0 (no gain) to 1, for ``1/p``.
-        cap: largest gain; None: 10 for ``1/p``, 50 for ``match`` (our choice).
+        gamma: 0 (no gain) to 1, for ``inverse``.
+        cap: largest gain; not set: 10 for ``inverse``, 50 for ``match`` (our choice).
     """
 
     mode: RescaleMode = "none"
-    gamma: float = 1.0
-    cap: float | None = None
+    gamma: Share = 1.0
+    cap: Annotated[float, Field(ge=1)] | None = None
+
+    @classmethod
+    def current_spelling(
+        cls, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """`mode` was ``1/p`` where it is ``inverse`` now."""
+        kwargs = kwargs | dict(zip(("mode", "gamma", "cap"), args, strict=False))
+        if kwargs.get("mode") == "1/p":
+            warnings.warn("rescale: 1/p is called inverse now", FutureWarning, stacklevel=4)
+            kwargs["mode"] = "inverse"
+        return (), kwargs
 
     def check(self, *, sampled: bool) -> None:
-        """Raise `SpecError` for options out of range; `sampled`: edges have probabilities."""
-        problems = []
-        if self.mode not in ("none", "1/p", "match"):
-            problems.append(Problem("rescale.mode", repr(self.mode), "none, 1/p or match"))
-        if self.mode == "1/p" and not sampled:
+        """Raise `SpecError` for a mode that the method cannot have; `sampled`: edges have
+        probabilities."""
+        if self.mode == "inverse" and not sampled:
             fix = "use none or match, or a method that samples"
-            problems.append(
-                Problem("rescale.mode", "1/p without probabilities", "none or match", fix)
+            problem = Problem(
+                "rescale.mode", "inverse, without probabilities", "none or match", fix
             )
-        if not 0.0 <= self.gamma <= 1.0:
-            problems.append(Problem("rescale.gamma", str(self.gamma), "0 to 1"))
-        if self.cap is not None and not self.cap >= 1.0:
-            problems.append(Problem("rescale.cap", str(self.cap), ">= 1"))
-        raise_if(SpecError, "the weights cannot be rescaled so", problems)
+            raise SpecError("the weights cannot be rescaled so", problems=[problem])
+
+
+def _as_rescale(value: Any) -> Any:
+    """A mode alone stands for the options that have it."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return Rescale(mode=cast(RescaleMode, value))
+    except SpecError as error:
+        raise ValueError("; ".join(problem.allowed for problem in error.problems)) from None
+
+
+#: A field for `Rescale`, which also takes the mode alone: ``rescale = "match"``.
+RescaleOption = Annotated[Rescale, BeforeValidator(_as_rescale)]
 
 
 def inverse_gains(probabilities: Float, gamma: float = 1.0, cap: float = INVERSE_CAP) -> Float:
@@ -63,9 +84,10 @@ def match_gains(
 ) -> tuple[Float, dict[str, Any]]:
     r"""Gains that keep every neuron's summed input of each sign.
 
-    .. math:: g_{i\pm} = \min(cap, \sum_{j \in E_{i\pm}} |w_{ij}| / \sum_{j \in kept} |w_{ij}|)
+    .. math:: g_{i\pm} = \min(cap, \sum_{j \in E_{i\pm}} |w_{ij}| / \sum_{j \in S_{i\pm}} |w_{ij}|)
 
-    The sums run over all recurrent projections onto the neuron. Under Dale's principle the sign
+    E are the synapses of one sign onto the neuron, over all recurrent projections, S those of
+    them that survive. Under Dale's principle the sign
     of the weight is that of the presynaptic population.
 
     Returns:
@@ -76,17 +98,17 @@ def match_gains(
     size = np.abs(edges.weight)
     n_groups = 2 * edges.n_neurons
     total = np.bincount(group, weights=size, minlength=n_groups)
-    kept = np.bincount(group[keep], weights=size[keep], minlength=n_groups)
+    surviving = np.bincount(group[keep], weights=size[keep], minlength=n_groups)
     gain = np.ones(n_groups)
-    np.divide(total, kept, out=gain, where=kept > 0)
+    np.divide(total, surviving, out=gain, where=surviving > 0)
     capped = gain > cap
     gain = np.minimum(gain, cap)
     everything = float(total.sum())
     report = {
         "groups": int(np.count_nonzero(total)),
         "groups_capped": int(np.count_nonzero(capped)),
-        "groups_emptied": int(np.count_nonzero((total > 0) & (kept == 0))),
-        "weight_kept": float((gain * kept).sum()) / everything if everything else 1.0,
+        "groups_emptied": int(np.count_nonzero((total > 0) & (surviving == 0))),
+        "weight_kept": float((gain * surviving).sum()) / everything if everything else 1.0,
     }
     return np.where(keep, gain[group], 1.0), report
 
@@ -99,10 +121,10 @@ def rescale_gains(
     Args:
         edges: the synapses before pruning.
         keep: (E,) those that stay.
-        probabilities: (E,) with which each was kept, over all rounds; needed for ``1/p``.
+        probabilities: (E,) with which each was kept, over all rounds; needed for ``inverse``.
 
     Raises:
-        SpecError: options out of range, or ``1/p`` without probabilities.
+        SpecError: options out of range, or ``inverse`` without probabilities.
     """
     options.check(sampled=probabilities is not None)
     report: dict[str, Any] = {"mode": options.mode}
@@ -111,7 +133,7 @@ def rescale_gains(
         cap = MATCH_CAP if options.cap is None else options.cap
         gain, details = match_gains(edges, keep, cap)
         report |= {"cap": cap, **details}
-    elif options.mode == "1/p" and probabilities is not None:
+    elif options.mode == "inverse" and probabilities is not None:
         cap = INVERSE_CAP if options.cap is None else options.cap
         gain[keep] = inverse_gains(probabilities[keep], options.gamma, cap)
         at_cap = int(np.count_nonzero(gain[keep] >= cap))

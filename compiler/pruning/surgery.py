@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges, rows_of
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges
+from hrsnn_lava.csr import rows_of, select, select_values, with_values
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF_FIELDS, Network, Population, Projection
 from hrsnn_lava.plasticity import STDP
@@ -17,12 +17,6 @@ from hrsnn_lava.plasticity import STDP
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 PER_SYNAPSE = ("a_plus", "a_minus", "tau_plus", "tau_minus", "w_max")
-
-
-def check_density(density: float) -> None:
-    """Raise `SpecError` unless `density`, the share of synapses to keep, is within [0, 1]."""
-    if not 0.0 <= density <= 1.0:
-        raise SpecError(f"density is {density}; allowed: 0 to 1 (the share of synapses kept)")
 
 
 def keep_synapses(
@@ -47,31 +41,20 @@ def keep_synapses(
 
 
 def _select(projection: Projection, keep: Bool, gain: Float | None) -> Projection:
-    csr = projection.weights
-    counts = np.concatenate([[0], np.cumsum(keep)])
-    data = csr.data[keep]
+    weights = select(projection.weights, keep)
     if gain is not None:
-        data = data * gain[keep]
-    weights = sparse.csr_matrix(
-        (data, csr.indices[keep], counts[csr.indptr].astype(csr.indptr.dtype)), shape=csr.shape
-    )
-    plasticity = projection.plasticity
-    if plasticity is not None:
-        plasticity = _select_plasticity(plasticity, keep, gain)
+        weights = with_values(weights, weights.data * gain[keep])
+    rule = projection.plasticity
     return replace(
         projection,
         weights=weights,
-        delays=_per_synapse(projection.delays, keep),
-        plasticity=plasticity,
+        delays=select_values(projection.delays, keep),
+        plasticity=None if rule is None else _select_plasticity(rule, keep, gain),
     )
 
 
-def _per_synapse(value: Any, keep: Bool) -> Any:
-    return value if value is None or np.ndim(value) == 0 else np.asarray(value)[keep]
-
-
 def _select_plasticity(rule: STDP, keep: Bool, gain: Float | None) -> STDP:
-    fields = {name: _per_synapse(getattr(rule, name), keep) for name in PER_SYNAPSE}
+    fields = {name: select_values(getattr(rule, name), keep) for name in PER_SYNAPSE}
     if gain is not None and fields["w_max"] is not None and np.any(gain[keep] != 1.0):
         fields["w_max"] = fields["w_max"] * gain[keep]
     return replace(rule, **fields)

@@ -14,19 +14,13 @@ room for it costs resolution. So there are four ways (`MODES`, our choice):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
-from hrsnn_lava.compiler.analysis.headroom import LIMIT
-from hrsnn_lava.errors import Problem
+from hrsnn_lava.compiler.context import Observed
+from hrsnn_lava.integer_format import STATE_UNIT, STATE_WRAP
 from hrsnn_lava.network import Network
-from hrsnn_lava.trace import Trace
 
-Float = NDArray[np.float64]
 Headroom = Literal["auto", "worst_case", "measured", "none"]
 MODES: tuple[str, ...] = get_args(Headroom)
 #: Relative errors of thresholds and weights, and a rise of the latter, that cost nothing.
@@ -36,67 +30,13 @@ _WITHIN = 0.99
 _ATTEMPTS = 6
 
 
-@dataclass(frozen=True, eq=False)
-class Observed:
-    """What a run showed of a float network.
-
-    Attributes:
-        rates: (n_neurons,) spikes per step.
-        input_rates: (n_inputs,) events per step; None where no input sends spikes.
-        current_peak: (n_neurons,) largest magnitude of the synaptic current, in the network's
-            unit; None when it was not recorded.
-    """
-
-    rates: Float | None = None
-    input_rates: Float | None = None
-    current_peak: Float | None = None
-
-    @staticmethod
-    def of_trace(trace: Trace) -> Observed:
-        """Rates of a run of the same neurons, such as one of their integers."""
-        steps = max(trace.n_steps, 1)
-        sent = None
-        if trace.inputs is not None:
-            counts = np.bincount(trace.inputs.neurons, minlength=trace.inputs.n_neurons)
-            sent = counts / steps
-        return Observed(trace.counts() / steps, sent)
-
-    @staticmethod
-    def of_rates(rates: Any, input_rates: Any) -> Observed | None:
-        """From the rates that weigh traffic; None where they are one number for all."""
-        if np.ndim(rates) == 0:
-            return None
-        sent = None if np.ndim(input_rates) == 0 else np.asarray(input_rates, np.float64)
-        return Observed(np.asarray(rates, np.float64), sent)
-
-    def by_population(self, network: Network) -> dict[str, Float]:
-        """Rates by population; inputs of unknown rates are taken as silent."""
-        found = {}
-        for population in network.populations:
-            rates = self.input_rates if population.is_input else self.rates
-            first = network.offset(population.name)
-            if rates is not None:
-                found[population.name] = rates[first : first + population.size]
-            elif self.rates is not None:
-                found[population.name] = np.zeros(population.size)
-        return found
-
-    def problems(self, network: Network) -> Iterator[Problem]:
-        """Arrays of another size than the network's."""
-        sizes = {"rates": network.n_neurons, "input_rates": network.n_inputs}
-        for name, size in (*sizes.items(), ("current_peak", network.n_neurons)):
-            value = getattr(self, name)
-            if value is not None and np.shape(value) != (size,):
-                yield Problem(f"observed.{name}", f"shape {np.shape(value)}", f"({size},)")
-
-
 def caps_of(
     report: Mapping[str, Any],
     attempt: Callable[[Mapping[str, float]], Mapping[str, Any]],
     network: Network,
     mode: str,
     margin: float,
-    observed: Observed | None,
+    observed: Observed,
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Largest scales that keep the current from wrapping.
 
@@ -109,25 +49,25 @@ def caps_of(
         Caps by population, only where one is needed; and by population what holds: ``any input``
         (no input can wrap it), ``run`` (the run, times the margin, cannot), ``open``.
     """
-    kept = {n: _state(e) for n, e in report["populations"].items()}
-    risky = [name for name, state in kept.items() if state == "open"]
+    guards = {n: _state(e) for n, e in report["populations"].items()}
+    risky = [name for name, state in guards.items() if state == "open"]
     if mode == "none" or not risky:
-        return {}, kept
+        return {}, guards
     caps: dict[str, float] = {}
     if mode in ("auto", "worst_case"):
         safe, after = _worst_case_caps(attempt, report, risky)
         for name in risky:
             free = _costs_nothing(network, name, report, after)
             if name in safe and (mode == "worst_case" or free):
-                caps[name], kept[name] = safe[name], "any input"
-    measured = observed is not None and observed.current_peak is not None
+                caps[name], guards[name] = safe[name], "any input"
+    measured = observed.current_peak is not None
     for name in risky:
         if mode != "worst_case" and name not in caps and measured:
             cap = _run_cap(network, name, observed, margin)
-            kept[name] = "run"
+            guards[name] = "run"
             if cap < report["populations"][name]["scale"]:
                 caps[name] = cap
-    return caps, kept
+    return caps, guards
 
 
 def _state(entry: Mapping[str, Any]) -> str:
@@ -169,7 +109,9 @@ def _costs_nothing(
     return all(error <= limit for error, limit in zip(new, allowed, strict=True))
 
 
-def _run_cap(network: Network, name: str, observed: Any, margin: float) -> float:
+def _run_cap(network: Network, name: str, observed: Observed, margin: float) -> float:
     first = network.offset(name)
+    if observed.current_peak is None:
+        return float("inf")
     peak = observed.current_peak[first : first + network.population(name).size].max(initial=0.0)
-    return float(LIMIT / (64.0 * margin * max(float(peak), 1e-30)))
+    return float(STATE_WRAP / (STATE_UNIT * margin * max(float(peak), 1e-30)))

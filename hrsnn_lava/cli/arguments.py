@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Callable
@@ -10,9 +11,33 @@ from typing import Any
 
 import click
 
+from hrsnn_lava.cli.console import STANDARD_OUTPUT
 from hrsnn_lava.errors import ArtifactError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def gathered(cls: Callable[..., Any]) -> Decorator:
+    """Hand a command its parameters as one object, for commands of many options.
+
+    Put it below `with_console`; `cls` is a frozen dataclass with a field for every parameter::
+
+        @click.command("check")
+        @click.argument("report", type=INPUT_FILE)
+        @click.option("--baseline", type=INPUT_FILE)
+        @with_console
+        @gathered(CheckArguments)
+        def check(console: Console, arguments: CheckArguments) -> int: ...
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def command(*args: Any, **parameters: Any) -> Any:
+            return function(*args, cls(**parameters))
+
+        return command
+
+    return decorate
 
 
 class OutputFile(click.Path):
@@ -35,6 +60,14 @@ class OutputFile(click.Path):
         return path
 
 
+class FileOrOutput(OutputFile):
+    """A file that will be written, or ``-`` for standard output."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path; that of ``-`` as it is."""
+        return STANDARD_OUTPUT if str(value) == "-" else super().convert(value, param, ctx)
+
+
 class OutputFolder(click.Path):
     """A folder that will be created, with its parents, once there is something to write."""
 
@@ -46,13 +79,13 @@ class OutputFolder(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """The path, or a usage error when a file is in the way or nothing may be written."""
         path = Path(os.fspath(value))
-        there = path
-        while not there.exists() and there != there.parent:
-            there = there.parent
-        if not there.is_dir():
-            self.fail(f"{there} is a file; give the name of a folder", param, ctx)
-        if not os.access(there, os.W_OK | os.X_OK):
-            self.fail(f"the folder {there} is not writable", param, ctx)
+        nearest = path
+        while not nearest.exists() and nearest != nearest.parent:
+            nearest = nearest.parent
+        if not nearest.is_dir():
+            self.fail(f"{nearest} is a file; give the name of a folder", param, ctx)
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            self.fail(f"the folder {nearest} is not writable", param, ctx)
         return path
 
 

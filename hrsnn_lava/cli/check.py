@@ -1,25 +1,30 @@
-"""``check``: the gate. A report against budgets and a baseline; exit code 5 when it fails."""
+"""Fail when a report breaks a budget or is worse than a baseline."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from hrsnn_lava.artifacts.files import write_text
-from hrsnn_lava.cli.arguments import INPUT_FILE, OutputFile
-from hrsnn_lava.cli.console import Console, answer, with_console
+from hrsnn_lava.cli.arguments import INPUT_FILE, FileOrOutput, OutputFile, gathered
+from hrsnn_lava.cli.console import Console, with_console
 from hrsnn_lava.errors import GateError, Problem, SpecError
 
 
-class FileOrOutput(OutputFile):
-    """A file that will be written, or ``-`` for standard output."""
+@dataclass(frozen=True)
+class CheckArguments:
+    """What ``check`` is asked: a report, limits on the command line and in a file, a baseline."""
 
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Path:
-        """The path; that of ``-`` as it is."""
-        return Path("-") if str(value) == "-" else super().convert(value, param, ctx)
+    report: Path
+    budgets: tuple[str, ...]
+    file: Path | None
+    baseline: Path | None
+    tolerances: tuple[str, ...]
+    no_proxy: bool
+    markdown: Path | None
+    junit: Path | None
 
 
 @click.command("check")
@@ -47,17 +52,8 @@ class FileOrOutput(OutputFile):
 )
 @click.option("--junit", type=OutputFile(), metavar="FILE", help="Results as JUnit XML.")
 @with_console
-def check(
-    console: Console,
-    report: Path,
-    budgets: tuple[str, ...],
-    file: Path | None,
-    baseline: Path | None,
-    tolerances: tuple[str, ...],
-    no_proxy: bool,
-    markdown: Path | None,
-    junit: Path | None,
-) -> int:
+@gathered(CheckArguments)
+def check(console: Console, arguments: CheckArguments) -> int:
     """Fail with exit code 5 when REPORT.json breaks a budget or is worse than a baseline.
 
     A report whose own verdict is FAIL fails, too, and so does a budget on a number that the
@@ -68,26 +64,31 @@ def check(
     from hrsnn_lava.deploy.gate import junit as junit_file
     from hrsnn_lava.deploy.gate import markdown as markdown_file
 
-    if console.json and markdown == Path("-"):
-        raise SpecError("--markdown - and --json both print; give --markdown a file")
-    if tolerances and baseline is None:
+    console.refuse_both(arguments.markdown)
+    if arguments.tolerances and arguments.baseline is None:
         raise SpecError("--max-regress needs a --baseline to compare with")
-    asked = budget_files.Asked() if file is None else budget_files.read_budgets(file)
-    asked = asked.updated(budget_files.parse_budgets(budgets))
-    asked = asked.updated(budget_files.parse_tolerances(tolerances))
-    # a file may hold the tolerances of a comparison that this call does not make
-    allowed = asked.tolerances if baseline is not None else {}
-    result = gate.check(report, asked.budgets, baseline, allowed, proxy_ok=not no_proxy)
-    if not result.rows and baseline is None:
+    file = arguments.file
+    limits = budget_files.Asked() if file is None else budget_files.read_budgets(file)
+    limits = limits.updated(budget_files.parse_budgets(arguments.budgets))
+    limits = limits.updated(budget_files.parse_tolerances(arguments.tolerances))
+    result = gate.check(
+        arguments.report,
+        limits.budgets,
+        arguments.baseline,
+        # a file may hold the tolerances of a comparison that this call does not make
+        {} if arguments.baseline is None else limits.tolerances,
+        proxy_ok=not arguments.no_proxy,
+    )
+    if not result.rows and arguments.baseline is None:
         console.note("no budget and no baseline: only the report's own verdict was checked")
-    if junit is not None:
-        write_text(junit, junit_file.render(result))
-    if markdown is not None and markdown != Path("-"):
-        write_text(markdown, markdown_file.render(result))
-    if markdown == Path("-"):
-        answer(markdown_file.render(result).rstrip("\n"))
-    else:
-        console.result({"check": result.to_dict()}, plain_text.render(result))
+    if arguments.junit is not None:
+        write_text(arguments.junit, junit_file.render(result))
+    console.result_or_markdown(
+        {"check": result.to_dict()},
+        plain_text.render(result),
+        markdown_file.render(result),
+        arguments.markdown,
+    )
     if result.breaches and not console.json:
         raise GateError(
             f"{len(result.breaches)} of {result.checked} checks failed",
@@ -100,3 +101,7 @@ def _problem(line: str) -> Problem:
     from hrsnn_lava.deploy.gate.plain_text import visible
 
     return Problem(*visible(line, 1000).split(": ", 1))
+
+
+ORDER = 80
+COMMAND = check

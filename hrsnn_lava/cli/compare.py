@@ -1,4 +1,4 @@
-"""``compare``: one network on several chips, side by side."""
+"""One network on several chips, side by side."""
 
 from __future__ import annotations
 
@@ -122,3 +122,7 @@ def _input(
     if steps is not None and steps > given.n_steps:
         console.note(f"input: ends after {given.n_steps} steps; nothing is sent after them")
     return given
+
+
+ORDER = 100
+COMMAND = compare

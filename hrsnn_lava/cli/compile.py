@@ -1,23 +1,34 @@
-"""``compile``: quantize a network and place it on the cores of a chip."""
+"""Quantize a network and place it on a chip."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from hrsnn_lava.artifacts.container import NETWORK_STAGES, load_any
 from hrsnn_lava.cli.arguments import INPUT_FILE, POSITIVE, output_option, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
+from hrsnn_lava.cli.pass_options import chosen, given, pass_options
+from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
+from hrsnn_lava.compiler.compiled import CompiledNetwork
+from hrsnn_lava.compiler.context import Context, Observed
+from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
+from hrsnn_lava.compiler.passes.lower_stock import LowerStock
+from hrsnn_lava.compiler.passes.partition import Partition
+from hrsnn_lava.compiler.passes.place import Place
+from hrsnn_lava.compiler.passes.quantize import Quantize
+from hrsnn_lava.compiler.passes.stock_groups import StockGroups
+from hrsnn_lava.compiler.pipeline import Pipeline
 from hrsnn_lava.errors import ArtifactError, SpecError
-
-if TYPE_CHECKING:
-    from hrsnn_lava.compiler.compiled import CompiledNetwork
-    from hrsnn_lava.compiler.passes.quantize import Quantize
-    from hrsnn_lava.network import Network
-    from hrsnn_lava.quantized import QuantizedNetwork
-    from hrsnn_lava.spec import Spec
+from hrsnn_lava.hardware_profiles import HardwareProfile
+from hrsnn_lava.hrsnn import build_hrsnn
+from hrsnn_lava.network import Network
+from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.spec import Spec
+from hrsnn_lava.trace import Trace
 
 ACCEPTED = "a network or quantized network (.hlx), or a spec (.toml)"
 #: Formats of others, by suffix.
@@ -32,30 +43,23 @@ FOREIGN = {".nir": "NIR", ".net": "lava-dl's netx"}
     type=click.IntRange(min=1),
     help="Chips side by side.  [default: 1, or the spec's]",
 )
+@pass_options({"quantize": Quantize})
+@pass_options({"stock": StockGroups}, prefix="stock")
+@click.option(
+    "--lower-stock", is_flag=True, help="Split populations into those that stock Lava LIF can hold."
+)
+@pass_options({"stock": LowerStock}, prefix="stock")
+@pass_options({"partition": Partition}, prefix="partition", skip=("neurons_per_core",))
 @click.option("--neurons-per-core", type=click.IntRange(min=1), help="At most so many on a core.")
 @click.option(
     "--absorb-thresholds/--keep-thresholds",
-    "absorb",
+    "absorb__enabled",
     default=None,
     help="Let weights take up thresholds that no table has room for.  [default: absorb, or the "
     "spec's]",
 )
-@click.option(
-    "--weight-bits",
-    type=click.IntRange(1, 8),
-    help="Bits of a weight.  [default: 8, or the spec's]",
-)
-@click.option(
-    "--scaling",
-    metavar="NAME",
-    help="How weights become integers: max, percentile:P, mse, activity.  "
-    "[default: max, or the spec's]",
-)
-@click.option(
-    "--headroom",
-    type=click.Choice(["auto", "worst_case", "none"]),
-    help="Room for the current, so that it does not wrap.  [default: auto, or the spec's]",
-)
+@pass_options({"absorb": AbsorbThresholds}, prefix="absorb", skip=("enabled", "input_range"))
+@pass_options({"place": Place}, prefix="place")
 @click.option(
     "--rates",
     "run",
@@ -79,64 +83,32 @@ FOREIGN = {".nir": "NIR", ".net": "lava-dl's netx"}
 @seed_option("Of the network that a spec describes, instead of the spec's.", default=None)
 @output_option("Compiled network to write (.hlx).")
 @with_console
-def compile_model(
-    console: Console,
-    model: Path,
-    profile: str | None,
-    chips: int | None,
-    neurons_per_core: int | None,
-    absorb: bool | None,
-    weight_bits: int | None,
-    scaling: str | None,
-    headroom: str | None,
-    run: Path | None,
-    dt: float | None,
-    reset: str,
-    seed: int | None,
-    output: Path,
-) -> None:
+def compile_model(console: Console, model: Path, output: Path, **options: Any) -> None:
     """Compile MODEL for a chip.
 
     MODEL is a network or quantized network (.hlx), or a spec (.toml) whose network is built, but
     not trained; it learns on the chip where the spec says so.
     """
-    if reset == "subtract":
+    if options["reset"] == "subtract":
         raise SpecError(
             "--reset subtract: the chip's LIF sets the potential to zero at a spike and cannot "
             "subtract the threshold; train with reset to zero, or convert the model before"
         )
-    from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
-    from hrsnn_lava.compiler.passes.lower_stdp import lowering_of
-    from hrsnn_lava.compiler.pipeline import compile_network
-    from hrsnn_lava.hardware_profiles import HardwareProfile
-
-    network, spec = _load(model, seed)
-    if spec is not None:
-        profile = profile or spec.compile.profile
-        chips = chips or spec.compile.chips
-        neurons_per_core = neurons_per_core or spec.compile.neurons_per_core
-        absorb = spec.compile.absorb_thresholds if absorb is None else absorb
+    network, spec = _load(model, options["seed"])
+    profile = options["profile"] or (None if spec is None else spec.compile.profile)
     if profile is None:
         raise SpecError(f"--profile is missing; one of {', '.join(HardwareProfile.names())}")
+    chips = options["chips"] or (None if spec is None else spec.compile.chips)
     chip = HardwareProfile.load(profile)
     chip = chip if chips is None else chip.with_chips(chips)
-    network = _with_dt(network, dt)
-    given = {"weight_bits": weight_bits, "scaling": scaling, "headroom": headroom}
-    quantize = _quantize_of(network, spec, {k: v for k, v in given.items() if v is not None})
-    rates, input_rates = _rates_of(run, network)
+    network = _with_dt(network, options["dt"])
+    passes = _passes(network, spec, options)
+    quantized = isinstance(network, QuantizedNetwork)
+    pipeline = Pipeline.default(chip, passes, quantized=quantized)
+    observed = _observed(options["run"], network)
+    seed = None if spec is None else spec.seed
     with console.progress() as progress:
-        compiled = compile_network(
-            network,
-            chip,
-            stdp=None if spec is None else lowering_of(spec.stdp, spec.seed),
-            quantize=quantize,
-            neurons_per_core=neurons_per_core,
-            rates=rates,
-            input_rates=input_rates,
-            absorb=AbsorbThresholds(absorb is not False),
-            seed=spec.seed if spec is not None else None,
-            progress=progress,
-        )
+        compiled = pipeline.run(network, Context(chip, observed, seed=seed, progress=progress))
     sha256 = compiled.save(output)
     data = {"output": output, "sha256": sha256, **summary(compiled)}
     console.result(data, f"{summary_text(data)}\n\nwritten to {output}")
@@ -147,18 +119,12 @@ def _load(model: Path, seed: int | None) -> tuple[Network | QuantizedNetwork, Sp
     if suffix in FOREIGN:
         raise SpecError(f"{model}: {FOREIGN[suffix]} is not read here; accepted: {ACCEPTED}")
     if suffix == ".toml":
-        from hrsnn_lava.hrsnn import build_hrsnn
-        from hrsnn_lava.spec import Spec
-
         spec = Spec.load(model, () if seed is None else (f"seed={seed}",))
         network = build_hrsnn(spec)
         on_chip = spec.stdp is not None and spec.stdp.on_chip
         return network if on_chip else network.without_plasticity(), spec
     if seed is not None:
         raise SpecError("--seed: only a spec is built at random; this model is built already")
-    from hrsnn_lava.artifacts.container import NETWORK_STAGES, load_any
-    from hrsnn_lava.compiler.compiled import CompiledNetwork
-
     loaded = load_any(model, NETWORK_STAGES)
     if isinstance(loaded, CompiledNetwork):
         raise ArtifactError(f"{model}: holds a compiled network; accepted: {ACCEPTED}")
@@ -166,8 +132,6 @@ def _load(model: Path, seed: int | None) -> tuple[Network | QuantizedNetwork, Sp
 
 
 def _with_dt(network: Network | QuantizedNetwork, dt: float | None) -> Network | QuantizedNetwork:
-    from hrsnn_lava.network import Network
-
     if dt is None:
         return network
     if not isinstance(network, Network):
@@ -182,40 +146,49 @@ def _quantized_already(option: str) -> SpecError:
     )
 
 
-def _quantize_of(
-    network: Network | QuantizedNetwork, spec: Spec | None, changes: dict[str, Any]
-) -> Quantize:
-    """The spec's options, or the default ones, with what the command line says instead."""
-    from hrsnn_lava.compiler.passes.quantize import quantize_of
-    from hrsnn_lava.network import Network
-    from hrsnn_lava.spec import QuantizeSpec
-
-    if changes and not isinstance(network, Network):
+def _passes(
+    network: Network | QuantizedNetwork, spec: Spec | None, said: dict[str, Any]
+) -> list[Any]:
+    """The spec's passes, or the default ones, with what the command line says instead."""
+    whole = Spec() if spec is None else spec
+    steps: list[Any] = []
+    changes = given(Quantize, said)
+    if isinstance(network, Network):
+        base = Quantize() if spec is None else spec.quantize_pass()
+        steps.append(chosen(Quantize, said, base=base))
+    elif changes:
         raise _quantized_already(f"--{next(iter(changes)).replace('_', '-')}")
-    table = QuantizeSpec() if spec is None else spec.quantize
-    return quantize_of(table.model_copy(update=changes))
+    if whole.stock_groups is not None or given(StockGroups, said, prefix="stock"):
+        steps.append(chosen(StockGroups, said, prefix="stock", base=whole.stock_groups))
+    if said["lower_stock"] or whole.lower_stock or given(LowerStock, said, prefix="stock"):
+        steps.append(chosen(LowerStock, said, prefix="stock", base=whole.lower_stock))
+    core = (
+        {} if said["neurons_per_core"] is None else {"neurons_per_core": said["neurons_per_core"]}
+    )
+    return [
+        *steps,
+        chosen(Partition, said, prefix="partition", base=whole.partition, **core),
+        whole.palette,
+        chosen(AbsorbThresholds, said, prefix="absorb", base=whole.absorb_thresholds),
+        chosen(Place, said, prefix="place", base=whole.place),
+    ]
 
 
-def _rates_of(run: Path | None, network: Network | QuantizedNetwork) -> tuple[Any, Any]:
-    """Spikes per step of every neuron and input in a run; 1 for all without one."""
+def _observed(run: Path | None, network: Network | QuantizedNetwork) -> Observed:
+    """What a run of the same neurons shows; nothing without one."""
     if run is None:
-        return 1.0, 1.0
-    from hrsnn_lava.compiler.quantization.headroom import Observed
-    from hrsnn_lava.trace import Trace
-
+        return Observed()
     trace = Trace.load(run)
     if trace.n_neurons != network.n_neurons:
         raise SpecError(
             f"--rates: {run} has {trace.n_neurons} neurons; allowed: {network.n_neurons}, as the "
             "model has"
         )
-    seen = Observed.of_trace(trace)
-    return seen.rates, 1.0 if seen.input_rates is None else seen.input_rates
+    return Observed.of_trace(trace)
 
 
 def summary(compiled: CompiledNetwork) -> dict[str, Any]:
     """What a compiled network uses of its chip, and the passes that made it."""
-    from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
     from hrsnn_lava.report.quantization import section
     from hrsnn_lava.report.sections import constraints
 
@@ -266,3 +239,7 @@ def summary_text(data: dict[str, Any]) -> str:
 
 def _percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.1f} %"
+
+
+ORDER = 40
+COMMAND = compile_model

@@ -1,4 +1,4 @@
-"""``completion``: the script that teaches a shell to complete commands and options."""
+"""Shell completion for bash, zsh or fish."""
 
 from __future__ import annotations
 
@@ -25,11 +25,15 @@ def completion(console: Console, shell: str) -> None:
     zsh:  eval "$(hrsnn-lava completion zsh)" in ~/.zshrc, after compinit
     fish: hrsnn-lava completion fish > ~/.config/fish/completions/hrsnn-lava.fish
     """
-    from hrsnn_lava.cli.main import PROGRAM, cli
-
+    program = click.get_current_context().find_root()
+    name = program.info_name or ""
     kind = get_completion_class(shell)
     if kind is None:  # a shell that click has dropped
         raise click.UsageError(f"no completion for {shell}; there is one for {', '.join(HOW)}")
-    variable = f"_{PROGRAM.replace('-', '_').upper()}_COMPLETE"
-    script = kind(cli, {}, PROGRAM, variable).source()
+    variable = f"_{name.replace('-', '_').upper()}_COMPLETE"
+    script = kind(program.command, {}, name, variable).source()
     console.result({"shell": shell, "script": script, "use": HOW[shell]}, script.rstrip())
+
+
+ORDER = 140
+COMMAND = completion

@@ -10,23 +10,22 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
-from typing import Any, Protocol, TextIO
+from pathlib import Path, PurePath
+from typing import Any, TextIO
 
 import click
 
+from hrsnn_lava.artifacts.files import write_text
+from hrsnn_lava.errors import SpecError
+from hrsnn_lava.progress import Progress, silent
+
 SCHEMA_VERSION = 1
+#: What ``-`` stands for where a file is asked for.
+STANDARD_OUTPUT = Path("-")
 #: Control characters that a name from a file could smuggle to a terminal; newline and tab stay.
 _CONTROL = {
     code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in (9, 10)
 }
-
-
-class Progress(Protocol):
-    """Says what is being done, and which share of it (0 to 1) is done, if that is known."""
-
-    def __call__(self, text: str, fraction: float | None = None, /) -> None:
-        """Show it."""
 
 
 class ReaderGone(Exception):  # noqa: N818 - it is none
@@ -62,16 +61,32 @@ class Console:
         else:
             answer(clean(text))
 
+    def result_or_markdown(
+        self, data: Mapping[str, Any], text: str, markdown: str, target: Path | None
+    ) -> None:
+        """The answer, with its Markdown in the file `target`, or instead of it where that is -."""
+        if target == STANDARD_OUTPUT:
+            answer(markdown.rstrip("\n"))
+            return
+        if target is not None:
+            write_text(target, markdown)
+        self.result(data, text)
+
+    def refuse_both(self, markdown: Path | None) -> None:
+        """A `SpecError` where JSON and Markdown are both to be printed; before any work is done."""
+        if self.json and markdown == STANDARD_OUTPUT:
+            raise SpecError("--markdown - and --json both print; give --markdown a file")
+
     @contextlib.contextmanager
     def progress(self) -> Iterator[Progress]:
         """A bar on a terminal, plain lines off it, nothing when quiet."""
         if self.quiet:
-            yield _silent
+            yield silent
         elif sys.stderr.isatty():
             with _bar() as show:
                 yield show
         else:
-            yield _Lines()
+            yield _PlainLines()
 
 
 def say(text: str) -> None:
@@ -106,11 +121,7 @@ def forget(stream: TextIO) -> None:
         os.close(nowhere)
 
 
-def _silent(_: str, __: float | None = None, /) -> None:
-    return None
-
-
-class _Lines:
+class _PlainLines:
     """A line when the text changes, and one at every further quarter."""
 
     def __init__(self) -> None:

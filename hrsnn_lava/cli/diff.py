@@ -1,4 +1,4 @@
-"""``diff``: what moved between two reports, or between two artifacts."""
+"""What moved between two reports or artifacts, and why."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hrsnn_lava.artifacts.files import write_text
-from hrsnn_lava.cli.arguments import INPUT_FILE
-from hrsnn_lava.cli.check import FileOrOutput
-from hrsnn_lava.cli.console import Console, answer, with_console
+from hrsnn_lava.cli.arguments import INPUT_FILE, FileOrOutput
+from hrsnn_lava.cli.console import Console, with_console
 from hrsnn_lava.errors import GateError, SpecError
 
 if TYPE_CHECKING:
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
     from hrsnn_lava.deploy.compare.reports import Difference
 
     Found = Difference | StructureDifference
-
-STANDARD_OUTPUT = Path("-")
 
 
 @click.command("diff")
@@ -44,16 +40,15 @@ def diff(
     """
     from hrsnn_lava.deploy.compare.text import render_markdown, render_text
 
-    if console.json and markdown == STANDARD_OUTPUT:
-        raise SpecError("--markdown - and --json both print; give --markdown a file")
-    found = compared(before, after)
-    if markdown is not None and markdown != STANDARD_OUTPUT:
-        write_text(markdown, render_markdown(found))
-    if markdown == STANDARD_OUTPUT:
-        answer(render_markdown(found).rstrip("\n"))
-    else:
-        console.result({"difference": found.to_dict()}, render_text(found))
-    return GateError.exit_code if exit_code and found.moved else 0
+    console.refuse_both(markdown)
+    difference = compared(before, after)
+    console.result_or_markdown(
+        {"difference": difference.to_dict()},
+        render_text(difference),
+        render_markdown(difference),
+        markdown,
+    )
+    return GateError.exit_code if exit_code and difference.moved else 0
 
 
 def compared(before: Path, after: Path) -> Found:
@@ -80,3 +75,7 @@ def compared(before: Path, after: Path) -> Found:
     return compare_networks(
         load_any(before, NETWORK_STAGES), load_any(after, NETWORK_STAGES), names
     )
+
+
+ORDER = 90
+COMMAND = diff

@@ -1,4 +1,4 @@
-"""``doctor``: is the installation sound, and what can it do?"""
+"""Diagnose the installation."""
 
 from __future__ import annotations
 
@@ -223,3 +223,7 @@ def _shared_memory(folder: Path = SHARED_MEMORY) -> list[Finding]:
     detail = f"{free}; {len(left)} blocks of Lava's ({size / 2**20:,.1f} MiB)"
     runs = sorted({f"{folder / path.name[:9]}*" for path in left})  # one prefix a run
     return [Finding("shared memory", "note", detail, f"If none is running: rm {' '.join(runs)}")]
+
+
+ORDER = 130
+COMMAND = doctor

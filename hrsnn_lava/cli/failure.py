@@ -103,8 +103,8 @@ def describe(error: BaseException) -> Failure:
         advice = "The installation is damaged: see `hrsnn-lava doctor`"
         return Failure(kind, f"{error}. {advice}", 1)
     text = str(error).strip()
-    told = f"{kind}: {text}" if text else kind
-    return Failure(kind, f"this is a bug in hrsnn-lava: {told}", 1, expected=False)
+    detail = f"{kind}: {text}" if text else kind
+    return Failure(kind, f"this is a bug in hrsnn-lava: {detail}", 1, expected=False)
 
 
 def report_failure(error: BaseException, command: str | None, arguments: Sequence[str]) -> int:
@@ -114,7 +114,7 @@ def report_failure(error: BaseException, command: str | None, arguments: Sequenc
     failure = describe(error)
     if not failure.expected and wants_traceback(arguments):
         say("".join(traceback.format_exception(error)).rstrip())
-    if asked(arguments, "--json"):
+    if has_flag(arguments, "--json"):
         with contextlib.suppress(ReaderGone, OSError):
             answer(json_document(command, {"error": failure.to_dict()}))
     else:
@@ -122,7 +122,7 @@ def report_failure(error: BaseException, command: str | None, arguments: Sequenc
     return failure.exit_code
 
 
-def asked(arguments: Sequence[str], flag: str) -> bool:
+def has_flag(arguments: Sequence[str], flag: str) -> bool:
     """True when `flag` is among the options, also where the others could not be parsed."""
     end = list(arguments).index("--") if "--" in arguments else len(arguments)
     return flag in arguments[:end]
@@ -130,7 +130,7 @@ def asked(arguments: Sequence[str], flag: str) -> bool:
 
 def wants_traceback(arguments: Sequence[str]) -> bool:
     """True when the option or the environment asks for tracebacks."""
-    return asked(arguments, "--traceback") or os.environ.get(TRACEBACK_VARIABLE, "0") not in (
+    return has_flag(arguments, "--traceback") or os.environ.get(TRACEBACK_VARIABLE, "0") not in (
         "",
         "0",
     )

@@ -1,4 +1,4 @@
-"""``inspect``: what a file holds, read with every check that its reader makes."""
+"""What a file holds."""
 
 from __future__ import annotations
 
@@ -215,3 +215,7 @@ def _text(path: Path, data: dict[str, Any]) -> str:
         ]
         parts.append(columns(rows, ("pass", "synapses before", "after"), right=(1, 2)))
     return "\n\n".join(parts)
+
+
+ORDER = 120
+COMMAND = inspect

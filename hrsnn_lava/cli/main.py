@@ -1,12 +1,16 @@
 """The program ``hrsnn-lava``: a group whose commands are imported only when they are used.
 
-The help of the group needs no numerical library; a test watches that it imports none.
+A command is a file of this folder (or of another package, or of the user, see
+`hrsnn_lava.registry`) that defines ``COMMAND``, a `click.Command`. The first line of the file is
+its line in the help, and ``ORDER = 30`` its place there. The help of the group imports no command
+and no numerical library; a test watches that.
 """
 
 from __future__ import annotations
 
 import difflib
-import importlib
+import math
+import re
 import signal
 import sys
 from collections.abc import Sequence
@@ -15,45 +19,64 @@ from typing import Any, NoReturn
 import click
 from click.shell_completion import CompletionItem
 
+from hrsnn_lava import registry
 from hrsnn_lava.cli.console import ReaderGone
 from hrsnn_lava.cli.failure import Terminated, report_failure
-from hrsnn_lava.errors import BackendError
+from hrsnn_lava.errors import BackendError, HrsnnError, SpecError
 
 PROGRAM = "hrsnn-lava"
-#: Command: module below `hrsnn_lava.cli`, attribute, and the line that the help shows.
-COMMANDS: dict[str, tuple[str, str, str]] = {
-    "demo": ("run", "demo", "The whole line on a packaged example, in a minute or two."),
-    "run": ("run", "run", "Build, train, prune, quantize, place, verify and report a spec."),
-    "prune": ("prune", "prune", "Take synapses out of a network, and neurons if asked to."),
-    "compile": ("compile", "compile_model", "Quantize a network and place it on a chip."),
-    "simulate": ("simulate", "simulate", "Run a compiled network on one backend."),
-    "verify": ("verify", "verify", "Prove that backends agree bit for bit."),
-    "report": ("report", "report", "Resources, synaptic operations and energy."),
-    "check": ("check", "check", "Fail when a report breaks a budget or is worse than a baseline."),
-    "diff": ("diff", "diff", "What moved between two reports or artifacts, and why."),
-    "compare": ("compare", "compare", "One network on several chips, side by side."),
-    "profiles": ("profiles", "profiles", "The chips and cost sets that are known."),
-    "inspect": ("inspect", "inspect", "What a file holds."),
-    "doctor": ("doctor", "doctor", "Diagnose the installation."),
-    "completion": ("completion", "completion", "Shell completion for bash, zsh or fish."),
-}
+#: An integer by which the help is sorted, read from the text of a command's file.
+_ORDER = re.compile(r"^ORDER = (\d+)$", re.MULTILINE)
+
+
+def command_parts() -> dict[str, str]:
+    """Name of every command, and that of its part: ``nir-check`` is the file ``nir_check.py``.
+
+    A file whose stem Python reserves ends in ``_``: ``import`` is ``import_.py``.
+    """
+    return {part.rstrip("_").replace("_", "-"): part for part in registry.names("command")}
+
+
+def _order(part: str) -> float:
+    """``ORDER`` of a command's file; those without one come last."""
+    try:
+        text = registry.path("command", part).read_text(encoding="utf-8")
+    except (HrsnnError, OSError, ValueError):  # of another package, which names no file
+        return math.inf
+    order = _ORDER.search(text)
+    return math.inf if order is None else int(order[1])
+
+
+def _summary(part: str) -> str:
+    try:
+        return registry.summary("command", part)
+    except (SyntaxError, ValueError, OSError) as error:
+        return f"(cannot be read: {error})"
 
 
 class Program(click.Group):
     """The group; it turns every exception into a message and an exit code."""
 
     def list_commands(self, _: click.Context) -> list[str]:
-        """Names in the order of the table, which is the order of work."""
-        return list(COMMANDS)
+        """Names in the order of work, as ``ORDER`` of their files says."""
+        parts = command_parts()
+        return sorted(parts, key=lambda name: (_order(parts[name]), name))
 
     def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module of a command; None for an unknown name."""
-        if cmd_name not in COMMANDS:
+        """Import the module of a command; None for an unknown name.
+
+        Raises:
+            SpecError: its file cannot be imported, or holds no command.
+        """
+        part = command_parts().get(cmd_name)
+        if part is None:
             return None
-        module, attribute, _text = COMMANDS[cmd_name]
-        command: click.Command = getattr(
-            importlib.import_module(f"hrsnn_lava.cli.{module}"), attribute
-        )
+        command = registry.load("command", part)
+        if not isinstance(command, click.Command):
+            raise SpecError(
+                f"command {cmd_name!r}: COMMAND is of type {type(command).__name__}; "
+                "allowed: a click.Command"
+            )
         return command
 
     def resolve_command(
@@ -61,27 +84,30 @@ class Program(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does; an unknown name is answered with the nearest known ones."""
         name = args[0] if args else ""
-        if name and name not in COMMANDS and not name.startswith("-"):
-            near = difflib.get_close_matches(name, COMMANDS, n=2)
-            hint = (
-                f"Did you mean {' or '.join(near)}?" if near else f"One of {', '.join(COMMANDS)}."
-            )
+        known = self.list_commands(ctx)
+        if name and name not in known and not name.startswith("-"):
+            near = difflib.get_close_matches(name, known, n=2)
+            hint = f"Did you mean {' or '.join(near)}?" if near else f"One of {', '.join(known)}."
             raise click.UsageError(f"No such command {name!r}. {hint}", ctx)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table of commands, without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (*_where, text) in COMMANDS.items()])
+            formatter.write_dl(self._summaries(ctx))
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete command names without importing them, and the group's options."""
         names = [
             CompletionItem(name, help=text)
-            for name, (*_where, text) in COMMANDS.items()
+            for name, text in self._summaries(ctx)
             if name.startswith(incomplete)
         ]
         return names + click.Command.shell_complete(self, ctx, incomplete)
+
+    def _summaries(self, ctx: click.Context) -> list[tuple[str, str]]:
+        parts = command_parts()
+        return [(name, _summary(parts[name])) for name in self.list_commands(ctx)]
 
     def main(self, args: Sequence[str] | None = None, *_: Any, **kwargs: Any) -> NoReturn:
         """Run and exit with the code that `failure` lists for the outcome."""
@@ -105,11 +131,15 @@ class Program(click.Group):
 
 
 def _command_of(arguments: list[str]) -> str | None:
-    return next((a for a in arguments if a in COMMANDS), None)
+    try:
+        known = command_parts()
+    except HrsnnError:  # two parts of one name, which is then what is being reported
+        return None
+    return next((a for a in arguments if a in known), None)
 
 
-def _version(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
-    if asked and not ctx.resilient_parsing:
+def _version(ctx: click.Context, _: click.Parameter, flag: bool) -> None:
+    if flag and not ctx.resilient_parsing:
         from hrsnn_lava import __version__
 
         click.echo(f"{PROGRAM} {__version__}")

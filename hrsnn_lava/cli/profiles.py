@@ -1,4 +1,4 @@
-"""``profiles``: the chips and cost sets, every number with unit, source and evidence."""
+"""The chips and cost sets that are known."""
 
 from __future__ import annotations
 
@@ -221,3 +221,7 @@ def _picojoules(listed: dict[str, Any]) -> str:
     if listed["sop_low_j"] is not None:
         text += f" ({listed['sop_low_j'] * 1e12:,.6g}..{listed['sop_high_j'] * 1e12:,.6g})"
     return text
+
+
+ORDER = 110
+COMMAND = profiles

@@ -1,4 +1,4 @@
-"""``report``: resources, synaptic operations and energy of a compiled network."""
+"""Resources, synaptic operations and energy."""
 
 from __future__ import annotations
 
@@ -158,3 +158,7 @@ def _prices(console: Console, profile: HardwareProfile, name: str | None) -> Cos
             f"{profile.name}"
         )
     return found
+
+
+ORDER = 70
+COMMAND = report

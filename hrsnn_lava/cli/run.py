@@ -1,12 +1,10 @@
-"""``run`` and ``demo``: the whole line from a spec to a report."""
+"""Build, train, prune, quantize, place, verify and report a spec."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +17,6 @@ from hrsnn_lava.errors import GateError, Problem
 
 if TYPE_CHECKING:
     from hrsnn_lava.spec import Spec
-
-DEMO_SPEC = "lorenz63.toml"
-DEMO_FOLDER = "hrsnn-demo"
 
 
 @click.command("run")
@@ -60,29 +55,7 @@ def run(
     # JSON's texts and integers are TOML's
     extra = [f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
     loaded = Spec.load(spec, (*overrides, *extra))
-    return _run(console, loaded, out or Path("out") / folder_name(loaded.name), resume=resume)
-
-
-@click.command("demo")
-@click.option(
-    "--out",
-    type=OutputFolder(),
-    default=Path(DEMO_FOLDER),
-    show_default=True,
-    help="Folder for the results.",
-)
-@seed_option("Instead of the example's.", default=None)
-@with_console
-def demo(console: Console, out: Path, seed: int | None) -> int:
-    """Forecast the Lorenz-63 attractor with a pruned, quantized, placed and verified network."""
-    from hrsnn_lava.spec import Spec
-
-    overrides = () if seed is None else (f"seed={seed}",)
-    with ExitStack() as stack:
-        packaged = resources.files("hrsnn_lava.tasks").joinpath(DEMO_SPEC)
-        path = stack.enter_context(resources.as_file(packaged))
-        loaded = Spec.load(path, overrides)
-    return _run(console, loaded, out, resume=False)
+    return whole_line(console, loaded, out or Path("out") / folder_name(loaded.name), resume=resume)
 
 
 def folder_name(name: str) -> str:
@@ -90,7 +63,8 @@ def folder_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name).strip("._") or "run"
 
 
-def _run(console: Console, spec: Spec, out: Path, *, resume: bool) -> int:
+def whole_line(console: Console, spec: Spec, out: Path, *, resume: bool) -> int:
+    """Run a spec into a folder, print its report, and return 5 where a budget is not kept."""
     from hrsnn_lava.experiment import run_spec
     from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 
@@ -113,3 +87,7 @@ def unmet(console: Console, budgets: Sequence[Mapping[str, Any]]) -> int:
         message = f"{len(lines)} of {len(budgets)} budgets are not kept"
         raise GateError(message, problems=[Problem(*line.split(": ", 1)) for line in lines])
     return GateError.exit_code if lines else 0
+
+
+ORDER = 20
+COMMAND = run

@@ -1,4 +1,4 @@
-"""``simulate``: run a compiled network on one backend."""
+"""Run a compiled network on one backend."""
 
 from __future__ import annotations
 
@@ -309,3 +309,7 @@ def check_memory(network: Any, steps: int, n_probes: int, advice: str = "Use few
             f"{n_probes} states of {n_neurons:,} neurons over {steps:,} steps take "
             f"{needed / 2**30:.1f} GiB; this machine has {there / 2**30:.1f} GiB. {advice}"
         )
+
+
+ORDER = 50
+COMMAND = simulate

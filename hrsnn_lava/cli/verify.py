@@ -1,4 +1,4 @@
-"""``verify``: do backends agree bit for bit?"""
+"""Prove that backends agree bit for bit."""
 
 from __future__ import annotations
 
@@ -102,3 +102,7 @@ def lava_missing() -> str | None:
     from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
 
     return lava_obstacle()
+
+
+ORDER = 60
+COMMAND = verify

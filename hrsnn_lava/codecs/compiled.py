@@ -9,7 +9,7 @@ import numpy as np
 from hrsnn_lava import __version__
 from hrsnn_lava.artifacts.container import Artifact, Codec, below, plain
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
-from hrsnn_lava.compiler.placement import Placement
+from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.errors import ArtifactError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork

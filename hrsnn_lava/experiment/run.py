@@ -1,370 +1,141 @@
 """The whole line of a spec: build, train, prune, quantize, place, verify, report.
 
-Every finished stage goes into ``journal.jsonl`` at once, so a run that was killed resumes where
-it was; equal specs give equal files, whether resumed or not.
+Every stage is a function of what it is given, and returns what later stages take. Scores and the
+parity check go into ``journal.jsonl`` at once, so a run that was killed resumes where it was; equal
+specs give equal files, whether resumed or not.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.operations.windows import Windows, by_length
-from hrsnn_lava.compiler.compiled import PassRecord
-from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
-from hrsnn_lava.compiler.pipeline import place_network, run_pass
-from hrsnn_lava.compiler.quantization.headroom import Observed
-from hrsnn_lava.errors import ArtifactError, SpecError
-from hrsnn_lava.experiment import arms
-from hrsnn_lava.experiment.checks import checked, missing_backends
-from hrsnn_lava.experiment.dynamics import of_run
-from hrsnn_lava.experiment.journal import Journal
+from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
+from hrsnn_lava.compiler.context import Context, Observed
+from hrsnn_lava.compiler.pipeline import History, run_pass
+from hrsnn_lava.csr import drives
+from hrsnn_lava.errors import ArtifactError, Problem, SpecError
+from hrsnn_lava.experiment.compilation import Pruned, Pruning, Target, prune, pruning_curve
+from hrsnn_lava.experiment.runner import Journal, Runner, Stage
+from hrsnn_lava.experiment.scoring import (
+    Arm,
+    Row,
+    accuracy,
+    score_network,
+    training_counts,
+    with_homeostasis,
+    with_ratios,
+)
 from hrsnn_lava.hrsnn import build_hrsnn
-from hrsnn_lava.network import Network
+from hrsnn_lava.network import Input, Network
+from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.quantized import QuantizedInput
+from hrsnn_lava.report.dynamics import dynamics
+from hrsnn_lava.report.model import Report, build_report
+from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.native.simulator import NativeBackend
 from hrsnn_lava.sim_backends.runs.parity import Parity, verify_parity
 from hrsnn_lava.spec import Spec
+from hrsnn_lava.tasks.base import Outcome, Trial
 from hrsnn_lava.trace import SpikeInput, Trace
 from hrsnn_lava.training.difference import compare_float_fixed
-from hrsnn_lava.training.forecast import ForecastOptions
-from hrsnn_lava.training.observed import with_run
+from hrsnn_lava.training.simulation import Stimulus
+from hrsnn_lava.training.stdp import TrainSTDP
 
-#: (what is being done, share of the whole that is done or None)
-Progress = Callable[[str, float | None], None]
-
-
-def silent(_: str, __: float | None = None) -> None:
-    """Progress that says nothing."""
+Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
+FILES = ("network.hlx", "compiled.hlx", "input.npz", "report.json", "report.html")
 
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
     """What a run leaves: the report, its text, and the files by name."""
 
-    report: Any
+    report: Report
     summary_text: str
     parity: Parity
-    comparison: list[dict[str, Any]]
+    comparison: list[Row]
     files: dict[str, Path] = field(default_factory=dict)
 
 
-class _Run:
-    """One run of a spec into a folder; each method is a stage."""
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What every stage works with: target and task of the spec, and what runs and records stages.
 
-    def __init__(self, spec: Spec, out: Path, resume: bool, progress: Progress) -> None:
-        self.spec, self.out, self.seed = spec, out, spec.seed
-        self.progress = progress
-        # fail on a wrong name before hours of work, not after
-        self.profile, self.cost_set, self.quantize = checked(spec)
-        out.mkdir(parents=True, exist_ok=True)
-        self.journal = Journal(out / "journal.jsonl", spec.canonical(), resume)
-        self.options: ForecastOptions = arms.forecast_options(spec.task)
-        self.curve = list(arms.pruning_curve(spec.prune))
-        self.done, self.total = 0, 9 + len(spec.prune.controls) + len(self.curve)
-        self.trained: list[PassRecord] = []
+    Attributes:
+        target: chip, prices and integers that the spec asks for.
+        trial: the task with its data.
+        runner: of the stages.
+    """
 
-    def say(self, text: str) -> None:
-        """Report progress; every stage counts the same."""
-        self.progress(text, min(self.done / self.total, 1.0))
-        self.done += 1
+    target: Target
+    trial: Trial
+    runner: Runner
 
-    def build(self) -> None:
-        """Network, trajectory, and the counts that homeostasis aims at."""
-        self.say("build the network and the trajectory")
-        self.series = arms.task_series(self.spec.task, self.seed)
-        self.full = build_hrsnn(self.spec, n_inputs=self.series.dimension)
-        self.train()
-        self.target = arms.training_counts(self.full, self.series, self.options, self.seed)
-        self.steps = self.options.steps_per_sample * (len(self.series.train) - 1)
+    @property
+    def spec(self) -> Spec:
+        """The whole spec."""
+        return self.target.spec
 
-    def train(self) -> None:
-        """Unsupervised training by float STDP, where the spec asks for passes."""
-        table = self.spec.stdp
-        if table is None or not table.train_passes:
-            return
-        self.say(f"train by STDP, passes: {table.train_passes}")
-        step = arms.TrainSTDP(table, self.series, self.options.steps_per_sample, self.seed)
-        self.full, record = run_pass(self.full, step)
-        self.trained = [record]
+    def row(self, name: str, network: Network, rate_error: float | None = None) -> Row:
+        """The row of a network on the task, scored now or taken from the journal."""
 
-    def arm(self, name: str, network: Any, rate_error: float | None = None) -> dict[str, Any]:
-        """Score a network on the task, or take the score from the journal."""
+        def score() -> Row:
+            return score_network(name, network, self.trial, self.spec.seed, rate_error).row()
 
-        def compute() -> dict[str, Any]:
-            scored = arms.spiking_arm(
-                name, network, self.series, self.options, self.seed, rate_error
-            )
-            return scored[0].row()
+        return self.runner.result(Stage(f"arm/{name}", score))
 
-        row: dict[str, Any] = self.journal.stage(f"arm/{name}", compute)
-        return row
+    def rates(self, network: Network) -> Floats:
+        """Spikes per step of every neuron over the training inputs, (n_neurons,)."""
+        return training_counts(network, self.trial, self.spec.seed) / self.trial.lesson.n_steps
 
-    def prune(
-        self, method: str, rescale: Any, density: float | None = None
-    ) -> tuple[Network, float, list[PassRecord]]:
-        """Prune, to the density of the spec or another one, and bring the rates back."""
-        table = self.spec.prune
-        if density is not None:
-            table = table.model_copy(update={"density": density})
-        network, records, target = self.full, [], self.target
-        for step in arms.node_passes(table, self.seed) if method == table.method else []:
-            network, record = run_pass(network, step)
-            kept = np.asarray(record.report["kept"])
-            target = target[kept]
-            report = {k: v for k, v in record.report.items() if k != "kept"}
-            records.append(replace(record, report=report))
-        if method not in ("none", "no-recurrence"):
-            step = arms.pruning_pass(table, method, rescale, self.seed, target / self.steps)
-            network, record = run_pass(network, step)
-            records.append(record)
-        elif method == "no-recurrence":
-            network = arms.without_recurrence(network)
-        network, error = arms.with_homeostasis(
-            network, target, self.series, self.options, table, self.seed
-        )
-        return network, error, records
 
-    def pruned(self) -> None:
-        """The network that is compiled: pruned by the asked method, rescaled as asked."""
-        table = self.spec.prune
-        candidates = ["none", "match"] if table.rescale == "auto" else [table.rescale]
-        best: tuple[float, Any] | None = None
-        for rescale in candidates:
-            self.say(f"prune: {table.method}, rescale {rescale}")
-            network, error, records = self.prune(table.method, arms.RESCALE[rescale])
-            name = arms.arm_name(table.method, table.density)
-            label = f"{name}, rescale {rescale}" if len(candidates) > 1 else name
-            row = self.arm(label, network, error)
-            loss = row["validation"] if row["validation"] is not None else row["rmse_mean"]
-            if best is None or loss < best[0]:
-                best = (loss, (network, error, records, row, rescale))
-        if best is None:
-            raise SpecError("prune.rescale: nothing to try")
-        self.network, self.rate_error, self.records, row, self.rescale = best[1]
-        self.rows.append(row)
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The unpruned network, trained where the spec asks for it.
 
-    def controls(self) -> None:
-        """The same density by other methods, and no recurrence at all, all with homeostasis."""
-        table = self.spec.prune
-        for method in table.controls:
-            if method == table.method:
-                continue
-            self.say(f"control: {method}")
-            name = arms.arm_name(method, table.density)
-            network, error, _ = self.prune(method, arms.RESCALE[self.rescale])
-            self.rows.append(self.arm(name, network, error))
+    Attributes:
+        network: float.
+        counts: (n_neurons,) its spikes over the training inputs: what homeostasis aims at.
+        records: of the training.
+    """
 
-    def further_densities(self) -> list[dict[str, Any]]:
-        """The points of the pruning curve: scores at the densities that are not compiled, then
-        those of the comparison."""
-        points = []
-        for method, density in self.curve:
-            name = arms.arm_name(method, density)
-            self.say(f"pruning curve: {name}")
-            network, error, _ = self.prune(method, arms.RESCALE[self.rescale], density)
-            points.append(self.arm(name, network, error) | {"method": method, "density": density})
-        table = self.spec.prune
-        names = {arms.arm_name(m, table.density): m for m in (table.method, *table.controls)}
-        known = [
-            row | {"method": names[key], "density": table.density}
-            if (key := str(row["name"]).split(", rescale")[0]) in names and "recurrence" not in key
-            else row
-            for row in self.rows
-        ]
-        return [*points, *known]
+    network: Network
+    counts: Counts
+    records: tuple[PassRecord, ...]
 
-    def baselines(self) -> None:
-        """Forecasters without spikes."""
-        self.say("baselines")
-        made = arms.baselines(self.series, self.spec.network.size, self.seed)
-        for name, make in made.items():
 
-            def compute(name: str = name, make: Callable[[], Any] = make) -> dict[str, Any]:
-                return arms.baseline_arm(name, make(), self.series).row()
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A pruned network with its rates brought back.
 
-            self.rows.append(self.journal.stage(f"baseline/{name}", compute))
+    Attributes:
+        network: float.
+        rate_error: what homeostasis has left of the difference to the unpruned rates.
+        records: of the passes.
+    """
 
-    def quantizer(self, network: Network) -> Any:
-        """The quantize pass for a network, with what a run shows of it where that is needed."""
-        if self.spec.network.input.target == "bias":
-            run = (self.series.train[:-1], self.options.steps_per_sample)
-            return with_run(self.quantize, network, run)
-        if not self.quantize.needs_run:
-            return self.quantize
-        counts = arms.training_counts(network, self.series, self.options, self.seed)
-        return replace(self.quantize, observed=Observed(counts / self.steps))
+    network: Network
+    rate_error: float
+    records: tuple[PassRecord, ...]
 
-    def compile(self) -> None:
-        """Integers on cores; the integer arm runs on exactly this program."""
-        self.say(f"quantize and place on {self.profile.name}")
-        integer, quantized = run_pass(self.network, self.quantizer(self.network))
-        rates = arms.training_counts(self.network, self.series, self.options, self.seed)
-        compiled = place_network(
-            integer,
-            self.profile,
-            records=(*self.trained, *self.records, quantized),
-            neurons_per_core=self.spec.compile.neurons_per_core,
-            absorb=AbsorbThresholds(
-                self.spec.compile.absorb_thresholds, self.spec.quantize.input_range
-            ),
-            rates=rates / self.steps,
-            input_rates=0.0,
-            seed=self.seed,
-            synapses_before=self.full.n_synapses,
-        )
-        self.say("closed loop on the integer program")
-        name = f"{arms.arm_name(self.spec.prune.method, self.spec.prune.density)}, integers"
-        scored, result = arms.spiking_arm(
-            name, compiled.network, self.series, self.options, self.seed, self.rate_error
-        )
-        self.rows.append(self.journal.stage(f"arm/{name}", scored.row))
-        features = self.options.features
-        self.compiled = replace(
-            compiled,
-            readout=result.readout.arrays(),
-            readout_meta={
-                "alpha": result.readout.alpha,
-                "target": "increment",
-                "steps_per_sample": self.options.steps_per_sample,
-                "trace_samples": list(features.trace_samples),
-                "squared": list(features.squared),
-                "features": "traces, then squares, each over all neurons",
-                "products": "x_i x_j of the decoded values, i <= j, row by row",
-                "series_mean": self.series.mean.tolist(),
-                "series_scale": self.series.scale.tolist(),
-            },
-        )
 
-    def stimulus(self) -> SpikeInput:
-        """The first training samples as payloads of the compiled input population."""
-        population = self.compiled.network.input_populations[0]
-        scale = population.payload_scale if isinstance(population, QuantizedInput) else None
-        per_sample = self.options.steps_per_sample
-        count = min(-(-self.spec.verify.steps // per_sample), len(self.series.train))
-        payloads = np.rint(self.series.train[:count] * (scale or 1.0)).astype(np.int64)
-        return SpikeInput.held(payloads, per_sample)
+@dataclass(frozen=True, eq=False)
+class Check:
+    """The program on the task's own input: whether backends agree, and what the native one did."""
 
-    def verify(self) -> None:
-        """Bit-exact parity on the task's own input; the trace goes into the report."""
-        self.inputs = self.stimulus()
-        self.verified_steps = min(self.spec.verify.steps, self.inputs.n_steps)
-        wanted = [n for n in self.spec.verify.backends if n not in missing_backends(self.spec)]
-        self.say("verify: " + ", ".join(wanted))
-        native = NativeBackend().run(
-            self.compiled, self.inputs, self.verified_steps, ("spikes", "v", "u")
-        )
-        self.trace: Trace = native
-
-        def compute() -> dict[str, Any]:
-            if len(wanted) < 2:
-                return Parity(
-                    tuple(wanted), self.verified_steps, 0, spikes=native.n_spikes
-                ).to_dict()
-            result, _ = verify_parity(self.compiled, self.inputs, self.verified_steps, wanted)
-            return result.to_dict()
-
-        found = self.journal.stage("verify", compute, self.compiled.network_digest, *wanted)
-        self.parity = Parity(
-            tuple(found["backends"]),
-            found["steps"],
-            found["mismatches"],
-            found["first"],
-            tuple(found["compared"]),
-            found["spikes"],
-            missing_backends(self.spec),
-        )
-
-    def unpruned_operations(self) -> Trace:
-        """The unpruned network in integers on the same input: what the SOP ratio refers to."""
-        self.unpruned = self.quantizer(self.full)(self.full)
-        return NativeBackend().run(self.unpruned, self.inputs, self.verified_steps)
-
-    def difference(self) -> dict[str, Any]:
-        """The float network against the program, on the samples of the parity check."""
-        samples = self.series.train[: -(-self.verified_steps // self.options.steps_per_sample)]
-        held = self.spec.network.input.target == "bias"
-        found = compare_float_fixed(
-            self.network,
-            self.compiled,
-            samples if held else self.inputs,
-            steps_per_sample=self.options.steps_per_sample,
-        )
-        return {key: value for key, value in found.items() if value not in ({}, None)}
-
-    def samples(self) -> Windows | None:
-        """Where the points of the series begin and end in the run that is reported."""
-        length = self.options.steps_per_sample
-        if length > self.verified_steps:
-            return None
-        what = f"one point of the series, held for {length} step{'s' * (length > 1)}"
-        return by_length(self.verified_steps, length, what)
-
-    def report(self) -> RunResult:
-        """Write everything, the reports last."""
-        from hrsnn_lava.report.model import build_report
-
-        self.say("dynamics")
-        dynamics = of_run(
-            self.full, self.network, self.compiled.network, self.series.train, self.seed
-        )
-        self.say("report")
-        before = self.unpruned_operations()
-        base = self.rows[0]["recurrent_sops_per_sample"]
-        for row in self.rows:
-            sops = row["recurrent_sops_per_sample"]
-            row["recurrent_sop_ratio"] = base / sops if base and sops else None
-        report = build_report(
-            self.compiled,
-            self.trace,
-            cost_set=self.cost_set,
-            step_time_s=self.spec.report.step_time_s,
-            accuracy=arms.accuracy(self.rows, self.spec),
-            float_vs_integer=self.difference(),
-            parity=self.parity.to_dict() | {"line": self.parity.line()},
-            comparison=self.rows,
-            curve=self.points,
-            dynamics=dynamics,
-            network_before=self.unpruned,
-            trace_before=before,
-            network_float=self.network,
-            samples=self.verified_steps / self.options.steps_per_sample,
-            sample_windows=self.samples(),
-            spec_digest=hashlib.sha256(self.spec.canonical().encode()).hexdigest(),
-            budgets=self.spec.budgets,
-        )
-        files = {
-            name: self.out / name
-            for name in ("network.hlx", "compiled.hlx", "input.npz", "report.json", "report.html")
-        }
-        self.network.save(files["network.hlx"])
-        self.compiled.save(files["compiled.hlx"])
-        self.inputs.save(files["input.npz"])
-        report.write(files["report.json"])
-        report.write(files["report.html"])
-        self.progress("done", 1.0)
-        return RunResult(report, report.to_text(), self.parity, self.rows, files)
-
-    def run(self) -> RunResult:
-        """All stages in order."""
-        self.rows: list[dict[str, Any]] = []
-        self.build()
-        self.say("unpruned network")
-        self.rows.append(self.arm("unpruned", self.full))
-        self.pruned()
-        self.compile()
-        self.controls()
-        self.points = self.further_densities()
-        self.baselines()
-        self.verify()
-        result = self.report()
-        self.parity.require()
-        return result
+    inputs: SpikeInput
+    trace: Trace
+    parity: Parity
 
 
 def run_spec(
@@ -385,9 +156,317 @@ def run_spec(
     """
     from threadpoolctl import threadpool_limits
 
+    out, target = Path(out), Target.of(spec)
+    trial = trial_of(spec)
     try:
+        out.mkdir(parents=True, exist_ok=True)
+        journal = Journal(out / "journal.jsonl", spec.canonical(), resume)
+        points = len(pruning_curve(spec.prune, "none"))
+        runner = Runner(journal, 9 + len(spec.prune.controls) + points, progress)
         # one BLAS thread: sums in another order would move the last bits of a chaotic forecast
         with threadpool_limits(limits=1):
-            return _Run(spec, Path(out), resume, progress).run()
+            return _run(Bench(target, trial, runner), out, progress)
     except OSError as error:
         raise ArtifactError(f"{out}: cannot be written ({error.strerror})") from error
+
+
+def _run(bench: Bench, out: Path, progress: Progress) -> RunResult:
+    """All stages in order."""
+    spec, runner = bench.spec, bench.runner
+    runner.say("build the network")
+    full = reference(bench)
+    runner.say("unpruned network")
+    unpruned = bench.row("unpruned", full.network)
+    pruning, candidate, row = best_pruning(bench, full)
+    compiled, arm = compiled_program(bench, full, pruning, candidate)
+    program = runner.result(Stage(f"arm/{arm.name}", arm.row))
+    rows = [unpruned, row, program, *controls(bench, full, pruning)]
+    points = curve(bench, full, pruning, rows)
+    rows = with_ratios([*rows, *baselines(bench)])
+    check = verification(bench, compiled)
+    report = report_of(
+        bench,
+        Networks(full, candidate.network, compiled),
+        check,
+        comparison=rows,
+        curve=points,
+        scores=[score.describe() for score in arm.outcome.scores],
+        accuracy=accuracy(spec.task.kind, arm.outcome.scores, unpruned, row, program),
+    )
+    files = {name: out / name for name in FILES}
+    candidate.network.save(files["network.hlx"])
+    compiled.save(files["compiled.hlx"])
+    check.inputs.save(files["input.npz"])
+    report.write(files["report.json"])
+    report.write(files["report.html"])
+    progress("done", 1.0)
+    check.parity.require()
+    return RunResult(report, report.to_text(), check.parity, rows, files)
+
+
+def trial_of(spec: Spec) -> Trial:
+    """The task of a spec with the data of its seed.
+
+    Raises:
+        SpecError: the data cannot be had, the task sends spikes where the network takes values, or
+            a run is to be observed that cannot be.
+    """
+    trial: Trial = spec.task.trial(spec.seed)
+    spiking, on_biases = trial.lesson.spiking, spec.network.input.target == "bias"
+    if spiking and on_biases:
+        fix = "or an encoder that gives values to hold"
+        problem = Problem("network.input.target", "'bias'", "'synapse', since inputs spike", fix)
+        raise SpecError(f"task {spec.task.kind!r} does not fit the network", problems=[problem])
+    if spec.quantize.headroom == "measured" and not (spiking or on_biases):
+        raise SpecError(
+            'quantize.headroom: "measured" needs inputs that are held; set '
+            'network.input.target = "bias", or another head-room'
+        )
+    return trial
+
+
+def reference(bench: Bench) -> Reference:
+    """Build the network, train it by float STDP where the spec has passes, and count its spikes."""
+    spec, trial = bench.spec, bench.trial
+    network = build_hrsnn(spec, n_inputs=trial.lesson.width)
+    if trial.lesson.spiking:
+        network = _spiking_inputs(network)
+    records: tuple[PassRecord, ...] = ()
+    if spec.stdp is not None and spec.stdp.train_passes:
+        table = spec.stdp
+        bench.runner.say(f"train by STDP, passes: {table.train_passes}")
+        names = tuple(table.projections)
+        step = TrainSTDP(trial.lesson, names, table.train_passes, table.on_chip)
+        network, record = run_pass(network, step, Context(seed=spec.seed))
+        records = (record,)
+    return Reference(network, training_counts(network, trial, spec.seed), records)
+
+
+def _spiking_inputs(network: Network) -> Network:
+    """The network with input channels that send spikes; a spike on a graded channel, as a built
+    network has them, would be worth one count of its payload."""
+    populations = tuple(
+        replace(p, neuron=Input()) if p.is_input else p for p in network.populations
+    )
+    return replace(network, populations=populations).verify()
+
+
+def candidate_of(bench: Bench, full: Reference, pruning: Pruning) -> Candidate:
+    """Prune a network as asked, and bring the rates of its neurons back."""
+    table, seed = bench.spec.prune, bench.spec.seed
+    rates = full.counts / bench.trial.lesson.n_steps
+    pruned: Pruned = prune(full.network, pruning, table, rates, seed)
+    passes = table.homeostasis_passes if table.homeostasis else 0
+    counts = full.counts[pruned.survivors]
+    network, error = with_homeostasis(pruned.network, counts, bench.trial, passes, seed)
+    return Candidate(network, error, pruned.records)
+
+
+def best_pruning(bench: Bench, full: Reference) -> tuple[Pruning, Candidate, Row]:
+    """The network that is compiled: pruned by the spec's method, rescaled as it says.
+
+    ``auto`` tries two ways to rescale, and keeps the one of the smaller validation loss.
+    """
+    table = bench.spec.prune
+    ways = ("none", "match") if table.rescale == "auto" else (table.rescale,)
+    tried = []
+    for rescale in ways:
+        pruning = Pruning(table.method, rescale, table.density)
+        bench.runner.say(f"prune: {table.method}, rescale {pruning.mode}")
+        candidate = candidate_of(bench, full, pruning)
+        name = pruning.label if len(ways) == 1 else f"{pruning.label}, rescale {pruning.mode}"
+        tried.append((pruning, candidate, bench.row(name, candidate.network, candidate.rate_error)))
+    return min(tried, key=lambda entry: _validation_loss(entry[2]))
+
+
+def _validation_loss(row: Row) -> float:
+    loss = row["validation"]
+    return float("inf") if loss is None else float(loss)
+
+
+def compiled_program(
+    bench: Bench, full: Reference, pruning: Pruning, candidate: Candidate
+) -> tuple[CompiledNetwork, Arm]:
+    """Integers on cores with the readout that was fitted to them, and the score of this program."""
+    target, trial = bench.target, bench.trial
+    bench.runner.say(f"quantize and place on {target.profile.name}")
+    rates = bench.rates(candidate.network)
+    integers, record = target.quantized(candidate.network, trial.lesson, rates)
+    # what the host sends through the biases are no messages
+    observed = Observed(rates, trial.lesson.input_rates())
+    records = (*full.records, *candidate.records, record)
+    compiled = target.placed(integers, observed, History(records, full.network.n_synapses))
+    bench.runner.say("the task on the integer program")
+    name, seed = f"{pruning.label}, integers", bench.spec.seed
+    arm = score_network(name, compiled.network, trial, seed, candidate.rate_error)
+    readout, meta = dict(arm.outcome.readout), dict(arm.outcome.readout_meta)
+    return replace(compiled, readout=readout, readout_meta=meta), arm
+
+
+def controls(bench: Bench, full: Reference, pruning: Pruning) -> list[Row]:
+    """The same density by other methods, and no recurrence at all, all with homeostasis."""
+    rows = []
+    for method in bench.spec.prune.controls:
+        if method != pruning.method:
+            bench.runner.say(f"control: {method}")
+            rows.append(_pruned_row(bench, full, replace(pruning, method=method)))
+    return rows
+
+
+def _pruned_row(bench: Bench, full: Reference, pruning: Pruning) -> Row:
+    candidate = candidate_of(bench, full, pruning)
+    return bench.row(pruning.label, candidate.network, candidate.rate_error)
+
+
+def curve(bench: Bench, full: Reference, pruning: Pruning, rows: Sequence[Row]) -> list[Row]:
+    """The points of the pruning curve: scores at the densities that are not compiled, then `rows`,
+    those of the comparison."""
+    points = []
+    for point in pruning_curve(bench.spec.prune, pruning.rescale):
+        bench.runner.say(f"pruning curve: {point.label}")
+        row = _pruned_row(bench, full, point)
+        points.append(row | {"method": point.method, "density": point.density})
+    methods = {
+        replace(pruning, method=method).label: method
+        for method in (pruning.method, *bench.spec.prune.controls)
+        if method != "no-recurrence"
+    }
+    compared = []
+    for row in rows:
+        method = methods.get(str(row["name"]).split(", rescale")[0])
+        place = {"method": method, "density": pruning.density}
+        compared.append(row if method is None else row | place)
+    return [*points, *compared]
+
+
+def baselines(bench: Bench) -> list[Row]:
+    """Contenders without spikes, each with a row."""
+    bench.runner.say("baselines")
+    rows = []
+    for name, score in bench.trial.baselines(bench.spec.network.size).items():
+        run = partial(_baseline_row, name, score)
+        rows.append(bench.runner.result(Stage(f"baseline/{name}", run)))
+    return rows
+
+
+def _baseline_row(name: str, score: Callable[[], Outcome]) -> Row:
+    return Arm(name, score()).row()
+
+
+def verification(bench: Bench, compiled: CompiledNetwork) -> Check:
+    """Bit-exact parity on the task's own input; the trace goes into the report."""
+    target = bench.target
+    population = compiled.network.input_populations[0]
+    scale = population.payload_scale if isinstance(population, QuantizedInput) else None
+    inputs = bench.trial.stimulus.first(bench.spec.verify.steps).events(scale)
+    steps = min(bench.spec.verify.steps, inputs.n_steps)
+    names = target.backends
+    bench.runner.say("verify: " + ", ".join(names))
+    native = NativeBackend().run(compiled, inputs, steps, ("spikes", "v", "u"))
+
+    def compare() -> dict[str, Any]:
+        if len(names) < 2:
+            return Parity(tuple(names), steps, 0, spikes=native.n_spikes).to_dict()
+        return verify_parity(compiled, inputs, steps, names)[0].to_dict()
+
+    stage = Stage("verify", compare, (compiled.network_digest, *names))
+    agreed = bench.runner.result(stage)
+    parity = Parity(
+        tuple(agreed["backends"]),
+        agreed["steps"],
+        agreed["mismatches"],
+        agreed["first"],
+        tuple(agreed["compared"]),
+        agreed["spikes"],
+        dict(target.missing_backends),
+    )
+    return Check(inputs, native, parity)
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """One network at its stages: unpruned and pruned in float, and compiled."""
+
+    full: Reference
+    pruned: Network
+    compiled: CompiledNetwork
+
+
+def report_of(bench: Bench, networks: Networks, check: Check, **facts: Any) -> Report:
+    """The report of a run; `facts` are arguments of `build_report` that are given already."""
+    spec, trial, target = bench.spec, bench.trial, bench.target
+    compiled, steps = networks.compiled, check.trace.n_steps
+    bench.runner.say("dynamics")
+    moving = dynamics_of(networks, trial.stimulus, spec.seed)
+    bench.runner.say("report")
+    # what the SOP ratio refers to: the unpruned network in integers, on the same input
+    rates = networks.full.counts / trial.lesson.n_steps
+    unpruned, _ = target.quantized(networks.full.network, trial.lesson, rates)
+    before = NativeBackend().run(unpruned, check.inputs, steps)
+    if "scores" not in inspect.signature(build_report).parameters:
+        facts.pop("scores", None)
+    return build_report(
+        compiled,
+        check.trace,
+        cost_set=target.cost_set,
+        step_time_s=spec.report.step_time_s,
+        float_vs_integer=difference(networks, trial.stimulus, check),
+        parity=check.parity.to_dict() | {"line": check.parity.line()},
+        dynamics=moving,
+        network_before=unpruned,
+        trace_before=before,
+        network_float=networks.pruned,
+        samples=steps / trial.steps_per_sample,
+        sample_windows=sample_windows(trial, steps),
+        spec_digest=hashlib.sha256(spec.canonical().encode()).hexdigest(),
+        budgets=spec.budgets,
+        **facts,
+    )
+
+
+def difference(networks: Networks, stimulus: Stimulus, check: Check) -> dict[str, Any]:
+    """The float network against the program, on the input of the parity check."""
+    holds = any(p.target == "bias" for p in networks.pruned.projections)
+    values = stimulus.first(check.trace.n_steps).inputs if holds else check.inputs
+    compared: Mapping[str, Any] = compare_float_fixed(
+        networks.pruned, networks.compiled, values, steps_per_sample=stimulus.block
+    )
+    return {key: value for key, value in compared.items() if value not in ({}, None)}
+
+
+def sample_windows(trial: Trial, steps: int) -> Windows | None:
+    """Where samples begin and end in a run of so many steps; None where not one is whole."""
+    length = trial.steps_per_sample
+    if length > steps:
+        return None
+    what = f"{trial.sample} for {length} step{'s' * (length > 1)}"
+    return by_length(steps, length, what)
+
+
+def dynamics_of(networks: Networks, stimulus: Stimulus, seed: int) -> dict[str, Any]:
+    """Spectra of the networks before and after pruning, as the task drives them, and on the chip.
+
+    It takes about a second for 1000 neurons, and no thread: not every LAPACK may be called twice
+    at a time, and equal runs have to give equal reports.
+    """
+    noise = {
+        "before": drive_noise(networks.full.network, stimulus),
+        "after": drive_noise(networks.pruned, stimulus),
+    }
+    program, rng = networks.compiled.network, generator(seed, "dynamics")
+    before = networks.full.network
+    return dynamics(before, networks.pruned, program, rng=rng, drive_noise=noise)
+
+
+def drive_noise(network: Network, stimulus: Stimulus) -> float:
+    """Root mean square, over neurons, of the standard deviation of the held drive ``W x``.
+
+    0 for inputs that spike: they drive through synapses, whose currents are the network's own.
+    """
+    if isinstance(stimulus.inputs, SpikeInput) or not network.n_neurons:
+        return 0.0
+    drive = np.zeros((stimulus.n_blocks, network.n_neurons))
+    for projection, channels, neurons in drives(network):
+        # dense: the exponents of a chaotic network depend on the last bit of this sum
+        drive[:, neurons] += stimulus.inputs[:, channels] @ projection.weights.T.toarray()
+    return float(np.sqrt(np.mean(drive.var(axis=0))))

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.metrics.scores import Score, Scores
 
 __all__ = [
     "DEFAULT_THRESHOLDS",
     "ForecastScores",
     "headline_rmse",
-    "nrmse",
     "rmse_over_time",
     "score_forecasts",
     "valid_prediction_time",
@@ -71,20 +71,12 @@ def rmse_over_time(prediction: ArrayLike, truth: ArrayLike, scale: ArrayLike) ->
 
 
 def headline_rmse(prediction: ArrayLike, truth: ArrayLike, scale: ArrayLike) -> float:
-    """Return sqrt(mean_t RMSE(t)^2), one number for a whole forecast.
+    """Return sqrt(mean_t RMSE(t)^2), one number for a whole forecast, or for one-step forecasts.
 
     The mean is taken over squares, so that it is also the root mean square over all T d errors;
     the paper does not say how it averages over time, this is our choice.
     """
     return float(np.sqrt(np.mean(_errors(prediction, truth, scale) ** 2)))
-
-
-def nrmse(prediction: ArrayLike, truth: ArrayLike, scale: ArrayLike) -> float:
-    """Return the normalised root mean square error; same formula as `headline_rmse`.
-
-    For one-step forecasts, where row t of `prediction` was made from the true past.
-    """
-    return headline_rmse(prediction, truth, scale)
 
 
 def valid_prediction_time(rmse: ArrayLike, threshold: float) -> int:
@@ -177,54 +169,28 @@ class ForecastScores:
             )
         return float(np.mean(self.vpt_steps[:, self.thresholds.index(threshold)]))
 
-    def summary(self) -> dict[str, Any]:
-        """Return plain numbers for a report: means and medians over the starts."""
-        out: dict[str, Any] = {
-            "starts": self.n_starts,
-            "horizon_steps": self.horizon,
-            "rmse_mean": self.mean_rmse,
-            "rmse_median": self.median_rmse,
-            "one_step_nrmse_mean": self.mean_one_step_nrmse,
-            "rmse": [float(value) for value in self.rmse],
-        }
+    def named(self) -> Scores:
+        """Scores by name, means and medians over the starts; the headline is the mean RMSE."""
+        entries = [
+            Score("rmse_mean", self.mean_rmse, "RMSE"),
+            Score("rmse_median", self.median_rmse, "median"),
+            Score("one_step_nrmse_mean", self.mean_one_step_nrmse, "one step"),
+        ]
         lyapunov = self.vpt_lyapunov
         for k, threshold in enumerate(self.thresholds):
-            out[f"vpt_{threshold:g}_steps_mean"] = float(np.mean(self.vpt_steps[:, k]))
+            name, title = f"vpt_{threshold:g}", f"VPT {threshold:g}".replace("0.", ".")
+            steps = float(np.mean(self.vpt_steps[:, k]))
+            entries.append(Score(f"{name}_steps_mean", steps, title, "higher", "steps"))
             if lyapunov is not None:
-                out[f"vpt_{threshold:g}_lyapunov_mean"] = float(np.mean(lyapunov[:, k]))
-        return out
+                times = float(np.mean(lyapunov[:, k]))
+                heading = f"vpt {threshold:g} lyapunov mean"
+                entries.append(Score(f"{name}_lyapunov_mean", times, heading, "higher"))
+        return Scores(tuple(entries))
 
-    @staticmethod
-    def pool(scores: Sequence[ForecastScores]) -> ForecastScores:
-        """Return the scores of several trials as one, starts in order.
-
-        Raises:
-            SpecError: nothing to pool, or the trials were scored in different ways.
-        """
-        if not scores:
-            raise SpecError("no scores to pool")
-        ways = {(s.horizon, s.thresholds, s.dt, s.lyapunov_exponent) for s in scores}
-        if len(ways) > 1:
-            raise SpecError(
-                "scores cannot be pooled",
-                problems=[
-                    Problem(
-                        "horizon, thresholds, dt, lyapunov_exponent",
-                        f"{len(ways)} different settings",
-                        "one",
-                        "score all trials with the same options",
-                    )
-                ],
-            )
-        return ForecastScores(
-            rmse=np.concatenate([s.rmse for s in scores]),
-            rmse_over_time=np.concatenate([s.rmse_over_time for s in scores]),
-            one_step_nrmse=np.concatenate([s.one_step_nrmse for s in scores]),
-            vpt_steps=np.concatenate([s.vpt_steps for s in scores]),
-            thresholds=scores[0].thresholds,
-            dt=scores[0].dt,
-            lyapunov_exponent=scores[0].lyapunov_exponent,
-        )
+    def details(self) -> dict[str, Any]:
+        """What was scored, and the error of every start, as plain values."""
+        errors = [float(value) for value in self.rmse]
+        return {"starts": self.n_starts, "horizon_steps": self.horizon, "rmse": errors}
 
 
 def score_forecasts(
@@ -269,7 +235,8 @@ def score_forecasts(
         rmse=np.sqrt(np.mean(over_time**2, axis=1)),
         rmse_over_time=over_time,
         one_step_nrmse=np.array(
-            [nrmse(p, u, scale) for p, u in zip(steps, truths, strict=True)], dtype=np.float64
+            [headline_rmse(p, u, scale) for p, u in zip(steps, truths, strict=True)],
+            dtype=np.float64,
         ),
         vpt_steps=np.asarray(vpt, dtype=np.int64).reshape(len(loops), len(thresholds)),
         thresholds=tuple(float(value) for value in thresholds),

@@ -46,8 +46,8 @@ def van_rossum(a: ArrayLike, b: ArrayLike, tau: float = DEFAULT_TAU) -> float:
     times, signs = times[order], signs[order]
     memory = total = 0.0
     decay = np.exp(-np.diff(times, prepend=times[:1]) / tau)
-    for left, sign in zip(decay.tolist(), signs.tolist(), strict=True):
-        memory *= left
+    for factor, sign in zip(decay.tolist(), signs.tolist(), strict=True):
+        memory *= factor
         total += sign * (sign + 2.0 * memory)
         memory += sign
     return max(0.5 * total, 0.0)

@@ -138,7 +138,8 @@ def learning_rules(quantized: Mapping[str, Any]) -> dict[str, Any]:
             continue
         keys = ("profiles", "max_profiles", "amplitudes", "errors", "pair_error", "trains")
         found[name] = {key: entry["learning"][key] for key in keys}
-        found[name]["w_max"] = dict(entry["ceiling"])
+        # programs compiled before this key was renamed say "ceiling"
+        found[name]["w_max"] = dict(entry.get("w_max", entry.get("ceiling", {})))
     return found
 
 

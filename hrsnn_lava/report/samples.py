@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hrsnn_lava.compiler.analysis.operations.activity import Activity
-from hrsnn_lava.compiler.analysis.operations.per_sample import per_sample, window_counts
 from hrsnn_lava.compiler.analysis.operations.synops import SynapticOperations
 from hrsnn_lava.compiler.analysis.operations.windows import Windows, from_count, from_starts
 from hrsnn_lava.compiler.analysis.pricing.energy import Energy
+from hrsnn_lava.compiler.analysis.pricing.per_sample import per_sample, window_counts
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import CostSet

@@ -16,7 +16,7 @@ from hrsnn_lava.compiler.analysis.operations.activity import Activity
 from hrsnn_lava.compiler.analysis.operations.counting import Counts
 from hrsnn_lava.compiler.analysis.operations.synops import SynapticOperations
 from hrsnn_lava.compiler.compiled import CompiledNetwork
-from hrsnn_lava.compiler.design_rules.check import Violation
+from hrsnn_lava.errors import Violation
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import Trace

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.integer_format import DECAY_ONE, STATE_UNIT
 from hrsnn_lava.metrics.spike_distance import spike_distance
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
@@ -67,7 +68,7 @@ def compare_float_fixed(
     apart = np.setxor1d(exact, fixed)
     read = np.minimum(np.arange(1, len(potential) + 1) * steps_per_sample, events.n_steps) - 1
     v = np.zeros((events.n_steps, n)) if trace.v is None else trace.v
-    v = v[read] / (64.0 * quantized.gather("vth"))
+    v = v[read] / (float(STATE_UNIT) * quantized.gather("vth"))
     return {
         "steps": events.n_steps,
         "spikes": {"float": int(at.size), "integer": trace.n_spikes},
@@ -95,14 +96,14 @@ def _events(
     """The input of the integer network."""
     problems = []
     if (integer.n_neurons, integer.n_inputs) != (network.n_neurons, network.n_inputs):
-        found = f"{integer.n_neurons} neurons, {integer.n_inputs} inputs"
+        sizes = f"{integer.n_neurons} neurons, {integer.n_inputs} inputs"
         allowed = f"{network.n_neurons} and {network.n_inputs}, as the float network has"
-        problems.append(Problem("integer", found, allowed))
+        problems.append(Problem("integer", sizes, allowed))
     analog = not isinstance(inputs, SpikeInput)
     if analog != _held(network):
-        found = "analog samples" if analog else "events"
+        kind = "analog samples" if analog else "events"
         allowed = "events" if analog else "analog samples, since the network holds its inputs"
-        problems.append(Problem("inputs", found, allowed))
+        problems.append(Problem("inputs", kind, allowed))
     raise_if(SpecError, "the networks cannot be compared", problems)
     if isinstance(inputs, SpikeInput):
         return inputs
@@ -167,7 +168,7 @@ def _weights(
         scale = np.mean(
             target.parameter("vth")
             * target.parameter("dv")
-            / (4096.0 * post.parameter("v_threshold"))
+            / (DECAY_ONE * post.parameter("v_threshold"))
         )
         unit = 2.0**fixed.weight_exp / scale * (getattr(pre, "payload_scale", None) or 1.0)
         start, end = before[projection.name], simulator.weights(projection.name)

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 
 from hrsnn_lava.errors import Problem, SpecError, raise_if
-from hrsnn_lava.training.features import Simulator
+from hrsnn_lava.options import Positive, options
+from hrsnn_lava.training.simulation import Simulator, Stimulus, spike_counts
 
 __all__ = [
     "BiasedSimulator",
@@ -26,7 +28,6 @@ __all__ = [
     "bias_counter",
     "homeostasis",
     "rate_error",
-    "spike_counts",
 ]
 
 Floats = NDArray[np.float64]
@@ -39,30 +40,19 @@ class BiasedSimulator(Simulator, Protocol):
     bias: Floats
 
 
-@dataclass(frozen=True)
+@options
 class HomeostasisOptions:
     """How strongly and how often the biases are moved; all values are our choice.
 
-    passes: over the training inputs; 10 leave the rates a third off, 30 one per cent
-    gain:   bias per unit of log ratio, in units of the membrane potential
-    limit:  largest change of a bias in one pass
+    Attributes:
+        passes: over the training inputs; 10 leave the rates a third off, 30 one per cent.
+        gain: bias per unit of log ratio, in units of the membrane potential.
+        limit: largest change of a bias in one pass.
     """
 
-    passes: int = 30
-    gain: float = 0.25
-    limit: float = 0.3
-
-    def __post_init__(self) -> None:
-        problems = [
-            Problem(where, f"{value}", allowed)
-            for where, value, allowed, fine in (
-                ("passes", self.passes, ">= 0", self.passes >= 0),
-                ("gain", self.gain, "> 0", self.gain > 0),
-                ("limit", self.limit, "> 0", self.limit > 0),
-            )
-            if not fine
-        ]
-        raise_if(SpecError, "options of the homeostasis", problems)
+    passes: Annotated[int, Field(ge=0)] = 30
+    gain: Positive = 0.25
+    limit: Positive = 0.3
 
 
 @dataclass(frozen=True)
@@ -92,37 +82,23 @@ def rate_error(counts: ArrayLike, target: ArrayLike) -> float:
     return float(np.sum(np.abs(c - g)) / max(1.0, float(np.sum(g))))
 
 
-def spike_counts(
-    simulator: Simulator, inputs: Floats, steps_per_sample: int, rng: np.random.Generator | None
-) -> Counts:
-    """Return each neuron's spikes, (n_neurons,), over a run on `inputs`, (n, n_inputs)."""
-    counts = np.zeros(simulator.n_neurons, dtype=np.int64)
-    simulator.reset(rng)
-    for value in inputs:
-        _, neurons = simulator.run(value, steps_per_sample)
-        counts += np.bincount(neurons, minlength=simulator.n_neurons)
-    return counts
-
-
 def bias_counter(
     simulator: BiasedSimulator,
-    inputs: Floats,
-    steps_per_sample: int,
+    stimulus: Stimulus,
     fresh: Callable[[], np.random.Generator | None],
 ) -> Callable[[Floats], Counts]:
     """Return the `count` that `homeostasis` asks for, on one simulator.
 
     Args:
         simulator: keeps the biases of the last count.
-        inputs: (n, n_inputs) the training inputs.
-        steps_per_sample: network steps for which an input is held.
+        stimulus: the training inputs.
         fresh: gives the generator of the initial potentials, called before each run; one that
             always starts anew lets all passes differ in their biases alone.
     """
 
     def count(bias: Floats) -> Counts:
         simulator.bias = bias
-        return spike_counts(simulator, inputs, steps_per_sample, fresh())
+        return spike_counts(simulator, stimulus, fresh())
 
     return count
 
@@ -140,7 +116,7 @@ def homeostasis(
     Args:
         count: returns the (n_neurons,) spikes that a given (n_neurons,) bias leads to.
         bias: (n_neurons,) to start from.
-        target: (n_neurons,) spikes wanted, as a rule those of the unpruned network.
+        target: (n_neurons,) spikes to reach, as a rule those of the unpruned network.
         options: passes, gain, limit.
 
     Raises:
@@ -158,8 +134,8 @@ def homeostasis(
     counts = count(now)
     errors = [rate_error(counts, goal)]
     for _ in range(o.passes):
-        wanted = o.gain * np.log((goal + 1.0) / (counts + 1.0))
-        now = now + np.clip(wanted, -o.limit, o.limit)
+        change = o.gain * np.log((goal + 1.0) / (counts + 1.0))
+        now = now + np.clip(change, -o.limit, o.limit)
         counts = count(now)
         errors.append(rate_error(counts, goal))
     total = float(np.sum(counts)) / max(1.0, float(np.sum(goal)))

@@ -1,42 +1,162 @@
-"""The readout, and the search for its ridge penalty.
+"""The readout, off the chip: spike traces as features, linear and quadratic maps, their penalty.
 
-The readout predicts the increment u(t+1) - u(t) from the features after u(t): the last value is
-carried over for free, and the network has only the change to say. It reads spikes alone:
+Features are filtered spike trains, sampled once per block of steps:
 
-    q = features D + c                         the value u(t) as the spikes tell it, decoded
-    increment = features W + (q_i q_j) P + b   i <= j, d (d + 1) / 2 products
+    z(t) = lambda z(t-1) + s(t),   lambda = exp(-1 / tau)
 
-The products are a quadratic readout of the population: each q averages over all neurons, so they
-carry less spike noise than squares of single traces, and they hold where the training samples do
-not reach. They are our choice, and a strong one: on Lorenz-63, whose field is quadratic, they
-more than halve the median error. A table has to show the network without recurrence beside the
-others: it has the same readout.
+z is a sum over past spikes, each worth lambda^age. Only spikes enter, no membrane potential, so
+that a host can compute the features from what a chip sends out.
 
-Penalties are compared by what the readout is for, a closed loop, on windows inside the training
-samples.
+    increment = features W + b                               a linear readout
+    q = features D + c                                       u(t) as the spikes tell it, decoded
+    increment = features W + (q_i q_j) P + b,   i <= j       a quadratic one, d (d + 1) / 2 products
+
+Each q averages over all neurons, so products carry less spike noise than squares of single traces,
+and they hold where the training samples do not reach. They are our choice, and a strong one: on
+Lorenz-63, whose field is quadratic, they more than halve the median error. A table has to show the
+network without recurrence beside the others: it has the same readout.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import AfterValidator, Field
 
-from hrsnn_lava.errors import Problem, SpecError, raise_if
-from hrsnn_lava.tasks.ridge import DualRidge, LinearMap
+from hrsnn_lava.errors import Problem, SpecError
+from hrsnn_lava.options import Count, Positive, options
+from hrsnn_lava.training.ridge import DualRidge, LinearMap
+from hrsnn_lava.training.simulation import Simulator, Stimulus
 
 __all__ = [
+    "FeatureOptions",
+    "FeatureRecording",
     "Readout",
     "ReadoutFitter",
     "ReadoutOptions",
+    "SpikeFeatures",
     "products",
+    "record_features",
     "select_readout",
-    "validation_starts",
 ]
 
 Floats = NDArray[np.float64]
+Int32s = NDArray[np.int32]
+
+
+def _not_empty(values: tuple[float, ...]) -> tuple[float, ...]:
+    if not values:
+        raise ValueError("at least one")
+    return values
+
+
+#: One or more positive numbers: time constants, penalties.
+Positives = Annotated[tuple[Positive, ...], AfterValidator(_not_empty)]
+
+
+@options
+class FeatureOptions:
+    """Which features are made; all values are our choice.
+
+    Attributes:
+        trace_samples: time constants tau of the exponential spike traces, in blocks (with 20 steps
+            a block the default traces decay over 60 and 30 steps).
+        squared: indices into `trace_samples` of the traces that enter squared, too.
+    """
+
+    trace_samples: Positives = (3.0, 1.5)
+    squared: tuple[int, ...] = (0,)
+
+    def __post_init__(self) -> None:
+        last = len(self.trace_samples) - 1
+        if any(not 0 <= index <= last for index in self.squared):
+            problem = Problem("squared", f"{self.squared}", f"indices 0 to {last}")
+            raise SpecError("options of the spike features", problems=[problem])
+
+    @property
+    def per_neuron(self) -> int:
+        """Features of each neuron."""
+        return len(self.trace_samples) + len(self.squared)
+
+
+class SpikeFeatures:
+    """Spike traces of a network, brought forward one block of steps at a time.
+
+    A block of S steps costs one weighted count of its spikes per trace:
+    z <- lambda^S z + sum_spikes lambda^(S - 1 - step).
+    """
+
+    def __init__(self, n_neurons: int, steps: int, options: FeatureOptions) -> None:
+        """Take the number of neurons, the steps S of a block, and what features to make."""
+        self.n_neurons, self.steps = n_neurons, steps
+        taus = steps * np.asarray(options.trace_samples, dtype=np.float64)
+        self._carry: Floats = np.exp(-steps / taus)
+        ages = np.arange(steps - 1, -1, -1)
+        self._spike_value: Floats = np.exp(-ages[None, :] / taus[:, None])
+        self._squared = list(options.squared)
+        self._traces = np.zeros((len(taus), n_neurons))
+
+    @property
+    def n_features(self) -> int:
+        """Length of the feature vector."""
+        return self.n_neurons * (len(self._traces) + len(self._squared))
+
+    def reset(self) -> None:
+        """Set all traces to 0."""
+        self._traces[:] = 0.0
+
+    def update(self, spike_steps: Int32s, spike_neurons: Int32s) -> Floats:
+        """Take in the spikes of one block; return the features at its end, (n_features,).
+
+        Order: the traces one after another, each (n_neurons,), then the squared ones.
+        """
+        for k, value in enumerate(self._spike_value):
+            self._traces[k] *= self._carry[k]
+            self._traces[k] += np.bincount(
+                spike_neurons, weights=value[spike_steps], minlength=self.n_neurons
+            )
+        return np.concatenate([self._traces.ravel(), (self._traces[self._squared] ** 2).ravel()])
+
+
+@dataclass(frozen=True)
+class FeatureRecording:
+    """What a driven run showed.
+
+    features:     (n_blocks, n_features) after each block
+    spike_counts: (n_neurons,) spikes of each neuron over the whole run
+    """
+
+    features: Floats
+    spike_counts: NDArray[np.int64]
+
+
+def record_features(
+    simulator: Simulator,
+    stimulus: Stimulus,
+    options: FeatureOptions,
+    rng: np.random.Generator | None,
+) -> FeatureRecording:
+    """Drive a network by a stimulus from a fresh start; row t follows its block t.
+
+    Args:
+        simulator: the network.
+        stimulus: what it is shown; traces start at 0 wherever the network starts afresh.
+        options: which features.
+        rng: draws the initial potentials; None starts from 0.
+    """
+    traces = SpikeFeatures(simulator.n_neurons, stimulus.block, options)
+    rows = np.empty((stimulus.n_blocks, traces.n_features))
+    counts = np.zeros(simulator.n_neurons, dtype=np.int64)
+    for block, (spike_steps, spike_neurons) in enumerate(stimulus.play(simulator, rng)):
+        if stimulus.starts(block):
+            traces.reset()
+        rows[block] = traces.update(spike_steps, spike_neurons)
+        counts += np.bincount(spike_neurons, minlength=simulator.n_neurons)
+    return FeatureRecording(rows, counts)
 
 
 def products(values: Floats) -> Floats:
@@ -77,60 +197,52 @@ class Readout:
 
     def arrays(self) -> dict[str, Floats]:
         """All that a host needs to compute `predict`, by name."""
-        found = {"weights": self.weights, "offset": self.offset}
+        arrays = {"weights": self.weights, "offset": self.offset}
         if self.decoder is not None and self.product_weights is not None:
-            found["decoder_weights"] = self.decoder.weights
-            found["decoder_offset"] = self.decoder.offset
-            found["product_weights"] = self.product_weights
-        return found
+            arrays["decoder_weights"] = self.decoder.weights
+            arrays["decoder_offset"] = self.decoder.offset
+            arrays["product_weights"] = self.product_weights
+        return arrays
 
 
-@dataclass(frozen=True)
+@options
 class ReadoutOptions:
     """How the readout is fitted; all values are our choice.
 
     Without products and balance, the readout is linear in features as they are.
 
-    alphas:             ridge penalties to choose from, relative to trace(K) / n. One is enough:
-                        from 1e-4 to 1e-2 the forecasts differ less than a choice on a few windows
-                        gets wrong (measured, 30 seeds)
-    validation_windows: closed-loop windows inside the training samples that choose alpha, and that
-                        say how well a network forecasts without a look at the windows to
-                        forecast; 0 for none
-    validation_length:  samples of each
-    balance:     divide each kind of feature (a trace of all neurons, its square) by one number,
-                 the root of its variance averaged over neurons, so that the penalty treats the
-                 kinds alike. Never by a number per neuron: that would raise the neurons that
-                 hardly ever fire to the weight of all others, and one spike of theirs in a
-                 forecast would throw it off (measured: the error grows tenfold)
-    products:    add the products of decoded values
-    decoder_alpha: ridge penalty of the decoder, relative as alphas are
-    product_sd:  mean standard deviation with which the products enter the ridge, where a balanced
-                 feature has 1: the penalty on them is its square times lighter
+    Attributes:
+        alphas: ridge penalties to choose from, relative to trace(K) / n. One is enough: from 1e-4
+            to 1e-2 the forecasts differ less than a choice on a few windows gets wrong (measured,
+            30 seeds).
+        validation_windows: closed-loop windows inside the training samples that choose alpha, and
+            that say how well a network forecasts without a look at the windows to forecast; 0 for
+            none.
+        validation_length: samples of each.
+        balance: divide each kind of feature (a trace of all neurons, its square) by one number,
+            the root of its variance averaged over neurons, so that the penalty treats the kinds
+            alike. Never by a number per neuron: that would raise the neurons that hardly ever fire
+            to the weight of all others, and one spike of theirs in a forecast would throw it off
+            (measured: the error grows tenfold).
+        products: add the products of decoded values.
+        decoder_alpha: ridge penalty of the decoder, relative as alphas are.
+        product_sd: mean standard deviation with which the products enter the ridge, where a
+            balanced feature has 1: the penalty on them is its square times lighter.
     """
 
-    alphas: tuple[float, ...] = (1e-3,)
-    validation_windows: int = 3
-    validation_length: int = 50
+    alphas: Positives = (1e-3,)
+    validation_windows: Annotated[int, Field(ge=0)] = 3
+    validation_length: Count = 50
     balance: bool = True
     products: bool = True
-    decoder_alpha: float = 1e-3
-    product_sd: float = 30.0
+    decoder_alpha: Positive = 1e-3
+    product_sd: Positive = 30.0
 
     def __post_init__(self) -> None:
-        problems = []
-        if not self.alphas or min(self.alphas) <= 0:
-            problems.append(Problem("alphas", f"{self.alphas}", "at least one, all > 0"))
-        fewest = 0 if len(self.alphas) == 1 else 1
-        if self.validation_windows < fewest:
-            allowed = f">= {fewest} with {len(self.alphas)} penalties"
-            problems.append(Problem("validation_windows", f"{self.validation_windows}", allowed))
-        if self.validation_length < 1:
-            problems.append(Problem("validation_length", f"{self.validation_length}", ">= 1"))
-        for name in ("decoder_alpha", "product_sd"):
-            if not getattr(self, name) > 0:
-                problems.append(Problem(name, f"{getattr(self, name)}", "> 0"))
-        raise_if(SpecError, "options of the readout", problems)
+        if len(self.alphas) > 1 and not self.validation_windows:
+            allowed = f">= 1 with {len(self.alphas)} penalties"
+            problem = Problem("validation_windows", f"{self.validation_windows}", allowed)
+            raise SpecError("options of the readout", problems=[problem])
 
 
 class ReadoutFitter:
@@ -189,48 +301,16 @@ class ReadoutFitter:
                 yield Readout(weights, fitted.offset, alpha)
             return
         decode = self._ridge.fit(rows, self._values[rows], self._options.decoder_alpha)
-        made = products(decode(self._features[rows]))
-        spread = float(made.std(axis=0).mean())
+        pairs = products(decode(self._features[rows]))
+        spread = float(pairs.std(axis=0).mean())
         factor = self._options.product_sd / spread if spread > 0 else 1.0
-        joint = DualRidge(np.concatenate([self._features[rows], factor * made], axis=1))
+        joint = DualRidge(np.concatenate([self._features[rows], factor * pairs], axis=1))
         decoder = LinearMap(self._scale[:, None] * decode.weights, decode.offset)
         for alpha in alphas:
             fitted = joint.fit(np.arange(len(rows)), targets, alpha)
             linear, quadratic = np.split(fitted.weights, [len(self._scale)])
             weights = self._scale[:, None] * linear
             yield Readout(weights, fitted.offset, alpha, decoder, factor * quadratic)
-
-
-def validation_starts(
-    n_train: int, washout: int, context: int, windows: int, length: int
-) -> list[int]:
-    """Return where the validation windows start: evenly spread, the last one ends at n_train.
-
-    The first lies far enough in that `context` samples precede it, and `length` fitted ones
-    follow the washout. No window asked for, none returned, however short the series.
-
-    Raises:
-        SpecError: the training samples are too few for that.
-    """
-    if windows == 0:
-        return []
-    first = max(context, washout + length)
-    last = n_train - length
-    if last - first < (windows - 1) * length:
-        raise SpecError(
-            "the training series is too short to validate on",
-            problems=[
-                Problem(
-                    "n_train",
-                    f"{n_train} samples",
-                    f">= {first + windows * length} for {windows} windows of {length}",
-                    "train on more samples, or validate on fewer or shorter windows",
-                )
-            ],
-        )
-    if windows == 1:
-        return [last]
-    return [int(start) for start in np.rint(np.linspace(first, last, windows))]
 
 
 def select_readout(

@@ -10,19 +10,23 @@ spikes). The papers give no values: all are our choice.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.context import Context, Pass
 from hrsnn_lava.distributions import Clip, Constant, Distribution, Gamma
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.network import Network, Projection
 from hrsnn_lava.plasticity import DRAWN_FIELDS, draw_stdp
+from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.floating.plasticity import PlasticSimulator, with_weights
 from hrsnn_lava.trace import SpikeInput
+from hrsnn_lava.training.simulation import Stimulus
 
-__all__ = ["STDPOptions", "TrainedSTDP", "attach_stdp", "train_stdp"]
+__all__ = ["STDPOptions", "TrainSTDP", "TrainedSTDP", "attach_stdp", "train_stdp"]
 
 Floats = NDArray[np.float64]
 #: Steps of a spike recording between two calls of `progress`.
@@ -93,7 +97,7 @@ class TrainedSTDP:
     rate: float
 
 
-def _chosen(network: Network, names: tuple[str, ...] | None) -> list[Projection]:
+def _learning(network: Network, names: tuple[str, ...] | None) -> list[Projection]:
     if names is not None:
         return [network.projection(name) for name in names]
     return [
@@ -115,7 +119,7 @@ def attach_stdp(network: Network, options: STDPOptions, rng: np.random.Generator
     Raises:
         SpecError: no projection can learn.
     """
-    chosen = _chosen(network, options.projections)
+    chosen = _learning(network, options.projections)
     if not chosen:
         raise SpecError(
             "stdp.projections: none; allowed: at least one with positive weights onto excitatory "
@@ -133,7 +137,7 @@ def train_stdp(
     inputs: Floats | SpikeInput,
     options: STDPOptions | None = None,
     rng: np.random.Generator | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> TrainedSTDP:
     """Let a network learn from its input.
 
@@ -156,7 +160,7 @@ def train_stdp(
         network = attach_stdp(network, o, rng or np.random.Generator(np.random.Philox(0)))
     simulator = PlasticSimulator(network)
     simulator.reset(rng)
-    spikes, steps = _run(simulator, inputs, o.steps_per_sample, progress or _silent)
+    spikes, steps = _run(simulator, inputs, o.steps_per_sample, progress)
     plastic = [p for p in network.projections if p.plasticity is not None]
     after = {p.name: simulator.weights(p.name) for p in plastic}
     trained = with_weights(network, after)
@@ -169,10 +173,6 @@ def train_stdp(
         {p.name: _share(_at_ceiling(p, after[p.name])) for p in plastic},
         spikes / max(1, steps * network.n_neurons),
     )
-
-
-def _silent(_: float) -> None:
-    """Progress that says nothing."""
 
 
 def _run(
@@ -191,8 +191,8 @@ def _run(
         return spikes, inputs.n_steps
     values = np.asarray(inputs, dtype=np.float64)
     if values.ndim != 2 or values.shape[1] != simulator.n_inputs:
-        found = f"shape {values.shape}"
-        raise SpecError(f"inputs: {found}; allowed: (n, {simulator.n_inputs}), one per channel")
+        allowed = f"(n, {simulator.n_inputs}), one per channel"
+        raise SpecError(f"inputs: shape {values.shape}; allowed: {allowed}")
     for k, value in enumerate(values):
         spikes += simulator.run(value, steps_per_sample)[0].size
         progress((k + 1) / len(values))
@@ -214,3 +214,33 @@ def _at_ceiling(projection: Projection, weights: Floats) -> NDArray[np.bool_]:
         return np.zeros(weights.size, dtype=np.bool_)
     bound = rule.values("w_max", weights.size)
     return np.asarray(np.abs(weights) >= bound * (1 - 1e-12))
+
+
+@dataclass(frozen=True, eq=False)
+class TrainSTDP(Pass[Network, Network]):
+    """Float STDP over what a task shows in training, `train_passes` times.
+
+    The rules stay on the network where it is to learn on the chip too. Our choice: the passes
+    follow each other without a reset, and the potentials start at random.
+
+    Attributes:
+        lesson: what the network is shown, once a pass.
+        projections: those that learn, by name, for the record: they have their rules already.
+        train_passes: how often it is shown.
+        on_chip: leave the rules on the trained network.
+    """
+
+    name: ClassVar[str] = "train_stdp"
+    lesson: Stimulus = field(metadata={"record": False})
+    projections: tuple[str, ...]
+    train_passes: int = 1
+    on_chip: bool = True
+
+    def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
+        """The trained network, and rate, gain and weights at their bounds by projection."""
+        lesson = self.lesson.repeated(self.train_passes)
+        options = STDPOptions(steps_per_sample=lesson.block, freeze=not self.on_chip)
+        rng = generator(context.seed or 0, self.name)
+        result = train_stdp(network, lesson.inputs, options, rng)
+        shares = {key: dict(getattr(result, key)) for key in ("gain", "at_floor", "at_ceiling")}
+        return result.network, {"rate": result.rate, **shares}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.chip_learning import PRE_TRACES
-from hrsnn_lava.compiler.passes.split import Split
+from hrsnn_lava.compiler.split import Split
 from hrsnn_lava.sim_backends.learning_program import Plastic, plastic_projections
 from hrsnn_lava.sim_backends.reference.learning import ReferenceLearning
 from hrsnn_lava.trace import Trace, split_trace

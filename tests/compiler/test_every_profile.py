@@ -14,7 +14,7 @@ from chip_networks import KINDS, STYLES, cases, network
 from independent_checker import check_network, check_placement, read_toml, synapses_of
 
 from hrsnn_lava.compiler.design_rules.check import Placed, check
-from hrsnn_lava.compiler.pipeline import place_network
+from hrsnn_lava.compiler.pipeline import compile_network
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 
@@ -45,7 +45,7 @@ def attempted(error):
 def judge(integer, name):
     """Compile for a chip: the violations that it was refused for, and the checker's findings."""
     try:
-        compiled = place_network(integer, HardwareProfile.load(name))
+        compiled = compile_network(integer, HardwareProfile.load(name))
     except CapacityError as refusal:
         tried = attempted(refusal)
         if tried is None:

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from network_strategies import driven_learning_networks, driven_networks
 
 from hrsnn_lava.compiler.passes.lower_stock import lower_stock
-from hrsnn_lava.compiler.passes.split import Pieces, rounded_apart, split_network
 from hrsnn_lava.compiler.passes.stock_groups import StockGroups
 from hrsnn_lava.compiler.pipeline import compile_network
+from hrsnn_lava.compiler.split import Pieces, rounded_apart, split_network
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob

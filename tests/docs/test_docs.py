@@ -13,7 +13,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from hrsnn_lava.cli.main import COMMANDS, PROGRAM, cli
+from hrsnn_lava.cli.main import PROGRAM, cli, command_parts
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
@@ -154,10 +154,16 @@ def test_the_spec_page_has_every_key_with_its_default():
     truth = pages.spec_rows()
     rows = pages.spec_table((ROOT / "docs" / "spec.md").read_text(encoding="utf-8"))
     assert set(rows) == set(truth), "write or remove rows, then run docs/update_outputs.py"
-    for key, (default, allowed) in truth.items():
-        assert rows[key][:2] == (default, allowed), f"{key}: run docs/update_outputs.py"
-        assert rows[key][2], f"{key}: where is it from?"
-        assert rows[key][3], f"{key}: what is it?"
+    for key, row in truth.items():
+        default, allowed, origin, meaning = rows[key]
+        assert (default, allowed) == (row.default, row.allowed), f"{key}: run update_outputs.py"
+        assert row.meaning in ("", meaning), f"{key}: run docs/update_outputs.py"
+        assert origin, f"{key}: where is it from?"
+        assert meaning, f"{key}: what is it?"
+
+
+#: What else a table needs for one of its keys to be read.
+NEEDED = {"stock_groups": "groups=3", "prune.drop_neurons": "fraction=0.1"}
 
 
 def test_defaults_on_the_spec_page_are_valid_toml(tmp_path):
@@ -165,24 +171,38 @@ def test_defaults_on_the_spec_page_are_valid_toml(tmp_path):
 
     path = tmp_path / "empty.toml"
     path.write_text("", encoding="utf-8")
-    for key, (default, _) in pages.spec_rows().items():
-        if default == "not set":
+    for name, row in pages.spec_rows().items():
+        if row.default in (pages.NOT_SET, pages.REQUIRED):
             continue
+        key, _, methods = name.partition(" ")
+        parent = key.rpartition(".")[0]
+        settings = []
+        if methods:  # or kinds, of tasks
+            chooser = {"prune": "prune.method", "task": "task.kind"}[key.partition(".")[0]]
+            settings.append(f"{chooser}={methods.strip('()').split(', ')[0]}")
+        if parent not in ("", "prune", "task"):  # may be absent: what an empty table holds
+            settings.append(f"{parent}={{}}")
+        settings += [f"{parent}.{NEEDED[parent]}"] if parent in NEEDED else []
         try:
-            loaded = Spec.load(path, (f"{key}={default}",)).model_dump()
-            # a table that may be absent: its default is what an empty one holds
-            table = key.split(".")[0]
-            absent = table != key and Spec().model_dump()[table] is None
-            truth = Spec.parse({table: {}} if absent else {}).model_dump()
-            assert value_at(loaded, key) == value_at(truth, key)
+            loaded = Spec.load(path, (*settings, f"{key}={row.default}")).model_dump()
+            truth = Spec.load(path, tuple(settings)).model_dump()
+            assert value_at(loaded, key) == value_at(truth, key), name
         except SpecError as error:
-            pytest.fail(f"{key} = {default}: {error}")
+            pytest.fail(f"{key} = {row.default}: {error}")
 
 
 def value_at(data, key):
     for part in key.split("."):
-        data = data[part]
+        data = data[part] if isinstance(data, dict) else getattr(data, part)
     return data
+
+
+def test_the_spec_page_has_the_options_of_every_method():
+    keys = set(pages.spec_rows())
+    assert {"prune.score (lyapunov)", "prune.sop_share (activity)"} <= keys
+    assert {"prune.sampling (lyapunov)", "prune.sampling (random)"} <= keys
+    assert {"prune.rescale.cap", "prune.drop_neurons.rounds", "place.effort"} <= keys
+    assert not any(key.startswith("quantize.stdp") for key in keys)
 
 
 def sections_of_commands():
@@ -191,7 +211,7 @@ def sections_of_commands():
     return dict(zip(parts[1::2], parts[2::2], strict=True)), parts[0]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", command_parts())
 def test_the_commands_page_has_every_option(name):
     sections, head = sections_of_commands()
     command = cli.get_command(click.Context(cli), name)
@@ -206,7 +226,7 @@ def test_the_commands_page_has_every_option(name):
 
 
 def all_options():
-    commands = (cli.get_command(click.Context(cli), name) for name in COMMANDS)
+    commands = (cli.get_command(click.Context(cli), name) for name in command_parts())
     return {o for c in commands for p in c.params for o in (*p.opts, *p.secondary_opts)}
 
 
@@ -215,7 +235,8 @@ def test_the_commands_page_has_every_exit_code():
 
     sections, _ = sections_of_commands()
     listed = {int(code) for code in re.findall(r"^\| (\d+) \|", sections["Exit codes"], re.M)}
-    raised = {getattr(errors, name).exit_code for name in errors.__all__ if name != "Problem"}
+    kinds = (getattr(errors, name) for name in errors.__all__)
+    raised = {kind.exit_code for kind in kinds if hasattr(kind, "exit_code")}
     assert raised | {0, 130} <= listed
 
 

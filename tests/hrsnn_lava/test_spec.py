@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from hrsnn_lava import Spec
+from hrsnn_lava.compiler.passes.prune_betweenness import PruneBetweenness
+from hrsnn_lava.compiler.passes.prune_lyapunov import PruneLyapunov
+from hrsnn_lava.compiler.passes.prune_random import PruneRandom
+from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.errors import SpecError
+from hrsnn_lava.spec import PruneSpec
 
 WRONG = """
 nam = "x"
@@ -46,7 +51,7 @@ def test_all_mistakes_are_named_with_path_value_and_what_is_allowed(tmp_path):
         f"{neurons}.v_threshold.shape: missing",
         f"{neurons}.v_threshold.shap: unknown key; allowed: one of low, high",
         "low must not be above high",
-        "prune.method: 'lottery'; allowed: 'lyapunov', 'random'",
+        "prune.method: 'lottery'; allowed: activity, lyapunov, magnitude, random, none",
         "prune.density: 0; allowed: > 0",
     ):
         assert line in text, line
@@ -109,6 +114,138 @@ def test_a_partly_given_table_keeps_the_defaults_of_its_type():
     assert neurons.inhibitory.tau_mem == Spec().network.neurons.inhibitory.tau_mem
     assert neurons.inhibitory.tau_mem.mean == 0.005
     assert neurons.excitatory.tau_mem.mean == 0.010
+
+
+@pytest.mark.parametrize(
+    ("table", "note", "today"),
+    [
+        (
+            {"compile": {"neurons_per_core": 3}},
+            "compile.neurons_per_core is called partition.neurons_per_core now",
+            {"partition": {"neurons_per_core": 3}},
+        ),
+        (
+            {"compile": {"absorb_thresholds": False, "profile": "loihi2"}},
+            "compile.absorb_thresholds is called absorb_thresholds.enabled now",
+            {"absorb_thresholds": {"enabled": False}, "compile": {"profile": "loihi2"}},
+        ),
+        (
+            {"stdp": {"tolerance": 0.3}},
+            "stdp.tolerance is called stdp.max_error now",
+            {"stdp": {"max_error": 0.3}},
+        ),
+        (
+            {"prune": {"mode": "participation"}},
+            "prune.mode is called prune.exponents now",
+            {"prune": {"exponents": "participation"}},
+        ),
+    ],
+)
+def test_older_names_are_read_with_a_note(table, note, today):
+    with pytest.warns(FutureWarning, match=note):
+        old = Spec.parse(table)
+    assert old == Spec.parse(today)
+    assert old.canonical() == Spec.parse(today).canonical()
+
+
+def test_both_spellings_at_once_are_refused():
+    table = {"compile": {"neurons_per_core": 3}, "partition": {"neurons_per_core": 4}}
+    with pytest.raises(SpecError, match=r"compile\.neurons_per_core: unknown key"):
+        Spec.parse(table)
+
+
+def test_the_table_of_a_method_has_its_options():
+    spec = Spec.parse({"prune": {"method": "random", "sampling": "bernoulli", "density": 0.3}})
+    step = spec.prune.step("random", "none")
+    assert (type(step), step.sampling, step.density) == (PruneRandom, "bernoulli", 0.3)
+    control = spec.prune.step("lyapunov", "match", 0.1)
+    assert control == PruneLyapunov(0.1, rescale=Rescale("match"))
+    assert Spec.parse(spec.model_dump()) == spec
+    assert isinstance(Spec.parse({"prune": {"method": "none"}}).prune, PruneSpec)
+
+
+@pytest.mark.parametrize(
+    ("table", "lines"),
+    [
+        (
+            {"method": "magnitude", "score": "weight", "density": 2, "colour": 1},
+            [
+                "prune.density: 2; allowed: <= 1",
+                "prune.score: 'weight'; allowed: lyapunov as the method, which is magnitude here",
+                "prune.colour: unknown key; allowed: one of method, density, rescale",
+            ],
+        ),
+        (
+            {"participation": {"steps": 0, "stepz": 1}, "rescale": {"mode": "match", "cap": 0.5}},
+            [
+                "prune.participation.steps: 0; allowed: >= 1",
+                "prune.participation.stepz: unknown key; allowed: one of steps, transient",
+                "prune.rescale.cap: 0.5; allowed: >= 1",
+            ],
+        ),
+        (
+            {"rescale": "best", "drop_neurons": 1.0, "controls": ["betweenness"]},
+            [
+                "prune.rescale: 'best'; allowed: 'auto', or 'none', 'inverse' or 'match'",
+                "prune.drop_neurons.fraction: 1.0; allowed: < 1",
+                "prune.controls.0: 'betweenness'; allowed: activity, lyapunov, magnitude, random",
+            ],
+        ),
+        ({"drop_neurons": {"rounds": 2}}, ["prune.drop_neurons.fraction: missing"]),
+    ],
+)
+def test_the_table_of_a_method_is_read_strictly(table, lines):
+    with pytest.raises(SpecError, match="spec is not valid") as caught:
+        Spec.parse({"prune": table})
+    assert len(caught.value.problems) == len(lines)
+    for line in lines:
+        assert line in str(caught.value), line
+
+
+def test_a_share_stands_for_the_pass_that_drops_neurons():
+    assert Spec.parse({"prune": {"drop_neurons": 0}}).prune.drop_neurons is None
+    assert Spec().prune.drop_neurons is None
+    some = Spec.parse({"prune": {"drop_neurons": 0.25}}).prune.drop_neurons
+    assert some == PruneBetweenness(0.25)
+    table = {"fraction": 0.25, "rounds": 3, "seed": 4}
+    assert Spec.parse({"prune": {"drop_neurons": table}}).prune.drop_neurons == PruneBetweenness(
+        0.25, rounds=3, seed=4
+    )
+
+
+def test_operations_take_the_place_of_a_density_for_the_method_alone():
+    prune = Spec.parse({"prune": {"method": "activity", "sop_share": 0.2, "density": 0.3}}).prune
+    step = prune.step("activity", "none")
+    assert (step.sop_share, step.density) == (0.2, None)
+    assert prune.step("random", "none").density == 0.3
+    point = prune.step("activity", "none", 0.1)  # of the pruning curve
+    assert (point.sop_share, point.density) == (None, 0.1)
+
+
+def test_tables_of_passes_become_passes():
+    text = {
+        "stock_groups": {"groups": 4},
+        "lower_stock": {},
+        "partition": {"method": "index"},
+        "place": {"method": "row"},
+        "seed": 5,
+        "stdp": {"max_profiles": 2},
+    }
+    spec = Spec.parse(text)
+    names = ["stock_groups", "lower_stock", "partition", "palette", "absorb_thresholds", "place"]
+    assert [step.name for step in spec.mapping_passes()] == names
+    assert [step.name for step in Spec().mapping_passes()] == names[2:]
+    stdp = spec.quantize_pass().stdp
+    assert (stdp.max_profiles, stdp.seed, stdp.headroom) == (2, 5, 16.0)
+    for table, where in (
+        ({"stock_groups": {}}, "stock_groups.groups: missing; allowed: required here"),
+        ({"place": {"method": "spiral"}}, "place.method: 'spiral'; allowed: search, chips"),
+        ({"quantize": {"stdp": {}, "weight_bits": 0}}, "quantize.weight_bits: 0; allowed: >= 1"),
+        ({"quantize": {"stdp": {"match": "peak"}}}, "its options stand in the table [stdp]"),
+    ):
+        with pytest.raises(SpecError) as caught:
+            Spec.parse(table)
+        assert where in str(caught.value)
 
 
 def test_without_stdp_the_canonical_text_is_as_before_there_was_any():

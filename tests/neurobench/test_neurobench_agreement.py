@@ -16,10 +16,10 @@ from neurobench_networks import messages, network_and_input
 
 import hrsnn_lava as hl
 from hrsnn_lava.cli.main import cli
-from hrsnn_lava.compiler.analysis.operations.activity import activity
+from hrsnn_lava.compiler.analysis.operations.counting import activity
 from hrsnn_lava.compiler.analysis.operations.neurobench import neurobench
 from hrsnn_lava.compiler.analysis.operations.synops import synaptic_operations
-from hrsnn_lava.compiler.placement import Placement
+from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 
 try:

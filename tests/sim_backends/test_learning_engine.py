@@ -10,7 +10,7 @@ from network_strategies import collected, driven_learning_networks
 from scipy import sparse
 
 from hrsnn_lava.chip_learning import Learning, LearningRule, Product, pair_stdp
-from hrsnn_lava.compiler.pipeline import _Canonical
+from hrsnn_lava.compiler.passes.canonical import Canonical
 from hrsnn_lava.errors import ArtifactError, NetworkError, SpecError
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation, QuantizedProjection
 from hrsnn_lava.sim_backends.learning_program import Streams, decay_tables, impulse_parts
@@ -194,12 +194,12 @@ def test_parity_lists_the_weights_and_traces_it_compared():
 def test_canonical_weights_learn_alike(zeros):
     learning = Learning((RULE,), tag_1=[1, 2, 3, 4], plastic_zeros=zeros)
     network = pair(weights=(7, -9, 1, 300), learning=learning)
-    canonical, report = _Canonical().apply(network)
+    canonical, report = Canonical().apply(network)
     assert report["changed"] == 3
     projection = canonical.projection("aa")
     assert projection.weights.data.tolist() == ([6, -10, 0, 300] if zeros else [6, -10, 300])
     assert projection.learning.tag_1.tolist() == ([1, 2, 3, 4] if zeros else [1, 2, 4])
-    assert not _Canonical().apply(canonical)[1]["changed"]
+    assert Canonical().apply(canonical)[1] is None
     before, after = (NativeBackend().run(n, None, 300) for n in (network, canonical))
     np.testing.assert_array_equal(before.spike_steps, after.spike_steps)
     kept = before.weights["aa"] if zeros else before.weights["aa"][[0, 1, 3]]

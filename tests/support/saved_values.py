@@ -20,7 +20,7 @@ import hrsnn_lava as hl
 from hrsnn_lava.chip_learning import Factor, Learning, LearningRule, Product, pair_stdp
 from hrsnn_lava.chip_learning import Trace as SpikeTrace
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
-from hrsnn_lava.compiler.placement import Placement
+from hrsnn_lava.compiler.mapped import Placement
 
 GOLDEN = Path(__file__).parents[1] / "hrsnn_lava" / "artifacts" / "golden"
 

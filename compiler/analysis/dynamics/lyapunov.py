@@ -53,16 +53,31 @@ class LyapunovSpectrum:
         return values
 
 
+@dataclass(frozen=True)
+class QrSchedule:
+    """How long tangent vectors are followed, and how often they are made orthonormal.
+
+    Attributes:
+        steps: to average over, rounded up to a multiple of `qr_every`.
+        dt: seconds per step.
+        n_exponents: k, the leading exponents to follow; None follows all of them.
+        transient: steps in which Q converges before anything is added up, rounded up likewise.
+        qr_every: steps between orthonormalisations.
+        floor: smallest ``|R_kk|`` that is let through.
+    """
+
+    steps: int
+    dt: float
+    n_exponents: int | None = None
+    transient: int = 0
+    qr_every: int = 1
+    floor: float = 1e-12
+
+
 def lyapunov_spectrum(
     tangent_step: TangentStep,
     size: int,
-    *,
-    steps: int,
-    dt: float,
-    n_exponents: int | None = None,
-    transient: int = 0,
-    qr_every: int = 1,
-    floor: float = 1e-12,
+    schedule: QrSchedule,
     rng: np.random.Generator | None = None,
 ) -> LyapunovSpectrum:
     r"""Exponents of the product of Jacobians ``J_T ... J_1`` by repeated QR.
@@ -77,26 +92,23 @@ def lyapunov_spectrum(
     Args:
         tangent_step: called once per step, in order; takes (size, k) and returns ``J_t`` times it.
         size: dimension n of the state.
-        steps: steps to average over, rounded up to a multiple of `qr_every`.
-        dt: seconds per step.
-        n_exponents: k, the leading exponents to follow; None follows all of them.
-        transient: steps in which Q converges before anything is added up, rounded up likewise.
-        qr_every: steps between orthonormalisations.
-        floor: smallest ``|R_kk|`` that is let through.
+        schedule: how long, and how often a QR is made.
         rng: draws the first Q when k < n; the full spectrum starts from the identity.
 
     Raises:
         SpecError: a count or size out of range, or the tangent vectors stop being finite.
     """
-    k = size if n_exponents is None else n_exponents
-    _check(size, k, steps, dt, qr_every, transient, floor, rng)
+    k = size if schedule.n_exponents is None else schedule.n_exponents
+    _check(size, k, schedule, rng)
+    qr_every, floor = schedule.qr_every, schedule.floor
     if k == size or rng is None:
         q = np.eye(size, k)
     else:
         q = np.linalg.qr(rng.standard_normal((size, k)))[0]
     logs, participation, coverage = np.zeros(k), np.zeros(size), np.zeros(size)
     n_floored, largest = 0, 0.0
-    n_transient, n_blocks = -(-transient // qr_every), -(-steps // qr_every)
+    n_transient = -(-schedule.transient // qr_every)
+    n_blocks = -(-schedule.steps // qr_every)
     for block in range(n_transient + n_blocks):
         with np.errstate(over="ignore", invalid="ignore"):  # reported below
             for _ in range(qr_every):
@@ -116,14 +128,14 @@ def lyapunov_spectrum(
         logs += log_growth
         participation += squares @ log_growth
         coverage += squares.sum(axis=1)
-    duration = n_blocks * qr_every * dt
+    duration = n_blocks * qr_every * schedule.dt
     return LyapunovSpectrum(
         logs / duration,
         participation / duration,
         coverage / n_blocks,
         n_blocks * qr_every,
         n_transient * qr_every,
-        dt,
+        schedule.dt,
         qr_every,
         n_floored,
         floor,
@@ -131,16 +143,9 @@ def lyapunov_spectrum(
     )
 
 
-def _check(
-    size: int,
-    k: int,
-    steps: int,
-    dt: float,
-    qr_every: int,
-    transient: int,
-    floor: float,
-    rng: np.random.Generator | None,
-) -> None:
+def _check(size: int, k: int, schedule: QrSchedule, rng: np.random.Generator | None) -> None:
+    steps, qr_every, transient = schedule.steps, schedule.qr_every, schedule.transient
+    dt, floor = schedule.dt, schedule.floor
     problems = []
     if not 1 <= k <= size:
         problems.append(Problem("n_exponents", str(k), f"1 to {size} (the size of the state)"))

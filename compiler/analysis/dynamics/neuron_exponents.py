@@ -7,15 +7,22 @@ they assign it. Both assignments here are our choice and are named in every resu
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 from scipy import sparse
 
-from hrsnn_lava.compiler.analysis.dynamics.lyapunov import LyapunovSpectrum, lyapunov_spectrum
+from hrsnn_lava.compiler.analysis.dynamics.lyapunov import (
+    LyapunovSpectrum,
+    QrSchedule,
+    lyapunov_spectrum,
+)
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.network import Network
+from hrsnn_lava.options import Count, NonNegative, Number, Positive, options
 
 Float = NDArray[np.float64]
 FULL_SPECTRUM_UP_TO = 600  # state size; a full QR costs its cube, 4 s per 1000 steps here
@@ -31,30 +38,31 @@ def isolated_exponents(tau_mem: ArrayLike) -> Float:
     return exponents
 
 
-@dataclass(frozen=True)
+@options
 class ParticipationOptions:
     """How the driven network is run and linearised; all defaults are our choice.
 
     Attributes:
-        steps, transient: steps averaged over and discarded before.
+        steps: averaged over.
+        transient: steps discarded before them.
         qr_every: steps between orthonormalisations.
         width: half width of the triangular surrogate slope, in units of the threshold.
-        n_exponents: leading exponents to follow; None: all up to a state of 600, else 200.
+        n_exponents: leading exponents to follow; not set: all up to a state of 600, else 200.
         drive: constant current added to the biases, in units of the potential.
         noise: standard deviation of a current drawn anew for every neuron and step.
         reset_gradient: also differentiate the reset (usually left out, as in training).
         floor: smallest ``|R_kk|`` let through.
     """
 
-    steps: int = 500
-    transient: int = 100
-    qr_every: int = 5
-    width: float = 0.5
-    n_exponents: int | None = None
-    drive: float = 0.0
-    noise: float = 0.0
+    steps: Count = 500
+    transient: Annotated[int, Field(ge=0)] = 100
+    qr_every: Count = 5
+    width: Positive = 0.5
+    n_exponents: Count | None = None
+    drive: Number = 0.0
+    noise: NonNegative = 0.0
     reset_gradient: bool = False
-    floor: float = 1e-12
+    floor: Positive = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,17 +103,10 @@ def participation_exponents(
     k = options.n_exponents
     if k is None:
         k = 2 * n if 2 * n <= FULL_SPECTRUM_UP_TO else min(THIN_EXPONENTS, 2 * n)
-    spectrum = lyapunov_spectrum(
-        tangent,
-        2 * n,
-        steps=options.steps,
-        transient=options.transient,
-        qr_every=options.qr_every,
-        dt=network.dt,
-        n_exponents=k,
-        floor=options.floor,
-        rng=rng,
+    schedule = QrSchedule(
+        options.steps, network.dt, k, options.transient, options.qr_every, options.floor
     )
+    spectrum = lyapunov_spectrum(tangent, 2 * n, schedule, rng)
     if k == 2 * n:
         per_neuron = spectrum.participation[:n] + spectrum.participation[n:]
     else:

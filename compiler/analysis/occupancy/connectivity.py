@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava.chip_learning import LearningRule, Trace
-from hrsnn_lava.compiler.analysis.operations.fan_out import acting
+from hrsnn_lava.compiler.analysis.occupancy.fan_out import acting
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection
 
 Int = NDArray[np.int64]

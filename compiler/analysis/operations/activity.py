@@ -31,9 +31,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hrsnn_lava.compiler.analysis.occupancy.fan_out import FanOut
 from hrsnn_lava.compiler.analysis.occupancy.traffic import routes
-from hrsnn_lava.compiler.analysis.operations.fan_out import FanOut
-from hrsnn_lava.compiler.placement import Placement
+from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule
 from hrsnn_lava.trace import Trace
 
@@ -99,24 +99,6 @@ class Activity:
     def messages_in(self) -> int:
         """Messages that cores receive, of neurons and of input channels."""
         return self.messages + self.input_messages
-
-
-def activity(network: QuantizedNetwork, placement: Placement, trace: Trace) -> Activity:
-    """Count what a run did on the chip.
-
-    Args:
-        network: that was run.
-        placement: cores, and tiles where there is a mesh.
-        trace: spikes, and in `trace.inputs` the events of the inputs.
-
-    Raises:
-        SpecError: the trace is one of another network.
-    """
-    from hrsnn_lava.compiler.analysis.operations.counting import Counting
-
-    counting = Counting(network, placement, per_step=False)
-    counting.add(trace)
-    return counting.result().done
 
 
 class ActivityTally:

@@ -18,11 +18,10 @@ from scipy import sparse
 
 from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.artifacts.files import PathLike
+from hrsnn_lava.compiler.analysis.occupancy.fan_out import FanOut
 from hrsnn_lava.compiler.analysis.operations.activity import Activity, ActivityTally, active_neurons
-from hrsnn_lava.compiler.analysis.operations.fan_out import FanOut
 from hrsnn_lava.compiler.analysis.operations.synops import SopTally, SynapticOperations, check_trace
-from hrsnn_lava.compiler.compiled import CompiledNetwork
-from hrsnn_lava.compiler.placement import Placement
+from hrsnn_lava.compiler.mapped import PlacedProgram, Placement
 from hrsnn_lava.errors import ArtifactError
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import Trace
@@ -46,12 +45,12 @@ class Counts:
     ops: SynapticOperations
     done: Activity
 
-    def save(self, path: PathLike, compiled: CompiledNetwork) -> str:
+    def save(self, path: PathLike, compiled: PlacedProgram) -> str:
         """Write an ``.hlx`` artifact; `compiled` is what was run. Returns the file's SHA-256."""
         return CountsFile.of(self, compiled).save(path)
 
     @staticmethod
-    def load(path: PathLike, compiled: CompiledNetwork) -> Counts:
+    def load(path: PathLike, compiled: PlacedProgram) -> Counts:
         """Read the counts of a run of `compiled`.
 
         Raises:
@@ -82,7 +81,7 @@ class CountsFile(Saved):
     cores: tuple[int, ...]
 
     @classmethod
-    def of(cls, counts: Counts, compiled: CompiledNetwork) -> CountsFile:
+    def of(cls, counts: Counts, compiled: PlacedProgram) -> CountsFile:
         """Counts of a run of `compiled`."""
         return cls(counts, compiled.network.digest, tuple(compiled.core_of.tolist()))
 
@@ -145,7 +144,7 @@ class Counting:
         self._synapses_before = synapses_before
 
     @staticmethod
-    def of(compiled: CompiledNetwork, *, per_step: bool = True, first_step: int = 0) -> Counting:
+    def of(compiled: PlacedProgram, *, per_step: bool = True, first_step: int = 0) -> Counting:
         """For a compiled network, on its cores."""
         return Counting(
             compiled.network,
@@ -182,7 +181,7 @@ class Counting:
         return Counts(self.steps, ops, self._done.result(self._ops.events, messages))
 
 
-def count_trace(compiled: CompiledNetwork, trace: Trace) -> Counts:
+def count_trace(compiled: PlacedProgram, trace: Trace) -> Counts:
     """Count a stored run; raises `SpecError` if the trace is one of another network."""
     counting = Counting.of(compiled)
     counting.add(trace)
@@ -190,7 +189,7 @@ def count_trace(compiled: CompiledNetwork, trace: Trace) -> Counts:
 
 
 def loads(
-    compiled: CompiledNetwork,
+    compiled: PlacedProgram,
     trace: Trace,
     block_steps: int | None = None,
     fan: FanOut | None = None,
@@ -259,3 +258,19 @@ def _sent(trace: Trace, n: int, first: int, count: int) -> tuple[Int, Int]:
         at.append(trace.inputs.steps[felt])
         who.append(trace.inputs.neurons[felt].astype(np.int64) + n)
     return np.concatenate(at).astype(np.int64) - first, np.concatenate(who)
+
+
+def activity(network: QuantizedNetwork, placement: Placement, trace: Trace) -> Activity:
+    """Count what a run did on the chip.
+
+    Args:
+        network: that was run.
+        placement: cores, and tiles where there is a mesh.
+        trace: spikes, and in `trace.inputs` the events of the inputs.
+
+    Raises:
+        SpecError: the trace is one of another network.
+    """
+    counting = Counting(network, placement, per_step=False)
+    counting.add(trace)
+    return counting.result().done

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from hrsnn_lava.compiler.analysis.occupancy.fan_out import acting
 from hrsnn_lava.compiler.analysis.operations.activity import Activity
-from hrsnn_lava.compiler.analysis.operations.fan_out import acting
 from hrsnn_lava.compiler.analysis.operations.synops import SynapticOperations
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection
 from hrsnn_lava.trace import SpikeInput, Trace

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.analysis.operations.fan_out import FanOut, Kind, ProjectionFan
+from hrsnn_lava.compiler.analysis.occupancy.fan_out import FanOut, Kind, ProjectionFan
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import SpikeInput, Trace

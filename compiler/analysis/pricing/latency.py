@@ -28,11 +28,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.analysis.occupancy.fan_out import FanOut
 from hrsnn_lava.compiler.analysis.operations.counting import CoreLoads, loads
-from hrsnn_lava.compiler.analysis.operations.fan_out import FanOut
 from hrsnn_lava.compiler.analysis.operations.windows import Windows
 from hrsnn_lava.compiler.analysis.pricing.event_times import HOPS, EventTimes
-from hrsnn_lava.compiler.compiled import CompiledNetwork
+from hrsnn_lava.compiler.mapped import PlacedProgram
 from hrsnn_lava.hardware_profiles import CostSet, CountKey
 from hrsnn_lava.trace import Trace
 
@@ -94,7 +94,7 @@ class Latency:
 
 
 def latency(
-    compiled: CompiledNetwork,
+    compiled: PlacedProgram,
     trace: Trace,
     cost_set: CostSet | None,
     *,
@@ -124,7 +124,7 @@ class LatencyMeter:
 
     def __init__(
         self,
-        compiled: CompiledNetwork,
+        compiled: PlacedProgram,
         cost_set: CostSet,
         windows: Windows | None = None,
         fan: FanOut | None = None,
@@ -207,7 +207,7 @@ class LatencyMeter:
         return longest
 
 
-def tiles_in_use(compiled: CompiledNetwork) -> int | None:
+def tiles_in_use(compiled: PlacedProgram) -> int | None:
     """Tiles that hold a core; one core is on one tile, mesh or not; None: not known."""
     places = compiled.placement.coordinates
     if places is None:
@@ -216,7 +216,7 @@ def tiles_in_use(compiled: CompiledNetwork) -> int | None:
 
 
 def _ways(
-    compiled: CompiledNetwork, times: EventTimes, fan: FanOut | None
+    compiled: PlacedProgram, times: EventTimes, fan: FanOut | None
 ) -> tuple[Float, NDArray[np.bool_]]:
     """Seconds of every neuron's longest way, (n,), and whether it goes along x and y, (2, n)."""
     n, places = compiled.network.n_neurons, compiled.placement.coordinates
@@ -231,7 +231,7 @@ def _ways(
     return way_s, turns
 
 
-def _learning(compiled: CompiledNetwork) -> list[tuple[int, Int]]:
+def _learning(compiled: PlacedProgram) -> list[tuple[int, Int]]:
     """Per learning projection its epoch, and the synapses that learn on every core, (n_cores,)."""
     network, found = compiled.network, []
     for projection in network.projections:

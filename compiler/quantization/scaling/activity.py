@@ -50,11 +50,11 @@ class Option(Plain):
 
     def exponent(self, target: Target, synapses: Synapses, scale: float) -> int:
         """The exponent of least cost, after balancing; of equal ones the one that clips least."""
-        found = []
+        costs = []
         for exponent in _exponents(synapses, scale):
             terms = _Terms.of(target, synapses, scale, exponent)
-            found.append((_balance(synapses, terms)[1], -exponent))
-        return -min(found)[1]
+            costs.append((_balance(synapses, terms)[1], -exponent))
+        return -min(costs)[1]
 
     def integers(self, target: Target, synapses: Synapses, scale: float, exponent: int) -> Float:
         """Rounded weights whose mean current is balanced."""

@@ -1,4 +1,9 @@
-"""What every scaling option works on: the synapses of one target population, in float.
+"""How weights become integers: what every option works on, and what options have in common.
+
+An option is a module of this folder with a class `Option` that is a `Scaling`; it chooses the scale
+of a target population, the exponent of each of its projections, and the integer of each weight.
+`scaling("NAME")` makes one; what follows a colon, as in ``percentile:99.5``, is its value. All work
+on the synapses of one target population, in float.
 
 With the scale S of the population (integer units per 1.0 of current) and the exponent e of a
 projection, a weight w becomes ``W = w S / 2^e`` on the projection's grid, at most `top` in size.
@@ -14,8 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hrsnn_lava import registry
+from hrsnn_lava.csr import rows_of
 from hrsnn_lava.errors import Problem, SpecError
-from hrsnn_lava.integer_format import WEIGHT_EXP_RANGE
+from hrsnn_lava.integer_format import WEIGHT_BITS, WEIGHT_EXP_RANGE, WEIGHT_MAX, weight_grid
 from hrsnn_lava.quantized import SignMode
 
 Float = NDArray[np.float64]
@@ -47,12 +54,12 @@ class Synapses:
     @property
     def grid(self) -> int:
         """Step between integer weights; a mixed sign costs one bit (Lava)."""
-        return int(2 ** (8 - self.bits + (self.mode is SignMode.MIXED)))
+        return weight_grid(self.bits, self.mode is SignMode.MIXED)
 
     @property
     def top(self) -> int:
         """Largest integer on the grid."""
-        return 255 // self.grid * self.grid
+        return WEIGHT_MAX // self.grid * self.grid
 
     @property
     def largest(self) -> float:
@@ -62,7 +69,7 @@ class Synapses:
     @property
     def rows(self) -> NDArray[np.int64]:
         """Target of every stored weight, (nnz,)."""
-        return np.repeat(np.arange(self.weights.shape[0]), np.diff(self.weights.indptr))
+        return rows_of(self.weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,12 +165,13 @@ def exponent_for(synapses: Synapses, largest: float) -> int:
 
 
 def exponent_on_grid(synapses: Synapses, largest: float) -> int:
-    """The same, but what is enough counts in steps of the grid, at most half of all there are.
+    """The exponent that holds `largest` integer units; 0 where that leaves it 31 steps of the grid.
 
-    With fewer than 8 bits a grid at exponent 0 may leave small weights two or three values.
+    With fewer than 8 bits a grid at exponent 0 may leave small weights two or three values, so
+    what is enough counts in steps of the grid, and is at most half of all steps there are.
     """
     fits = fitting_exponent(largest, synapses.top)
-    enough = min(ENOUGH_RESOLUTION * 2 ** (8 - synapses.bits), 0.5 * synapses.top)
+    enough = min(ENOUGH_RESOLUTION * 2 ** (WEIGHT_BITS - synapses.bits), 0.5 * synapses.top)
     return 0 if fits < 0 and largest >= enough else fits
 
 
@@ -192,3 +200,15 @@ def best_scale(
     costs = [cost(some, float(s)) for s in candidates]
     best = int(np.argmin(costs))
     return float(candidates[best]) if costs[best] < (1.0 - least_gain) * costs[0] else bound
+
+
+def scaling(text: str) -> Scaling:
+    """The option that a text such as ``mse`` or ``percentile:99.5`` asks for.
+
+    Raises:
+        SpecError: no option has that name, or its value is out of range.
+    """
+    name, colon, value = text.partition(":")
+    option = registry.load("scaling", name)
+    made: Scaling = option.parse(value) if colon else option()
+    return made

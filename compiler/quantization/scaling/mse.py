@@ -39,14 +39,14 @@ class Option(Plain):
 def squared_error(target: Target, synapses: Synapses, scale: float, exponent: int) -> float:
     """The cost of one projection, see the module."""
     weights = synapses.weights.data
-    kept = nearest(synapses, weights * scale, exponent) * (2.0**exponent / scale)
-    return float(np.sum(((kept - weights) / target.threshold[synapses.rows]) ** 2))
+    rounded = nearest(synapses, weights * scale, exponent) * (2.0**exponent / scale)
+    return float(np.sum(((rounded - weights) / target.threshold[synapses.rows]) ** 2))
 
 
 def _best(target: Target, synapses: Synapses, scale: float) -> tuple[float, int]:
-    found = [
+    costs = [
         (squared_error(target, synapses, scale, exponent), -exponent)
         for exponent in clipping_exponents(synapses, scale)
     ]
-    cost, negative = min(found)
+    cost, negative = min(costs)
     return cost, -negative

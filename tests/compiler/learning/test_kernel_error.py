@@ -10,6 +10,7 @@ from scipy import sparse
 
 from hrsnn_lava.chip_learning import Factor, Learning, LearningRule, Product, Trace
 from hrsnn_lava.compiler.learning.kernel_error import (
+    Trains,
     change_summary,
     chip_changes,
     float_changes,
@@ -192,7 +193,9 @@ def test_train_errors_do_not_depend_on_what_else_was_drawn():
     rule = STDP(np.full(9, 2.0), np.full(9, 2.0), 0.009, 0.014)
     learning = Learning((pair_rule((4, -6), (4, -6)),))
     found = [
-        train_errors(rule, 1e-3, learning, 1, np.random.default_rng(0), synapses=5, steps=50)
+        train_errors(
+            rule, 1e-3, learning, 1, np.random.default_rng(0), Trains(synapses=5, steps=50)
+        )
         for _ in range(2)
     ]
     assert found[0] == found[1]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrsnn_lava.compiler.learning.literals import nearest_tag, plain_grid, tag_grid
+from hrsnn_lava.compiler.learning.lowering import nearest_tag, plain_grid, tag_grid
 from hrsnn_lava.compiler.learning.profiles import assign, cluster_points
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from hrsnn_lava.compiler.palettes.clustering import Snapped, relative_errors
 from hrsnn_lava.compiler.palettes.naive import snap_naively
-from hrsnn_lava.compiler.passes.palette import snap
+from hrsnn_lava.compiler.palettes.snapping import snap
 from hrsnn_lava.hardware_profiles import HardwareProfile
 
 LOIHI = HardwareProfile.load("loihi1")

@@ -10,16 +10,17 @@ from network_strategies import learning_networks, networks
 from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
+from hrsnn_lava.compiler.analysis.occupancy.core_filling import fill
+from hrsnn_lava.compiler.analysis.occupancy.traffic import traffic
 from hrsnn_lava.compiler.partitioning import metis, mtkahypar, search
 from hrsnn_lava.compiler.partitioning.baselines import baselines
-from hrsnn_lava.compiler.partitioning.core_filling import fill
+from hrsnn_lava.compiler.partitioning.first_fit import fill_fast
 from hrsnn_lava.compiler.partitioning.hypergraph import HOP_WEIGHT, Hypergraph
 from hrsnn_lava.compiler.partitioning.legality import is_legal, repair
 from hrsnn_lava.compiler.partitioning.multilevel import Effort, multilevel
 from hrsnn_lava.compiler.partitioning.palette_coordinates import palette_coordinates
 from hrsnn_lava.compiler.partitioning.problem import PartitionProblem
 from hrsnn_lava.compiler.passes.partition import partition
-from hrsnn_lava.compiler.passes.place import traffic
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation, QuantizedProjection
 
@@ -90,7 +91,7 @@ def test_compiled_filling_equals_plain_filling(network, seed, words, in_axons, f
     order = np.random.default_rng(seed).permutation(links.n_neurons)
     for size in (None, 5):
         plain = fill(links, order, profile, neurons_per_core=size, only=only)
-        fast = fill(links, order, profile, neurons_per_core=size, only=only, problem=problem)
+        fast = fill_fast(problem, order, size, only)
         np.testing.assert_array_equal(plain, fast)
 
 

@@ -11,15 +11,12 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from hrsnn_lava.chip_learning import Factor, LearningRule, Product, Trace
-from hrsnn_lava.compiler.passes.absorb_thresholds import (
-    AbsorbThresholds,
-    _scaled,
-    finish,
-    plan,
-)
-from hrsnn_lava.compiler.passes.palette import parameters_of, snap_network
-from hrsnn_lava.compiler.pipeline import place_network
-from hrsnn_lava.compiler.quantization.gain_limits import expected_change, largest_gains
+from hrsnn_lava.compiler.context import Context, Observed
+from hrsnn_lava.compiler.palettes.snapping import parameters_of, snap_network
+from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
+from hrsnn_lava.compiler.pipeline import compile_network
+from hrsnn_lava.compiler.quantization.absorption import _scaled, absorb, plan_thresholds
+from hrsnn_lava.compiler.quantization.input_scaling import expected_change, largest_gains
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
@@ -83,13 +80,17 @@ def network(n=60, seed=0, *, held=False, learning=None, delays=False, bits=8):
     ).verify()
 
 
-def through(net, **options):
-    """Plan, palette on one core, finish."""
-    planned = plan(net, LOIHI, **options)
-    snapped, _ = snap_network(
-        planned.network, np.zeros(net.n_neurons, int), LOIHI, free_thresholds=planned.absorbed
-    )
-    return planned, *finish(planned, snapped, np.zeros(net.n_neurons, int))
+def plan(net, profile=LOIHI, options=None):
+    """Which thresholds go into weights, where no run was made."""
+    return plan_thresholds(net, profile, options or AbsorbThresholds(), Observed())
+
+
+def through(net):
+    """Plan, palette on one core, scaling."""
+    planned = plan(net)
+    one_core = np.zeros(net.n_neurons, np.int32)
+    snapped, _ = snap_network(planned.network, one_core, LOIHI, free_thresholds=planned.absorbed)
+    return planned, *absorb(planned, snapped, one_core)
 
 
 def test_in_floats_every_spike_stays() -> None:
@@ -208,7 +209,7 @@ def test_the_expected_change_is_the_mean_of_the_measured_one() -> None:
 def test_neurons_that_learn_are_left_alone() -> None:
     rule = LearningRule(dw=(Product("y0", 1, -2, (Factor("x1"),)),), x1=Trace(16.0, 10.0))
     net = network(60, 0, learning=rule)
-    assert plan(net, LOIHI) is None  # every neuron has a synapse that learns
+    assert plan(net) is None  # every neuron has a synapse that learns
     matrix = net.projection("e").weights.tolil()
     matrix[20:] = 0
     some = net.with_projection(replace(net.projection("e"), weights=matrix.tocsr()))
@@ -227,7 +228,7 @@ def test_nothing_to_do() -> None:
     assert plan(net, HardwareProfile.load("loihi2")) is None
     assert plan(net, LOIHI, AbsorbThresholds(enabled=False)) is None
     few = replace(net.population("exc"), vth=np.arange(30) % 7 * 100 + 300)
-    assert plan(net.with_population(few), LOIHI) is None
+    assert plan(net.with_population(few)) is None
 
 
 def test_no_room_above_the_largest_weight() -> None:
@@ -237,7 +238,7 @@ def test_no_room_above_the_largest_weight() -> None:
     weights[:30, 0] = 255
     net = net.with_projection(replace(net.projection("e"), weights=weights.tocsr()))
     assert (largest_gains(net, 4.0)[:30] == 1.0).all()
-    planned = plan(net, LOIHI)
+    planned = plan(net)
     assert (planned.network.gather("vth")[:30] <= net.gather("vth")[:30]).all()
 
 
@@ -258,7 +259,7 @@ def test_room_of_current_and_bias() -> None:
 
 def test_the_program_is_the_same_on_all_backends() -> None:
     net = network(80, 6, held=False, delays=True)
-    compiled = place_network(net, LOIHI)
+    compiled = compile_network(net, LOIHI)
     names = [record.name for record in compiled.records]
     assert names == ["partition", "palette", "absorb_thresholds", "place"]
     report = compiled.records[1].report
@@ -273,9 +274,9 @@ def test_the_program_is_the_same_on_all_backends() -> None:
     assert np.array_equal(native.spike_neurons, truth.spike_neurons)
     assert np.array_equal(native.v, truth.v)
     assert np.array_equal(native.u, truth.u)
-    again = place_network(net, LOIHI)
+    again = compile_network(net, LOIHI)
     assert again.network_digest == compiled.network_digest
-    tables = place_network(net, LOIHI, absorb=AbsorbThresholds(enabled=False))
+    tables = compile_network(net, LOIHI, absorb=AbsorbThresholds(enabled=False))
     assert tables.records[1].report["threshold"]["median"] > 0.001
 
     def rates(program):
@@ -290,4 +291,4 @@ def test_options_out_of_range() -> None:
     with pytest.raises(SpecError, match="typical_rate") as caught:
         AbsorbThresholds(typical_rate=2.0, tolerance=0.0)
     assert [p.where for p in caught.value.problems] == ["typical_rate", "tolerance"]
-    assert AbsorbThresholds().options["input_range"] == 4.0
+    assert AbsorbThresholds().settled(Context(input_range=4.0)).input_range == 4.0

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hrsnn_lava.compiler.context import Context
+from hrsnn_lava.compiler.mapped import Mapped, Placement
 from hrsnn_lava.compiler.palettes.breaks import cluster_1d, optimal_breaks
 from hrsnn_lava.compiler.palettes.clustering import (
     decay_rate,
@@ -17,7 +19,8 @@ from hrsnn_lava.compiler.palettes.clustering import (
     snap_core,
     snap_thresholds,
 )
-from hrsnn_lava.compiler.passes.palette import Palette, snap, snap_network
+from hrsnn_lava.compiler.palettes.snapping import snap, snap_network
+from hrsnn_lava.compiler.passes.palette import Palette
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation
@@ -173,8 +176,10 @@ def test_the_pass_writes_back_to_the_populations() -> None:
     assert snapped.population("a").size == 40
     assert (report.thresholds_after == 7).all()
     assert np.unique(snapped.gather("vth")[:45]).size == 7
-    again = Palette(LOIHI, core_of)(network)
-    assert np.array_equal(again.gather("vth"), snapped.gather("vth"))
+    on_cores = Mapped(network, Placement.of(core_of))
+    again = Palette()(on_cores, Context(LOIHI))
+    assert np.array_equal(again.network.gather("vth"), snapped.gather("vth"))
+    assert np.array_equal(again.on_cores.core_of, core_of)
     without_tables, report = snap_network(network, core_of, LOIHI2)
     assert report.changed == 0
     assert np.array_equal(without_tables.gather("dv"), network.gather("dv"))

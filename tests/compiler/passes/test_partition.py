@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
+from hrsnn_lava.compiler.analysis.occupancy.core_filling import fill
 from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
+from hrsnn_lava.compiler.context import Context
 from hrsnn_lava.compiler.design_rules.check import Placed, check
-from hrsnn_lava.compiler.partitioning.core_filling import fill
-from hrsnn_lava.compiler.passes.palette import snap_network
+from hrsnn_lava.compiler.mapped import Placement
+from hrsnn_lava.compiler.palettes.snapping import snap_network
 from hrsnn_lava.compiler.passes.partition import Partition, parameter_order, partition
-from hrsnn_lava.compiler.placement import Placement
 from hrsnn_lava.errors import CapacityError, NetworkError, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation, QuantizedProjection
@@ -86,13 +87,16 @@ def test_neurons_of_a_core(n, cores) -> None:
 
 def test_neurons_per_core_is_an_upper_bound() -> None:
     network = random_network(100, 0.1, spread=False)
-    placement = Partition(LOIHI, neurons_per_core=30)(network)
+    placement = Partition(neurons_per_core=30)(network, Context(LOIHI)).on_cores
     assert np.bincount(placement.core_of).max() <= 30
     assert placement.info["neurons_per_core"] == 30
     with pytest.raises(SpecError, match="neurons_per_core: 0"):
         partition(network, LOIHI, neurons_per_core=0)
     with pytest.raises(SpecError, match="method: 'best'"):
         partition(network, LOIHI, method="best")  # type: ignore[arg-type]
+    with pytest.raises(SpecError, match="neurons_per_core: 0; allowed: >= 1") as caught:
+        Partition(method="best", neurons_per_core=0)  # type: ignore[arg-type]
+    assert [p.where for p in caught.value.problems] == ["method", "neurons_per_core"]
 
 
 def test_profile_without_tables_keeps_the_order_and_one_core() -> None:

@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
+from hrsnn_lava.compiler.context import Context, Observed
 from hrsnn_lava.compiler.passes.prune_activity import PruneActivity
 from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.errors import SpecError
@@ -21,9 +22,15 @@ def triangle() -> Network:
     )
 
 
-def kept(options: PruneActivity) -> NDArray[Any]:
-    found: NDArray[Any] = options(triangle()).projection("rec").weights.toarray() > 0
-    return found
+def seen(rates: Any) -> Context:
+    """What a run showed."""
+    return Context(observed=Observed(np.asarray(rates, dtype=np.float64)))
+
+
+def survivors(options: PruneActivity, rates: Any) -> NDArray[Any]:
+    pruned = options(triangle(), seen(rates))
+    mask: NDArray[Any] = pruned.projection("rec").weights.toarray() > 0
+    return mask
 
 
 def test_density_keeps_what_carries_most_current_between_active_neurons() -> None:
@@ -31,7 +38,7 @@ def test_density_keeps_what_carries_most_current_between_active_neurons() -> Non
     # |w| r_pre r_post: 01: 2, 02: .4, 10: 6, 12: 1, 20: .2, 21: 1.2
     expected = np.zeros((3, 3), dtype=bool)
     expected[[0, 1, 2], [1, 0, 1]] = True
-    np.testing.assert_array_equal(kept(PruneActivity(rates, density=0.5)), expected)
+    np.testing.assert_array_equal(survivors(PruneActivity(density=0.5), rates), expected)
 
 
 def test_sop_budget_goes_by_value_per_operation() -> None:
@@ -39,9 +46,9 @@ def test_sop_budget_goes_by_value_per_operation() -> None:
     # |w| r_post: 12: 10, 10: 6, 02: 4, 21: 3, 01: 1, 20: 1; cost r_pre: .5, 1, .5, 2, 2, 1 of 7
     expected = np.zeros((3, 3), dtype=bool)
     expected[[1, 1, 0], [2, 0, 2]] = True
-    found = PruneActivity(rates, sop_share=2.1 / 7.0)
-    np.testing.assert_array_equal(kept(found), expected)
-    report = found.apply(triangle())[1]
+    options = PruneActivity(sop_share=2.1 / 7.0)
+    np.testing.assert_array_equal(survivors(options, rates), expected)
+    report = options.apply(triangle(), seen(rates))[1]
     assert report["sop_before"] == 7.0
     assert report["sop_after"] == 2.0
 
@@ -50,15 +57,16 @@ def test_silent_neurons_are_free_but_useless() -> None:
     rates = np.array([1.0, 2.0, 0.0])
     expected = np.zeros((3, 3), dtype=bool)
     expected[[0, 1], [1, 0]] = True
-    options = PruneActivity(rates, sop_share=1.0)
-    np.testing.assert_array_equal(kept(options), expected)
-    assert options.apply(triangle())[1]["silent_synapses"] == 4
+    options = PruneActivity(sop_share=1.0)
+    np.testing.assert_array_equal(survivors(options, rates), expected)
+    assert options.apply(triangle(), seen(rates))[1]["silent_synapses"] == 4
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.9])
 def test_budget_is_kept_and_nearly_used_up(balanced: Network, share: float) -> None:
     rates = np.random.default_rng(1).gamma(1.0, 0.05, 100)
-    pruned, report = PruneActivity(rates, sop_share=share, rescale=Rescale("match")).apply(balanced)
+    options = PruneActivity(sop_share=share, rescale=Rescale("match"))
+    pruned, report = options.apply(balanced, seen(rates))
     spent = rates[recurrent_edges(pruned).pre].sum()
     assert spent == pytest.approx(report["sop_after"])
     budget = share * report["sop_before"]
@@ -66,16 +74,27 @@ def test_budget_is_kept_and_nearly_used_up(balanced: Network, share: float) -> N
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "rates", "message"),
     [
-        (PruneActivity(np.ones(3)), "either density or sop_share"),
-        (PruneActivity(np.ones(3), 0.5, 0.5), "either density or sop_share"),
-        (PruneActivity(np.ones(3), sop_share=2.0), "sop_share: 2.0; allowed: 0 to 1"),
-        (PruneActivity(np.ones(2), 0.5), r"rates: shape \(2,\); allowed: \(3,\)"),
-        (PruneActivity(np.array([1, 1, -1.0]), 0.5), "rates: smallest -1"),
-        (PruneActivity(np.ones(3), 0.5, rescale=Rescale("1/p")), "1/p without probabilities"),
+        ({}, np.ones(3), "either density or sop_share"),
+        ({"density": 0.5, "sop_share": 0.5}, np.ones(3), "either density or sop_share"),
+        ({"sop_share": 2.0}, np.ones(3), "sop_share: 2.0; allowed: <= 1"),
+        ({"density": 0.5}, np.ones(2), r"rates: shape \(2,\); allowed: \(3,\)"),
+        ({"density": 0.5}, np.array([1, 1, -1.0]), "rates: smallest -1"),
+        (
+            {"density": 0.5, "rescale": Rescale("inverse")},
+            np.ones(3),
+            "inverse, without probabilities",
+        ),
     ],
 )
-def test_faults_are_named(options: PruneActivity, message: str) -> None:
+def test_faults_are_named(options: dict[str, Any], rates: Any, message: str) -> None:
     with pytest.raises(SpecError, match=message):
-        options(triangle())
+        PruneActivity(**options)(triangle(), seen(rates))
+
+
+def test_without_a_run_there_is_nothing_to_go_by() -> None:
+    with pytest.raises(SpecError, match=r"rates: not known; allowed: \(3,\)\. Give `rates`"):
+        PruneActivity(density=0.5)(triangle())
+    with pytest.raises(SpecError, match="rates: not known"):  # one number says nothing of neurons
+        PruneActivity(density=0.5)(triangle(), Context(observed=Observed(0.1)))

@@ -60,8 +60,10 @@ def test_pivots_are_drawn_from_the_seed(balanced: Network) -> None:
     np.testing.assert_array_equal(a.gather("tau_mem"), options(balanced).gather("tau_mem"))
 
 
-def test_faults_are_named(balanced: Network) -> None:
-    with pytest.raises(SpecError, match=r"fraction is 1.0; allowed: 0 <= fraction < 1"):
-        PruneBetweenness(1.0)(balanced)
-    with pytest.raises(SpecError, match="rounds is 0; allowed: >= 1"):
-        PruneBetweenness(0.5, rounds=0)(balanced)
+def test_faults_are_named() -> None:
+    with pytest.raises(SpecError, match=r"fraction: 1.0; allowed: < 1"):
+        PruneBetweenness(1.0)
+    with pytest.raises(SpecError, match=r"fraction: -0.1; allowed: >= 0"):
+        PruneBetweenness(-0.1)
+    with pytest.raises(SpecError, match="rounds: 0; allowed: >= 1"):
+        PruneBetweenness(0.5, rounds=0)

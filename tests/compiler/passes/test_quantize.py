@@ -87,15 +87,16 @@ def test_what_has_no_integer_is_refused_all_at_once():
     base = chain([[1.0]], refractory=0.1)
     projection = Projection("ab", "a", "b", np.ones((1, 1)), delays=0.1, plasticity=STDP(0.1, 0.1))
     with pytest.raises(SpecError) as caught:
-        quantize(base.with_projection(projection), Quantize(weight_bits=9))
+        quantize(base.with_projection(projection))
     text = str(caught.value)
     for part in (
-        "weight_bits: 9",
         "plasticity: with delays",
         "100 steps; allowed: <= 62",
         "<= 63 steps",
     ):
         assert part in text
+    with pytest.raises(SpecError, match="weight_bits: 9; allowed: <= 8"):
+        Quantize(weight_bits=9)
 
 
 def test_delays_stay_with_the_synapses_that_are_left():

@@ -22,15 +22,15 @@ from hrsnn_lava import (
     SpikeInput,
 )
 from hrsnn_lava.compiler.analysis.headroom import measured
-from hrsnn_lava.compiler.passes.quantize import Quantize, quantize, quantize_of
+from hrsnn_lava.compiler.context import Context, Observed
+from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.compiler.pipeline import compile_network, run_pass
-from hrsnn_lava.compiler.quantization.headroom import Observed
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.sim_backends.native.simulator import FloatSimulator, NativeBackend
 from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
-from hrsnn_lava.spec import QuantizeSpec
-from hrsnn_lava.training.observed import observe, with_run
+from hrsnn_lava.spec import Spec
+from hrsnn_lava.training.simulation import observe, observe_if_needed
 
 
 def excited(weight=0.4, n=64, tau_syn=0.02, threshold=1.0, refractory=0.0, **lif):
@@ -109,12 +109,12 @@ def test_room_for_a_run_and_a_margin():
     quiet = SpikeInput(np.array([0, 40]), np.array([0, 0]), 60, network.n_inputs)
     seen = observe(network, quiet)
     for mode in ("measured", "auto"):
-        _, report = quantize(network, Quantize(headroom=mode, observed=seen, margin=4.0))
+        _, report = quantize(network, Quantize(headroom=mode, margin=4.0), seen)
         entry = report["populations"]["a"]
         assert entry["headroom"] == "run"
         assert entry["scale"] * 64 * 4.0 * seen.current_peak.max() <= 2**23 * (1 + 1e-12)
     loud = replace(seen, current_peak=seen.current_peak * 1e4)
-    _, report = quantize(network, Quantize(headroom="measured", observed=loud))
+    _, report = quantize(network, Quantize(headroom="measured"), loud)
     assert report["populations"]["a"]["scale_limited_by"] == "headroom"
 
 
@@ -133,47 +133,55 @@ def test_observed_are_rates_and_the_largest_current():
 def test_a_run_is_made_only_where_something_depends_on_it():
     calm, risky = excited(0.001), excited(40.0, tau_syn=0.5)
     run = (storm(calm, 20), 20)
-    assert with_run(Quantize(), calm, run).observed is None
-    assert with_run(Quantize(), risky, run).observed is not None
-    assert with_run(Quantize(headroom="none"), risky, run).observed is None
-    assert with_run(Quantize(scaling="activity"), calm, run).observed.rates.shape == (2,)
-    assert with_run(Quantize(scaling="activity"), calm, None).observed is None
+    assert observe_if_needed(Quantize(), calm, run).rates is None
+    assert observe_if_needed(Quantize(), risky, run).current_peak.shape == (2,)
+    assert observe_if_needed(Quantize(headroom="none"), risky, run).rates is None
+    assert observe_if_needed(Quantize(scaling="activity"), calm, run).rates.shape == (2,)
 
 
 def test_options_that_lack_a_run_or_are_unknown_are_refused_all_at_once():
     network = excited()
-    with pytest.raises(SpecError) as caught:
-        quantize(network, Quantize(0, -1.0, scaling="activity", headroom="measured", margin=0.5))
+    with pytest.raises(SpecError, match="options of quantize") as caught:
+        Quantize(0, -1.0, headroom="plenty", margin=0.5)
     text = str(caught.value)
     for part in (
-        "weight_bits: 0; allowed: 1..8",
+        "weight_bits: 0; allowed: >= 1",
         "input_range: -1.0; allowed: > 0",
         "margin: 0.5; allowed: >= 1",
+        "headroom: 'plenty'; allowed: 'auto', 'worst_case'",
+    ):
+        assert part in text
+    with pytest.raises(SpecError) as caught:
+        quantize(network, Quantize(scaling="activity", headroom="measured"))
+    text = str(caught.value)
+    for part in (
         "scaling: 'activity'; allowed: with the rates of a run",
         "headroom: 'measured'; allowed: with the largest currents of a run",
     ):
         assert part in text
-    with pytest.raises(SpecError, match="headroom: 'plenty'; allowed: auto, worst_case"):
-        quantize(network, Quantize(headroom="plenty"))
     wrong = Observed(np.zeros(5))
     with pytest.raises(SpecError, match=r"observed.rates: shape \(5,\); allowed: \(2,\)"):
-        quantize(network, Quantize(observed=wrong))
+        quantize(network, observed=wrong)
 
 
 def test_a_spec_names_the_same_options():
-    table = QuantizeSpec(weight_bits=5, scaling="percentile:99", headroom="none", input_range=2.0)
-    made = quantize_of(table)
-    assert (made.weight_bits, made.scaling, made.headroom) == (5, "percentile:99", "none")
-    assert (made.input_range, made.margin) == (2.0, 2.0)
-    assert quantize_of(QuantizeSpec()) == Quantize()
-    with pytest.raises(SpecError, match="scaling: 'best'"):
-        quantize_of(QuantizeSpec(scaling="best"))
+    table = {"weight_bits": 5, "scaling": "percentile:99", "headroom": "none", "input_range": 2.0}
+    step = Spec.parse({"quantize": table}).quantize_pass()
+    assert (step.weight_bits, step.scaling, step.headroom) == (5, "percentile:99", "none")
+    assert (step.input_range, step.margin) == (2.0, 2.0)
+    plain = Spec().quantize_pass()
+    assert replace(plain, stdp=Quantize().stdp) == Quantize()
+    assert plain.stdp == replace(Quantize().stdp, seed=0)
+    with pytest.raises(SpecError, match=r"quantize\.scaling: 'best'; allowed: activity, max, mse"):
+        Spec.parse({"quantize": {"scaling": "best"}})
+    with pytest.raises(SpecError, match="scaling: 'percentile:200'; allowed: percentile:P"):
+        Spec.parse({"quantize": {"scaling": "percentile:200"}})
 
 
 def test_the_record_has_the_options_but_no_run():
     network = excited()
-    step = Quantize(scaling="activity", observed=observe(network, storm(network, 20)))
-    _, record = run_pass(network, step)
+    context = Context(observed=observe(network, storm(network, 20)))
+    _, record = run_pass(network, Quantize(scaling="activity"), context)
     assert record.options["scaling"] == "activity"
     assert "observed" not in record.options
     json.dumps(record.to_dict())
@@ -271,7 +279,7 @@ def test_a_split_projection_behaves_as_the_whole(seed, bits, scaling, sign, dela
         ),
     )
     seen = Observed(np.full(12, 0.1), np.full(10, 0.3))
-    integer, _ = quantize(network, Quantize(bits, scaling=scaling, observed=seen))
+    integer, _ = quantize(network, Quantize(bits, scaling=scaling), seen)
     whole = integer.projection("p")
     mask = rng.random(whole.n_synapses) < 0.5
     if by_rows or whole.weight_exp < 0:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -79,7 +81,7 @@ def test_inverse_gains_are_unbiased(balanced: Network) -> None:
     total = np.zeros(edges.n_edges)
     for _ in range(400):
         keep = rng.random(edges.n_edges) < p
-        total += keep * rescale_gains(edges, keep, Rescale("1/p"), p)[0]
+        total += keep * rescale_gains(edges, keep, Rescale("inverse"), p)[0]
     assert (total / 400).mean() == pytest.approx(1.0, abs=0.01)
 
 
@@ -94,12 +96,17 @@ def test_none_leaves_the_weights(balanced: Network) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (Rescale("double"), "rescale.mode: 'double'; allowed: none, 1/p or match"),  # type: ignore[arg-type]
-        (Rescale("1/p"), "1/p without probabilities"),
-        (Rescale("match", gamma=2.0), "rescale.gamma: 2.0; allowed: 0 to 1"),
-        (Rescale("match", cap=0.5), "rescale.cap: 0.5; allowed: >= 1"),
+        ({"mode": "double"}, "mode: 'double'; allowed: 'none', 'inverse' or 'match'"),
+        ({"mode": "inverse"}, "rescale.mode: inverse, without probabilities; allowed: none or"),
+        ({"mode": "match", "gamma": 2.0}, "gamma: 2.0; allowed: <= 1"),
+        ({"mode": "match", "cap": 0.5}, "cap: 0.5; allowed: >= 1"),
     ],
 )
-def test_faults_are_named(options: Rescale, message: str) -> None:
+def test_faults_are_named(options: dict[str, Any], message: str) -> None:
     with pytest.raises(SpecError, match=message):
-        rescale_gains(edges_of([0], [1.0]), np.array([True]), options)
+        rescale_gains(edges_of([0], [1.0]), np.array([True]), Rescale(**options))
+
+
+def test_the_papers_name_of_the_inverse_is_still_read() -> None:
+    with pytest.warns(FutureWarning, match="1/p is called inverse now"):
+        assert Rescale("1/p", 0.5) == Rescale("inverse", 0.5)  # type: ignore[arg-type]

@@ -10,12 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from hrsnn_lava.compiler.quantization.scaling import Synapses, Target, names, scaling
+from hrsnn_lava import registry
 from hrsnn_lava.compiler.quantization.scaling.activity import current_error
-from hrsnn_lava.compiler.quantization.scaling.base import exponent_for, exponent_on_grid, nearest
+from hrsnn_lava.compiler.quantization.scaling.base import (
+    Synapses,
+    Target,
+    exponent_for,
+    exponent_on_grid,
+    nearest,
+    scaling,
+)
 from hrsnn_lava.compiler.quantization.scaling.mse import squared_error
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.quantized import SignMode
+
+NAMES = registry.names("scaling")
 
 
 def target(weights, bits=8, rates=None, mode=SignMode.EXCITATORY, keep=0.95, threshold=1.0):
@@ -38,7 +47,7 @@ def integers(option, made, bound=300.0):
 
 
 def test_the_folder_is_the_list():
-    assert names() == ("activity", "max", "mse", "percentile")
+    assert NAMES == ("activity", "max", "mse", "percentile")
     with pytest.raises(SpecError, match="'lucky'; allowed: activity, max, mse, percentile"):
         scaling("lucky")
     for text in ("max:3", "mse:1", "activity:2", "percentile:0", "percentile:x", "percentile:101"):
@@ -49,7 +58,7 @@ def test_the_folder_is_the_list():
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.sampled_from(names()),
+    st.sampled_from(NAMES),
     st.integers(1, 8),
     st.sampled_from(list(SignMode)),
     st.floats(0.01, 100.0),

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import hrsnn_lava as hl
-from hrsnn_lava.cli.prune import measured_rates
 from hrsnn_lava.cli.run import folder_name
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
+from hrsnn_lava.training.simulation import measure_rates
 
 
 def rows(text: str) -> dict[str, list[str]]:
@@ -153,9 +153,9 @@ def test_prune_options(run: Any, files: Any, tmp_path: Path) -> None:
     command = ("prune", files.network, "--method", "lyapunov", "--density", "0.5", "-o", "p.hlx")
     inverse = run(*command, "--rescale", "inverse", "--score", "weight", "--json").json()
     report = inverse["passes"]["prune_lyapunov"]
-    assert (report["rescale"]["mode"], report["score"]) == ("1/p", "weight")
+    assert (report["rescale"]["mode"], report["score"]) == ("inverse", "weight")
     default = run(*command, "--json").json()["passes"]["prune_lyapunov"]
-    assert (default["rescale"]["mode"], default["mode"]) == ("match", "isolated")
+    assert (default["rescale"]["mode"], default["exponents"]) == ("match", "isolated")
     fewer = run(*command, "--drop-neurons", "0.25", "--json").json()
     assert fewer["neurons"] == {"before": 60, "after": 45}
     assert hl.Network.load(tmp_path / "p.hlx").n_neurons == 45
@@ -172,7 +172,7 @@ def test_measured_rates_of_a_clock() -> None:
     exc = hl.Population("exc", 2, hl.LIF(tau_mem=tau, bias=2.0))
     network = hl.Network(1e-3, (exc,))
     period = np.ceil(1000 * tau * np.log(2))
-    assert measured_rates(network, seed=0) == pytest.approx(1 / period, abs=1 / 2000)
+    assert measure_rates(network, seed=0) == pytest.approx(1 / period, abs=1 / 2000)
 
 
 def test_measured_rates_hear_both_kinds_of_input() -> None:
@@ -187,7 +187,7 @@ def test_measured_rates_hear_both_kinds_of_input() -> None:
         hl.Projection("a", "held", "exc", sparse.csr_matrix([[3.0], [0], [0]]), target="bias"),
         hl.Projection("b", "spiking", "exc", sparse.csr_matrix([[0], [9.0], [0]])),
     )
-    rates = measured_rates(hl.Network(1e-3, (*inputs, exc), projections), seed=0)
+    rates = measure_rates(hl.Network(1e-3, (*inputs, exc), projections), seed=0)
     assert rates[0] > 0.01
     assert rates[1] > 0.01
     assert rates[2] == 0

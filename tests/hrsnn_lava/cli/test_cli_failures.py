@@ -179,7 +179,7 @@ def test_options_that_cannot_be_met(run: Any, files: Any) -> None:
     for suffix in ("nir", "net"):
         assert_failure(run("compile", f"m.{suffix}", *to), 2, "accepted:", ".hlx", ".toml")
     prune = ("prune", files.network, "--density", "0.5", "-o", "o.hlx", "--method")
-    assert_failure(run(*prune, "magnitude", "--rescale", "inverse"), 2, "--rescale inverse")
+    assert_failure(run(*prune, "magnitude", "--rescale", "inverse"), 2, "--rescale: inverse")
     assert_failure(run(*prune, "random", "--score", "weight"), 2, "--score", "lyapunov")
     assert_failure(run(*prune, "random", "--exponents", "isolated"), 2, "--exponents")
     assert_failure(run(*prune, "random", "--density", "1.5"), 2, "--density", "1.5")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import subprocess
@@ -14,8 +13,8 @@ from typing import Any
 import click
 import pytest
 
-from hrsnn_lava import __version__
-from hrsnn_lava.cli.main import COMMANDS, cli
+from hrsnn_lava import __version__, registry
+from hrsnn_lava.cli.main import cli, command_parts
 
 HEAVY = ("numpy", "scipy", "pydantic", "numba", "matplotlib", "rich", "jinja2", "lava", "networkx")
 PROGRAM = [sys.executable, "-m", "hrsnn_lava"]
@@ -52,10 +51,9 @@ def test_module_and_version() -> None:
     assert shell("--version") == (0, f"hrsnn-lava {__version__}\n", "")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", command_parts())
 def test_every_command_exists_and_has_the_common_options(name: str, run: Any) -> None:
-    module, attribute, text = COMMANDS[name]
-    command = getattr(importlib.import_module(f"hrsnn_lava.cli.{module}"), attribute)
+    command = cli.get_command(click.Context(cli), name)
     assert isinstance(command, click.Command)
     assert command.name == name
     options = {option for parameter in command.params for option in parameter.opts}
@@ -63,6 +61,8 @@ def test_every_command_exists_and_has_the_common_options(name: str, run: Any) ->
     shown = run(name, "--help")
     assert shown.code == 0
     assert f"Usage: hrsnn-lava {name}" in shown.out
+    text = registry.summary("command", command_parts()[name])
+    assert text.endswith(".")
     assert text in run("--help").out
 
 
@@ -81,6 +81,94 @@ def test_unknown_command_names_the_nearest(run: Any) -> None:
     assert (outcome.code, outcome.out) == (2, "")
     assert "No such command 'simulat'. Did you mean simulate?" in outcome.err
     assert "One of demo, run, prune" in run("xyzzy").err
+
+
+def test_the_help_lists_commands_in_the_order_of_work(run: Any) -> None:
+    names = cli.list_commands(click.Context(cli))
+    assert names[:4] == ["demo", "run", "prune", "compile"]
+    assert names[-1] == "completion"
+    table = run("--help").out.partition("Commands:\n")[2].partition("\n\n")[0]
+    listed = [line.split()[0] for line in table.splitlines()]
+    assert listed == names
+
+
+PLUGIN = '''"""Say hello."""
+
+import click
+
+from hrsnn_lava.cli.console import Console, with_console
+
+
+@click.command("say-hello")
+@click.argument("name")
+@with_console
+def say_hello(console: Console, name: str) -> int:
+    """Say hello to NAME."""
+    console.result({"name": name}, f"hello {name}")
+    return 5
+
+
+COMMAND = say_hello
+'''
+
+
+@pytest.fixture
+def plugin_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    folder = tmp_path / "parts" / "command"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv(registry.PARTS_VARIABLE, str(folder.parent))
+    registry.forget()
+    yield folder
+    monkeypatch.undo()
+    registry.forget()
+
+
+def test_a_command_in_a_folder_of_the_user_is_a_command(plugin_folder: Path, run: Any) -> None:
+    (plugin_folder / "say_hello.py").write_text(PLUGIN, encoding="utf-8")
+    lines = run("--help").out.splitlines()
+    assert "  say-hello   Say hello." in lines
+    assert lines.index("  say-hello   Say hello.") > lines.index(
+        "  completion  Shell completion for bash, zsh or fish."
+    )
+    outcome = run("say-hello", "you")
+    assert (outcome.code, outcome.out) == (5, "hello you\n")
+    assert run("say-hello", "you", "--json").json()["command"] == "say-hello"
+    assert "Did you mean say-hello?" in run("say-helo").err
+
+
+def test_order_of_a_command_of_the_user(plugin_folder: Path) -> None:
+    (plugin_folder / "say_hello.py").write_text(PLUGIN + "ORDER = 35\n", encoding="utf-8")
+    names = cli.list_commands(click.Context(cli))
+    assert names[2:5] == ["prune", "say-hello", "compile"]
+
+
+def test_a_name_that_python_reserves(plugin_folder: Path) -> None:
+    (plugin_folder / "import_.py").write_text(PLUGIN, encoding="utf-8")
+    assert command_parts()["import"] == "import_"
+
+
+def test_a_command_that_cannot_be_read_spoils_no_other(plugin_folder: Path, run: Any) -> None:
+    (plugin_folder / "broken.py").write_text("COMMAND = (", encoding="utf-8")
+    shown = run("--help")
+    assert shown.code == 0
+    assert "broken      (cannot be read:" in shown.out
+    outcome = run("broken")
+    assert outcome.code == 2
+    assert "broken.py: SyntaxError" in outcome.err
+
+
+def test_a_command_that_is_none(plugin_folder: Path, run: Any) -> None:
+    (plugin_folder / "number.py").write_text('"""A number."""\nCOMMAND = 3\n', encoding="utf-8")
+    outcome = run("number")
+    assert outcome.code == 2
+    assert "command 'number': COMMAND is of type int; allowed: a click.Command" in outcome.err
+
+
+def test_a_command_of_a_name_that_is_taken(plugin_folder: Path, run: Any) -> None:
+    (plugin_folder / "check.py").write_text(PLUGIN, encoding="utf-8")
+    outcome = run("doctor")
+    assert outcome.code == 2
+    assert "command 'check' is there twice" in outcome.err
 
 
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])

@@ -101,9 +101,9 @@ def test_a_resumed_run_takes_what_is_done_and_gives_the_same(done, tmp_path, mon
     lines = (out / "journal.jsonl").read_text().splitlines(keepends=True)
     (tmp_path / "journal.jsonl").write_text("".join(lines[:2]) + lines[2][:30])
     scored = []
-    original = run.arms.spiking_arm
+    original = run.score_network
     monkeypatch.setattr(
-        run.arms, "spiking_arm", lambda name, *rest: scored.append(name) or original(name, *rest)
+        run, "score_network", lambda name, *rest: scored.append(name) or original(name, *rest)
     )
     run_spec(Spec.parse(SMALL), tmp_path, resume=True)
     assert "unpruned" not in scored

@@ -10,7 +10,8 @@ import pytest
 
 from hrsnn_lava import CompiledNetwork, HardwareProfile, Network, Spec
 from hrsnn_lava.errors import CapacityError
-from hrsnn_lava.experiment import arms, run_spec
+from hrsnn_lava.experiment import run_spec
+from hrsnn_lava.training.simulation import simulator_of
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "learning.toml"
 FAST = ('verify.backends=["reference", "native"]', "prune.controls=[]")
@@ -112,7 +113,7 @@ def test_a_chip_that_does_not_learn_is_named_before_any_work(tmp_path):
 
 def test_a_float_network_starts_every_run_with_its_own_weights(done):
     out, _ = done
-    simulator = arms.simulator_of(Network.load(out / "network.hlx"))
+    simulator = simulator_of(Network.load(out / "network.hlx"))
     start = simulator.weights("exc_exc")
     first = simulator.run(np.ones(3), 200)
     assert np.abs(simulator.weights("exc_exc") - start).max() > 0

@@ -11,7 +11,6 @@ from hrsnn_lava.errors import SpecError
 from hrsnn_lava.metrics.forecast import (
     ForecastScores,
     headline_rmse,
-    nrmse,
     rmse_over_time,
     score_forecasts,
     valid_prediction_time,
@@ -32,7 +31,6 @@ def test_headline_is_the_quadratic_mean_over_time() -> None:
     over_time = rmse_over_time(prediction, truth, 1.5)
     expected = np.sqrt(np.mean(over_time**2))
     assert headline_rmse(prediction, truth, 1.5) == pytest.approx(expected, rel=1e-14)
-    assert nrmse(prediction, truth, 1.5) == pytest.approx(expected, rel=1e-14)
 
 
 @pytest.mark.parametrize(
@@ -104,26 +102,20 @@ def test_lyapunov_times() -> None:
     np.testing.assert_allclose(scores.vpt_lyapunov[0, 1], 10 * 0.02 * 0.906)
 
 
-def test_summary_is_plain_numbers() -> None:
-    summary = make_scores().summary()
+def test_scores_by_name_and_details_are_plain_numbers() -> None:
+    scores = make_scores()
+    named = scores.named()
+    summary = {**scores.details(), **named.values()}
     assert summary["vpt_0.3_steps_mean"] == 6.5
     assert summary["vpt_0.3_lyapunov_mean"] == pytest.approx(6.5 * 0.02 * 0.906)
     assert all(isinstance(value, (int, float, list)) for value in summary.values())
-
-
-def test_pool_puts_starts_in_order() -> None:
-    pooled = ForecastScores.pool([make_scores(), make_scores(2.0)])
-    assert pooled.n_starts == 4
-    np.testing.assert_allclose(pooled.rmse[2:], 2 * pooled.rmse[:2])
-
-
-def test_pool_refuses_different_settings() -> None:
-    truth = np.zeros((1, 5, 1))
-    other = score_forecasts(truth, truth, truth, 1.0, dt=0.02)
-    with pytest.raises(SpecError, match="different settings"):
-        ForecastScores.pool([make_scores(), other])
-    with pytest.raises(SpecError, match="no scores"):
-        ForecastScores.pool([])
+    assert (named.headline.name, named.headline.better) == ("rmse_mean", "lower")
+    assert named["vpt_0.1_steps_mean"].describe() == {
+        "name": "vpt_0.1_steps_mean",
+        "title": "VPT .1",
+        "better": "higher",
+        "unit": "steps",
+    }
 
 
 def test_errors_name_shapes_and_thresholds() -> None:

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from hrsnn_lava.experiment.dynamics import drive_noise
+from hrsnn_lava.experiment.run import drive_noise
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
 from hrsnn_lava.report import dynamics as part
+from hrsnn_lava.training.simulation import Stimulus
 
 
 def ring(n, gain, inputs=0):
@@ -87,7 +88,8 @@ def test_noise_is_as_strong_as_the_held_drive():
     samples = rng.standard_normal((4000, 2))
     # two channels of weight 1: the variance of their sum
     expected = np.sqrt(np.var(samples.sum(axis=1)))
-    assert drive_noise(ring(5, 0.5, inputs=2), samples) == pytest.approx(expected)
+    stimulus = Stimulus(samples, 20)
+    assert drive_noise(ring(5, 0.5, inputs=2), stimulus) == pytest.approx(expected)
 
 
 def test_every_network_has_a_row(rich):

@@ -9,6 +9,8 @@ import pytest
 from markupsafe import Markup
 
 from hrsnn_lava.compiler.analysis.occupancy.congestion import LinkLoads
+from hrsnn_lava.compiler.context import Context
+from hrsnn_lava.compiler.mapped import Mapped
 from hrsnn_lava.compiler.mesh import Mesh
 from hrsnn_lava.compiler.passes.place import Place
 from hrsnn_lava.hardware_profiles import HardwareProfile
@@ -74,7 +76,8 @@ def test_two_chips_have_a_column_of_their_own(compiled):
     raw = compiled.profile.to_dict()
     raw["chip"]["cores"]["value"] = 4
     profile = HardwareProfile.from_dict(raw).with_chips(2)
-    placement = Place(profile, effort=0.01)(compiled.network, compiled.placement)
+    mapped = Mapped(compiled.network, compiled.placement)
+    placement = Place(effort=0.01)(mapped, Context(profile)).on_cores
     report = build_report(replace(compiled, profile=profile, placement=placement))
     section = report.to_dict()["mapping"]
     assert section["chips"] == 2

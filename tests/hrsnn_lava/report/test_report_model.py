@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hrsnn_lava.compiler.analysis.operations.neurobench import NEURON_BITS
-from hrsnn_lava.compiler.placement import Placement
+from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.hardware_profiles import CostSet
 from hrsnn_lava.report.model import build_report, chips_in_use

@@ -7,20 +7,28 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.metrics.forecast import ForecastScores
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.tasks.baselines import (
     AutoregressionOptions,
+    ESNOptions,
     NVAROptions,
     Persistence,
     fit_autoregression,
+    fit_esn,
     fit_nvar,
+    spectral_radius,
 )
-from hrsnn_lava.tasks.esn import ESNOptions, fit_esn, spectral_radius
-from hrsnn_lava.tasks.lorenz63 import Lorenz63
-from hrsnn_lava.tasks.series import closed_loop, evaluate, one_step, split_series
+from hrsnn_lava.tasks.series.lorenz63 import Lorenz63System
+from hrsnn_lava.tasks.series.windows import (
+    Layout,
+    System,
+    closed_loop,
+    evaluate,
+    one_step,
+    split_series,
+)
 
-LORENZ = [Lorenz63().series(generator(seed, "task")) for seed in range(4)]
+LORENZ = [Lorenz63System().series(generator(seed, "task")) for seed in range(4)]
 
 
 def test_persistence_scores_the_increments() -> None:
@@ -39,15 +47,8 @@ def test_persistence_scores_the_increments() -> None:
 def test_autoregression_continues_a_sine() -> None:
     """sin obeys u(t+1) = 2 cos(w) u(t) - u(t-1): two lags say all there is to say."""
     t = np.arange(300)
-    series = split_series(
-        np.sin(0.3 * t)[:, None],
-        name="sine",
-        dt=1.0,
-        n_train=200,
-        starts=(200,),
-        context=10,
-        horizon=100,
-    )
+    layout = Layout(200, (200,), context=10, horizon=100)
+    series = split_series(np.sin(0.3 * t)[:, None], System("sine", 1.0), layout)
     fitted = fit_autoregression(series.train, AutoregressionOptions(lags=2, alpha=1e-13))
     assert evaluate(fitted, series).rmse[0] < 1e-6
 
@@ -57,10 +58,8 @@ def test_nvar_continues_a_logistic_map() -> None:
     u = [0.4]
     for _ in range(249):
         u.append(3.9 * u[-1] * (1 - u[-1]))
-    series = split_series(
-        np.array(u)[:, None], name="logistic", dt=1.0, n_train=200, starts=(200,), context=5,
-        horizon=20,
-    )  # fmt: skip
+    layout = Layout(200, (200,), context=5, horizon=20)
+    series = split_series(np.array(u)[:, None], System("logistic", 1.0), layout)
     nvar = fit_nvar(series.train, NVAROptions(lags=1, alpha=1e-14))
     linear = fit_autoregression(series.train, AutoregressionOptions(lags=1))
     np.testing.assert_allclose(
@@ -77,25 +76,24 @@ def test_delay_forecaster_forgets_on_reset() -> None:
 
 def test_order_on_lorenz63() -> None:
     """Persistence < linear < echo state network and quadratic model (long known on this flow)."""
-    pooled = {
-        "persistence": ForecastScores.pool([evaluate(Persistence(), s) for s in LORENZ]),
-        "ar": ForecastScores.pool([evaluate(fit_autoregression(s.train), s) for s in LORENZ]),
-        "nvar": ForecastScores.pool([evaluate(fit_nvar(s.train), s) for s in LORENZ]),
-        "esn": ForecastScores.pool(
-            [
-                evaluate(fit_esn(s.train, generator(k, "esn"), ESNOptions(size=200)), s)
-                for k, s in enumerate(LORENZ)
-            ]
-        ),
+    scored = {
+        "persistence": [evaluate(Persistence(), s) for s in LORENZ],
+        "ar": [evaluate(fit_autoregression(s.train), s) for s in LORENZ],
+        "nvar": [evaluate(fit_nvar(s.train), s) for s in LORENZ],
+        "esn": [
+            evaluate(fit_esn(s.train, generator(k, "esn"), ESNOptions(size=200)), s)
+            for k, s in enumerate(LORENZ)
+        ],
     }
-    one = {name: scores.mean_one_step_nrmse for name, scores in pooled.items()}
+    one = {n: np.mean([s.mean_one_step_nrmse for s in column]) for n, column in scored.items()}
+    vpt = {name: np.mean([s.mean_vpt(0.1) for s in column]) for name, column in scored.items()}
     assert one["persistence"] == pytest.approx(0.14, abs=0.03)
     assert one["ar"] < 0.1 * one["persistence"]
     assert max(one["nvar"], one["esn"]) < one["ar"]
-    assert pooled["persistence"].mean_vpt(0.1) < 2
-    assert 2 < pooled["ar"].mean_vpt(0.1) < 20
-    assert pooled["nvar"].mean_vpt(0.1) > 80
-    assert pooled["esn"].mean_vpt(0.1) > 60
+    assert vpt["persistence"] < 2
+    assert 2 < vpt["ar"] < 20
+    assert vpt["nvar"] > 80
+    assert vpt["esn"] > 60
 
 
 def test_spectral_radius_of_known_matrices() -> None:

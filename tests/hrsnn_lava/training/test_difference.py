@@ -9,7 +9,7 @@ import pytest
 from stdp_networks import noise, recurrent
 
 from hrsnn_lava import Spec, build_hrsnn
-from hrsnn_lava.compiler.passes.lower_stdp import LowerSTDP
+from hrsnn_lava.compiler.learning.lowering import LowerSTDP
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF, Network, Population

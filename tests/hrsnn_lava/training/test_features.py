@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.training.features import FeatureOptions, SpikeFeatures, record_features
+from hrsnn_lava.training.readout import FeatureOptions, SpikeFeatures, record_features
+from hrsnn_lava.training.simulation import Stimulus
 
 
 @settings(max_examples=30, deadline=None)
@@ -60,7 +61,7 @@ def test_reset_forgets() -> None:
 def test_record_starts_afresh_and_counts(reservoir: Any) -> None:
     inputs = np.random.default_rng(0).normal(size=(6, 3))
     one, two = (
-        record_features(reservoir, inputs, 20, FeatureOptions(), np.random.default_rng(4))
+        record_features(reservoir, Stimulus(inputs, 20), FeatureOptions(), np.random.default_rng(4))
         for _ in range(2)
     )
     np.testing.assert_array_equal(one.features, two.features)

@@ -16,8 +16,8 @@ from hrsnn_lava.training.homeostasis import (
     bias_counter,
     homeostasis,
     rate_error,
-    spike_counts,
 )
+from hrsnn_lava.training.simulation import Stimulus, spike_counts
 
 
 def linear(bias: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -68,12 +68,12 @@ def test_rate_error() -> None:
 
 def test_restores_a_reservoir_that_lost_its_recurrence(reservoir: Any) -> None:
     """Inhibition prevails here, so without the recurrence the rates are too high."""
-    inputs = np.random.default_rng(1).normal(size=(20, 3))
+    inputs = Stimulus(np.random.default_rng(1).normal(size=(20, 3)), 20)
     reservoir.weights = reservoir.weights * 3
-    target = spike_counts(reservoir, inputs, 20, np.random.default_rng(2))
+    target = spike_counts(reservoir, inputs, np.random.default_rng(2))
     reservoir.weights = np.zeros_like(reservoir.weights)
 
-    count = bias_counter(reservoir, inputs, 20, lambda: np.random.default_rng(2))
+    count = bias_counter(reservoir, inputs, lambda: np.random.default_rng(2))
     result = homeostasis(count, reservoir.bias, target)
     assert result.errors[0] > 3 * result.achieved_error
     assert result.total_ratio == pytest.approx(1.0, abs=0.3)

@@ -13,7 +13,6 @@ from hrsnn_lava.training.readout import (
     ReadoutOptions,
     products,
     select_readout,
-    validation_starts,
 )
 
 LINEAR = ReadoutOptions(balance=False, products=False)
@@ -143,16 +142,6 @@ def test_without_a_loss_the_first_penalty_is_taken() -> None:
     assert (chosen.alpha, tried) == (1e-2, {})
     chosen, tried = select_readout(fitter, np.arange(40) < 30, (1e-2,), lambda _: 4.0)
     assert (chosen.alpha, tried) == (1e-2, {1e-2: 4.0})
-
-
-def test_validation_windows_are_spread_and_fit() -> None:
-    assert validation_starts(500, 50, 50, 3, 50) == [100, 275, 450]
-    assert validation_starts(500, 0, 80, 1, 50) == [450]
-    assert validation_starts(60, 50, 50, 0, 50) == []
-    starts = validation_starts(250, 50, 50, 3, 50)
-    assert starts == [100, 150, 200]
-    with pytest.raises(SpecError, match=r"249 samples; allowed: >= 250 for 3 windows of 50"):
-        validation_starts(249, 50, 50, 3, 50)
 
 
 def test_options_report_all_faults_at_once() -> None:

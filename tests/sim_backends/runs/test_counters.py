@@ -13,7 +13,7 @@ from network_strategies import collected, driven_learning_networks, driven_netwo
 from hrsnn_lava import QuantizedNetwork, QuantizedPopulation, SpikeInput, Trace
 from hrsnn_lava.compiler.analysis.operations.counting import Counting, Counts, count_trace, loads
 from hrsnn_lava.compiler.compiled import CompiledNetwork
-from hrsnn_lava.compiler.placement import Placement
+from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.sim_backends.base import bias_rows

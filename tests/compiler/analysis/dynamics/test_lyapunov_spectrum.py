@@ -4,13 +4,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.analysis.dynamics.lyapunov import LyapunovSpectrum, lyapunov_spectrum
+from hrsnn_lava.compiler.analysis.dynamics.lyapunov import (
+    LyapunovSpectrum,
+    QrSchedule,
+    lyapunov_spectrum,
+)
 from hrsnn_lava.errors import SpecError
 
 
 def linear(matrix: NDArray[Any], **options: object) -> LyapunovSpectrum:
     options = {"steps": 400, "transient": 200, "dt": 0.5} | options
-    return lyapunov_spectrum(lambda q: matrix @ q, len(matrix), **options)  # type: ignore[arg-type]
+    rng = options.pop("rng", None)
+    schedule = QrSchedule(**options)  # type: ignore[arg-type]
+    return lyapunov_spectrum(lambda q: matrix @ q, len(matrix), schedule, rng)  # type: ignore[arg-type]
 
 
 def test_linear_map_gives_the_moduli_of_its_eigenvalues() -> None:
@@ -71,7 +77,9 @@ def test_lorenz_63() -> None:
         moved: NDArray[Any] = q + dt / 6 * (qa + 2 * qb + 2 * qc + qd)
         return moved
 
-    spectrum = lyapunov_spectrum(step, 3, steps=20_000, transient=1000, dt=dt, qr_every=5)
+    spectrum = lyapunov_spectrum(
+        step, 3, QrSchedule(steps=20_000, transient=1000, dt=dt, qr_every=5)
+    )
     np.testing.assert_allclose(spectrum.exponents, [0.906, 0.0, -14.572], atol=0.03)
     np.testing.assert_allclose(spectrum.participation.sum(), -13.667, atol=0.005)
 

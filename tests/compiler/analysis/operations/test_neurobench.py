@@ -12,10 +12,10 @@ from neurobench_networks import messages, network_and_input
 from scipy import sparse
 
 from hrsnn_lava.chip_learning import pair_stdp
-from hrsnn_lava.compiler.analysis.operations.activity import activity
+from hrsnn_lava.compiler.analysis.operations.counting import activity
 from hrsnn_lava.compiler.analysis.operations.neurobench import neurobench, on_chip_bytes
 from hrsnn_lava.compiler.analysis.operations.synops import synaptic_operations
-from hrsnn_lava.compiler.placement import Placement
+from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.quantized import (
     QuantizedInput,
     QuantizedNetwork,

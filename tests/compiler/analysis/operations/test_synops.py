@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from hrsnn_lava.chip_learning import pair_stdp
-from hrsnn_lava.compiler.analysis.operations.activity import activity
+from hrsnn_lava.compiler.analysis.operations.counting import activity
 from hrsnn_lava.compiler.analysis.operations.synops import synaptic_operations
-from hrsnn_lava.compiler.passes.place import tiles
-from hrsnn_lava.compiler.placement import Placement
+from hrsnn_lava.compiler.mapped import Placement
+from hrsnn_lava.compiler.mesh import tiles
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import (

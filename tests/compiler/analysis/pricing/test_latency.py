@@ -13,7 +13,7 @@ from hrsnn_lava.compiler.analysis.operations.counting import loads
 from hrsnn_lava.compiler.analysis.operations.windows import by_length
 from hrsnn_lava.compiler.analysis.pricing.latency import LatencyMeter, latency
 from hrsnn_lava.compiler.compiled import CompiledNetwork
-from hrsnn_lava.compiler.placement import Placement
+from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation, QuantizedProjection
 from hrsnn_lava.trace import Trace

@@ -1,0 +1,40 @@
+"""The whole line on a packaged example, in a minute or two."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import click
+
+from hrsnn_lava.cli.arguments import OutputFolder, seed_option
+from hrsnn_lava.cli.console import Console, with_console
+from hrsnn_lava.cli.run import whole_line
+
+DEMO_SPEC = "lorenz63.toml"
+DEMO_FOLDER = "hrsnn-demo"
+
+
+@click.command("demo")
+@click.option(
+    "--out",
+    type=OutputFolder(),
+    default=Path(DEMO_FOLDER),
+    show_default=True,
+    help="Folder for the results.",
+)
+@seed_option("Instead of the example's.", default=None)
+@with_console
+def demo(console: Console, out: Path, seed: int | None) -> int:
+    """Forecast the Lorenz-63 attractor with a pruned, quantized, placed and verified network."""
+    from hrsnn_lava.spec import Spec
+
+    overrides = () if seed is None else (f"seed={seed}",)
+    packaged = resources.files("hrsnn_lava.tasks").joinpath(DEMO_SPEC)
+    with resources.as_file(packaged) as path:
+        loaded = Spec.load(path, overrides)
+    return whole_line(console, loaded, out, resume=False)
+
+
+ORDER = 10
+COMMAND = demo

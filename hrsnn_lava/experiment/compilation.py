@@ -1,0 +1,196 @@
+"""What an experiment asks of the compiler: the chip and its passes, pruning, integers, placement.
+
+Everything of a run that calls a pass is here, and nothing here knows a task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
+from hrsnn_lava.compiler.context import Context, Observed
+from hrsnn_lava.compiler.design_rules.values import refused_learning
+from hrsnn_lava.compiler.passes.quantize import Quantize
+from hrsnn_lava.compiler.pipeline import AnyPass, History, Pipeline, run_pass
+from hrsnn_lava.compiler.pruning.rescale import Rescale
+from hrsnn_lava.errors import CapacityError
+from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
+from hrsnn_lava.network import Network
+from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
+from hrsnn_lava.sim_backends.runs.parity import backend
+from hrsnn_lava.spec import PruneSpec, Spec
+from hrsnn_lava.training.simulation import Stimulus, observe_if_needed
+
+Floats = NDArray[np.float64]
+#: What tables call methods; others go by their own name.
+LABELS = {"no-recurrence": "no recurrence", "none": "not pruned", "lyapunov": "LNP"}
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What a spec is compiled for, with every name in it found.
+
+    Attributes:
+        spec: the whole of it.
+        profile: the chip.
+        cost_set: prices.
+        quantize: the pass that makes integers.
+        context: chip, seed and input range, as all passes of the spec are to see them.
+        missing_backends: those to verify with that are not installed, with the reason.
+    """
+
+    spec: Spec
+    profile: HardwareProfile
+    cost_set: CostSet
+    quantize: Quantize
+    context: Context
+    missing_backends: Mapping[str, str]
+
+    @staticmethod
+    def of(spec: Spec) -> Target:
+        """Find what a spec names: a wrong name is better found before hours of work than after.
+
+        Raises:
+            SpecError: a name is not known, or options contradict each other.
+            CapacityError: learning on a chip that cannot.
+        """
+        profile = HardwareProfile.load(spec.compile.profile)
+        if spec.compile.chips is not None:
+            profile = profile.with_chips(spec.compile.chips)
+        cost_set = CostSet.load(spec.report.cost_set)
+        learning = spec.stdp.projections if spec.stdp is not None and spec.stdp.on_chip else ()
+        violations = list(refused_learning(profile, learning))
+        if violations:
+            text = f"network {spec.name!r} does not fit profile {profile.name!r}"
+            raise CapacityError(text, violations=violations)
+        for name in spec.verify.backends:
+            backend(name)
+        obstacle = lava_obstacle() if "lava" in spec.verify.backends else None
+        missing = {} if obstacle is None else {"lava": obstacle}
+        quantize = spec.quantize_pass()
+        context = Context(profile, seed=spec.seed)
+        context = context.settled((quantize, *spec.mapping_passes()))
+        return Target(spec, profile, cost_set, quantize, context, missing)
+
+    @property
+    def backends(self) -> list[str]:
+        """Backends that can verify here, in the order of the spec."""
+        return [n for n in self.spec.verify.backends if n not in self.missing_backends]
+
+    def quantized(
+        self, network: Network, lesson: Stimulus, rates: Floats | None
+    ) -> tuple[QuantizedNetwork, PassRecord]:
+        """The integers of a network, with what a run shows of it where that is needed.
+
+        Args:
+            network: float.
+            lesson: the training inputs.
+            rates: (n_neurons,) spikes per step on them, where values arrive at synapses; such a
+                run cannot be observed.
+        """
+        observed = Observed()
+        if lesson.spiking or self.spec.network.input.target == "bias":
+            observed = observe_if_needed(self.quantize, network, (lesson.inputs, lesson.block))
+        elif self.quantize.needs_run:
+            observed = Observed(rates)
+        integers: QuantizedNetwork
+        context = replace(self.context, observed=observed)
+        integers, record = run_pass(network, self.quantize, context)
+        return integers, record
+
+    def placed(
+        self, integers: QuantizedNetwork, observed: Observed, history: History
+    ) -> CompiledNetwork:
+        """Integers on the cores of the chip; `history` is what happened to the network before."""
+        pipeline = Pipeline.default(self.profile, self.spec.mapping_passes(), quantized=True)
+        return pipeline.run(integers, replace(self.context, observed=observed), history)
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """A way to prune: method, how weights are rescaled, and the density that is left."""
+
+    method: str
+    rescale: str | Rescale
+    density: float
+
+    @property
+    def mode(self) -> str:
+        """How weights are rescaled, in one word."""
+        return self.rescale if isinstance(self.rescale, str) else self.rescale.mode
+
+    @property
+    def label(self) -> str:
+        """What a network that was pruned so is called in tables."""
+        name = LABELS.get(self.method, self.method)
+        plain = self.method in ("no-recurrence", "none")
+        return name if plain else f"{name} {100 * self.density:g} %"
+
+    def step(self, table: PruneSpec) -> AnyPass:
+        """The pass; a method that samples no synapses has no inverse of a probability."""
+        sampled = self.method not in ("magnitude", "activity")
+        rescale = self.rescale if sampled or self.mode != "inverse" else "none"
+        return table.step(self.method, rescale, self.density)
+
+
+@dataclass(frozen=True, eq=False)
+class Pruned:
+    """A pruned network, the neurons of the unpruned one that it has, and what was done."""
+
+    network: Network
+    survivors: NDArray[np.int64]
+    records: tuple[PassRecord, ...]
+
+
+def prune(full: Network, pruning: Pruning, table: PruneSpec, rates: Floats, seed: int) -> Pruned:
+    """Prune a network as asked; neurons are dropped first, for the spec's own method alone.
+
+    Args:
+        full: unpruned.
+        pruning: method, rescaling and density.
+        table: the other options.
+        rates: (n_neurons,) spikes per step of `full`.
+        seed: of the passes.
+    """
+    network, records = full, []
+    survivors = np.arange(full.n_neurons)
+    if table.drop_neurons is not None and pruning.method == table.method:
+        network, record = run_pass(network, table.drop_neurons, Context(seed=seed))
+        survivors = np.asarray(record.report["kept"])
+        report = {key: value for key, value in record.report.items() if key != "kept"}
+        records.append(replace(record, report=report))
+    if pruning.method == "no-recurrence":
+        network = without_recurrence(network)
+    elif pruning.method != "none":
+        context = Context(observed=Observed(rates[survivors]), seed=seed)
+        network, record = run_pass(network, pruning.step(table), context)
+        records.append(record)
+    return Pruned(network, survivors, tuple(records))
+
+
+def pruning_curve(table: PruneSpec, rescale: str | Rescale) -> list[Pruning]:
+    """Points of the pruning curve that the comparison of networks does not have."""
+    methods = [m for m in dict.fromkeys((table.method, *table.controls)) if m not in _NO_DENSITY]
+    densities = sorted(set(table.curve) - {table.density})
+    return [Pruning(method, rescale, density) for density in densities for method in methods]
+
+
+_NO_DENSITY = ("none", "no-recurrence")
+
+
+def without_recurrence(network: Network) -> Network:
+    """`network` with every projection between neurons emptied."""
+    for projection in network.projections:
+        recurrent = not network.population(projection.pre).is_input
+        if projection.target == "synapse" and recurrent:
+            empty = sparse.csr_matrix(projection.weights.shape, dtype=np.float64)
+            network = network.with_projection(
+                replace(projection, weights=empty, delays=None, plasticity=None)
+            )
+    return network

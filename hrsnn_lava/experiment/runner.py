@@ -1,0 +1,106 @@
+"""Stages of a run, and the journal that keeps their results: one line of JSON per finished stage.
+
+A line is written at once, so a run that was killed resumes where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from hrsnn_lava import __version__
+from hrsnn_lava.progress import Progress, silent
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Stage(Generic[T]):
+    """A piece of work whose result is worth keeping.
+
+    Attributes:
+        name: unique in a run, such as ``arm/unpruned``.
+        run: does the work; returns something that JSON can hold.
+        depends_on: what the result depends on beside the program's version and the spec.
+    """
+
+    name: str
+    run: Callable[[], T]
+    depends_on: tuple[str, ...] = ()
+
+
+class Journal:
+    """Finished stages of a run.
+
+    A stage is identified by its name and a key: the hash of the program's version, the complete
+    spec, and whatever else its result depends on. A stage found under the same key is not done
+    again. A line that was cut off by a kill is ignored.
+
+    Args:
+        path: the ``journal.jsonl``.
+        base: what every key depends on, such as the canonical spec.
+        resume: read what is there; otherwise start anew.
+    """
+
+    def __init__(self, path: Path, base: str, resume: bool) -> None:
+        self._path = path
+        self._base = base
+        self._results: dict[tuple[str, str], Any] = {}
+        if not (resume and path.exists()):
+            path.write_text("", encoding="utf-8")
+            return
+        text = path.read_text(encoding="utf-8", errors="replace")
+        for line in text.splitlines():
+            try:
+                entry = json.loads(line)
+                self._results[entry["stage"], entry["key"]] = entry["result"]
+            except (ValueError, KeyError, TypeError):
+                continue
+        if text and not text.endswith("\n"):
+            self._append("\n")
+
+    def result(self, stage: Stage[T]) -> T:
+        """The result of a stage: from the journal, or computed and recorded."""
+        text = "\0".join([__version__, self._base, *stage.depends_on])
+        key = hashlib.sha256(text.encode()).hexdigest()
+        if (stage.name, key) not in self._results:
+            result = stage.run()
+            self._append(json.dumps({"stage": stage.name, "key": key, "result": result}) + "\n")
+            # what is read back and what is computed must not differ: floats survive JSON exactly
+            self._results[stage.name, key] = json.loads(json.dumps(result))
+        recorded: T = self._results[stage.name, key]
+        return recorded
+
+    def _append(self, text: str) -> None:
+        with self._path.open("a", encoding="utf-8") as handle:
+            handle.write(text)
+            handle.flush()
+            os.fsync(handle.fileno())
+
+
+class Runner:
+    """Runs stages: takes finished ones from the journal, and says how far the run is.
+
+    Args:
+        journal: of the run.
+        steps: calls of `say` in the whole run; each counts the same.
+        progress: told of each.
+    """
+
+    def __init__(self, journal: Journal, steps: int, progress: Progress = silent) -> None:
+        self._journal, self._steps, self._progress = journal, steps, progress
+        self._said = 0
+
+    def say(self, text: str) -> None:
+        """Report what is done next."""
+        self._progress(text, min(self._said / self._steps, 1.0))
+        self._said += 1
+
+    def result(self, stage: Stage[T]) -> T:
+        """The result of a stage, computed once."""
+        return self._journal.result(stage)

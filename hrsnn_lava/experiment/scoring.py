@@ -1,0 +1,152 @@
+"""Networks and baselines on a task, one row of a comparison each, and the rates they are held to.
+
+Every pruned network gets what the unpruned one has: bias homeostasis to the unpruned spike counts
+and a readout of its own. Only so does a table compare the pruning, not the aftercare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.csr import fan_out
+from hrsnn_lava.metrics.scores import Scores
+from hrsnn_lava.network import Network
+from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.seeding import generator
+from hrsnn_lava.tasks.base import Outcome, Trial
+from hrsnn_lava.training.homeostasis import HomeostasisOptions, bias_counter, homeostasis
+from hrsnn_lava.training.simulation import simulator_of, spike_counts
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """One line of the comparison; spikes and recurrent operations are per sample.
+
+    Attributes:
+        name: shown in the table.
+        outcome: scores by name, and what comes with them.
+        neurons, synapses: of the recurrent network; None for a baseline without spikes.
+        sops: recurrent synaptic operations, mean over the training runs; None likewise.
+        rate_error: sum |count - target| / sum target after homeostasis; None where none was done.
+    """
+
+    name: str
+    outcome: Outcome
+    neurons: int | None = None
+    synapses: int | None = None
+    sops: float | None = None
+    rate_error: float | None = None
+
+    @property
+    def spikes(self) -> float | None:
+        """Mean spikes of the whole network in a sample."""
+        each = self.outcome.neuron_spikes
+        return None if each is None else float(np.sum(each))
+
+    def row(self) -> Row:
+        """Plain values under flat keys, for a table and the journal."""
+        return {
+            "name": self.name,
+            **self.outcome.details,
+            **self.outcome.scores.values(),
+            "neurons": self.neurons,
+            "synapses": self.synapses,
+            "spikes_per_sample": self.spikes,
+            "recurrent_sops_per_sample": self.sops,
+            "rate_error": self.rate_error,
+            "validation": self.outcome.validation,
+        }
+
+
+def score_network(
+    name: str,
+    network: Network | QuantizedNetwork,
+    trial: Trial,
+    seed: int,
+    rate_error: float | None = None,
+) -> Arm:
+    """Train what is off the chip on a network, float or integer, and score it."""
+    outcome = trial.evaluate(simulator_of(network), generator(seed, "train"))
+    each = recurrent_fan_out(network)
+    sops = None if outcome.neuron_spikes is None else float(outcome.neuron_spikes @ each)
+    return Arm(name, outcome, network.n_neurons, int(each.sum()), sops, rate_error)
+
+
+def recurrent_fan_out(network: Network | QuantizedNetwork) -> Floats:
+    """Recurrent synapses that a spike of each neuron reaches, (n_neurons,)."""
+    recurrent = [
+        (p.weights, network.offset(p.pre))
+        for p in network.projections
+        if p.target == "synapse" and not network.population(p.pre).is_input
+    ]
+    return fan_out(recurrent, network.n_neurons).astype(np.float64)
+
+
+def training_counts(network: Network, trial: Trial, seed: int) -> Counts:
+    """Spikes of every neuron over the training inputs, (n_neurons,): what homeostasis aims at."""
+    return spike_counts(simulator_of(network), trial.lesson, generator(seed, "homeostasis"))
+
+
+def with_homeostasis(
+    network: Network, target: Counts, trial: Trial, passes: int, seed: int
+) -> tuple[Network, float]:
+    """`network` with its biases moved until its counts meet `target`, and the error that remains.
+
+    Args:
+        network: float.
+        target: (n_neurons,) spikes over the training inputs.
+        trial: has the training inputs.
+        passes: over them; 0 only measures.
+        seed: of the initial potentials, the same in every pass.
+    """
+    simulator = simulator_of(network)
+    count = bias_counter(simulator, trial.lesson, lambda: generator(seed, "homeostasis"))
+    result = homeostasis(count, simulator.bias, target, HomeostasisOptions(passes=passes))
+    return network.with_biases(result.bias), result.achieved_error
+
+
+def accuracy(task: str, scores: Scores, full: Row, pruned: Row, integers: Row) -> dict[str, Any]:
+    """The headline of the networks that a report compares at a glance, and all scores in integers.
+
+    Keys are those of the headline, ``_mean`` left out: ``rmse_unpruned``, ``rmse_pruned_float``,
+    ``rmse_pruned_integer``, ``rmse_ratio_pruned`` (to unpruned), ``rmse_ratio_integer`` (to pruned
+    float); ``integer`` holds every score of the integers by name.
+
+    Args:
+        task: its kind.
+        scores: of any network: names and order.
+        full, pruned, integers: rows of the networks.
+    """
+    name = scores.headline.name
+    stem = name.removesuffix("_mean")
+    return {
+        "task": task,
+        f"{stem}_unpruned": full[name],
+        f"{stem}_pruned_float": pruned[name],
+        f"{stem}_pruned_integer": integers[name],
+        f"{stem}_ratio_pruned": _ratio(pruned[name], full[name]),
+        f"{stem}_ratio_integer": _ratio(integers[name], pruned[name]),
+        "integer": {score.name: integers[score.name] for score in scores},
+    }
+
+
+def _ratio(value: float | None, base: float | None) -> float | None:
+    return value / base if value is not None and base else None
+
+
+def with_ratios(rows: Sequence[Row]) -> list[Row]:
+    """The rows, each with how many times fewer recurrent operations it takes than the first."""
+    base = rows[0]["recurrent_sops_per_sample"]
+    return [
+        row | {"recurrent_sop_ratio": _ratio(base or None, row["recurrent_sops_per_sample"])}
+        for row in rows
+    ]

@@ -1,0 +1,235 @@
+"""A forecasting task: a training series, and several later places to forecast from.
+
+Nothing here knows what forecasts. A `Forecaster` takes the current value and answers the next
+one; `closed_loop` feeds its answers back, `one_step` feeds the truth, `evaluate` scores both.
+Baselines and spiking networks go through the same functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.metrics.forecast import DEFAULT_THRESHOLDS, ForecastScores, score_forecasts
+from hrsnn_lava.tasks.baselines import Forecaster
+
+__all__ = [
+    "ForecastSeries",
+    "ForecastWindow",
+    "Layout",
+    "System",
+    "closed_loop",
+    "evaluate",
+    "one_step",
+    "split_series",
+    "window_of",
+]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class System:
+    """What a series is of.
+
+    name: of the system
+    dt: length of a sample in time units
+    long_term_sd: (d,) raw, the sigma of RMSE(t); the training standard deviation when None
+    lyapunov_exponent: largest, in 1 / time unit; None where it is not known
+    """
+
+    name: str
+    dt: float
+    long_term_sd: tuple[float, ...] | None = None
+    lyapunov_exponent: float | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which samples of a series train, and where forecasts start.
+
+    n_train: the first so many samples train
+    starts:  index of the first value to forecast, one per window, all >= n_train
+    context: true samples shown before each start
+    horizon: values to forecast at each start
+    """
+
+    n_train: int
+    starts: tuple[int, ...]
+    context: int
+    horizon: int
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.n_train < 2:
+            problems.append(Problem("n_train", f"{self.n_train}", ">= 2"))
+        if self.horizon < 1:
+            problems.append(Problem("horizon", f"{self.horizon}", ">= 1"))
+        if not 1 <= self.context <= self.n_train:
+            allowed = f"1 to n_train = {self.n_train}"
+            problems.append(Problem("context", f"{self.context}", allowed))
+        if not self.starts or min(self.starts) < self.n_train:
+            allowed = f"at least one, all >= {self.n_train}"
+            problems.append(Problem("starts", f"{list(self.starts)}", allowed))
+        raise_if(SpecError, "the series cannot be cut", problems)
+
+    @staticmethod
+    def spaced(
+        n_train: int, horizon: int, n_starts: int, context: int = 50, gap: int = 0
+    ) -> Layout:
+        """Windows that share no true sample, the first one behind the training samples at once.
+
+        `gap` samples lie between the end of one forecast and the context of the next.
+        """
+        stride = horizon + gap + context
+        return Layout(
+            n_train, tuple(n_train + k * stride for k in range(n_starts)), context, horizon
+        )
+
+    @property
+    def n_samples(self) -> int:
+        """Samples that the series must have."""
+        return max([self.n_train, *(start + self.horizon for start in self.starts)])
+
+
+@dataclass(frozen=True)
+class ForecastWindow:
+    """One place to forecast from: `context` is shown, `truth` follows it and is kept back.
+
+    context: (n_context, d), truth: (horizon, d), both in the unit of the series.
+    """
+
+    context: Floats
+    truth: Floats
+
+
+@dataclass(frozen=True)
+class ForecastSeries:
+    """A series that is cut into training samples and windows to forecast.
+
+    Values are z-scored with the statistics of the training samples alone:
+    value = (raw - mean) / scale.
+
+    name:        of the system
+    dt:          length of a sample, in the time unit of the system
+    train:       (n_train, d)
+    windows:     one per start
+    mean, scale: (d,) raw training mean and standard deviation
+    error_scale: (d,) long-term standard deviation in z-scored units, the sigma of RMSE(t)
+    lyapunov_exponent: largest exponent in 1 / time unit, or None
+    """
+
+    name: str
+    dt: float
+    train: Floats
+    windows: tuple[ForecastWindow, ...]
+    mean: Floats
+    scale: Floats
+    error_scale: Floats
+    lyapunov_exponent: float | None = None
+
+    @property
+    def dimension(self) -> int:
+        """Number of components d."""
+        return int(self.train.shape[1])
+
+    def to_raw(self, values: ArrayLike) -> Floats:
+        """Return z-scored `values`, (..., d), in the unit of the system."""
+        raw: Floats = np.asarray(values, dtype=np.float64) * self.scale + self.mean
+        return raw
+
+
+def window_of(values: Floats, start: int, context: int, horizon: int) -> ForecastWindow:
+    """Return the window whose first forecast value is `values[start]`; `values` is (n, d)."""
+    return ForecastWindow(values[start - context : start], values[start : start + horizon])
+
+
+def split_series(raw: ArrayLike, system: System, layout: Layout) -> ForecastSeries:
+    """Cut a raw series, (n, d) equidistant samples, into a `ForecastSeries`.
+
+    Raises:
+        SpecError: the series is too short, not finite, or constant in a component.
+    """
+    values, n_train = np.asarray(raw, dtype=np.float64), layout.n_train
+    problems = []
+    if values.ndim != 2 or not np.all(np.isfinite(values)):
+        problems.append(Problem("raw", f"shape {values.shape}", "finite values, shape (n, d)"))
+    elif len(values) < layout.n_samples:
+        problems.append(Problem("raw", f"{len(values)} samples", f">= {layout.n_samples}"))
+    raise_if(SpecError, f"the series {system.name!r} cannot be cut", problems)
+    mean, scale = values[:n_train].mean(axis=0), values[:n_train].std(axis=0)
+    if not np.all(scale > 0):
+        raise SpecError(
+            f"the series {system.name!r} cannot be z-scored",
+            problems=[Problem("train", f"standard deviation {scale}", "> 0 in each component")],
+        )
+    z = (values - mean) / scale
+    sd = scale if system.long_term_sd is None else np.asarray(system.long_term_sd)
+    return ForecastSeries(
+        name=system.name,
+        dt=system.dt,
+        train=z[:n_train],
+        windows=tuple(window_of(z, k, layout.context, layout.horizon) for k in layout.starts),
+        mean=mean,
+        scale=scale,
+        error_scale=sd / scale,
+        lyapunov_exponent=system.lyapunov_exponent,
+    )
+
+
+def _warm_up(forecaster: Forecaster, context: Floats) -> Floats:
+    """Show the context to a forgetful forecaster; return its forecast of what follows."""
+    forecaster.reset()
+    answer: Floats = context[-1]
+    for value in context:
+        answer = forecaster.observe(value)
+    return answer
+
+
+def closed_loop(forecaster: Forecaster, window: ForecastWindow, clip: float = 4.0) -> Floats:
+    """Forecast a window from the forecaster's own answers, shape (horizon, d).
+
+    Every answer is clipped to +-clip before it is fed back and scored, so that a forecast that
+    runs away stays finite. z-scored values of the attractors used here stay well inside 4.
+    """
+    answer = _warm_up(forecaster, window.context)
+    out: Floats = np.empty_like(window.truth)
+    for step in range(len(out)):
+        if step:
+            answer = forecaster.observe(out[step - 1])
+        out[step] = np.clip(answer, -clip, clip)
+    return out
+
+
+def one_step(forecaster: Forecaster, window: ForecastWindow) -> Floats:
+    """Forecast every value of a window from the true values before it, shape (horizon, d)."""
+    answer = _warm_up(forecaster, window.context)
+    out: Floats = np.empty_like(window.truth)
+    for step in range(len(out)):
+        if step:
+            answer = forecaster.observe(window.truth[step - 1])
+        out[step] = answer
+    return out
+
+
+def evaluate(
+    forecaster: Forecaster,
+    series: ForecastSeries,
+    *,
+    clip: float = 4.0,
+    thresholds: Sequence[float] = DEFAULT_THRESHOLDS,
+) -> ForecastScores:
+    """Score a fitted forecaster on all windows of a series, closed loop and one step."""
+    return score_forecasts(
+        np.stack([closed_loop(forecaster, window, clip) for window in series.windows]),
+        np.stack([one_step(forecaster, window) for window in series.windows]),
+        np.stack([window.truth for window in series.windows]),
+        series.error_scale,
+        dt=series.dt,
+        lyapunov_exponent=series.lyapunov_exponent,
+        thresholds=thresholds,
+    )

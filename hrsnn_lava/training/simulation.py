@@ -1,0 +1,301 @@
+"""Networks under an input: what is shown to them, what runs them, how often their neurons fire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, cast, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.compiler.context import Observed
+from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
+from hrsnn_lava.csr import held_drive
+from hrsnn_lava.network import Network
+from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.seeding import generator
+from hrsnn_lava.sim_backends.floating.plasticity import PlasticSimulator
+from hrsnn_lava.sim_backends.native.layout import Events
+from hrsnn_lava.sim_backends.native.simulator import FloatSimulator, IntegerSimulator
+from hrsnn_lava.trace import SpikeInput
+
+__all__ = [
+    "EventSimulator",
+    "Simulator",
+    "Stimulus",
+    "measure_rates",
+    "observe",
+    "observe_if_needed",
+    "simulator_of",
+    "spike_counts",
+]
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+#: Steps, counted from the start of the call, and neurons of spikes, (n_spikes,) each.
+Spikes = tuple[NDArray[np.int32], NDArray[np.int32]]
+#: Steps over which `measure_rates` runs, and for how many of them a value is held (ours).
+RATE_STEPS, HELD_STEPS = 2000, 20
+#: Probability of a spike in a step, for input channels that carry no values (ours).
+INPUT_SPIKES = 0.1
+
+
+class Simulator(Protocol):
+    """A network that runs block by block and keeps its state in between."""
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of neurons, inputs not counted."""
+
+    def reset(self, rng: np.random.Generator | None = None) -> None:
+        """Start afresh; with a generator, from random potentials in [0, v_threshold)."""
+
+    def run(self, x: Floats, steps: int) -> Spikes:
+        """Hold the analog input x, (n_inputs,), for `steps` steps; return the block's spikes."""
+
+
+class EventSimulator(Simulator, Protocol):
+    """A simulator whose inputs may send spikes, too."""
+
+    def run_events(self, inputs: SpikeInput, first: int, steps: int) -> Spikes:
+        """Run over steps `first` to ``first + steps`` of a recording; return the block's spikes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stimulus:
+    """What a network is shown: values that are held block after block, or spikes.
+
+    Attributes:
+        inputs: (n_blocks, n_inputs) values, each held for a block; or spikes of the inputs, whose
+            recording is a whole number of blocks long.
+        block: steps of a block.
+        restart: blocks after which the network starts afresh, such as those of one sample; None:
+            it starts once and runs through.
+    """
+
+    inputs: Floats | SpikeInput
+    block: int
+    restart: int | None = None
+
+    @property
+    def spiking(self) -> bool:
+        """Whether the inputs send spikes."""
+        return isinstance(self.inputs, SpikeInput)
+
+    @property
+    def width(self) -> int:
+        """Number of input channels."""
+        if isinstance(self.inputs, SpikeInput):
+            return self.inputs.n_neurons
+        return int(self.inputs.shape[1])
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks."""
+        if isinstance(self.inputs, SpikeInput):
+            return self.inputs.n_steps // self.block
+        return len(self.inputs)
+
+    @property
+    def n_steps(self) -> int:
+        """Steps of the network in all."""
+        return self.n_blocks * self.block
+
+    def starts(self, block: int) -> bool:
+        """Whether the network starts afresh before a block."""
+        return block == 0 if self.restart is None else block % self.restart == 0
+
+    def play(self, simulator: Simulator, rng: np.random.Generator | None) -> Iterator[Spikes]:
+        """Run a network through it; yields the spikes of every block.
+
+        Args:
+            simulator: the network; an `EventSimulator` where the inputs send spikes.
+            rng: draws the initial potentials, the same ones at every restart; None: from rest.
+        """
+        if self.restart is not None and rng is not None:
+            key = int(rng.integers(2**62))
+        for block in range(self.n_blocks):
+            if self.starts(block):
+                if self.restart is not None and rng is not None:
+                    rng = np.random.Generator(np.random.Philox(key))
+                simulator.reset(rng)
+            if isinstance(self.inputs, SpikeInput):
+                events = cast(EventSimulator, simulator)
+                yield events.run_events(self.inputs, block * self.block, self.block)
+            else:
+                yield simulator.run(self.inputs[block], self.block)
+
+    def first(self, n_steps: int) -> Stimulus:
+        """Its first blocks, as many as `n_steps` steps touch, or all there are."""
+        blocks = min(-(-n_steps // self.block), self.n_blocks)
+        if not isinstance(self.inputs, SpikeInput):
+            return Stimulus(self.inputs[:blocks], self.block, self.restart)
+        end = blocks * self.block
+        inside = self.inputs.steps < end
+        spikes = (self.inputs.steps[inside], self.inputs.neurons[inside])
+        return Stimulus(SpikeInput(*spikes, end, self.width), self.block, self.restart)
+
+    def repeated(self, times: int) -> Stimulus:
+        """All blocks, so many times over."""
+        if not isinstance(self.inputs, SpikeInput):
+            return Stimulus(np.tile(self.inputs, (times, 1)), self.block, self.restart)
+        length, spikes = self.inputs.n_steps, self.inputs
+        shifts = np.repeat(np.arange(times, dtype=np.int32) * np.int32(length), spikes.steps.size)
+        steps = np.tile(spikes.steps, times) + shifts
+        neurons = np.tile(spikes.neurons, times)
+        together = SpikeInput(steps, neurons, length * times, spikes.n_neurons)
+        return Stimulus(together, self.block, self.restart)
+
+    def events(self, payload_scale: float | None) -> SpikeInput:
+        """It as events of a compiled input population.
+
+        Args:
+            payload_scale: payload counts per 1.0 of a held value; None: 1.
+        """
+        if isinstance(self.inputs, SpikeInput):
+            return self.inputs
+        payloads = np.rint(self.inputs * (payload_scale or 1.0)).astype(np.int64)
+        return SpikeInput.held(payloads, self.block)
+
+    def input_rates(self) -> Floats | float:
+        """Messages per step of every channel, (n_inputs,); values that the host holds send none."""
+        if not isinstance(self.inputs, SpikeInput):
+            return 0.0
+        counts = np.bincount(self.inputs.neurons, minlength=self.width)
+        return counts / max(self.inputs.n_steps, 1)
+
+
+class _Floats(FloatSimulator):
+    """A float network that takes spikes, too; one spike is worth 1."""
+
+    def run_events(self, inputs: SpikeInput, first: int, steps: int) -> Spikes:
+        """See `EventSimulator`."""
+        start = self._time
+        events = Events.of(inputs, first, steps, self.n_neurons)
+        at, who = self.advance(steps, events, self.bias)
+        return at - np.int32(start), who
+
+
+class _Integers(IntegerSimulator):
+    """An integer network that takes spikes, too."""
+
+    def run_events(self, inputs: SpikeInput, first: int, steps: int) -> Spikes:
+        """See `EventSimulator`."""
+        start = self._time
+        at_rest = self._channels.mantissas(np.zeros(self.n_inputs))[None, :]
+        events = Events.of(inputs, first, steps, self.n_neurons)
+        at, who = self.advance(steps, events, np.array([start]), at_rest)
+        return at - np.int32(start), who
+
+
+class _Learning(PlasticSimulator):
+    """A float network that learns, and that starts every run with the weights it was given: so
+    does the program on the chip."""
+
+    def reset(self, rng: np.random.Generator | None = None) -> None:
+        """Return to rest, and to the first weights."""
+        super().reset(rng)
+        self.forget()
+
+
+@overload
+def simulator_of(network: Network) -> _Floats | _Learning: ...
+
+
+@overload
+def simulator_of(network: QuantizedNetwork) -> _Integers: ...
+
+
+def simulator_of(network: Network | QuantizedNetwork) -> _Floats | _Integers | _Learning:
+    """What runs a network: in float or integers, learning where it has rules."""
+    if not isinstance(network, Network):
+        return _Integers(network)
+    learns = any(p.plasticity is not None for p in network.projections)
+    return _Learning(network) if learns else _Floats(network)
+
+
+def spike_counts(
+    simulator: Simulator, stimulus: Stimulus, rng: np.random.Generator | None
+) -> Counts:
+    """Return each neuron's spikes, (n_neurons,), over a run of the stimulus."""
+    counts = np.zeros(simulator.n_neurons, dtype=np.int64)
+    for _, neurons in stimulus.play(simulator, rng):
+        counts += np.bincount(neurons, minlength=simulator.n_neurons)
+    return counts
+
+
+def observe(network: Network, inputs: Floats | SpikeInput, steps_per_sample: int = 20) -> Observed:
+    """Rates and largest synaptic currents of a run from rest.
+
+    A network that learns runs with the weights it has: they are what is quantized.
+
+    Args:
+        inputs: (n, n_inputs) analog samples, each held for `steps_per_sample` steps, or spikes.
+    """
+    simulator = FloatSimulator(network.without_plasticity())
+    n = network.n_neurons
+    spikes, peak, steps = np.zeros(n), np.zeros(n), 0
+    total = inputs.n_steps if isinstance(inputs, SpikeInput) else len(inputs) * steps_per_sample
+    while steps < total:
+        count = min(steps_per_sample, total - steps)
+        if isinstance(inputs, SpikeInput):
+            events, bias = Events.of(inputs, steps, count, n), simulator.bias
+        else:
+            events = Events.none(count, np.float64)
+            bias = simulator.bias + held_drive(network, inputs[steps // steps_per_sample])
+        current = np.zeros((count, n))
+        _, who = simulator.advance(count, events, bias, np.zeros((count, n)), current)
+        spikes += np.bincount(who, minlength=n)
+        peak = np.maximum(peak, np.abs(current).max(axis=0, initial=0.0))
+        steps += count
+    sent = None
+    if isinstance(inputs, SpikeInput):
+        sent = np.bincount(inputs.neurons, minlength=network.n_inputs) / max(steps, 1)
+    return Observed(spikes / max(steps, 1), sent, peak)
+
+
+def observe_if_needed(
+    options: Quantize, network: Network, run: tuple[Floats | SpikeInput, int]
+) -> Observed:
+    """What a run shows, where the integers depend on it; nothing otherwise.
+
+    That is so where the options ask for one, and where the current might wrap in a worst case
+    that costs too much to avoid.
+
+    Args:
+        run: inputs and steps per sample, see `observe`.
+    """
+    if not options.needs_run:
+        guards = quantize(network, options)[1]["populations"].values()
+        if options.headroom != "auto" or all(p["headroom"] != "open" for p in guards):
+            return Observed()
+    return observe(network, *run)
+
+
+def measure_rates(network: Network, seed: int, steps: int = RATE_STEPS) -> Floats:
+    """Spikes per step of every neuron, (n_neurons,), with its bias and a seeded random input.
+
+    Channels that carry values get one of N(0, 1) every 20 steps, others spikes with probability
+    0.1 a step: our choice, where the task's own input is not known.
+    """
+    simulator, rng = FloatSimulator(network), generator(seed, "prune/rates")
+    n, n_inputs = network.n_neurons, network.n_inputs
+    valued = np.zeros(n_inputs, dtype=np.bool_)
+    for population in network.input_populations:
+        first = network.offset(population.name)
+        valued[first : first + population.size] = population.graded
+    counts = np.zeros(n, dtype=np.int64)
+    blocks = -(-steps // HELD_STEPS)
+    for _ in range(blocks):
+        x = rng.standard_normal(n_inputs)
+        sent = rng.random((HELD_STEPS, n_inputs)) < INPUT_SPIKES
+        sent[:, valued] = False
+        sent[:1, valued] = True
+        at, channel = np.nonzero(sent)
+        value = np.where(valued[channel], x[channel], 1.0)
+        starts = np.searchsorted(at, np.arange(HELD_STEPS + 1)).astype(np.int64)
+        events = Events(starts, (channel + n).astype(np.int32), value)
+        bias = simulator.bias + held_drive(network, x)
+        counts += np.bincount(simulator.advance(HELD_STEPS, events, bias)[1], minlength=n)
+    return counts / (HELD_STEPS * blocks)

@@ -1,0 +1,308 @@
+"""Every option of every pass: said in a spec or on the command line, and seen in the record."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import pytest
+
+import hrsnn_lava as hl
+from hrsnn_lava import registry
+from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import ParticipationOptions
+from hrsnn_lava.compiler.learning.lowering import LowerSTDP
+from hrsnn_lava.compiler.pruning.rescale import Rescale
+from hrsnn_lava.options import options_of
+from hrsnn_lava.spec import pruning_methods
+
+#: For every option of every pass a value that is not its default.
+VALUES: dict[str, dict[str, Any]] = {
+    "prune_activity": {
+        "density": 0.4,
+        "sop_share": 0.3,
+        "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0},
+    },
+    "prune_betweenness": {"fraction": 0.2, "rounds": 2, "n_pivots": 5, "seed": 4},
+    "prune_lyapunov": {
+        "density": 0.4,
+        "score": "product",
+        "exponents": "participation",
+        "participation": {
+            "steps": 20,
+            "transient": 5,
+            "qr_every": 2,
+            "width": 0.4,
+            "n_exponents": 3,
+            "drive": 0.1,
+            "noise": 0.2,
+            "reset_gradient": True,
+            "floor": 1e-9,
+        },
+        "rescale": {"mode": "inverse", "gamma": 0.5, "cap": 4.0},
+        "sampling": "systematic",
+        "iterations": 2,
+        "signed": True,
+        "union": True,
+        "stabilise": "dominant",
+        "margin": 0.2,
+        "precision": "float32",
+        "seed": 4,
+    },
+    "prune_magnitude": {
+        "density": 0.4,
+        "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0},
+    },
+    "prune_random": {
+        "density": 0.4,
+        "sampling": "bernoulli",
+        "rescale": {"mode": "inverse", "gamma": 0.5, "cap": 4.0},
+        "seed": 4,
+    },
+    "quantize": {
+        "weight_bits": 5,
+        "input_range": 3.0,
+        "stdp": {
+            "max_profiles": 2,
+            "max_error": 0.2,
+            "amplitudes": "tags",
+            "match": "peak",
+            "headroom": 8.0,
+            "t_epoch": 2,
+            "seed": 4,
+        },
+        "scaling": "mse",
+        "headroom": "none",
+        "margin": 3.0,
+    },
+    "canonical": {},
+    "stock_groups": {"groups": 5, "seed": 4},
+    "lower_stock": {"max_processes": 250},
+    "partition": {
+        "method": "index",
+        "neurons_per_core": 20,
+        "tolerance": 0.1,
+        "palette_weight": 2.0,
+        "baselines": False,
+        "seed": 4,
+    },
+    "palette": {},
+    "absorb_thresholds": {
+        "enabled": False,
+        "input_range": 3.0,
+        "typical_rate": 0.1,
+        "reserve": 0.1,
+        "tolerance": 0.1,
+    },
+    "place": {"method": "row", "crossing": 3, "effort": 0.5, "seed": 4},
+}
+#: What the command line calls the options of a pass.
+PREFIX = {
+    "prune_betweenness": "drop-",
+    "stock_groups": "stock-",
+    "lower_stock": "stock-",
+    "partition": "partition-",
+    "absorb_thresholds": "absorb-",
+    "place": "place-",
+}
+OTHERWISE = {
+    "--partition-neurons-per-core": "--neurons-per-core",
+    "--absorb-input-range": "--input-range",
+    "--drop-fraction": "--drop-neurons",
+    "--rescale-mode": "--rescale",
+    "--absorb-enabled": "--absorb-thresholds",
+    "--no-absorb-enabled": "--keep-thresholds",
+}
+
+
+def on_the_command_line(name: str, values: dict[str, Any], *parents: str) -> list[str]:
+    """The options that say the same."""
+    said: list[str] = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            said += on_the_command_line(name, value, *parents, key)
+            continue
+        word = "-".join((*parents, key)).replace("_", "-")
+        if isinstance(value, bool):
+            option = f"--{'' if value else 'no-'}{PREFIX.get(name, '')}{word}"
+            said.append(OTHERWISE.get(option, option))
+        else:
+            option = f"--{PREFIX.get(name, '')}{word}"
+            said += [OTHERWISE.get(option, option), str(value)]
+    return said
+
+
+def as_toml(values: dict[str, Any], path: str) -> str:
+    """A table and those inside it."""
+    lines, inner = [f"[{path}]"], ""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            inner += as_toml(value, f"{path}.{key}")
+        else:
+            text = f'"{value}"' if isinstance(value, str) else str(value).lower()
+            lines.append(f"{key} = {text}")
+    return "\n".join([*lines, "", inner])
+
+
+def assert_no_default(cls: Any, values: dict[str, Any]) -> None:
+    assert set(values) == {f.name for f in fields(cls)}, "an option that this test does not know"
+    for field in fields(cls):
+        value, default = values[field.name], field.default
+        if isinstance(value, dict):
+            inner = {"stdp": LowerSTDP, "rescale": Rescale, "participation": ParticipationOptions}
+            assert is_dataclass(inner[field.name])
+            assert_no_default(inner[field.name], value)
+        else:
+            assert value != default, field.name
+
+
+def test_the_values_are_all_there_and_none_is_a_default() -> None:
+    assert set(VALUES) == set(registry.names("pass"))
+    for name, values in VALUES.items():
+        assert_no_default(registry.load("pass", name), values)
+
+
+@pytest.mark.parametrize("method", pruning_methods())
+def test_pruning_from_a_spec(method: str) -> None:
+    values = VALUES[f"prune_{method}"]
+    table = {"method": method, **values, "drop_neurons": VALUES["prune_betweenness"]}
+    prune = hl.Spec.parse({"prune": table}).prune
+    step = options_of(prune.step(method, prune.rescale))
+    if method == "activity":  # either a density, which the controls have in any case, or SOPs
+        assert step == {**values, "density": None}
+        plain = hl.Spec.parse({"prune": {k: v for k, v in table.items() if k != "sop_share"}})
+        step = options_of(plain.prune.step(method, prune.rescale))
+        values = {**values, "sop_share": None}
+    assert step == values
+    assert options_of(prune.drop_neurons) == VALUES["prune_betweenness"]
+    other = options_of(prune.step("random" if method != "random" else "magnitude", "none"))
+    assert other["density"] == 0.4
+    assert other.get("seed") is None  # a control has the defaults of its method
+
+
+@pytest.mark.parametrize("method", pruning_methods())
+def test_pruning_from_the_command_line(method: str, run: Any, files: Any) -> None:
+    values = {k: v for k, v in VALUES[f"prune_{method}"].items() if k != "seed"}
+    if method == "activity":
+        del values["density"]
+    dropped = {k: v for k, v in VALUES["prune_betweenness"].items() if k != "seed"}
+    said = on_the_command_line(f"prune_{method}", values)
+    said += on_the_command_line("prune_betweenness", dropped)
+    command = ("prune", files.network, "--method", method, "--seed", "4", "-o", "p.hlx", "--json")
+    outcome = run(*command, *said)
+    assert outcome.code == 0, outcome.err
+    recorded = outcome.json()["options"]
+    assert {k: recorded[k] for k in values} == values
+    assert recorded.get("seed", 4) == 4
+    report = outcome.json()["passes"]["prune_betweenness"]
+    assert (report["fraction"], report["pivots"]) == (0.2, [5, 5])
+
+
+def records(outcome: Any) -> dict[str, dict[str, Any]]:
+    """Options in the records of a compilation, by pass."""
+    assert outcome.code == 0, outcome.err
+    return {p["name"]: p["options"] for p in outcome.json()["passes"]}
+
+
+MAPPED = ("partition", "absorb_thresholds", "place")
+LEARNS = '[stdp]\nprojections = ["exc_inh"]\n'
+
+
+def table_of(name: str) -> dict[str, Any]:
+    """Values of a pass, with thresholds absorbed, so that there is a record of it."""
+    return {k: v for k, v in VALUES[name].items() if k != "enabled"}
+
+
+def compiled(run: Any, *options: str) -> Any:
+    return run("compile", "s.toml", "-o", "c.hlx", "--json", *options)
+
+
+def test_compiling_a_spec_with_every_option(run: Any, files: Any, tmp_path: Any) -> None:
+    stdp = VALUES["quantize"]["stdp"]
+    text = files.spec.read_text() + LEARNS + as_toml(stdp, "stdp").removeprefix("[stdp]\n")
+    quantize = {k: v for k, v in VALUES["quantize"].items() if k != "stdp"}
+    text += as_toml(quantize, "quantize")
+    text += "".join(as_toml(table_of(name), name) for name in MAPPED)
+    (tmp_path / "s.toml").write_text(text)
+    recorded = records(compiled(run))
+    assert recorded["quantize"] == VALUES["quantize"]
+    assert recorded["partition"] == VALUES["partition"]
+    assert recorded["absorb_thresholds"] == {**VALUES["absorb_thresholds"], "enabled": True}
+    assert recorded["place"] == VALUES["place"]
+    without = text.replace("[absorb_thresholds]", "[absorb_thresholds]\nenabled = false")
+    (tmp_path / "s.toml").write_text(without)
+    assert "absorb_thresholds" not in records(compiled(run))
+
+
+def test_compiling_with_every_option_on_the_command_line(
+    run: Any, files: Any, tmp_path: Any
+) -> None:
+    (tmp_path / "s.toml").write_text(files.spec.read_text() + LEARNS)
+    said = on_the_command_line("quantize", VALUES["quantize"])
+    for name in MAPPED:
+        said += on_the_command_line(
+            name, {k: v for k, v in table_of(name).items() if k != "input_range"}
+        )
+    recorded = records(compiled(run, *said))
+    assert recorded["quantize"] == VALUES["quantize"]
+    assert recorded["partition"] == VALUES["partition"]
+    assert recorded["absorb_thresholds"] == {**VALUES["absorb_thresholds"], "enabled": True}
+    assert recorded["place"] == VALUES["place"]
+    assert "absorb_thresholds" not in records(compiled(run, *said, "--keep-thresholds"))
+
+
+def test_stock_processes_from_a_spec_and_from_the_command_line(
+    run: Any, files: Any, tmp_path: Any
+) -> None:
+    names = ("stock_groups", "lower_stock")
+    path = tmp_path / "s.toml"
+    # one Process for each set of parameters needs more formats of synapses than Loihi 1 has
+    base = files.spec.read_text() + '[compile]\nprofile = "loihi2"\n'
+    path.write_text(base + "".join(as_toml(VALUES[name], name) for name in names))
+    recorded = records(compiled(run))
+    assert {name: recorded[name] for name in names} == {name: VALUES[name] for name in names}
+    path.write_text(base)
+    said = [word for name in names for word in on_the_command_line(name, VALUES[name])]
+    recorded = records(compiled(run, *said))
+    assert {name: recorded[name] for name in names} == {name: VALUES[name] for name in names}
+    recorded = records(compiled(run, "--stock-groups", "4", "--lower-stock"))
+    assert recorded["stock_groups"] == {"groups": 4, "seed": 3}
+    assert recorded["lower_stock"] == {"max_processes": 300}
+    assert set(names).isdisjoint(records(compiled(run)))
+    refused = compiled(run, "--stock-seed", "4")
+    (problem,) = refused.json()["error"]["problems"]
+    assert (refused.code, problem["where"], problem["measured"]) == (2, "--stock-groups", "missing")
+
+
+def test_the_command_line_goes_before_the_spec(run: Any, files: Any, tmp_path: Any) -> None:
+    text = files.spec.read_text() + LEARNS + "max_profiles = 2\nmatch = 'peak'\n"
+    text += "[partition]\ntolerance = 0.2\nbaselines = false\n"
+    (tmp_path / "s.toml").write_text(text)
+    recorded = records(compiled(run, "--stdp-max-profiles", "1", "--partition-baselines"))
+    stdp = recorded["quantize"]["stdp"]
+    assert (stdp["max_profiles"], stdp["match"], stdp["headroom"]) == (1, "peak", 16.0)
+    assert (recorded["partition"]["tolerance"], recorded["partition"]["baselines"]) == (0.2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--weight-bits", "9"], "--weight-bits: 9; allowed: <= 8"),
+        (["--stdp-t-epoch", "0"], "--stdp-t-epoch: 0; allowed: >= 1"),
+        (["--place-effort", "-1"], "--place-effort: -1.0; allowed: >= 0"),
+        (["--place-method", "spiral"], "--place-method: 'spiral'; allowed: search, chips"),
+        (["--partition-tolerance", "0"], "--partition-tolerance: 0.0; allowed: > 0"),
+    ],
+)
+def test_values_out_of_range_are_named_as_options(
+    run: Any, files: Any, options: list[str], message: str
+) -> None:
+    outcome = run("compile", files.network, "--profile", "loihi1", "-o", "c.hlx", *options)
+    assert outcome.code == 2
+    assert message in outcome.err
+
+
+def test_the_help_says_whose_default_is_whose(run: Any) -> None:
+    text = " ".join(run("prune", "--help").out.split())
+    assert "[default: none for activity, magnitude; match for lyapunov, random]" in text
+    assert "[default: bernoulli for lyapunov; exact for random]" in text
+    assert "activity: share of the recurrent SOPs" in text
