@@ -26,9 +26,10 @@ from timing import cpu_seconds, table, write
 from hrsnn_lava import QuantizedNetwork, SpikeInput
 from hrsnn_lava.compiler.analysis.operations.counting import Counting, Counts
 from hrsnn_lava.compiler.mapped import Placement
-from hrsnn_lava.sim_backends.native.engine import NativeEngine, Stretch
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
+from hrsnn_lava.sim_backends.base import Stretch
+from hrsnn_lava.sim_backends.native.simulator import NativeEngine
 from hrsnn_lava.sim_backends.runs.counting import stretch_steps
+from hrsnn_lava.sim_backends.runs.session import simulate
 
 #: Neurons of a core; the placement is that of neurons in their order.
 _CORE = 128
@@ -92,7 +93,7 @@ def counted_call(
 
 def measure(name: str, net: QuantizedNetwork, steps: int, repeats: int) -> list[dict[str, Any]]:
     """One row with counts by step and one without."""
-    trace = NativeBackend().run(net, None, steps)
+    trace = simulate(net, None, steps, "native")
     plain = plain_call(net, steps)
     rows = []
     for per_step in (True, False):

@@ -28,7 +28,8 @@ from hrsnn_lava.chip_learning import pair_stdp
 from hrsnn_lava.errors import HrsnnError
 from hrsnn_lava.quantized import SignMode
 from hrsnn_lava.sim_backends.native.layout import Events
-from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator, NativeBackend
+from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator
+from hrsnn_lava.sim_backends.runs.session import simulate
 
 DENSITY = {200: 0.10, 500: 0.10, 1000: 0.10, 5000: 0.05}
 #: Slight net depression, so that the rate stays where it is for some thousand steps.
@@ -70,7 +71,7 @@ class LearningBench:
     def __init__(self, n: int, p: float, steps: int) -> None:
         self.net, self.fixed = network(n, p, rule=RULE), network(n, p)
         self.density, self.steps = p, steps
-        self.trace = NativeBackend().run(self.net, None, steps)
+        self.trace = simulate(self.net, None, steps, "native")
         self.events = synaptic_events(self.net, self.trace) / steps
         self.pairs = plastic_events(self.net, self.trace) / steps
         self.ours = {
@@ -108,7 +109,7 @@ class LearningBench:
         """Lava for a few steps, compared with native spike by spike and weight by weight."""
         for process, sign in LAVA_PROCESSES.items():
             net = network(self.net.n_neurons, self.density, rule=RULE, plastic_sign=sign)
-            expected = NativeBackend().run(net, None, steps)
+            expected = simulate(net, None, steps, "native")
             for _ in range(repeats):
                 run = peer.prepare(net, steps)()
                 assert run.trace is not None  # a Lava run always has one

@@ -12,7 +12,7 @@ import sys
 
 from networks import network
 
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
+from hrsnn_lava.sim_backends.runs.session import simulate
 
 
 def resident() -> int:
@@ -26,7 +26,7 @@ def main() -> None:
     figures = {"imported_bytes": resident()}
     net = network(n, density)
     figures["built_bytes"] = resident()
-    NativeBackend().run(net, None, steps)
+    simulate(net, None, steps, "native")
     figures["peak_bytes"] = resident()
     print(json.dumps(figures))
 

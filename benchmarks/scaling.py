@@ -15,7 +15,7 @@ from networks import network, synaptic_events
 from simulation import kernel_call, parser
 from timing import cpu_seconds, table, write
 
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
+from hrsnn_lava.sim_backends.runs.session import simulate
 
 SIZES = (100, 300, 1000, 3000, 10_000, 30_000, 100_000)
 FAN_OUT = 100
@@ -31,7 +31,7 @@ def measure(
 ) -> dict[str, Any]:
     """One row: the network, and seconds per step, event and neuron."""
     net = network(n, p, bias=bias)
-    trace = NativeBackend().run(net, None, steps)
+    trace = simulate(net, None, steps, "native")
     events = synaptic_events(net, trace)
     call = kernel_call(net, steps)
     times = max(1, min(20, round(_ENOUGH / max(events, 1))))

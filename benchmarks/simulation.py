@@ -25,8 +25,8 @@ from timing import child_memory, cpu_seconds, table, wall_seconds, write
 
 from hrsnn_lava import QuantizedNetwork, Trace
 from hrsnn_lava.sim_backends.native.layout import Events
-from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator, NativeBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator
+from hrsnn_lava.sim_backends.runs.session import simulate
 
 CHUNK = 1000  # steps per call of the kernel
 SLOW_STEPS = 200  # of the readable backend and of SciPy
@@ -53,7 +53,7 @@ class Bench:
 
     def __init__(self, net: QuantizedNetwork, steps: int) -> None:
         self.net, self.steps = net, steps
-        self.trace = NativeBackend().run(net, None, steps)
+        self.trace = simulate(net, None, steps, "native")
         self.events = synaptic_events(net, self.trace)
         self.ours = {
             "native": kernel_call(net, steps),
@@ -106,7 +106,7 @@ def measure(
     events_per_step = bench.events / steps
     per_event = native / events_per_step
     synapses = (native - bench.best["neurons"]) / events_per_step
-    start = min(wall_seconds(lambda: NativeBackend().run(net, None, 1)) for _ in range(3))
+    start = min(wall_seconds(lambda: simulate(net, None, 1, "native")) for _ in range(3))
     memory = child_memory("peak_memory.py", [str(n), str(p), str(steps)])
     case = {
         "neurons": n,
@@ -149,7 +149,7 @@ def measure(
 def _reference(net: QuantizedNetwork, steps: int) -> Callable[[], Run]:
     def run() -> Run:
         traces: list[Trace] = []
-        seconds = cpu_seconds(lambda: traces.append(ReferenceBackend().run(net, None, steps)))
+        seconds = cpu_seconds(lambda: traces.append(simulate(net, None, steps, "reference")))
         return Run(seconds, traces[0])
 
     return run

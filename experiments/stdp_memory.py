@@ -19,7 +19,7 @@ from hrsnn_lava import Spec, build_hrsnn
 from hrsnn_lava.network import Input, Projection
 from hrsnn_lava.network import Population as Channels
 from hrsnn_lava.seeding import generator
-from hrsnn_lava.sim_backends.floating.plasticity import PlasticSimulator
+from hrsnn_lava.sim_backends.floating.simulator import PlasticSimulator
 from hrsnn_lava.tasks.encoders import Population
 from hrsnn_lava.tasks.memory import past_values, squared_correlations
 from hrsnn_lava.training.homeostasis import HomeostasisOptions, homeostasis

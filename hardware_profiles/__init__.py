@@ -1,6 +1,12 @@
 """What chips can hold and what their events cost: data files, read strictly."""
 
-from hrsnn_lava.hardware_profiles.cost_set import COUNT_KEYS, Coefficient, CostSet, CountKey
+from hrsnn_lava.hardware_profiles.cost_set import (
+    COUNT_KEYS,
+    Coefficient,
+    CostSet,
+    CountKey,
+    document_of,
+)
 from hrsnn_lava.hardware_profiles.profile import HardwareProfile, Limit, Range, SynapseMemory
 
 __all__ = [
@@ -12,4 +18,5 @@ __all__ = [
     "Limit",
     "Range",
     "SynapseMemory",
+    "document_of",
 ]

@@ -3,6 +3,29 @@
 Which event costs what differs between sources, so a cost set states for EVERY count whether it
 has a price, is known to have one that nobody published (no `value_j`), or is part of another
 term (`covered`). Nothing is left out in silence.
+
+A file with ``extends`` names its base, a shipped set or a file beside it, and replaces prices::
+
+    format = 1
+    name = "our_board"
+    title = "Loihi, with our idle power"
+    description = "sanafe_loihi, but for the two numbers that we have measured."
+    extends = "sanafe_loihi"
+
+    [[override]]
+    count = "synaptic_operations"
+    value_j = 31e-12
+    unit = "J"
+    source = "our measurement of 2024, board 7"
+    evidence = "measured"
+    condition = "0.75 V, sparse format"
+
+Title, description, unit and condition may be left out; a source and its evidence may not. An
+override has all that a coefficient has and says it anew: nothing of the old source stays with
+the new number, except the time of the event where the override gives none. ``count = "static"``
+with ``value_w`` replaces the idle power. Chip and scope are the base's, so that a proxy stays one
+and an all-in set takes no further term. A count that the base prices within another term cannot
+be given a price: it would be paid twice.
 """
 
 from __future__ import annotations
@@ -11,13 +34,21 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import Field
 
-from hrsnn_lava.errors import Problem, ProfileError
+from hrsnn_lava import registry
+from hrsnn_lava.errors import Problem, ProfileError, SpecError, raise_if
+from hrsnn_lava.hardware_profiles.documents import (
+    Document,
+    Evidence,
+    Sourced,
+    Strict,
+    unprintable,
+    validated,
+)
 from hrsnn_lava.hardware_profiles.profile import HardwareProfile
-from hrsnn_lava.hardware_profiles.strict import Document, Evidence, Sourced, Strict, unprintable
 
 CountKey = Literal[
     "synaptic_operations",
@@ -42,6 +73,12 @@ _OPTIONAL = {
     *("low_j", "high_j", "low_w", "high_w", "range_source"),
     *("overridden", "replaces_j", "replaces_w", "absent"),
 }
+#: Sets that extend each other, at most; our choice.
+MAX_DEPTH = 8
+#: Of an override: joules for a count, watts for the idle power.
+_JOULES, _WATTS = ("value_j", "low_j", "high_j"), ("value_w", "low_w", "high_w")
+_TIMES = ("time_s", "time_evidence")
+_MARKS = ("name", "alternatives", *_TIMES)
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
 
 
@@ -57,10 +94,12 @@ class Coefficient(Sourced):
         low_j, high_j, range_source: what other sources, or other conditions, give for the same
             event, and who says so; left out where nobody disagrees.
         time_s, time_evidence: seconds per event.
-        overridden: put in place of a base set's price, see `overrides`; `replaces_j` is that
+        overridden: put in place of a base set's price, see the module; `replaces_j` is that
             price.
     """
 
+    FIGURES: ClassVar[tuple[str, ...]] = ("value_j",)
+    UNIT: ClassVar[str] = "J"
     name: str
     count: CountKey
     value_j: float | None = None
@@ -74,14 +113,9 @@ class Coefficient(Sourced):
     overridden: bool = False
     replaces_j: float | None = None
 
-    def known(self) -> bool:
-        return self.value_j is not None
-
     def problems(self, where: str) -> Iterator[Problem]:
         where = f"{where} ({self.name})"
         yield from super().problems(where)
-        if self.unit != "J":
-            yield Problem(where, f"unit {self.unit!r}", "J")
         prices = [self.value_j, self.time_s, *self.alternatives.values()]
         prices += [self.low_j, self.high_j]
         if any(price is not None and not 0 <= price < 1e-3 for price in prices):
@@ -110,6 +144,8 @@ class Static(Sourced):
     `low_w`, `high_w`, `range_source` and `overridden`, `replaces_w`: as of a `Coefficient`.
     """
 
+    FIGURES: ClassVar[tuple[str, ...]] = ("value_w",)
+    UNIT: ClassVar[str] = "W"
     value_w: float | None = None
     condition: str
     low_w: float | None = None
@@ -118,13 +154,8 @@ class Static(Sourced):
     overridden: bool = False
     replaces_w: float | None = None
 
-    def known(self) -> bool:
-        return self.value_w is not None
-
     def problems(self, where: str) -> Iterator[Problem]:
         yield from super().problems(where)
-        if self.unit != "W":
-            yield Problem(where, f"unit {self.unit!r}", "W")
         powers = (self.value_w, self.low_w, self.high_w)
         if any(power is not None and not 0 <= power < 1e4 for power in powers):
             yield Problem(where, "a power outside 0..1e4", "watts of one idle chip")
@@ -149,11 +180,9 @@ def range_problems(
 class Barrier(Sourced):
     """Time in seconds of the synchronisation that ends a step, by number of tiles in use."""
 
+    FIGURES: ClassVar[tuple[str, ...]] = ("tiles",)
     tiles: tuple[int, ...] = ()
     seconds: tuple[float, ...] = ()
-
-    def known(self) -> bool:
-        return bool(self.tiles)
 
     def problems(self, where: str) -> Iterator[Problem]:
         yield from super().problems(where)
@@ -166,16 +195,13 @@ class Barrier(Sourced):
 class MessageIn(Sourced):
     """Time in seconds that a core takes to receive one message; None: not published."""
 
+    FIGURES: ClassVar[tuple[str, ...]] = ("time_s",)
+    UNIT: ClassVar[str] = "s"
     time_s: float | None = None
     condition: str
 
-    def known(self) -> bool:
-        return self.time_s is not None
-
     def problems(self, where: str) -> Iterator[Problem]:
         yield from super().problems(where)
-        if self.unit != "s":
-            yield Problem(where, f"unit {self.unit!r}", "s")
         if self.time_s is not None and not 0 <= self.time_s < 1e-3:
             yield Problem(where, f"{self.time_s} s", "0..1e-3 seconds per message")
 
@@ -194,6 +220,8 @@ class CostSet(Document):
         message_in: time that a core takes to receive a message; left out, it is not known.
     """
 
+    KIND: ClassVar[str] = "cost_set"
+    NOUN: ClassVar[str] = "cost set"
     chip: str
     scope: Literal["per_term", "all_in"]
     coefficients: tuple[Coefficient, ...]
@@ -204,32 +232,22 @@ class CostSet(Document):
     bases: tuple[str, ...] = ()
 
     @classmethod
-    def folder(cls) -> Path:
-        return Path(__file__).resolve().parent / "cost_sets"
+    def load(cls, name_or_path: str | Path) -> CostSet:
+        """As of any file; one that is read by its path may not have the name of a known set."""
+        prices = super().load(name_or_path)
+        if prices.name in cls.names():
+            path, owner = cls.path_of(name_or_path), registry.path(cls.KIND, prices.name)
+            if path.resolve() != owner.resolve():
+                raise ProfileError(
+                    f"{path}: the name {prices.name!r} is that of a cost set that comes with the "
+                    "package; give yours another"
+                )
+        return prices
 
     @classmethod
-    def load(cls, name_or_path: str | Path) -> CostSet:
-        """Read a shipped set by its name, or any by its path (ends in ``.toml``).
-
-        A file may be a whole set, or extend another one by ``[[override]]`` tables, see
-        `hrsnn_lava.hardware_profiles.overrides`.
-
-        Raises:
-            SpecError: no such name or file.
-            ProfileError: the file, or one that it extends, is no cost set; `problems` lists all.
-        """
-        from hrsnn_lava.hardware_profiles.overrides import resolve
-
-        path = cls.path_of(name_or_path)
-        raw = resolve(path)
-        found = cls.from_dict(raw, origin=str(path))
-        shipped = path.resolve().parent == cls.folder()
-        if not shipped and found.name in cls.names():
-            raise ProfileError(
-                f"{path}: the name {found.name!r} is that of a cost set that comes with the "
-                "package; give yours another"
-            )
-        return found
+    def plain(cls, path: Path) -> dict[str, Any]:
+        """A whole set, or one that extends another by ``[[override]]`` tables, resolved."""
+        return _resolve(path)
 
     def coefficient(self, count: CountKey) -> Coefficient | None:
         """The term for a count; None when another term covers it."""
@@ -237,14 +255,14 @@ class CostSet(Document):
 
     def is_proxy_for(self, profile: HardwareProfile) -> bool:
         """True when this set describes another chip than `profile`."""
-        known = {self.name, *self.bases} & set(profile.cost_sets)
-        return not known and self.chip != profile.name
+        listed = {self.name, *self.bases} & set(profile.cost_sets)
+        return not listed and self.chip != profile.name
 
     @property
     def overridden(self) -> tuple[str, ...]:
         """Counts whose price was overridden, and ``"static"`` for the idle power."""
-        found: list[str] = [c.count for c in self.coefficients if c.overridden]
-        return (*found, "static") if self.static.overridden else tuple(found)
+        counts: list[str] = [c.count for c in self.coefficients if c.overridden]
+        return (*counts, "static") if self.static.overridden else tuple(counts)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; what the file leaves out of ranges and overrides is left out here."""
@@ -269,25 +287,167 @@ class CostSet(Document):
         yield from unprintable(self.to_dict(), "")
         if not _NAME.fullmatch(self.name):
             yield Problem("name", repr(self.name)[:80], "letters, digits, dots, _ and -")
-        named = Counter([c.count for c in self.coefficients] + [c.count for c in self.covered])
+        times = Counter([c.count for c in self.coefficients] + [c.count for c in self.covered])
         for key in COUNT_KEYS:
-            if named[key] != 1:
-                yield Problem(
-                    f"count {key!r}",
-                    f"named {named[key]} times",
-                    "once, as a coefficient or as covered",
-                )
-        if self.scope == "all_in":
-            extra: list[str] = [
-                c.count for c in self.coefficients if c.count != "synaptic_operations"
+            if times[key] != 1:
+                allowed = "once, as a coefficient or as covered"
+                yield Problem(f"count {key!r}", f"named {times[key]} times", allowed)
+        extra = [c.count for c in self.coefficients if c.count != "synaptic_operations"]
+        terms = ", ".join([*extra, *(["static"] if self.static.known() else [])])
+        if self.scope == "all_in" and terms:
+            allowed = "synaptic_operations alone: the figure holds the rest"
+            yield Problem("scope", f"all_in, with further terms {terms}", allowed)
+
+
+class Override(Strict):
+    """One price in place of the base's; `CostSet` checks the numbers themselves."""
+
+    count: Literal[CountKey, "static"]
+    name: str | None = None
+    value_j: float | None = None
+    value_w: float | None = None
+    low_j: float | None = None
+    high_j: float | None = None
+    low_w: float | None = None
+    high_w: float | None = None
+    range_source: str = ""
+    unit: str | None = None
+    source: str
+    evidence: Evidence
+    condition: str = "not stated"
+    alternatives: dict[str, float] = Field(default_factory=dict)
+    time_s: float | None = None
+    time_evidence: Evidence = "none"
+
+
+class Extension(Strict):
+    """A file with ``extends``: a name of its own, its base, and the prices it replaces."""
+
+    format: Literal[1] = 1
+    name: str
+    title: str | None = None
+    description: str | None = None
+    extends: str
+    override: tuple[Override, ...] = ()
+
+
+def _resolve(path: Path, below: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The plain data of a cost set, with what it extends filled in.
+
+    Args:
+        path: of the file.
+        below: files that extend it, the outermost first.
+
+    Raises:
+        SpecError: the file cannot be read.
+        ProfileError: it, or a file that it extends, is no cost set, or extends itself.
+    """
+    raw = CostSet.read(path)
+    if "extends" not in raw:
+        if "override" in raw:
+            raise ProfileError(f"{path}: [[override]] without extends; name the set it changes")
+        return raw
+    extension = validated(Extension, raw, f"{path} is no cost set that extends another")
+    if not extension.override:
+        raise ProfileError(f"{path}: extends without [[override]]; name what it changes")
+    chain = (*below, path.resolve())
+    base_path = _base(extension, path)
+    if base_path.resolve() in chain:
+        names = " -> ".join(p.name for p in (*chain, base_path))
+        raise ProfileError(f"{path}: cost sets extend each other in a circle: {names}")
+    if len(chain) > MAX_DEPTH:
+        raise ProfileError(f"{path}: more than {MAX_DEPTH} cost sets extend one another")
+    base = CostSet.from_dict(_resolve(base_path, chain), origin=str(base_path))
+    return extended(base, extension)
+
+
+def _base(extension: Extension, path: Path) -> Path:
+    name = extension.extends
+    try:
+        base = CostSet.path_of(name)
+    except SpecError as error:
+        raise ProfileError(f"{path}: extends: {error.message}, or a file *.toml") from None
+    if not name.endswith(".toml"):
+        return base
+    beside = path.parent / base
+    if not beside.exists():
+        raise ProfileError(f"{path}: extends {name!r}: no such file beside it")
+    return beside
+
+
+def extended(base: CostSet, extension: Extension) -> dict[str, Any]:
+    """`base` with overridden prices, as the plain data of a cost set.
+
+    Raises:
+        ProfileError: an override has no place in the base; `problems` lists all of them.
+    """
+    data = base.to_dict()
+    problems = []
+    counts: set[str] = set()
+    for index, override in enumerate(extension.override):
+        where = f"override[{index}] ({override.count})"
+        if override.count in counts:
+            problems.append(Problem(where, "named twice", "once"))
+        counts.add(override.count)
+        misplaced = _misplaced(base, override, where)
+        problems += misplaced
+        if override.count == "static" and not misplaced:
+            data["static"] = _static(base, override)
+        elif not misplaced:
+            data["coefficients"] = [
+                _coefficient(base, override) if old["count"] == override.count else old
+                for old in data["coefficients"]
             ]
-            extra += ["static"] if self.static.known() else []
-            if extra:
-                yield Problem(
-                    "scope",
-                    f"all_in, with further terms {', '.join(extra)}",
-                    "synaptic_operations alone: the figure holds the rest",
-                )
+    raise_if(ProfileError, f"cost set {extension.name!r} cannot extend {base.name!r}", problems)
+    own: dict[str, Any] = {
+        "format": extension.format,
+        "name": extension.name,
+        "title": extension.title or f"{base.title}, with prices replaced",
+        "description": extension.description or base.description,
+    }
+    return {**data, **own, "bases": [base.name, *base.bases]}
+
+
+def _misplaced(base: CostSet, override: Override, where: str) -> list[Problem]:
+    """Why an override has no place in the base."""
+    problems = []
+    static = override.count == "static"
+    wrong = [key for key in (_JOULES if static else _WATTS) if getattr(override, key) is not None]
+    if static:
+        wrong += [key for key in _MARKS if key in override.model_fields_set]
+        if base.scope == "all_in":
+            problems.append(Problem(where, "an all-in price holds the static power", "nothing"))
+    else:
+        covered = next((c for c in base.covered if c.count == override.count), None)
+        if covered is not None:
+            text = f"{base.name} prices it within another term: {covered.reason}"
+            problems.append(Problem(where, text, "counts with a price of their own"))
+    if wrong:
+        kind = "watts: value_w, low_w, high_w" if static else "joules: value_j, low_j, high_j"
+        problems.append(Problem(where, ", ".join(wrong), kind))
+    return problems
+
+
+def _replacement(
+    old: Coefficient | Static, override: Override, value: str, exclude: set[str]
+) -> dict[str, Any]:
+    """The plain data of a price in place of `old`, marked; `value` is the unit's ending."""
+    new = override.model_dump(mode="json", exclude=exclude)
+    new["unit"] = override.unit or old.unit
+    # an override of an override still replaces what was published
+    replaced = getattr(old, f"{'replaces' if old.overridden else 'value'}_{value}")
+    return {**new, "overridden": True, f"replaces_{value}": replaced}
+
+
+def _coefficient(base: CostSet, override: Override) -> dict[str, Any]:
+    old = next(c for c in base.coefficients if c.count == override.count)
+    new = _replacement(old, override, "j", set(_WATTS))
+    new["name"] = override.name or old.name
+    return new if override.time_s is not None else new | {k: getattr(old, k) for k in _TIMES}
+
+
+def _static(base: CostSet, override: Override) -> dict[str, Any]:
+    return _replacement(base.static, override, "w", {"count", *_JOULES, *_MARKS})
 
 
 #: Taken where the chip has it and nothing was asked for: it prices every event (our choice).
@@ -298,3 +458,29 @@ def preferred(profile: HardwareProfile) -> str | None:
     """The cost set of a chip that is taken when none is named; None where the chip has none."""
     sets = profile.cost_sets
     return PREFERRED if PREFERRED in sets else next(iter(sets), None)
+
+
+def document_of(name: str) -> HardwareProfile | CostSet:
+    """A chip or a cost set by name; a file is taken for what it says.
+
+    Raises:
+        SpecError: no such name or file.
+        ProfileError: the file is neither.
+    """
+    if name in CostSet.names():
+        return CostSet.load(name)
+    if name.endswith(".toml"):
+        try:
+            return HardwareProfile.load(name)
+        except ProfileError as error:
+            try:
+                return CostSet.load(name)
+            except ProfileError as other:
+                # the one with fewer faults is what it was meant to be
+                raise min(error, other, key=lambda e: len(e.problems)) from None
+    if name not in HardwareProfile.names():
+        raise SpecError(
+            f"no profile and no cost set {name!r}; there are: "
+            f"{', '.join(HardwareProfile.names())}; {', '.join(CostSet.names())}"
+        )
+    return HardwareProfile.load(name)

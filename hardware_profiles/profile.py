@@ -1,30 +1,207 @@
-"""Hardware profiles: what fits on a core and on a chip, with a source for every number."""
+"""Hardware profiles: what fits on a core and on a chip, with a source for every number.
+
+Tables and numbers that older files do not know are optional: left out, they are not checked. A
+table checks its own numbers; what two tables have to agree on is a function each, at the end.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
 
 from hrsnn_lava.errors import Problem, SpecError
-from hrsnn_lava.hardware_profiles.contradictions import contradictions
-from hrsnn_lava.hardware_profiles.strict import Document
-from hrsnn_lava.hardware_profiles.tables import (
-    Chip,
-    Choices,
-    Core,
-    Features,
-    Fields,
-    Flag,
-    Limit,
-    Neuron,
-    Range,
-    SynapseMemory,
-)
+from hrsnn_lava.hardware_profiles.documents import Document, Sourced, Strict
 
-__all__ = ["Choices", "Flag", "HardwareProfile", "Limit", "Range", "SynapseMemory"]
 #: Tables whose optional numbers are left out of the plain data when a file leaves them out.
 _GROWING = ("chip", "core", "features")
+
+
+class Limit(Sourced):
+    """One count; `value` None: not published, hence not checked."""
+
+    value: int | None = None
+
+    def problems(self, where: str) -> Iterator[Problem]:
+        yield from super().problems(where)
+        if self.value is not None and self.value < 0:
+            yield Problem(where, str(self.value), ">= 0")
+
+
+class Range(Sourced):
+    """A closed range of integers; both ends or neither."""
+
+    FIGURES: ClassVar[tuple[str, ...]] = ("low", "high")
+    low: int | None = None
+    high: int | None = None
+
+    def problems(self, where: str) -> Iterator[Problem]:
+        yield from super().problems(where)
+        if (self.low is None) != (self.high is None):
+            yield Problem(where, "one end only", "low and high, or neither")
+        elif self.low is not None and self.high is not None and self.low > self.high:
+            yield Problem(where, f"{self.low}..{self.high}", "low <= high")
+
+
+class Choices(Sourced):
+    """The values a field can take, rising."""
+
+    FIGURES: ClassVar[tuple[str, ...]] = ("values",)
+    values: tuple[int, ...]
+
+    def problems(self, where: str) -> Iterator[Problem]:
+        yield from super().problems(where)
+        if list(self.values) != sorted(set(self.values)) or any(v < 0 for v in self.values):
+            yield Problem(where, str(list(self.values)), "rising values >= 0")
+
+
+class Flag(Sourced):
+    """Whether the chip can do something."""
+
+    value: bool | None = None
+
+
+class Table(Strict):
+    """A table whose optional numbers may be missing, but not be 0."""
+
+    def problems(self, where: str) -> Iterator[Problem]:
+        yield from super().problems(where)
+        for name in type(self).model_fields:
+            limit = getattr(self, name)
+            if isinstance(limit, Limit) and limit.value == 0:
+                yield Problem(f"{where}.{name}", "0", ">= 1, or not given")
+
+
+class Chip(Table):
+    """Cores and where they are. A tile holds `cores_per_tile` cores behind one router.
+
+    Attributes:
+        inputs: channels that spikes from outside can come in by.
+    """
+
+    cores: Limit
+    chips: Limit
+    mesh_width: Limit
+    mesh_height: Limit
+    cores_per_tile: Limit
+    inputs: Limit | None = None
+
+    def problems(self, where: str) -> Iterator[Problem]:
+        yield from super().problems(where)
+        mesh = (self.mesh_width.value, self.mesh_height.value, self.cores_per_tile.value)
+        if any(v is None for v in mesh) != all(v is None for v in mesh):
+            yield Problem(where, "a mesh that is half given", "all three numbers of it, or none")
+        elif None not in mesh and self.cores.value is not None:
+            width, height, per_tile = (v or 0 for v in mesh)
+            if width * height * per_tile < self.cores.value:
+                yield Problem(
+                    f"{where}.cores",
+                    f"{self.cores.value} cores on {width} x {height} tiles of {per_tile}",
+                    f"<= {width * height * per_tile}",
+                )
+
+
+class Core(Table):
+    """What one core holds.
+
+    Attributes:
+        axon_types: types of input axons; the synapses of a type onto a neuron share one weight.
+        trace_profiles: settings (impulse, tau) of the presynaptic traces of its learning synapses.
+        learning_epochs: lengths of the learning epoch.
+    """
+
+    neurons: Limit
+    in_axons: Limit
+    out_axons: Limit
+    synapses: Limit
+    compartment_profiles: Limit
+    threshold_profiles: Limit
+    synapse_formats: Limit
+    trace_profiles: Limit | None = None
+    learning_epochs: Limit | None = None
+    axon_types: Limit | None = None
+
+
+class Neuron(Table):
+    """What one neuron is bound to, wherever it is.
+
+    Attributes:
+        fan_in: synapses onto it.
+        destinations: cores that it can send to.
+        weight_values: distinct weights among the synapses onto it.
+        delays: distinct delays among the synapses that it, or an input channel, sends to.
+    """
+
+    fan_in: Limit | None = None
+    destinations: Limit | None = None
+    weight_values: Limit | None = None
+    delays: Limit | None = None
+
+
+class SynapseMemory(Strict):
+    """Size and encoding of a core's synapse memory.
+
+    A list of n synapses of one format takes, per group of at most `group_size`,
+    ``ceil(n (weight + delay + tag + index bits) + header_bits)`` to whole words.
+    """
+
+    words: Limit
+    word_bits: Limit
+    group_size: Limit
+    header_bits: Limit
+    weight_bits: Choices
+    index_bits: Choices
+    delay_bits: Range
+
+    def problems(self, where: str) -> Iterator[Problem]:
+        yield from super().problems(where)
+        for name in ("words", "word_bits", "header_bits"):
+            value = getattr(self, name).value
+            if value is None or (value == 0 and name != "header_bits"):
+                yield Problem(f"{where}.{name}", str(value), "a number, the encoding needs it")
+        if self.group_size.value == 0:
+            yield Problem(f"{where}.group_size", "0", ">= 1, or not given: no groups")
+
+
+class Fields(Strict):
+    """Ranges of the integer fields of a neuron and a synapse."""
+
+    du: Range
+    dv: Range
+    vth: Range
+    bias_mant: Range
+    bias_exp: Range
+    refractory: Range
+    delay: Range
+    weight_exp: Range
+    weight_bits: Range
+    message_bits: Range
+
+
+class Features(Strict):
+    """What the chip can do at all.
+
+    Attributes:
+        learning: synapses change on the chip.
+        programmable_learning: by rules that are sums of products of traces.
+        parallel_synapses: a source may have more than one synapse onto a neuron.
+        mixed_signs: a source may have synapses of both signs.
+    """
+
+    learning: Flag
+    programmable_learning: Flag | None = None
+    parallel_synapses: Flag | None = None
+    mixed_signs: Flag | None = None
+
+    def problems(self, where: str) -> Iterator[Problem]:
+        yield from super().problems(where)
+        rules = self.programmable_learning
+        if self.learning.value is False and rules is not None and rules.value:
+            yield Problem(
+                f"{where}.programmable_learning",
+                "yes, on a chip that does not learn",
+                "no, or features.learning yes",
+            )
 
 
 class HardwareProfile(Document):
@@ -36,6 +213,8 @@ class HardwareProfile(Document):
         alternatives: other published values of a number above, in words.
     """
 
+    KIND: ClassVar[str] = "chip"
+    NOUN: ClassVar[str] = "hardware profile"
     cost_sets: tuple[str, ...]
     alternatives: tuple[str, ...] = ()
     chip: Chip
@@ -45,18 +224,14 @@ class HardwareProfile(Document):
     fields: Fields
     features: Features
 
-    @classmethod
-    def folder(cls) -> Path:
-        return Path(__file__).resolve().parent
-
     def limit(self, path: str) -> int | None:
         """The value of a limit such as ``"neuron.fan_in"``; None where it is not given."""
-        found: Any = self
+        entry: Any = self
         for name in path.split("."):
-            found = getattr(found, name)
-            if found is None:
+            entry = getattr(entry, name)
+            if entry is None:
                 return None
-        value: int | None = found.value
+        value: int | None = entry.value
         return value
 
     def lacks(self, feature: str) -> bool:
@@ -96,8 +271,8 @@ class HardwareProfile(Document):
         """Plain data; a limit that the file leaves out is left out, and the digest stays."""
         data = super().to_dict()
         for table in _GROWING:
-            data[table] = _given(data[table])
-        neuron = _given(data.pop("neuron") or {})
+            data[table] = _present(data[table])
+        neuron = _present(data.pop("neuron") or {})
         return {**data, "neuron": neuron} if neuron else data
 
     def with_chips(self, n_chips: int) -> HardwareProfile:
@@ -111,8 +286,116 @@ class HardwareProfile(Document):
 
     def problems(self, where: str) -> Iterator[Problem]:
         yield from super().problems(where)
-        yield from contradictions(self)
+        for find in CONTRADICTIONS:
+            yield from find(self)
 
 
-def _given(table: dict[str, Any]) -> dict[str, Any]:
+def _present(table: dict[str, Any]) -> dict[str, Any]:
     return {name: number for name, number in table.items() if number is not None}
+
+
+def chips_without_number(profile: HardwareProfile) -> Iterator[Problem]:
+    """The number of chips is given: it is the user's choice, not a published limit."""
+    if profile.chip.chips.value is None:
+        yield Problem("chip.chips", "no number", ">= 1")
+
+
+def cost_sets_named_twice(profile: HardwareProfile) -> Iterator[Problem]:
+    """A cost set is listed once."""
+    for name, count in Counter(profile.cost_sets).items():
+        if count > 1:
+            yield Problem("cost_sets", f"{name!r} {count} times", "once")
+
+
+def index_bits_too_few(profile: HardwareProfile) -> Iterator[Problem]:
+    """A stored index reaches every neuron of a core."""
+    if (memory := profile.synapse_memory) is None:
+        return
+    neurons, index = profile.core.neurons.value, memory.index_bits.values
+    if index and index[-1] > 0 and neurons is not None and 2 ** index[-1] < neurons:
+        yield Problem(
+            "synapse_memory.index_bits",
+            f"at most {index[-1]} bits for {neurons} neurons a core",
+            f">= {(neurons - 1).bit_length()} bits",
+        )
+
+
+def weight_bits_too_few(profile: HardwareProfile) -> Iterator[Problem]:
+    """A weight has at least one bit, and the memory can store the widest one."""
+    allowed, memory = profile.fields.weight_bits, profile.synapse_memory
+    if allowed.low is not None and allowed.low < 1:
+        yield Problem("fields.weight_bits", f"{allowed.low} bits allowed", ">= 1 bit")
+    stored = () if memory is None else memory.weight_bits.values
+    if stored and allowed.high is not None and stored[-1] < allowed.high:
+        yield Problem(
+            "synapse_memory.weight_bits",
+            f"at most {stored[-1]} bits stored, weights of {allowed.high} allowed",
+            f">= {allowed.high} bits",
+        )
+
+
+def delay_bits_too_few(profile: HardwareProfile) -> Iterator[Problem]:
+    """The memory can store the longest delay, and no delay is negative."""
+    allowed, memory = profile.fields.delay, profile.synapse_memory
+    if allowed.low is not None and allowed.low < 0:
+        yield Problem("fields.delay", f"from {allowed.low} steps", ">= 0 steps")
+    bits = None if memory is None else memory.delay_bits.high
+    longest = None if bits is None else 2**bits - 1
+    measured = f"up to {allowed.high} steps in at most {bits} bits"
+    yield from _above("fields.delay", allowed.high, longest, measured, " steps")
+
+
+def synapses_above_memory(profile: HardwareProfile) -> Iterator[Problem]:
+    """A core has no more synapses than its memory has bits: a synapse takes one at least."""
+    memory, synapses = profile.synapse_memory, profile.core.synapses.value
+    bits = (memory.words.value or 0) * (memory.word_bits.value or 0) if memory else 0
+    measured = f"{synapses} in {bits} bits of memory"
+    yield from _above("core.synapses", synapses, bits or None, measured)
+
+
+def fan_in_above_core(profile: HardwareProfile) -> Iterator[Problem]:
+    """A neuron has no more synapses than its core, nor, where each is alone, than its axons."""
+    fan_in, synapses = profile.limit("neuron.fan_in"), profile.core.synapses.value
+    measured = f"{fan_in} synapses onto a neuron, {synapses} on a core"
+    yield from _above("neuron.fan_in", fan_in, synapses, measured)
+    axons = profile.core.in_axons.value
+    if profile.lacks("parallel_synapses") and axons:
+        measured = f"{fan_in} synapses from {axons} axons, each with one"
+        yield from _above("neuron.fan_in", fan_in, axons, measured)
+
+
+def synapses_above_crossbar(profile: HardwareProfile) -> Iterator[Problem]:
+    """Where a source has one synapse onto a neuron, a core has at most axons times neurons."""
+    core = profile.core
+    axons, neurons, synapses = core.in_axons.value, core.neurons.value, core.synapses.value
+    if profile.lacks("parallel_synapses") and axons is not None and neurons is not None:
+        crossbar = axons * neurons
+        measured = f"{synapses} on a crossbar of {crossbar}"
+        yield from _above("core.synapses", synapses, crossbar, measured)
+
+
+def destinations_above_cores(profile: HardwareProfile) -> Iterator[Problem]:
+    """A neuron sends to no more cores than there are."""
+    limit, cores = profile.limit("neuron.destinations"), profile.total_cores
+    yield from _above("neuron.destinations", limit, cores, f"{limit} of {cores} cores")
+
+
+def _above(
+    where: str, value: int | None, bound: int | None, measured: str, unit: str = ""
+) -> Iterator[Problem]:
+    """The problem of a value above a bound, where both are known."""
+    if value is not None and bound is not None and value > bound:
+        yield Problem(where, measured, f"<= {bound}{unit}")
+
+
+CONTRADICTIONS: tuple[Callable[[HardwareProfile], Iterator[Problem]], ...] = (
+    chips_without_number,
+    cost_sets_named_twice,
+    index_bits_too_few,
+    weight_bits_too_few,
+    delay_bits_too_few,
+    synapses_above_memory,
+    fan_in_above_core,
+    synapses_above_crossbar,
+    destinations_above_cores,
+)

@@ -6,7 +6,7 @@ for many trials and for runs of any length.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hrsnn_lava.compiler.compiled import CompiledNetwork
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from hrsnn_lava.compiler.context import Observed
     from hrsnn_lava.experiment.compare import ProfileComparison
     from hrsnn_lava.processes.to_lava import StockGraph
-    from hrsnn_lava.sim_backends.runs.input_pieces import Inputs
+    from hrsnn_lava.sim_backends.base import Backend
+    from hrsnn_lava.sim_backends.runs.inputs import Inputs
+    from hrsnn_lava.sim_backends.runs.parity import Parity
     from hrsnn_lava.sim_backends.runs.session import State
 
 
@@ -65,17 +67,19 @@ def simulate(
     network: CompiledNetwork | QuantizedNetwork,
     inputs: SpikeInput | None = None,
     steps: int = 1000,
-    backend: str = "native",
+    backend: str | Backend = "native",
     probes: Collection[str] = ("spikes",),
 ) -> Trace:
-    """Run `steps` steps on a backend: ``reference``, ``native`` or ``lava``.
+    """Run `steps` steps from rest; see `hrsnn_lava.sim_backends.runs.session.simulate`.
 
-    What `from_lava` returns may be given as the only argument: it states inputs and steps.
+    `backend` is the name of an engine: ``reference``, ``native``, ``lava``, ``lava-stock``, or one
+    of your own. What `from_lava` returns may be given as the only argument: it states inputs and
+    steps.
     """
-    from hrsnn_lava.sim_backends.runs.parity import backend as named
+    from hrsnn_lava.sim_backends.runs import session
 
     network, inputs, steps = _parts(network, inputs, steps)
-    return named(backend).run(network, inputs, steps, probes)
+    return session.simulate(network, inputs, steps, backend, probes)
 
 
 def simulate_batch(
@@ -83,21 +87,16 @@ def simulate_batch(
     inputs: Sequence[SpikeInput | None] | None = None,
     steps: int | Sequence[int] = 1000,
     probes: Collection[str] = ("spikes",),
-    *,
-    trials: int | None = None,
-    workers: int | None = None,
-    progress: Callable[[int, int], None] = lambda _done, _trials: None,
+    **options: Any,
 ) -> Iterator[Trace]:
     """Run many trials on all cores; yields their traces in order, few in memory at a time.
 
-    `network` is one for all, a sequence, or ``make(k) -> (network, inputs)``; see
-    `hrsnn_lava.sim_backends.runs.batch.simulate_batch`.
+    `network` is one for all, a sequence, or ``make(k) -> (network, inputs)``. Options are those of
+    `hrsnn_lava.sim_backends.runs.batch.BatchOptions`.
     """
     from hrsnn_lava.sim_backends.runs import batch
 
-    return batch.simulate_batch(
-        network, inputs, steps, probes, trials=trials, workers=workers, progress=progress
-    )
+    return batch.simulate_batch(network, inputs, steps, probes, **options)
 
 
 def record(
@@ -107,10 +106,10 @@ def record(
     path: Any,
     probes: Collection[str] = ("spikes",),
     **options: Any,
-) -> State:
-    """Run of any length, streamed to a trace file; returns the last state.
+) -> State | None:
+    """Run of any length, streamed to a trace file; returns the last state, if there is one.
 
-    Options are those of `hrsnn_lava.sim_backends.runs.recording.record`.
+    Options are those of `hrsnn_lava.sim_backends.runs.recording.RecordOptions`.
     """
     from hrsnn_lava.sim_backends.runs import recording
 
@@ -128,9 +127,9 @@ def count(
     Options are those of `hrsnn_lava.sim_backends.runs.counting.count`. The counts take the place
     of a trace in `report`: ``report(compiled, counts=count(compiled, inputs, 1000))``.
     """
-    from hrsnn_lava.sim_backends.runs import counting as counters
+    from hrsnn_lava.sim_backends.runs import counting
 
-    return counters.count(network, inputs, steps, **options)
+    return counting.count(network, inputs, steps, **options)
 
 
 def to_lava(
@@ -147,7 +146,7 @@ def to_lava(
     Raises:
         CapacityError: stock Processes cannot express it; every reason is listed.
     """
-    from hrsnn_lava.sim_backends.lava.stock import stock_processes
+    from hrsnn_lava.sim_backends.lava_stock import stock_processes
 
     return stock_processes(network, inputs, steps, max_processes)
 
@@ -157,8 +156,8 @@ def verify(
     inputs: SpikeInput | None = None,
     steps: int = 1000,
     backends: Sequence[str] = ("reference", "native"),
-) -> Any:
-    """Compare backends bit for bit; returns a `Parity`, with ``mismatches`` and ``line()``."""
+) -> Parity:
+    """Compare engines bit for bit; returns a `Parity`, with ``mismatches`` and ``line()``."""
     from hrsnn_lava.sim_backends.runs.parity import verify_parity
 
     network, inputs, steps = _parts(network, inputs, steps)
@@ -166,6 +165,7 @@ def verify(
 
 
 def _parts(network: Any, inputs: SpikeInput | None, steps: int) -> Any:
+    """Network, inputs and steps, which `from_lava` returns as one."""
     from hrsnn_lava.processes.from_lava import FromLava
 
     return network if isinstance(network, FromLava) else (network, inputs, steps)

@@ -63,8 +63,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker; read the baseline where one is asked for."""
     config.addinivalue_line("markers", MARKER)
-    asked = [config.getoption(name) for name in ("sop_baseline", "sop_update", "sop_markdown")]
-    if not any(asked):
+    if not any(map(config.getoption, ("sop_baseline", "sop_update", "sop_markdown"))):
         return
     from hrsnn_lava.deploy.pytest_budget.ledger import SopLedger
     from hrsnn_lava.errors import HrsnnError
@@ -135,12 +134,12 @@ def _counter(item: pytest.Item) -> SopCounter:
 
 def _marked(item: pytest.Item) -> Mapping[str, Any] | None:
     """Budgets of the marker, those of the function over those of its class and module."""
-    found: dict[str, Any] | None = None
+    budgets: dict[str, Any] | None = None
     for marker in item.iter_markers("sop_budget"):
         if marker.args or not marker.kwargs:
             _fail(f"sop_budget{marker.args}: give budgets by name, such as max_sops=20_000")
-        found = {**marker.kwargs, **(found or {})}
-    return found
+        budgets = {**marker.kwargs, **(budgets or {})}
+    return budgets
 
 
 def _fail(text: str) -> None:

@@ -354,32 +354,57 @@ def learning_problems(network: QuantizedNetwork) -> Iterator[Problem]:
             )
 
 
-def drive_schedule(
-    network: QuantizedNetwork, inputs: SpikeInput | None, steps: int
-) -> tuple[Int, Int]:
-    """Bias mantissas that the host writes, from the payloads sent to ``target="bias"``.
-
-    A payload p of channel j, sent in step s, is held from step s on. In every step::
+class HeldInput:
+    """What values held on the input channels make of the bias mantissas of a network::
 
         mantissa_i = clip(bias_mant_i + sum over projections of shift((W p)_i, weight_exp))
 
-    with the clip to 13 bits. Our definition: Lava has no such input, it corresponds to setting
-    ``bias_mant`` between runs.
+    with the clip to 13 bits, for the payloads p of ``target="bias"`` projections. Our definition:
+    Lava has no such input, it corresponds to setting ``bias_mant`` between runs.
+    """
+
+    def __init__(self, network: QuantizedNetwork) -> None:
+        self._base = network.gather("bias_mant").astype(np.int64)
+        self._parts = [
+            (projection.weights.astype(np.int64), channels, neurons, projection.weight_exp)
+            for projection, channels, neurons in drives(network)
+        ]
+
+    def __bool__(self) -> bool:
+        """True when the network has such projections."""
+        return bool(self._parts)
+
+    def mantissas(self, payloads: NDArray[np.int64]) -> Int:
+        """Mantissas (n_neurons,) int32 while the channels hold `payloads` (n_inputs,)."""
+        total = self._base.copy()
+        for matrix, channels, neurons, exponent in self._parts:
+            total[neurons] += shift_sum(matrix @ payloads[channels], exponent)
+        return np.clip(total, *NEURON_RANGES["bias_mant"]).astype(np.int32)
+
+
+def drive_schedule(
+    network: QuantizedNetwork, inputs: SpikeInput | None, steps: int, held: Int | None = None
+) -> tuple[Int, Int]:
+    """Bias mantissas that the host writes, from the payloads sent to ``target="bias"``.
+
+    A payload of a channel, sent in step s, is held from step s on; see `HeldInput`.
+
+    Args:
+        network, inputs, steps: of the run.
+        held: (n_inputs,) what the channels hold from before, for a run that goes on; then row 0
+            holds from step 0 on.
 
     Returns:
         change_steps (K,) int32, rising, and mantissas (K, n_neurons) int32: row k holds from
-        ``change_steps[k]`` on. K = 0 when the network has no such projection.
+        ``change_steps[k]`` on. K = 0 when the network has no such projection, or when nothing is
+        sent in a run from rest.
     """
-    parts = list(drives(network))
-    if not parts or inputs is None:
+    drive, n_inputs = HeldInput(network), network.n_inputs
+    if not drive or (inputs is None and held is None):
         return np.zeros(0, np.int32), np.zeros((0, network.n_neurons), np.int32)
-    change, values = inputs.held_values(steps)
-    base = network.gather("bias_mant").astype(np.int64)
+    sent = SpikeInput.empty(max(steps, 1), n_inputs) if inputs is None else inputs
+    change, values = sent.held_values(steps, held)
     rows = np.empty((change.size, network.n_neurons), dtype=np.int32)
-    matrices = [projection.weights.astype(np.int64) for projection, _, _ in parts]
-    for row, sent in zip(rows, values, strict=True):
-        total = base.copy()
-        for matrix, (projection, channels, neurons) in zip(matrices, parts, strict=True):
-            total[neurons] += shift_sum(matrix @ sent[channels], projection.weight_exp)
-        row[:] = np.clip(total, *NEURON_RANGES["bias_mant"])
+    for row, payloads in zip(rows, values, strict=True):
+        row[:] = drive.mantissas(payloads)
     return change, rows

@@ -46,6 +46,7 @@ class Kind:
         data: True for TOML files, which a part's `path` leads to.
         nested: parts are classes anywhere below the package, in folders and several a file too;
             their names are those that stand in the classes.
+        hyphens: a name has ``-`` for every ``_`` of its file.
     """
 
     package: str
@@ -53,6 +54,12 @@ class Kind:
     attribute: str = ""
     data: bool = False
     nested: bool = False
+    hyphens: bool = False
+
+    def part(self, stem: str) -> str:
+        """Name of the part in the file or folder `stem`."""
+        name = stem.removeprefix(self.prefix)
+        return name.replace("_", "-") if self.hyphens else name
 
 
 #: Every kind; the keys are the folders of ``HRSNN_LAVA_PARTS`` and the groups of entry points.
@@ -62,7 +69,7 @@ KINDS: Mapping[str, Kind] = {
     "pass": Kind("compiler.passes"),
     "scaling": Kind("compiler.quantization.scaling", attribute="Option"),
     "placer": Kind("compiler.placing.placers", attribute="place"),
-    "engine": Kind("sim_backends", attribute="ENGINE"),
+    "engine": Kind("sim_backends", attribute="ENGINE", hyphens=True),
     "task": Kind("tasks", nested=True),
     "reader": Kind("tasks.readers", nested=True),
     "encoder": Kind("tasks.encoders", nested=True),
@@ -193,7 +200,7 @@ def _built_in(kind: Kind) -> dict[str, _Place]:
         file = entry / "__init__.py" if entry.is_dir() else entry
         wanted = entry.stem.startswith(kind.prefix) and not entry.stem.startswith("_")
         if not kind.data and wanted and file.suffix == ".py" and _offers(file, kind, entry.stem):
-            name = entry.stem.removeprefix(kind.prefix)
+            name = kind.part(entry.stem)
             places[name] = _Place(file, f"{package}.{entry.stem}")
     return places
 
@@ -240,7 +247,7 @@ def _in_folders(kind: str, described: Kind) -> list[tuple[str, _Place]]:
     suffix = ".toml" if described.data else ".py"
     return [
         (
-            file.stem.removeprefix(described.prefix),
+            described.part(file.stem),
             _Place(file, f"hrsnn_lava_parts.{kind}.{file.stem}"),
         )
         for folder in os.environ.get(PARTS_VARIABLE, "").split(os.pathsep)

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.integer_format import INT32
 
 Int = NDArray[np.int32]
 #: Arrays of a trace with counts by step, of the run as a whole.
@@ -25,6 +26,9 @@ def _int32(values: ArrayLike) -> Int:
     array = np.ascontiguousarray(values)
     if array.size and array.dtype.kind not in "iub":
         raise SpecError(f"integers expected, found {array.dtype}")
+    if array.size and (array.min() < INT32[0] or array.max() > INT32[1]):
+        span = f"{array.min()}..{array.max()}"
+        raise SpecError(f"integers of 32 bits expected, found {span}")  # a cast would wrap them
     return array.astype(np.int32)
 
 
@@ -103,23 +107,30 @@ class SpikeInput(Saved):
         neurons = np.tile(np.arange(n_channels, dtype=np.int32), n_samples)
         return cls(steps, neurons, n_samples * steps_per_sample, n_channels, payloads.ravel())
 
-    def held_values(self, steps: int) -> tuple[Int, NDArray[np.int64]]:
+    def held_values(
+        self, steps: int, start: NDArray[np.integer[Any]] | None = None
+    ) -> tuple[Int, NDArray[np.int64]]:
         """Payloads as analog inputs take them: every value is held until its channel's next one.
 
         Args:
             steps: of the run; later events are left out.
+            start: (n_neurons,) what the channels hold from before, for a run that goes on; then
+                row 0 holds from step 0 on. None: all are 0 until something is sent.
 
         Returns:
             change_steps (K,) int32, rising, and values (K, n_neurons): row k holds from
-            ``change_steps[k]`` on. Before the first one all channels are 0.
+            ``change_steps[k]`` on.
         """
         inside = self.steps < steps
-        channels, payloads = self.neurons[inside], self.payload_values()[inside]
-        change, first = np.unique(self.steps[inside], return_index=True)
+        times, channels = self.steps[inside], self.neurons[inside]
+        payloads = self.payload_values()[inside]
+        change = np.unique(times if start is None else np.append(np.int32(0), times))
+        ends = np.searchsorted(times, change, side="right")
         values = np.zeros((change.size, self.n_neurons), dtype=np.int64)
-        for k, (start, end) in enumerate(zip(first, [*first[1:], channels.size], strict=True)):
-            values[k] = values[k - 1] if k else 0
-            values[k, channels[start:end]] = payloads[start:end]
+        held = np.zeros(self.n_neurons, dtype=np.int64) if start is None else start.copy()
+        for row, first, end in zip(values, [0, *ends[:-1]], ends, strict=True):
+            held[channels[first:end]] = payloads[first:end]
+            row[:] = held
         return change.astype(np.int32), values
 
 

@@ -1,4 +1,9 @@
-"""What every backend offers, and the form of a network that `reference` and `native` run.
+"""What an engine is, and the form of a network that `reference` and `native` run.
+
+A new engine is one file or folder of this package (or a file ``engine/NAME.py`` in a folder of
+`hrsnn_lava.registry.PARTS_VARIABLE`): a subclass of `Backend`, an instance of it as ``ENGINE``, and
+a subclass of `Engine` that its `Backend.open` returns. Sessions, recordings, counts, batches and
+parity are written once above these two, in `runs`, and take every engine by name.
 
 `lower` merges all projections into few event blocks: one CSC matrix per (delay, exponent) over
 all sources (neurons first, then input channels), so a step is "for every source that sent
@@ -8,49 +13,151 @@ the sum of one projection and delay, so only projections onto different neurons 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hrsnn_lava.errors import Problem, SpecError, raise_if
-from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule, learning_problems
-from hrsnn_lava.sim_backends.learning_program import Plastic, plastic_projections
+from hrsnn_lava import registry
+from hrsnn_lava.errors import BackendMissingError, Problem, SpecError, raise_if
+from hrsnn_lava.integer_format import INT32, STATE_SHIFT, kept_of_current, kept_of_potential
+from hrsnn_lava.quantized import QuantizedNetwork, learning_problems
+from hrsnn_lava.sim_backends.learning_program import (
+    Arrays,
+    Int,
+    Plastic,
+    plastic_projections,
+    source_offset,
+)
 from hrsnn_lava.trace import SpikeInput, Trace
 
-Int = NDArray[np.int32]
-PROBES = ("spikes", "v", "u")
+#: States of neurons that a run can record; spikes are always recorded.
+STATES = ("v", "u")
+PROBES = ("spikes", *STATES)
+#: Steps since rest that can be counted: spikes carry their step as int32.
+LAST_STEP = INT32[1]
 
 
-class Backend(Protocol):
-    """Runs a compiled or a plain integer network."""
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Steps to run in one piece.
 
-    name: str
+    Attributes:
+        first: steps since rest.
+        inputs: events, counted from the stretch's own start; its length is ``inputs.n_steps``.
+        starts, mantissas: row k of `mantissas` (K, n_neurons) holds from step ``starts[k]`` of the
+            stretch on; ``starts[0] = 0``.
+        probes: any of "v" and "u".
+    """
 
-    def run(
-        self,
-        compiled: Any,
-        inputs: SpikeInput | None,
-        steps: int,
-        probes: Collection[str] = ("spikes",),
-    ) -> Trace:
-        """Run `steps` steps from rest (u = v = 0).
+    first: int
+    inputs: SpikeInput
+    starts: NDArray[np.int64]
+    mantissas: Int
+    probes: Collection[str] = ()
 
-        Args:
-            compiled: `CompiledNetwork` or `QuantizedNetwork`.
-            inputs: events for the input populations; None for none.
-            steps: number of steps, >= 0; events after them are ignored.
-            probes: any of ``spikes`` (always recorded), ``v``, ``u``.
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return self.inputs.n_steps
 
-        Raises:
-            SpecError: unknown probe, inputs of another width than the network's, or learning with
-                several profiles and a negative exponent.
-            BackendError: the backend is missing or failed.
+
+class Engine(ABC):
+    """A network with its state, on one backend; at rest when it is opened."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Return to rest and to the initial weights."""
+
+    @abstractmethod
+    def advance(self, stretch: Stretch) -> Trace:
+        """Run one stretch, >= 1 steps.
+
+        Returns:
+            Spikes, the states in ``stretch.probes`` and, where the engine counts them, the updates
+            of every step; nothing of learning.
         """
-        ...
+
+    @abstractmethod
+    def weights(self) -> dict[str, Int]:
+        """Learned weights and tags now, as in `Trace.weights`."""
+
+    @abstractmethod
+    def traces(self) -> dict[str, Int]:
+        """Spike traces now, as in `Trace.traces`."""
+
+    @abstractmethod
+    def twin(self) -> Engine:
+        """Another one at rest; what never changes is shared."""
+
+    def snapshot(self) -> dict[str, Int]:
+        """The state in the form of `state`, but for `held`; asked of engines that keep states."""
+        raise NotImplementedError
+
+    def restore(self, step: int, arrays: Arrays) -> None:
+        """Go to a state, `held` included; raises `ArtifactError` where no run reaches it."""
+        raise NotImplementedError
+
+    def close(self) -> None:  # noqa: B027 - most engines have nothing to give back
+        """Give back what the machine lent."""
+
+
+class Backend(ABC):
+    """A way to run integer networks: what ``backend="NAME"`` stands for.
+
+    Instances are small and frozen; options, such as a time limit, are their fields.
+
+    Attributes:
+        name: of the file or folder, with ``-`` for ``_``.
+        keeps_state: its engines have `Engine.snapshot` and `Engine.restore`.
+    """
+
+    name: ClassVar[str]
+    keeps_state: ClassVar[bool] = True
+
+    @property
+    def label(self) -> str:
+        """What a line of a report calls it."""
+        return self.name
+
+    def obstacle(self) -> str | None:
+        """Why it cannot run on this machine and what to do, in one line; None if it can."""
+        return None
+
+    def check(self, network: QuantizedNetwork) -> None:  # noqa: B027 - most can run them all
+        """Raise `CapacityError` with every reason why it cannot express a network."""
+
+    def remark(self, network: QuantizedNetwork) -> str | None:  # noqa: ARG002
+        """What a user may want to know before the network runs."""
+        return None
+
+    def within(self, timeout_s: float | None) -> Backend:  # noqa: ARG002
+        """The same with a time limit, where it has one; None leaves its own."""
+        return self
+
+    @abstractmethod
+    def open(self, network: QuantizedNetwork) -> Engine:
+        """The network at rest; called after `obstacle` and `check` had nothing to say."""
+
+
+def backend_of(backend: str | Backend) -> Backend:
+    """The backend of a name; raises `SpecError`, which lists the names there are."""
+    if not isinstance(backend, str):
+        return backend
+    found: Backend = registry.load("engine", backend)
+    return found
+
+
+def require_backend(backend: str | Backend) -> Backend:
+    """The same, if it can run here; raises `BackendMissingError`."""
+    chosen = backend_of(backend)
+    if obstacle := chosen.obstacle():
+        raise BackendMissingError(obstacle)
+    return chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,14 +181,21 @@ class Block:
 class Program:
     """An integer network ready to run; all arrays (n_neurons,) int32 in global order.
 
-    `blocks` hold the fixed synapses, `plastic` the projections that learn.
+    Attributes:
+        n_neurons, n_inputs: sizes.
+        keep_u, keep_v: what a step leaves of u and v, in 1/4096.
+        threshold: compared with v, ``vth << 6``.
+        bias_mant, bias_exp: the bias is ``bias_mant << bias_exp``; held inputs change `bias_mant`.
+        refractory: steps for which v stays 0 after a spike.
+        blocks: the fixed synapses.
+        plastic: the projections that learn.
     """
 
     n_neurons: int
     n_inputs: int
-    keep_u: Int  # 4096 - (du + 1), what remains of u, in 1/4096
-    keep_v: Int  # 4096 - dv
-    threshold: Int  # vth << 6
+    keep_u: Int
+    keep_v: Int
+    threshold: Int
     bias_mant: Int
     bias_exp: Int
     refractory: Int
@@ -89,9 +203,9 @@ class Program:
     plastic: tuple[Plastic, ...] = ()
 
     @property
-    def max_delay(self) -> int:
-        """Largest delay of any block."""
-        return max((block.delay for block in self.blocks), default=0)
+    def past_steps(self) -> int:
+        """How many of the last steps' messages may still be on their way."""
+        return max((block.delay for block in self.blocks), default=0) + 1
 
 
 def as_quantized(network: Any) -> QuantizedNetwork:
@@ -104,23 +218,43 @@ def as_quantized(network: Any) -> QuantizedNetwork:
     return inner
 
 
+def runnable(network: Any) -> QuantizedNetwork:
+    """The integer network of any argument, checked once: the kernels test no index themselves.
+
+    Raises:
+        NetworkError: the network contradicts itself.
+        SpecError: no integer network, or learning with several profiles and a negative exponent.
+    """
+    integer = as_quantized(network)
+    if "_runnable" not in vars(integer):
+        integer.verify()
+        raise_if(SpecError, "the run is not possible", learning_problems(integer))
+        object.__setattr__(integer, "_runnable", True)  # frozen, so it stays true
+    return integer
+
+
 def check_run(
-    network: QuantizedNetwork, inputs: SpikeInput | None, steps: int, probes: Collection[str]
+    network: QuantizedNetwork, inputs: SpikeInput | None, steps: int, probes: Collection[str] = ()
 ) -> SpikeInput:
-    """Check the arguments of a run; return the inputs, empty ones for None."""
+    """The inputs of a run, empty ones for None; raises `SpecError` with all that does not fit."""
     problems = []
-    if steps < 0:
-        problems.append(Problem("steps", str(steps), ">= 0"))
-    for probe in probes:
-        if probe not in PROBES:
-            problems.append(Problem("probes", repr(probe), ", ".join(PROBES)))
+    if not 0 <= steps <= LAST_STEP:
+        problems.append(Problem("steps", str(steps), f"0..{LAST_STEP}"))
+    problems += [Problem("probes", repr(p), ", ".join(PROBES)) for p in probes if p not in PROBES]
     if inputs is not None and inputs.n_neurons != network.n_inputs:
         problems.append(
             Problem("inputs", f"{inputs.n_neurons} channels", f"{network.n_inputs} (the network's)")
         )
-    problems += learning_problems(network)
     raise_if(SpecError, "the run is not possible", problems)
     return SpikeInput.empty(max(steps, 1), network.n_inputs) if inputs is None else inputs
+
+
+def with_updates(trace: Trace, updates: tuple[Any, Any] | None) -> Trace:
+    """The trace with its active and membrane updates by step, (n_steps,) each, if known."""
+    if updates is None:
+        return trace
+    active, membrane = (np.asarray(counts, dtype=np.int32) for counts in updates)
+    return replace(trace, active_updates=active, membrane_updates=membrane)
 
 
 def lower(network: QuantizedNetwork) -> Program:
@@ -130,17 +264,14 @@ def lower(network: QuantizedNetwork) -> Program:
     for projection in network.projections:
         if projection.target != "synapse" or projection.learning is not None:
             continue
-        pre = network.offset(projection.pre)
-        if network.population(projection.pre).is_input:
-            pre += n
-        post = network.offset(projection.post)
+        pre, post = source_offset(network, projection.pre), network.offset(projection.post)
         weights = projection.effective_weights().tocoo()
         graded = projection.num_message_bits > 0
         delays = projection.delay_steps
         for delay in np.unique(delays):
-            mine = (delays == delay) & (weights.data != 0)
-            entry = (weights.data[mine], weights.row[mine] + post, weights.col[mine] + pre)
-            key = _free_slot(pieces, int(delay), projection.weight_exp, graded, projection.post)
+            part = (delays == delay) & (weights.data != 0)
+            entry = (weights.data[part], weights.row[part] + post, weights.col[part] + pre)
+            key = _free_slot(pieces, (int(delay), projection.weight_exp, graded), projection.post)
             pieces.setdefault(key, []).append((projection.post, *entry))
     blocks = []
     for (delay, exponent, graded, _), parts in sorted(pieces.items()):
@@ -150,9 +281,9 @@ def lower(network: QuantizedNetwork) -> Program:
     return Program(
         n,
         n_in,
-        keep_u=(4096 - (network.gather("du").astype(np.int64) + 1)).astype(np.int32),
-        keep_v=(4096 - network.gather("dv").astype(np.int64)).astype(np.int32),
-        threshold=network.gather("vth") << 6,
+        keep_u=kept_of_current(network.gather("du")).astype(np.int32),
+        keep_v=kept_of_potential(network.gather("dv")).astype(np.int32),
+        threshold=network.gather("vth") << STATE_SHIFT,
         bias_mant=network.gather("bias_mant"),
         bias_exp=network.gather("bias_exp"),
         refractory=network.gather("refractory"),
@@ -162,27 +293,14 @@ def lower(network: QuantizedNetwork) -> Program:
 
 
 def _free_slot(
-    pieces: dict[tuple[int, int, bool, int], list[Any]],
-    delay: int,
-    exponent: int,
-    graded: bool,
-    post: str,
+    pieces: dict[tuple[int, int, bool, int], list[Any]], form: tuple[int, int, bool], post: str
 ) -> tuple[int, int, bool, int]:
-    """Key of the block to join; with a negative exponent, one without `post` as yet."""
+    """Key of the block to join, of a delay, an exponent and graded or not.
+
+    With a negative exponent, one without `post` as yet: a sum onto the same neurons is rounded
+    apart.
+    """
     slot = 0
-    while exponent < 0 and any(
-        p[0] == post for p in pieces.get((delay, exponent, graded, slot), ())
-    ):
+    while form[1] < 0 and any(part[0] == post for part in pieces.get((*form, slot), ())):
         slot += 1
-    return (delay, exponent, graded, slot)
-
-
-def bias_rows(
-    network: QuantizedNetwork, inputs: SpikeInput, steps: int
-) -> tuple[NDArray[np.int64], Int]:
-    """Mantissas over time: row k of (K, n_neurons) holds from step ``starts[k]``; starts[0] = 0."""
-    change, rows = drive_schedule(network, inputs, steps)
-    if change.size and change[0] == 0:
-        return change.astype(np.int64), rows
-    base = network.gather("bias_mant")[None, :]
-    return np.append(0, change).astype(np.int64), np.vstack([base, rows]).astype(np.int32)
+    return (*form, slot)

@@ -6,7 +6,7 @@ as Lava 0.10 (`magma/core/model/py/connection.py`, `magma/core/learning`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,26 +14,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.chip_learning import TRACES, Learning, LearningRule, Product
+from hrsnn_lava.csr import rows_of
+from hrsnn_lava.integer_format import (
+    ACCUMULATOR_BITS,
+    ACCUMULATOR_RANGE,
+    MANTISSA_BITS,
+    TRACE_VALUES,
+)
 from hrsnn_lava.quantized import QuantizedNetwork, SignMode
 
 Int = NDArray[np.int32]
 Float = NDArray[np.float64]
-
-TRACE_MAX = 127  # 7 bits; x1 alone can be set beyond it, by payloads
-TABLE_SIZE = 256  # values that a trace can have, payloads included
-ACC_MIN, ACC_MAX = -(2**15) - 1, 2**15 - 1  # the accumulator; the odd lower end is Lava's
-SHIFT = 7  # weights and tags are held 7 bits up in the accumulator
+#: Arrays of a state, by name.
+Arrays = Mapping[str, Int]
 #: Bits that a factor counts for, and its closed range after the constant is added, +-2^bits.
 WIDTH = {
     **dict.fromkeys(("x0", "y0"), 1),
     **dict.fromkeys(TRACES, 7),
     **dict.fromkeys(("w", "d", "t"), 9),
 }
-MANTISSA_BITS = 4
-ACCUMULATOR_BITS = 15
-#: Variable that a target changes, and the closed range that it is clipped to in the end. The
-#: lower end of the tag is Lava's: one more than 9 bits hold.
-TAG_RANGE = {"dt": (-257, 255), "dd": (0, 255)}
+
+
+def source_offset(network: Any, population: str) -> int:
+    """Index of a population's first neuron among all sources: neurons, then input channels."""
+    first: int = network.offset(population)
+    return first + (network.n_neurons if network.population(population).is_input else 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +89,8 @@ class Plastic:
     def accumulator_limits(self) -> tuple[int, int]:
         """Limits of a weight's accumulator: the sign is enforced before it is rounded."""
         low, high = self.sign_mode.limits
-        return (ACC_MIN if low else 0), (ACC_MAX if high else 0)
+        least, greatest = ACCUMULATOR_RANGE
+        return (least if low else 0), (greatest if high else 0)
 
     @property
     def t_epoch(self) -> int:
@@ -97,15 +103,15 @@ class Plastic:
 
     def learned(self, weights: Any, tag_1: Any, tag_2: Any) -> dict[str, Int]:
         """Values of live synapses (S,) as entries of `Trace.weights`, all stored synapses."""
-        found = {self.name: (self.start, weights)}
+        entries = {"": (self.start, weights)}
         if self.changes("dt"):
-            found[f"{self.name}/tag_1"] = (self.tags[0], tag_1)
+            entries["/tag_1"] = (self.tags[0], tag_1)
         if self.changes("dd"):
-            found[f"{self.name}/tag_2"] = (self.tags[1], tag_2)
+            entries["/tag_2"] = (self.tags[1], tag_2)
         result = {}
-        for key, (start, values) in found.items():
-            result[key] = start.copy()
-            result[key][self.place] = values
+        for ending, (start, values) in entries.items():
+            result[self.name + ending] = stored = start.copy()
+            stored[self.place] = values
         return result
 
     def traces(self, read: Callable[[int, str], Any]) -> dict[str, Int]:
@@ -125,36 +131,34 @@ def plastic_projections(network: QuantizedNetwork) -> tuple[Plastic, ...]:
         learning = projection.learning
         if learning is None:
             continue
-        n, stored = network.n_neurons, projection.n_synapses
-        source = network.offset(projection.pre)
-        if network.population(projection.pre).is_input:
-            source += n
+        stored = projection.n_synapses
         weights = projection.effective_weights()
-        coo, live = weights.tocoo(), np.flatnonzero(projection.plastic_synapses())
+        live = np.flatnonzero(projection.plastic_synapses())
         tags = (learning.tag("tag_1", stored), learning.tag("tag_2", stored))
         n_post, n_pre = weights.shape
+        start = weights.data.astype(np.int32)
         result.append(
             Plastic(
                 projection.name,
-                source,
+                source_offset(network, projection.pre),
                 network.offset(projection.post),
                 n_pre,
                 n_post,
-                coo.row[live].astype(np.int32),
-                coo.col[live].astype(np.int32),
-                live,
-                weights.data[live].astype(np.int32),
-                tags[0][live],
-                tags[1][live],
-                learning.profile_of(stored)[live],
-                effective_rules(learning),
-                learning.graded_spikes,
-                projection.num_message_bits > 0,
-                projection.weight_exp,
-                projection.sign_mode,
-                weights.data.astype(np.int32),
-                tags,
-                learning.used_rules(stored),
+                rows=rows_of(weights)[live].astype(np.int32),
+                cols=weights.indices[live].astype(np.int32),
+                place=live,
+                weights=start[live],
+                tag_1=tags[0][live],
+                tag_2=tags[1][live],
+                profile=learning.profile_of(stored)[live],
+                rules=effective_rules(learning),
+                graded_spikes=learning.graded_spikes,
+                graded=projection.num_message_bits > 0,
+                weight_exp=projection.weight_exp,
+                sign_mode=projection.sign_mode,
+                start=start,
+                tags=tags,
+                followed=learning.used_rules(stored),
             )
         )
     return tuple(result)
@@ -204,8 +208,8 @@ def decay_tables(tau: float) -> tuple[Float, Float]:
     Made with `numpy.exp`, as Lava does, so that the fractions are the same floats.
     """
     if tau == 0:
-        return np.zeros(TABLE_SIZE), np.zeros(TABLE_SIZE)
-    product = np.exp(-1 / np.array([tau], dtype=np.float64)) * np.arange(TABLE_SIZE)
+        return np.zeros(TRACE_VALUES), np.zeros(TRACE_VALUES)
+    product = np.exp(-1 / np.array([tau], dtype=np.float64)) * np.arange(TRACE_VALUES)
     whole = np.floor(product)
     fraction: Float = product % 1
     return whole, fraction

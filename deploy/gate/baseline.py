@@ -12,13 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from fractions import Fraction
 from typing import Any
 
-from hrsnn_lava.budgets import keys
+from hrsnn_lava.budgets import quantities
 from hrsnn_lava.budgets.judge import SLACK, wrong
-from hrsnn_lava.budgets.keys import Quantity
-from hrsnn_lava.budgets.values import is_number, measure, shown, steps_of, table
+from hrsnn_lava.budgets.quantities import (
+    Quantity,
+    ReportData,
+    Worse,
+    is_number,
+    measure,
+    shown,
+    steps_of,
+    table,
+)
+from hrsnn_lava.deploy.compare.differences import movement
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 
 #: Compared when nothing is asked for: they are deterministic, so nothing may grow (our choice).
@@ -35,7 +43,7 @@ PER_STEP = {
 
 
 @dataclass(frozen=True)
-class Change:
+class BaselineRow:
     """One number of a report against the baseline's.
 
     Attributes:
@@ -43,7 +51,8 @@ class Change:
         value, baseline: in `unit`; None when not known.
         change_percent: relative to the baseline; None when it is 0 or not known.
         tolerance_percent: by how much it may get worse.
-        worse: ``higher`` or ``lower``.
+        worse: which change is for the worse; ``worse``: nobody says, the report has no such
+            score.
         compared: False where the comparison would mean nothing.
         ok: whether it is within the tolerance; also True for what is left out unasked.
         better: whether it improved.
@@ -57,7 +66,7 @@ class Change:
     unit: str
     change_percent: float | None
     tolerance_percent: float
-    worse: str
+    worse: Worse
     compared: bool
     ok: bool
     better: bool
@@ -91,29 +100,32 @@ def target(key: str) -> Quantity:
         SpecError: an unknown key.
     """
     key = key.strip()
-    name = keys.ALIASES.get(key, key)
-    name = name if name in keys.QUANTITIES else name.removeprefix("max_").removeprefix("min_")
-    if name in keys.QUANTITIES:
-        return keys.QUANTITIES[name]
+    score = quantities.of_score(key)
+    if score is not None:
+        return score
+    name = quantities.ALIASES.get(key, key)
+    name = name if name in quantities.QUANTITIES else name.removeprefix("max_").removeprefix("min_")
+    if name in quantities.QUANTITIES:
+        return quantities.QUANTITIES[name]
     kind, sign, path = key.partition(":")
     stated = bool(sign) and kind in ("max", "min")
     if not stated and "." not in key and not key.startswith("/"):
-        raise wrong(key, "unknown key", fix=keys.near(key))
+        raise wrong(key, "unknown key", fix=quantities.near(key))
     try:
-        found = keys.of_path(keys.parts(path if stated else key))
+        quantity = quantities.of_path(quantities.parts(path if stated else key))
     except ValueError as error:
         raise wrong(key, str(error), "a.b.c or /a/b/c") from None
-    return replace(found, worse="lower" if kind == "min" else "higher") if stated else found
+    return replace(quantity, worse="lower" if kind == "min" else "higher") if stated else quantity
 
 
-def tolerances_of(given: Mapping[str, Any], where: str = "tolerances") -> dict[str, float]:
+def tolerances_of(percents: Mapping[str, Any], where: str = "tolerances") -> dict[str, float]:
     """Keys and percents, checked.
 
     Raises:
         SpecError: every unknown key and every percent that is no finite number >= 0, at once.
     """
     problems: list[Problem] = []
-    for key, percent in given.items():
+    for key, percent in percents.items():
         try:
             target(key)
         except SpecError as error:
@@ -121,31 +133,31 @@ def tolerances_of(given: Mapping[str, Any], where: str = "tolerances") -> dict[s
         if not is_number(percent) or not 0 <= percent <= 1e12:
             problems.append(Problem(key, repr(percent)[:80], "a percentage >= 0"))
     raise_if(SpecError, f"{where}: not valid", problems)
-    return {key.strip(): percent for key, percent in given.items()}
+    return {key.strip(): percent for key, percent in percents.items()}
 
 
 def changes(
-    report: Mapping[str, Any],
-    base: Mapping[str, Any],
+    report: ReportData,
+    base: ReportData,
     tolerances: Mapping[str, float] | None = None,
-) -> tuple[Change, ...]:
+) -> tuple[BaselineRow, ...]:
     """One row per tolerance; without any, `DEFAULTS` at 0 %.
 
     Raises:
         SpecError: see `tolerances_of`.
     """
     if tolerances:
-        given = tolerances_of(tolerances)
-        return tuple(_change(report, base, key, given[key], asked=True) for key in given)
+        percents = tolerances_of(tolerances)
+        return tuple(_change(report, base, key, percents[key], by_name=True) for key in percents)
     names = (
         DEFAULTS
         if steps_of(report) == steps_of(base)
         else tuple(PER_STEP.get(n, n) for n in DEFAULTS)
     )
-    return tuple(_change(report, base, name, 0.0, asked=False) for name in names)
+    return tuple(_change(report, base, name, 0.0, by_name=False) for name in names)
 
 
-def remarks(report: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
+def remarks(report: ReportData, base: ReportData) -> list[str]:
     """What differs between the two runs besides their numbers, as far as reports say it."""
     notes = []
     ours, theirs = table(report, "provenance"), table(base, "provenance")
@@ -156,8 +168,8 @@ def remarks(report: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
     elif ours.get("profile_digest") != theirs.get("profile_digest"):
         notes.append(f"the profile {report['profile']} has changed since the baseline")
     if steps_of(report) != steps_of(base):
-        told = f"{shown(steps_of(base))} -> {shown(steps_of(report))} steps"
-        notes.append(f"runs differ in length: {told}; numbers of a whole run are not compared")
+        steps = f"{shown(steps_of(base))} -> {shown(steps_of(report))} steps"
+        notes.append(f"runs differ in length: {steps}; numbers of a whole run are not compared")
     if ours.get("seed") != theirs.get("seed"):
         notes.append(f"seeds differ: {theirs.get('seed')} -> {ours.get('seed')}")
     digests = ours.get("input_digest"), theirs.get("input_digest")
@@ -171,63 +183,55 @@ def remarks(report: Mapping[str, Any], base: Mapping[str, Any]) -> list[str]:
 
 
 def _change(
-    report: Mapping[str, Any], base: Mapping[str, Any], key: str, tolerance: float, *, asked: bool
-) -> Change:
-    quantity = target(key)
-    now, before = measure(report, quantity), measure(base, quantity)
-    row = Change(
-        key,
-        now.value,
-        before.value,
-        quantity.unit,
-        None,
-        tolerance,
-        quantity.worse,
-        False,
-        not asked,
-        False,
-        "",
-        now.proxy,
+    report: ReportData, base: ReportData, key: str, tolerance: float, *, by_name: bool
+) -> BaselineRow:
+    now, before = (measure(data, target(key)) for data in (report, base))
+    quantity = now.quantity
+    row = BaselineRow(
+        key=key,
+        value=now.value,
+        baseline=before.value,
+        unit=quantity.unit,
+        change_percent=None,
+        tolerance_percent=tolerance,
+        worse=quantity.worse,
+        compared=False,
+        ok=not by_name,
+        better=False,
+        reason="",
+        proxy=now.proxy,
     )
-    reason = _incomparable(report, base, quantity)
-    if reason:
+    if reason := _incomparable(report, base, quantity):
         return replace(row, ok=False, reason=reason)
     if before.value is None:
         reason = f"baseline: {before.reason}"
         if now.value is None:
             reason = f"in both: {now.reason}"
-        return replace(row, reason=reason if asked else f"not compared; {reason}")
+        return replace(row, reason=reason if by_name else f"not compared; {reason}")
     if now.value is None:
         return replace(row, ok=False, reason=now.reason)
     return _judged(replace(row, compared=True), now.value, before.value)
 
 
-def _judged(row: Change, value: float, base: float) -> Change:
+def _judged(row: BaselineRow, value: float, base: float) -> BaselineRow:
     """The row with its change and whether that is allowed; integers are compared exactly."""
-    sign = 1 if row.worse == "higher" else -1
-    worse = sign * (Fraction(value) - Fraction(base))
-    slack = 0 if isinstance(value, int) and isinstance(base, int) else Fraction(SLACK)
-    size = abs(Fraction(base))
-    allowed = size * (Fraction(repr(row.tolerance_percent)) / 100 + slack)
-    percent = float(100 * sign * worse / size) if size and worse * 100 < size * 10**200 else None
-    row = replace(
-        row, change_percent=percent, ok=worse <= allowed, better=worse < -size * slack and worse < 0
-    )
+    moved = movement(value, base, row.worse, row.tolerance_percent, SLACK)
+    row = replace(row, change_percent=moved.percent, ok=moved.within, better=moved.improved)
     if row.ok:
         return row
-    if not size:
+    if not base:
         return replace(row, reason="the baseline is 0, of which no percentage can be taken")
     return replace(
         row, reason=f"{shown(abs(value - base), row.unit)} {row.worse} than the baseline"
     )
 
 
-def _incomparable(report: Mapping[str, Any], base: Mapping[str, Any], q: Quantity) -> str:
+def _incomparable(report: ReportData, base: ReportData, q: Quantity) -> str:
     """Why the two values of a quantity mean different things; empty when they do not."""
     if q.per_run and q.over is None and steps_of(report) != steps_of(base):
         instead = PER_STEP.get(q.name, "a number per step")
-        told = f"{shown(steps_of(base))} and {shown(steps_of(report))} steps"
-        return f"runs differ in length ({told}): compare {instead}"
+        steps = f"{shown(steps_of(base))} and {shown(steps_of(report))} steps"
+        return f"runs differ in length ({steps}): compare {instead}"
     part = q.paths[0][0]
     if (
         part in ("mapping", "constraints", "timing", "cores")
@@ -247,6 +251,6 @@ def _incomparable(report: Mapping[str, Any], base: Mapping[str, Any], q: Quantit
     stated = () if all(fastest) else ("step_time_s",)  # the network's own otherwise
     for name in ("cost_set", "scope", *stated):
         if ours.get(name) != theirs.get(name):
-            told = f"{theirs.get(name)} and {ours.get(name)}"
-            return f"the {name.replace('_', ' ')} differs ({told})"
+            both = f"{theirs.get(name)} and {ours.get(name)}"
+            return f"the {name.replace('_', ' ')} differs ({both})"
     return ""

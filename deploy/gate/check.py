@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hrsnn_lava.budgets.judge import Budget, Row, budgets_of, judge
-from hrsnn_lava.budgets.values import is_number, table
-from hrsnn_lava.deploy.gate.baseline import Change, changes, remarks
-from hrsnn_lava.deploy.gate.growth import Growth, growth, operations
-from hrsnn_lava.deploy.gate.reading import as_report, read_report
+from hrsnn_lava.budgets.quantities import ReportData, is_number, table
+from hrsnn_lava.deploy.compare.differences import Growth, growth, projection_counts
+from hrsnn_lava.deploy.compare.files import as_report, read_report
+from hrsnn_lava.deploy.gate.baseline import BaselineRow, changes, remarks
 from hrsnn_lava.errors import GateError, SpecError
 
 #: Projections that are named.
@@ -59,7 +59,7 @@ class CheckResult:
     """
 
     rows: tuple[Row, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[BaselineRow, ...]
     project: str
     profile: str
     report_verdict: str
@@ -140,7 +140,8 @@ def check(
 
     Args:
         report: a ``report.json`` as a path or as plain data, or a `Report`.
-        budgets: limits by key, such as ``{"max_sops": 20000}``; see `hrsnn_lava.budgets.keys`.
+        budgets: limits by key, such as ``{"max_sops": 20000}``; all keys are in
+            `hrsnn_lava.budgets.quantities`.
         baseline: an older report, given in the same ways.
         tolerances: percent by key; without any, operations, cores and energy may not grow.
         proxy_ok: whether energies at the prices of another chip count.
@@ -152,16 +153,16 @@ def check(
     if tolerances and baseline is None:
         raise SpecError("tolerances need a baseline to be taken of")
     data = _data(report, "report")
-    given = budgets_of(budgets) if isinstance(budgets, Mapping) else tuple(budgets)
+    limits = budgets_of(budgets) if isinstance(budgets, Mapping) else tuple(budgets)
     older = None if baseline is None else _data(baseline, "baseline")
     return CheckResult(
-        rows=judge(data, given, proxy_ok=proxy_ok),
+        rows=judge(data, limits, proxy_ok=proxy_ok),
         changes=() if older is None else _changes(data, older, tolerances, proxy_ok),
         project=str(data["project"]),
         profile=str(data["profile"]),
         report_verdict=str(data["verdict"]),
         summary=str(data.get("summary", "")),
-        growth=() if older is None else growth(data, older),
+        growth=() if older is None else growth(older, data),
         shares=_shares(data),
         prices=_prices(data),
         baseline=older is not None,
@@ -177,11 +178,11 @@ def _data(source: Any, where: str) -> dict[str, Any]:
 
 
 def _changes(
-    data: Mapping[str, Any],
-    older: Mapping[str, Any],
+    data: ReportData,
+    older: ReportData,
     tolerances: Mapping[str, float] | None,
     proxy_ok: bool,
-) -> tuple[Change, ...]:
+) -> tuple[BaselineRow, ...]:
     rows = changes(data, older, tolerances)
     if proxy_ok:
         return rows
@@ -192,14 +193,14 @@ def _changes(
     )
 
 
-def _shares(data: Mapping[str, Any]) -> tuple[tuple[str, float], ...]:
-    counts = {name: count for name, (count, _) in operations(data).items() if count > 0}
+def _shares(data: ReportData) -> tuple[tuple[str, float], ...]:
+    counts = {name: row.sops for name, row in projection_counts(data).items() if row.sops > 0}
     total = sum(counts.values())
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple((name, count / total) for name, count in ordered)
 
 
-def _prices(data: Mapping[str, Any]) -> Prices:
+def _prices(data: ReportData) -> Prices:
     energy = table(data, "energy")
     grades = energy.get("evidence")
     grades = [grades] if isinstance(grades, str) else grades

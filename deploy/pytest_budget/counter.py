@@ -1,12 +1,17 @@
-"""What a test recorded: its runs, and whether they keep their budgets."""
+"""What a test recorded: whatever it hands over as a report, its runs, and their budgets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
-from hrsnn_lava.deploy.pytest_budget.baseline import SopRun
+from hrsnn_lava.deploy.pytest_budget.runs import SopRun
 from hrsnn_lava.errors import HrsnnError, SpecError
+
+if TYPE_CHECKING:
+    from hrsnn_lava.budgets.judge import Row
+    from hrsnn_lava.budgets.quantities import ReportData
 
 #: Short names of budgets, for those that are asked for most.
 SHORT = {"max_uj": "max_energy_uj", "min_uj": "min_energy_uj"}
@@ -29,7 +34,7 @@ class SopCounter:
         self.test = test
         self.runs: list[SopRun] = []
         self._reports: list[dict[str, Any]] = []
-        self._seen: list[tuple[Any, Any]] = []
+        self._sources: list[tuple[Any, Any]] = []
         self._properties = properties
         self._fail = fail
 
@@ -47,16 +52,14 @@ class SopCounter:
         Raises:
             SpecError: no run in it, or an argument that does not belong.
         """
-        from hrsnn_lava.deploy.pytest_budget.measured import as_measured
-
         report = as_measured(what, trace, **options)
-        if any(what is other and trace is run for other, run in self._seen):
+        if any(what is other and trace is run for other, run in self._sources):
             return report
         number = len(self.runs) + 1
         run = SopRun.of_report(self.test if number == 1 else f"{self.test} #{number}", report)
         if run is None:
             raise SpecError("the report has no run: give the trace when it is made")
-        self._seen.append((what, trace))
+        self._sources.append((what, trace))
         self.runs.append(run)
         self._reports.append(report)
         self._properties.append(("sops" if number == 1 else f"sops #{number}", run.sops))
@@ -113,20 +116,21 @@ class SopCounter:
         """The runs as plain values, to send to another process."""
         return [{"key": run.key, **run.to_plain()} for run in self.runs]
 
-    def _hold(self, report: Mapping[str, Any], budgets: Mapping[str, Any], proxy_ok: bool) -> None:
+    def _hold(self, report: ReportData, budgets: Mapping[str, Any], proxy_ok: bool) -> None:
         from hrsnn_lava.budgets.judge import budgets_of, judge
 
         named = {SHORT.get(key, key): value for key, value in budgets.items()}
         rows = judge(report, budgets_of(named), proxy_ok=proxy_ok)
         self._properties.extend((row.key, row.value) for row in rows if row.value is not None)
         if any(not row.ok for row in rows):
-            self._fail(_told(report, rows))
+            self._fail(_failure(report, rows))
 
 
-def _told(report: Mapping[str, Any], rows: Any) -> str:
+def _failure(report: ReportData, rows: Sequence[Row]) -> str:
     """All budgets as a table, why those broken are, and what costs most."""
-    from hrsnn_lava.budgets.values import shown
-    from hrsnn_lava.deploy.gate.plain_text import visible
+    from hrsnn_lava.budgets.quantities import shown
+    from hrsnn_lava.deploy.compare.differences import projection_counts
+    from hrsnn_lava.deploy.compare.rendering import visible
     from hrsnn_lava.report.format import UNKNOWN, table
 
     body = [
@@ -143,12 +147,89 @@ def _told(report: Mapping[str, Any], rows: Any) -> str:
     lines = [f"{len(broken)} of {len(rows)} budgets broken", ""]
     lines.append(table(("budget", "measured", "allowed", "margin", ""), body, left=(0, 4)))
     lines += ["", *(row.line() for row in broken)]
-    projections = report.get("sop", {}).get("per_projection", {})
-    ranked = sorted(projections.items(), key=lambda item: -int(item[1].get("operations") or 0))
+    ranked = sorted(projection_counts(report).items(), key=lambda item: -item[1].operations)
     lines += [
-        f"projection {visible(name)}: {row['operations']:,} operations, "
-        f"{row['synapses']:,} synapses"
+        f"projection {visible(name)}: {row.operations:,} operations, {row.synapses:,} synapses"
         for name, row in ranked[:NAMED]
-        if row.get("operations")
+        if row.operations
     ]
     return "\n".join(lines)
+
+
+def as_measured(
+    what: Any,
+    trace: Any = None,
+    *,
+    cost_set: Any = None,
+    step_time_s: float | Literal["fastest"] | None = None,
+    samples: float | None = None,
+) -> dict[str, Any]:
+    """The report of `what`, as plain values.
+
+    Args:
+        what: a `Report`, its dictionary, the path of a ``report.json``, or a `CompiledNetwork` or
+            `QuantizedNetwork` together with the `trace` of its run. Without a chip there are
+            operations and spikes, and no more.
+        trace: the run, or the `Counts` that `hrsnn_lava.count` found without one; only with a
+            network.
+        cost_set, step_time_s, samples: as `hrsnn_lava.report` takes them; only with a compiled
+            network. Without a cost set one of the chip's is taken, if it has any.
+
+    Raises:
+        SpecError: none of these, or an argument that does not belong to it.
+        ArtifactError: a file that is no report.
+    """
+    options = {"cost_set": cost_set, "step_time_s": step_time_s, "samples": samples}
+    if isinstance(what, (str, os.PathLike, Mapping)) or hasattr(what, "to_dict"):
+        extra = [name for name, value in (("trace", trace), *options.items()) if value is not None]
+        if extra:
+            raise SpecError(f"{', '.join(extra)}: only with a network; a report has its own")
+        return _report(what)
+    if trace is None:
+        raise SpecError(
+            f"{type(what).__name__} without a trace: give what `hl.simulate` or `hl.count` "
+            "returned, or a report"
+        )
+    return _of_run(what, trace, {k: v for k, v in options.items() if v is not None})
+
+
+def _report(what: Any) -> dict[str, Any]:
+    from hrsnn_lava.deploy.compare.files import as_report, read_report
+
+    if isinstance(what, (str, os.PathLike)):
+        return read_report(what)
+    return as_report(what if isinstance(what, Mapping) else what.to_dict())
+
+
+def _of_run(network: Any, trace: Any, options: dict[str, Any]) -> dict[str, Any]:
+    from hrsnn_lava.compiler.analysis.operations.counting import Counts
+    from hrsnn_lava.compiler.compiled import CompiledNetwork
+    from hrsnn_lava.quantized import QuantizedNetwork
+
+    if isinstance(network, CompiledNetwork):
+        from hrsnn_lava.hardware_profiles.cost_set import preferred
+        from hrsnn_lava.report.model import build_report
+
+        options.setdefault("cost_set", preferred(network.profile))
+        options["counts" if isinstance(trace, Counts) else "trace"] = trace
+        return build_report(network, **options).to_dict()
+    if isinstance(network, QuantizedNetwork):
+        if options:
+            raise SpecError(f"{', '.join(options)}: only with a network that is compiled")
+        return _unplaced(network, trace)
+    raise SpecError(
+        f"{type(network).__name__}: expected a report, a compiled or a quantized network"
+    )
+
+
+def _unplaced(network: Any, trace: Any) -> dict[str, Any]:
+    from hrsnn_lava.artifacts.container import plain
+    from hrsnn_lava.compiler.analysis.operations.counting import Counts
+    from hrsnn_lava.compiler.analysis.operations.synops import synaptic_operations
+    from hrsnn_lava.report.sections import sop
+
+    if isinstance(trace, Counts):
+        ops, spikes = trace.ops, trace.done.spikes
+    else:
+        ops, spikes = synaptic_operations(network, trace), trace.n_spikes
+    return {"sop": plain(sop(ops, None, None)), "activity": {"steps": ops.steps, "spikes": spikes}}

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hrsnn_lava.artifacts.files import write_text
-from hrsnn_lava.deploy.pytest_budget import summary as sop_summary
-from hrsnn_lava.deploy.pytest_budget.baseline import (
-    Judged,
+from hrsnn_lava.deploy.pytest_budget.runs import (
+    RunChange,
     SopRun,
-    judge_run,
+    compare_run,
+    markdown,
+    projection_line,
     read_baseline,
     tolerance,
     write_baseline,
@@ -38,9 +39,16 @@ class SopLedger:
         *,
         update: bool = False,
         tolerance_percent: float = 0.0,
-        markdown: Path | None = None,
+        page: Path | None = None,
     ) -> None:
-        """`name` is the baseline as it was written on the command line, `path` where it is.
+        """A ledger of one session.
+
+        Args:
+            name: the baseline as it was written on the command line.
+            path: where it is.
+            update: write it, instead of comparing with it.
+            tolerance_percent: growth that is none.
+            page: where to write a table of all runs, as Markdown.
 
         Raises:
             SpecError: there is nothing to update, or nothing to compare with.
@@ -49,14 +57,14 @@ class SopLedger:
         if update and path is None:
             raise SpecError("--sop-update: name the file with --sop-baseline FILE")
         self.name, self.path, self.update = name or "", path, update
-        self.tolerance_percent, self.markdown = tolerance_percent, markdown
+        self.tolerance_percent, self.page = tolerance_percent, page
         self.baseline: dict[str, SopRun] = {}
         if path is not None and path.exists():
             self.baseline = read_baseline(path)
         elif path is not None and not update:
             raise SpecError(f"--sop-baseline {name}: no such file; --sop-update makes it")
-        self._found: dict[str, tuple[bool, list[SopRun]]] = {}
-        self._said: list[str] = []
+        self._recorded: dict[str, tuple[bool, list[SopRun]]] = {}
+        self._remarks: list[str] = []
 
     @classmethod
     def of_config(cls, config: pytest.Config) -> SopLedger:
@@ -66,7 +74,7 @@ class SopLedger:
             HrsnnError: an option is wrong or a file cannot be read.
         """
         folder = config.invocation_params.dir
-        name, markdown = config.getoption("sop_baseline"), config.getoption("sop_markdown")
+        name, page = config.getoption("sop_baseline"), config.getoption("sop_markdown")
         try:
             percent = tolerance(config.getoption("sop_tolerance"))
         except ValueError as error:
@@ -76,35 +84,33 @@ class SopLedger:
             None if name is None else folder / name,
             update=bool(config.getoption("sop_update")),
             tolerance_percent=percent,
-            markdown=None if markdown is None else folder / markdown,
+            page=None if page is None else folder / page,
         )
 
     def objections(self, runs: Iterable[SopRun]) -> str:
         """Why a test that recorded `runs` fails; empty when it does not."""
         if self.path is None or self.update:
             return ""
-        texts = (
-            sop_summary.verdict(self._judged(run), self.tolerance_percent, self.name)
-            for run in runs
-        )
+        changes = map(self._compared, runs)
+        texts = (change.objection(self.tolerance_percent, self.name) for change in changes)
         return "\n".join(text for text in texts if text)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what a test recorded, here or in a worker; of a test that is run again, the last."""
-        found = getattr(report, "sop_runs", None)
-        if found is not None:
-            runs = [SopRun.of_plain(entry["key"], entry) for entry in found]
-            self._found[report.nodeid] = (report.passed, runs)
+        entries = getattr(report, "sop_runs", None)
+        if entries is not None:
+            runs = [SopRun.of_plain(entry["key"], entry) for entry in entries]
+            self._recorded[report.nodeid] = (report.passed, runs)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the files that were asked for."""
         try:
             if self.update and self.path is not None:
                 self._write(self.path)
-            if self.markdown is not None:
-                write_text(self.markdown, sop_summary.markdown(self._rows()))
+            if self.page is not None:
+                write_text(self.page, markdown(self._rows()))
         except HrsnnError as error:
-            self._said.append(str(error))
+            self._remarks.append(str(error))
             session.exitstatus = 4  # as pytest's own usage errors
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
@@ -112,15 +118,15 @@ class SopLedger:
         rows = [row for row in self._rows() if row.status != "same"]
         terminalreporter.section("synaptic operations")
         for row in rows[:LISTED] if self.path is not None else []:
-            terminalreporter.write_line(sop_summary.line(row))
-            for change in row.changes()[:1]:
-                terminalreporter.write_line(f"  {sop_summary.told(change)}")
+            terminalreporter.write_line(row.line())
+            for change in row.projections()[:1]:
+                terminalreporter.write_line(f"  {projection_line(change)}")
         if len(rows) > LISTED and self.path is not None:
             terminalreporter.write_line(f"and {len(rows) - LISTED} more")
-        for text in (*self._said, self._closing(rows)):
+        for text in (*self._remarks, self._closing(rows)):
             terminalreporter.write_line(text)
 
-    def _closing(self, rows: list[Judged]) -> str:
+    def _closing(self, rows: list[RunChange]) -> str:
         total = len(self._rows())
         if self.path is None or self.update:
             return f"{total} runs recorded"
@@ -128,21 +134,21 @@ class SopLedger:
         fell = sum(row.status == "fell" for row in rows)
         return f"{text}; {fell} fell: --sop-update keeps the gain" if fell else text
 
-    def _judged(self, run: SopRun) -> Judged:
-        return judge_run(run, self.baseline, self.tolerance_percent)
+    def _compared(self, run: SopRun) -> RunChange:
+        return compare_run(run, self.baseline, self.tolerance_percent)
 
-    def _rows(self) -> list[Judged]:
-        return [self._judged(run) for _, runs in self._found.values() for run in runs]
+    def _rows(self) -> list[RunChange]:
+        return [self._compared(run) for _, runs in self._recorded.values() for run in runs]
 
     def _write(self, path: Path) -> None:
-        kept = dict(self.baseline)
-        for test, (passed, runs) in self._found.items():
+        entries = dict(self.baseline)
+        for test, (passed, runs) in self._recorded.items():
             if not passed:
-                self._said.append(f"{test}: did not pass, so its entry stays as it is")
+                self._remarks.append(f"{test}: did not pass, so its entry stays as it is")
                 continue
-            own = [key for key in kept if key == test or key.startswith(f"{test} #")]
+            own = [key for key in entries if key == test or key.startswith(f"{test} #")]
             for key in own:  # a test may record fewer runs than it did
-                del kept[key]
-            kept.update({run.key: run for run in runs})
-        write_baseline(path, kept.values())
-        self._said.append(f"written: {self.name}, {len(kept)} entries")
+                del entries[key]
+            entries.update({run.key: run for run in runs})
+        write_baseline(path, entries.values())
+        self._remarks.append(f"written: {self.name}, {len(entries)} entries")

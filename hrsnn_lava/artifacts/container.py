@@ -22,6 +22,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
@@ -95,9 +96,9 @@ class Saved:
         value: Self = _codec(cls.stage).from_artifact(artifact)
         return value
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """SHA-256 of what is saved."""
+        """SHA-256 of what is saved, worked out once: saved types are frozen."""
         return hashlib.sha256(encode(self.to_artifact())).hexdigest()
 
     def save(self, path: PathLike) -> str:

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from hrsnn_lava.budgets import keys
-from hrsnn_lava.budgets.keys import Quantity
-from hrsnn_lava.budgets.values import is_number, measure, shown
+from hrsnn_lava.budgets import quantities
+from hrsnn_lava.budgets.quantities import Quantity, ReportData, is_number, measure, shown
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 
 #: Energies are sums of products: equal within this share counts as equal (our choice). Counts
@@ -30,13 +29,13 @@ class Budget:
     Attributes:
         key: as it was written, such as ``max_sops`` or ``max:sop.total``.
         limit: in the unit of the quantity.
-        most: True for an upper limit, False for a lower one.
+        most: True for an upper limit, False for a lower one, None where the report says it.
         quantity: what is limited.
     """
 
     key: str
     limit: float
-    most: bool
+    most: bool | None
     quantity: Quantity
 
     @classmethod
@@ -47,12 +46,12 @@ class Budget:
             SpecError: an unknown key, or a limit that is no finite number.
         """
         key = key.strip()
-        kind, quantity = _target(key)
-        known = quantity.name in keys.QUANTITIES
-        allowed = "a finite number >= 0" if known else "a finite number"
-        if not is_number(limit) or not math.isfinite(limit) or (known and limit < 0):
+        most, quantity = _target(key)
+        named = quantity.name in quantities.QUANTITIES
+        allowed = "a finite number >= 0" if named else "a finite number"
+        if not is_number(limit) or not math.isfinite(limit) or (named and limit < 0):
             raise wrong(key, repr(limit)[:80], allowed)
-        return cls(key, limit, kind == "max", quantity)
+        return cls(key, limit, most, quantity)
 
     @classmethod
     def parse(cls, text: str) -> Budget:
@@ -76,7 +75,8 @@ class Row:
         reason: why it is not; empty when it is.
         margin_percent: room that is left, in percent of the limit; negative when broken, None
             where the limit is 0 or the value is not known.
-        most: True for an upper limit.
+        most: True for an upper limit, False for a lower one; None for a score that the report
+            does not have, so that nobody knows which it is.
         where: what was read, as a path of the report.
         proxy: the value rests on prices of another chip.
     """
@@ -88,7 +88,7 @@ class Row:
     ok: bool
     reason: str
     margin_percent: float | None
-    most: bool
+    most: bool | None
     where: str
     proxy: bool
 
@@ -99,7 +99,8 @@ class Row:
     @property
     def allowed(self) -> str:
         """``<= 1,000 SOP``."""
-        return f"{'<=' if self.most else '>='} {shown(self.limit, self.unit)}"
+        words = {True: "<=", False: ">=", None: "no worse than"}
+        return f"{words[self.most]} {shown(self.limit, self.unit)}"
 
     def line(self) -> str:
         """One line: measured, limit, by how much."""
@@ -139,48 +140,48 @@ def budgets_of(table: Mapping[str, Any], where: str = "budgets") -> tuple[Budget
     Raises:
         SpecError: every wrong key and limit at once.
     """
-    found: list[Budget] = []
+    budgets: list[Budget] = []
     problems: list[Problem] = []
     for key, limit in table.items():
         try:
-            found.append(Budget.of(str(key), limit))
+            budgets.append(Budget.of(str(key), limit))
         except SpecError as error:
             problems += error.problems
     raise_if(SpecError, f"{where}: not valid", problems)
-    return tuple(found)
+    return tuple(budgets)
 
 
 def judge(
-    report: Mapping[str, Any], budgets: Iterable[Budget], *, proxy_ok: bool = True
+    report: ReportData, budgets: Iterable[Budget], *, proxy_ok: bool = True
 ) -> tuple[Row, ...]:
     """One row a budget, in their order."""
     return tuple(_row(report, budget, proxy_ok) for budget in budgets)
 
 
 def with_budgets(
-    report: Mapping[str, Any], budgets: Mapping[str, Any] | Iterable[Budget] | None
+    report: ReportData, budgets: Mapping[str, Any] | Iterable[Budget] | None
 ) -> dict[str, Any]:
     """A report with its ``budgets``; one that is not kept makes its verdict FAIL.
 
     Raises:
         SpecError: see `budgets_of`.
     """
-    given = budgets_of(budgets) if isinstance(budgets, Mapping) else tuple(budgets or ())
-    rows = judge(report, given)
-    made: dict[str, Any] = {}
+    limits = budgets_of(budgets) if isinstance(budgets, Mapping) else tuple(budgets or ())
+    rows = judge(report, limits)
+    judged: dict[str, Any] = {}
     for key, value in report.items():  # beside the verdict, which they are part of
-        made[key] = value
+        judged[key] = value
         if key == "violations":
-            made["budgets"] = []
-    made["budgets"] = [row.to_dict() for row in rows]
+            judged["budgets"] = []
+    judged["budgets"] = [row.to_dict() for row in rows]
     broken = [row for row in rows if not row.ok]
     if broken:
         first = broken[0]
         text = f"budget not kept: {first.key} is {shown(first.value, first.unit)}"
         text += f", allowed {first.allowed}"
         more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
-        made.update(verdict="FAIL", summary=f"{text}{more}; {report['summary']}")
-    return made
+        judged.update(verdict="FAIL", summary=f"{text}{more}; {report['summary']}")
+    return judged
 
 
 def exceeds(value: float, limit: float) -> bool:
@@ -190,48 +191,53 @@ def exceeds(value: float, limit: float) -> bool:
     return value > limit + SLACK * abs(limit)
 
 
-def _target(key: str) -> tuple[str, Quantity]:
+def _target(key: str) -> tuple[bool | None, Quantity]:
+    """Whether a key sets an upper limit, and what it limits."""
+    score = quantities.of_score(key)
+    if score is not None:
+        return None, score
     for kind in ("max", "min"):
         if key.startswith(f"{kind}:"):
             try:
-                return kind, keys.of_path(keys.parts(key[4:].strip()))
+                return kind == "max", quantities.of_path(quantities.parts(key[4:].strip()))
             except ValueError as error:
                 raise wrong(key, str(error), "max:a.b.c or max:/a/b/c") from None
         name = key.removeprefix(f"{kind}_")
-        if name != key and name in keys.QUANTITIES:
-            return kind, keys.QUANTITIES[name]
-    raise wrong(key, "unknown key", fix=keys.near(key))
+        if name != key and name in quantities.QUANTITIES:
+            return kind == "max", quantities.QUANTITIES[name]
+    raise wrong(key, "unknown key", fix=quantities.near(key))
 
 
-def _row(report: Mapping[str, Any], budget: Budget, proxy_ok: bool) -> Row:
-    quantity, limit = budget.quantity, budget.limit
-    found = measure(report, quantity)
-    value = found.value
+def _row(report: ReportData, budget: Budget, proxy_ok: bool) -> Row:
+    measured = measure(report, budget.quantity)
+    quantity, value, limit, most = measured.quantity, measured.value, budget.limit, budget.most
+    if most is None and quantity.worse != "worse":
+        most = quantity.worse == "higher"
     row = Row(
-        budget.key,
-        value,
-        limit,
-        quantity.unit,
-        value is not None,
-        found.reason,
-        None,
-        budget.most,
-        quantity.where,
-        found.proxy,
+        key=budget.key,
+        value=value,
+        limit=limit,
+        unit=quantity.unit,
+        ok=value is not None,
+        reason=measured.reason,
+        margin_percent=None,
+        most=most,
+        where=quantity.where,
+        proxy=measured.proxy,
     )
     if value is None:
         return row
-    room = limit - value if budget.most else value - limit
+    room = limit - value if most else value - limit
     margin = 100.0 * room / abs(limit) if limit else None
     if margin is not None and not math.isfinite(margin):
         margin = None
     row = replace(row, margin_percent=margin)
-    broken = exceeds(value, limit) if budget.most else exceeds(-value, -limit)
+    broken = exceeds(value, limit) if most else exceeds(-value, -limit)
     if broken:
         share = "" if margin is None else f", {abs(margin):.4g} %"
-        side = "above" if budget.most else "below"
+        side = "above" if most else "below"
         reason = f"{shown(abs(room), quantity.unit)}{share} {side} the limit"
         return replace(row, ok=False, reason=reason)
-    if found.proxy and not proxy_ok:
+    if measured.proxy and not proxy_ok:
         return replace(row, ok=False, reason="a proxy is not accepted here")
     return row

@@ -40,6 +40,11 @@ def gathered(cls: Callable[..., Any]) -> Decorator:
     return decorate
 
 
+def nearest_folder(path: Path) -> Path:
+    """What is there of a path: itself, or the nearest of its parents."""
+    return next(p for p in (path, *path.parents) if p.exists() or p == p.parent)
+
+
 class OutputFile(click.Path):
     """A file that will be written: its folder is checked before any work is done."""
 
@@ -79,9 +84,7 @@ class OutputFolder(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """The path, or a usage error when a file is in the way or nothing may be written."""
         path = Path(os.fspath(value))
-        nearest = path
-        while not nearest.exists() and nearest != nearest.parent:
-            nearest = nearest.parent
+        nearest = nearest_folder(path)
         if not nearest.is_dir():
             self.fail(f"{nearest} is a file; give the name of a folder", param, ctx)
         if not os.access(nearest, os.W_OK | os.X_OK):

@@ -59,19 +59,18 @@ def check(console: Console, arguments: CheckArguments) -> int:
     A report whose own verdict is FAIL fails, too, and so does a budget on a number that the
     report does not have.
     """
-    from hrsnn_lava.deploy.gate import budget_files, plain_text
-    from hrsnn_lava.deploy.gate import check as gate
-    from hrsnn_lava.deploy.gate import junit as junit_file
-    from hrsnn_lava.deploy.gate import markdown as markdown_file
+    from hrsnn_lava.deploy.gate import limits as limit_forms
+    from hrsnn_lava.deploy.gate import rendering
+    from hrsnn_lava.deploy.gate.check import check as judged
 
     console.refuse_both(arguments.markdown)
     if arguments.tolerances and arguments.baseline is None:
         raise SpecError("--max-regress needs a --baseline to compare with")
     file = arguments.file
-    limits = budget_files.Asked() if file is None else budget_files.read_budgets(file)
-    limits = limits.updated(budget_files.parse_budgets(arguments.budgets))
-    limits = limits.updated(budget_files.parse_tolerances(arguments.tolerances))
-    result = gate.check(
+    limits = limit_forms.Limits() if file is None else limit_forms.read_limits(file)
+    limits = limits.updated(limit_forms.parse_budgets(arguments.budgets))
+    limits = limits.updated(limit_forms.parse_tolerances(arguments.tolerances))
+    result = judged(
         arguments.report,
         limits.budgets,
         arguments.baseline,
@@ -82,11 +81,11 @@ def check(console: Console, arguments: CheckArguments) -> int:
     if not result.rows and arguments.baseline is None:
         console.note("no budget and no baseline: only the report's own verdict was checked")
     if arguments.junit is not None:
-        write_text(arguments.junit, junit_file.render(result))
+        write_text(arguments.junit, rendering.render_junit(result))
     console.result_or_markdown(
         {"check": result.to_dict()},
-        plain_text.render(result),
-        markdown_file.render(result),
+        rendering.render_text(result),
+        rendering.render_markdown(result),
         arguments.markdown,
     )
     if result.breaches and not console.json:
@@ -98,7 +97,7 @@ def check(console: Console, arguments: CheckArguments) -> int:
 
 
 def _problem(line: str) -> Problem:
-    from hrsnn_lava.deploy.gate.plain_text import visible
+    from hrsnn_lava.deploy.compare.rendering import visible
 
     return Problem(*visible(line, 1000).split(": ", 1))
 

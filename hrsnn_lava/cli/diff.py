@@ -12,10 +12,8 @@ from hrsnn_lava.cli.console import Console, with_console
 from hrsnn_lava.errors import GateError, SpecError
 
 if TYPE_CHECKING:
-    from hrsnn_lava.deploy.compare.artifacts import StructureDifference
-    from hrsnn_lava.deploy.compare.reports import Difference
-
-    Found = Difference | StructureDifference
+    from hrsnn_lava.deploy.compare.networks import NetworkDifference
+    from hrsnn_lava.deploy.compare.reports import ReportDifference
 
 
 @click.command("diff")
@@ -38,7 +36,7 @@ def diff(
     compared. Reports say which projection, core and term of the energy moved, and whether spikes
     or fan-out moved it.
     """
-    from hrsnn_lava.deploy.compare.text import render_markdown, render_text
+    from hrsnn_lava.deploy.compare.rendering import render_markdown, render_text
 
     console.refuse_both(markdown)
     difference = compared(before, after)
@@ -51,7 +49,7 @@ def diff(
     return GateError.exit_code if exit_code and difference.moved else 0
 
 
-def compared(before: Path, after: Path) -> Found:
+def compared(before: Path, after: Path) -> ReportDifference | NetworkDifference:
     """The difference of two files, by what they hold.
 
     Raises:
@@ -61,8 +59,8 @@ def compared(before: Path, after: Path) -> Found:
     kinds = [path.suffix.lower() == ".json" for path in (before, after)]
     names = (str(before), str(after))
     if all(kinds):
+        from hrsnn_lava.deploy.compare.files import read_report
         from hrsnn_lava.deploy.compare.reports import compare_reports
-        from hrsnn_lava.deploy.gate.reading import read_report
 
         return compare_reports(read_report(before), read_report(after), names)
     if any(kinds):
@@ -70,7 +68,7 @@ def compared(before: Path, after: Path) -> Found:
             f"{before} and {after}: compare two reports (.json) or two artifacts (.hlx)"
         )
     from hrsnn_lava.artifacts.container import NETWORK_STAGES, load_any
-    from hrsnn_lava.deploy.compare.artifacts import compare_networks
+    from hrsnn_lava.deploy.compare.networks import compare_networks
 
     return compare_networks(
         load_any(before, NETWORK_STAGES), load_any(after, NETWORK_STAGES), names

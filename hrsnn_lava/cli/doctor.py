@@ -16,6 +16,7 @@ from typing import Literal
 
 import click
 
+from hrsnn_lava.cli.arguments import nearest_folder
 from hrsnn_lava.cli.console import Console, columns, with_console
 
 DISTRIBUTION = "hrsnn-lava"
@@ -73,14 +74,14 @@ def diagnose() -> list[Finding]:
         _machine,
         _shared_memory,
     )
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for check in checks:
         try:
-            found += check()
+            findings += check()
         except Exception as error:  # the diagnosis must go on whatever is broken
             name = check.__name__.strip("_").replace("_", " ")
-            found.append(Finding(name, "broken", f"{type(error).__name__}: {error}"))
-    return found
+            findings.append(Finding(name, "broken", f"{type(error).__name__}: {error}"))
+    return findings
 
 
 def _program() -> list[Finding]:
@@ -137,20 +138,20 @@ def _packages() -> list[Finding]:
 
 
 def _compiled() -> list[Finding]:
-    found = []
+    findings = []
     for name in COMPILED_PACKAGES:
         try:
             importlib.import_module(name)
         except Exception as error:
             fix = f"Reinstall it: pip install --force-reinstall {name}"
-            found.append(Finding(name, "broken", f"{type(error).__name__}: {error}", fix))
-    return found
+            findings.append(Finding(name, "broken", f"{type(error).__name__}: {error}", fix))
+    return findings
 
 
 def _lava() -> list[Finding]:
-    from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
+    from hrsnn_lava.sim_backends.base import backend_of
 
-    obstacle = lava_obstacle()
+    obstacle = backend_of("lava").obstacle()
     if obstacle is not None:
         return [Finding("Lava", "note", obstacle)]
     try:
@@ -178,10 +179,7 @@ def _numba_cache() -> list[Finding]:
     except RuntimeError as error:  # numba: "no locator available for file ..."
         return [Finding("numba cache", "broken", str(error), fix)]
     where = Path(str(kernels.integer_steps.stats.cache_path))
-    there = where
-    while not there.exists() and there != there.parent:
-        there = there.parent
-    if os.access(there, os.W_OK):
+    if os.access(nearest_folder(where), os.W_OK):
         return [Finding("numba cache", "ok", str(where))]
     return [Finding("numba cache", "note", f"{where} cannot be written: slow starts", fix)]
 
@@ -214,14 +212,14 @@ def memory_bytes() -> int | None:
 def _shared_memory(folder: Path = SHARED_MEMORY) -> list[Finding]:
     if not folder.is_dir():
         return [Finding("shared memory", "note", f"no {folder}; Lava may need it")]
-    left = [path for path in folder.iterdir() if LEFTOVERS.match(path.name)]
+    blocks = [path for path in folder.iterdir() if LEFTOVERS.match(path.name)]
     usage = shutil.disk_usage(folder)
     free = f"{usage.free / 2**20:,.0f} of {usage.total / 2**20:,.0f} MiB free in {folder}"
-    if not left:
+    if not blocks:
         return [Finding("shared memory", "ok", free)]
-    size = sum(path.stat().st_size for path in left if path.is_file())
-    detail = f"{free}; {len(left)} blocks of Lava's ({size / 2**20:,.1f} MiB)"
-    runs = sorted({f"{folder / path.name[:9]}*" for path in left})  # one prefix a run
+    size = sum(path.stat().st_size for path in blocks if path.is_file())
+    detail = f"{free}; {len(blocks)} blocks of Lava's ({size / 2**20:,.1f} MiB)"
+    runs = sorted({f"{folder / path.name[:9]}*" for path in blocks})  # one prefix a run
     return [Finding("shared memory", "note", detail, f"If none is running: rm {' '.join(runs)}")]
 
 

@@ -14,7 +14,7 @@ import errno
 import os
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import click
@@ -25,20 +25,9 @@ from hrsnn_lava.errors import CapacityError, HrsnnError, Problem
 TRACEBACK_VARIABLE = "HRSNN_LAVA_TRACEBACK"
 #: Faults of the surroundings, not of this program: named, and answered like a usage error.
 _SURROUNDINGS = {
-    errno.EACCES,
-    errno.EDQUOT,
-    errno.EEXIST,
-    errno.EFBIG,
-    errno.EISDIR,
-    errno.ELOOP,
-    errno.EMFILE,
-    errno.ENAMETOOLONG,
-    errno.ENFILE,
-    errno.ENOENT,
-    errno.ENOSPC,
-    errno.ENOTDIR,
-    errno.EPERM,
-    errno.EROFS,
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOENT, errno.EISDIR),
+    *(errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EFBIG, errno.EDQUOT, errno.ENOSPC),
+    *(errno.EMFILE, errno.ENFILE),
 }
 
 
@@ -73,10 +62,7 @@ class Failure:
         return {
             "type": self.kind,
             "message": self.message,
-            "problems": [
-                {"where": p.where, "measured": p.measured, "allowed": p.allowed, "fix": p.fix}
-                for p in self.problems
-            ],
+            "problems": [asdict(problem) for problem in self.problems],
             "exit_code": self.exit_code,
         }
 

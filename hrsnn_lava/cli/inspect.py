@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -133,22 +134,23 @@ def _npz(path: Path) -> dict[str, Any]:
             "events": int(events.steps.size),
             "payloads": events.payloads is not None,
         }
-    found = ", ".join(arrays) or "no array"
+    names = ", ".join(arrays) or "no array"
     raise ArtifactError(
         f"{path}: neither an input (steps, neurons) nor a trace (spike_steps, spike_neurons); "
-        f"found: {found}"
+        f"found: {names}"
     )
 
 
 def _toml(path: Path) -> dict[str, Any]:
-    text = _head(path)
+    text = ""
+    with contextlib.suppress(OSError), path.open("rb") as handle:  # its reader then explains it
+        text = handle.read(1_000_000).decode("utf-8", "replace")
     if "[[coefficients]]" in text or "\n[chip" in text:
-        from hrsnn_lava.cli.profiles import load
+        from hrsnn_lava.hardware_profiles import document_of
 
-        document = load(str(path))
-        kind = "cost set" if hasattr(document, "coefficients") else "profile"
+        document = document_of(str(path))
         return {
-            "kind": kind,
+            "kind": "cost set" if hasattr(document, "coefficients") else "profile",
             "name": document.name,
             "title": document.title,
             "digest": document.digest,
@@ -169,15 +171,6 @@ def _toml(path: Path) -> dict[str, Any]:
     }
 
 
-def _head(path: Path) -> str:
-    """The beginning of a text file; empty when unreadable, which its reader then explains."""
-    try:
-        with path.open("rb") as handle:
-            return handle.read(1_000_000).decode("utf-8", "replace")
-    except OSError:
-        return ""
-
-
 def _text(path: Path, data: dict[str, Any]) -> str:
     simple = [
         (key.replace("_", " "), value)
@@ -187,33 +180,31 @@ def _text(path: Path, data: dict[str, Any]) -> str:
     if data["kind"] == "trace":
         lists = ((key, names) for key, names in data.items() if names and isinstance(names, list))
         simple += [(key, ", ".join(names)) for key, names in lists]
-    if "profile" in data and isinstance(data["profile"], dict):
+    if isinstance(data.get("profile"), dict):
         simple.append(("profile", f"{data['profile']['name']} {data['profile']['digest'][:12]}"))
     parts = [f"{path}: {data['kind']}", columns(simple)]
     if data["kind"] in NO_NETWORK:
-        rows: list[tuple[Any, ...]] = [
-            (name, " x ".join(map(str, a["shape"])) or "1", a["dtype"])
-            for name, a in data["arrays"].items()
-        ]
+        arrays = data["arrays"].items()
+        rows = [(key, " x ".join(map(str, a["shape"])) or "1", a["dtype"]) for key, a in arrays]
         parts.append(columns(rows, ("array", "shape", "type"), right=(1,)))
     if "populations" in data:
-        rows = [
+        populations = [
             (p["name"], p["size"], "input" if p["input"] else p.get("sign") or "neurons")
             for p in data["populations"]
         ]
-        parts.append(columns(rows, ("population", "size", "kind"), right=(1,)))
-        rows = [
+        parts.append(columns(populations, ("population", "size", "kind"), right=(1,)))
+        projections = [
             (p["name"], f"{p['pre']} -> {p['post']}", p["synapses"], p["density"], p["target"])
             for p in data["projections"]
         ]
         header = ("projection", "from, to", "synapses", "density", "target")
-        parts.append(columns(rows, header, right=(2, 3)))
+        parts.append(columns(projections, header, right=(2, 3)))
     if data.get("passes"):
-        rows = [
+        passes = [
             (p["name"], p["before"].get("synapses"), p["after"].get("synapses"))
             for p in data["passes"]
         ]
-        parts.append(columns(rows, ("pass", "synapses before", "after"), right=(1, 2)))
+        parts.append(columns(passes, ("pass", "synapses before", "after"), right=(1, 2)))
     return "\n\n".join(parts)
 
 

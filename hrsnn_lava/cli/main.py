@@ -84,10 +84,10 @@ class Program(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """As click does; an unknown name is answered with the nearest known ones."""
         name = args[0] if args else ""
-        known = self.list_commands(ctx)
-        if name and name not in known and not name.startswith("-"):
-            near = difflib.get_close_matches(name, known, n=2)
-            hint = f"Did you mean {' or '.join(near)}?" if near else f"One of {', '.join(known)}."
+        names = self.list_commands(ctx)
+        if name and name not in names and not name.startswith("-"):
+            near = difflib.get_close_matches(name, names, n=2)
+            hint = f"Did you mean {' or '.join(near)}?" if near else f"One of {', '.join(names)}."
             raise click.UsageError(f"No such command {name!r}. {hint}", ctx)
         return super().resolve_command(ctx, args)
 
@@ -132,10 +132,10 @@ class Program(click.Group):
 
 def _command_of(arguments: list[str]) -> str | None:
     try:
-        known = command_parts()
+        names = command_parts()
     except HrsnnError:  # two parts of one name, which is then what is being reported
         return None
-    return next((a for a in arguments if a in known), None)
+    return next((a for a in arguments if a in names), None)
 
 
 def _version(ctx: click.Context, _: click.Parameter, flag: bool) -> None:

@@ -11,7 +11,10 @@ from hrsnn_lava.cli.console import Console, columns, with_console
 from hrsnn_lava.errors import SpecError
 
 if TYPE_CHECKING:
-    from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
+    from hrsnn_lava.hardware_profiles import CostSet
+
+#: Path of a sourced number, its value, unit, evidence and source.
+Figure = tuple[str, str, str, str, str]
 
 
 @click.command("profiles")
@@ -23,18 +26,21 @@ def profiles(console: Console, name: str | None, rules: bool) -> None:
     if rules:
         if name is not None:
             raise SpecError("--rules: the rules are the same for every chip; leave NAME out")
-        listed = design_rules()
-        table = [(rule["rule"], rule["says"]) for rule in listed]
+        from hrsnn_lava.compiler.design_rules.check import rule_table
+
+        table = rule_table()
+        listed = [{"rule": rule, "says": says} for rule, says in table]
         console.result({"rules": listed}, columns(table, ("rule", "says")))
         return
+    from hrsnn_lava.hardware_profiles import document_of
+
     if name is None:
         data = _list()
         console.result(data, _list_text(data))
         return
-    document = load(name)
-    numbers = list(flatten(document.to_dict()))
+    document = document_of(name)
     data = {"name": document.name, "digest": document.digest, "content": document.to_dict()}
-    rows = [(n["path"], n["value"], n["unit"], n["evidence"], n["source"]) for n in numbers]
+    rows = list(_figures(document.to_dict()))
     text = [f"{document.name}: {document.title}", " ".join(document.description.split())]
     text.append(columns(rows, ("number", "value", "unit", "evidence", "source"), right=(1,)))
     text += [f"also published: {other}" for other in getattr(document, "alternatives", ())]
@@ -54,84 +60,35 @@ def _energies(names: tuple[str, ...]) -> Iterator[str]:
             yield f"{name}, not among those that come with the package"
 
 
-def design_rules() -> list[dict[str, str]]:
-    """Every design rule: its name, and what it says in one sentence."""
-    from hrsnn_lava.compiler.design_rules.check import rule_table
-
-    return [{"rule": rule, "says": says} for rule, says in rule_table()]
-
-
-def load(name: str) -> HardwareProfile | CostSet:
-    """A chip or a cost set by name; a file is taken for what it says."""
-    from hrsnn_lava.errors import ProfileError
-    from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
-
-    if name in CostSet.names():
-        return CostSet.load(name)
-    if name.endswith(".toml"):
-        try:
-            return HardwareProfile.load(name)
-        except ProfileError as error:
-            try:
-                return CostSet.load(name)
-            except ProfileError as other:
-                # the one with fewer faults is what it was meant to be
-                raise min(error, other, key=lambda e: len(e.problems)) from None
-    if name not in HardwareProfile.names():
-        raise SpecError(
-            f"no profile and no cost set {name!r}; there are: "
-            f"{', '.join(HardwareProfile.names())}; {', '.join(CostSet.names())}"
-        )
-    return HardwareProfile.load(name)
-
-
-def flatten(data: Any, path: str = "") -> Iterator[dict[str, Any]]:
-    """Every sourced number of a profile or cost set: path, value, unit, evidence, source."""
+def _figures(data: Any, path: str = "") -> Iterator[Figure]:
+    """Every sourced number of a profile or cost set."""
     if isinstance(data, dict):
         if {"unit", "source", "evidence"} <= set(data):
-            name = data.get("name")
-            path = f"{path} ({name})" if name else path
-            yield {
-                "path": path,
-                "value": _value(data),
-                "unit": data["unit"],
-                "evidence": data["evidence"],
-                "source": data["source"],
-            }
+            path = f"{path} ({data['name']})" if data.get("name") else path
+            yield path, _value(data), data["unit"], data["evidence"], data["source"]
             yield from _beside(data, path)
             return
         for key, item in data.items():
-            yield from flatten(item, f"{path}.{key}" if path else key)
+            yield from _figures(item, f"{path}.{key}" if path else key)
     elif isinstance(data, (list, tuple)):
         for index, item in enumerate(data):
-            yield from flatten(item, f"{path}[{index}]")
+            yield from _figures(item, f"{path}[{index}]")
 
 
-def _beside(data: dict[str, Any], path: str) -> Iterator[dict[str, Any]]:
+def _beside(data: dict[str, Any], path: str) -> Iterator[Figure]:
     """What stands beside a price: its range, other conditions, the time of the event."""
-
-    def row(what: str, value: str, unit: str, evidence: str, source: str) -> dict[str, Any]:
-        return {
-            "path": f"{path}, {what}",
-            "value": value,
-            "unit": unit,
-            "evidence": evidence,
-            "source": source,
-        }
-
+    unit, evidence, source = data["unit"], data["evidence"], data["source"]
     for low, high in (("low_j", "high_j"), ("low_w", "high_w")):
         if data.get(low) is not None:
-            value = f"{data[low]:g}..{data[high]:g}"
-            yield row("range", value, data["unit"], "", data["range_source"])
+            yield f"{path}, range", f"{data[low]:g}..{data[high]:g}", unit, "", data["range_source"]
     for name, value in data.get("alternatives", {}).items():
-        yield row(name.replace("_", " "), f"{value:g}", "J", data["evidence"], data["source"])
+        yield f"{path}, {name.replace('_', ' ')}", f"{value:g}", "J", evidence, source
     if data.get("time_s") is not None and "time_evidence" in data:
-        evidence = data["time_evidence"]
-        yield row("time", f"{data['time_s']:g}", "s", evidence, data["source"])
+        yield f"{path}, time", f"{data['time_s']:g}", "s", data["time_evidence"], source
     if data.get("overridden"):
         was = data.get("replaces_j", data.get("replaces_w"))
         value = "not published" if was is None else f"{was:g}"
-        yield row("overridden, before", value, data["unit"], "", "of the set that is extended")
+        yield f"{path}, overridden, before", value, unit, "", "of the set that is extended"
 
 
 def _value(entry: dict[str, Any]) -> str:
@@ -203,14 +160,13 @@ def _list_text(data: dict[str, Any]) -> str:
 def _price_of_sop(prices: CostSet) -> dict[str, Any]:
     """What a set takes for a synaptic operation, where that is from, and what others say."""
     price = prices.coefficient("synaptic_operations")
-    if price is None:
-        return {"sop_j": None, "sop_low_j": None, "sop_high_j": None, "sop_source": None}
-    return {
-        "sop_j": price.value_j,
-        "sop_low_j": price.low_j,
-        "sop_high_j": price.high_j,
-        "sop_source": price.source,
+    fields = {
+        "sop_j": "value_j",
+        "sop_low_j": "low_j",
+        "sop_high_j": "high_j",
+        "sop_source": "source",
     }
+    return {key: None if price is None else getattr(price, name) for key, name in fields.items()}
 
 
 def _picojoules(listed: dict[str, Any]) -> str:

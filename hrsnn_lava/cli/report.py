@@ -10,13 +10,14 @@ import click
 from hrsnn_lava.artifacts.files import write_text
 from hrsnn_lava.cli.arguments import INPUT_FILE, output_option
 from hrsnn_lava.cli.console import Console, with_console
-from hrsnn_lava.cli.counted_runs import stored_counts, unpruned_operations
 from hrsnn_lava.cli.run_options import (
     read_runs,
     samples_option,
     step_time_option,
     steps_per_sample_option,
+    stored_counts,
     trace_option,
+    unpruned_operations,
 )
 from hrsnn_lava.errors import ArtifactError
 
@@ -80,10 +81,10 @@ def report(
 ) -> None:
     """Report on COMPILED, a compiled network (.hlx)."""
     from hrsnn_lava.compiler.compiled import CompiledNetwork
-    from hrsnn_lava.deploy.gate.budget_files import read_budgets
+    from hrsnn_lava.deploy.gate.limits import read_limits
     from hrsnn_lava.report.model import build_report
 
-    limits = None if budgets is None else read_budgets(budgets).budgets
+    limits = None if budgets is None else read_limits(budgets).budgets
 
     network = CompiledNetwork.load(compiled)
     run, windows = read_runs(traces, network.network, compiled, samples, steps_per_sample)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,11 @@ from hrsnn_lava.cli.arguments import INPUT_FILE, PositiveNumber
 from hrsnn_lava.errors import ArtifactError, SpecError
 
 if TYPE_CHECKING:
+    from hrsnn_lava.cli.console import Console
+    from hrsnn_lava.compiler.analysis.operations.counting import Counts
     from hrsnn_lava.compiler.analysis.operations.windows import Windows
+    from hrsnn_lava.compiler.compiled import CompiledNetwork
+    from hrsnn_lava.progress import Progress
     from hrsnn_lava.quantized import QuantizedNetwork
     from hrsnn_lava.trace import Trace
 
@@ -78,7 +82,7 @@ def read_runs(
         ArtifactError: a trace of another network.
     """
     from hrsnn_lava.compiler.analysis.operations.windows import by_length, equal_windows, joined
-    from hrsnn_lava.sim_backends.runs.counting import counted
+    from hrsnn_lava.sim_backends.runs.counting import recount
     from hrsnn_lava.trace import Trace
 
     asked = {"--samples": samples, "--steps-per-sample": steps_per_sample}
@@ -98,7 +102,7 @@ def read_runs(
     if len(traces) > 1:
         _check_epochs(paths, traces, network)
         # each starts from rest, so what was active is found out before they are joined
-        return joined([counted(network, trace) for trace in traces])
+        return joined([recount(network, trace) for trace in traces])
     if not traces:
         return None, None
     if samples is not None:
@@ -120,3 +124,46 @@ def _check_epochs(
                     f"{path}: {trace.n_steps} steps, no multiple of the learning epoch of {epoch}; "
                     "report this run on its own"
                 )
+
+
+def stored_counts(path: Path, network: CompiledNetwork, traces: Sequence[Path]) -> Counts:
+    """The counts of ``report --counts``; they take the place of a trace."""
+    from hrsnn_lava.compiler.analysis.operations.counting import Counts
+
+    if traces:
+        raise SpecError("--counts and --trace both say what a run did; give one of them")
+    return Counts.load(path, network)
+
+
+def unpruned_operations(
+    console: Console, other: Path, network: CompiledNetwork, traces: Sequence[Path]
+) -> dict[str, int]:
+    """Synaptic operations of the unpruned network in file `other` over the runs of the pruned one.
+
+    Raises:
+        SpecError: there is no trace, or one without its inputs.
+        ArtifactError: the two networks have different numbers of input channels.
+    """
+    from hrsnn_lava.cli.simulate import load_program
+    from hrsnn_lava.sim_backends.base import as_quantized
+    from hrsnn_lava.sim_backends.runs.counting import operations_on
+    from hrsnn_lava.trace import Trace
+
+    if not traces:
+        raise SpecError("--unpruned runs the other network on the input of a run; give --trace")
+    unpruned, n_inputs = as_quantized(load_program(other)), network.network.n_inputs
+    if unpruned.n_inputs != n_inputs:
+        raise ArtifactError(
+            f"{other}: {unpruned.n_inputs} input channels; the pruned network has {n_inputs}"
+        )
+
+    def loaded(progress: Progress) -> Iterator[Trace]:
+        for k, path in enumerate(traces):
+            progress(f"report: {other.name} on the input of {path.name}", k / len(traces))
+            trace = Trace.load(path)
+            if trace.inputs is None and n_inputs:
+                raise SpecError(f"{path}: holds no inputs, which --unpruned would run again")
+            yield trace
+
+    with console.progress() as progress:
+        return operations_on(unpruned, loaded(progress))

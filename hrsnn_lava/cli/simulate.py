@@ -18,10 +18,9 @@ from hrsnn_lava.cli.arguments import (
     seed_option,
     steps_option,
 )
-from hrsnn_lava.cli.console import Console, say, with_console
-from hrsnn_lava.cli.counted_runs import counted_run, refuse_trace
-from hrsnn_lava.cli.run_figures import counts, extremes, text
+from hrsnn_lava.cli.console import Console, columns, say, with_console
 from hrsnn_lava.errors import ArtifactError, SpecError
+from hrsnn_lava.registry import names
 
 if TYPE_CHECKING:
     from hrsnn_lava.compiler.compiled import CompiledNetwork
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from hrsnn_lava.sim_backends.runs.session import State
     from hrsnn_lava.trace import SpikeInput, Trace
 
-BACKENDS = ("reference", "native", "lava")
-#: Backends that cannot express every network, so that none of them is a default.
-OPTIONAL_BACKENDS = ("lava-stock",)
 DEFAULT_STEPS = 1000
 
 
@@ -49,7 +45,7 @@ def _neuron_range(_: click.Context, param: click.Parameter, value: str | None) -
 @click.argument("compiled", type=INPUT_FILE)
 @click.option(
     "--backend",
-    type=click.Choice((*BACKENDS, *OPTIONAL_BACKENDS)),
+    type=click.Choice(names("engine")),
     default="native",
     show_default=True,
     help="Readable NumPy, fast numba, Intel Lava, or Lava's stock Processes alone.",
@@ -90,161 +86,252 @@ def _neuron_range(_: click.Context, param: click.Parameter, value: str | None) -
 @seed_option("Of the random input.")
 @output_option("Trace to write (.npz).", required=False)
 @with_console
-def simulate(
-    console: Console,
-    compiled: Path,
-    backend: str,
-    input_file: Path | None,
-    steps: int | None,
-    probes: tuple[str, ...],
-    stream: bool,
-    resume: bool,
-    probe_every: int | None,
-    probe_neurons: slice | None,
-    state_in: Path | None,
-    state_out: Path | None,
-    counts_file: Path | None,
-    seed: int,
-    output: Path | None,
-) -> None:
+def simulate(console: Console, compiled: Path, **options: Any) -> None:
     """Run COMPILED, a compiled or quantized network (.hlx), from rest or from a state."""
-    chosen = [("--probe-every", probe_every), ("--probe-neurons", probe_neurons)]
-    learned = [(f"--probe {name}", name in probes) for name in ("weights", "traces")]
-    _require(stream, [("--resume", resume), *chosen, *learned], "--stream")
-    states = [("--state-in", state_in), ("--state-out", state_out)]
-    _require(backend == "native", [("--stream", stream)], "--backend native")
-    handed = backend in ("native", "reference")
-    _require(handed, states, "--backend native or reference; lava hands no state out")
-    _require(output is not None, [("--stream", stream)], "-o")
-    if counts_file is not None:
-        refuse_trace({"-o": output, "--probe": probes or None, "--state-out": state_out})
-        _require(handed, [("--counts", counts_file)], "--backend native or reference")
+    chosen = _Options(**options)
+    chosen.check()
     network = load_program(compiled)
-    inputs, n_steps = load_input(console, network, input_file, steps, seed)
-    state = None if state_in is None else _load_state(network, state_in)
-    run = _Run(console, network, inputs, n_steps, probes, state, state_out)
-    if counts_file is not None:
-        found = counted_run(
-            console, network, compiled, (inputs, n_steps, state), backend, counts_file
-        )
-    elif stream and output is not None:
-        found = run.stream(output, probe_every or 1, probe_neurons, resume)
+    inputs, steps = load_input(console, network, chosen.input_file, chosen.steps, chosen.seed)
+    state = None if chosen.state_in is None else _load_state(network, chosen.state_in)
+    run = _Run(console, network, inputs, steps, state, chosen)
+    if chosen.counts_file is not None:
+        figures = run.counted(compiled, chosen.counts_file)
+    elif chosen.stream and chosen.output is not None:
+        figures = run.streamed(chosen.output)
     else:
-        check_memory(network, n_steps, len(probes), "Use fewer steps, or --stream")
-        found = run.in_memory(backend, output)
-    data = {"backend": backend, "output": output, "state_out": state_out, **found}
+        check_memory(network, steps, len(chosen.probes), "Use fewer steps, or --stream")
+        figures = run.in_memory()
+    paths = {name: getattr(chosen, name) for name in ("backend", "output", "state_out")}
+    data = {**paths, **figures}
     console.result(data, text(data))
 
 
-def _require(there: bool, options: Iterable[tuple[str, Any]], needed: str) -> None:
+@dataclass(frozen=True)
+class _Options:
+    """The options of the command, by the names that click gives them."""
+
+    backend: str
+    input_file: Path | None
+    steps: int | None
+    probes: tuple[str, ...]
+    stream: bool
+    resume: bool
+    probe_every: int | None
+    probe_neurons: slice | None
+    state_in: Path | None
+    state_out: Path | None
+    counts_file: Path | None
+    seed: int
+    output: Path | None
+
+    def check(self) -> None:
+        """Usage errors: an option without what it needs, or beside what makes it idle."""
+        from hrsnn_lava.sim_backends.base import backend_of
+
+        learned = [(f"--probe {name}", name in self.probes) for name in ("weights", "traces")]
+        chunks = [("--probe-every", self.probe_every), ("--probe-neurons", self.probe_neurons)]
+        _require(self.stream, [("--resume", self.resume), *chunks, *learned], "--stream")
+        _require(self.output is not None, [("--stream", self.stream)], "-o")
+        keeping = [name for name in names("engine") if backend_of(name).keeps_state]
+        states = [("--state-in", self.state_in), ("--state-out", self.state_out)]
+        _require(
+            self.backend in keeping,
+            [*states, ("--resume", self.resume)],
+            f"--backend {' or '.join(keeping)}; {self.backend} hands no state out",
+        )
+        others = {"-o": self.output, "--probe": self.probes or None, "--state-out": self.state_out}
+        used = [name for name, value in others.items() if value is not None]
+        if self.counts_file is not None and used:
+            message = f"--counts keeps nothing but counts, so {used[0]} gets nothing; leave one out"
+            raise click.UsageError(message, click.get_current_context())
+
+
+def _require(met: bool, options: Iterable[tuple[str, Any]], needed: str) -> None:
     """A usage error when one of `options` is used without what it needs."""
     used = [name for name, value in options if value is not None and value is not False]
-    if used and not there:
+    if used and not met:
         raise click.UsageError(f"{used[0]} needs {needed}", click.get_current_context())
 
 
 def _load_state(network: Any, path: Path) -> State:
-    from hrsnn_lava.sim_backends.runs.session import Session, State
+    from hrsnn_lava.sim_backends.base import as_quantized
+    from hrsnn_lava.sim_backends.runs.session import State
 
     state = State.load(path)
-    if state.network_digest != Session(network).network_digest:
+    if state.network_digest != as_quantized(network).digest:
         raise ArtifactError(f"{path}: the state of another network; a state fits its own alone")
     return state
 
 
 @dataclass(frozen=True)
 class _Run:
-    """What both ways of running share."""
+    """What all ways of running share."""
 
     console: Console
     network: Any
     inputs: SpikeInput | None
     steps: int
-    probes: tuple[str, ...]
     state: State | None
-    state_out: Path | None
+    options: _Options
 
-    def in_memory(self, backend: str, output: Path | None) -> dict[str, Any]:
+    def in_memory(self) -> dict[str, Any]:
         """The whole trace at once."""
-        from hrsnn_lava.sim_backends.runs.parity import backend as named
         from hrsnn_lava.sim_backends.runs.session import Session
 
-        probes = ("spikes", *self.probes)
-        note_stock(self.console, self.network, (backend,))
-        with self.console.progress() as progress:
-            progress(f"simulate: {backend}, {self.steps} steps")
-            if self.state is None and self.state_out is None:
-                trace = named(backend).run(self.network, self.inputs, self.steps, probes)
-            else:
-                session = Session(self.network, self.state, backend)
-                trace = session.run(self.inputs, self.steps, probes)
-        if output is not None:
-            trace.save(output)
-        if self.state_out is not None:
-            session.state().save(self.state_out)
-        states = {name: [getattr(trace, name)] for name in self.probes}
-        return self._summary([trace], states)
+        options = self.options
+        remark(self.console, self.network, (options.backend,))
+        with (
+            self.console.progress() as progress,
+            Session(self.network, self.state, options.backend) as session,
+        ):
+            progress(f"simulate: {options.backend}, {self.steps} steps")
+            trace = session.run(self.inputs, self.steps, ("spikes", *options.probes))
+            if options.output is not None:
+                trace.save(options.output)
+            if options.state_out is not None:
+                session.state().save(options.state_out)
+        return self._figures([trace], {name: [getattr(trace, name)] for name in options.probes})
 
-    def stream(
-        self, output: Path, every: int, neurons: slice | None, resume: bool
-    ) -> dict[str, Any]:
+    def streamed(self, output: Path) -> dict[str, Any]:
         """Chunk by chunk to disk; what was recorded stays readable when this is interrupted."""
         from hrsnn_lava.sim_backends.base import as_quantized
-        from hrsnn_lava.sim_backends.runs.probe_plan import ProbePlan
-        from hrsnn_lava.sim_backends.runs.recording import Recorder
+        from hrsnn_lava.sim_backends.runs.recorded import ProbePlan
+        from hrsnn_lava.sim_backends.runs.recording import Recorder, RecordOptions
 
-        plan = ProbePlan.of(
-            as_quantized(self.network), self.steps, self.probes, every, neurons=neurons
-        )
-        recorder = Recorder(self.network, output, plan, self.state, resume)
-        if resume:
-            self.console.note(f"resume: from step {recorder.step:,} of {self.steps:,}")
-        try:
-            with self.console.progress() as progress, contextlib.closing(recorder):
-                doing = f"simulate: native, {self.steps} steps to disk"
-                progress(doing, recorder.step / self.steps)
-                recorder.run(self.inputs, lambda done, steps: progress(doing, done / steps))
-                recording = recorder.recording()
-                states = {name: recording.blocks(name) for name in plan.states}
-                found = self._summary(recording.pieces(), states)
-                if self.state_out is not None:
-                    recorder.state().save(self.state_out)
-                progress("simulate: trace file", 1.0)
-                recorder.finish()
-        except BaseException:
-            if recorder.step:
-                say(f"{recorder.step:,} of {self.steps:,} steps are recorded; --resume goes on")
-            raise
-        return found
+        options, integer = self.options, as_quantized(self.network)
+        every, neurons = options.probe_every or 1, options.probe_neurons
+        plan = ProbePlan.of(integer, self.steps, options.probes, every, neurons=neurons)
+        remark(self.console, self.network, (options.backend,))
+        with self.console.progress() as progress:
+            text = f"simulate: {options.backend}, {self.steps} steps to disk"
+            how = RecordOptions(
+                state=self.state,
+                backend=options.backend,
+                resume=options.resume,
+                progress=lambda _, fraction=None: progress(text, fraction),
+            )
+            recorder = Recorder(self.network, output, plan, how)
+            if options.resume:
+                self.console.note(f"resume: from step {recorder.step:,} of {self.steps:,}")
+            try:
+                with contextlib.closing(recorder):
+                    progress(text, recorder.step / self.steps if self.steps else 1.0)
+                    recorder.run(self.inputs)
+                    recording = recorder.recording()
+                    states = {name: recording.blocks(name) for name in plan.states}
+                    figures = self._figures(recording.pieces(), states)
+                    if options.state_out is not None:
+                        recorder.state().save(options.state_out)
+                    progress("simulate: trace file", 1.0)
+                    recorder.finish()
+            except BaseException:
+                if recorder.step and recorder.keeps_state:
+                    say(f"{recorder.step:,} of {self.steps:,} steps are recorded; --resume goes on")
+                raise
+        return figures
 
-    def _summary(
+    def counted(self, program: Path, output: Path) -> dict[str, Any]:
+        """Counted as it goes; raises `ArtifactError` without a placement to count messages by."""
+        from hrsnn_lava.compiler.compiled import CompiledNetwork
+        from hrsnn_lava.sim_backends.runs.counting import count, run_figures
+
+        if not isinstance(self.network, CompiledNetwork):
+            raise ArtifactError(
+                f"{program}: not placed on cores, by which messages are counted; "
+                "`hrsnn-lava compile` it first"
+            )
+        backend = self.options.backend
+        remark(self.console, self.network, (backend,))
+        with self.console.progress() as progress:
+            text = f"simulate: {backend}, {self.steps} steps, counted"
+            progress(text, 0.0)
+            counts = count(
+                self.network,
+                self.inputs,
+                self.steps,
+                state=self.state,
+                backend=backend,
+                progress=lambda _, fraction=None: progress(text, fraction),
+            )
+        counts.save(output, self.network)
+        figures = run_figures(self.network, counts)
+        return {"first_step": self._first, **figures, "states": {}, "counts": output}
+
+    @property
+    def _first(self) -> int:
+        return 0 if self.state is None else self.state.step
+
+    def _figures(
         self, pieces: Iterable[Trace], states: Mapping[str, Iterable[Any]]
     ) -> dict[str, Any]:
         """Figures of a run, added up over its pieces."""
-        return {
-            "first_step": 0 if self.state is None else self.state.step,
-            **counts(self.network, pieces),
-            "states": {name: extremes(blocks) for name, blocks in states.items()},
-        }
+        from hrsnn_lava.sim_backends.runs.counting import count_pieces, run_figures
+
+        figures = run_figures(self.network, count_pieces(self.network, pieces))
+        extremes = {name: _extremes(blocks) for name, blocks in states.items()}
+        return {"first_step": self._first, **figures, "states": extremes}
 
 
-def note_stock(console: Console, network: Any, backends: Iterable[str]) -> None:
-    """Say how many stock Processes a network becomes, where one of the backends runs them.
+def _extremes(blocks: Iterable[Any]) -> dict[str, int | None]:
+    """Smallest and largest value of an array that comes in blocks."""
+    ends = [(int(block.min()), int(block.max())) for block in blocks if block.size]
+    if not ends:
+        return {"min": None, "max": None}
+    return {"min": min(low for low, _ in ends), "max": max(high for _, high in ends)}
 
-    Raises `CapacityError` at once where they cannot express it.
-    """
-    if "lava-stock" not in backends:
-        return
-    from hrsnn_lava.compiler.passes.lower_stock import require_stock, stock_report
-    from hrsnn_lava.sim_backends.base import as_quantized
 
-    integer = as_quantized(network)
-    require_stock(integer)
-    found = stock_report(integer)
-    console.note(
-        f"lava-stock: {found['processes']:,} Processes, {found['lif']:,} LIF, "
-        f"{found['connections']:,} connections, {found['sources']:,} sources"
-    )
+def text(data: Mapping[str, Any]) -> str:
+    """The table for people."""
+    steps = data["steps"]
+    if data["first_step"]:
+        steps = f"{data['steps']:,}, after {data['first_step']:,} before"
+    rows = [
+        ("backend", data["backend"]),
+        ("steps", steps),
+        ("neurons", f"{data['neurons']:,} ({data['silent_neurons']:,} silent)"),
+        ("input events", data["input_events"]),
+        ("spikes", data["spikes"]),
+        (
+            "rate",
+            f"{data['spikes_per_neuron_and_step']:.4g} a neuron and step, {data['rate_hz']:.4g} Hz",
+        ),
+        (
+            "synaptic operations",
+            f"{data['sop']['total']:,} ({data['sop']['recurrent']:,} recurrent)",
+        ),
+    ]
+    rows += [
+        (label, data[key])
+        for key, label in (("macs", "graded operations"), ("host_macs", "MACs of the host"))
+        if data[key]
+    ]
+    rows += [
+        (name, f"{s['min']:,} to {s['max']:,}")
+        for name, s in data["states"].items()
+        if s["min"] is not None
+    ]
+    rows += [
+        (label, data[key])
+        for key, label in (
+            ("output", "written to"),
+            ("counts", "counts written to"),
+            ("state_out", "state written to"),
+        )
+        if data.get(key) is not None
+    ]
+    return columns(rows)
+
+
+def remark(console: Console, network: Any, backends: Iterable[str]) -> None:
+    """Say what engines have to say of a network; `CapacityError` where one cannot express it."""
+    from hrsnn_lava.sim_backends.base import backend_of, runnable
+
+    integer = runnable(network)
+    for name in backends:
+        backend = backend_of(name)
+        backend.check(integer)
+        if line := backend.remark(integer):
+            console.note(line)
 
 
 def load_program(path: Path) -> CompiledNetwork | QuantizedNetwork:
@@ -271,27 +358,27 @@ def load_input(
 ) -> tuple[SpikeInput | None, int]:
     """The events of a run, seeded random ones where there is no file, and its length."""
     from hrsnn_lava.sim_backends.base import as_quantized
-    from hrsnn_lava.sim_backends.runs.parity import random_input
+    from hrsnn_lava.sim_backends.runs.inputs import random_input
     from hrsnn_lava.trace import SpikeInput
 
     if path is not None:
-        given = SpikeInput.load(path)
+        inputs = SpikeInput.load(path)
         integer = as_quantized(network)
-        if given.n_neurons != integer.n_inputs:
+        if inputs.n_neurons != integer.n_inputs:
             raise ArtifactError(
-                f"{path}: {given.n_neurons} channels; the network has {integer.n_inputs}"
+                f"{path}: {inputs.n_neurons} channels; the network has {integer.n_inputs}"
             )
-        n_steps = given.n_steps if steps is None else steps
-        if n_steps > given.n_steps:
-            console.note(f"input: ends after {given.n_steps} steps; nothing is sent after them")
-        return given, n_steps
+        n_steps = inputs.n_steps if steps is None else steps
+        if n_steps > inputs.n_steps:
+            console.note(f"input: ends after {inputs.n_steps} steps; nothing is sent after them")
+        return inputs, n_steps
     n_steps = default_steps if steps is None else steps
-    made = random_input(as_quantized(network), n_steps, seed)
-    if made is None:
+    drawn = random_input(as_quantized(network), n_steps, seed)
+    if drawn is None:
         console.note("input: none, the network has no inputs")
     else:
-        console.note(f"input: random, {made.steps.size:,} events, seed {seed}")
-    return made, n_steps
+        console.note(f"input: random, {drawn.steps.size:,} events, seed {seed}")
+    return drawn, n_steps
 
 
 def check_memory(network: Any, steps: int, n_probes: int, advice: str = "Use fewer steps") -> None:
@@ -301,13 +388,13 @@ def check_memory(network: Any, steps: int, n_probes: int, advice: str = "Use few
     n_neurons = as_quantized(network).n_neurons
     needed = 4 * steps * n_neurons * n_probes
     try:
-        there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):  # not every system can tell
         return
-    if needed > there:
+    if needed > memory:
         raise SpecError(
             f"{n_probes} states of {n_neurons:,} neurons over {steps:,} steps take "
-            f"{needed / 2**30:.1f} GiB; this machine has {there / 2**30:.1f} GiB. {advice}"
+            f"{needed / 2**30:.1f} GiB; this machine has {memory / 2**30:.1f} GiB. {advice}"
         )
 
 

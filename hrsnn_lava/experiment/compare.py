@@ -22,9 +22,8 @@ from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.report.model import chips_in_use
 from hrsnn_lava.report.timing import StepTime, Timed
 from hrsnn_lava.report.timing import section as timing_section
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
-from hrsnn_lava.sim_backends.runs.counting import counted
-from hrsnn_lava.sim_backends.runs.parity import random_input
+from hrsnn_lava.sim_backends.runs.inputs import random_input
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput, Trace
 
 Progress = Callable[[str, float | None], None]
@@ -214,7 +213,7 @@ def _rows(
     except (CapacityError, SpecError, NetworkError) as error:
         return [ComparisonRow(chip.name, chip.title, "FAIL", _why(error))]
     driven = random_input(compiled.network, steps, seed) if inputs is None else inputs
-    trace = counted(compiled, NativeBackend().run(compiled, driven, steps))
+    trace = simulate(compiled, driven, steps)
     counts = count_trace(compiled, trace)
     known = (CostSet.load(name) for name in chip.cost_sets)
     sets: Sequence[CostSet | None] = list(known if asked is None else asked) or [None]

@@ -22,8 +22,7 @@ from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
-from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
-from hrsnn_lava.sim_backends.runs.parity import backend
+from hrsnn_lava.sim_backends.runs.parity import obstacles
 from hrsnn_lava.spec import PruneSpec, Spec
 from hrsnn_lava.training.simulation import Stimulus, observe_if_needed
 
@@ -69,10 +68,7 @@ class Target:
         if violations:
             text = f"network {spec.name!r} does not fit profile {profile.name!r}"
             raise CapacityError(text, violations=violations)
-        for name in spec.verify.backends:
-            backend(name)
-        obstacle = lava_obstacle() if "lava" in spec.verify.backends else None
-        missing = {} if obstacle is None else {"lava": obstacle}
+        missing = obstacles(spec.verify.backends)
         quantize = spec.quantize_pass()
         context = Context(profile, seed=spec.seed)
         context = context.settled((quantize, *spec.mapping_passes()))

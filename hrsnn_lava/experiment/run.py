@@ -42,8 +42,8 @@ from hrsnn_lava.quantized import QuantizedInput
 from hrsnn_lava.report.dynamics import dynamics
 from hrsnn_lava.report.model import Report, build_report
 from hrsnn_lava.seeding import generator
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
 from hrsnn_lava.sim_backends.runs.parity import Parity, verify_parity
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.tasks.base import Outcome, Trial
 from hrsnn_lava.trace import SpikeInput, Trace
@@ -362,7 +362,7 @@ def verification(bench: Bench, compiled: CompiledNetwork) -> Check:
     steps = min(bench.spec.verify.steps, inputs.n_steps)
     names = target.backends
     bench.runner.say("verify: " + ", ".join(names))
-    native = NativeBackend().run(compiled, inputs, steps, ("spikes", "v", "u"))
+    native = simulate(compiled, inputs, steps, "native", ("spikes", "v", "u"))
 
     def compare() -> dict[str, Any]:
         if len(names) < 2:
@@ -402,7 +402,7 @@ def report_of(bench: Bench, networks: Networks, check: Check, **facts: Any) -> R
     # what the SOP ratio refers to: the unpruned network in integers, on the same input
     rates = networks.full.counts / trial.lesson.n_steps
     unpruned, _ = target.quantized(networks.full.network, trial.lesson, rates)
-    before = NativeBackend().run(unpruned, check.inputs, steps)
+    before = simulate(unpruned, check.inputs, steps, "native")
     if "scores" not in inspect.signature(build_report).parameters:
         facts.pop("scores", None)
     return build_report(

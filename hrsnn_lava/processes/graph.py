@@ -51,7 +51,7 @@ from hrsnn_lava.processes.sink import (
 )
 from hrsnn_lava.processes.source import MmapSource, MmapSourceFixed, MmapSourceFloat
 from hrsnn_lava.processes.stock import BiasWrite, RecordedLIF, bias_writes, stock_lif, stretches
-from hrsnn_lava.processes.watched import advance
+from hrsnn_lava.processes.watchdog import advance
 
 __all__ = [
     "LavaGraph",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hrsnn_lava.budgets.values import shown
+from hrsnn_lava.budgets.quantities import shown
 from hrsnn_lava.report.format import UNKNOWN, table
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from hrsnn_lava.budgets.values import shown
+from hrsnn_lava.budgets.quantities import shown
 from hrsnn_lava.report import (
     drawings,
     dynamics,

@@ -38,7 +38,7 @@ from hrsnn_lava.report.heterogeneity import (
     values_of,
     without_absorbed,
 )
-from hrsnn_lava.sim_backends.runs.counting import counted
+from hrsnn_lava.sim_backends.runs.counting import recount
 from hrsnn_lava.trace import Trace
 
 SCHEMA_VERSION = 1
@@ -167,7 +167,7 @@ def build_report(
             ``total`` and ``recurrent``; ``sop.ratio`` is how many times fewer this run has.
         spec_digest: SHA-256 of the spec.
         provenance: more of it, by name.
-        budgets: limits by key, see `hrsnn_lava.budgets.keys`; one that is not kept is a failure.
+        budgets: limits by key, see `hrsnn_lava.budgets`; one that is not kept is a failure.
 
     Raises:
         SpecError: the trace is not one of this network, or an argument is out of range.
@@ -181,7 +181,7 @@ def build_report(
         windows = samples_of.windows_of(trace, samples, sample_windows)
         samples = windows.samples if windows and not samples else samples
     if trace is not None:
-        trace = counted(network, trace)
+        trace = recount(network, trace)
         counts = count_trace(compiled, trace)
     steps = None if counts is None else counts.steps
     timed = timing.Timed.of(compiled, trace, cost_set, step_time_s, windows, steps)

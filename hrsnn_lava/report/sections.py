@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from hrsnn_lava import __version__
-from hrsnn_lava.budgets.keys import FILLED
+from hrsnn_lava.budgets.quantities import FILLED
 from hrsnn_lava.compiler.analysis.occupancy.utilization import Utilization
 from hrsnn_lava.compiler.analysis.operations.activity import Activity
 from hrsnn_lava.compiler.analysis.operations.counting import Counts

@@ -13,8 +13,8 @@ from hrsnn_lava.metrics.spike_distance import spike_distance
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.sim_backends.base import Backend, as_quantized
-from hrsnn_lava.sim_backends.floating.plasticity import PlasticSimulator
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
+from hrsnn_lava.sim_backends.floating.simulator import PlasticSimulator
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput, Trace
 
 __all__ = ["compare_float_fixed"]
@@ -29,7 +29,7 @@ def compare_float_fixed(
     inputs: Floats | SpikeInput,
     *,
     steps_per_sample: int = 20,
-    backend: Backend | None = None,
+    backend: str | Backend = "native",
 ) -> dict[str, Any]:
     """Run both networks from rest and compare spikes, potentials and learned weights.
 
@@ -40,7 +40,7 @@ def compare_float_fixed(
         network: float. integer: `QuantizedNetwork` or `CompiledNetwork` made of it.
         inputs: (n, n_inputs) analog samples, each held for `steps_per_sample` steps; or events,
             whose payloads are those of the integer network.
-        backend: runs the integers; None: native.
+        backend: runs the integers.
 
     Returns:
         steps; spikes {float, integer}; rate_ratio (integer / float); count_correlation (over
@@ -56,7 +56,7 @@ def compare_float_fixed(
     """
     quantized = as_quantized(integer)
     events = _events(network, quantized, inputs, steps_per_sample)
-    trace = (backend or NativeBackend()).run(quantized, events, events.n_steps, ("spikes", "v"))
+    trace = simulate(quantized, events, events.n_steps, backend, ("spikes", "v"))
     simulator = PlasticSimulator(network)
     start = {p.name: simulator.weights(p.name) for p in network.projections}
     at, who, potential = _run_float(simulator, quantized, events, inputs, steps_per_sample)

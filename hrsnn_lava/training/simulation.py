@@ -15,9 +15,9 @@ from hrsnn_lava.csr import held_drive
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.seeding import generator
-from hrsnn_lava.sim_backends.floating.plasticity import PlasticSimulator
+from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator, PlasticSimulator
 from hrsnn_lava.sim_backends.native.layout import Events
-from hrsnn_lava.sim_backends.native.simulator import FloatSimulator, IntegerSimulator
+from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator
 from hrsnn_lava.trace import SpikeInput
 
 __all__ = [
@@ -166,29 +166,6 @@ class Stimulus:
         return counts / max(self.inputs.n_steps, 1)
 
 
-class _Floats(FloatSimulator):
-    """A float network that takes spikes, too; one spike is worth 1."""
-
-    def run_events(self, inputs: SpikeInput, first: int, steps: int) -> Spikes:
-        """See `EventSimulator`."""
-        start = self._time
-        events = Events.of(inputs, first, steps, self.n_neurons)
-        at, who = self.advance(steps, events, self.bias)
-        return at - np.int32(start), who
-
-
-class _Integers(IntegerSimulator):
-    """An integer network that takes spikes, too."""
-
-    def run_events(self, inputs: SpikeInput, first: int, steps: int) -> Spikes:
-        """See `EventSimulator`."""
-        start = self._time
-        at_rest = self._channels.mantissas(np.zeros(self.n_inputs))[None, :]
-        events = Events.of(inputs, first, steps, self.n_neurons)
-        at, who = self.advance(steps, events, np.array([start]), at_rest)
-        return at - np.int32(start), who
-
-
 class _Learning(PlasticSimulator):
     """A float network that learns, and that starts every run with the weights it was given: so
     does the program on the chip."""
@@ -200,19 +177,19 @@ class _Learning(PlasticSimulator):
 
 
 @overload
-def simulator_of(network: Network) -> _Floats | _Learning: ...
+def simulator_of(network: Network) -> FloatSimulator: ...
 
 
 @overload
-def simulator_of(network: QuantizedNetwork) -> _Integers: ...
+def simulator_of(network: QuantizedNetwork) -> IntegerSimulator: ...
 
 
-def simulator_of(network: Network | QuantizedNetwork) -> _Floats | _Integers | _Learning:
+def simulator_of(network: Network | QuantizedNetwork) -> FloatSimulator | IntegerSimulator:
     """What runs a network: in float or integers, learning where it has rules."""
     if not isinstance(network, Network):
-        return _Integers(network)
+        return IntegerSimulator(network)
     learns = any(p.plasticity is not None for p in network.projections)
-    return _Learning(network) if learns else _Floats(network)
+    return _Learning(network) if learns else FloatSimulator(network)
 
 
 def spike_counts(

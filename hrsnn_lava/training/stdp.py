@@ -22,7 +22,7 @@ from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.network import Network, Projection
 from hrsnn_lava.plasticity import DRAWN_FIELDS, draw_stdp
 from hrsnn_lava.seeding import generator
-from hrsnn_lava.sim_backends.floating.plasticity import PlasticSimulator, with_weights
+from hrsnn_lava.sim_backends.floating.simulator import PlasticSimulator, with_weights
 from hrsnn_lava.trace import SpikeInput
 from hrsnn_lava.training.simulation import Stimulus
 

@@ -54,15 +54,15 @@ def _each_anew(folder: Path, runtime: str) -> Callable[[str], None]:
 
 def _run_on(folder: Path) -> Callable[[str], None]:
     """Runs jobs each of which goes on where the one before ended."""
-    from hrsnn_lava.processes.continued import ContinuedRun
     from hrsnn_lava.processes.program import LavaProgram
+    from hrsnn_lava.processes.resumable import ResumableRun
 
-    whole: list[ContinuedRun] = []
+    whole: list[ResumableRun] = []
 
     def run(job: str) -> None:
         program = LavaProgram.load(folder / job / "program.npz")
         if not whole:
-            whole.append(ContinuedRun(program, folder))
+            whole.append(ResumableRun(program, folder))
         whole[0].run(program)
 
     return run

@@ -1,4 +1,4 @@
-"""The compiled inner loops (numba): integer and float LIF networks, event-driven synapses.
+"""The compiled inner loops (numba) of integer LIF networks, event-driven synapses.
 
 Design, measured on x86-64: synapses are columns of (uint16 target, int8 or int16 weight), three
 or four bytes each; indices are unsigned, so no negative index is tested for; non-negative
@@ -21,21 +21,34 @@ from numba.core import types
 from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic
 
-_Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
+from hrsnn_lava.integer_format import DECAY_ONE, STATE_SHIFT, STATE_WRAP
+from hrsnn_lava.sim_backends.native.layout import (
+    Drive,
+    Events,
+    Neurons,
+    Out,
+    Potentials,
+    Ring,
+    Run,
+    Scratch,
+    Synapses,
+)
+
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 #: No kernel makes an array, so none counts references to those it is given (`_nrt`): counting
 #: took most of a small step of learning. numba's type stubs do not list that option.
-_OPTIONS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "_nrt": False}
+OPTIONS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "_nrt": False}
 
 
-def _jit(function: _Kernel) -> Dispatcher[_Kernel]:
+def jit(function: Kernel) -> Dispatcher[Kernel]:
     """Compile a function when it is first called."""
-    compiled: Dispatcher[_Kernel] = numba.njit(cache=True, nogil=True, **_OPTIONS)(function)
+    compiled: Dispatcher[Kernel] = numba.njit(cache=True, nogil=True, **OPTIONS)(function)
     return compiled
 
 
 #: From this many synapses on, columns are fetched ahead; fewer fit into the second-level cache.
-_FETCH_FROM = 400_000
-_FETCH_SPIKES = 2
+FETCH_FROM = 400_000
+FETCH_SPIKES = 2
 _LINE = 64
 
 
@@ -57,8 +70,8 @@ def _emit_prefetch(_: Any, array: Any, index: Any) -> Any:  # noqa: ARG001 - num
 _prefetch: Any = intrinsic(_emit_prefetch)
 
 
-@_jit
-def _fetch(targets: Any, weights: Any, first: int, end: int) -> None:
+@jit
+def fetch_columns(targets: Any, weights: Any, first: int, end: int) -> None:
     """Ask for the synapses `first` to `end`."""
     for q in range(first, end, _LINE // targets.itemsize):
         _prefetch(targets, q)
@@ -66,8 +79,8 @@ def _fetch(targets: Any, weights: Any, first: int, end: int) -> None:
         _prefetch(weights, q)
 
 
-@_jit
-def _collect(spiked: Any, out: Any) -> int:
+@jit
+def collect_spikes(spiked: Any, out: Any) -> int:
     """Write the neurons that fired, in order; eight at a time, since most did not."""
     whole = spiked.shape[0] // 8
     words = spiked[: 8 * whole].view(np.uint64)
@@ -84,7 +97,7 @@ def _collect(spiked: Any, out: Any) -> int:
     return count
 
 
-@_jit
+@jit
 def _neurons(
     n: int,
     keep_u: Any,
@@ -106,17 +119,18 @@ def _neurons(
     of them are None is known when the loop is compiled. All is 32 bits wide, as Lava's is, so that
     eight neurons fit where four would: counting takes a fifth of the loop then.
     """
-    limit, turn = np.int32(2**23), np.int32(2**24)
+    limit, turn, share = np.int32(STATE_WRAP), np.int32(2 * STATE_WRAP), 1.0 / DECAY_ONE
     n_idle, n_same = np.int32(0), np.int32(0)  # equality takes one instruction less than the rest
     for i in range(n):
         was_u, was_v = u[i], v[i]
         # toward zero: the product is below 2^44, so float64 holds it and the quotient exactly
-        d = np.int32(np.float64(was_u) * keep_u[i] * (1.0 / 4096.0))
-        d = np.int32(d + np.int32(arriving[i] << 6))
+        d = np.int32(np.float64(was_u) * keep_u[i] * share)
+        d = np.int32(d + np.int32(arriving[i] << STATE_SHIFT))
+        # Lava tests the lower end on the wrapped value and then adds to the one before the wrap
         w = np.int32(d - turn) if d > limit else d
         ui = np.int32(d + turn) if w <= -limit else w
-        kept = np.int32(np.float64(was_v) * keep_v[i] * (1.0 / 4096.0))
-        vi = np.int32(np.int32(kept + ui) + bias[i])
+        rest = np.int32(np.float64(was_v) * keep_v[i] * share)
+        vi = np.int32(np.int32(rest + ui) + bias[i])
         vi = min(max(vi, np.int32(1 - limit)), np.int32(limit - 1))
         vi = np.int32(0) if waiting[i] > 0 else vi
         fires = vi > threshold[i]
@@ -131,61 +145,65 @@ def _neurons(
     return n - n_idle, n - n_same
 
 
-@_jit
+@jit
+def grouped_run(a: Any) -> Run:
+    """The `Run` of `NetworkState.arrays`, which come first in `a`."""
+    return Run(
+        Neurons(a[0], a[1], a[2], a[3]),
+        Synapses(a[4], a[5], a[6], a[7], a[8], a[9]),
+        Potentials(a[10], a[11], a[12]),
+        Ring(a[13], a[14], a[15]),
+        Scratch(a[16], a[17], a[18]),
+    )
+
+
+@jit
+def grouped(a: Any) -> tuple[Run, Drive, Events, Out]:
+    """The groups of a call for integers, from all their arrays one after the other."""
+    drive = Drive(a[19], a[20], a[21], a[22])
+    events = Events(a[23], a[24], a[25])
+    return grouped_run(a), drive, events, Out(a[26], a[27], a[28], a[29])
+
+
+@jit
+def run_integers(first: int, n_steps: int, updates: Any, *arrays: Any) -> int:
+    """`integer_steps` for a call from Python, see `grouped`."""
+    run, drive, events, out = grouped(arrays)
+    return integer_steps(first, n_steps, run, drive, events, out, None, updates)
+
+
+@jit
 def integer_steps(
     first: int,
     n_steps: int,
-    n: int,
-    keep_u: Any,
-    keep_v: Any,
-    threshold: Any,
-    bias_exp: Any,
-    refractory: Any,
-    bias: Any,
-    starts: Any,
-    mantissas: Any,
-    block_delay: Any,
-    block_shift: Any,
-    block_graded: Any,
-    indptr: Any,
-    targets: Any,
-    weights: Any,
-    event_ptr: Any,
-    event_source: Any,
-    event_value: Any,
-    u: Any,
-    v: Any,
-    waiting: Any,
-    ring_source: Any,
-    ring_value: Any,
-    ring_count: Any,
-    arriving: Any,
-    partial: Any,
-    spiked: Any,
-    out_step: Any,
-    out_neuron: Any,
-    out_v: Any,
-    out_u: Any,
+    run: Run,
+    drive: Drive,
+    events: Events,
+    out: Out,
     pending: Any = None,
     updates: Any = None,
 ) -> int:
-    """Run `n_steps` steps from step `first`; return how many spikes were written to `out_*`.
+    """Run `n_steps` steps from step `first`; return how many spikes were written to `out`.
 
     Args:
-        bias: (n,) int32, the shifted bias of the current step, updated at `starts`.
-        starts, mantissas: row k of `mantissas` (K, n) holds from step ``starts[k]``.
-        indptr: (B, n_sources + 1), where each source's synapses of a block begin.
-        block_shift: (B,) 0, or the right shift of the block's sum.
-        event_ptr: (n_steps + 1,) slices of the input events of each step of this call.
-        ring_source, ring_value, ring_count: what was sent in the last D steps, (D, n_sources).
-        out_v, out_u: (n_steps, n) or (0, 0) when not probed.
+        run, drive, events, out: see `layout`; slices of events are of the steps of this call.
         pending: (n,) what arrives from synapses that are no block (they learn), or None.
         updates: (n_steps, 2) int32, how many neurons are active and how many potentials change
             (see `hrsnn_lava.compiler.analysis.operations.activity`), or None for no counting.
     """
+    # local names: in a loop, a field of a tuple costs as much as the arithmetic
+    keep_u, keep_v, threshold, refractory = run.neurons
+    block_delay, block_shift, block_graded, indptr, targets, weights = run.synapses
+    u, v, waiting = run.potentials
+    ring_source, ring_value, ring_count = run.ring
+    arriving, partial, spiked = run.scratch
+    bias_exp, bias, starts, mantissas = drive
+    event_ptr, event_source, event_value = events
+    out_step, out_neuron, out_v, out_u = out
+    n = threshold.shape[0]
     depth = ring_count.shape[0]
     probe_v = out_v.shape[0] > 0
-    fetch = targets.shape[0] > _FETCH_FROM
+    fetch = targets.shape[0] > FETCH_FROM
     probe_u = out_u.shape[0] > 0
     # enter the current row anew
     row = max(np.int64(np.searchsorted(starts, first, side="right")) - 2, np.int64(-1))
@@ -224,9 +242,9 @@ def integer_steps(
                         source = ring_source[slot, e]
                         if ring_value[slot, e] == 0:
                             continue
-                        if fetch and e + _FETCH_SPIKES < ring_count[slot]:
-                            ahead = ring_source[slot, e + _FETCH_SPIKES]
-                            _fetch(targets, weights, columns[ahead], columns[ahead + 1])
+                        if fetch and e + FETCH_SPIKES < ring_count[slot]:
+                            ahead = ring_source[slot, e + FETCH_SPIKES]
+                            fetch_columns(targets, weights, columns[ahead], columns[ahead + 1])
                         lo = np.uint64(columns[source])
                         hi = np.uint64(columns[source + 1])
                         row_targets = targets[lo:hi]
@@ -253,97 +271,9 @@ def integer_steps(
         else:
             updates[k, 0], updates[k, 1] = n, _neurons(n, *cells, None, 0)[1]
         slot = t % depth
-        count = _collect(spiked, ring_source[slot])
+        count = collect_spikes(spiked, ring_source[slot])
         for e in range(count):
             ring_value[slot, e] = 1
-            out_step[written + e] = t
-            out_neuron[written + e] = ring_source[slot, e]
-        written += count
-        for e in range(event_ptr[k], event_ptr[k + 1]):
-            ring_source[slot, count] = event_source[e]
-            ring_value[slot, count] = event_value[e]
-            count += 1
-        ring_count[slot] = count
-        if probe_v:
-            for i in range(n):
-                out_v[k, i] = v[i]
-        if probe_u:
-            for i in range(n):
-                out_u[k, i] = u[i]
-    return written
-
-
-@_jit
-def float_steps(
-    first: int,
-    n_steps: int,
-    n: int,
-    keep_u: Any,
-    keep_v: Any,
-    threshold: Any,
-    refractory: Any,
-    bias: Any,
-    block_delay: Any,
-    indptr: Any,
-    targets: Any,
-    weights: Any,
-    event_ptr: Any,
-    event_source: Any,
-    event_value: Any,
-    u: Any,
-    v: Any,
-    waiting: Any,
-    ring_source: Any,
-    ring_value: Any,
-    ring_count: Any,
-    arriving: Any,
-    spiked: Any,
-    out_step: Any,
-    out_neuron: Any,
-    out_v: Any,
-    out_u: Any,
-) -> int:
-    """Float64 twin of `integer_steps`: ``u = u keep_u + a; v = v keep_v + u + bias``."""
-    depth = ring_count.shape[0]
-    probe_v = out_v.shape[0] > 0
-    fetch = targets.shape[0] > _FETCH_FROM
-    probe_u = out_u.shape[0] > 0
-    written = 0
-    for k in range(n_steps):
-        t = first + k
-        for i in range(n):
-            arriving[i] = 0.0
-        for b in range(block_delay.shape[0]):
-            sent_at = t - 1 - block_delay[b]
-            if sent_at < 0:
-                continue
-            slot = sent_at % depth
-            columns = indptr[b]
-            for e in range(ring_count[slot]):
-                source = ring_source[slot, e]
-                value = ring_value[slot, e]
-                if fetch and e + _FETCH_SPIKES < ring_count[slot]:
-                    ahead = ring_source[slot, e + _FETCH_SPIKES]
-                    _fetch(targets, weights, columns[ahead], columns[ahead + 1])
-                lo = np.uint64(columns[source])
-                hi = np.uint64(columns[source + 1])
-                row_targets = targets[lo:hi]
-                row_weights = weights[lo:hi]
-                for q in range(row_targets.shape[0]):
-                    arriving[row_targets[q]] += row_weights[q] * value
-        for i in range(n):
-            ui = u[i] * keep_u[i] + arriving[i]
-            u[i] = ui
-            vi = v[i] * keep_v[i] + ui + bias[i]
-            vi = 0.0 if waiting[i] > 0 else vi
-            fires = vi > threshold[i]
-            waiting[i] = refractory[i] if fires else max(waiting[i] - 1, 0)
-            v[i] = 0.0 if fires else vi
-            spiked[i] = fires
-        slot = t % depth
-        count = _collect(spiked, ring_source[slot])
-        for e in range(count):
-            ring_value[slot, e] = 1.0
             out_step[written + e] = t
             out_neuron[written + e] = ring_source[slot, e]
         written += count

@@ -1,9 +1,14 @@
-"""Blocks of synapses as the flat arrays that the kernels read."""
+"""The flat arrays that the kernels read and write: synapses, events, and the state of a network.
+
+The groups are named tuples in compiled code. On the way into it they go array by array, since
+taking a named tuple apart costs the dispatcher half a microsecond a field: `kernels.grouped` puts
+them together again. Integer and float networks share them; arrays of values are int32 for the one
+and float64 for the other.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,85 +17,35 @@ from scipy import sparse
 from hrsnn_lava.sim_backends.base import Program
 from hrsnn_lava.trace import SpikeInput
 
+Int = NDArray[np.int32]
+#: Steps and neurons of spikes, (S,) each, sorted by step, then neuron.
+Spikes = tuple[Int, Int]
 
-@dataclass(frozen=True, eq=False)
-class Layout:
-    """Columns of all blocks, one after the other.
+
+class Synapses(NamedTuple):
+    """Columns of all B blocks, one after the other.
 
     Attributes:
+        delay, shift, graded: (B,): steps; 0, or right shift of the block's sum; multiply by the
+            payload or add the weight.
         indptr: (B, n_sources + 1) int64, absolute positions in `targets` and `weights`.
         targets: (nnz,) uint16, uint32 above 65,536 neurons.
         weights: (nnz,) int8, int16 or float64; non-negative exponents are multiplied in.
-        delay, shift, graded: (B,) per block.
     """
 
-    indptr: NDArray[np.int64]
-    targets: NDArray[Any]
-    weights: NDArray[Any]
     delay: NDArray[np.int64]
     shift: NDArray[np.int64]
     graded: NDArray[np.bool_]
-
-    @property
-    def depth(self) -> int:
-        """Steps of history that are needed: the largest delay, this step and the one before."""
-        return int(self.delay.max(initial=0)) + 2
+    indptr: NDArray[np.int64]
+    targets: NDArray[Any]
+    weights: NDArray[Any]
 
 
-def flatten(
-    matrices: list[sparse.csc_matrix],
-    delay: list[int],
-    shift: list[int],
-    graded: list[bool],
-    shape: tuple[int, int],
-) -> Layout:
-    """Concatenate CSC blocks of one shape (n_neurons, n_sources)."""
-    n, n_sources = shape
-    target_type = np.uint16 if n <= 2**16 else np.uint32
-    base = np.cumsum([0, *(m.nnz for m in matrices)])
-    indptr = np.zeros((len(matrices), n_sources + 1), dtype=np.int64)
-    for b, matrix in enumerate(matrices):
-        indptr[b] = matrix.indptr + base[b]
-    joined = [np.zeros(0, dtype=np.int32), *(m.indices for m in matrices)]
-    weights = np.concatenate([m.data for m in matrices]) if matrices else np.zeros(0, np.int8)
-    return Layout(
-        indptr,
-        np.concatenate(joined).astype(target_type),
-        weights,
-        np.array(delay, dtype=np.int64),
-        np.array(shift, dtype=np.int64),
-        np.array(graded, dtype=np.bool_),
-    )
-
-
-def integer_layout(program: Program) -> Layout:
-    """Layout of an integer program, in the narrowest weight type."""
-    matrices, shift = [], []
-    for block in program.blocks:
-        folded = block.weights.copy()
-        folded.data = folded.data << max(block.weight_exp, 0)
-        matrices.append(folded)
-        shift.append(max(-block.weight_exp, 0))
-    layout = flatten(
-        matrices,
-        [block.delay for block in program.blocks],
-        shift,
-        [block.graded for block in program.blocks],
-        (program.n_neurons, program.n_neurons + program.n_inputs),
-    )
-    narrow = layout.weights.size == 0 or (
-        layout.weights.min() >= -128 and layout.weights.max() <= 127
-    )
-    weights = layout.weights.astype(np.int8 if narrow else np.int16)
-    return Layout(layout.indptr, layout.targets, weights, layout.delay, layout.shift, layout.graded)
-
-
-@dataclass(frozen=True, eq=False)
-class Events:
-    """Input events of a stretch of steps: slices `ptr` (n_steps + 1,), sources and values."""
+class Events(NamedTuple):
+    """Input events of a stretch of steps: slices `ptr` (n_steps + 1,), sources and values (E,)."""
 
     ptr: NDArray[np.int64]
-    source: NDArray[np.int32]
+    source: Int
     value: NDArray[Any]
 
     @classmethod
@@ -106,3 +61,189 @@ class Events:
         part = slice(edges[0], edges[-1])
         source = inputs.neurons[part] + np.int32(n_neurons)
         return cls((edges - edges[0]).astype(np.int64), source, inputs.payload_values()[part])
+
+
+class Neurons(NamedTuple):
+    """Parameters (n,): what a step leaves of u and v (integers: in 1/4096), threshold, steps."""
+
+    keep_u: NDArray[Any]
+    keep_v: NDArray[Any]
+    threshold: NDArray[Any]
+    refractory: Int
+
+
+class Drive(NamedTuple):
+    """Biases of an integer network.
+
+    Attributes:
+        bias_exp: (n,).
+        bias: (n,) int32, the shifted bias of the current step, updated at `starts`.
+        starts, mantissas: row k of `mantissas` (K, n) holds from step ``starts[k]``, since rest.
+    """
+
+    bias_exp: Int
+    bias: Int
+    starts: NDArray[np.int64]
+    mantissas: Int
+
+
+class Potentials(NamedTuple):
+    """Current, potential, and steps for which the potential is still held at 0, (n,)."""
+
+    u: NDArray[Any]
+    v: NDArray[Any]
+    waiting: Int
+
+
+class Ring(NamedTuple):
+    """What was sent in the last D steps: sources and values (D, n_sources), how many (D,)."""
+
+    source: Int
+    value: NDArray[Any]
+    counts: NDArray[np.int64]
+
+
+class Scratch(NamedTuple):
+    """Of a step, (n,): what arrives, the sum of a block before its shift, who spiked."""
+
+    arriving: NDArray[Any]
+    partial: NDArray[np.int64]
+    spiked: NDArray[np.bool_]
+
+
+class Run(NamedTuple):
+    """All that a call of a kernel needs of a network beside what changes from call to call."""
+
+    neurons: Neurons
+    synapses: Synapses
+    potentials: Potentials
+    ring: Ring
+    scratch: Scratch
+
+
+class Out(NamedTuple):
+    """What a call writes: step and neuron of every spike; v, u (n_steps, n), or (0, 0)."""
+
+    step: Int
+    neuron: Int
+    v: NDArray[Any]
+    u: NDArray[Any]
+
+
+def flatten(
+    matrices: list[sparse.csc_matrix],
+    delay: list[int],
+    shift: list[int],
+    graded: list[bool],
+    shape: tuple[int, int],
+) -> Synapses:
+    """Concatenate CSC blocks of one shape (n_neurons, n_sources)."""
+    n, n_sources = shape
+    target_type = np.uint16 if n <= 2**16 else np.uint32
+    base = np.cumsum([0, *(m.nnz for m in matrices)])
+    indptr = np.zeros((len(matrices), n_sources + 1), dtype=np.int64)
+    for b, matrix in enumerate(matrices):
+        indptr[b] = matrix.indptr + base[b]
+    targets = np.concatenate([np.zeros(0, dtype=np.int32), *(m.indices for m in matrices)])
+    return Synapses(
+        np.array(delay, dtype=np.int64),
+        np.array(shift, dtype=np.int64),
+        np.array(graded, dtype=np.bool_),
+        indptr,
+        targets.astype(target_type),
+        np.concatenate([m.data for m in matrices]) if matrices else np.zeros(0, np.int8),
+    )
+
+
+def integer_synapses(program: Program) -> Synapses:
+    """Fixed synapses of an integer program, in the narrowest weight type.
+
+    A network that learns has int16 always: its kernels take longer to compile than to run.
+    """
+    matrices = []
+    for block in program.blocks:
+        folded = block.weights.copy()
+        folded.data = folded.data << max(block.weight_exp, 0)
+        matrices.append(folded)
+    synapses = flatten(
+        matrices,
+        [block.delay for block in program.blocks],
+        [max(-block.weight_exp, 0) for block in program.blocks],
+        [block.graded for block in program.blocks],
+        (program.n_neurons, program.n_neurons + program.n_inputs),
+    )
+    weights = synapses.weights
+    narrow = weights.size == 0 or (weights.min() >= -128 and weights.max() <= 127)
+    kind = np.int8 if narrow and not program.plastic else np.int16
+    return synapses._replace(weights=weights.astype(kind))
+
+
+class NetworkState:
+    """A network with its state at rest, and the buffers of a call; both arithmetics share it.
+
+    Args:
+        neurons, synapses: of the network.
+        n_inputs: input channels, which are sources after the neurons.
+        past_steps: steps of history that some synapse still needs; one more than the layout's.
+    """
+
+    kind: Any = np.int32
+
+    def __init__(
+        self, neurons: Neurons, synapses: Synapses, n_inputs: int, past_steps: int = 0
+    ) -> None:
+        self.n_neurons, self.n_inputs = n, _ = neurons.threshold.size, n_inputs
+        # the largest delay, this step and the one before
+        depth, n_sources = max(int(synapses.delay.max(initial=0)) + 2, past_steps), n + n_inputs
+        self.run_arrays = Run(
+            neurons,
+            synapses,
+            Potentials(np.zeros(n, self.kind), np.zeros(n, self.kind), np.zeros(n, np.int32)),
+            Ring(
+                np.zeros((depth, n_sources), np.int32),
+                np.zeros((depth, n_sources), self.kind),
+                np.zeros(depth, np.int64),
+            ),
+            Scratch(np.zeros(n, self.kind), np.zeros(n, np.int64), np.zeros(n, np.bool_)),
+        )
+        self.arrays = tuple(array for group in self.run_arrays for array in group)
+        self._spikes: Spikes = (np.zeros(0, np.int32), np.zeros(0, np.int32))
+        self._unwanted = np.zeros((0, 0), dtype=self.kind)
+        self.time = 0
+
+    def reset(self) -> None:
+        """Return to rest at step 0."""
+        for array in (*self.run_arrays.potentials, self.run_arrays.ring.counts):
+            array[:] = 0
+        self.time = 0
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """A copy of the whole state, for `restore` of the same network."""
+        run = self.run_arrays
+        return (*(array.copy() for array in (*run.potentials, *run.ring)), self.time)
+
+    def restore(self, state: tuple[Any, ...]) -> None:
+        """Go back to a state that `snapshot` returned."""
+        run = self.run_arrays
+        arrays: tuple[NDArray[Any], ...] = (*run.potentials, *run.ring)
+        for array, saved in zip(arrays, state[:-1], strict=True):
+            array[:] = saved
+        self.time = state[-1]
+
+    def out(self, steps: int, v: NDArray[Any] | None, u: NDArray[Any] | None) -> Out:
+        """Where a call of `steps` steps writes; `v` and `u` (steps, n) where states are wanted."""
+        if self._spikes[0].size < steps * self.n_neurons:
+            size = steps * self.n_neurons
+            self._spikes = (np.empty(size, np.int32), np.empty(size, np.int32))
+        steps_of, neurons_of = self._spikes
+        return Out(
+            steps_of,
+            neurons_of,
+            self._unwanted if v is None else v,
+            self._unwanted if u is None else u,
+        )
+
+    def written(self, count: int) -> Spikes:
+        """The first `count` spikes that a call wrote, in arrays of their own."""
+        steps, neurons = self._spikes
+        return steps[:count].copy(), neurons[:count].copy()

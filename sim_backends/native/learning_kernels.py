@@ -1,59 +1,62 @@
-"""The compiled inner loops of on-chip learning (numba), equal to `learning_reference`.
+"""The compiled inner loops of on-chip learning (numba), equal to `reference.learning`.
 
 In every step: neurons, spikes delivered with the weights of now, spikes noted; at the end of an
-epoch traces, then synapses (`learning_updates`). A synapse changes only in an epoch in which one
-of its neurons spiked, so only those are touched: columns of presynaptic spikes, and rows of
-postsynaptic ones through an index. All synapses are touched where that is not so: in the first
-epoch (weights beyond their range are clipped), in epochs of ``u<k>`` products, and after a tag
-left its range.
+epoch traces, then synapses. A synapse changes only in an epoch in which one of its neurons
+spiked, so only those are touched: columns of presynaptic spikes, and rows of postsynaptic ones
+through an index. All synapses are touched where that is not so: in the first epoch (weights beyond
+their range are clipped), in epochs of ``u<k>`` products, and after a tag left its range.
+
+Pair rules (`Rules.simple`) take a fast way: the change by a presynaptic spike depends on the
+postsynaptic neuron alone and the other way round, so it is worked out once a neuron and epoch.
+Rounding is integer arithmetic: ``floor(a / 128) + (r < a / 128 mod 1)`` with one r for all
+synapses is ``(a + 127 - floor(128 r)) >> 7``.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 
-from hrsnn_lava.sim_backends.native.kernels import _jit, integer_steps
-from hrsnn_lava.sim_backends.native.learning_updates import (
-    _inline,
-    _raised,
-    learn_all,
-    learn_events,
-    learn_pairs,
-)
+from hrsnn_lava.integer_format import ACCUMULATOR_RANGE, TAG_RANGES
+from hrsnn_lava.sim_backends.native.kernels import OPTIONS, Kernel, grouped, integer_steps, jit
+from hrsnn_lava.sim_backends.native.layout import Events, Out
+from hrsnn_lava.sim_backends.native.learning import Draws, Memory, Rules, Wiring
 
 
-@_jit
+def _inline(function: Kernel) -> Kernel:
+    """Compile a function into those that call it."""
+    compiled: Kernel = numba.njit(inline="always", **OPTIONS)(function)
+    return compiled
+
+
+ACC_MIN, ACC_MAX = ACCUMULATOR_RANGE
+_TAG_PINNED = TAG_RANGES["dt"][0]  # a tag that the next epoch moves, whatever the spikes do
+
+
+@jit
 def learning_steps(
-    first: Any, n_steps: Any, static: Any, events: Any, out: Any, wiring: Any, rules: Any, m: Any,
-    draws: Any,
-) -> Any:  # fmt: skip
+    first: int, n_steps: int, updates: Any, wiring: Wiring, rules: Rules, m: Memory, draws: Draws,
+    *arrays: Any,
+) -> int:  # fmt: skip
     """Run `n_steps` steps of a network that learns; return how many spikes were written.
 
-    Args:
-        static: arguments of `integer_steps` from `n` to `mantissas` and from `block_delay` to
-            `weights`, two tuples, and the states from `u` to `spiked`, a third.
-        events: (ptr, source, value); out: (step, neuron, v, u, updates) as in `integer_steps`.
-        wiring, rules, m, draws: see `learning_layout`.
+    Arguments as of `run_integers`, and see `learning`.
     """
-    neurons, blocks, state = static
-    ptr, source, value = events
-    out_step, out_neuron, out_v, out_u, updates = out
-    ring_source, ring_value, ring_count = state[3], state[4], state[5]
+    run, drive, events, out = grouped(arrays)
+    ring_source, ring_value, ring_count = run.ring
     written = 0
     for k in range(n_steps):
         t = first + k
-        spikes = integer_steps(  # type: ignore[call-arg]
-            t, 1, *neurons, *blocks, ptr[k : k + 2], source, value, *state,
-            out_step[written:], out_neuron[written:], out_v[k : k + 1], out_u[k : k + 1],
-            m.pending, updates[k : k + 1],
-        )  # fmt: skip
+        here = Events(events.ptr[k : k + 2], events.source, events.value)
+        target = Out(out.step[written:], out.neuron[written:], out.v[k : k + 1], out.u[k : k + 1])
+        spikes = integer_steps(t, 1, run, drive, here, target, m.pending, updates[k : k + 1])
         slot = t % ring_count.shape[0]
         m.pending[:] = 0
         sources = ring_source[slot, : ring_count[slot]]
         values = ring_value[slot, : ring_count[slot]]
-        fired = out_neuron[written : written + spikes]
+        fired = out.neuron[written : written + spikes]
         for r in range(wiring.source.shape[0]):
             _deliver(r, sources, values, wiring, rules, m)
             within = np.uint8(t % rules.epoch[r] + 1)
@@ -99,7 +102,7 @@ def _deliver(r: Any, sources: Any, values: Any, wiring: Any, rules: Any, m: Any)
             pending[i] += np.int32(partial[i] >> shift)
 
 
-@_jit
+@jit
 def _half(payload: Any) -> Any:
     """Half a payload, rounded half to even, in 8 bits."""
     half = np.int64(payload) >> 1
@@ -108,7 +111,7 @@ def _half(payload: Any) -> Any:
     return half & 255
 
 
-@_jit
+@jit
 def _activate(flags: Any, active: Any, count: Any, r: Any, base: Any, neuron: Any) -> None:
     if not flags[base + neuron]:
         flags[base + neuron] = True
@@ -135,9 +138,9 @@ def _note_pre(
             elif mode == 2:
                 m.x[0, 0, at] = min((np.int64(m.x[0, 0, at]) + half) & 255, 127)
             elif again:
-                m.x[0, 0, at] = _raised(m.x[0, 0, at], rules.impulse[g, 0], rules.part[g, 0], 0)
+                m.x[0, 0, at] = raised(m.x[0, 0, at], rules.impulse[g, 0], rules.part[g, 0], 0)
             if again:
-                m.x[0, 1, at] = _raised(m.x[0, 1, at], rules.impulse[g, 1], rules.part[g, 1], 0)
+                m.x[0, 1, at] = raised(m.x[0, 1, at], rules.impulse[g, 1], rules.part[g, 1], 0)
             m.tx[at] = within
         _activate(m.pre_on, m.pre, m.pre_count, r, wiring.column[r], j)
 
@@ -163,7 +166,7 @@ def _note_payloads(
             total = (np.int64(m.x[0, 0, at]) + (_half(sent) if rules.graded[r] else 0)) & 255
             if total > 127 and sent != 0:
                 if m.tx[at] > 0:
-                    m.x[0, 1, at] = _raised(m.x[0, 1, at], rules.impulse[g, 1], rules.part[g, 1], 0)
+                    m.x[0, 1, at] = raised(m.x[0, 1, at], rules.impulse[g, 1], rules.part[g, 1], 0)
                 m.tx[at] = within
                 _activate(m.pre_on, m.pre, m.pre_count, r, wiring.column[r], j)
             m.x[0, 0, at] = total - 127 if total > 127 else total
@@ -183,7 +186,7 @@ def _note_post(
             at = rules.y_first[g] + i
             if m.ty[at] > 0:
                 for k in range(3):
-                    m.y[0, k, at] = _raised(
+                    m.y[0, k, at] = raised(
                         m.y[0, k, at], rules.impulse[g, 2 + k], rules.part[g, 2 + k], random
                     )
             m.ty[at] = within
@@ -216,11 +219,11 @@ def _end_epoch(r: Any, t: Any, k: Any, wiring: Any, rules: Any, m: Any, draws: A
     m.pinned[r] = False
     rounding = np.int64(127) - np.int64(np.floor(draws.synapse[r, k] * 128.0))
     if everything:
-        learn_all(r, u_on, rounding, wiring, rules, m)
+        _learn_all(r, u_on, rounding, wiring, rules, m)
     elif rules.simple[r] > 0:
-        learn_pairs(r, rounding, pre, post, wiring, rules, m)
+        _learn_pairs(r, rounding, pre, post, wiring, rules, m)
     else:
-        learn_events(r, rounding, pre, post, wiring, rules, m)
+        _learn_events(r, rounding, pre, post, wiring, rules, m)
     for g in range(wiring.group[r], wiring.group[r + 1]):
         for j in pre:
             m.tx[rules.x_first[g] + j] = 0
@@ -234,7 +237,7 @@ def _end_epoch(r: Any, t: Any, k: Any, wiring: Any, rules: Any, m: Any, draws: A
     m.post_count[r] = 0
 
 
-@_jit
+@jit
 def _decay_table(rules: Any, g: Any, trace: Any, random: Any, decayed: Any) -> None:
     """What every value of a trace decays to in a step of this epoch."""
     whole, fraction = rules.whole[g, trace], rules.fraction[g, trace]
@@ -242,7 +245,7 @@ def _decay_table(rules: Any, g: Any, trace: Any, random: Any, decayed: Any) -> N
         decayed[value] = np.uint8(whole[value] + (1 if random < fraction[value] else 0))
 
 
-@_jit
+@jit
 def _history(
     rows: Any, first: Any, n: Any, epoch: Any, decayed: Any, active: Any, times: Any, impulse: Any,
     part: Any, random: Any,
@@ -254,7 +257,241 @@ def _history(
             now[i] = decayed[before[i]]
         for i in active:
             if times[first + i] == k:
-                now[i] = _raised(now[i], impulse, part, random)
-    last, kept = rows[epoch, first : first + n], rows[0, first : first + n]
+                now[i] = raised(now[i], impulse, part, random)
+    last, state = rows[epoch, first : first + n], rows[0, first : first + n]
     for i in range(n):
-        kept[i] = last[i]
+        state[i] = last[i]
+
+
+@jit
+def raised(value: Any, impulse: Any, part: Any, random: Any) -> Any:
+    """A trace plus its impulse in 7 bits, the fraction rounded stochastically."""
+    up = np.int64(value) + impulse + (1 if random < part else 0)
+    return np.uint8(min(up, 127))
+
+
+@jit
+def _clipped(value: Any) -> Any:
+    return min(max(value, ACC_MIN), ACC_MAX)
+
+
+@jit
+def _scaled(value: Any, right: Any, left: Any) -> Any:
+    """A product of factors and mantissa (int32) at the accumulator's width, clipped."""
+    shifted = np.int32(np.int32(value) >> np.int32(right))
+    return _clipped(np.int32(np.int64(shifted) << left))
+
+
+@jit
+def _per_neuron(
+    product: Any, histories: Any, code: Any, first: Any, n: Any, k: Any, rules: Any, result: Any
+) -> None:
+    """The product for every neuron of one side at step k of the epoch, into result[k]."""
+    values = result[k, first : first + n]
+    values[:] = rules.mantissa[product]
+    for f in range(rules.factors[product], rules.factors[product + 1]):
+        trace = histories[k, rules.variable[f] - code, first : first + n]
+        constant, limit = np.int32(rules.constant[f]), np.int32(rules.limit[f])
+        for i in range(n):
+            term = np.int32(np.int32(trace[i]) + constant)
+            term = min(max(term, np.int32(-limit)), np.int32(limit - 1))
+            values[i] = np.int32(values[i] * term)
+    right, left = np.int32(rules.right[product]), np.int64(rules.left[product])
+    low, high = np.int32(ACC_MIN), np.int32(ACC_MAX)
+    for i in range(n):
+        value = np.int32(np.int64(np.int32(values[i] >> right)) << left)
+        values[i] = min(max(value, low), high)
+
+
+@_inline
+def _learn_pairs(
+    r: Any, rounding: Any, pre: Any, post: Any, wiring: Any, rules: Any, m: Any
+) -> None:
+    """Pair rules. Synapses of which both neurons spiked are worked out first and written last."""
+    begin, end = wiring.group[r], wiring.group[r + 1]
+    n_pre, n_post = wiring.n_pre[r], wiring.n_post[r]
+    for g in range(begin, end):
+        _tables(g, pre, post, n_pre, n_post, rules, m)
+    held = _learn_rows(r, post, rounding, wiring, rules, m)
+    _learn_columns(r, pre, rounding, wiring, rules, m)
+    for e in range(held):
+        m.weights[m.held_place[e]] = m.held_weight[e]
+
+
+@jit
+def _rounded(total: Any, acc_low: Any, acc_high: Any, up: Any, low: Any, high: Any) -> Any:
+    """An accumulator (int32) to a weight: sign, rounding, limits."""
+    total = min(max(np.int32(total), acc_low), acc_high)
+    return min(max(np.int32(np.int32(total + up) >> np.int32(7)), low), high)
+
+
+@_inline
+def _learn_rows(r: Any, post: Any, rounding: Any, wiring: Any, rules: Any, m: Any) -> Any:
+    """Synapses onto neurons that spiked; those from neurons that spiked too are held back."""
+    begin = wiring.group[r]
+    x0, y0 = rules.x_first[begin], rules.y_first[begin]
+    n_pre, n_post = wiring.n_pre[r], wiring.n_post[r]
+    single, x_before_y = wiring.group[r + 1] - begin == 1, rules.simple[r] == 1
+    low, high = np.int32(rules.low[r]), np.int32(rules.high[r])
+    acc_low, acc_high = np.int32(rules.acc_low[r]), np.int32(rules.acc_high[r])
+    up, base = np.int32(rounding), wiring.row[r]
+    weights, profile, from_pre, tx = m.weights, wiring.profile, m.from_pre, m.tx[x0 : x0 + n_pre]
+    from_post, ty, row_ptr = m.from_post, m.ty, wiring.row_ptr
+    row_place, row_pre = wiring.row_place, wiring.row_pre
+    held_place, held_weight, held = m.held_place, m.held_weight, 0
+    for i in post:
+        change = from_post[ty[y0 + i], x0:]
+        lo, hi = np.uint64(row_ptr[base + i]), np.uint64(row_ptr[base + i + 1])
+        places, neurons = row_place[lo:hi], row_pre[lo:hi]
+        for e in range(places.shape[0]):
+            q, j = np.uint64(places[e]), np.uint64(neurons[e])
+            g = np.uint64(0) if single else np.uint64(profile[q])
+            added = change[g * np.uint64(n_pre) + j]
+            total = np.int32(weights[q]) * np.int32(128)
+            if tx[j] == 0:
+                total = np.int32(total + added)
+                weights[q] = _rounded(total, acc_low, acc_high, up, low, high)
+                continue
+            other = from_pre[tx[j], y0 + np.int64(g) * n_post + i]
+            both = total + (other if x_before_y else added)
+            both = _clipped(np.int64(both)) + (added if x_before_y else other)
+            held_place[held] = q
+            held_weight[held] = _rounded(_clipped(both), acc_low, acc_high, up, low, high)
+            held += 1
+    return held
+
+
+@_inline
+def _learn_columns(r: Any, pre: Any, rounding: Any, wiring: Any, rules: Any, m: Any) -> None:
+    """Synapses from neurons that spiked."""
+    begin = wiring.group[r]
+    x0, y0, n_post = rules.x_first[begin], rules.y_first[begin], np.uint64(wiring.n_post[r])
+    low, high = np.int32(rules.low[r]), np.int32(rules.high[r])
+    acc_low, acc_high = np.int32(rules.acc_low[r]), np.int32(rules.acc_high[r])
+    up, first, base = np.int32(rounding), np.uint64(wiring.target[r]), wiring.column[r]
+    single, from_pre, tx, indptr = wiring.group[r + 1] - begin == 1, m.from_pre, m.tx, wiring.indptr
+    all_targets, all_weights, all_profile = wiring.targets, m.weights, wiring.profile
+    for j in pre:
+        change = from_pre[tx[x0 + j], y0:]
+        lo, hi = np.uint64(indptr[base + j]), np.uint64(indptr[base + j + 1])
+        targets, weights, profile = all_targets[lo:hi], all_weights[lo:hi], all_profile[lo:hi]
+        if single:
+            for q in range(targets.shape[0]):
+                added = change[np.uint64(targets[q]) - first]
+                total = np.int32(np.int32(weights[q]) * np.int32(128) + added)
+                weights[q] = _rounded(total, acc_low, acc_high, up, low, high)
+        else:
+            for q in range(targets.shape[0]):
+                added = change[np.uint64(profile[q]) * n_post + np.uint64(targets[q]) - first]
+                total = np.int32(np.int32(weights[q]) * np.int32(128) + added)
+                weights[q] = _rounded(total, acc_low, acc_high, up, low, high)
+
+
+@_inline
+def _tables(g: Any, pre: Any, post: Any, n_pre: Any, n_post: Any, rules: Any, m: Any) -> None:
+    """Changes by a spike in step k of the epoch, for the steps in which there were spikes."""
+    x0, y0 = rules.x_first[g], rules.y_first[g]
+    spike_steps = np.uint64(0)
+    for j in pre:
+        spike_steps |= np.uint64(1) << np.uint64(m.tx[x0 + j])
+    for k in range(1, m.x.shape[0]):
+        if spike_steps >> np.uint64(k) & np.uint64(1):
+            m.from_pre[k, y0 : y0 + n_post] = 0
+            for product in range(rules.first[g, 0], rules.first[g, 1]):
+                if rules.dependency[product] == 0:
+                    _per_neuron(product, m.y, 2, y0, n_post, k, rules, m.from_pre)
+    spike_steps = np.uint64(0)
+    for i in post:
+        spike_steps |= np.uint64(1) << np.uint64(m.ty[y0 + i])
+    for k in range(1, m.x.shape[0]):
+        if spike_steps >> np.uint64(k) & np.uint64(1):
+            m.from_post[k, x0 : x0 + n_pre] = 0
+            for product in range(rules.first[g, 0], rules.first[g, 1]):
+                if rules.dependency[product] == 1:
+                    _per_neuron(product, m.x, 0, x0, n_pre, k, rules, m.from_post)
+
+
+@jit
+def _learn_all(r: Any, u_on: Any, rounding: Any, wiring: Any, rules: Any, m: Any) -> None:
+    """Every synapse."""
+    for j in range(wiring.n_pre[r]):
+        _learn_line(r, j, True, u_on, rounding, wiring, rules, m)
+
+
+@jit
+def _learn_events(
+    r: Any, rounding: Any, pre: Any, post: Any, wiring: Any, rules: Any, m: Any
+) -> None:
+    """Synapses of which a neuron spiked in the epoch."""
+    for j in pre:
+        _learn_line(r, j, True, False, rounding, wiring, rules, m)
+    for i in post:
+        _learn_line(r, i, False, False, rounding, wiring, rules, m)
+
+
+@jit
+def _learn_line(
+    r: Any, neuron: Any, by_pre: Any, u_on: Any, rounding: Any, wiring: Any, rules: Any, m: Any
+) -> None:
+    """Any rule, for the synapses from a neuron, or those onto it that no other line covers.
+
+    dw, dd and dt all see the values from before.
+    """
+    # local names: in a loop, a field of a tuple costs as much as the arithmetic
+    weights, tags, delays, x, y, tx, ty = m.weights, m.tag_1, m.tag_2, m.x, m.y, m.tx, m.ty
+    targets, profile, place, pres = wiring.targets, wiring.profile, wiring.row_place, wiring.row_pre
+    x_first, y_first, first, factors = rules.x_first, rules.y_first, rules.first, rules.factors
+    dependency, mantissa, right, left = rules.dependency, rules.mantissa, rules.right, rules.left
+    variable, constant, sign, limit = rules.variable, rules.constant, rules.sign, rules.limit
+    pre_on, column, post_first = m.pre_on, wiring.column[r], wiring.target[r]
+    low, high, epoch = rules.low[r], rules.high[r], rules.epoch[r]
+    acc_low, acc_high = rules.acc_low[r], rules.acc_high[r]
+    ptr = wiring.indptr if by_pre else wiring.row_ptr
+    line = (column if by_pre else wiring.row[r]) + neuron
+    for e in range(ptr[line], ptr[line + 1]):
+        if by_pre:
+            q, j, i = np.int64(e), np.int64(neuron), np.int64(targets[e]) - post_first
+        else:
+            q, j, i = np.int64(place[e]), np.int64(pres[e]), np.int64(neuron)
+            if pre_on[column + j]:
+                continue
+        g = wiring.group[r] + profile[q]
+        weight, tag, delay = np.int64(weights[q]), np.int64(tags[q]), np.int64(delays[q])
+        at_x, at_y = x_first[g] + j, y_first[g] + i
+        kx, ky = np.int64(tx[at_x]), np.int64(ty[at_y])
+        for target in range(3):
+            if first[g, target] == first[g, target + 1]:
+                continue
+            old = weight if target == 0 else (delay if target == 1 else tag)
+            total = np.int64(np.int32(old << 7))
+            for product in range(first[g, target], first[g, target + 1]):
+                gate = dependency[product]
+                k = kx if gate == 0 else (ky if gate == 1 else epoch)
+                if (gate == 2 and u_on) or (gate < 2 and k > 0):
+                    result = np.int32(mantissa[product])
+                    for f in range(factors[product], factors[product + 1]):
+                        code = variable[f]
+                        if code < 2:
+                            term = np.int64(x[k, code, at_x])
+                        elif code < 5:
+                            term = np.int64(y[k, code - 2, at_y])
+                        elif code < 7:
+                            term = np.int64((kx if code == 5 else ky) > 0)
+                        else:
+                            term = weight if code == 7 else (delay if code == 8 else tag)
+                        term += constant[f]
+                        if sign[f]:
+                            term = np.int64(term > 0) - np.int64(term < 0)
+                        term = min(max(term, -limit[f]), limit[f] - 1)
+                        result = np.int32(np.int64(result) * term)
+                    total += np.int64(_scaled(result, right[product], left[product]))
+                total = _clipped(total)
+            if target == 0:
+                total = min(max(total, acc_low), acc_high)
+                weights[q] = min(max((total + rounding) >> 7, low), high)
+            elif target == 1:
+                delays[q] = min((max(total, 0) + rounding) >> 7, 255)
+            else:
+                tags[q] = min(max((total + rounding) >> 7, _TAG_PINNED), 255)
+                if tags[q] == _TAG_PINNED:
+                    m.pinned[r] = True

@@ -1,0 +1,205 @@
+"""The readable truth: the fixed-point step in plain NumPy, line by line as it is defined.
+
+It is what the other engines are compared with.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.integer_format import (
+    DECAY_SHIFT,
+    POTENTIAL_MAX,
+    STATE_SHIFT,
+    STATE_WRAP,
+    shift_sum,
+)
+from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.sim_backends.base import Backend, Engine, Program, Stretch, lower
+from hrsnn_lava.sim_backends.learning_program import Arrays, Int
+from hrsnn_lava.sim_backends.reference.learning import ReferenceLearning
+from hrsnn_lava.sim_backends.state import (
+    check_state,
+    learning_arrays,
+    learning_values,
+    messages,
+    sent_by_age,
+)
+from hrsnn_lava.trace import SpikeInput, Trace
+
+
+def decay(state: Int, keep: Int) -> Int:
+    """``state * keep / 4096``, rounded toward zero (the shift acts on the magnitude)."""
+    product = state.astype(np.int64) * keep
+    rounded: Int = (np.sign(product) * (np.abs(product) >> DECAY_SHIFT)).astype(np.int32)
+    return rounded
+
+
+def step(
+    program: Program, u: Int, v: Int, waiting: Int, arriving: Int, bias_mant: Int
+) -> tuple[Int, Int, Int, NDArray[np.bool_]]:
+    """One step of all neurons.
+
+    Args:
+        program: decays, thresholds, exponents and refractory periods.
+        u, v: state before the step, (n_neurons,) int32.
+        waiting: steps for which v is still held at 0.
+        arriving: sum of the synapses, int32 (wrapped).
+        bias_mant: mantissas of this step.
+
+    Returns:
+        u, v, waiting after the step, and which neurons sent a spike.
+    """
+    with np.errstate(over="ignore"):  # int32 wraps here, as it does in Lava
+        d = decay(u, program.keep_u) + (arriving << STATE_SHIFT)
+        # Lava tests the lower end on the wrapped value and then adds to the one before the wrap
+        wrapped = np.where(d > STATE_WRAP, d - 2 * STATE_WRAP, d)
+        u = np.where(wrapped <= -STATE_WRAP, d + 2 * STATE_WRAP, wrapped).astype(np.int32)
+        total = decay(v, program.keep_v) + u + (bias_mant << program.bias_exp)
+    at_rest = waiting > 0
+    v = np.where(at_rest, 0, np.clip(total, -POTENTIAL_MAX, POTENTIAL_MAX)).astype(np.int32)
+    spikes = v > program.threshold
+    waiting = np.where(spikes, program.refractory, np.maximum(waiting - 1, 0)).astype(np.int32)
+    return u, np.where(spikes, 0, v).astype(np.int32), waiting, spikes
+
+
+class ReferenceEngine(Engine):
+    """An integer network with its state: dense in time, sparse in space, no tricks.
+
+    Attributes:
+        u, v, waiting: (n_neurons,) int32, see `step`.
+        sent: (past_steps, n_neurons + n_inputs) int32, what every source sent in the last steps,
+            the latest in the last row; 0 is nothing.
+        pending: (n_neurons,) int64, what learning synapses deliver in the next step.
+        learning: the learning projections.
+        step: steps since rest.
+    """
+
+    def __init__(self, network: QuantizedNetwork) -> None:
+        self.program = lower(network)
+        self._rows = [block.weights.tocsr().astype(np.int64) for block in self.program.blocks]
+        self.reset()
+
+    def reset(self) -> None:
+        """See `Engine.reset`."""
+        program = self.program
+        n = program.n_neurons
+        self.u, self.v, self.waiting = (np.zeros(n, dtype=np.int32) for _ in range(3))
+        self.sent = np.zeros((program.past_steps, n + program.n_inputs), dtype=np.int32)
+        self.pending = np.zeros(n, dtype=np.int64)
+        self.learning = [ReferenceLearning(plastic, 0) for plastic in program.plastic]
+        self.step = 0
+
+    def twin(self) -> ReferenceEngine:
+        """See `Engine.twin`."""
+        twin = copy(self)
+        twin.reset()
+        return twin
+
+    def advance(self, stretch: Stretch) -> Trace:
+        """See `Engine.advance`."""
+        program, steps = self.program, stretch.steps
+        n, past = program.n_neurons, len(self.sent)
+        states = {p: np.zeros((steps, n), dtype=np.int32) for p in stretch.probes}
+        active, changed = np.zeros((2, steps), dtype=np.int32)
+        sent = np.zeros((past + steps, n + program.n_inputs), dtype=np.int32)  # row past + t: t
+        sent[:past] = self.sent
+        sent[past:, n:] = input_values(stretch.inputs, steps)
+        for part in self.learning:
+            part.draw(self.step, steps)
+        for t in range(steps):
+            now = past + t
+            arriving, self.pending = self.pending, np.zeros(n, dtype=np.int64)
+            for block, matrix in zip(program.blocks, self._rows, strict=True):
+                message = sent[now - 1 - block.delay]
+                if not block.graded:
+                    message = message != 0
+                arriving += shift_sum(matrix @ message.astype(np.int64), block.weight_exp)
+            mantissa = stretch.mantissas[np.searchsorted(stretch.starts, t, side="right") - 1]
+            u, v = self.u, self.v
+            self.u, self.v, self.waiting, spikes = step(
+                program, u, v, self.waiting, arriving.astype(np.int32), mantissa
+            )
+            active[t] = np.count_nonzero((u != 0) | (v != 0) | (self.u != 0) | (mantissa != 0))
+            changed[t] = np.count_nonzero(spikes | (self.v != v))
+            sent[now, :n] = spikes
+            for part in self.learning:
+                p = part.plastic
+                message = sent[now, p.source : p.source + p.n_pre]
+                post = slice(p.target, p.target + p.n_post)
+                self.pending[post] += part.deliver(message)
+                part.step(self.step + t, message, spikes[post])
+            for name, rows in states.items():
+                rows[t] = getattr(self, name)
+        at, who = (index.astype(np.int32) for index in np.nonzero(sent[past:, :n]))
+        self.sent = sent[-past:].copy()
+        self.step += steps
+        return Trace(
+            at,
+            who,
+            steps,
+            n,
+            states.get("v"),
+            states.get("u"),
+            inputs=stretch.inputs,
+            active_updates=active,
+            membrane_updates=changed,
+        )
+
+    def weights(self) -> dict[str, Int]:
+        """See `Engine.weights`."""
+        return {k: w for part in self.learning for k, w in part.learned().items()}
+
+    def traces(self) -> dict[str, Int]:
+        """See `Engine.traces`."""
+        return {k: x for part in self.learning for k, x in part.traces().items()}
+
+    def snapshot(self) -> dict[str, Int]:
+        """See `Engine.snapshot`."""
+        sent = [(np.flatnonzero(row).astype(np.int32), row[row != 0]) for row in self.sent[::-1]]
+        state = {"u": self.u.copy(), "v": self.v.copy(), "waiting": self.waiting.copy()}
+        state |= messages(sent)
+        if self.learning:
+            state["pending"] = self.pending.astype(np.int32)  # wraps, as it does on arrival
+        for k, part in enumerate(self.learning):
+            state |= learning_arrays(k, part.plastic, part.snapshot())
+        return state
+
+    def restore(self, step: int, arrays: Arrays) -> None:
+        """See `Engine.restore`."""
+        check_state(self.program, step, arrays)
+        self.reset()
+        self.step = step
+        self.u, self.v, self.waiting = (arrays[name].copy() for name in ("u", "v", "waiting"))
+        for age, (sources, values) in enumerate(sent_by_age(arrays, self.program.past_steps)):
+            self.sent[-1 - age, sources] = values
+        if self.learning:
+            self.pending = arrays["pending"].astype(np.int64)
+        for k, part in enumerate(self.learning):
+            part.restore(learning_values(k, arrays))
+
+
+def input_values(inputs: SpikeInput, steps: int) -> Int:
+    """Payloads by step and channel, (steps, n_inputs); 0 where nothing is sent."""
+    values = np.zeros((steps, inputs.n_neurons), dtype=np.int32)
+    inside = inputs.steps < steps
+    values[inputs.steps[inside], inputs.neurons[inside]] = inputs.payload_values()[inside]
+    return values
+
+
+@dataclass(frozen=True)
+class ReferenceBackend(Backend):
+    """Plain NumPy."""
+
+    name = "reference"
+
+    def open(self, network: QuantizedNetwork) -> Engine:
+        """See `Backend.open`."""
+        return ReferenceEngine(network)
+
+
+ENGINE = ReferenceBackend()

@@ -6,19 +6,21 @@ noted; at the end of an epoch traces, weights and tags are brought up to date, i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.chip_learning import PRE_TRACES, SYNAPTIC, LearningRule, Product
-from hrsnn_lava.integer_format import shift_sum
-from hrsnn_lava.sim_backends.learning_program import (
-    ACC_MAX,
-    ACC_MIN,
-    SHIFT,
-    TAG_RANGE,
+from hrsnn_lava.integer_format import (
+    ACCUMULATOR_RANGE,
+    ACCUMULATOR_SHIFT,
+    TAG_RANGES,
     TRACE_MAX,
+    shift_sum,
+)
+from hrsnn_lava.sim_backends.learning_program import (
     WIDTH,
     Plastic,
     Streams,
@@ -82,13 +84,13 @@ class ReferenceLearning:
         new = {"dw": self.weights.copy(), "dt": self.tag_1.copy(), "dd": self.tag_2.copy()}
         old = {"w": self.weights, "t": self.tag_1, "d": self.tag_2}
         for profile in self._profiles:
-            mine = profile.synapses
+            synapses = profile.synapses
             profile.end_epoch(streams, at)
             for target, values in new.items():
                 if getattr(profile.rule, target):
-                    seen = {name: variable[mine] for name, variable in old.items()}
-                    total = profile.accumulate(target, seen, values[mine], t)
-                    values[mine] = self._rounded(target, total, float(streams.synapse[at]))
+                    variables = {name: variable[synapses] for name, variable in old.items()}
+                    total = profile.accumulate(target, variables, values[synapses], t)
+                    values[synapses] = self._rounded(target, total, float(streams.synapse[at]))
             profile.forget_spikes()
         self.weights, self.tag_1, self.tag_2 = new["dw"], new["dt"], new["dd"]
 
@@ -100,6 +102,23 @@ class ReferenceLearning:
         """Entries of `Trace.traces`."""
         return self.plastic.traces(lambda k, name: self._profiles[k].trace(name))
 
+    def snapshot(self) -> dict[str, Any]:
+        """All that the next step depends on, shapes as in `hrsnn_lava.sim_backends.state`."""
+        profiles = self._profiles
+        synapses = {"weights": self.weights, "tag_1": self.tag_1, "tag_2": self.tag_2}
+        return synapses | {
+            name: np.array([getattr(p, name) for p in profiles]) for name in ("x", "y", "tx", "ty")
+        }
+
+    def restore(self, values: Mapping[str, Any]) -> None:
+        """Go to what `snapshot` returned."""
+        self.weights, self.tag_1, self.tag_2 = (
+            values[name].astype(np.int64) for name in ("weights", "tag_1", "tag_2")
+        )
+        for k, profile in enumerate(self._profiles):
+            for name in ("x", "y", "tx", "ty"):
+                getattr(profile, name)[:] = values[name][k]
+
     def _rounded(self, target: str, total: Int, random: float) -> Int:
         """Accumulators to values: sign, stochastic rounding, limits."""
         p = self.plastic
@@ -107,9 +126,9 @@ class ReferenceLearning:
             total = np.clip(total, *p.accumulator_limits)
         elif target == "dd":
             total = np.maximum(total, 0)
-        quotient = total / 2**SHIFT
+        quotient = total / 2**ACCUMULATOR_SHIFT
         whole = np.floor(quotient).astype(np.int64) + (random < quotient % 1)
-        limits = p.sign_mode.limits if target == "dw" else TAG_RANGE[target]
+        limits = p.sign_mode.limits if target == "dw" else TAG_RANGES[target]
         clipped: Int = np.clip(whole, *limits)
         return clipped
 
@@ -192,24 +211,24 @@ class _Profile:
             self.history[name] = np.stack(rows)
             state[:] = rows[-1]
 
-    def accumulate(self, target: str, seen: dict[str, Int], value: Int, t: int) -> Int:
+    def accumulate(self, target: str, variables: dict[str, Int], value: Int, t: int) -> Int:
         """Accumulators of one target, (S,): the value 7 bits up, plus every product, clipped.
 
-        `seen` holds the variables w, d, t from before the epoch's end for all targets.
+        `variables` holds the variables w, d, t from before the epoch's end for all targets.
         """
-        total = np.left_shift(value.astype(np.int32), SHIFT).astype(np.int64)
+        total = np.left_shift(value.astype(np.int32), ACCUMULATOR_SHIFT).astype(np.int64)
         for product in getattr(self.rule, target):
-            total = np.clip(total + self._product(product, seen, t), ACC_MIN, ACC_MAX)
+            total = np.clip(total + self._product(product, variables, t), *ACCUMULATOR_RANGE)
         return total
 
-    def _product(self, product: Product, seen: dict[str, Int], t: int) -> Int:
+    def _product(self, product: Product, variables: dict[str, Int], t: int) -> Int:
         """One product for every synapse, int32 arithmetic that wraps, clipped."""
         gate, when = self._dependency(product, t)
         value = gate.astype(np.int32)
         mantissa, exponent = scale(product)
         with np.errstate(over="ignore"):
             for factor in product.factors:
-                term = self._factor(factor.variable, when, seen) + factor.constant
+                term = self._factor(factor.variable, when, variables) + factor.constant
                 if factor.sign:
                     term = np.sign(term)
                 limit = 2 ** WIDTH[factor.variable]
@@ -217,7 +236,7 @@ class _Profile:
             value = value * np.int32(mantissa)
             value = value >> np.int32(min(right_shift(product), 31))
             value = value << np.int32(exponent + 7)
-        clipped: Int = np.clip(value.astype(np.int64), ACC_MIN, ACC_MAX)
+        clipped: Int = np.clip(value.astype(np.int64), *ACCUMULATOR_RANGE)
         return clipped
 
     def _dependency(self, product: Product, t: int) -> tuple[NDArray[np.bool_], Int]:
@@ -231,9 +250,9 @@ class _Profile:
         on = epoch % 2 ** (self.rule.decimate_exponent or 0) == 0
         return np.full(tx.shape, on), np.full(tx.shape, self.rule.t_epoch)
 
-    def _factor(self, variable: str, when: Int, seen: dict[str, Int]) -> Any:
+    def _factor(self, variable: str, when: Int, variables: dict[str, Int]) -> Any:
         if variable in SYNAPTIC:
-            return seen[variable]
+            return variables[variable]
         if variable == "x0":
             return (self.tx[self.pre] > 0).astype(np.int64)
         if variable == "y0":

@@ -1,4 +1,4 @@
-"""Many trials side by side: one thread a trial, since the kernels run without Python's lock.
+"""Many trials side by side, one thread a trial: the kernels of `native` run without Python's lock.
 
 A trial depends on its network and its input alone, so the traces are the same for any number of
 workers. They come in order, and only a few of them are in memory at a time.
@@ -11,9 +11,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 from hrsnn_lava.errors import BackendError, HrsnnError, SpecError
+from hrsnn_lava.progress import Progress, silent
+from hrsnn_lava.sim_backends.base import Backend, require_backend
 from hrsnn_lava.sim_backends.runs.session import Session
 from hrsnn_lava.trace import SpikeInput, Trace
 
@@ -21,17 +24,31 @@ Trial = tuple[Any, SpikeInput | None]
 Make = Callable[[int], Trial]
 
 
+@dataclass(frozen=True)
+class BatchOptions:
+    """How `simulate_batch` runs its trials.
+
+    Attributes:
+        backend: name of an engine, or a `Backend` with options of its own.
+        trials: how many; needed with ``make(k)`` and with one network and no inputs.
+        workers: threads; by default one for every core that this process may use.
+        progress: told how many of the trials were taken.
+    """
+
+    backend: str | Backend = "native"
+    trials: int | None = None
+    workers: int | None = None
+    progress: Progress = silent
+
+
 def simulate_batch(
     network: Any,
     inputs: Sequence[SpikeInput | None] | None = None,
     steps: int | Sequence[int] = 1000,
     probes: Collection[str] = ("spikes",),
-    *,
-    trials: int | None = None,
-    workers: int | None = None,
-    progress: Callable[[int, int], None] = lambda _done, _trials: None,
+    **options: Any,
 ) -> Iterator[Trace]:
-    """Run many trials from rest on `native`; yields their traces in order.
+    """Run many trials from rest; yields their traces in order.
 
     Args:
         network: one network for all trials, a sequence of networks, or a function ``make(k)``
@@ -39,23 +56,25 @@ def simulate_batch(
             other, in the thread that takes the results, shortly before the trial runs.
         inputs: one for each trial, None for none; left out with `make`.
         steps: of every trial, or one number for each.
-        probes: as of `Backend.run`.
-        trials: how many; needed with `make` and with one network and no inputs.
-        workers: threads; by default one for every core that this process may use.
-        progress: called with the trials that were taken and all of them.
+        probes: as of `hrsnn_lava.sim_backends.runs.session.simulate`.
+        options: those of `BatchOptions`.
 
     Raises:
         SpecError: at once when the arguments contradict each other; later, as any error of a
             trial, with the trial's number in its message: that of the first one that failed.
+        BackendMissingError: the engine cannot run here.
     """
-    count = _count(network, inputs, steps, trials)
-    threads = available_cores() if workers is None else workers
+    chosen = BatchOptions(**options)
+    count = _count(network, inputs, steps, chosen.trials)
+    threads = available_cores() if chosen.workers is None else chosen.workers
     if threads < 1:
         raise SpecError(f"workers: {threads}; allowed: >= 1")
+    threads = min(threads, max(count, 1))
     lengths = [steps] * count if isinstance(steps, int) else list(steps)
-    make = _maker(network, inputs)
-    sessions = _Sessions(one_network=not callable(network) and not isinstance(network, Sequence))
-    return _run(make, lengths, tuple(probes), min(threads, max(count, 1)), progress, sessions)
+    one = not callable(network) and not isinstance(network, Sequence)
+    sessions = _Sessions(require_backend(chosen.backend), one_network=one)
+    work = _Work(_maker(network, inputs), lengths, tuple(probes), sessions)
+    return _run(work, threads, chosen.progress)
 
 
 def available_cores() -> int:
@@ -79,8 +98,8 @@ def _count(network: Any, inputs: Any, steps: Any, trials: int | None) -> int:
     if not stated:
         raise SpecError("trials: not given; say how many")
     if len(set(stated.values())) > 1:
-        found = ", ".join(f"{name} {n}" for name, n in stated.items())
-        raise SpecError(f"the numbers of trials differ: {found}")
+        numbers = ", ".join(f"{name} {n}" for name, n in stated.items())
+        raise SpecError(f"the numbers of trials differ: {numbers}")
     count = next(iter(stated.values()))
     if count < 0:
         raise SpecError(f"trials: {count}; allowed: >= 0")
@@ -89,12 +108,12 @@ def _count(network: Any, inputs: Any, steps: Any, trials: int | None) -> int:
 
 def _maker(network: Any, inputs: Sequence[SpikeInput | None] | None) -> Make:
     if callable(network):
-        made: Make = network
-        return made
+        by_user: Make = network
+        return by_user
 
     def make(k: int) -> Trial:
-        mine = network[k] if isinstance(network, Sequence) else network
-        return mine, None if inputs is None else inputs[k]
+        one = network[k] if isinstance(network, Sequence) else network
+        return one, None if inputs is None else inputs[k]
 
     return make
 
@@ -105,69 +124,90 @@ class _Sessions:
     With `one_network`, its tables of synapses are built once, and all workers read them.
     """
 
-    def __init__(self, one_network: bool) -> None:
-        self._one_network = one_network
+    def __init__(self, backend: Backend, one_network: bool) -> None:
+        self._backend, self._one_network = backend, one_network
         self._first: Session | None = None
         self._lock = threading.Lock()
-        self._mine = threading.local()
+        self._of_thread = threading.local()
+        self._open: set[Session] = set()
 
     def at_rest(self, network: Any) -> Session:
         """This thread's session of `network`, reset."""
-        session: Session | None = getattr(self._mine, "session", None)
-        if session is None or self._mine.network is not network:
+        session: Session | None = getattr(self._of_thread, "session", None)
+        if session is None or self._of_thread.network is not network:
+            if session is not None:
+                session.close()
+                self._open.discard(session)
             session = self._of(network)
-            self._mine.session, self._mine.network = session, network
+            self._open.add(session)
+            self._of_thread.session, self._of_thread.network = session, network
         session.reset()
         return session
 
     def _of(self, network: Any) -> Session:
         if not self._one_network:
-            return Session(network)
+            return Session(network, backend=self._backend)
         with self._lock:
             if self._first is None:
-                self._first = Session(network)
+                self._first = Session(network, backend=self._backend)
             return self._first.twin()
 
+    def close(self) -> None:
+        """Close them all; no worker may run any more."""
+        for session in self._open:
+            session.close()
 
-def _run(
-    make: Make,
-    lengths: Sequence[int],
-    probes: Collection[str],
-    threads: int,
-    progress: Callable[[int, int], None],
-    sessions: _Sessions,
-) -> Iterator[Trace]:
-    """A window of trials in flight: two for each worker, so that none waits for its next one."""
-    stopped = threading.Event()
-    flying: deque[tuple[int, Future[Trace]]] = deque()
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="trial")
 
-    def keep_going() -> None:
-        if stopped.is_set():
+@dataclass(frozen=True)
+class _Work:
+    """What the workers do.
+
+    Attributes:
+        make: network and input of trial k.
+        lengths: steps of every trial.
+        probes, sessions: of all trials.
+        stopped: set when nobody wants the results any more.
+    """
+
+    make: Make
+    lengths: Sequence[int]
+    probes: Collection[str]
+    sessions: _Sessions
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, trial: Trial, steps: int) -> Trace:
+        """One trial, in the thread of a worker."""
+        network, inputs = trial
+        session = self.sessions.at_rest(network)
+        return session.run(inputs, steps, self.probes, self._keep_going)
+
+    def _keep_going(self) -> None:
+        if self.stopped.is_set():
             raise _Stopped
 
-    def work(trial: Trial, steps: int) -> Trace:
-        network, given = trial
-        session = sessions.at_rest(network)
-        return session.run(given, steps, probes, keep_going)
 
+def _run(work: _Work, threads: int, progress: Progress) -> Iterator[Trace]:
+    """A window of trials in flight: two for each worker, so that none waits for its next one."""
+    flying: deque[tuple[int, Future[Trace]]] = deque()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="trial")
+    trials, following = len(work.lengths), 0
     try:
-        following = 0
-        for k in range(len(lengths)):
-            while following < len(lengths) and len(flying) < 2 * threads:
+        for k in range(trials):
+            while following < trials and len(flying) < 2 * threads:
                 try:
-                    future = pool.submit(work, make(following), lengths[following])
+                    future = pool.submit(work.run, work.make(following), work.lengths[following])
                 except Exception as error:  # reported in its turn, after the trials before it
                     future = Future()
                     future.set_exception(error)
                 flying.append((following, future))
                 following += 1
             trace = _result(*flying.popleft())
-            progress(k + 1, len(lengths))
+            progress(f"trial {k + 1:,} of {trials:,}", (k + 1) / trials)
             yield trace
     finally:
-        stopped.set()
+        work.stopped.set()
         pool.shutdown(wait=True, cancel_futures=True)
+        work.sessions.close()
 
 
 def _result(k: int, future: Future[Trace]) -> Trace:

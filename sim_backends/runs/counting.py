@@ -6,25 +6,29 @@ but for one number a step and projection, which ``per_step=False`` leaves out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.operations.activity import updates_of
 from hrsnn_lava.compiler.analysis.operations.counting import Counting, Counts
 from hrsnn_lava.compiler.analysis.operations.synops import check_trace
 from hrsnn_lava.compiler.compiled import CompiledNetwork
+from hrsnn_lava.errors import SpecError
+from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.quantized import QuantizedNetwork
-from hrsnn_lava.sim_backends.base import as_quantized, check_run
-from hrsnn_lava.sim_backends.runs.input_pieces import InputCursor, Inputs
-from hrsnn_lava.sim_backends.runs.session import Session, State, part_of
+from hrsnn_lava.sim_backends.base import (
+    Backend,
+    as_quantized,
+    check_run,
+    runnable,
+    with_updates,
+)
+from hrsnn_lava.sim_backends.runs.inputs import InputCursor, Inputs, part_of
+from hrsnn_lava.sim_backends.runs.session import Session, State
 from hrsnn_lava.trace import SpikeInput, Trace
-
-if TYPE_CHECKING:
-    from hrsnn_lava.sim_backends.lava.backend import LavaBackend
-
 
 #: A stretch holds at most this many neuron-steps.
 STRETCH_VALUES = 5_000_000
@@ -36,9 +40,9 @@ def count(
     steps: int = 1000,
     *,
     state: State | None = None,
-    backend: str | LavaBackend = "native",
+    backend: str | Backend = "native",
     per_step: bool = True,
-    progress: Callable[[int, int], None] = lambda _done, _steps: None,
+    progress: Progress = silent,
 ) -> Counts:
     """Run `steps` steps and count them, with no raster kept.
 
@@ -47,26 +51,27 @@ def count(
         inputs: a recording, or an iterable of pieces that follow one another; None for none.
         steps: number of steps.
         state: where to start; None is rest.
-        backend: as of `Session`. Lava does not count updates, so all of them count as active.
+        backend: as of `Session`.
         per_step: keep synaptic operations by step and projection.
-        progress: called with the steps done and `steps`, after every stretch.
+        progress: told the steps done, after every stretch.
 
     Raises:
         SpecError: as `Session.run`.
         BackendError, BackendMissingError: Lava is missing or failed.
     """
-    integer = as_quantized(network)
-    check_run(integer, inputs if isinstance(inputs, SpikeInput) else None, steps, ())
+    integer = runnable(network)
+    check_run(integer, inputs if isinstance(inputs, SpikeInput) else None, steps)
     first = 0 if state is None else state.step
-    counting = _counting(network, integer, per_step, first)
+    if isinstance(network, CompiledNetwork):
+        counting = Counting.of(network, per_step=per_step, first_step=first)
+    else:
+        counting = Counting(integer, per_step=per_step, first_step=first)
     cursor = InputCursor(inputs, integer.n_inputs)
     with Session(integer, state, backend) as session:
-        done = 0
-        while done < steps:
-            stretch = min(stretch_steps(integer), steps - done)
+        while counting.steps < steps:
+            stretch = min(stretch_steps(integer), steps - counting.steps)
             counting.add(session.advance(cursor.take(stretch)))
-            done += stretch
-            progress(done, steps)
+            progress(f"{counting.steps:,} of {steps:,} steps counted", counting.steps / steps)
     return counting.result()
 
 
@@ -76,19 +81,59 @@ def stretch_steps(network: QuantizedNetwork) -> int:
     return max(1, STRETCH_VALUES // (network.n_neurons + network.n_inputs))
 
 
-def _counting(network: Any, integer: QuantizedNetwork, per_step: bool, first: int) -> Counting:
-    if isinstance(network, CompiledNetwork):
-        return Counting.of(network, per_step=per_step, first_step=first)
-    return Counting(integer, per_step=per_step, first_step=first)
+def count_pieces(network: Any, pieces: Iterable[Trace]) -> Counts:
+    """Counts of a run from rest that comes in pieces, such as those of a `Recording`."""
+    counting = Counting(as_quantized(network), per_step=False)
+    for trace in pieces:
+        counting.add(trace)
+    return counting.result()
 
 
-def counted(network: Any, trace: Trace) -> Trace:
+def operations_on(network: Any, traces: Iterable[Trace]) -> dict[str, int]:
+    """Synaptic operations, ``total`` and ``recurrent``, of a network on the inputs of other runs.
+
+    What a ratio refers to: the network before pruning on the input of the pruned one. Every trace
+    is run again from rest, counted as it goes; nothing of these runs is kept.
+
+    Raises:
+        SpecError: a trace does not hold its inputs, or is of another number of channels.
+    """
+    integer, sums = runnable(network), {"total": 0, "recurrent": 0}
+    for trace in traces:
+        if trace.inputs is None and integer.n_inputs:
+            raise SpecError("a trace without its inputs cannot be run again")
+        ops = count(integer, trace.inputs, trace.n_steps, per_step=False).ops
+        sums = {"total": sums["total"] + ops.total, "recurrent": sums["recurrent"] + ops.recurrent}
+    return sums
+
+
+def run_figures(network: Any, counts: Counts) -> dict[str, Any]:
+    """Spikes, events and operations of a run, as ``simulate --json`` gives them."""
+    ops, run = counts.ops, counts.done
+    rate = run.spikes / run.neuron_updates if run.neuron_updates else 0.0
+    integer = as_quantized(network)
+    return {
+        "steps": counts.steps,
+        "neurons": integer.n_neurons,
+        "spikes": run.spikes,
+        "spikes_per_neuron_and_step": rate,
+        "rate_hz": rate / integer.dt,
+        "silent_neurons": int((run.spikes_of == 0).sum()),
+        "input_events": ops.input_events,
+        "sop": {"total": ops.total, "recurrent": ops.recurrent},
+        "macs": ops.macs,
+        "host_macs": ops.host_macs,
+    }
+
+
+def recount(network: Any, trace: Trace) -> Trace:
     """The trace with its updates by step, found out where it lacks them.
 
     They follow from recorded v and u, else from a second run on `native` from rest, if the trace
     says what drove it and the second run gives the same spikes. Where neither is so the trace
     comes back as it is, and `activity` gives an upper bound. The second run takes as long as
-    the first one did, and no memory.
+    the first one did, and no memory: ask for it only where the updates are wanted. Traces that
+    `simulate`, `record` and sessions give have their updates.
 
     Args:
         network: that was run.
@@ -99,25 +144,13 @@ def counted(network: Any, trace: Trace) -> Trace:
     """
     integer = as_quantized(network)
     check_trace(integer, trace)
-    known = recorded(integer, trace)
-    if known.active_updates is not None and known.membrane_updates is not None:
-        return known
-    return _with(trace, _replayed(integer, trace))
+    updates = updates_of(integer, trace)
+    return with_updates(trace, _replayed(integer, trace) if updates is None else updates)
 
 
-def recorded(network: QuantizedNetwork, trace: Trace) -> Trace:
-    """The trace of a run from rest with the updates that its v and u tell, if it has both."""
-    return _with(trace, updates_of(network, trace))
-
-
-def _with(trace: Trace, updates: tuple[Any, Any] | None) -> Trace:
-    if updates is None:
-        return trace
-    active, membrane = (np.asarray(counts, dtype=np.int32) for counts in updates)
-    return replace(trace, active_updates=active, membrane_updates=membrane)
-
-
-def _replayed(network: QuantizedNetwork, trace: Trace) -> tuple[Any, Any] | None:
+def _replayed(
+    network: QuantizedNetwork, trace: Trace
+) -> tuple[NDArray[np.int32], NDArray[np.int32]] | None:
     """Updates of a second run; None if it cannot be done or does something else."""
     if trace.inputs is None and network.n_inputs:
         return None

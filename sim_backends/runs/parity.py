@@ -1,25 +1,23 @@
-"""Do backends agree bit for bit? Runs a program on several, and names the first difference."""
+"""Do engines agree bit for bit? Runs a program on several, and names the first difference."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from hrsnn_lava.chip_learning import PRE_TRACES
 from hrsnn_lava.errors import ParityError, SpecError
-from hrsnn_lava.quantized import QuantizedInput, QuantizedNetwork
-from hrsnn_lava.seeding import generator
-from hrsnn_lava.sim_backends.base import Backend, as_quantized
+from hrsnn_lava.progress import Progress, silent
+from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.sim_backends.base import PROBES, backend_of, require_backend, runnable
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput, Trace, split_trace
 
-NAMES = ("reference", "native", "lava")
-#: Those that run on request alone, since they cannot express every network.
-OPTIONAL = ("lava-stock",)
-#: What a line of a report calls a backend.
-_LABELS = {"lava": "lava (fixed_pt)", "lava-stock": "lava-stock (fixed_pt)"}
+#: Engines that are compared unless others are named: those that can express every network.
+DEFAULT = ("reference", "native", "lava")
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,7 @@ class Parity:
         first: the first difference in words, or None.
         compared: what was compared.
         spikes: number of spikes of the run.
+        skipped: engines that could not run, with the reason.
     """
 
     backends: tuple[str, ...]
@@ -47,7 +46,7 @@ class Parity:
     def line(self) -> str:
         """One line for people."""
         sign = " = " if self.mismatches == 0 else " / "
-        names = sign.join(_LABELS.get(name, name) for name in self.backends)
+        names = sign.join(backend_of(name).label for name in self.backends)
         text = f"parity: {names}, {self.steps} steps, {self.mismatches} mismatches"
         return text if self.first is None else f"{text}; first: {self.first}"
 
@@ -70,61 +69,24 @@ class Parity:
         return self
 
 
-def backend(name: str, timeout_s: float | None = None) -> Backend:
-    """The backend of that name.
-
-    Raises:
-        SpecError: no such backend.
-        BackendMissingError: it cannot run here.
-    """
-    if name == "reference":
-        from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
-
-        return ReferenceBackend()
-    if name == "native":
-        from hrsnn_lava.sim_backends.native.simulator import NativeBackend
-
-        return NativeBackend()
-    if name == "lava":
-        from hrsnn_lava.sim_backends.lava.backend import LavaBackend
-
-        return LavaBackend() if timeout_s is None else LavaBackend(timeout_s=timeout_s)
-    if name == "lava-stock":
-        from hrsnn_lava.sim_backends.lava.stock import LavaStockBackend
-
-        return LavaStockBackend() if timeout_s is None else LavaStockBackend(timeout_s=timeout_s)
-    raise SpecError(f"backend {name!r}; allowed: {', '.join((*NAMES, *OPTIONAL))}")
+def obstacles(backends: Iterable[str] = DEFAULT) -> dict[str, str]:
+    """Which of the engines cannot run here, and why; raises `SpecError` for an unknown one."""
+    reasons = {name: backend_of(name).obstacle() for name in backends}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
 
 
-def random_input(network: QuantizedNetwork, steps: int, seed: int = 0) -> SpikeInput | None:
-    """A seeded input that makes most of a network's inputs move.
+class _Pair(NamedTuple):
+    """Two runs with the names of their engines, and the network, where it is known."""
 
-    Channels with payloads get a normal value (sd 1.0 times their payload scale) every 20 steps,
-    others a spike with probability 0.1 a step. None for a network without inputs.
-    """
-    if network.n_inputs == 0:
-        return None
-    rng = generator(seed, "random-input")
-    at, who, values = [], [], []
-    start, graded = 0, False
-    for population in network.input_populations:
-        scale = population.payload_scale if isinstance(population, QuantizedInput) else None
-        if scale is not None:
-            graded = True
-            held = np.arange(0, steps, 20)
-            step, channel = (
-                a.ravel() for a in np.meshgrid(held, np.arange(population.size), indexing="ij")
-            )
-            value = np.rint(np.clip(rng.standard_normal(step.size), -4, 4) * scale)
-        else:
-            step, channel = np.nonzero(rng.random((steps, population.size)) < 0.1)
-            value = np.ones(step.size)
-        at.append(step)
-        who.append(channel + start)
-        values.append(value.astype(np.int64))
-        start += population.size
-    payloads = np.concatenate(values) if graded else None
-    return SpikeInput(np.concatenate(at), np.concatenate(who), max(steps, 1), start, payloads)
+    first: Trace
+    second: Trace
+    names: tuple[str, str]
+    network: QuantizedNetwork | None
+
+    def values(self, arrays: tuple[Mapping[str, Any], Mapping[str, Any]], key: str, at: int) -> str:
+        """The two values of one entry that differs, and when they were read."""
+        a, b = (side[key][at] for side in arrays)
+        return f"{self.names[0]} {a}, {self.names[1]} {b} after {self.first.n_steps} steps"
 
 
 def compare(
@@ -136,44 +98,39 @@ def compare(
     compared where both runs have them. With `network`, a differing synapse is named by its neurons
     and not by its place alone, a differing trace by its population too.
     """
-    shape = (first.n_steps, first.n_neurons)
-    keys = [
-        trace.spike_steps.astype(np.int64) * shape[1] + trace.spike_neurons
-        for trace in (first, second)
-    ]
-    only = np.setxor1d(keys[0], keys[1])
-    total, found = int(only.size), []
-    if only.size:
-        step, neuron = divmod(int(only[0]), shape[1])
-        who = names[0] if np.isin(only[0], keys[0]) else names[1]
-        found.append((step, f"step {step}, neuron {neuron}: a spike in {who} alone"))
+    pair, n = _Pair(first, second, names, network), first.n_neurons
+    keys = [t.spike_steps.astype(np.int64) * n + t.spike_neurons for t in (first, second)]
+    single = np.setxor1d(keys[0], keys[1])
+    total = int(single.size)
+    differences: list[tuple[int, str]] = []
+    if single.size:
+        step, neuron = divmod(int(single[0]), n)
+        who = names[0] if np.isin(single[0], keys[0]) else names[1]
+        differences.append((step, f"step {step}, neuron {neuron}: a spike in {who} alone"))
     for probe in ("v", "u"):
         a, b = getattr(first, probe), getattr(second, probe)
         if a is None or b is None:
             continue
-        differs = np.asarray(a) != np.asarray(b)
-        count = int(np.count_nonzero(differs))
-        total += count
-        if count:
-            step, neuron = (int(k) for k in np.argwhere(differs)[0])
+        places = np.argwhere(np.asarray(a) != np.asarray(b))
+        total += len(places)
+        if len(places):
+            step, neuron = (int(k) for k in places[0])
             values = f"{names[0]} {a[step, neuron]}, {names[1]} {b[step, neuron]}"
-            found.append((step, f"step {step}, neuron {neuron}: {probe} is {values}"))
-    for key in sorted({*first.weights, *second.weights}):
-        count, text = _compare_weights(first, second, key, names, network)
-        total += count
-        if text is not None:
-            found.append((first.n_steps, text))
-    for key in sorted({*first.traces, *second.traces}):
-        count, text = _compare_traces(first, second, key, names, network)
-        total += count
-        if text is not None:
-            found.append((first.n_steps, text))
-    return total, min(found)[1] if found else None
+            differences.append((step, f"step {step}, neuron {neuron}: {probe} is {values}"))
+    for arrays, one in (
+        ((first.weights, second.weights), _compare_weights),
+        ((first.traces, second.traces), _compare_traces),
+    ):
+        for key in sorted({*arrays[0], *arrays[1]}):
+            count, text = one(pair, key)
+            total += count
+            if text is not None:
+                differences.append((first.n_steps, text))
+    return total, min(differences)[1] if differences else None
 
 
 def _differing(
-    first: Mapping[str, Any],
-    second: Mapping[str, Any],
+    arrays: tuple[Mapping[str, Any], Mapping[str, Any]],
     key: str,
     names: tuple[str, str],
     words: tuple[str, str, str],
@@ -184,6 +141,7 @@ def _differing(
     the other run did not do, the array's label, and what its values belong to.
     """
     missing, label, kind = words
+    first, second = arrays
     for one, other, who in ((first, second, names[1]), (second, first, names[0])):
         if key not in other:
             return int(one[key].size) or 1, None, f"{missing} by {who}"
@@ -194,74 +152,50 @@ def _differing(
     return int(places.size), int(places[0]) if places.size else None, None
 
 
-def _compare_weights(
-    first: Trace,
-    second: Trace,
-    key: str,
-    names: tuple[str, str],
-    network: QuantizedNetwork | None,
-) -> tuple[int, str | None]:
+def _compare_weights(pair: _Pair, key: str) -> tuple[int, str | None]:
     """The same for one entry of `Trace.weights`: ``PROJECTION`` or ``PROJECTION/tag_1``."""
-    count, synapse, text = _differing(
-        first.weights,
-        second.weights,
-        key,
-        names,
-        (f"{key!r} was not learned", f"{key!r}", "synapses"),
-    )
+    arrays = (pair.first.weights, pair.second.weights)
+    words = (f"{key!r} was not learned", f"{key!r}", "synapses")
+    count, synapse, text = _differing(arrays, key, pair.names, words)
     if synapse is None:
         return count, text
-    a, b = first.weights[key], second.weights[key]
     tag = next((t for t in ("tag_1", "tag_2") if key.endswith(f"/{t}")), "")
     projection = key.removesuffix(f"/{tag}") if tag else key
     where = f"synapse {synapse}"
-    if network is not None:
-        matrix = network.projection(projection).weights
+    if pair.network is not None:
+        matrix = pair.network.projection(projection).weights
         row = int(np.searchsorted(matrix.indptr, synapse, side="right")) - 1
         where += f" (from neuron {matrix.indices[synapse]} to {row})"
-    values = f"{names[0]} {a[synapse]}, {names[1]} {b[synapse]}"
-    end = f"after {first.n_steps} steps"
-    return (
-        count,
-        f"projection {projection!r}, {where}: {tag or 'weight'} is {values} {end}",
-    )
+    values = pair.values(arrays, key, synapse)
+    return count, f"projection {projection!r}, {where}: {tag or 'weight'} is {values}"
 
 
-def _compare_traces(
-    first: Trace,
-    second: Trace,
-    key: str,
-    names: tuple[str, str],
-    network: QuantizedNetwork | None,
-) -> tuple[int, str | None]:
+def _compare_traces(pair: _Pair, key: str) -> tuple[int, str | None]:
     """The same for one entry of `Trace.traces`: ``PROJECTION/x1`` or ``PROJECTION/x1/PROFILE``."""
-    label = f"trace {key!r}"
-    count, neuron, text = _differing(
-        first.traces, second.traces, key, names, (f"{label} was not kept", label, "neurons")
-    )
+    arrays, label = (pair.first.traces, pair.second.traces), f"trace {key!r}"
+    words = (f"{label} was not kept", label, "neurons")
+    count, neuron, text = _differing(arrays, key, pair.names, words)
     if neuron is None:
         return count, text
-    a, b = first.traces[key], second.traces[key]
     projection, name, profile = split_trace(key)
     which = name if profile is None else f"{name} of profile {profile}"
     side = "pre" if name in PRE_TRACES else "post"
     where = f"{side}synaptic neuron {neuron}"
-    if network is not None:
-        where += f" of {getattr(network.projection(projection), side)!r}"
-    values = f"{names[0]} {a[neuron]}, {names[1]} {b[neuron]}"
-    end = f"after {first.n_steps} steps"
-    return count, f"projection {projection!r}, {where}: trace {which} is {values} {end}"
+    if pair.network is not None:
+        where += f" of {getattr(pair.network.projection(projection), side)!r}"
+    values = pair.values(arrays, key, neuron)
+    return count, f"projection {projection!r}, {where}: trace {which} is {values}"
 
 
 def verify_parity(
     network: Any,
     inputs: SpikeInput | None,
     steps: int,
-    backends: Sequence[str] = NAMES,
-    progress: Callable[[str], None] = lambda _: None,
+    backends: Sequence[str] = DEFAULT,
+    progress: Progress = silent,
     timeout_s: float | None = None,
 ) -> tuple[Parity, Trace]:
-    """Run `network` on every backend; compare all that they did with the first one's.
+    """Run `network` on every engine; compare all that they did with the first one's.
 
     That is spikes, v, u, and in the end learned weights, tags and spike traces.
 
@@ -269,35 +203,38 @@ def verify_parity(
         network: compiled or quantized.
         inputs: events, or None.
         steps: length of the run, > 0.
-        backends: two or more of `NAMES` and `OPTIONAL`.
-        progress: called with a backend's name before it runs.
-        timeout_s: limit for the Lava child process.
+        backends: names of two or more engines.
+        progress: told an engine's name before it runs.
+        timeout_s: limit for engines that have one, such as the child process of Lava.
 
     Returns:
-        The result and the trace of the first backend, potentials included.
+        The result and the trace of the first engine, potentials included.
 
     Raises:
-        SpecError: fewer than two backends, or an unknown one.
-        BackendError: a backend is missing or failed.
+        SpecError: fewer than two engines, or an unknown one.
+        CapacityError: an engine cannot express the network.
+        BackendError: an engine is missing or failed.
     """
     names = tuple(dict.fromkeys(backends))
     if len(names) < 2:
-        raise SpecError(f"backends {', '.join(names) or 'none'}; name at least two of {NAMES}")
-    runners = [backend(name, timeout_s) for name in names]
-    integer = as_quantized(network)
-    total, first, truth = 0, None, None
-    for name, runner in zip(names, runners, strict=True):
-        progress(name)
-        trace = runner.run(integer, inputs, steps, ("spikes", "v", "u"))
-        if truth is None:
-            truth = trace
-            continue
-        count, difference = compare(truth, trace, (names[0], name), integer)
-        total += count
-        first = first or difference
+        raise SpecError(f"backends {', '.join(names) or 'none'}; name at least two of {DEFAULT}")
+    integer = runnable(network)
+    engines = [require_backend(name).within(timeout_s) for name in names]
+    for engine in engines:  # before the others have run for nothing
+        engine.check(integer)
+    truth, total, first = None, 0, None
+    for k, engine in enumerate(engines):
+        progress(f"verify: {engine.name}, {steps:,} steps", k / len(engines))
+        trace = simulate(integer, inputs, steps, engine, PROBES)
+        truth = truth or trace
+        if k:
+            count, difference = compare(truth, trace, (names[0], engine.name), integer)
+            total += count
+            first = first or difference
     if truth is None:
         raise SpecError("no backend ran")
-    weights, traces = sorted(truth.weights), sorted(truth.traces)
-    ends = (*(f"weights/{key}" for key in weights), *(f"traces/{key}" for key in traces))
-    compared = ("spikes", "v", "u", *ends)
+    ends = (
+        f"{kind}/{key}" for kind in ("weights", "traces") for key in sorted(getattr(truth, kind))
+    )
+    compared = (*PROBES, *ends)
     return Parity(names, steps, total, first, compared, spikes=truth.n_spikes), truth

@@ -2,9 +2,9 @@
 
 While a recording of ``t.npz`` is under way, the folder ``t.npz.partial`` holds ``chunks.log``, an
 append-only file that is readable after a kill at any moment, and ``checkpoint.hlx``, the state at
-the end of some chunk. `record` with ``resume=True`` cuts the log back to the checkpoint and goes
-on from there; the result is the same, byte for byte. At the end the log is converted to the trace
-file, which appears whole or not at all, and the folder goes.
+the end of some chunk, on engines that hand their state out. `record` with ``resume=True`` cuts the
+log back to the checkpoint and goes on from there; the result is the same, byte for byte. At the end
+the log is converted to the trace file, which appears whole or not at all, and the folder goes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from hrsnn_lava.artifacts.container import Artifact, read_artifact, write_artifact
 from hrsnn_lava.errors import ArtifactError, SpecError
-from hrsnn_lava.sim_backends.base import as_quantized, check_run
+from hrsnn_lava.progress import Progress, silent
+from hrsnn_lava.sim_backends.base import Backend, backend_of, check_run, runnable
 from hrsnn_lava.sim_backends.runs.chunk_log import Chunk, LogWriter, read_part, scan
-from hrsnn_lava.sim_backends.runs.input_pieces import InputCursor, Inputs
-from hrsnn_lava.sim_backends.runs.probe_plan import ProbePlan
+from hrsnn_lava.sim_backends.runs.inputs import InputCursor, Inputs
 from hrsnn_lava.sim_backends.runs.recorded import (
     CHECKPOINT,
     CONVERTED,
@@ -32,6 +33,7 @@ from hrsnn_lava.sim_backends.runs.recorded import (
     FORMAT_VERSION,
     LOG,
     Probed,
+    ProbePlan,
     Recording,
     partial_folder,
     write_members,
@@ -39,10 +41,38 @@ from hrsnn_lava.sim_backends.runs.recorded import (
 from hrsnn_lava.sim_backends.runs.session import Session, State
 from hrsnn_lava.trace import UPDATES, SpikeInput
 
-__all__ = ["Probed", "Recorder", "Recording", "partial_folder", "record"]
+__all__ = ["Probed", "RecordOptions", "Recorder", "Recording", "partial_folder", "record"]
 
 #: Wall time between two checkpoints: what a killed recording has to do again, at most.
 CHECKPOINT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class RecordOptions:
+    """How `record` runs, and what it keeps.
+
+    Attributes:
+        every, between, neurons: which states are kept, see `ProbePlan`. A trace file has them as
+            ``v`` and ``u`` when it is all of them, else as ``probe/v`` and so on. Learned weights
+            and spike traces are kept after every `every` steps, as ``probe/weights/KEY`` (R, nnz)
+            with ``probe/weight_steps`` (R,) and ``probe/traces/KEY`` (R, n) with
+            ``probe/trace_steps`` (R,), keys as in `Trace`; in the end they are kept always, as
+            ``weights/KEY`` and ``traces/KEY``.
+        state: where to start; None is rest.
+        backend: name of an engine, or a `Backend` with options of its own.
+        resume: go on with what a killed recording left; start anew when there is nothing.
+        progress: told the steps that are on disk, after every chunk.
+        checkpoint_s: seconds between checkpoints; `CHECKPOINT_SECONDS` by default.
+    """
+
+    every: int = 1
+    between: Sequence[int] | None = None
+    neurons: slice | ArrayLike | None = None
+    state: State | None = None
+    backend: str | Backend = "native"
+    resume: bool = False
+    progress: Progress = silent
+    checkpoint_s: float | None = None
 
 
 def record(
@@ -51,49 +81,33 @@ def record(
     steps: int,
     path: Any,
     probes: Collection[str] = ("spikes",),
-    *,
-    every: int = 1,
-    between: Sequence[int] | None = None,
-    neurons: slice | ArrayLike | None = None,
-    state: State | None = None,
-    resume: bool = False,
-    progress: Callable[[int, int], None] = lambda _done, _steps: None,
-    checkpoint_s: float | None = None,
-) -> State:
-    """Run `steps` steps on `native`, and write the trace to disk as it comes.
+    **options: Any,
+) -> State | None:
+    """Run `steps` steps, and write the trace to disk as it comes.
 
     Args:
-        network: `CompiledNetwork` or verified `QuantizedNetwork`.
+        network: `CompiledNetwork` or `QuantizedNetwork`.
         inputs: a recording, or an iterable of pieces that follow one another; None for none.
         steps: number of steps.
         path: of the trace ``.npz``; a file that is there stays until the new one is complete.
         probes: any of ``spikes`` (always kept, whole), ``v``, ``u``, ``weights`` and ``traces``.
-        every, between, neurons: which states are kept, see `ProbePlan`. A trace file has them as
-            ``v`` and ``u`` when it is all of them, else as ``probe/v`` and so on. Learned weights
-            and spike traces are kept after every `every` steps, as ``probe/weights/KEY`` (R, nnz)
-            with ``probe/weight_steps`` (R,) and ``probe/traces/KEY`` (R, n) with
-            ``probe/trace_steps`` (R,), keys as in `Trace`; in the end they are kept always, as
-            ``weights/KEY`` and ``traces/KEY``.
-        state: where to start; None is rest.
-        resume: go on with what a killed recording left; start anew when there is nothing.
-        progress: called with the steps done and `steps`, after every chunk.
-        checkpoint_s: seconds between checkpoints; `CHECKPOINT_SECONDS` by default.
+        options: those of `RecordOptions`.
 
     Returns:
-        The state after the last step.
+        The state after the last step; None on an engine that hands none out.
 
     Raises:
         SpecError: arguments that do not fit, or an unfinished recording is in the way.
         ArtifactError: what is to be resumed is damaged or belongs to another run.
     """
-    integer = as_quantized(network)
-    whole = inputs if isinstance(inputs, SpikeInput) else None
-    check_run(integer, whole, steps, ("spikes",))
-    plan = ProbePlan.of(integer, steps, probes, every, between, neurons)
-    with contextlib.closing(Recorder(integer, path, plan, state, resume, checkpoint_s)) as recorder:
-        recorder.run(inputs, progress)
+    chosen = RecordOptions(**options)
+    integer = runnable(network)
+    check_run(integer, inputs if isinstance(inputs, SpikeInput) else None, steps)
+    plan = ProbePlan.of(integer, steps, probes, chosen.every, chosen.between, chosen.neurons)
+    with contextlib.closing(Recorder(integer, path, plan, chosen)) as recorder:
+        recorder.run(inputs)
         recorder.finish()
-        return recorder.state()
+        return recorder.state() if recorder.keeps_state else None
 
 
 class Recorder:
@@ -103,7 +117,11 @@ class Recorder:
         network: integer network.
         path: of the trace file.
         plan: what is kept.
-        state, resume, checkpoint_s: see `record`.
+        options: all others but those that made the plan.
+
+    Attributes:
+        step: steps that are on disk.
+        keeps_state: it can be resumed, and `state` gives the state.
     """
 
     def __init__(
@@ -111,15 +129,17 @@ class Recorder:
         network: Any,
         path: Any,
         plan: ProbePlan,
-        state: State | None = None,
-        resume: bool = False,
-        checkpoint_s: float | None = None,
+        options: RecordOptions = RecordOptions(),
     ) -> None:
         self._target, self._folder = Path(os.fspath(path)), partial_folder(path)
-        self._plan = plan
+        self._plan, self._options = plan, options
+        checkpoint_s, state = options.checkpoint_s, options.state
         self._checkpoint_s = CHECKPOINT_SECONDS if checkpoint_s is None else checkpoint_s
-        self._session = Session(network, state)
-        self._done: list[Chunk] = []
+        self.keeps_state = backend_of(options.backend).keeps_state
+        self._session = Session(network, state, options.backend)
+        if options.resume and not self.keeps_state:
+            self._session.state()  # which says why there is none
+        self._earlier: list[Chunk] = []
         self.step = 0
         header = {
             "format": FORMAT,
@@ -130,7 +150,7 @@ class Recorder:
             "stretch": self._session.stretch_steps,
         }
         chunks = scan(self._folder / LOG) if (self._folder / LOG).exists() else []
-        if len(chunks) > 1 and not resume:
+        if len(chunks) > 1 and not options.resume:
             recorded = Recording(self._folder, plan, chunks[1:], None).steps_done
             raise SpecError(
                 f"{self._folder}: an unfinished recording of {recorded} steps is there; "
@@ -154,8 +174,7 @@ class Recorder:
 
     def _go_on(self, chunks: list[Chunk], header: Mapping[str, Any]) -> LogWriter:
         """The log cut back to the checkpoint, and the session as it was then."""
-        found = chunks[0].meta
-        differing = [key for key in header if found.get(key) != header[key]]
+        differing = [key for key in header if chunks[0].meta.get(key) != header[key]]
         if differing:
             raise ArtifactError(
                 f"{self._folder}: recorded from another {', '.join(differing)}; "
@@ -169,17 +188,12 @@ class Recorder:
             raise ArtifactError(
                 f"{self._folder}: the log is damaged before its checkpoint; remove the folder"
             )
-        self._session.restore(
-            State.from_artifact(Artifact("state", saved.meta["state"], saved.arrays))
-        )
-        self._done, self.step = chunks[1:count], saved.meta["step"]
+        state = Artifact("state", saved.meta["state"], saved.arrays)
+        self._session.restore(State.from_artifact(state))
+        self._earlier, self.step = chunks[1:count], saved.meta["step"]
         return LogWriter(self._folder / LOG, count, end)
 
-    def run(
-        self,
-        inputs: Inputs,
-        progress: Callable[[int, int], None] = lambda _done, _steps: None,
-    ) -> None:
+    def run(self, inputs: Inputs) -> None:
         """Record what is missing; `inputs` are those from the very start."""
         plan = self._plan
         cursor = InputCursor(inputs, plan.n_inputs)
@@ -187,7 +201,8 @@ class Recorder:
         while self.step < plan.n_steps:
             end = plan.stretch_end(self.step, self._session.stretch_steps)
             self._append(cursor.take(end - self.step))
-            progress(self.step, plan.n_steps)
+            text = f"{self.step:,} of {plan.n_steps:,} steps recorded"
+            self._options.progress(text, self.step / plan.n_steps)
             if time.monotonic() - self._saved_at >= self._checkpoint_s:
                 self.checkpoint()
         self.checkpoint()
@@ -195,25 +210,25 @@ class Recorder:
     def _pass_over(self, cursor: InputCursor) -> None:
         """Take the input of the recorded steps, and make sure that it is what was recorded."""
         with (self._folder / LOG).open("rb") as handle:
-            for chunk in self._done:
-                given = _input_arrays(cursor.take(chunk.meta["count"]), chunk.meta["first"])
-                kept = {name for name in chunk.parts if name.startswith("input_")}
-                if kept != set(given) or any(
-                    not np.array_equal(read_part(handle, chunk.parts[name]), given[name])
-                    for name in kept
+            for chunk in self._earlier:
+                first, count = chunk.meta["first"], chunk.meta["count"]
+                arrays = _input_arrays(cursor.take(count), first)
+                names = {name for name in chunk.parts if name.startswith("input_")}
+                if names != set(arrays) or any(
+                    not np.array_equal(read_part(handle, chunk.parts[name]), arrays[name])
+                    for name in names
                 ):
-                    first = chunk.meta["first"]
                     raise ArtifactError(
                         f"{self._folder}: recorded with another input in steps "
-                        f"{first}..{first + chunk.meta['count'] - 1}; resume with the same one"
+                        f"{first}..{first + count - 1}; resume with the same one"
                     )
 
     def _append(self, inputs: SpikeInput) -> None:
         """Run one stretch and write its chunk."""
         first, count = self.step, inputs.n_steps
         rows = self._plan.probed_steps(first, first + count) - first
-        wanted = self._plan.states if rows.size else ()
-        trace = self._session.advance(inputs, wanted)
+        states = self._plan.states if rows.size else ()
+        trace = self._session.advance(inputs, states)
         shift = np.int32(first)
         arrays: dict[str, NDArray[Any]] = {
             "spike_steps": trace.spike_steps + shift,
@@ -222,7 +237,7 @@ class Recorder:
             **{name: a for name in UPDATES if (a := getattr(trace, name)) is not None},
         }
         columns = slice(None) if self._plan.neurons is None else self._plan.neuron_indices()
-        for name in wanted:
+        for name in states:
             arrays[name] = getattr(trace, name)[rows][:, columns]
         sampled = self._plan.samples_learned(first + count)
         for kind in self._plan.learned if sampled else ():
@@ -232,9 +247,13 @@ class Recorder:
         self.step += count
 
     def checkpoint(self) -> None:
-        """Store the state, so that a resumed recording goes on from this step."""
+        """Store the state, if there is one, so that a resumed recording goes on from here."""
         self._log.sync()
-        state = self._session.state().to_artifact()
+        if self.keeps_state:
+            self._write_state(self._session.state().to_artifact())
+        self._saved_at = time.monotonic()
+
+    def _write_state(self, state: Artifact) -> None:
         meta = {
             "state": state.meta,
             "chunks": self._log.chunks,
@@ -242,7 +261,6 @@ class Recorder:
             "step": self.step,
         }
         write_artifact(self._folder / CHECKPOINT, Artifact("checkpoint", meta, state.arrays))
-        self._saved_at = time.monotonic()
 
     def recording(self) -> Recording:
         """What is on disk by now."""
@@ -260,21 +278,24 @@ class Recorder:
         """
         recording = self.recording()
         if not recording.complete:
-            done = f"{recording.steps_done} of {self._plan.n_steps} steps"
-            raise SpecError(f"{self._folder}: {done} are recorded; run it to the end first")
+            raise SpecError(
+                f"{self._folder}: {recording.steps_done} of {self._plan.n_steps} steps are "
+                "recorded; run it to the end first"
+            )
         converted = self._folder / CONVERTED
         session = self._session
         write_members(converted, recording.members(session.weights(), session.traces()))
         os.replace(converted, self._target)
         _sync_folder(self._target.parent)
         self.close()
-        for left in self._folder.iterdir():
-            left.unlink()
+        for file in self._folder.iterdir():
+            file.unlink()
         self._folder.rmdir()
 
     def close(self) -> None:
-        """Close the log; what was recorded stays."""
+        """Close the log, and what the engine lent; what was recorded stays."""
         self._log.close()
+        self._session.close()
 
 
 def _input_arrays(inputs: SpikeInput, first: int) -> dict[str, NDArray[Any]]:

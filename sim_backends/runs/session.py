@@ -1,35 +1,67 @@
-"""A run that goes on later: `Session` keeps the state between runs, `State` is that state on disk.
+"""Runs on any engine: `simulate` for one from rest, `Session` for one that goes on later.
 
-``run(100)`` equals ``run(60)`` then ``run(40)`` bit for bit on every backend, also when the state
+``run(100)`` equals ``run(60)`` then ``run(40)`` bit for bit on every engine, also when the state
 went through a file in between. Steps, of inputs and of traces, count from the start of each run.
-A state belongs to a network, not to a backend: one that `native` saved goes on in `reference`,
-and the other way round. `lava` keeps its state in Lava's own processes, which hand none out.
+A `State` belongs to a network, not to an engine: one that `native` saved goes on in `reference`,
+and the other way round. Lava keeps its state in its own processes, which hand none out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava import registry
 from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.quantized import QuantizedNetwork
-from hrsnn_lava.sim_backends.base import as_quantized, bias_rows, check_run
-from hrsnn_lava.sim_backends.native.engine import Engine, NativeEngine, Stretch
-from hrsnn_lava.sim_backends.runs.state_form import LAST_STEP
+from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule
+from hrsnn_lava.sim_backends.base import (
+    LAST_STEP,
+    STATES,
+    Backend,
+    Stretch,
+    backend_of,
+    check_run,
+    require_backend,
+    runnable,
+)
+from hrsnn_lava.sim_backends.runs.inputs import part_of
 from hrsnn_lava.trace import UPDATES, SpikeInput, Trace
-
-if TYPE_CHECKING:
-    from hrsnn_lava.sim_backends.lava.backend import LavaBackend
 
 #: A stretch holds at most this many neuron-steps: it bounds memory and the time to an interrupt.
 STRETCH_VALUES = 1_000_000
-BACKENDS = ("native", "reference", "lava")
+
+
+def simulate(
+    network: Any,
+    inputs: SpikeInput | None = None,
+    steps: int = 1000,
+    backend: str | Backend = "native",
+    probes: Collection[str] = ("spikes",),
+) -> Trace:
+    """Run `steps` steps from rest (u = v = 0) and return the whole trace.
+
+    Args:
+        network: `CompiledNetwork` or `QuantizedNetwork`; checked here, once.
+        inputs: events for the input populations; None for none.
+        steps: number of steps, >= 0; events after them are ignored.
+        backend: name of an engine, or a `Backend` with options of its own.
+        probes: any of ``spikes`` (always recorded), ``v``, ``u``.
+
+    Raises:
+        SpecError: unknown engine or probe, inputs of another width than the network's, or learning
+            with several profiles and a negative exponent.
+        NetworkError: the network contradicts itself.
+        CapacityError: the engine cannot express the network.
+        BackendMissingError, BackendError: the engine cannot run here, or failed.
+    """
+    with Session(network, backend=backend) as session:
+        return session.run(inputs, steps, probes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +72,7 @@ class State(Saved):
         step: steps since rest.
         network_digest: SHA-256 of the integer network; a state fits no other one.
         arrays: potentials, currents, refractory counts, spikes on their way, held values,
-            learning; int32, named and laid out as `session_form` says, whatever the backend.
+            learning; int32, named and laid out as `hrsnn_lava.sim_backends.state` says.
     """
 
     stage: ClassVar[str] = "state"
@@ -53,33 +85,41 @@ class State(Saved):
 class Session:
     """An integer network that keeps its state between runs.
 
-    Works as a context manager too: `close` matters for `lava`, whose processes run on until then.
+    Works as a context manager too: `close` matters for Lava, whose processes run on until then.
 
     Args:
-        network: `CompiledNetwork` or verified `QuantizedNetwork`.
+        network: `CompiledNetwork` or `QuantizedNetwork`; checked here, once.
         state: where to go on; None starts from rest (u = v = 0).
-        backend: ``native``, ``reference``, ``lava``, or a `LavaBackend` with a time limit of its
-            own. On Lava the Processes stay paused between runs; each stretch of a run has the time
-            limit to itself.
+        backend: name of an engine, or a `Backend` with options of its own, such as a `LavaBackend`
+            with a time limit. On Lava the Processes stay paused between runs; each stretch of a
+            run has the time limit to itself.
 
     Raises:
-        SpecError: the state is one of another network, or the backend is unknown or takes none.
+        SpecError: no such engine, one that takes no state, or the state of another network.
+        NetworkError: the network contradicts itself.
         ArtifactError: the state holds values that no run reaches.
-        BackendMissingError: no Lava on this Python.
+        CapacityError: the engine cannot express the network.
+        BackendMissingError: the engine cannot run here.
     """
 
     def __init__(
-        self, network: Any, state: State | None = None, backend: str | LavaBackend = "native"
+        self, network: Any, state: State | None = None, backend: str | Backend = "native"
     ) -> None:
-        self.network: QuantizedNetwork = as_quantized(network)
-        self._engine = _engine(self.network, backend)
+        self.network: QuantizedNetwork = runnable(network)
+        self.backend = backend_of(backend)
+        if state is not None:
+            self._check_state(state)
+        self.backend.check(self.network)
+        self._engine = require_backend(self.backend).open(self.network)
         self._driven = any(p.target == "bias" for p in self.network.projections)
         self._base = self.network.gather("bias_mant")[None, :]
-        self._digest: str | None = None
-        self._step = 0
-        self._held = np.zeros(self.network.n_inputs, dtype=np.int32)
+        self._rest()
         if state is not None:
             self.restore(state)
+
+    def _rest(self) -> None:
+        self._step = 0
+        self._held = np.zeros(self.network.n_inputs, dtype=np.int32)
 
     def __enter__(self) -> Session:
         return self
@@ -104,14 +144,13 @@ class Session:
     def reset(self) -> None:
         """Return to rest: no current, no potential, no spike on its way, initial weights."""
         self._engine.reset()
-        self._step = 0
-        self._held = np.zeros(self.network.n_inputs, dtype=np.int32)
+        self._rest()
 
     def twin(self) -> Session:
         """A session at rest with a state of its own; the tables of synapses are shared."""
         twin = copy(self)
         twin._engine = self._engine.twin()
-        twin._step, twin._held = 0, np.zeros_like(self._held)
+        twin._rest()
         return twin
 
     def run(
@@ -126,42 +165,33 @@ class Session:
         Args:
             inputs: events; step 0 is the first step of this run.
             steps: number of steps, >= 0.
-            probes: as of `Backend.run`.
+            probes: as of `simulate`.
             keep_going: called before every stretch of steps; may raise to end the run.
 
         Raises:
-            SpecError: as `Backend.run`, and beyond 2^31 - 1 steps since rest.
-            BackendError: Lava failed now or before, or the session is closed.
+            SpecError: as `simulate`, and beyond 2^31 - 1 steps since rest.
+            BackendError: the engine failed now or before, or the session is closed.
         """
-        given = check_run(self.network, inputs, steps, probes)
-        parts = []
-        for first in range(0, steps, self.stretch_steps):
+        whole, n = check_run(self.network, inputs, steps, probes), self.network.n_neurons
+        states = tuple(probe for probe in STATES if probe in probes)
+        if 0 < steps <= self.stretch_steps:
             keep_going()
-            count = min(self.stretch_steps, steps - first)
-            parts.append((first, self.advance(part_of(given, first, count), probes)))
-        at = [np.zeros(0, np.int32), *(p.spike_steps + np.int32(first) for first, p in parts)]
-        who = [np.zeros(0, np.int32), *(p.spike_neurons for _, p in parts)]
-        empty = np.zeros((0, self.network.n_neurons), dtype=np.int32)
-        states = {
-            name: np.concatenate([empty, *(getattr(p, name) for _, p in parts)])
-            for name in ("v", "u")
-            if name in probes
-        }
-        return Trace(
-            np.concatenate(at),
-            np.concatenate(who),
-            steps,
-            self.network.n_neurons,
-            states.get("v"),
-            states.get("u"),
-            self.weights(),
-            given,
-            self.traces(),
-            **joined_updates([part for _, part in parts]),
-        )
+            trace = self.advance(part_of(whole, 0, steps), states)
+        else:
+            rows = {name: np.empty((steps, n), dtype=np.int32) for name in states}
+            parts = []
+            for first in range(0, steps, self.stretch_steps):
+                keep_going()
+                count = min(self.stretch_steps, steps - first)
+                part = self.advance(part_of(whole, first, count), states)
+                for name, values in rows.items():
+                    values[first : first + count] = getattr(part, name)
+                parts.append(replace(part, v=None, u=None))  # or memory would hold them twice
+            trace = replace(joined(parts, n), v=rows.get("v"), u=rows.get("u"))
+        return replace(trace, weights=self.weights(), inputs=whole, traces=self.traces())
 
     def advance(self, inputs: SpikeInput, probes: Collection[str] = ()) -> Trace:
-        """Run the ``inputs.n_steps`` steps of one stretch, in one piece."""
+        """Run the ``inputs.n_steps`` steps of one stretch, in one piece; `probes`: "v", "u"."""
         if self._step + inputs.n_steps > LAST_STEP:
             raise SpecError(
                 f"{self._step + inputs.n_steps:,} steps since rest; allowed: {LAST_STEP:,}. "
@@ -178,51 +208,48 @@ class Session:
         """Bias mantissas of a stretch, with the values held from before, and those held after."""
         if not self._driven:
             return np.zeros(1, dtype=np.int64), self._base, self._held
-        late = inputs.steps > 0
-        values = inputs.payload_values()
-        now, after = self._held.copy(), self._held.copy()
-        now[inputs.neurons[~late]] = values[~late]
-        channels = np.arange(now.size, dtype=np.int32)
-        held = SpikeInput(
-            np.append(np.zeros_like(channels), inputs.steps[late]),
-            np.append(channels, inputs.neurons[late]),
-            inputs.n_steps,
-            inputs.n_neurons,
-            np.append(now, values[late]),
-        )
-        after[inputs.neurons] = values  # sorted by step, so the last one of a channel stays
-        return *bias_rows(self.network, held, inputs.n_steps), after
+        starts, mantissas = drive_schedule(self.network, inputs, inputs.n_steps, self._held)
+        after = self._held.copy()
+        after[inputs.neurons] = inputs.payload_values()  # sorted by step: the last one stays
+        return starts.astype(np.int64), mantissas, after
 
     def state(self) -> State:
-        """A copy of the whole state.
-
-        Raises:
-            SpecError: on `lava`.
-        """
+        """A copy of the whole state; raises `SpecError` on an engine that hands none out."""
+        self._require_states()
         arrays = {"held": self._held.copy(), **self._engine.snapshot()}
         return State(self._step, self.network_digest, arrays)
 
     def restore(self, state: State) -> None:
-        """Go back, or on, to a state of the same network, whichever backend it comes from.
+        """Go back, or on, to a state of the same network, whichever engine it comes from.
 
         Raises:
-            SpecError: another network's state, or on `lava`.
+            SpecError: another network's state, or an engine that takes none.
             ArtifactError: the state holds values that no run reaches.
         """
+        self._check_state(state)
+        self._engine.restore(state.step, state.arrays)
+        self._step, self._held = state.step, state.arrays["held"].copy()
+
+    def _check_state(self, state: State) -> None:
+        self._require_states()
         if state.network_digest != self.network_digest:
             raise SpecError(
                 f"the state is one of another network than {self.network.name!r} "
                 f"({state.network_digest[:12]}, not {self.network_digest[:12]})"
             )
-        self._engine.restore(state.step, state.arrays)
-        self._step, self._held = state.step, state.arrays["held"].copy()
+
+    def _require_states(self) -> None:
+        if not self.backend.keeps_state:
+            others = [name for name in registry.names("engine") if backend_of(name).keeps_state]
+            raise SpecError(
+                f"backend {self.backend.name}: its state stays where it runs; "
+                f"save and restore states with {' or '.join(others)}"
+            )
 
     @property
     def network_digest(self) -> str:
         """SHA-256 of the integer network, as `CompiledNetwork.network_digest` has it."""
-        if self._digest is None:
-            self._digest = self.network.digest
-        return self._digest
+        return self.network.digest
 
     def weights(self) -> dict[str, NDArray[np.int32]]:
         """Learned weights and tags now, (nnz,) each, named as in `Trace.weights`."""
@@ -233,38 +260,25 @@ class Session:
         return self._engine.traces()
 
 
-def joined_updates(parts: Sequence[Trace]) -> dict[str, NDArray[np.int32] | None]:
-    """Counts by step over several stretches; None where one of them was not counted."""
-    found: dict[str, NDArray[np.int32] | None] = {}
-    for name in UPDATES:
-        counts = [getattr(part, name) for part in parts]
-        known = all(count is not None for count in counts)
-        none = np.zeros(0, dtype=np.int32)
-        found[name] = np.concatenate([none, *counts]) if known else None
-    return found
+def joined(parts: Sequence[Trace], n_neurons: int) -> Trace:
+    """The stretches of one run, each counting its steps from its own start, as one trace.
 
-
-def _engine(network: QuantizedNetwork, backend: str | LavaBackend) -> Engine:
-    """The engine of a backend; what each needs is imported here, when it is asked for."""
-    if backend == "native":
-        return NativeEngine(network)
-    if backend == "reference":
-        from hrsnn_lava.sim_backends.reference.engine import ReferenceEngine
-
-        return ReferenceEngine(network)
-    from hrsnn_lava.sim_backends.lava.backend import LavaBackend
-    from hrsnn_lava.sim_backends.lava.engine import LavaEngine
-
-    if backend == "lava":
-        backend = LavaBackend()
-    if not isinstance(backend, LavaBackend):
-        raise SpecError(f"unknown backend {backend!r}; allowed: {', '.join(BACKENDS)}")
-    return LavaEngine(network, backend)
-
-
-def part_of(inputs: SpikeInput, first: int, count: int) -> SpikeInput:
-    """The events of steps ``first`` to ``first + count``, counted from `first`."""
-    lo, hi = np.searchsorted(inputs.steps, (first, first + count))
-    payloads = None if inputs.payloads is None else inputs.payloads[lo:hi]
-    steps = inputs.steps[lo:hi] - np.int32(first)
-    return SpikeInput(steps, inputs.neurons[lo:hi], count, inputs.n_neurons, payloads)
+    Spikes, and counts by step where all stretches have them; no states.
+    """
+    firsts = np.cumsum([0, *(part.n_steps for part in parts)], dtype=np.int32)
+    none = np.zeros(0, dtype=np.int32)
+    updates = {name: [getattr(part, name) for part in parts] for name in UPDATES}
+    counts = {
+        name: np.concatenate([none, *columns])
+        for name, columns in updates.items()
+        if all(column is not None for column in columns)
+    }
+    at = (part.spike_steps + first for part, first in zip(parts, firsts[:-1], strict=True))
+    return Trace(
+        np.concatenate([none, *at]),
+        np.concatenate([none, *(part.spike_neurons for part in parts)]),
+        int(firsts[-1]),
+        n_neurons,
+        active_updates=counts.get("active_updates"),
+        membrane_updates=counts.get("membrane_updates"),
+    )

@@ -12,7 +12,7 @@ import pytest
 
 from hrsnn_lava import Trace
 from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
+from hrsnn_lava.sim_backends.runs.session import simulate
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 MODULES = (
@@ -51,7 +51,7 @@ def test_counting_notices_other_counts(bench, small):
     counting = bench["counting"]
     found = []
     counting.counted_call(small, 40, True, found)()
-    trace = NativeBackend().run(small, None, 40)
+    trace = simulate(small, None, 40, "native")
     counting.check(small, trace, found[0])
     with pytest.raises(bench["peers"].Different, match="operations: "):
         counting.check(small, trace_without(trace, 0), found[0])
@@ -92,7 +92,7 @@ def test_a_missing_peer_is_named_with_the_reason(bench):
 
 
 def test_events_are_spikes_times_fan_out(bench, small):
-    trace = NativeBackend().run(small, None, 40)
+    trace = simulate(small, None, 40, "native")
     expected = 0
     for step_neuron in trace.spike_neurons:
         for projection in small.projections:
@@ -106,21 +106,21 @@ def test_events_are_spikes_times_fan_out(bench, small):
 @pytest.mark.parametrize("layout", ["csc", "csr"])
 def test_scipy_computes_the_same_network(bench, small, layout):
     peers = bench["peers"]
-    trace = NativeBackend().run(small, None, 80)
+    trace = simulate(small, None, 80, "native")
     run_once = peers.ScipyPeer(layout).prepare(small, 80)
     peers.check(trace, run_once().trace, layout)
 
 
 def test_one_missing_spike_is_noticed(bench, small):
     peers = bench["peers"]
-    trace = NativeBackend().run(small, None, 80)
+    trace = simulate(small, None, 80, "native")
     with pytest.raises(peers.Different, match="so their times mean nothing"):
         peers.check(trace, trace_without(trace, trace.n_spikes // 2), "SciPy")
 
 
 def test_one_wrong_weight_is_noticed(bench, small):
     peers = bench["peers"]
-    trace = NativeBackend().run(small, None, 10)
+    trace = simulate(small, None, 10, "native")
     a, b = (
         Trace(trace.spike_steps, trace.spike_neurons, 10, 60, weights={"exc_exc": w})
         for w in (np.array([1, 2], np.int32), np.array([1, 3], np.int32))
@@ -150,7 +150,7 @@ def test_learning_runs_and_weights_change(bench, tmp_path, monkeypatch):
     (case,) = json.loads(out.read_text())["rows"]
     assert case["plastic"] < case["synapses"]
     net = bench["networks"].network(60, 0.2, rule=bench["learning"].RULE)
-    trace = NativeBackend().run(net, None, 80)
+    trace = simulate(net, None, 80, "native")
     assert np.any(trace.weights["exc_exc"] != net.projection("exc_exc").weights.data)
 
 

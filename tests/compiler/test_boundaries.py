@@ -180,7 +180,7 @@ SYNAPSE_FIELDS = ("delay", "weight_exp", "weight_bits", "message_bits")
 
 @functools.cache
 def plain(name):
-    return read_toml(HardwareProfile.folder() / f"{name}.toml")
+    return read_toml(HardwareProfile.path_of(name))
 
 
 def numbers():

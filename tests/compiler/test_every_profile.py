@@ -27,7 +27,7 @@ NIGHTLY = [*cases(220, 2_000, first=1000), *cases(20, 20_000, first=2000)]
 @functools.cache
 def plain(name):
     """The TOML of a shipped profile, as the checker reads it."""
-    return read_toml(HardwareProfile.folder() / f"{name}.toml")
+    return read_toml(HardwareProfile.path_of(name))
 
 
 def attempted(error):

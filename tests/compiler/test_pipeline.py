@@ -37,8 +37,9 @@ from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.errors import ArtifactError, CapacityError, NetworkError, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.options import help_texts, options
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
-from hrsnn_lava.sim_backends.runs.parity import compare, random_input
+from hrsnn_lava.sim_backends.runs.inputs import random_input
+from hrsnn_lava.sim_backends.runs.parity import compare
+from hrsnn_lava.sim_backends.runs.session import simulate
 
 SPEC = hl.Spec.parse({"network": {"size": 120, "connectivity": {"mean_degree": 12.0}}})
 PASSES = registry.names("pass")
@@ -120,7 +121,7 @@ def test_placement_without_tables_changes_no_bit(network):
     integer = hl.quantize(network)
     placed = hl.compile(integer, "loihi2")
     inputs = random_input(integer, 100)
-    before, after = (ReferenceBackend().run(n, inputs, 100, ("v", "u")) for n in (integer, placed))
+    before, after = (simulate(n, inputs, 100, "reference", ("v", "u")) for n in (integer, placed))
     assert before.n_spikes > 0
     assert compare(before, after, ("before", "after")) == (0, None)
 
@@ -135,7 +136,7 @@ def test_off_grid_weights_are_made_explicit_and_change_nothing():
     assert placed.records[0].name == "canonical"
     assert placed.records[0].report == {"changed": 4}
     assert placed.network.projection("p").weights.toarray().tolist() == [[2, -6], [6, 254]]
-    before, after = (ReferenceBackend().run(n, None, 50, ("v", "u")) for n in (integer, placed))
+    before, after = (simulate(n, None, 50, "reference", ("v", "u")) for n in (integer, placed))
     assert compare(before, after, ("before", "after")) == (0, None)
 
 

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from network_strategies import driven_networks
 
 from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 from hrsnn_lava.sim_backends.runs.parity import compare
+from hrsnn_lava.sim_backends.runs.session import simulate
 
 STEPS = 40
 PROBES = ("spikes", "v", "u")
@@ -21,8 +20,8 @@ PROBES = ("spikes", "v", "u")
 @given(driven_networks(STEPS, delays=True))
 def test_native_equals_reference(case):
     network, inputs = case
-    reference = ReferenceBackend().run(network, inputs, STEPS, PROBES)
-    native = NativeBackend().run(network, inputs, STEPS, PROBES)
+    reference = simulate(network, inputs, STEPS, "reference", PROBES)
+    native = simulate(network, inputs, STEPS, "native", PROBES)
     assert compare(reference, native, ("reference", "native")) == (0, None)
 
 
@@ -36,9 +35,9 @@ def test_native_and_reference_equal_live_lava(cases):
     ]
     for (network, inputs), trace in zip(cases, LavaBackend().run_many(jobs), strict=True):
         assert not isinstance(trace, Exception), trace
-        for backend in (ReferenceBackend(), NativeBackend()):
-            run = backend.run(network, inputs, STEPS, PROBES)
-            assert compare(trace, run, ("lava", backend.name)) == (0, None)
+        for backend in ("reference", "native"):
+            run = simulate(network, inputs, STEPS, backend, PROBES)
+            assert compare(trace, run, ("lava", backend)) == (0, None)
 
 
 @pytest.mark.lava
@@ -57,7 +56,7 @@ def test_a_thousand_networks_equal_live_lava(part):
         traces = LavaBackend(runtime="threads").run_many(jobs)
         for (network, inputs), trace in zip(cases, traces, strict=True):
             assert not isinstance(trace, Exception), trace
-            run = NativeBackend().run(network, inputs, STEPS, PROBES)
+            run = simulate(network, inputs, STEPS, "native", PROBES)
             assert compare(trace, run, ("lava", "native")) == (0, None)
 
     compare_batch()
@@ -67,11 +66,11 @@ def test_the_generator_reaches_the_extremes():
     """Wraps of u, saturation of v and spikes all occur, or the tests above prove little."""
     seen = {"wrap": 0, "saturated": 0, "spikes": 0}
 
-    @settings(max_examples=60)
+    @settings(max_examples=120)
     @given(driven_networks(STEPS))
     def look(case):
         network, inputs = case
-        trace = ReferenceBackend().run(network, inputs, STEPS, PROBES)
+        trace = simulate(network, inputs, STEPS, "reference", PROBES)
         jump = np.abs(np.diff(trace.u.astype(np.int64), axis=0)).max(initial=0)
         seen["wrap"] += int(jump > 2**23)
         seen["saturated"] += int(np.abs(trace.v).max(initial=0) == 2**23 - 1)

@@ -8,9 +8,8 @@ import pytest
 
 from hrsnn_lava import QuantizedNetwork, SpikeInput, Trace
 from hrsnn_lava.artifacts.container import below, load_npz
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 from hrsnn_lava.sim_backends.runs.parity import compare
+from hrsnn_lava.sim_backends.runs.session import simulate
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -20,7 +19,7 @@ def recordings(request):
     return load_npz(GOLDEN / f"{request.param}.npz", ("n_cases", "steps"))
 
 
-@pytest.mark.parametrize("backend", [ReferenceBackend(), NativeBackend()], ids=lambda b: b.name)
+@pytest.mark.parametrize("backend", ["reference", "native"])
 def test_recorded_networks_replay_bit_for_bit(recordings, backend, tmp_path):
     steps, cases = int(recordings["steps"]), int(recordings["n_cases"])
     spikes = learned = traced = 0
@@ -46,8 +45,8 @@ def test_recorded_networks_replay_bit_for_bit(recordings, backend, tmp_path):
             below(recordings, f"{k}/weights/"),
             traces=below(recordings, f"{k}/traces/"),
         )
-        run = backend.run(network, inputs, steps, ("v", "u"))
-        assert compare(lava, run, ("lava", backend.name)) == (0, None), f"case {k}"
+        run = simulate(network, inputs, steps, backend, ("v", "u"))
+        assert compare(lava, run, ("lava", backend)) == (0, None), f"case {k}"
         spikes += lava.n_spikes
         learned += bool(lava.weights)
         traced += bool(lava.traces)

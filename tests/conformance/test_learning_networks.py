@@ -13,9 +13,8 @@ from hypothesis import given, settings
 from network_strategies import collected, driven_learning_networks
 
 from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 from hrsnn_lava.sim_backends.runs.parity import compare
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import split_trace
 
 STEPS = 40
@@ -26,8 +25,8 @@ PROBES = ("spikes", "v", "u")
 @given(driven_learning_networks(STEPS))
 def test_native_equals_reference(case):
     network, inputs = case
-    reference = ReferenceBackend().run(network, inputs, STEPS, PROBES)
-    native = NativeBackend().run(network, inputs, STEPS, PROBES)
+    reference = simulate(network, inputs, STEPS, "reference", PROBES)
+    native = simulate(network, inputs, STEPS, "native", PROBES)
     assert compare(reference, native, ("reference", "native"), network) == (0, None)
 
 
@@ -39,9 +38,9 @@ def check_against_lava(cases, runtime):
     traces = LavaBackend(runtime=runtime).run_many(jobs)
     for (network, inputs), trace in zip(cases, traces, strict=True):
         assert not isinstance(trace, Exception), trace
-        for backend in (ReferenceBackend(), NativeBackend()):
-            run = backend.run(network, inputs, STEPS, PROBES)
-            assert compare(trace, run, ("lava", backend.name), network) == (0, None)
+        for backend in ("reference", "native"):
+            run = simulate(network, inputs, STEPS, backend, PROBES)
+            assert compare(trace, run, ("lava", backend), network) == (0, None)
 
 
 @pytest.mark.lava
@@ -66,8 +65,8 @@ def test_a_thousand_learning_networks_equal_live_lava(number):
 @given(driven_learning_networks(STEPS))
 def test_thousands_of_learning_networks_equal_each_other(case):
     network, inputs = case
-    reference = ReferenceBackend().run(network, inputs, STEPS, PROBES)
-    native = NativeBackend().run(network, inputs, STEPS, PROBES)
+    reference = simulate(network, inputs, STEPS, "reference", PROBES)
+    native = simulate(network, inputs, STEPS, "native", PROBES)
     assert compare(reference, native, ("reference", "native"), network) == (0, None)
 
 
@@ -107,9 +106,9 @@ def check_parts(whole, parts):
 @given(driven_learning_networks(STEPS))
 def test_one_connection_equals_three_with_the_same_rule(case):
     network, inputs = case
-    whole = NativeBackend().run(merge_profiles(network), inputs, STEPS, PROBES)
-    for backend in (ReferenceBackend(), NativeBackend()):
-        parts = backend.run(split_profiles(network), inputs, STEPS, PROBES)
+    whole = simulate(merge_profiles(network), inputs, STEPS, "native", PROBES)
+    for backend in ("reference", "native"):
+        parts = simulate(split_profiles(network), inputs, STEPS, backend, PROBES)
         check_parts(whole, parts)
 
 
@@ -134,7 +133,7 @@ def test_the_generator_reaches_what_matters():
     @given(driven_learning_networks(STEPS))
     def look(case):
         network, inputs = case
-        trace = NativeBackend().run(network, inputs, STEPS)
+        trace = simulate(network, inputs, STEPS, "native")
         seen["spikes"] += trace.n_spikes
         seen["traces"] += int(any(np.any(values) for values in trace.traces.values()))
         for projection in network.projections:

@@ -22,15 +22,13 @@ from hrsnn_lava.compiler.split import Pieces, rounded_apart, split_network
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob
-from hrsnn_lava.sim_backends.lava.stock import LavaStockBackend
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.lava_stock import LavaStockBackend, merged
 from hrsnn_lava.sim_backends.runs.parity import compare
-from hrsnn_lava.sim_backends.runs.split_runs import merged
+from hrsnn_lava.sim_backends.runs.session import simulate
 
 STEPS = 30
 PROBES = ("spikes", "v", "u")
-PLAIN = (ReferenceBackend(), NativeBackend())
+PLAIN = ("reference", "native")
 
 
 def exact(network, labels):
@@ -60,8 +58,8 @@ def check_cut(network, inputs, labels):
     split = split_network(network, labels)
     split.network.verify()
     for backend in PLAIN:
-        whole = backend.run(network, inputs, STEPS, PROBES)
-        parts = merged(split, backend.run(split.network, inputs, STEPS, PROBES))
+        whole = simulate(network, inputs, STEPS, backend, PROBES)
+        parts = merged(split, simulate(split.network, inputs, STEPS, backend, PROBES))
         assert compare(whole, parts, ("whole", "cut")) == (0, None)
 
 
@@ -78,9 +76,8 @@ def test_the_generator_reaches_cuts_that_are_not_exact():
             seen["exact"] += 1
             return
         split = split_network(network, labels)
-        run = NativeBackend().run
-        whole = run(network, inputs, STEPS, PROBES)
-        parts = merged(split, run(split.network, inputs, STEPS, PROBES))
+        whole = simulate(network, inputs, STEPS, "native", PROBES)
+        parts = merged(split, simulate(split.network, inputs, STEPS, "native", PROBES))
         seen["excluded"] += 1
         seen["changed"] += compare(whole, parts, ("whole", "cut"))[0] > 0
 
@@ -138,8 +135,8 @@ def check_placed(program, inputs):
     cores = len(split.network.compute_populations)
     assert cores >= program.placement.n_cores  # a core may hold neurons of two populations
     for backend in PLAIN:
-        whole = backend.run(program, inputs, STEPS, PROBES)
-        parts = merged(split, backend.run(split.network, inputs, STEPS, PROBES))
+        whole = simulate(program, inputs, STEPS, backend, PROBES)
+        parts = merged(split, simulate(split.network, inputs, STEPS, backend, PROBES))
         assert compare(whole, parts, ("whole", "cores")) == (0, None)
 
 
@@ -157,9 +154,9 @@ def test_placed_networks_agree_on_all_backends_cut_or_whole(cases):
             continue
         lower_stock(program.network)  # nothing is left that stock Processes could not express
         splits.append(split_network(program.network, program.core_of))
-        expected.append(ReferenceBackend().run(program, inputs, STEPS, PROBES))
+        expected.append(simulate(program, inputs, STEPS, "reference", PROBES))
         assert compare(
-            expected[-1], NativeBackend().run(program, inputs, STEPS, PROBES), ("r", "native")
+            expected[-1], simulate(program, inputs, STEPS, "native", PROBES), ("r", "native")
         ) == (0, None)
         whole.append(LavaJob(program, inputs, STEPS, PROBES))
         cut.append(LavaJob(splits[-1].network, inputs, STEPS, PROBES))

@@ -13,11 +13,17 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 import hrsnn_lava as hl
-from hrsnn_lava.deploy.compare.artifacts import compare_networks
-from hrsnn_lava.deploy.compare.causes import Side, cause, projection_changes, split
-from hrsnn_lava.deploy.compare.changes import Change, walk
+from hrsnn_lava.deploy.compare.differences import (
+    Change,
+    ProjectionCounts,
+    cause,
+    projection_changes,
+    split,
+    walk,
+)
+from hrsnn_lava.deploy.compare.networks import compare_networks
+from hrsnn_lava.deploy.compare.rendering import MAX_ROWS, render_markdown, render_text, sentence
 from hrsnn_lava.deploy.compare.reports import compare_reports
-from hrsnn_lava.deploy.compare.text import MAX_ROWS, render_markdown, render_text, sentence
 from hrsnn_lava.errors import SpecError
 
 SOURCES, TARGETS, STEPS = 6, 8, 40
@@ -68,14 +74,16 @@ def only(found):
 
 def test_a_change_is_split_as_the_formula_says():
     """10 events with 3 targets become 20 with 4: 10 * 3.5 from spikes, 1 * 15 from fan-out."""
-    a, b = Side("sop", 30, 10, 9), Side("sop", 80, 20, 12)
+    a, b = ProjectionCounts("sop", 30, 10, 9), ProjectionCounts("sop", 80, 20, 12)
     assert dataclasses.astuple(split(a, b, (5, 5))) == (0, 35, 15)
     assert dataclasses.astuple(split(a, b, (5, 10))) == (35, 0, 15)
 
 
 def sides():
     pairs = st.tuples(st.integers(0, 10**9), st.integers(0, 10**4), st.integers(0, 10**6))
-    return pairs.map(lambda t: Side("sop", t[0] * min(t[1], 50) // 7 if t[0] else 0, t[0], t[2]))
+    return pairs.map(
+        lambda t: ProjectionCounts("sop", t[0] * min(t[1], 50) // 7 if t[0] else 0, t[0], t[2])
+    )
 
 
 @given(sides(), sides(), st.integers(0, 10**6), st.integers(0, 10**6))
@@ -227,20 +235,20 @@ def test_a_price_that_is_missing_leaves_the_shares_open(before):
 
 def test_cores_are_compared_where_they_correspond(before, denser):
     found = compare_reports(before, denser)
-    assert found.cores[0].where == "core 0.sops"
-    assert found.cores[0].delta == only(found).delta
+    assert found.sections["cores"][0].where == "core 0.sops"
+    assert found.sections["cores"][0].delta == only(found).delta
     split_up = copy.deepcopy(denser)
     split_up["cores"] *= 2
     found = compare_reports(before, split_up)
     assert any("do not correspond" in note for note in found.notes)
-    assert found.cores[0] == Change("cores.number", 1, 2)
+    assert found.sections["cores"][0] == Change("cores.number", 1, 2)
 
 
 def test_passes_and_their_options(before):
     other = copy.deepcopy(before)
     other["transforms"][0]["options"]["invented"] = 3
     other["transforms"].append({"name": "prune", "options": {}})
-    found = compare_reports(before, other).transforms
+    found = compare_reports(before, other).sections["transforms"]
     name = before["transforms"][0]["name"]
     assert found == (
         Change("pass prune", None, "ran"),
@@ -251,7 +259,7 @@ def test_passes_and_their_options(before):
 def test_accuracy_and_verdict(before):
     other = {**before, "accuracy": {"vpt": 40}, "verdict": "FAIL"}
     found = compare_reports(before, other)
-    assert found.accuracy == (Change("accuracy.vpt", None, 40),)
+    assert found.sections["accuracy"] == (Change("accuracy.vpt", None, 40),)
     assert Change("verdict", "PASS", "FAIL") in found.headline
 
 
@@ -347,9 +355,9 @@ def test_synapses_are_matched_one_by_one():
 
 def test_parameters_of_neurons():
     found = compare_networks(float_network(BASE), float_network(BASE, tau_mem=0.03))
-    assert found.populations == (Change("population a.neuron.tau_mem", 0.02, 0.03),)
+    assert found.sections["populations"] == (Change("population a.neuron.tau_mem", 0.02, 0.03),)
     some = compare_networks(float_network(BASE), float_network(BASE, tau_mem=[0.02, 0.02, 0.05]))
-    (change,) = some.populations
+    (change,) = some.sections["populations"]
     assert change.after == "1 of them moved, by up to 0.03"
 
 
@@ -362,11 +370,14 @@ def test_delays_sizes_and_populations():
     clock, quiet = base.populations
     more = hl.QuantizedPopulation("more", 1, du=0, dv=0, vth=1)
     grown = dataclasses.replace(base, populations=(clock, quiet, more))
-    assert Change("population more", None, "there") in compare_networks(base, grown).populations
+    assert (
+        Change("population more", None, "there")
+        in compare_networks(base, grown).sections["populations"]
+    )
     coarse = dataclasses.replace(
         base, projections=(dataclasses.replace(projection, num_weight_bits=4),)
     )
-    (change,) = compare_networks(base, coarse).projections
+    (change,) = compare_networks(base, coarse).sections["projections"]
     assert change == Change("projection out.num_weight_bits", 8, 4)
 
 
@@ -381,13 +392,13 @@ def test_learning_is_compared_by_value():
         )
 
     assert not compare_networks(learns(2), learns(2)).moved
-    assert compare_networks(learns(2), learns(4)).projections
+    assert compare_networks(learns(2), learns(4)).sections["projections"]
 
 
 def test_compiled_networks_tell_of_placement_and_passes(tmp_path):
     a, b = compiled(), hl.compile(network(), "loihi2")
     found = compare_networks(a, b)
-    assert Change("profile", "loihi1", "loihi2") in found.placement
+    assert Change("profile", "loihi1", "loihi2") in found.sections["placement"]
     a.save(tmp_path / "a.hlx")
     assert not compare_networks(a, hl.CompiledNetwork.load(tmp_path / "a.hlx")).moved
     with pytest.raises(SpecError, match="compare two of one stage"):

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hrsnn_lava as hl
-from hrsnn_lava.budgets.keys import QUANTITIES
+from hrsnn_lava.budgets.quantities import QUANTITIES
 from hrsnn_lava.deploy.gate.baseline import target, tolerances_of
-from hrsnn_lava.deploy.gate.budget_files import Asked, parse_budgets, parse_tolerances, read_budgets
+from hrsnn_lava.deploy.gate.limits import Limits, parse_budgets, parse_tolerances, read_limits
 from hrsnn_lava.errors import ArtifactError, GateError, SpecError
 
 RUN = [name for name, q in QUANTITIES.items() if q.per_run]
@@ -289,7 +289,7 @@ def test_any_key_of_a_tolerance_is_known_or_a_usage_error(text):
         found = target(text)
     except SpecError:
         return
-    assert found.worse in ("higher", "lower")
+    assert found.worse in ("higher", "lower", "worse")
 
 
 TREES = st.recursive(
@@ -321,7 +321,7 @@ def test_a_file_of_budgets(tmp_path):
         '[budgets]\nmax_sops = 20_000\n"max:sop.total" = 5.5\n'
         "[tolerances]\nsops = 0\nenergy = 2.5\n"
     )
-    assert read_budgets(path) == Asked(
+    assert read_limits(path) == Limits(
         {"max_sops": 20000, "max:sop.total": 5.5}, {"sops": 0, "energy": 2.5}
     )
 
@@ -342,15 +342,15 @@ def test_wrong_files_of_budgets(tmp_path, text, message):
     path = tmp_path / "budgets.toml"
     path.write_text(text)
     with pytest.raises(SpecError) as caught:
-        read_budgets(path)
+        read_limits(path)
     assert message in str(caught.value)
 
 
 def test_a_missing_file_of_budgets(tmp_path):
     with pytest.raises(SpecError, match="no such file"):
-        read_budgets(tmp_path / "none.toml")
+        read_limits(tmp_path / "none.toml")
     with pytest.raises(SpecError, match="cannot be read"):
-        read_budgets(tmp_path)
+        read_limits(tmp_path)
 
 
 def test_budgets_and_tolerances_as_text():
@@ -367,3 +367,35 @@ def test_budgets_and_tolerances_as_text():
             read(texts)
     with pytest.raises(SpecError, match="KEY=PERCENT"):
         parse_tolerances(["sops"])
+
+
+def scored(rmse, capacity):
+    scores = [{"name": "rmse", "better": "lower"}, {"name": "capacity", "better": "higher"}]
+    row = {"name": "pruned, integers", "rmse": rmse, "capacity": capacity}
+    return changed(report(), scores=scores, comparison=[row])
+
+
+def test_scores_are_compared_in_their_own_direction():
+    result = hl.check(
+        scored(0.3, 7.0),
+        {"score.rmse": 0.3, "score.capacity": 8},
+        scored(0.2, 6.0),
+        {"score.rmse": 10, "score.capacity": 10},
+    )
+    assert [row.ok for row in result.rows] == [True, False]
+    assert [(row.ok, row.better, row.worse) for row in result.changes] == [
+        (False, False, "higher"),
+        (True, True, "lower"),
+    ]
+    assert result.breaches[1] == (
+        "score.rmse: 0.2 -> 0.3 (+50 %); allowed: at most 10 % higher; 0.1 higher than the baseline"
+    )
+
+
+def test_a_score_that_is_gone_fails_the_comparison():
+    result = hl.check(report(), baseline=scored(0.2, 6.0), tolerances={"score.rmse": 10})
+    (breach,) = result.breaches
+    assert breach == (
+        "score.rmse: 0.2 -> not known; allowed: at most 10 % worse; "
+        "the report has no score 'rmse'; there are: none"
+    )

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hrsnn_lava as hl
-from hrsnn_lava.deploy.gate import junit, markdown, plain_text
+from hrsnn_lava.deploy.compare.rendering import visible
+from hrsnn_lava.deploy.gate.rendering import render_junit, render_markdown, render_text
 
 EVIL = "<script>alert(1)</script>|`@all`\n## x \x00\x1b[31m\ud800\u202e ![a](http://b) #12 & _i_"
 
@@ -35,7 +36,7 @@ def failing():
 
 
 def test_the_summary_says_what_failed_what_grew_and_on_what_prices():
-    text = markdown.render(failing())
+    text = render_markdown(failing())
     assert text.startswith("## ❌ FAIL: <code>clock</code> on <code>loihi2</code>\n")
     assert "- max_sops: 25 SOP; allowed: ≤ 16 SOP; 9 SOP, 56.25 % above the limit" in text
     assert "| ❌ FAIL | <code>max_sops</code> | 25 SOP | ≤ 16 SOP | -56.25 % |" in text
@@ -49,7 +50,7 @@ def test_the_summary_says_what_failed_what_grew_and_on_what_prices():
 
 
 def test_a_summary_of_a_pass():
-    text = markdown.render(hl.check(report(), {"max_sops": 20}))
+    text = render_markdown(hl.check(report(), {"max_sops": 20}))
     assert text.startswith("## ✅ PASS")
     assert "every check passed" in text
     assert "What failed" not in text
@@ -57,7 +58,7 @@ def test_a_summary_of_a_pass():
 
 
 def test_the_text_names_every_breach_and_the_projection():
-    text = plain_text.render(failing())
+    text = render_text(failing())
     assert text.startswith("FAIL  clock on loihi2")
     assert re.search(r"FAIL  max_sops +25 SOP +<= 16 SOP +-56.25 %", text)
     assert re.search(r"ok +max_energy_uj .* proxy", text)
@@ -84,7 +85,7 @@ def assert_harmless(text):
 
 
 def test_names_are_escaped_in_markdown():
-    text = markdown.render(evil())
+    text = render_markdown(evil())
     assert_harmless(text)
     assert "&#60;script&#62;alert(1)" in text
     assert "\n## x" not in text
@@ -94,14 +95,14 @@ def test_names_are_escaped_in_markdown():
 def test_any_name_is_harmless_in_markdown(name):
     data = changed(denser(report()), project=name, summary=name)
     data["sop"]["per_projection"][name] = data["sop"]["per_projection"].pop("out")
-    text = markdown.render(hl.check(data, {"max_sops": 1}, report()))
+    text = render_markdown(hl.check(data, {"max_sops": 1}, report()))
     assert_harmless(text)
 
 
 @pytest.mark.parametrize("make", [failing, evil, lambda: hl.check(report())])
 def test_junit_is_well_formed_and_counts_what_it_holds(make):
     result = make()
-    suite = ElementTree.fromstring(junit.render(result).encode()).find("testsuite")
+    suite = ElementTree.fromstring(render_junit(result).encode()).find("testsuite")
     cases = suite.findall("testcase")
     assert int(suite.get("tests")) == len(cases) == result.checked
     assert int(suite.get("failures")) == len(suite.findall("testcase/failure"))
@@ -111,7 +112,7 @@ def test_junit_is_well_formed_and_counts_what_it_holds(make):
 
 
 def test_a_case_per_budget_and_per_comparison():
-    root = ElementTree.fromstring(junit.render(failing()).encode())
+    root = ElementTree.fromstring(render_junit(failing()).encode())
     cases = {(c.get("classname"), c.get("name")): c for c in root.iter("testcase")}
     assert list(cases) == [
         ("hrsnn-lava.report", "verdict"),
@@ -130,22 +131,22 @@ def test_a_case_per_budget_and_per_comparison():
 
 def test_what_was_left_out_is_skipped():
     data = report("loihi2", None)
-    suite = ElementTree.fromstring(junit.render(hl.check(data, baseline=data)).encode())[0]
+    suite = ElementTree.fromstring(render_junit(hl.check(data, baseline=data)).encode())[0]
     skipped = suite.find("testcase[@name='energy_uj']/skipped")
     assert "energy.total_j is null" in skipped.get("message")
     assert suite.get("skipped") == "1"
-    assert "➖ left out" in markdown.render(hl.check(data, baseline=data))
+    assert "➖ left out" in render_markdown(hl.check(data, baseline=data))
 
 
 @given(st.text(max_size=60))
 def test_junit_takes_any_name(name):
     data = changed(denser(report()), project=name, profile=name, summary=name, verdict="FAIL")
     data["sop"]["per_projection"][name] = data["sop"]["per_projection"].pop("out")
-    text = junit.render(hl.check(data, {"max_sops": 1}, report()))
+    text = render_junit(hl.check(data, {"max_sops": 1}, report()))
     root = ElementTree.fromstring(text.encode())
     assert root[0].get("name").startswith("hrsnn-lava check: ")
 
 
 def test_long_names_are_cut():
-    assert plain_text.visible("a" * 500) == "a" * 79 + "…"
-    assert plain_text.visible("a\tb\u2028\u0085é😀") == "a\\u0009b\\u2028\\u0085é😀"
+    assert visible("a" * 500) == "a" * 79 + "…"
+    assert visible("a\tb\u2028\u0085é😀") == "a\\u0009b\\u2028\\u0085é😀"

@@ -9,9 +9,9 @@ from gate_reports import report
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hrsnn_lava.deploy.gate import reading
+from hrsnn_lava.deploy.compare import files
+from hrsnn_lava.deploy.compare.files import as_report, read_report
 from hrsnn_lava.deploy.gate.check import check
-from hrsnn_lava.deploy.gate.reading import as_report, read_report
 from hrsnn_lava.errors import ArtifactError
 from hrsnn_lava.report.model import SCHEMA_VERSION
 
@@ -34,7 +34,7 @@ def test_the_answer_of_a_command_holds_a_report(tmp_path):
 
 
 def test_the_version_is_that_of_the_reports():
-    assert reading.SCHEMA_VERSION == SCHEMA_VERSION
+    assert files.SCHEMA_VERSION == SCHEMA_VERSION
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_file_that_is_not_there_or_no_file(tmp_path):
 def test_a_huge_file_is_not_read(tmp_path):
     path = tmp_path / "huge.json"
     with path.open("wb") as handle:
-        handle.truncate(reading.MAX_BYTES + 1)
+        handle.truncate(files.MAX_BYTES + 1)
     with pytest.raises(ArtifactError, match="more than 64 MiB"):
         read_report(path)
 

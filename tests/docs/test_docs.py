@@ -250,7 +250,7 @@ def test_the_hardware_page_has_every_file(kind):
 def test_the_hardware_page_explains_every_grade_of_evidence():
     from typing import get_args
 
-    from hrsnn_lava.hardware_profiles.strict import Evidence
+    from hrsnn_lava.hardware_profiles.documents import Evidence
 
     text = (ROOT / "docs" / "hardware.md").read_text(encoding="utf-8")
     for grade in get_args(Evidence):

@@ -49,7 +49,7 @@ def extending(base="sanafe_loihi", *overrides):
 
 
 def shipped(name="sanafe_loihi", new="ours"):
-    text = (CostSet.folder() / f"{name}.toml").read_text(encoding="utf-8")
+    text = CostSet.path_of(name).read_text(encoding="utf-8")
     return text.replace(f'name = "{name}"', f'name = "{new}"')
 
 

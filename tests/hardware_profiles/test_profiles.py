@@ -9,7 +9,7 @@ import pytest
 
 from hrsnn_lava.errors import ProfileError, SpecError
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
-from hrsnn_lava.hardware_profiles.contradictions import CONTRADICTIONS
+from hrsnn_lava.hardware_profiles.profile import CONTRADICTIONS
 
 
 def test_shipped_profiles_load_and_survive_a_round_trip() -> None:
@@ -125,7 +125,7 @@ def test_limits_of_learning_may_be_left_out() -> None:
 
 
 def test_digest_ignores_the_layout_of_the_file(tmp_path) -> None:
-    text = (HardwareProfile.folder() / "loihi1.toml").read_text()
+    text = HardwareProfile.path_of("loihi1").read_text()
     path = tmp_path / "loihi1.toml"
     path.write_text("# another comment\n" + text.replace("value = 1024", "value   =  1_024"))
     assert HardwareProfile.load(path).digest == HardwareProfile.load("loihi1").digest

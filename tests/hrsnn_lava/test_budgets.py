@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hrsnn_lava.budgets.judge import Budget, budgets_of, judge, number, with_budgets
-from hrsnn_lava.budgets.keys import FILLED, QUANTITIES, of_path, parts
-from hrsnn_lava.budgets.values import measure, shown
+from hrsnn_lava.budgets.quantities import FILLED, QUANTITIES, measure, of_path, parts, shown
 from hrsnn_lava.errors import SpecError
 
 #: Dynamic energy of the run in joules, from the prices of `sanafe_loihi` and its counts.
@@ -348,3 +347,92 @@ def test_budgets_are_in_the_text_of_a_report():
 def test_a_report_without_budgets_is_unchanged():
     data = report()
     assert with_budgets(data, None) == {**data, "budgets": []}
+
+
+# --- scores of the task, by their names
+
+SCORES = [
+    {"name": "rmse_mean", "title": "RMSE", "better": "lower", "unit": ""},
+    {"name": "capacity", "title": "capacity", "better": "higher", "unit": "bit"},
+]
+ARMS = [
+    {"name": "unpruned", "rmse_mean": 0.1, "capacity": 9.0},
+    {"name": "lyapunov 10 %", "rmse_mean": 0.2, "capacity": 8.0},
+    {"name": "lyapunov 10 %, integers", "rmse_mean": 0.3, "capacity": 7.0},
+    {"name": "random 10 %", "rmse_mean": 0.9, "capacity": 1.0},
+]
+
+
+def scored(arms=ARMS, scores=SCORES):
+    return changed(report(), scores=list(scores), comparison=list(arms))
+
+
+@pytest.mark.parametrize(
+    ("key", "limit", "ok", "line"),
+    [
+        ("score.rmse_mean", 0.3, True, "score.rmse_mean: 0.3; allowed: <= 0.3"),
+        (
+            "score.rmse_mean",
+            0.25,
+            False,
+            "score.rmse_mean: 0.3; allowed: <= 0.25; 0.05, 20 % above the limit",
+        ),
+        ("score.capacity", 7, True, "score.capacity: 7 bit; allowed: >= 7 bit"),
+        (
+            "score.capacity",
+            8,
+            False,
+            "score.capacity: 7 bit; allowed: >= 8 bit; 1 bit, 12.5 % below the limit",
+        ),
+        ("score.capacity", -1, True, "score.capacity: 7 bit; allowed: >= -1 bit"),
+    ],
+)
+def test_a_score_is_limited_in_its_own_direction(key, limit, ok, line):
+    (row,) = judge(scored(), [Budget.of(key, limit)])
+    assert (row.ok, row.line()) == (ok, line)
+    assert row.where == f"comparison.2.{key.removeprefix('score.')}"
+    assert row.most is (key == "score.rmse_mean")
+
+
+def test_without_integers_the_pruned_network_is_scored():
+    arms = [arm for arm in ARMS if not arm["name"].endswith("integers")]
+    (row,) = judge(scored(arms), [Budget.parse("score.rmse_mean=1")])
+    assert row.value == 0.2
+    (row,) = judge(scored(arms[:1]), [Budget.parse("score.rmse_mean=1")])
+    assert row.value == 0.1
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (scored(scores=()), "the report has no score 'rmse_mean'; there are: none"),
+        (
+            scored(scores=[{"name": "rmse_median", "better": "lower"}, {"name": "x"}]),
+            "the report has no score 'rmse_mean'; did you mean rmse_median?; there are: "
+            "rmse_median, x",
+        ),
+        (scored(arms=()), "the report compares no networks, so it has no scores"),
+        (
+            scored([*ARMS[:2], {"name": "p, integers", "rmse_mean": None}]),
+            "comparison.2.rmse_mean is null",
+        ),
+        (scored([{"name": "unpruned"}]), "comparison.0 has no 'rmse_mean'"),
+        (report(), "the report has no score 'rmse_mean'; there are: none"),
+    ],
+)
+def test_a_score_that_is_not_there_breaks_its_budget(data, reason):
+    (row,) = judge(data, [Budget.parse("score.rmse_mean=1")])
+    assert not row.ok
+    assert row.value is None
+    assert reason in row.reason
+
+
+def test_nobody_knows_the_direction_of_a_score_that_is_not_there():
+    (row,) = judge(report(), [Budget.parse("score.x=1")])
+    assert row.most is None
+    assert row.line().startswith("score.x: not known; allowed: no worse than 1; ")
+
+
+def test_a_key_without_the_name_of_a_score_is_unknown():
+    with pytest.raises(SpecError, match=r"score\.: unknown key"):
+        Budget.of("score.", 1)

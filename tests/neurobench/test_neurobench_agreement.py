@@ -20,7 +20,7 @@ from hrsnn_lava.compiler.analysis.operations.counting import activity
 from hrsnn_lava.compiler.analysis.operations.neurobench import neurobench
 from hrsnn_lava.compiler.analysis.operations.synops import synaptic_operations
 from hrsnn_lava.compiler.mapped import Placement
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.runs.session import simulate
 
 try:
     import torch
@@ -47,7 +47,7 @@ NUMBERS = range(48)
 
 def run(number, steps=STEPS):
     network, inputs = network_and_input(number, steps)
-    return network, ReferenceBackend().run(network, inputs, steps, ("spikes", "v", "u"))
+    return network, simulate(network, inputs, steps, "reference", ("spikes", "v", "u"))
 
 
 def ours(network, trace, samples=None):
@@ -164,7 +164,7 @@ def test_the_report_of_a_spec_says_what_neurobench_says(tmp_path, monkeypatch, c
     network = hl.CompiledNetwork.load(folder / "compiled.hlx").network
     steps = report["activity"]["steps"]
     inputs = hl.SpikeInput.load(folder / "input.npz")
-    trace = ReferenceBackend().run(network, inputs, steps, ("spikes", "v", "u"))
+    trace = simulate(network, inputs, steps, "reference", ("spikes", "v", "u"))
     rebuilt = Rebuilt(network)
     rebuilt.replay(trace)
     found = theirs(rebuilt, driven(network, trace), capsys)

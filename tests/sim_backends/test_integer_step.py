@@ -13,12 +13,9 @@ from hrsnn_lava import (
     QuantizedProjection,
     SpikeInput,
 )
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.runs.session import simulate
 
-BACKENDS = pytest.mark.parametrize(
-    "backend", [ReferenceBackend(), NativeBackend()], ids=lambda b: b.name
-)
+BACKENDS = pytest.mark.parametrize("backend", ["reference", "native"])
 
 
 def one_neuron(weight=1, exponent=0, graded=False, delays=None, sign_mode="mixed", **fields):
@@ -42,7 +39,7 @@ def one_neuron(weight=1, exponent=0, graded=False, delays=None, sign_mode="mixed
 def states(backend, network, steps, at=(0,), payloads=None):
     """v and u of the only neuron after every step."""
     inputs = SpikeInput(list(at), [0] * len(at), steps, 1, payloads)
-    trace = backend.run(network, inputs, steps, ("v", "u"))
+    trace = simulate(network, inputs, steps, backend, ("v", "u"))
     return trace, trace.v[:, 0].tolist(), trace.u[:, 0].tolist()
 
 
@@ -147,11 +144,11 @@ def test_runs_are_checked(backend):
 
     network = one_neuron()
     with pytest.raises(SpecError, match="inputs: 3 channels; allowed: 1"):
-        backend.run(network, SpikeInput.empty(5, 3), 5)
+        simulate(network, SpikeInput.empty(5, 3), 5, backend)
     with pytest.raises(SpecError, match="probes: 'w'; allowed: spikes, v, u"):
-        backend.run(network, None, 5, ("w",))
+        simulate(network, None, 5, backend, ("w",))
     with pytest.raises(SpecError, match="steps: -1"):
-        backend.run(network, None, -1)
+        simulate(network, None, -1, backend)
     with pytest.raises(SpecError, match="compile or quantize"):
-        backend.run("net", None, 1)
-    assert backend.run(network, None, 0).n_spikes == 0
+        simulate("net", None, 1, backend)
+    assert simulate(network, None, 0, backend).n_spikes == 0

@@ -15,9 +15,9 @@ from hrsnn_lava.errors import ArtifactError, NetworkError, SpecError
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation, QuantizedProjection
 from hrsnn_lava.sim_backends.learning_program import Streams, decay_tables, impulse_parts
 from hrsnn_lava.sim_backends.native.layout import Events
-from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator, NativeBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator
 from hrsnn_lava.sim_backends.runs.parity import compare, verify_parity
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import Trace
 
 RULE = pair_stdp((4, 0), (3, 0), 10, 20, rng_seed=5)
@@ -77,7 +77,7 @@ def test_decay_tables_and_impulses():
 @pytest.mark.parametrize("split", [1, 17, 40])
 def test_a_run_in_two_parts_equals_one(split):
     for network, inputs in collected(driven_learning_networks(60), 25):
-        events = inputs or ReferenceBackend().run(network, None, 60).inputs
+        events = inputs or simulate(network, None, 60, "reference").inputs
         n, base = network.n_neurons, network.gather("bias_mant")[None, :]
         starts = np.zeros(1, np.int64)
         whole, parts = IntegerSimulator(network), IntegerSimulator(network)
@@ -100,31 +100,34 @@ def test_a_run_in_two_parts_equals_one(split):
 def test_a_damaged_state_is_refused():
     simulator = IntegerSimulator(pair())
     *base, learning = simulator.snapshot()
-    learning["tx"][:] = 9
+    learning["learning/0/tx"][:] = 9
     with pytest.raises(ArtifactError, match="no run reaches"):
         simulator.restore((*base, learning))
 
 
 def test_weights_change_and_those_that_were_truncated_to_zero_do_not():
     network = pair(weights=(6, -8, 1, 4))  # mixed weights are even: 1 becomes 0
-    for backend in (ReferenceBackend(), NativeBackend()):
-        learned = backend.run(network, None, 200).weights["aa"]
+    for backend in ("reference", "native"):
+        learned = simulate(network, None, 200, backend).weights["aa"]
         assert learned[2] == 0
         assert np.all(learned[[0, 1, 3]] != [6, -8, 4])
-        grown = backend.run(
-            pair(weights=(6, -8, 1, 4), learning=Learning((RULE,), plastic_zeros=True)), None, 200
+        grown = simulate(
+            pair(weights=(6, -8, 1, 4), learning=Learning((RULE,), plastic_zeros=True)),
+            None,
+            200,
+            backend,
         )
         assert grown.weights["aa"][2] != 0
 
 
 def test_weights_beyond_8_bits_act_until_the_first_epoch_ends():
     rule = replace(RULE, t_epoch=50)
-    for backend in (ReferenceBackend(), NativeBackend()):
+    for backend in ("reference", "native"):
         network = pair(weights=(1000, -32768, 4, 32000), learning=Learning((rule,)))
         np.testing.assert_array_equal(
-            backend.run(network, None, 49).weights["aa"], [1000, -32768, 4, 32000]
+            simulate(network, None, 49, backend).weights["aa"], [1000, -32768, 4, 32000]
         )
-        after = backend.run(network, None, 50).weights["aa"]
+        after = simulate(network, None, 50, backend).weights["aa"]
         assert after.min() >= -256
         assert after.max() <= 255
 
@@ -135,24 +138,24 @@ def test_weights_beyond_16_bits_are_refused():
 
 
 def test_no_step_gives_the_initial_weights():
-    for backend in (ReferenceBackend(), NativeBackend()):
+    for backend in ("reference", "native"):
         np.testing.assert_array_equal(
-            backend.run(pair(weights=(7, -9, 2, 4)), None, 0).weights["aa"], [6, -10, 2, 4]
+            simulate(pair(weights=(7, -9, 2, 4)), None, 0, backend).weights["aa"], [6, -10, 2, 4]
         )
 
 
 def test_several_profiles_with_a_negative_exponent_are_refused():
     two = Learning((RULE, RULE), profile=[0, 1, 1, 0])
     network = pair(weights=(6, -8, 2, 4), weight_exp=-1, learning=two)
-    for backend in (ReferenceBackend(), NativeBackend()):
+    for backend in ("reference", "native"):
         with pytest.raises(SpecError) as caught:
-            backend.run(network, None, 10)
+            simulate(network, None, 10, backend)
         text = str(caught.value)
         assert "'aa'.weight_exp" in text
         assert "-1 with 2 learning profiles" in text
         assert "Set weight_exp to 0 or more, or use one profile" in text
     one = replace(two, profile=np.zeros(4, dtype=int))
-    NativeBackend().run(pair(weights=(6, -8, 2, 4), weight_exp=-1, learning=one), None, 10)
+    simulate(pair(weights=(6, -8, 2, 4), weight_exp=-1, learning=one), None, 10, "native")
 
 
 def test_the_order_of_synapses_carries_their_learning_along():
@@ -172,7 +175,7 @@ def test_the_order_of_synapses_carries_their_learning_along():
 
 def test_parity_names_the_synapse_that_differs():
     network = pair(weights=(6, -8, 2, 4))
-    run = NativeBackend().run(network, None, 50)
+    run = simulate(network, None, 50, "native")
     changed = run.weights["aa"].copy()
     changed[2] += 1
     other = replace(run, weights={"aa": changed})
@@ -200,7 +203,7 @@ def test_canonical_weights_learn_alike(zeros):
     assert projection.weights.data.tolist() == ([6, -10, 0, 300] if zeros else [6, -10, 300])
     assert projection.learning.tag_1.tolist() == ([1, 2, 3, 4] if zeros else [1, 2, 4])
     assert Canonical().apply(canonical)[1] is None
-    before, after = (NativeBackend().run(n, None, 300) for n in (network, canonical))
+    before, after = (simulate(n, None, 300, "native") for n in (network, canonical))
     np.testing.assert_array_equal(before.spike_steps, after.spike_steps)
     kept = before.weights["aa"] if zeros else before.weights["aa"][[0, 1, 3]]
     np.testing.assert_array_equal(kept, after.weights["aa"])
@@ -214,7 +217,7 @@ def test_learning_survives_a_file(tmp_path):
         assert [p.learning and p.learning.rules for p in network.projections] == [
             p.learning and p.learning.rules for p in again.projections
         ]
-        runs = [NativeBackend().run(n, inputs, 40, ("v",)) for n in (network, again)]
+        runs = [simulate(n, inputs, 40, "native", ("v",)) for n in (network, again)]
         assert compare(*runs, ("made", "loaded")) == (0, None)
 
 
@@ -225,6 +228,8 @@ def test_sign_and_constant_pull_a_weight_to_a_value():
     rule = LearningRule(
         dw=(Product("u", -1, 0, (Factor("w", -10, sign=True),)),), decimate_exponent=0
     )
-    for backend in (ReferenceBackend(), NativeBackend()):
-        trace = backend.run(pair(weights=(40, -30, 10, 2), learning=Learning((rule,))), None, 100)
+    for backend in ("reference", "native"):
+        trace = simulate(
+            pair(weights=(40, -30, 10, 2), learning=Learning((rule,))), None, 100, backend
+        )
         np.testing.assert_array_equal(trace.weights["aa"], [10, 10, 10, 10])

@@ -19,14 +19,12 @@ from hrsnn_lava.quantized import (
 )
 from hrsnn_lava.sim_backends.learning_program import plastic_projections
 from hrsnn_lava.sim_backends.native.layout import Events
-from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator, NativeBackend
+from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator
 from hrsnn_lava.sim_backends.reference.learning import ReferenceLearning
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput
 
-BACKENDS = pytest.mark.parametrize(
-    "backend", [ReferenceBackend(), NativeBackend()], ids=lambda b: b.name
-)
+BACKENDS = pytest.mark.parametrize("backend", ["reference", "native"])
 
 
 def full(values):
@@ -88,7 +86,7 @@ def test_stdp_between_two_populations(backend, rule, pre, post, start, expected)
             ),
         ),
     ).verify()
-    trace = backend.run(network, None, 100)
+    trace = simulate(network, None, 100, backend)
     np.testing.assert_array_equal(trace.weights["c"], np.ravel(expected))
 
 
@@ -172,7 +170,7 @@ def test_the_kernel_gives_the_same_weights(mode, dependency, weights):
     steps = len(weights)
     network, inputs = graded_network(dependency, mode), payload_input(steps)
     simulator = IntegerSimulator(network)
-    simulator._learning.memory.x[0, 0] = X1_START[mode]
+    simulator.learning.memory.x[0, 0] = X1_START[mode]
     starts, mantissas = np.zeros(1, np.int64), network.gather("bias_mant")[None, :]
     learned = []
     for t in range(steps):

@@ -21,13 +21,12 @@ from hrsnn_lava import (
 from hrsnn_lava.chip_learning import Factor, Learning, LearningRule, Product, pair_stdp
 from hrsnn_lava.chip_learning import Trace as Shape
 from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 from hrsnn_lava.sim_backends.runs.parity import compare, verify_parity
 from hrsnn_lava.sim_backends.runs.recording import Recording, record
+from hrsnn_lava.sim_backends.runs.session import simulate
 
-BACKENDS = (ReferenceBackend(), NativeBackend())
-both = pytest.mark.parametrize("backend", BACKENDS, ids=lambda b: b.name)
+BACKENDS = ("reference", "native")
+both = pytest.mark.parametrize("backend", BACKENDS)
 
 
 def driven(learning, weights=((2, 0), (2, 2), (0, 2)), **options):
@@ -92,7 +91,11 @@ def test_a_trace_decays_from_its_impulse_as_an_exponential(tmp_path):
 def test_impulses_and_time_constants_at_their_ends(backend, impulse, tau, after, values):
     rule = pair_stdp((1, 0), (1, 0), tau, 20.0, impulse=impulse)
     seen = {
-        int(backend.run(driven(replace(rule, rng_seed=k)), sent(2), 3 + after).traces["p/x1"][0])
+        int(
+            simulate(driven(replace(rule, rng_seed=k)), sent(2), 3 + after, backend).traces["p/x1"][
+                0
+            ]
+        )
         for k in range(12)
     }
     assert seen == values or (len(values) > 1 and seen <= values)
@@ -100,12 +103,12 @@ def test_impulses_and_time_constants_at_their_ends(backend, impulse, tau, after,
 
 @both
 def test_a_postsynaptic_trace_rises_where_the_neuron_fires(backend):
-    trace = backend.run(ticking(pair_stdp((1, 0), (1, 0), 5.0, 0.0, impulse=30)), None, 4)
+    trace = simulate(ticking(pair_stdp((1, 0), (1, 0), 5.0, 0.0, impulse=30)), None, 4, backend)
     assert trace.spike_steps.tolist() == [3]
     assert trace.traces["p/y1"].tolist() == [30, 0]
     assert trace.traces["p/x1"].tolist() == [30, 0]
     # tau 0: in the step after the spike it is gone
-    later = backend.run(ticking(pair_stdp((1, 0), (1, 0), 5.0, 0.0, impulse=30)), None, 5)
+    later = simulate(ticking(pair_stdp((1, 0), (1, 0), 5.0, 0.0, impulse=30)), None, 5, backend)
     assert later.traces["p/y1"].tolist() == [0, 0]
     assert 24 <= later.traces["p/x1"][0] <= 25  # 30 exp(-1/5) = 24.56
 
@@ -115,7 +118,8 @@ def test_within_an_epoch_only_second_spikes_show(backend):
     """Spikes in steps 0, 1 and 5 of epochs of 4 steps; a trace that keeps still otherwise."""
     network = driven(pair_stdp((1, 0), (1, 0), 1e9, 1e9, impulse=16, t_epoch=4))
     after = [
-        int(backend.run(network, sent(0, 1, 5), steps).traces["p/x1"][0]) for steps in range(10)
+        int(simulate(network, sent(0, 1, 5), steps, backend).traces["p/x1"][0])
+        for steps in range(10)
     ]
     assert after == [0, 0, 16, 16, 32, 32, 32, 32, 48, 48]
 
@@ -127,7 +131,7 @@ def test_payloads_set_a_trace_at_once(backend):
     )
     network = driven(learning, num_message_bits=8)
     after = [
-        int(backend.run(network, sent(0, 1, payloads=[60, 30]), steps).traces["p/x1"][0])
+        int(simulate(network, sent(0, 1, payloads=[60, 30]), steps, backend).traces["p/x1"][0])
         for steps in range(4)
     ]
     assert after == [0, 30, 15, 15]
@@ -141,27 +145,29 @@ def test_kept_are_the_traces_that_a_rule_reads(backend):
     shapes = {"x1": Shape(10, 5), "x2": Shape(20, 9), "y3": Shape(5, 4)}
     first = LearningRule(dw=(Product("y0", 1, 0, (X2,)),), **shapes)
     second = LearningRule(dw=(Product("x0", 1, 0, (Y1,)),), dt=(Product("x0", 1, 0, (Y3,)),))
-    alone = backend.run(driven(first), sent(2), 3).traces
+    alone = simulate(driven(first), sent(2), 3, backend).traces
     assert {key: values.tolist() for key, values in alone.items()} == {"p/x2": [20, 0]}
     three = Learning((first, second, first), profile=[0, 1, 1, 0])
-    together = backend.run(driven(three), sent(2), 3).traces
+    together = simulate(driven(three), sent(2), 3, backend).traces
     sizes = {key: values.size for key, values in together.items()}
     assert sizes == {"p/x2/0": 2, "p/y1/1": 3, "p/y3/1": 3}  # no synapse follows the third
     constant = LearningRule(dw=(Product("x0", 1, 0),), **shapes)
-    assert backend.run(driven(constant), sent(2), 3).traces == {}
+    assert simulate(driven(constant), sent(2), 3, backend).traces == {}
     overflow = Learning((constant,), graded_spikes="add_overflow")
-    kept = backend.run(driven(overflow, num_message_bits=8), sent(2, payloads=[200]), 3).traces
+    kept = simulate(
+        driven(overflow, num_message_bits=8), sent(2, payloads=[200]), 3, backend
+    ).traces
     assert kept["p/x1"][0] in (81, 82)  # half the payload, decayed once: 100 exp(-1/5) = 81.9
 
 
 def test_networks_that_do_not_learn_have_none():
     network = driven(None)
-    assert all(b.run(network, sent(1), 5).traces == {} for b in BACKENDS)
+    assert all(simulate(network, sent(1), 5, b).traces == {} for b in BACKENDS)
 
 
 @both
 def test_no_step_gives_zeros(backend):
-    traces = backend.run(driven(pair_stdp((1, 0), (1, 0), 5, 5)), None, 0).traces
+    traces = simulate(driven(pair_stdp((1, 0), (1, 0), 5, 5)), None, 0, backend).traces
     assert {key: values.tolist() for key, values in traces.items()} == {
         "p/x1": [0, 0],
         "p/y1": [0, 0, 0],
@@ -173,7 +179,7 @@ def test_no_step_gives_zeros(backend):
 def test_native_equals_reference_after_any_step(case, steps):
     """Epochs of 1 to 8 steps, so most runs end within one."""
     network, inputs = case
-    reference, native = (backend.run(network, inputs, steps) for backend in BACKENDS)
+    reference, native = (simulate(network, inputs, steps, backend) for backend in BACKENDS)
     assert reference.traces.keys() == native.traces.keys()
     assert compare(reference, native, ("reference", "native"), network) == (0, None)
 
@@ -190,8 +196,8 @@ def test_live_lava_has_the_same_traces(steps):
     ):
         assert not isinstance(lava, Exception), lava
         for backend in BACKENDS:
-            run = backend.run(network, inputs, steps)
-            assert compare(lava, run, ("lava", backend.name), network) == (0, None)
+            run = simulate(network, inputs, steps, backend)
+            assert compare(lava, run, ("lava", backend), network) == (0, None)
         risen += any(np.any(values) for values in lava.traces.values())
     assert risen > (5 if steps else -1)
 
@@ -214,7 +220,7 @@ def test_lavas_own_runtime_has_the_same_traces():
 
 def test_a_differing_trace_is_named():
     network = driven(pair_stdp((1, 0), (1, 0), 1e9, 5, impulse=16))
-    run = NativeBackend().run(network, sent(2), 3)
+    run = simulate(network, sent(2), 3, "native")
     changed = {**run.traces, "p/x1": run.traces["p/x1"] + np.int32([0, 3])}
     other = replace(run, traces=changed)
     end = "trace x1 is native 0, other 3 after 3 steps"
@@ -234,7 +240,7 @@ def test_a_differing_trace_is_named():
 def test_a_differing_trace_of_a_profile_is_named():
     rule = pair_stdp((1, 0), (1, 0), 1e9, 5)
     network = driven(Learning((rule, rule), profile=[0, 1, 1, 0]))
-    run = NativeBackend().run(network, sent(2), 3)
+    run = simulate(network, sent(2), 3, "native")
     wrong = run.traces["p/y1/1"].copy()
     wrong[2] = 7
     other = replace(run, traces={**run.traces, "p/y1/1": wrong})
@@ -244,7 +250,7 @@ def test_a_differing_trace_of_a_profile_is_named():
 
 def test_a_trace_file_has_them_and_an_old_one_has_none(tmp_path):
     rule = pair_stdp((1, 0), (1, 0), 9, 5)
-    run = NativeBackend().run(driven(Learning((rule, rule), profile=[0, 1, 1, 0])), sent(2), 7)
+    run = simulate(driven(Learning((rule, rule), profile=[0, 1, 1, 0])), sent(2), 7, "native")
     run.save(tmp_path / "t.npz")
     again = Trace.load(tmp_path / "t.npz")
     assert compare(run, again, ("run", "file")) == (0, None)
@@ -266,11 +272,11 @@ def test_chosen_steps_are_those_of_a_window(tmp_path):
     probed = Recording.open(path).probed()
     assert probed.trace_steps.tolist() == probed.weight_steps.tolist() == [6, 9, 12]
     for row, step in enumerate(probed.trace_steps):
-        truth = ReferenceBackend().run(network, inputs, int(step) + 1)
+        truth = simulate(network, inputs, int(step) + 1, "reference")
         for key, values in truth.traces.items():
             np.testing.assert_array_equal(probed.traces[key][row], values)
         np.testing.assert_array_equal(probed.weights["p"][row], truth.weights["p"])
-    end = ReferenceBackend().run(network, inputs, 30)
+    end = simulate(network, inputs, 30, "reference")
     assert compare(end, Trace.load(path), ("reference", "file")) == (0, None)
     with np.load(path) as file:
         assert file["probe/traces/p/x1"].shape == (3, 2)

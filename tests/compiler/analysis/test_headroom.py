@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hrsnn_lava import QuantizedInput, QuantizedNetwork, QuantizedPopulation, QuantizedProjection
 from hrsnn_lava.compiler.analysis.headroom import LIMIT, measured, worst_case
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput, Trace
 
 
@@ -24,7 +24,7 @@ def driven(weights, steps=400, period=1, du=99, dv=400, exp=0, delays=None, vth=
     at = np.repeat(np.arange(0, steps, period), n_pre)
     who = np.tile(np.arange(n_pre), at.size // n_pre)
     events = SpikeInput(at, who, steps, n_pre)
-    return network, ReferenceBackend().run(network, events, steps, ("u", "v"))
+    return network, simulate(network, events, steps, "reference", ("u", "v"))
 
 
 def test_the_bound_is_the_geometric_sum_and_a_run_reaches_it():

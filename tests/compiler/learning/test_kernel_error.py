@@ -26,7 +26,7 @@ from hrsnn_lava.quantized import (
     QuantizedPopulation,
     QuantizedProjection,
 )
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput
 
 
@@ -119,7 +119,7 @@ def engine_change(rule, pre, post, tags, start, steps):
     ).verify()
     steps_in = np.concatenate([pre, np.asarray(post) - 1])
     channels = np.repeat([0, 1], [len(pre), len(post)])
-    trace = ReferenceBackend().run(network, SpikeInput(steps_in, channels, steps, 2), steps)
+    trace = simulate(network, SpikeInput(steps_in, channels, steps, 2), steps, "reference")
     assert trace.spike_steps.tolist() == sorted(post)
     return int(trace.weights["learns"][0]) - start
 

@@ -26,8 +26,8 @@ from hrsnn_lava.quantized import (
     QuantizedPopulation,
     QuantizedProjection,
 )
-from hrsnn_lava.sim_backends.native.simulator import FloatSimulator, NativeBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput
 
 LOIHI = HardwareProfile.load("loihi1")
@@ -268,8 +268,8 @@ def test_the_program_is_the_same_on_all_backends() -> None:
     at = np.argwhere(rng.random((120, 8)) < 0.2)
     inputs = SpikeInput(at[:, 0], at[:, 1], 120, 8)
     probes = ("spikes", "v", "u")
-    native = NativeBackend().run(compiled, inputs, 120, probes)
-    truth = ReferenceBackend().run(compiled, inputs, 120, probes)
+    native = simulate(compiled, inputs, 120, "native", probes)
+    truth = simulate(compiled, inputs, 120, "reference", probes)
     assert native.spike_steps.size > 100
     assert np.array_equal(native.spike_neurons, truth.spike_neurons)
     assert np.array_equal(native.v, truth.v)
@@ -280,7 +280,7 @@ def test_the_program_is_the_same_on_all_backends() -> None:
     assert tables.records[1].report["threshold"]["median"] > 0.001
 
     def rates(program):
-        trace = NativeBackend().run(program, inputs, 120, ("spikes",))
+        trace = simulate(program, inputs, 120, "native", ("spikes",))
         return np.bincount(trace.spike_neurons, minlength=80)
 
     exact = rates(net)

@@ -11,7 +11,8 @@ from hrsnn_lava import LIF, STDP, Input, Network, Population, Projection, Spec, 
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.seeding import generator
-from hrsnn_lava.sim_backends.native.simulator import FloatSimulator, IntegerSimulator
+from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
+from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator
 
 
 def chain(weights, pre_sign=None, **lif):

@@ -27,8 +27,8 @@ from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.compiler.pipeline import compile_network, run_pass
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
-from hrsnn_lava.sim_backends.native.simulator import FloatSimulator, NativeBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.training.simulation import observe, observe_if_needed
 
@@ -54,7 +54,7 @@ def run_both(network, options):
     """Counts in float and integers, the integers' head-room as measured, and the report."""
     events = storm(network)
     integer, report = quantize(network, options)
-    trace = NativeBackend().run(integer, events, events.n_steps, ("u", "v"))
+    trace = simulate(integer, events, events.n_steps, "native", ("u", "v"))
     exact = observe(network, events).rates * events.n_steps
     seen = measured(integer, trace, "a")
     return exact, trace.counts(), seen, report["populations"]["a"]
@@ -99,7 +99,7 @@ def test_what_is_said_to_be_safe_does_not_wrap(weight, tau_syn, bits, mode):
     options = Quantize(bits, headroom=mode)
     integer, report = quantize(network, options)
     events = storm(network, 100)
-    trace = ReferenceBackend().run(integer, events, 100, ("u", "v"))
+    trace = simulate(integer, events, 100, "reference", ("u", "v"))
     if report["populations"]["a"]["headroom"] == "any input":
         assert measured(integer, trace, "a")["wraps"] == 0
 
@@ -288,7 +288,7 @@ def test_a_split_projection_behaves_as_the_whole(seed, bits, scaling, sign, dela
     split = QuantizedNetwork(integer.populations, parts).verify()
     at, who = np.nonzero(rng.random((60, 10)) < 0.3)
     events = SpikeInput(at, who, 60, 10)
-    one, two = (ReferenceBackend().run(n, events, 60, ("u", "v")) for n in (integer, split))
+    one, two = (simulate(n, events, 60, "reference", ("u", "v")) for n in (integer, split))
     np.testing.assert_array_equal(one.spike_steps, two.spike_steps)
     np.testing.assert_array_equal(one.spike_neurons, two.spike_neurons)
     np.testing.assert_array_equal(one.u, two.u)

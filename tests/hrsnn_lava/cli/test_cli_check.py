@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from gate_reports import changed, denser, report
 
-from hrsnn_lava.budgets.keys import QUANTITIES
+from hrsnn_lava.budgets.quantities import QUANTITIES
 from hrsnn_lava.cli.main import cli
 
 

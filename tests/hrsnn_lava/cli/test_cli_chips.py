@@ -70,7 +70,7 @@ def test_the_energy_of_a_chip_without_every_price_is_null(run, tmp_path):
 
 def small_cores(tmp_path, **changes):
     """Loihi with cores of another size, as a file of the user's."""
-    text = (hl.HardwareProfile.folder() / "loihi1.toml").read_text(encoding="utf-8")
+    text = hl.HardwareProfile.path_of("loihi1").read_text(encoding="utf-8")
     text = text.replace('name = "loihi1"', 'name = "small_cores"')
     for old, new in changes.items():
         assert old in text

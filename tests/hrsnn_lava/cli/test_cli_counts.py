@@ -58,7 +58,7 @@ def test_counts_start_from_a_state(run: Any, files: Any) -> None:
     [
         (("--counts", "c.hlx", "-o", "t.npz"), 2, "--counts keeps nothing but counts, so -o"),
         (("--counts", "c.hlx", "--probe", "v"), 2, "so --probe gets nothing"),
-        (("--counts", "c.hlx", "--backend", "lava"), 2, "--backend native or reference"),
+        (("--counts", "c.hlx", "--state-out", "s.hlx"), 2, "so --state-out gets nothing"),
     ],
 )
 def test_counts_refuse_what_needs_a_trace(

@@ -42,7 +42,7 @@ def test_no_state_is_handed_out(run: Any, files: Any) -> None:
 def test_an_unknown_backend_is_told_of_it(run: Any, files: Any) -> None:
     asked = run("verify", files / "plain.hlx", "--backends", "native,stock")
     assert asked.code == 2
-    assert "reference, native, lava, lava-stock" in asked.err
+    assert "lava, lava-stock, native, reference" in asked.err
 
 
 def test_without_lava_it_is_missing(run: Any, files: Any, monkeypatch: Any) -> None:

@@ -52,7 +52,7 @@ def test_a_row_is_what_the_report_of_that_chip_says(network, every) -> None:
 
 
 def _events(compiled):
-    from hrsnn_lava.sim_backends.runs.parity import random_input
+    from hrsnn_lava.sim_backends.runs.inputs import random_input
 
     return random_input(compiled.network, STEPS, 0)
 

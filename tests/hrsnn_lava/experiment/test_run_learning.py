@@ -99,7 +99,7 @@ def test_several_rules_on_one_population_and_an_epoch(tmp_path):
 
 
 def test_a_chip_that_does_not_learn_is_named_before_any_work(tmp_path):
-    source = (HardwareProfile.folder() / "loihi1.toml").read_text()
+    source = HardwareProfile.path_of("loihi1").read_text()
     head, tail = source.split("[features.learning]")
     chip = tmp_path / "still.toml"
     chip.write_text(f"{head}[features.learning]{tail.replace('true', 'false', 1)}")

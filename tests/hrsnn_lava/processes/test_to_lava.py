@@ -15,7 +15,7 @@ import hrsnn_lava as hl
 from hrsnn_lava.chip_learning import Learning, pair_stdp
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.processes.program import Neurons
-from hrsnn_lava.sim_backends.runs.parity import random_input
+from hrsnn_lava.sim_backends.runs.inputs import random_input
 
 pytestmark = [
     pytest.mark.lava,

@@ -13,7 +13,7 @@ from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
 from hrsnn_lava.report.dynamics import dynamics
 from hrsnn_lava.report.model import Report, build_report
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput
 
 STEPS = 60
@@ -51,7 +51,7 @@ def compiled_for(network, profile, **options):
 
 def run_of(compiled):
     inputs = SpikeInput.held(np.arange(12).reshape(6, 2) * 100, STEPS // 6)
-    return ReferenceBackend().run(compiled, inputs, STEPS)
+    return simulate(compiled, inputs, STEPS, "reference")
 
 
 @pytest.fixture(scope="session")

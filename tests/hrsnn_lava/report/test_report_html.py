@@ -15,7 +15,7 @@ from hrsnn_lava.compiler.pipeline import compile_network
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
 from hrsnn_lava.report.model import Report, build_report
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput
 
 FETCHING = {"src", "href", "action", "data", "poster", "srcset", "xlink:href", "background"}
@@ -105,7 +105,7 @@ def harmful(tmp_path_factory):
     compile_network(network, HardwareProfile.load("loihi1"), seed=1).save(path)
     compiled = CompiledNetwork.load(path)
     inputs = SpikeInput(np.arange(30), np.arange(30) % 3, 60, 3)
-    trace = ReferenceBackend().run(compiled, inputs, 60)
+    trace = simulate(compiled, inputs, 60, "reference")
     assert trace.n_spikes
     return build_report(compiled, trace, "sanafe_loihi", network_float=network)
 

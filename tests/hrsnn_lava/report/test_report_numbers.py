@@ -7,7 +7,7 @@ import re
 import pytest
 from pages import Page
 
-from hrsnn_lava.budgets.values import shown
+from hrsnn_lava.budgets.quantities import shown
 from hrsnn_lava.report import format as forms
 
 UNITS = ("J", "s", "W", "J s")

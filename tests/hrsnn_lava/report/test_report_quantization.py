@@ -8,7 +8,7 @@ import pytest
 import hrsnn_lava as hl
 from hrsnn_lava.report.model import build_report
 from hrsnn_lava.report.quantization import options_line, section, sentence, tables
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput
 from hrsnn_lava.training.difference import compare_float_fixed
 
@@ -19,7 +19,7 @@ def whole(compiled, small_network):
     samples = np.arange(12).reshape(6, 2) * 0.1
     payloads = np.rint(samples * 1024).astype(int)
     events = SpikeInput.held(payloads, 10)
-    trace = ReferenceBackend().run(compiled, events, 60, ("u", "v"))
+    trace = simulate(compiled, events, 60, "reference", ("u", "v"))
     found = compare_float_fixed(small_network, compiled, samples, steps_per_sample=10)
     return build_report(
         compiled, trace, float_vs_integer=found, accuracy={"rmse_ratio_integer": 1.25}

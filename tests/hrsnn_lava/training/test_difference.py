@@ -13,7 +13,6 @@ from hrsnn_lava.compiler.learning.lowering import LowerSTDP
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF, Network, Population
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 from hrsnn_lava.training.difference import compare_float_fixed
 
 
@@ -52,7 +51,7 @@ def test_both_learn_alike(het):
     network = recurrent(1, het=het, weight=0.05, amplitude=0.02)
     integer, _ = quantize(network, Quantize(stdp=LowerSTDP(max_profiles=3)))
     found = compare_float_fixed(
-        network, integer, noise(1, 500, 10), backend=ReferenceBackend(), steps_per_sample=50
+        network, integer, noise(1, 500, 10), backend="reference", steps_per_sample=50
     )
     assert found["rate_ratio"] == pytest.approx(1.0, abs=0.1)
     assert set(found["weights"]) == {"inp_exc", "exc_exc", "inh_exc"}

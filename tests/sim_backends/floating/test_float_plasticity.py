@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_plasticity import plain_run
 from stdp_networks import DT, commanded, commands, gamma_rule, noise, recurrent
 
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
 from hrsnn_lava.plasticity import STDP
-from hrsnn_lava.sim_backends.floating.plasticity import PlasticSimulator, with_weights
-from hrsnn_lava.sim_backends.floating.plasticity_plain import plain_run
-from hrsnn_lava.sim_backends.native.simulator import FloatSimulator
+from hrsnn_lava.sim_backends.floating.simulator import (
+    FloatSimulator,
+    PlasticSimulator,
+    with_weights,
+)
 from hrsnn_lava.trace import SpikeInput
 
 START = 5.0

@@ -26,7 +26,7 @@ from hrsnn_lava.quantized import (
 )
 from hrsnn_lava.sim_backends.lava import backend as lava
 from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob, lava_obstacle
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput, Trace
 
 needs_lava = pytest.mark.lava
@@ -142,7 +142,7 @@ def test_what_is_no_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_steps_give_an_empty_trace_without_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lava, "lava_obstacle", lambda: None)
-    monkeypatch.setattr(lava, "_run_child", None)
+    monkeypatch.setattr(lava, "Child", None)
     trace = LavaBackend().run(relay(), None, 0, PROBES)
     assert (trace.n_spikes, trace.n_neurons) == (0, 1)
     assert trace.v is not None
@@ -293,7 +293,7 @@ def test_random_networks_equal_the_reference_bit_for_bit() -> None:
     jobs = [LavaJob(n, x, steps, PROBES, n.name) for n, x in zip(networks, inputs, strict=True)]
     total = 0
     for job, found in zip(jobs, backend().run_many(jobs), strict=True):
-        expected = ReferenceBackend().run(job.network, job.inputs, steps, PROBES)
+        expected = simulate(job.network, job.inputs, steps, "reference", PROBES)
         same(found, expected)
         total += expected.n_spikes
     assert total > 1000

@@ -21,11 +21,13 @@ from hrsnn_lava.quantized import (
     QuantizedPopulation,
     QuantizedProjection,
 )
+from hrsnn_lava.sim_backends.base import backend_of
 from hrsnn_lava.sim_backends.lava import backend as lava
 from hrsnn_lava.sim_backends.lava.backend import LavaJob
-from hrsnn_lava.sim_backends.lava.stock import LavaStockBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
-from hrsnn_lava.sim_backends.runs.parity import backend, compare, random_input, verify_parity
+from hrsnn_lava.sim_backends.lava_stock import LavaStockBackend
+from hrsnn_lava.sim_backends.runs.inputs import random_input
+from hrsnn_lava.sim_backends.runs.parity import DEFAULT, compare, verify_parity
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput
 from hrsnn_lava.trace import Trace as RunTrace
 
@@ -88,11 +90,12 @@ def test_a_refusal_comes_before_lava_is_asked_for(monkeypatch: pytest.MonkeyPatc
 
 
 def test_it_is_known_by_name_and_is_no_default() -> None:
-    chosen = backend("lava-stock", 7.0)
+    chosen = backend_of("lava-stock").within(7.0)
     assert isinstance(chosen, LavaStockBackend)
     assert chosen.timeout_s == 7.0
-    with pytest.raises(SpecError, match="allowed: reference, native, lava, lava-stock"):
-        backend("lavastock")
+    assert chosen.name not in DEFAULT
+    with pytest.raises(SpecError, match=r"no engine 'lavastock'[\s\S]*lava, lava-stock, native"):
+        backend_of("lavastock")
 
 
 # --- parity ------------------------------------------------------------------------------------
@@ -130,7 +133,7 @@ def check(cases: list) -> None:
         jobs.append(LavaJob(network, inputs, STEPS, PROBES))
     for job, found in zip(jobs, THREADS.run_many(jobs), strict=True):
         assert isinstance(found, RunTrace), found
-        expected = ReferenceBackend().run(job.network, job.inputs, STEPS, PROBES)
+        expected = simulate(job.network, job.inputs, STEPS, "reference", PROBES)
         assert compare(expected, found, ("reference", "stock")) == (0, None)
 
 
@@ -138,7 +141,7 @@ def check(cases: list) -> None:
 @pytest.mark.parametrize("runtime", ["threads", "processes"])
 def test_held_inputs_are_written_into_the_biases(runtime) -> None:
     network, inputs = driven()
-    expected = ReferenceBackend().run(network, inputs, STEPS, PROBES)
+    expected = simulate(network, inputs, STEPS, "reference", PROBES)
     found = replace(THREADS, runtime=runtime).run(network, inputs, STEPS, PROBES)
     assert compare(expected, found, ("reference", "stock")) == (0, None)
     assert expected.n_spikes > 20
@@ -147,7 +150,7 @@ def test_held_inputs_are_written_into_the_biases(runtime) -> None:
 @needs_lava
 def test_without_probes_lavas_own_model_runs_unchanged() -> None:
     network, inputs = driven()
-    expected = ReferenceBackend().run(network, inputs, STEPS)
+    expected = simulate(network, inputs, STEPS, "reference")
     found = THREADS.run(network, inputs, STEPS)
     assert found.v is None
     assert compare(expected, found, ("reference", "stock")) == (0, None)
@@ -175,7 +178,7 @@ def test_traces_of_neurons_without_a_synapse_are_there_too() -> None:
     network = QuantizedNetwork(
         (population,), (QuantizedProjection("w", "a", "a", weights, learning=rule),)
     )
-    expected = ReferenceBackend().run(network, None, 50, PROBES)
+    expected = simulate(network, None, 50, "reference", PROBES)
     found = THREADS.run(network, None, 50, PROBES)
     assert compare(expected, found, ("reference", "stock")) == (0, None)
     assert (found.traces["w/x1"] > 0).all()
@@ -195,7 +198,7 @@ def test_dense_learning_of_one_sign_is_lavas_own() -> None:
         ),
     )
     inputs = random_input(network, 40)
-    expected = ReferenceBackend().run(network, inputs, 40, PROBES)
+    expected = simulate(network, inputs, 40, "reference", PROBES)
     found = THREADS.run(network, inputs, 40, PROBES)
     assert compare(expected, found, ("reference", "stock")) == (0, None)
     assert not np.array_equal(found.weights["w"], weights.ravel())

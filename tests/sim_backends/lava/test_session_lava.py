@@ -25,12 +25,12 @@ from hrsnn_lava import (
 )
 from hrsnn_lava.errors import BackendError
 from hrsnn_lava.sim_backends.lava import backend as lava
-from hrsnn_lava.sim_backends.lava import engine as session_lava
+from hrsnn_lava.sim_backends.lava import backend as session_lava
 from hrsnn_lava.sim_backends.lava.backend import LavaBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 from hrsnn_lava.sim_backends.runs import session as module
+from hrsnn_lava.sim_backends.runs.inputs import part_of
 from hrsnn_lava.sim_backends.runs.parity import compare
-from hrsnn_lava.sim_backends.runs.session import Session, part_of
+from hrsnn_lava.sim_backends.runs.session import Session, simulate
 
 pytestmark = pytest.mark.lava
 if sys.version_info >= (3, 11):
@@ -76,7 +76,7 @@ def check(network, inputs, traces):
     end = 0
     for trace in traces:
         first, end = end, end + trace.n_steps
-        whole = ReferenceBackend().run(network, inputs, end, STATES)
+        whole = simulate(network, inputs, end, "reference", STATES)
         mine = whole.spike_steps >= first
         part = replace(
             whole,
@@ -119,7 +119,7 @@ def test_a_twin_has_processes_of_its_own():
             check(MIXED, inputs, in_parts(other, inputs, [20]))
         assert one.step == 5
         later = one.run(part_of(inputs, 5, 15), 15, STATES)
-        whole = ReferenceBackend().run(MIXED, inputs, 20, STATES)
+        whole = simulate(MIXED, inputs, 20, "reference", STATES)
         np.testing.assert_array_equal(later.v, whole.v[5:])
 
 

@@ -20,10 +20,10 @@ from hrsnn_lava.quantized import (
 )
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.learning_program import plastic_projections
-from hrsnn_lava.sim_backends.native.learning_merge import merge
-from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator, NativeBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.native.learning import merge
+from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator
 from hrsnn_lava.sim_backends.runs.parity import compare
+from hrsnn_lava.sim_backends.runs.session import simulate
 
 STEPS = 60
 SHAPES = ("both", "swapped", "x0 alone", "y0 alone", "two factors", "constant")
@@ -104,15 +104,15 @@ def pair_network(seed, shape, same_rule):
 def test_pair_kernel_equals_the_general_kernel_and_the_reference(shape, seed, same_rule):
     network = pair_network(seed, shape, same_rule)
     probes = ("spikes", "v", "u")
-    assert IntegerSimulator(network)._learning.pairs
-    fast = NativeBackend().run(network, None, STEPS, probes)
+    assert IntegerSimulator(network).learning.pairs
+    fast = simulate(network, None, STEPS, "native", probes)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "hrsnn_lava.sim_backends.native.learning_state._every_step", lambda _: False
+            "hrsnn_lava.sim_backends.native.learning._every_step", lambda _: False
         )  # the general kernel runs any rule
-        assert not IntegerSimulator(network)._learning.pairs
-        general = NativeBackend().run(network, None, STEPS, probes)
-    plain = ReferenceBackend().run(network, None, STEPS, probes)
+        assert not IntegerSimulator(network).learning.pairs
+        general = simulate(network, None, STEPS, "native", probes)
+    plain = simulate(network, None, STEPS, "reference", probes)
     assert compare(fast, plain, ("pairs", "reference"), network) == (0, None)
     assert compare(general, plain, ("general", "reference"), network) == (0, None)
 
@@ -121,7 +121,7 @@ def test_weights_do_move():
     moved = 0
     for seed in range(20):
         network = pair_network(seed, "both", True)
-        learned = NativeBackend().run(network, None, STEPS).weights
+        learned = simulate(network, None, STEPS, "native").weights
         moved += sum(
             np.count_nonzero(learned[p.name] != p.effective_weights().data)
             for p in network.projections
@@ -145,8 +145,8 @@ def test_projections_with_one_rule_are_merged_and_others_are_not():
 
 
 def test_state_in_which_merged_projections_disagree_is_refused():
-    state = IntegerSimulator(pair_network(3, "both", True))._learning
+    state = IntegerSimulator(pair_network(3, "both", True)).learning
     snapshot = state.snapshot()
-    snapshot["x"][0, 0] += 1
+    snapshot["learning/0/x"][0, 0, 0] += 1
     with pytest.raises(ArtifactError, match="no run reaches"):
         state.restore(snapshot)

@@ -20,10 +20,12 @@ from hrsnn_lava import (
     quantize,
 )
 from hrsnn_lava.seeding import generator
-from hrsnn_lava.sim_backends.native import simulator as native
-from hrsnn_lava.sim_backends.native.simulator import FloatSimulator, IntegerSimulator, NativeBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
-from hrsnn_lava.sim_backends.runs.parity import compare, random_input
+from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
+from hrsnn_lava.sim_backends.native.simulator import IntegerSimulator
+from hrsnn_lava.sim_backends.runs import session
+from hrsnn_lava.sim_backends.runs.inputs import random_input
+from hrsnn_lava.sim_backends.runs.parity import compare
+from hrsnn_lava.sim_backends.runs.session import simulate
 
 SPEC = Spec.parse({"network": {"size": 100, "connectivity": {"mean_degree": 10.0}}})
 
@@ -36,9 +38,9 @@ def network():
 def test_chunks_do_not_show(network, monkeypatch):
     integer = quantize(network)
     inputs = random_input(integer, 130)
-    whole = NativeBackend().run(integer, inputs, 130, ("v", "u"))
-    monkeypatch.setattr(native, "_CHUNK_VALUES", 700)
-    parts = NativeBackend().run(integer, inputs, 130, ("v", "u"))
+    whole = simulate(integer, inputs, 130, "native", ("v", "u"))
+    monkeypatch.setattr(session, "STRETCH_VALUES", 700)
+    parts = simulate(integer, inputs, 130, "native", ("v", "u"))
     assert whole.n_spikes > 50
     assert compare(whole, parts, ("whole", "parts")) == (0, None)
 
@@ -69,7 +71,7 @@ def test_the_simulator_and_the_recording_agree(network):
     blocks = [simulator.run(x, 20) for x in samples]
     at = np.concatenate([block[0] + 20 * k for k, block in enumerate(blocks)])
     payloads = np.rint(samples * integer.population("inp").payload_scale).astype(int)
-    trace = ReferenceBackend().run(integer, SpikeInput.held(payloads, 20), 100)
+    trace = simulate(integer, SpikeInput.held(payloads, 20), 100, "reference")
     np.testing.assert_array_equal(at, trace.spike_steps)
     np.testing.assert_array_equal(np.concatenate([b[1] for b in blocks]), trace.spike_neurons)
 
@@ -106,7 +108,7 @@ def test_a_float_synapse_is_filtered_and_delayed():
         if 0 in neurons:
             fired = t
         expected = 0.0 if fired is None or t < fired + 4 else 2 * np.exp(-(t - fired - 4) / 5)
-        assert simulator._u[1] == pytest.approx(expected)
+        assert simulator.run_arrays.potentials.u[1] == pytest.approx(expected)
     assert fired is not None
 
 
@@ -117,7 +119,7 @@ def test_more_than_65536_neurons_use_wider_indices():
     bias[[5, n - 1]] = 100
     groups = QuantizedPopulation("a", n, 4095, 4096, 99, bias, 6, 63)
     net = QuantizedNetwork((groups,), (QuantizedProjection("r", "a", "a", ring, 0, "excitatory"),))
-    trace = NativeBackend().run(net.verify(), None, 4)
+    trace = simulate(net.verify(), None, 4, "native")
     assert set(zip(trace.spike_steps.tolist(), trace.spike_neurons.tolist(), strict=True)) == {
         (0, 5),
         (0, n - 1),
@@ -154,6 +156,6 @@ def test_networks_beyond_the_cache_equal_the_reference():
         (QuantizedProjection("r", "a", "a", weights),),
     ).verify()
     assert net.n_synapses > 500_000
-    runs = [b.run(net, None, 40, ("v", "u")) for b in (ReferenceBackend(), NativeBackend())]
+    runs = [simulate(net, None, 40, b, ("v", "u")) for b in ("reference", "native")]
     assert runs[0].n_spikes > 500
     assert compare(*runs, ("reference", "native")) == (0, None)

@@ -20,8 +20,9 @@ from hrsnn_lava import (
 from hrsnn_lava.api import simulate_batch
 from hrsnn_lava.chip_learning import pair_stdp
 from hrsnn_lava.errors import BackendError, NetworkError, SpecError
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
-from hrsnn_lava.sim_backends.runs.parity import compare, random_input
+from hrsnn_lava.sim_backends.runs.inputs import random_input
+from hrsnn_lava.sim_backends.runs.parity import compare
+from hrsnn_lava.sim_backends.runs.session import simulate
 
 SPEC = Spec.parse({"network": {"size": 40, "connectivity": {"mean_degree": 8.0}}})
 TRIALS = 9
@@ -48,7 +49,7 @@ def test_every_number_of_workers_gives_what_single_runs_give(network, inputs, wo
     traces = list(simulate_batch(network, inputs, 60, ("v", "u"), workers=workers))
     assert len(traces) == TRIALS
     for given, trace in zip(inputs, traces, strict=True):
-        truth = ReferenceBackend().run(network, given, 60, ("v", "u"))
+        truth = simulate(network, given, 60, "reference", ("v", "u"))
         assert compare(truth, trace, ("single", "batch")) == (0, None)
         assert trace.inputs is given
 
@@ -66,7 +67,7 @@ def test_every_trial_starts_with_the_initial_weights():
         ),
     ).verify()
     given = random_input(net, 80)
-    truth = ReferenceBackend().run(net, given, 80)
+    truth = simulate(net, given, 80, "reference")
     initial = net.projection("aa").effective_weights().data
     assert np.any(truth.weights["aa"] != initial)
     for trace in simulate_batch(net, [given] * 5, 80, workers=2):
@@ -103,7 +104,7 @@ def test_parameter_sets_are_made_in_order_and_only_when_needed():
 def test_progress_counts_what_was_taken():
     seen = []
     list(simulate_batch(clock(3), None, 5, trials=3, workers=2, progress=lambda *a: seen.append(a)))
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert seen == [(f"trial {k} of 3", k / 3) for k in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("workers", [1, 4])

@@ -16,15 +16,14 @@ from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
-from hrsnn_lava.sim_backends.base import bias_rows
+from hrsnn_lava.sim_backends.base import Stretch
 from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob
-from hrsnn_lava.sim_backends.native.engine import NativeEngine, Stretch
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.native.simulator import NativeEngine
 from hrsnn_lava.sim_backends.runs import counting as module
-from hrsnn_lava.sim_backends.runs.counting import count, counted
+from hrsnn_lava.sim_backends.runs.counting import count, recount
+from hrsnn_lava.sim_backends.runs.inputs import part_of
 from hrsnn_lava.sim_backends.runs.recording import record
-from hrsnn_lava.sim_backends.runs.session import Session, part_of
+from hrsnn_lava.sim_backends.runs.session import Session, simulate
 
 STEPS = 24
 NETWORKS = 200
@@ -90,13 +89,13 @@ def test_counts_equal_the_loop(number, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "STRETCH_VALUES", 100)  # a few steps a stretch
     for k, (network, inputs) in enumerate(cases(number)):
         compiled = on_cores(network, k)
-        truth = ReferenceBackend().run(network, inputs, STEPS, ("v", "u"))
+        truth = simulate(network, inputs, STEPS, "reference", ("v", "u"))
         expected = loop(network, compiled.core_of, compiled.placement.coordinates, truth)
         np.testing.assert_array_equal(truth.active_updates, expected["active"])
         np.testing.assert_array_equal(truth.membrane_updates, expected["membrane"])
         assert_counts(count_trace(compiled, truth), expected)
 
-        native = NativeBackend().run(network, inputs, STEPS)
+        native = simulate(network, inputs, STEPS, "native")
         np.testing.assert_array_equal(native.active_updates, expected["active"])
         np.testing.assert_array_equal(native.membrane_updates, expected["membrane"])
         assert_counts(count_trace(compiled, native), expected)
@@ -113,7 +112,7 @@ def test_counts_equal_the_loop(number, tmp_path, monkeypatch):
             stored = Trace.load(tmp_path / "recorded.npz")
             assert_counts(count_trace(compiled, stored), expected)
         if native.inputs is not None or not network.n_inputs:
-            assert_counts(count_trace(compiled, counted(network, bare(native))), expected)
+            assert_counts(count_trace(compiled, recount(network, bare(native))), expected)
         assert_counts(count_trace(compiled, bare(native)), expected, exact=False)
 
 
@@ -123,7 +122,7 @@ def test_stretches_of_a_session_add_up(cuts):
         if inputs is None:
             inputs = SpikeInput.empty(STEPS, network.n_inputs)
         compiled = on_cores(network, k)
-        truth = ReferenceBackend().run(network, inputs, STEPS, ("v", "u"))
+        truth = simulate(network, inputs, STEPS, "reference", ("v", "u"))
         expected = loop(network, compiled.core_of, compiled.placement.coordinates, truth)
         counting, session = Counting.of(compiled), Session(network)
         edges = [0, *cuts, STEPS]
@@ -157,7 +156,7 @@ def test_a_run_that_goes_on_counts_from_its_state():
 def test_loads_by_step_and_core_equal_the_loop(block):
     for k, (network, inputs) in enumerate(cases(1)):
         compiled = on_cores(network, k)
-        truth = ReferenceBackend().run(network, inputs, STEPS, ("v", "u"))
+        truth = simulate(network, inputs, STEPS, "reference", ("v", "u"))
         expected = loop(network, compiled.core_of, compiled.placement.coordinates, truth)
         blocks = list(loads(compiled, truth, block))
         assert [b.first_step for b in blocks] == list(range(0, STEPS, block or STEPS))
@@ -184,7 +183,7 @@ def test_counts_of_lava_equal_the_loop():
         expected = loop(job.network, compiled.core_of, compiled.placement.coordinates, trace)
         assert trace.active_updates is not None
         assert_counts(count_trace(compiled, trace), expected)
-        assert_counts(count_trace(compiled, counted(compiled, bare(trace))), expected)
+        assert_counts(count_trace(compiled, recount(compiled, bare(trace))), expected)
 
 
 # --- known values ---------------------------------------------------------------------------
@@ -206,7 +205,7 @@ def test_a_neuron_at_rest_is_never_active():
 def test_a_biased_neuron_is_always_active_and_changes_but_when_held():
     """v rises by 100 << 6 = 6400 a step: 6400 is no spike, 12800 is; then two steps at 0."""
     network = neuron(bias_mant=3200, bias_exp=1, refractory=2)
-    trace = NativeBackend().run(network, None, 8, ("v",))
+    trace = simulate(network, None, 8, "native", ("v",))
     np.testing.assert_array_equal(trace.v[:, 0], [6400, 0, 0, 0, 6400, 0, 0, 0])
     np.testing.assert_array_equal(trace.active_updates, [1] * 8)
     np.testing.assert_array_equal(trace.membrane_updates, [1, 1, 0, 0, 1, 1, 0, 0])
@@ -223,7 +222,7 @@ def test_a_held_neuron_is_active_while_its_current_lasts():
         (QuantizedProjection("i_n", "i", "n", sparse.csr_matrix([[100]])),),
     ).verify()
     inputs = SpikeInput([0], [0], 20, 1)
-    trace = NativeBackend().run(network, inputs, 20, ("u", "v"))
+    trace = simulate(network, inputs, 20, "native", ("u", "v"))
     lasting = int(np.count_nonzero(trace.u[:, 0]))
     assert trace.u[1, 0] == 6400
     assert trace.u[2, 0] == 3200
@@ -234,15 +233,15 @@ def test_a_held_neuron_is_active_while_its_current_lasts():
 
 def test_a_trace_that_does_something_else_stays_without_updates():
     network = neuron(bias_mant=3200, bias_exp=1)
-    trace = bare(NativeBackend().run(network, None, 8))
+    trace = bare(simulate(network, None, 8, "native"))
     moved = replace(trace, spike_steps=trace.spike_steps[1:], spike_neurons=trace.spike_neurons[1:])
-    assert counted(network, trace).active_updates.tolist() == [1] * 8
-    assert counted(network, moved).active_updates is None
+    assert recount(network, trace).active_updates.tolist() == [1] * 8
+    assert recount(network, moved).active_updates is None
     driven = mixed_network(np.random.default_rng(0))
     unknown = Trace(np.zeros(0, np.int32), np.zeros(0, np.int32), 3, driven.n_neurons)
-    assert counted(driven, unknown).active_updates is None
+    assert recount(driven, unknown).active_updates is None
     with pytest.raises(SpecError, match="not one of this network"):
-        counted(network, unknown)
+        recount(network, unknown)
 
 
 def test_without_counts_by_step_memory_holds_none():
@@ -260,8 +259,8 @@ def test_progress_and_pieces_of_input():
     inputs = mixed_inputs(rng, network, 40)
     seen = []
     pieces = (part_of(inputs, first, 10) for first in range(0, 40, 10))
-    found = count(network, pieces, 40, progress=lambda done, steps: seen.append((done, steps)))
-    assert seen[-1] == (40, 40)
+    found = count(network, pieces, 40, progress=lambda *told: seen.append(told))
+    assert seen[-1] == ("40 of 40 steps counted", 1.0)
     assert found.ops.total == count(network, inputs, 40).ops.total
 
 
@@ -270,9 +269,9 @@ def test_the_kernel_without_counters_does_the_same():
         plain = NativeEngine(network, counting=False)
         given = SpikeInput.empty(STEPS, network.n_inputs) if inputs is None else inputs
         part = part_of(given, 0, STEPS)
-        starts, mantissas = bias_rows(network, part, STEPS)
+        starts, mantissas, _ = Session(network)._drive(part)
         found = plain.advance(Stretch(0, part, starts, mantissas, ("v", "u")))
-        expected = NativeBackend().run(network, inputs, STEPS, ("v", "u"))
+        expected = simulate(network, inputs, STEPS, "native", ("v", "u"))
         for name in ("spike_steps", "spike_neurons", "v", "u"):
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
         learns = any(p.learning is not None and p.n_synapses for p in network.projections)

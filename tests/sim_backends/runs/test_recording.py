@@ -33,16 +33,18 @@ from hrsnn_lava import (
 from hrsnn_lava.api import record
 from hrsnn_lava.chip_learning import Learning, pair_stdp
 from hrsnn_lava.errors import ArtifactError, SpecError
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 from hrsnn_lava.sim_backends.runs import session as state_module
 from hrsnn_lava.sim_backends.runs.chunk_log import LogWriter, read_part, scan
-from hrsnn_lava.sim_backends.runs.input_pieces import pieces_of
-from hrsnn_lava.sim_backends.runs.parity import compare, random_input
-from hrsnn_lava.sim_backends.runs.probe_plan import ProbePlan
-from hrsnn_lava.sim_backends.runs.recorded import LOG
-from hrsnn_lava.sim_backends.runs.recording import Recorder, Recording, partial_folder
-from hrsnn_lava.sim_backends.runs.session import Session, part_of
+from hrsnn_lava.sim_backends.runs.inputs import part_of, pieces_of, random_input
+from hrsnn_lava.sim_backends.runs.parity import compare
+from hrsnn_lava.sim_backends.runs.recorded import LOG, ProbePlan
+from hrsnn_lava.sim_backends.runs.recording import (
+    Recorder,
+    Recording,
+    RecordOptions,
+    partial_folder,
+)
+from hrsnn_lava.sim_backends.runs.session import Session, simulate
 
 SPEC = Spec.parse({"network": {"size": 60, "connectivity": {"mean_degree": 8.0}}})
 
@@ -70,12 +72,16 @@ def same(first, second):
 
 def test_a_streamed_trace_is_the_trace_in_memory(network, tmp_path, short_chunks):
     inputs = random_input(network, 130)
-    truth = ReferenceBackend().run(network, inputs, 130, ("v", "u"))
+    truth = simulate(network, inputs, 130, "reference", ("v", "u"))
     seen = []
     record(network, inputs, 130, tmp_path / "t.npz", ("v", "u"), progress=lambda *a: seen.append(a))
     same(truth, Trace.load(tmp_path / "t.npz"))
     assert truth.n_spikes > 50
-    assert (seen[0], seen[-1], len(seen)) == ((11, 130), (130, 130), 12)
+    assert (seen[0], seen[-1], len(seen)) == (
+        ("11 of 130 steps recorded", 11 / 130),
+        ("130 of 130 steps recorded", 1.0),
+        12,
+    )
     assert [p.name for p in tmp_path.iterdir()] == ["t.npz"]
 
 
@@ -101,7 +107,7 @@ def test_any_network_any_probes(data, tmp_path_factory):
             between=(a, b),
             neurons=sorted(neurons),
         )
-    truth = ReferenceBackend().run(integer, inputs, steps, ("v", "u"))
+    truth = simulate(integer, inputs, steps, "reference", ("v", "u"))
     found = Recording.open(path)
     trace, probed = found.trace(), found.probed()
     same(Trace(truth.spike_steps, truth.spike_neurons, steps, truth.n_neurons), trace)
@@ -132,7 +138,7 @@ def cut(inputs, length):
 @pytest.mark.parametrize("length", [1, 7, 50, 1000])
 def test_inputs_come_in_pieces_of_any_length(network, tmp_path, short_chunks, length):
     inputs = random_input(network, 90)
-    truth = NativeBackend().run(network, inputs, 120, ("v",))
+    truth = simulate(network, inputs, 120, "native", ("v",))
     record(network, cut(inputs, length), 120, tmp_path / "t.npz", ("v",))
     same(truth, Trace.load(tmp_path / "t.npz"))
 
@@ -147,7 +153,7 @@ def test_inputs_come_from_memory_mapped_files(network, tmp_path, short_chunks):
         arrays["steps"], arrays["neurons"], 90, inputs.n_neurons, arrays["payloads"], 13
     )
     record(network, pieces, 90, tmp_path / "t.npz")
-    same(NativeBackend().run(network, inputs, 90), Trace.load(tmp_path / "t.npz"))
+    same(simulate(network, inputs, 90, "native"), Trace.load(tmp_path / "t.npz"))
 
 
 @pytest.mark.parametrize("steps", [[3, 1, 2], [0, 4, 11], [-1, 2, 3]])
@@ -165,7 +171,7 @@ def test_pieces_of_another_width_are_named(network, tmp_path):
 
 def test_a_recording_goes_on_from_a_state(network, tmp_path, short_chunks):
     inputs = random_input(network, 100)
-    whole = NativeBackend().run(network, inputs, 100)
+    whole = simulate(network, inputs, 100, "native")
     state = record(network, part_of(inputs, 0, 60), 60, tmp_path / "a.npz")
     end = record(network, part_of(inputs, 60, 40), 40, tmp_path / "b.npz", state=state)
     parts = [Trace.load(tmp_path / name) for name in ("a.npz", "b.npz")]
@@ -195,19 +201,19 @@ def test_learned_weights_over_time(learner, tmp_path, short_chunks):
     probed = Recording.open(whole).probed()
     np.testing.assert_array_equal(probed.weight_steps, [24, 49, 74, 99])
     for row, step in enumerate(probed.weight_steps):
-        truth = NativeBackend().run(learner, None, int(step) + 1)
+        truth = simulate(learner, None, int(step) + 1, "native")
         np.testing.assert_array_equal(probed.weights["aa"][row], truth.weights["aa"])
         assert sorted(truth.traces) == [f"aa/{x}/{k}" for x in ("x1", "y1") for k in range(3)]
         for key, values in truth.traces.items():
             np.testing.assert_array_equal(probed.traces[key][row], values)
-    truth = ReferenceBackend().run(learner, None, 110)
+    truth = simulate(learner, None, 110, "reference")
     trace = Trace.load(whole)
     same(truth, trace)
     np.testing.assert_array_equal(trace.weights["aa"], truth.weights["aa"])
     assert np.any(truth.weights["aa"] != learner.projection("aa").weights.data)
 
-    def progress(done, _):
-        if done >= 60:
+    def progress(_, fraction):
+        if fraction >= 60 / 110:
             raise StopError
 
     options = {"every": 25, "checkpoint_s": 0.0}
@@ -229,8 +235,8 @@ class StopError(Exception):
 def interrupted(network, inputs, steps, path, at, **options):
     """A recording that ends with an exception after step `at`."""
 
-    def progress(done, _):
-        if done >= at:
+    def progress(_, fraction):
+        if fraction >= at / steps:
             raise StopError
 
     with pytest.raises(StopError):
@@ -312,11 +318,12 @@ def test_killed_between_renaming_and_removing_the_folder(network, tmp_path, shor
 
 
 def test_an_unfinished_recording_is_no_trace(network, tmp_path, short_chunks):
-    with closing(Recorder(network, tmp_path / "t.npz", ProbePlan.of(network, 50))) as recorder:
+    plan = ProbePlan.of(network, 50)
+    with closing(Recorder(network, tmp_path / "t.npz", plan)) as recorder:
         with pytest.raises(SpecError, match="0 of 50 steps are recorded"):
             recorder.finish()
         with pytest.raises(ArtifactError, match="another process is writing it"):
-            Recorder(network, tmp_path / "t.npz", ProbePlan.of(network, 50), resume=True)
+            Recorder(network, tmp_path / "t.npz", plan, RecordOptions(resume=True))
 
 
 @pytest.mark.parametrize("where", ["cut", "flip", "zeros"])
@@ -324,7 +331,7 @@ def test_every_prefix_of_a_recording_is_readable(network, tmp_path, short_chunks
     """What a reader gets of a torn or damaged log is a beginning of the true trace."""
     path = tmp_path / "t.npz"
     inputs = random_input(network, 60)
-    truth = NativeBackend().run(network, inputs, 60)
+    truth = simulate(network, inputs, 60, "native")
     interrupted(network, inputs, 60, path, 50, checkpoint_s=1e9)
     log = partial_folder(path) / LOG
     data = log.read_bytes()
@@ -468,7 +475,7 @@ def wait_for(log, process):
 def truth(busy):
     folder, net = busy
     inputs = SpikeInput.load(folder / "in.npz")
-    trace = NativeBackend().run(net, inputs, STEPS)
+    trace = simulate(net, inputs, STEPS, "native")
     record(net, inputs, STEPS, folder / "truth.npz", ("v",), every=500, neurons=slice(10, 20))
     return trace, (folder / "truth.npz").read_bytes()
 

@@ -30,11 +30,10 @@ from hrsnn_lava import (
 from hrsnn_lava.chip_learning import Factor, Learning, LearningRule, Product, pair_stdp
 from hrsnn_lava.chip_learning import Trace as LearningTrace
 from hrsnn_lava.errors import ArtifactError, SpecError
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
 from hrsnn_lava.sim_backends.runs import session as module
-from hrsnn_lava.sim_backends.runs.parity import compare, random_input
-from hrsnn_lava.sim_backends.runs.session import Session, State, part_of
+from hrsnn_lava.sim_backends.runs.inputs import part_of, random_input
+from hrsnn_lava.sim_backends.runs.parity import compare
+from hrsnn_lava.sim_backends.runs.session import Session, State, simulate
 
 EXACT = ("native", "reference")
 SPEC = Spec.parse({"network": {"size": 80, "connectivity": {"mean_degree": 10.0}}})
@@ -82,7 +81,7 @@ def test_a_run_in_parts_is_one_run(data):
         assert one.digest == other.digest
         sessions[0].restore(other)  # its own next state is that of the other backend's
         sessions[1] = Session(integer, other, data.draw(st.sampled_from(EXACT)))
-    truth = NativeBackend().run(integer, inputs, steps, ("v", "u"))
+    truth = simulate(integer, inputs, steps, "native", ("v", "u"))
     for parts in chains:
         assert compare(truth, joined(parts), ("whole", "parts"), integer) == (0, None)
 
@@ -92,7 +91,7 @@ def test_a_learning_run_changes_backend_in_mid_epoch(before, after, tmp_path):
     """Sixty steps on one, a file, forty on the other: weights, tags, traces, random numbers."""
     moved = 0
     for integer, inputs in collected(driven_learning_networks(100), 25, number=3):
-        whole = ReferenceBackend().run(integer, inputs, 100, ("v", "u"))
+        whole = simulate(integer, inputs, 100, "reference", ("v", "u"))
         parts = (
             [None, None] if inputs is None else [part_of(inputs, 0, 60), part_of(inputs, 60, 40)]
         )
@@ -108,7 +107,7 @@ def test_a_learning_run_changes_backend_in_mid_epoch(before, after, tmp_path):
 
 def test_sixty_and_forty_steps_are_a_hundred(network, tmp_path):
     inputs = random_input(network, 100)
-    whole = NativeBackend().run(network, inputs, 100, ("v", "u"))
+    whole = simulate(network, inputs, 100, "native", ("v", "u"))
     session = Session(network)
     first = session.run(part_of(inputs, 0, 60), 60, ("v", "u"))
     session.state().save(tmp_path / "s.hlx")
@@ -124,17 +123,17 @@ def test_held_values_go_on_without_being_sent_again(network, backend):
     """An input that is silent after step 0 still drives the second half."""
     values = np.full((1, network.n_inputs), 900)
     once = SpikeInput.held(values, 80)
-    whole = ReferenceBackend().run(network, once, 80, ("v", "u"))
+    whole = simulate(network, once, 80, "reference", ("v", "u"))
     session = Session(network, backend=backend)
     parts = [session.run(once, 30, ("v", "u")), session.run(None, 50, ("v", "u"))]
-    quiet = ReferenceBackend().run(network, None, 80)
+    quiet = simulate(network, None, 80, "reference")
     assert whole.n_spikes != quiet.n_spikes
     assert compare(whole, joined(parts), ("whole", "parts")) == (0, None)
 
 
 def test_stretches_do_not_show(network, monkeypatch):
     inputs = random_input(network, 130)
-    whole = ReferenceBackend().run(network, inputs, 130, ("v", "u"))
+    whole = simulate(network, inputs, 130, "reference", ("v", "u"))
     monkeypatch.setattr(module, "STRETCH_VALUES", 700)
     trace = Session(network).run(inputs, 130, ("v", "u"))
     assert compare(whole, trace, ("whole", "stretches")) == (0, None)
@@ -187,7 +186,7 @@ def test_twins_share_no_state(data):
     one.reset()
     pieces = [None if inputs is None else part_of(inputs, t, 5) for t in range(0, 30, 5)]
     turns = [(one.run(p, 5, ("v", "u")), other.run(p, 5, ("v", "u"))) for p in pieces]
-    truth = ReferenceBackend().run(integer, inputs, 30, ("v", "u"))
+    truth = simulate(integer, inputs, 30, "reference", ("v", "u"))
     for parts in zip(*turns, strict=True):
         assert compare(truth, joined(parts), ("reference", "twin")) == (0, None)
 

@@ -14,7 +14,7 @@ from hrsnn_lava.compiler.analysis.dynamics.gain import eigenvalues, gain_matrix,
 from hrsnn_lava.compiler.passes.quantize import quantize
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation, QuantizedProjection
-from hrsnn_lava.sim_backends.native.simulator import FloatSimulator
+from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
 
 
 def pair(weight, **target):

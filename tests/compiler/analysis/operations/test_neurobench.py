@@ -22,7 +22,7 @@ from hrsnn_lava.quantized import (
     QuantizedPopulation,
     QuantizedProjection,
 )
-from hrsnn_lava.sim_backends.reference.simulator import ReferenceBackend
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput, Trace
 
 OPERATIONS = ("Effective_ACs", "Effective_MACs", "Dense")
@@ -58,7 +58,7 @@ def by_definition(network, trace):
 
 
 def run(network, inputs, steps, probes=("spikes", "v", "u")):
-    return ReferenceBackend().run(network, inputs, steps, probes)
+    return simulate(network, inputs, steps, "reference", probes)
 
 
 @settings(max_examples=60)

@@ -11,7 +11,7 @@ import hrsnn_lava as hl
 from hrsnn_lava.compiler.analysis.operations.synops import synaptic_operations
 from hrsnn_lava.compiler.analysis.pricing.energy import energy, event_counts
 from hrsnn_lava.hardware_profiles import COUNT_KEYS, CostSet, HardwareProfile
-from hrsnn_lava.hardware_profiles.overrides import Extension, extended
+from hrsnn_lava.hardware_profiles.cost_set import Extension, extended
 
 LOIHI1, TRUENORTH = HardwareProfile.load("loihi1"), HardwareProfile.load("truenorth")
 DAVIES, SANAFE = CostSet.load("davies2018"), CostSet.load("sanafe_loihi")

@@ -31,7 +31,7 @@ from hrsnn_lava.quantized import (
     QuantizedPopulation,
     QuantizedProjection,
 )
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput, Trace
 
 LOIHI = HardwareProfile.load("loihi1")
@@ -56,7 +56,7 @@ def random_run(seed: int, n_steps: int, learning: bool = False) -> tuple[Compile
     network = QuantizedNetwork(populations, projections)
     steps, channels = np.nonzero(rng.random((n_steps, n_in)) < 0.3)
     inputs = SpikeInput(steps, channels, n_steps, n_in)
-    return CompiledNetwork(network, LOIHI, places), NativeBackend().run(network, inputs, n_steps)
+    return CompiledNetwork(network, LOIHI, places), simulate(network, inputs, n_steps, "native")
 
 
 def cut(draw, n_steps: int) -> Windows:
@@ -181,7 +181,7 @@ def test_wrong_cuts_say_what_is_allowed(make, text) -> None:
 
 def test_joined_runs_count_as_the_runs_do() -> None:
     program, first = random_run(1, 11)
-    second = NativeBackend().run(program.network, SpikeInput.empty(7, 3), 7)
+    second = simulate(program.network, SpikeInput.empty(7, 3), 7, "native")
     whole, windows = joined([first, second])
     assert windows.bounds.tolist() == [0, 11, 18]
     assert whole.n_steps == 18

@@ -1,4 +1,4 @@
-"""Pair STDP in plain NumPy: the readable twin of `float_plasticity_kernel`, for comparison."""
+"""Pair STDP in plain NumPy: the readable twin of `hrsnn_lava.sim_backends.floating.kernels`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The form in which a state is kept, the same for every backend that can give and take one.
+"""The form in which a state is kept, the same for every engine that keeps states.
 
-All arrays are int32 and none depends on how a backend goes about its work, so equal states are
+All arrays are int32 and none depends on how an engine goes about its work, so equal states are
 equal arrays. N neurons, J input channels, S live synapses of a learning projection, in the order
 in which the network stores them, and P profiles:
 
@@ -25,7 +25,7 @@ Random numbers need no room here: which ones come next follows from the number o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -35,20 +35,16 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.chip_learning import POST_TRACES, PRE_TRACES
 from hrsnn_lava.errors import ArtifactError, Problem, raise_if
-from hrsnn_lava.sim_backends.base import Program
-from hrsnn_lava.sim_backends.learning_program import (
-    TAG_RANGE,
+from hrsnn_lava.integer_format import (
+    INT32,
+    POTENTIAL_MAX,
+    TAG_RANGES,
     TRACE_MAX,
-    Plastic,
-    traces_read,
+    TRACE_VALUES,
 )
+from hrsnn_lava.sim_backends.base import LAST_STEP, Program
+from hrsnn_lava.sim_backends.learning_program import Arrays, Int, Plastic, traces_read
 
-Int = NDArray[np.int32]
-Arrays = Mapping[str, Int]
-#: Steps since rest that a state can count: spikes carry their step as int32.
-LAST_STEP = 2**31 - 1
-_WIDE = (-(2**31), 2**31 - 1)
-_SIDES = (PRE_TRACES, POST_TRACES)
 SYNAPTIC = ("weights", "tag_1", "tag_2")
 SENT = ("sent/age", "sent/source", "sent/value")
 
@@ -58,15 +54,15 @@ class Field:
     """One array: its shape, -1 for any length, and the lowest and highest values, both allowed."""
 
     shape: tuple[int, ...]
-    low: Any = _WIDE[0]
-    high: Any = _WIDE[1]
+    low: Any = INT32[0]
+    high: Any = INT32[1]
 
     def fault(self, array: Any) -> Problem | None:
         """What is wrong with `array`, if anything; the name is left to the caller."""
         kind = f"int32 {_text(self.shape)}"
         if array.dtype != np.int32 or array.ndim != len(self.shape):
             return Problem("", f"{array.dtype} {_text(array.shape)}", kind)
-        if any(n not in (-1, found) for n, found in zip(self.shape, array.shape, strict=True)):
+        if any(n not in (-1, size) for n, size in zip(self.shape, array.shape, strict=True)):
             return Problem("", f"int32 {_text(array.shape)}", kind)
         if np.any(array < self.low) or np.any(array > self.high):
             limits = f"{np.min(self.low)}..{np.max(self.high)}"
@@ -79,21 +75,15 @@ def _text(shape: tuple[int, ...]) -> str:
     return " x ".join("E" if n < 0 else str(n) for n in shape) or "scalar"
 
 
-def past_steps(program: Program) -> int:
-    """How many of the last steps' messages may still be on their way."""
-    return program.max_delay + 1
-
-
 def fields_of(program: Program) -> dict[str, Field]:
     """Every array of a state of this network, by name."""
     n, n_inputs = program.n_neurons, program.n_inputs
-    potential = 2**23 - 1
     fields = {
         "u": Field((n,)),
-        "v": Field((n,), -potential, potential),
+        "v": Field((n,), -POTENTIAL_MAX, POTENTIAL_MAX),
         "waiting": Field((n,), 0, program.refractory),
         "held": Field((n_inputs,)),
-        "sent/age": Field((-1,), 0, past_steps(program) - 1),
+        "sent/age": Field((-1,), 0, program.past_steps - 1),
         "sent/source": Field((-1,), 0, n + n_inputs - 1),
         "sent/value": Field((-1,)),
     }
@@ -113,11 +103,11 @@ def _learning_fields(plastic: Plastic) -> dict[str, Field]:
         return Field((size,), int(start.min(initial=low)), int(start.max(initial=high)))
 
     x_high = np.full((profiles, 2, 1), TRACE_MAX)
-    x_high[:, 0] = 255  # payloads can set x1 beyond 7 bits
+    x_high[:, 0] = TRACE_VALUES - 1  # payloads can set x1 beyond 7 bits
     return {
         "weights": between(plastic.weights, plastic.sign_mode.limits),
-        "tag_1": between(plastic.tag_1, TAG_RANGE["dt"]),
-        "tag_2": between(plastic.tag_2, TAG_RANGE["dd"]),
+        "tag_1": between(plastic.tag_1, TAG_RANGES["dt"]),
+        "tag_2": between(plastic.tag_2, TAG_RANGES["dd"]),
         "x": Field((profiles, 2, plastic.n_pre), 0, x_high),
         "y": Field((profiles, 3, plastic.n_post), 0, TRACE_MAX),
         "tx": Field((profiles, plastic.n_pre), 0, plastic.t_epoch),
@@ -125,7 +115,7 @@ def _learning_fields(plastic: Plastic) -> dict[str, Field]:
     }
 
 
-def check(program: Program, step: int, arrays: Mapping[str, Any]) -> None:
+def check_state(program: Program, step: int, arrays: Mapping[str, Any]) -> None:
     """Refuse what no run reaches: the kernels test no index, so none may lead out of its array.
 
     Raises:
@@ -160,27 +150,43 @@ def _message_faults(n: int, step: int, age: Int, source: Int, value: Int) -> lis
     return problems
 
 
-def messages(rows: list[tuple[Int, Int]]) -> dict[str, Int]:
-    """Arrays of what was sent: one row of sources and values a step, the latest first."""
-    kept = []
-    for age, (sources, values) in enumerate(rows):
+def messages(sent: Sequence[tuple[Int, Int]]) -> dict[str, Int]:
+    """Arrays of what was sent: sources and values of every step, the latest step first."""
+    columns: tuple[list[Int], ...] = ([], [], [])
+    for age, (sources, values) in enumerate(sent):
         order = np.argsort(sources, kind="stable")
         order = order[values[order] != 0]
-        kept.append((np.full(order.size, age, np.int32), sources[order], values[order]))
-    columns = zip(*kept, strict=True) if kept else ([], [], [])
+        entry = (np.full(order.size, age, np.int32), sources[order], values[order])
+        for column, part in zip(columns, entry, strict=True):
+            column.append(part)
     none = np.zeros(0, dtype=np.int32)
     return {name: np.concatenate([none, *c]) for name, c in zip(SENT, columns, strict=True)}
 
 
-def rows_of(arrays: Arrays, count: int) -> list[tuple[Int, Int]]:
+def sent_by_age(arrays: Arrays, count: int) -> list[tuple[Int, Int]]:
     """The inverse of `messages`, for `count` steps."""
     age, source, value = (arrays[name] for name in SENT)
     edges = np.searchsorted(age, np.arange(count + 1))
     return [(source[a:b], value[a:b]) for a, b in pairwise(edges)]
 
 
-def read_traces(plastic: Plastic) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def learning_arrays(k: int, plastic: Plastic, values: Mapping[str, Any]) -> dict[str, Int]:
+    """Arrays of learning projection k, from arrays of the same shape; unread traces become 0."""
+    read = dict(zip("xy", _read_traces(plastic), strict=True))
+    arrays = {**values, **{side: np.where(read[side], values[side], 0) for side in "xy"}}
+    return {f"learning/{k}/{name}": np.asarray(a).astype(np.int32) for name, a in arrays.items()}
+
+
+def learning_values(k: int, arrays: Arrays) -> dict[str, Int]:
+    """The inverse of `learning_arrays`."""
+    return {name: arrays[f"learning/{k}/{name}"] for name in (*SYNAPTIC, "x", "y", "tx", "ty")}
+
+
+def _read_traces(plastic: Plastic) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which traces the rule of each profile reads: x (P, 2, 1) and y (P, 3, 1)."""
     read = [traces_read(rule, plastic.graded_spikes) for rule in plastic.rules]
-    x, y = (np.array([[k in names for k in side] for names in read])[:, :, None] for side in _SIDES)
+    x, y = (
+        np.array([[name in names for name in side] for names in read])[:, :, None]
+        for side in (PRE_TRACES, POST_TRACES)
+    )
     return x, y

@@ -1,4 +1,4 @@
-"""`ContinuedRun`: a program whose Lava Processes stay paused between runs and then go on.
+"""`ResumableRun`: a program whose Lava Processes stay paused between runs and then go on.
 
 Nothing is read out of Lava or put back: its own Processes hold the state. What does change from
 run to run is files: every run has a folder with its input and its recordings. A clock file says
@@ -8,14 +8,18 @@ Importing this module imports Lava, which needs Python 3.10.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.proc.dense.process import LearningDense
+from lava.proc.lif.models import PyLifModelBitAcc
+from lava.proc.lif.process import LIF
 from lava.proc.sparse.process import LearningSparse
 
 from hrsnn_lava.processes.graph import (
+    LavaGraph,
     build,
     components,
     drive_file,
@@ -27,14 +31,15 @@ from hrsnn_lava.processes.learning import MaskedLearningDense, RecordedLearningS
 from hrsnn_lava.processes.program import LavaProgram
 from hrsnn_lava.processes.sink import MmapProbe, MmapProbeFixed
 from hrsnn_lava.processes.source import MmapSource, MmapSourceFixed
-from hrsnn_lava.processes.watched import advance
+from hrsnn_lava.processes.stock import BiasWrite, RecordedLIF, stretches
+from hrsnn_lava.processes.watchdog import advance
 
-__all__ = ["ContinuedRun"]
+__all__ = ["ResumableRun"]
 
 _CLOCK = "clock.npy"
 
 
-class _Continued:
+class _Resumable:
     """Mixin for a model with files: knows the run that it is in.
 
     The files of run K lie in the folder ``K`` beside that of run 0, which the Process names.
@@ -53,7 +58,7 @@ class _Continued:
         return old.parent.parent / str(number) / old.name
 
 
-class ContinuedSource(_Continued, MmapSourceFixed):
+class ResumableSource(_Resumable, MmapSourceFixed):
     """Sends the rows of the run's own file."""
 
     def run_spk(self) -> None:
@@ -63,7 +68,7 @@ class ContinuedSource(_Continued, MmapSourceFixed):
         self.s_out.send(self._rows[self.time_step - self._before - 1])
 
 
-class ContinuedProbe(_Continued, MmapProbeFixed):
+class ResumableProbe(_Resumable, MmapProbeFixed):
     """Writes the run's own files, which it creates."""
 
     def run_spk(self) -> None:
@@ -82,7 +87,25 @@ class ContinuedProbe(_Continued, MmapProbeFixed):
             rows[self.time_step - self._before - 1] = getattr(self, port).recv()
 
 
-class _ContinuedLearning(_Continued):
+class ResumableLIF(_Resumable, RecordedLIF):
+    """Lava's own model of `LIF`, which writes v and u to the run's own files."""
+
+    def run_spk(self) -> None:
+        """One time step."""
+        PyLifModelBitAcc.run_spk(self)
+        paths = self.proc_params["record"]
+        if path := self._follow(next(iter(paths.values()))):
+            steps = self._end - self._before
+            for state, rows in self._files.items():
+                name, shape = Path(paths[state]).name, (steps, *rows.shape[1:])
+                self._files[state] = np.lib.format.open_memmap(
+                    path.with_name(name), mode="w+", dtype=rows.dtype, shape=shape
+                )
+        for state, rows in self._files.items():
+            rows[self.time_step - self._before - 1] = getattr(self, state)
+
+
+class _ResumableLearning(_Resumable):
     """Mixin for a recorded connection: writes what it learned at the end of every run."""
 
     def run_spk(self) -> None:
@@ -93,23 +116,24 @@ class _ContinuedLearning(_Continued):
         super().run_spk()  # type: ignore[misc]
 
 
-class ContinuedLearningSparse(_ContinuedLearning, RecordedLearningSparse):
+class ResumableLearningSparse(_ResumableLearning, RecordedLearningSparse):
     """Lava's own model of `LearningSparse`."""
 
 
-class ContinuedLearningDense(_ContinuedLearning, MaskedLearningDense):
+class ResumableLearningDense(_ResumableLearning, MaskedLearningDense):
     """Lava's own model of `LearningDense`, with absent synapses."""
 
 
 _MODELS = {
-    MmapSource: ContinuedSource,
-    MmapProbe: ContinuedProbe,
-    LearningSparse: ContinuedLearningSparse,
-    LearningDense: ContinuedLearningDense,
+    MmapSource: ResumableSource,
+    MmapProbe: ResumableProbe,
+    LIF: ResumableLIF,
+    LearningSparse: ResumableLearningSparse,
+    LearningDense: ResumableLearningDense,
 }
 
 
-class ContinuedRun:
+class ResumableRun:
     """The Processes of a fixed-point program, in as many runs as wanted.
 
     Args:
@@ -121,7 +145,7 @@ class ContinuedRun:
         self._folder = Path(folder)
         self._steps = self._runs = 0
         self._parts = components(program)
-        self._roots = []
+        self._graphs = []
         for numbers, part in self._parts:
             graph = build(part, self._folder / "0", numbers)
             models = graph.run_config().exception_proc_model_map
@@ -129,7 +153,8 @@ class ContinuedRun:
             graph.root.create_runtime(
                 Loihi2SimCfg(select_tag=graph.precision, exception_proc_model_map=named)
             )
-            self._roots.append(graph.root)
+            self._graphs.append(graph)
+        self._mantissas = {group.name: group.parameters["bias_mant"] for group in program.neurons}
 
     def run(self, program: LavaProgram) -> None:
         """Run on for ``program.n_steps``; `program` is the first one with other input.
@@ -140,18 +165,38 @@ class ContinuedRun:
         where = self._folder / str(self._runs)
         clock = (self._runs, self._steps, self._steps + program.n_steps)
         np.save(self._folder / _CLOCK, np.array(clock, dtype=np.int64))
-        for (numbers, part), root in zip(self._parts, self._roots, strict=True):
+        for (numbers, part), graph in zip(self._parts, self._graphs, strict=True):
             if self._runs:  # the files of the first run are there: the Processes were made from it
                 _write(program, part, numbers, where)
-            advance(root, program.n_steps)
+            writes = self._writes(program, numbers, graph) if program.stock else ()
+            for length, due in stretches(program.n_steps, tuple(writes)):
+                for write in due:
+                    write.process.bias_mant.set(write.mantissa)
+                advance(graph.root, length)
         self._runs, self._steps = self._runs + 1, self._steps + program.n_steps
+
+    def _writes(
+        self, program: LavaProgram, numbers: list[int], graph: LavaGraph
+    ) -> Iterator[BiasWrite]:
+        """The biases that the host writes in this run, where they are not what they were before.
+
+        The first run begins with those that the Processes were built with.
+        """
+        for number in numbers:
+            group = program.neurons[number]
+            rows = group.parameters["bias_mant"] + group.drive_values
+            for step, row in zip(group.drive_steps.tolist(), rows, strict=True):
+                built = self._runs == 0 and step == 0
+                if not built and np.any(row != self._mantissas[group.name]):
+                    yield BiasWrite(step, graph.populations[group.name], row)
+                self._mantissas[group.name] = row
 
 
 def _write(program: LavaProgram, part: LavaProgram, numbers: list[int], where: Path) -> None:
     """Write the input of one part; `part` is it in the first run, `program` the whole one now."""
     for number in numbers:
         group = program.neurons[number]
-        if len(group.drive_steps):
+        if len(group.drive_steps) and not program.stock:
             drive_file(group, program, drive_path(where, number))
     names = [source.name for source in part.sources]
     for source in program.sources:

@@ -11,10 +11,11 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from hrsnn_lava import registry
 from hrsnn_lava.errors import Problem, ProfileError, SpecError, raise_if
 
 if sys.version_info >= (3, 11):
@@ -61,15 +62,21 @@ class Strict(BaseModel):
 
 
 class Sourced(Strict):
-    """What goes with every number: unit, source, and how good the evidence is."""
+    """What goes with every number: unit, source, and how good the evidence is.
 
+    A class of such numbers says in ``FIGURES`` which of its fields hold them, and in ``UNIT`` which
+    unit they have, where it is always the same.
+    """
+
+    FIGURES: ClassVar[tuple[str, ...]] = ("value",)
+    UNIT: ClassVar[str] = ""
     unit: str
     source: str
     evidence: Evidence
 
     def known(self) -> bool:
         """True when a number is given."""
-        raise NotImplementedError
+        return all(getattr(self, name) not in (None, ()) for name in self.FIGURES)
 
     def problems(self, where: str) -> Iterator[Problem]:
         """A number without evidence, or evidence without a number."""
@@ -83,47 +90,59 @@ class Sourced(Strict):
             )
         if not self.source.strip() or not self.unit.strip():
             yield Problem(where, "empty source or unit", "both are needed")
+        if self.UNIT and self.unit != self.UNIT:
+            yield Problem(where, f"unit {self.unit!r}", self.UNIT)
 
 
 class Document(Strict):
-    """A whole file; `folder` holds those that come with the package."""
+    """A whole file: a part of a kind, found by its name, or any file, by its path.
 
+    ``KIND`` is its kind in `hrsnn_lava.registry`, so a file in a folder of ``HRSNN_LAVA_PARTS``
+    is known by name as those are that come with the package; ``NOUN`` is what messages call it.
+    """
+
+    KIND: ClassVar[str]
+    NOUN: ClassVar[str]
     format: Literal[1]
     name: str
     title: str
     description: str
 
     @classmethod
-    def folder(cls) -> Path:
-        """The folder of the files that come with the package."""
-        raise NotImplementedError
-
-    @classmethod
     def names(cls) -> tuple[str, ...]:
-        """Names of the files that come with the package, sorted."""
-        return tuple(sorted(path.stem for path in cls.folder().glob("*.toml")))
+        """Names of all files that are known by name, sorted."""
+        return registry.names(cls.KIND)
 
     @classmethod
     def load(cls: type[Model], name_or_path: str | Path) -> Model:
-        """Read a shipped file by its name, or any file by its path (ends in ``.toml``).
+        """Read a file by its name, or any file by its path (ends in ``.toml``).
 
         Raises:
             SpecError: no such name or file.
-            ProfileError: the file is no TOML, has unknown or missing keys, or contradicts
-                itself; `problems` lists everything found.
+            ProfileError: the file is no TOML, has unknown or missing keys, contradicts itself, or
+                has another name than it states; `problems` lists everything found.
         """
         path = cls.path_of(name_or_path)
-        return cls.from_dict(cls.read(path), origin=str(path))
+        document = cls.from_dict(cls.plain(path), origin=str(path))
+        name = str(name_or_path)
+        if document.name != name and not name.endswith(".toml"):
+            raise ProfileError(f"{path}: name {document.name!r}; allowed: {name!r}, as of the file")
+        return document
+
+    @classmethod
+    def plain(cls, path: Path) -> dict[str, Any]:
+        """The plain data that a file stands for."""
+        return cls.read(path)
 
     @classmethod
     def path_of(cls, name_or_path: str | Path) -> Path:
-        """The file of a name or path; raises `SpecError` for a name that is not shipped."""
+        """The file of a name or path; raises `SpecError` for a name that is not known."""
         text = str(name_or_path)
         if text.endswith(".toml"):
             return Path(text)
         if text not in cls.names():
-            raise SpecError(f"no {_kind(cls)} {text!r}; there are: {', '.join(cls.names())}")
-        return cls.folder() / f"{text}.toml"
+            raise SpecError(f"no {cls.NOUN} {text!r}; there are: {', '.join(cls.names())}")
+        return registry.path(cls.KIND, text)
 
     @classmethod
     def read(cls, path: Path) -> dict[str, Any]:
@@ -136,7 +155,7 @@ class Document(Strict):
                 raise ProfileError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
             return tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise SpecError(f"cannot read {_kind(cls)} {path}: {error.strerror}") from error
+            raise SpecError(f"cannot read {cls.NOUN} {path}: {error.strerror}") from error
         except RecursionError:
             raise ProfileError(f"{path}: its tables are nested too deeply") from None
         except ValueError as error:  # TOML, UTF-8 or a number of too many digits
@@ -145,9 +164,9 @@ class Document(Strict):
     @classmethod
     def from_dict(cls: type[Model], raw: dict[str, Any], *, origin: str = "document") -> Model:
         """Build from plain data, as `to_dict` writes it; raises `ProfileError`."""
-        model = validated(cls, raw, f"{origin} is no {_kind(cls)}")
-        found = list(model.problems(""))
-        raise_if(ProfileError, f"{_kind(cls)} {model.name!r} contradicts itself", found)
+        model = validated(cls, raw, f"{origin} is no {cls.NOUN}")
+        problems = list(model.problems(""))
+        raise_if(ProfileError, f"{cls.NOUN} {model.name!r} contradicts itself", problems)
         return model
 
     def to_dict(self) -> dict[str, Any]:
@@ -168,7 +187,7 @@ def validated(cls: type[Shape], raw: dict[str, Any], message: str) -> Shape:
         # JSON, since strict mode takes its arrays as tuples.
         return cls.model_validate_json(json.dumps(raw))
     except ValidationError as error:
-        found = [
+        problems = [
             Problem(
                 ".".join(map(str, item["loc"])),
                 "missing" if item["type"] == "missing" else repr(item.get("input"))[:80],
@@ -176,7 +195,7 @@ def validated(cls: type[Shape], raw: dict[str, Any], message: str) -> Shape:
             )
             for item in error.errors(include_url=False)
         ]
-        raise ProfileError(message, problems=found) from None
+        raise ProfileError(message, problems=problems) from None
     except (TypeError, ValueError, RecursionError) as error:
         raise ProfileError(f"{message}: {error}") from None
 
@@ -193,7 +212,3 @@ def unprintable(data: Any, where: str) -> Iterator[Problem]:
     elif isinstance(data, list):
         for index, item in enumerate(data):
             yield from unprintable(item, f"{where}[{index}]")
-
-
-def _kind(cls: type[Document]) -> str:
-    return {"HardwareProfile": "hardware profile", "CostSet": "cost set"}[cls.__name__]

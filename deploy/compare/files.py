@@ -1,6 +1,6 @@
-"""Reading a ``report.json`` that somebody else may have written.
+"""Reading JSON that somebody else may have written: reports, and baselines of operations.
 
-What is not a whole, finite, sensible report of the version that is known is refused with one
+What is not a whole, finite, sensible document of the version that is known is refused with one
 line; nothing of it is guessed.
 """
 
@@ -36,7 +36,7 @@ def read_report(source: Any) -> dict[str, Any]:
             out of range, too deep, no report, or of another version.
     """
     where = Path(os.fspath(source))
-    return as_report(_parse(_read(where), where), str(where))
+    return as_report(read_json(where), str(where))
 
 
 def as_report(data: Any, where: str = "report") -> dict[str, Any]:
@@ -63,9 +63,23 @@ def as_report(data: Any, where: str = "report") -> dict[str, Any]:
             "Make the report anew with this version of hrsnn-lava"
         )
     if data["verdict"] not in ("PASS", "FAIL"):
-        shown = repr(data["verdict"])[:40]
-        raise ArtifactError(f"{where}: verdict {shown}; allowed: 'PASS' or 'FAIL'")
+        value = repr(data["verdict"])[:40]
+        raise ArtifactError(f"{where}: verdict {value}; allowed: 'PASS' or 'FAIL'")
     return dict(data)
+
+
+def read_json(where: Path, label: str = "") -> Any:
+    """The document of a file.
+
+    Args:
+        where: path of the file.
+        label: put before what is wrong with the document, such as ``not a baseline: ``.
+
+    Raises:
+        ArtifactError: missing, larger than `MAX_BYTES`, no JSON, duplicate keys, NaN or numbers
+            out of range, or too deep.
+    """
+    return _parse(_read(where), f"{where}: {label}")
 
 
 def _read(where: Path) -> str:
@@ -86,29 +100,27 @@ def _read(where: Path) -> str:
         raise ArtifactError(f"{where}: not UTF-8: {error.reason} at byte {error.start}") from None
 
 
-def _parse(text: str, where: Path) -> Any:
+def _parse(text: str, label: str) -> Any:
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(items)
-        if len(found) < len(items):
+        entries = dict(items)
+        if len(entries) < len(items):
             names = [key for key, _ in items]
             twice = next(key for key in names if names.count(key) > 1)
-            raise ArtifactError(f"{where}: the key {twice[:80]!r} is there twice")
-        return found
+            raise ArtifactError(f"{label}the key {twice[:80]!r} is there twice")
+        return entries
 
     def number(literal: str) -> float:
         value = float(literal)
-        if not math.isfinite(value):
-            out_of_range(literal)
-        return value
+        return value if math.isfinite(value) else out_of_range(literal)
 
     def whole(literal: str) -> int:
-        if len(literal) > 19:  # counts fit 64 bits
-            out_of_range(literal)
-        return int(literal)
+        # counts fit 64 bits
+        return int(literal) if len(literal) <= 19 else out_of_range(literal)
 
     def out_of_range(literal: str) -> NoReturn:
-        raise ArtifactError(f"{where}: {literal[:40]} is no finite number in range")
+        raise ArtifactError(f"{label}{literal[:40]} is no finite number in range")
 
+    too_deep = f"{label}nested too deep; allowed: {MAX_DEPTH} levels"
     try:
         data = json.loads(
             text,
@@ -119,21 +131,18 @@ def _parse(text: str, where: Path) -> Any:
         )
     except json.JSONDecodeError as error:
         at = f"line {error.lineno}, column {error.colno}"
-        raise ArtifactError(f"{where}: not JSON: {error.msg} ({at})") from None
+        raise ArtifactError(f"{label}not JSON: {error.msg} ({at})") from None
     except RecursionError:
-        raise ArtifactError(f"{where}: nested too deep; allowed: {MAX_DEPTH} levels") from None
+        raise ArtifactError(too_deep) from None
     if _deeper(data, MAX_DEPTH):
-        raise ArtifactError(f"{where}: nested too deep; allowed: {MAX_DEPTH} levels")
+        raise ArtifactError(too_deep)
     return data
 
 
 def _deeper(data: Any, limit: int) -> bool:
-    level = [data]
+    """Whether tables and lists are nested in more than `limit` levels."""
+    level: list[Any] = [data] if isinstance(data, (dict, list)) else []
     for _ in range(limit + 1):
-        if not level:
-            return False
-        tables = [v for v in level if isinstance(v, dict)]
-        lists = [v for v in level if isinstance(v, list)]
-        level = [v for t in tables for v in t.values() if isinstance(v, (dict, list))]
-        level += [v for group in lists for v in group if isinstance(v, (dict, list))]
+        nested = [v.values() if isinstance(v, dict) else v for v in level]
+        level = [v for group in nested for v in group if isinstance(v, (dict, list))]
     return bool(level)

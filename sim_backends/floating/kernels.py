@@ -1,4 +1,7 @@
-"""The compiled loop of float networks that learn; `float_plasticity_plain` is its readable twin."""
+"""The compiled loops of float networks, with fixed synapses and with pair STDP.
+
+A readable twin of the learning is in ``tests/support/plain_plasticity.py``.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,106 @@ from typing import Any
 import numba
 import numpy as np
 
-_jit = numba.njit(cache=True, error_model="numpy", boundscheck=False, nogil=True)
+from hrsnn_lava.sim_backends.native.kernels import (
+    FETCH_FROM,
+    FETCH_SPIKES,
+    collect_spikes,
+    fetch_columns,
+    grouped_run,
+    jit,
+)
+from hrsnn_lava.sim_backends.native.layout import Events, Out, Run
+
+#: Unlike `jit`, these make arrays, so references are counted.
+_plastic_jit = numba.njit(cache=True, error_model="numpy", boundscheck=False, nogil=True)
 
 
-@_jit
+@jit
+def run_floats(first: int, n_steps: int, *arrays: Any) -> int:
+    """Float64 twin of `run_integers`: ``u = u keep_u + a; v = v keep_v + u + bias``.
+
+    Args:
+        arrays: those of a `Run`, the bias (n,), and those of `Events` and `Out`.
+    """
+    run, bias, events, out = _grouped(arrays)
+    return _float_steps(first, n_steps, run, bias, events, out)
+
+
+@jit
+def _grouped(a: Any) -> tuple[Run, Any, Events, Out]:
+    """The groups of a call, from all their arrays one after the other."""
+    return grouped_run(a), a[19], Events(a[20], a[21], a[22]), Out(a[23], a[24], a[25], a[26])
+
+
+@jit
+def _float_steps(first: int, n_steps: int, run: Run, bias: Any, events: Events, out: Out) -> int:
+    """See `run_floats`."""
+    keep_u, keep_v, threshold, refractory = run.neurons
+    block_delay, _, _, indptr, targets, weights = run.synapses
+    u, v, waiting = run.potentials
+    ring_source, ring_value, ring_count = run.ring
+    arriving, _, spiked = run.scratch
+    event_ptr, event_source, event_value = events
+    out_step, out_neuron, out_v, out_u = out
+    n = threshold.shape[0]
+    depth = ring_count.shape[0]
+    probe_v = out_v.shape[0] > 0
+    fetch = targets.shape[0] > FETCH_FROM
+    probe_u = out_u.shape[0] > 0
+    written = 0
+    for k in range(n_steps):
+        t = first + k
+        for i in range(n):
+            arriving[i] = 0.0
+        for b in range(block_delay.shape[0]):
+            sent_at = t - 1 - block_delay[b]
+            if sent_at < 0:
+                continue
+            slot = sent_at % depth
+            columns = indptr[b]
+            for e in range(ring_count[slot]):
+                source = ring_source[slot, e]
+                value = ring_value[slot, e]
+                if fetch and e + FETCH_SPIKES < ring_count[slot]:
+                    ahead = ring_source[slot, e + FETCH_SPIKES]
+                    fetch_columns(targets, weights, columns[ahead], columns[ahead + 1])
+                lo = np.uint64(columns[source])
+                hi = np.uint64(columns[source + 1])
+                row_targets = targets[lo:hi]
+                row_weights = weights[lo:hi]
+                for q in range(row_targets.shape[0]):
+                    arriving[row_targets[q]] += row_weights[q] * value
+        for i in range(n):
+            ui = u[i] * keep_u[i] + arriving[i]
+            u[i] = ui
+            vi = v[i] * keep_v[i] + ui + bias[i]
+            vi = 0.0 if waiting[i] > 0 else vi
+            fires = vi > threshold[i]
+            waiting[i] = refractory[i] if fires else max(waiting[i] - 1, 0)
+            v[i] = 0.0 if fires else vi
+            spiked[i] = fires
+        slot = t % depth
+        count = collect_spikes(spiked, ring_source[slot])
+        for e in range(count):
+            ring_value[slot, e] = 1.0
+            out_step[written + e] = t
+            out_neuron[written + e] = ring_source[slot, e]
+        written += count
+        for e in range(event_ptr[k], event_ptr[k + 1]):
+            ring_source[slot, count] = event_source[e]
+            ring_value[slot, count] = event_value[e]
+            count += 1
+        ring_count[slot] = count
+        if probe_v:
+            for i in range(n):
+                out_v[k, i] = v[i]
+        if probe_u:
+            for i in range(n):
+                out_u[k, i] = u[i]
+    return written
+
+
+@_plastic_jit
 def _deliver(
     t: int, block: int, base: int, blocks: Any, wiring: Any, synapse: Any, ring: Any, state: Any
 ) -> None:
@@ -32,7 +131,7 @@ def _deliver(
             pending[ends[block, 2] + target[q]] += sign[q] * weight[q] * value
 
 
-@_jit
+@_plastic_jit
 def _learn_by_neuron(
     block: int,
     bases: Any,
@@ -77,7 +176,7 @@ def _learn_by_neuron(
                 weight[q] = min(weight[q] + a_plus[q] * x[x0 + j], w_max[q])
 
 
-@_jit
+@_plastic_jit
 def _learn_by_synapse(
     t: int,
     block: int,
@@ -129,45 +228,38 @@ def _learn_by_synapse(
                 weight[q] = min(weight[q] + a_plus[q] * now, w_max[q])
 
 
-@_jit
+@_plastic_jit
 def plastic_steps(
     first: int,
     n_steps: int,
-    neurons: Any,
-    potentials: Any,
-    fixed: Any,
-    events: Any,
-    ring: Any,
+    run: Run,
+    bias: Any,
+    events: Events,
     blocks: Any,
     wiring: Any,
     synapse: Any,
     rates: Any,
     state: Any,
     learning: bool,
-    out: Any,
-    probes: Any,
+    out: Out,
 ) -> int:
     """Run `n_steps` steps from step `first`; return how many spikes were written to `out`.
 
     Args:
-        neurons: keep_u, keep_v, threshold, refractory, bias, each (n,).
-        potentials: u, v, waiting, arriving, spiked, each (n,).
-        fixed: delay, indptr, targets, weights of the fixed synapses, as in `float_steps`.
-        events: ptr (n_steps + 1,), source, value of this call.
-        ring: source, value (D, n_sources) and count (D,) of what was sent in the last D steps.
+        run, bias, events, out: see `layout`.
         blocks, wiring, synapse, rates: fields of `PlasticLayout`.
         state: weights, pending currents, last spikes, and traces of sources, targets, synapses.
-        out: step and neuron of the spikes. probes: v and u, (n_steps, n), or (0, 0).
+        learning: False holds the weights.
     """
-    keep_u, keep_v, threshold, refractory, bias = neurons
-    u, v, waiting, arriving, spiked = potentials
-    block_delay, indptr, targets, weights = fixed
-    event_ptr, event_source, event_value = events
+    keep_u, keep_v, threshold, refractory = run.neurons
+    block_delay, _, _, indptr, targets, weights = run.synapses
+    u, v, waiting = run.potentials
+    arriving, _, spiked = run.scratch
+    ring, (event_ptr, event_source, event_value) = run.ring, events
     ring_source, ring_value, ring_count = ring
+    out_step, out_neuron, out_v, out_u = out
     ends, by_synapse = blocks[0], blocks[2]
     pending, last = state[1], state[2]
-    out_step, out_neuron = out
-    out_v, out_u = probes
     n, depth = u.shape[0], ring_count.shape[0]
     fired = np.zeros(last.shape[0], dtype=np.bool_)
     sources = np.empty(last.shape[0], dtype=np.int64)

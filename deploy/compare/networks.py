@@ -6,16 +6,17 @@ An artifact holds no run, so nothing is said of operations or energy; two report
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from hrsnn_lava import csr
 from hrsnn_lava.artifacts.container import plain
 from hrsnn_lava.compiler.compiled import CompiledNetwork
-from hrsnn_lava.deploy.compare.changes import Change, walk
+from hrsnn_lava.deploy.compare.differences import Change, Difference, walk
 from hrsnn_lava.deploy.compare.reports import pass_changes
 from hrsnn_lava.errors import SpecError
 
@@ -24,7 +25,7 @@ _SYNAPSES = ("weights", "delays")
 
 
 @dataclass(frozen=True)
-class Synapses:
+class SynapseChange:
     """How the synapses of one projection differ.
 
     Attributes:
@@ -56,52 +57,25 @@ class Synapses:
 
 
 @dataclass(frozen=True)
-class StructureDifference:
-    """All that differs between two networks.
+class NetworkDifference(Difference):
+    """What differs between two networks of one stage: ``network``, ``quantized``, ``compiled``.
 
     Attributes:
-        before, after: what the two sides are called.
-        stage: ``network``, ``quantized`` or ``compiled``.
         synapses: projections of which a synapse differs, the largest change of their number first.
-        populations, projections: parameters and settings.
-        transforms, placement: passes and cores, of compiled networks.
+        sections: ``populations`` and ``projections`` (parameters and settings), ``transforms``
+            and ``placement`` (passes and cores, of compiled networks).
     """
 
-    before: str
-    after: str
-    stage: str
-    synapses: tuple[Synapses, ...] = ()
-    populations: tuple[Change, ...] = ()
-    projections: tuple[Change, ...] = ()
-    transforms: tuple[Change, ...] = ()
-    placement: tuple[Change, ...] = ()
+    synapses: tuple[SynapseChange, ...] = ()
 
-    @property
-    def sections(self) -> dict[str, tuple[Change, ...]]:
-        """The lists of single figures by name."""
-        names = ("populations", "projections", "transforms", "placement")
-        return {name: getattr(self, name) for name in names}
-
-    @property
-    def moved(self) -> bool:
-        """True when anything differs."""
-        return bool(self.synapses) or any(self.sections.values())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return {
-            "kind": self.stage,
-            "before": self.before,
-            "after": self.after,
-            "moved": self.moved,
-            "synapses": [s.to_dict() for s in self.synapses],
-            **{name: [c.to_dict() for c in rows] for name, rows in self.sections.items()},
-        }
+    def tables(self) -> Mapping[str, Sequence[Any]]:
+        """The synapses."""
+        return {"synapses": self.synapses}
 
 
 def compare_networks(
     before: Any, after: Any, names: tuple[str, str] = ("before", "after")
-) -> StructureDifference:
+) -> NetworkDifference:
     """Compare two networks of one stage: `Network`, `QuantizedNetwork` or `CompiledNetwork`.
 
     Raises:
@@ -118,17 +92,20 @@ def compare_networks(
         inner = (before.network, after.network)
         transforms = tuple(_passes(before, after))
         placement = tuple(_placement(before, after))
-    found = _pairs(inner[0].projections, inner[1].projections)
-    joined = [_synapses(name, *pair) for name, pair in found.items()]
-    moved = [s for s in joined if s.moved]
-    return StructureDifference(
+    pairs = _pairs(inner[0].projections, inner[1].projections)
+    joined = [_synapses(name, *pair) for name, pair in pairs.items()]
+    moved = [change for change in joined if change.moved]
+    return NetworkDifference(
         *names,
         a,
-        tuple(sorted(moved, key=lambda s: -abs((s.after or 0) - (s.before or 0)))),
-        (*walk("dt", inner[0].dt, inner[1].dt), *_populations(*inner)),
-        tuple(_settings(found, "projection", _SYNAPSES)),
-        transforms,
-        placement,
+        {
+            "populations": (*walk("dt", inner[0].dt, inner[1].dt), *_populations(*inner)),
+            "projections": tuple(_settings(pairs, "projection", _SYNAPSES)),
+            "transforms": transforms,
+            "placement": placement,
+        },
+        (f"two {a} networks: structure alone, no run",),
+        tuple(sorted(moved, key=lambda c: -abs((c.after or 0) - (c.before or 0)))),
     )
 
 
@@ -137,19 +114,19 @@ def _pairs(before: Any, after: Any) -> dict[str, tuple[Any, Any]]:
     return {name: (a.get(name), b.get(name)) for name in dict.fromkeys((*b, *a))}
 
 
-def _synapses(name: str, before: Any, after: Any) -> Synapses:
+def _synapses(name: str, before: Any, after: Any) -> SynapseChange:
     n_a, n_b = (None if side is None else int(side.weights.nnz) for side in (before, after))
     fan_out = (_fan_out(before), _fan_out(after))
     if before is None or after is None:
         gained, lost = (n_b, 0) if before is None else (0, n_a)
-        return Synapses(name, n_a, n_b, fan_out, gained, lost)
+        return SynapseChange(name, n_a, n_b, fan_out, gained, lost)
     if before.weights.shape != after.weights.shape:
-        return Synapses(name, n_a, n_b, fan_out)
+        return SynapseChange(name, n_a, n_b, fan_out)
     keys_a, keys_b = _keys(before.weights), _keys(after.weights)
     both, at_a, at_b = np.intersect1d(keys_a, keys_b, assume_unique=True, return_indices=True)
     other_weight = before.weights.data[at_a] != after.weights.data[at_b]
     other_delay = _delays(before)[at_a] != _delays(after)[at_b]
-    return Synapses(
+    return SynapseChange(
         name,
         n_a,
         n_b,
@@ -169,8 +146,7 @@ def _fan_out(side: Any) -> float | None:
 
 def _keys(weights: sparse.csr_matrix) -> Any:
     """One number a stored synapse, in the order of its values."""
-    rows = np.repeat(np.arange(weights.shape[0], dtype=np.int64), np.diff(weights.indptr))
-    return rows * weights.shape[1] + weights.indices
+    return csr.rows_of(weights) * weights.shape[1] + weights.indices
 
 
 def _delays(side: Any) -> Any:
@@ -179,8 +155,7 @@ def _delays(side: Any) -> Any:
 
 
 def _populations(before: Any, after: Any) -> Iterator[Change]:
-    found = _pairs(before.populations, after.populations)
-    yield from _settings(found, "population", ())
+    yield from _settings(_pairs(before.populations, after.populations), "population", ())
 
 
 def _settings(

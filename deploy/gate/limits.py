@@ -32,18 +32,18 @@ _TABLES = ("budgets", "tolerances")
 
 
 @dataclass(frozen=True)
-class Asked:
+class Limits:
     """What to hold a report against: limits by key, and percents by key."""
 
     budgets: dict[str, float] = field(default_factory=dict)
     tolerances: dict[str, float] = field(default_factory=dict)
 
-    def updated(self, other: Asked) -> Asked:
+    def updated(self, other: Limits) -> Limits:
         """`other` wins where both name a key."""
-        return Asked(self.budgets | other.budgets, self.tolerances | other.tolerances)
+        return Limits(self.budgets | other.budgets, self.tolerances | other.tolerances)
 
 
-def read_budgets(source: Any) -> Asked:
+def read_limits(source: Any) -> Limits:
     """The tables ``[budgets]`` and ``[tolerances]`` of a file.
 
     Raises:
@@ -75,10 +75,10 @@ def read_budgets(source: Any) -> Asked:
     if not any(isinstance(data[name], dict) and data[name] for name in _TABLES):
         problems.append(Problem("budgets", "empty", "at least one budget or tolerance"))
     raise_if(SpecError, f"{where}: not valid", problems)
-    return Asked({k.strip(): v for k, v in data["budgets"].items()}, data["tolerances"])
+    return Limits({k.strip(): v for k, v in data["budgets"].items()}, data["tolerances"])
 
 
-def parse_budgets(texts: Iterable[str]) -> Asked:
+def parse_budgets(texts: Iterable[str]) -> Limits:
     """``KEY=VALUE`` each.
 
     Raises:
@@ -89,10 +89,10 @@ def parse_budgets(texts: Iterable[str]) -> Asked:
         budget = Budget.parse(text)
         return budget.key, budget.limit
 
-    return Asked(budgets=_parse(texts, read))
+    return Limits(budgets=_parse(texts, read))
 
 
-def parse_tolerances(texts: Iterable[str]) -> Asked:
+def parse_tolerances(texts: Iterable[str]) -> Limits:
     """``KEY=PERCENT`` each; the percent sign may be there.
 
     Raises:
@@ -107,11 +107,11 @@ def parse_tolerances(texts: Iterable[str]) -> Asked:
         tolerances_of({key: percent})
         return key, percent
 
-    return Asked(tolerances=_parse(texts, read))
+    return Limits(tolerances=_parse(texts, read))
 
 
 def _parse(texts: Iterable[str], read: Callable[[str], tuple[str, float]]) -> dict[str, float]:
-    found: dict[str, float] = {}
+    limits: dict[str, float] = {}
     problems: list[Problem] = []
     for text in texts:
         try:
@@ -119,8 +119,8 @@ def _parse(texts: Iterable[str], read: Callable[[str], tuple[str, float]]) -> di
         except SpecError as error:
             problems += error.problems
             continue
-        if key in found:
+        if key in limits:
             problems.append(Problem(key, "given twice", "once"))
-        found[key] = value
+        limits[key] = value
     raise_if(SpecError, "a budget or tolerance is not valid", problems)
-    return found
+    return limits

@@ -1,7 +1,10 @@
-"""Float networks that learn: pair STDP (eqs. 3-5) inside the compiled step loop.
+"""Float networks on compiled kernels, for training and for measuring before quantization.
 
-In step t currents arrive, neurons fire, what fired is sent on with the weights of this moment,
-and then the spikes of step t change the weights; Lava's learning connections work in this order.
+They run `Network`s, not integers, so they are no engine: parity has nothing to compare them with.
+
+`PlasticSimulator` learns by pair STDP (eqs. 3-5) inside the compiled step loop. In step t currents
+arrive, neurons fire, what fired is sent on with the weights of this moment, and then the spikes of
+step t change the weights; Lava's learning connections work in this order.
 
 Cost per projection: with uniform time constants the traces x and y belong to neurons, and a step
 costs O(n_pre + n_post) and one visit of every synapse whose neurons fire. With time constants
@@ -19,14 +22,162 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.network import Network, Projection
 from hrsnn_lava.plasticity import STDP
-from hrsnn_lava.sim_backends.native.layout import Events
-from hrsnn_lava.sim_backends.native.simulator import FloatSimulator, Spikes
+from hrsnn_lava.sim_backends.learning_program import source_offset
+from hrsnn_lava.sim_backends.native.layout import (
+    Events,
+    NetworkState,
+    Neurons,
+    Spikes,
+    Synapses,
+    flatten,
+)
 from hrsnn_lava.trace import SpikeInput
 
 Float = NDArray[np.float64]
+
+
+class FloatSimulator(NetworkState):
+    """A float network with its state, in the form in which Lava's float LIF computes.
+
+    The potential is kept as v / (1 - beta): ``u = u alpha + a; v = v beta + u + bias``, and the
+    threshold is v_threshold / (1 - beta). This is the same dynamics as `network` documents.
+
+    Args:
+        network: verified `Network`; its plastic projections act with the weights they have.
+        past_steps: steps for which what was sent is kept, if more than the network's own delays
+            ask for.
+
+    Attributes:
+        bias: (n_neurons,) current biases, may be replaced between runs (homeostasis).
+    """
+
+    kind = np.float64
+
+    def __init__(self, network: Network, past_steps: int = 0) -> None:
+        self.network = network
+        dt, tau_mem, tau_syn = network.dt, network.gather("tau_mem"), network.gather("tau_syn")
+        with np.errstate(divide="ignore"):
+            keep_u = 1.0 - (1.0 - np.exp(-dt / tau_syn))
+        self._leak: Float = 1.0 - np.exp(-dt / tau_mem)
+        neurons = Neurons(
+            keep_u,
+            1.0 - self._leak,
+            network.gather("v_threshold") / self._leak,
+            np.rint(network.gather("refractory") / dt).astype(np.int32),
+        )
+        super().__init__(neurons, float_synapses(network), network.n_inputs, past_steps)
+        self.bias: Float = network.gather("bias").copy()
+        self._drive = _drive_matrix(network)
+
+    def reset(self, rng: np.random.Generator | None = None) -> None:
+        """Return to rest; with `rng`, start from random potentials in [0, threshold)."""
+        super().reset()
+        if rng is not None:
+            neurons, potentials = self.run_arrays.neurons, self.run_arrays.potentials
+            potentials.v[:] = rng.random(self.n_neurons) * neurons.threshold
+
+    def run(self, x: Float, steps: int) -> Spikes:
+        """Hold the analog input `x` (n_inputs,) for `steps` steps; spikes relative to the call."""
+        first = self.time
+        at, who = self.advance(steps, Events.none(steps, np.float64), self.bias + self._drive @ x)
+        return at - np.int32(first), who
+
+    def run_events(
+        self,
+        inputs: SpikeInput,
+        first: int = 0,
+        steps: int | None = None,
+        unit: ArrayLike = 1.0,
+    ) -> Spikes:
+        """Run over steps `first` to ``first + steps`` of a recording (None: to its end).
+
+        `unit` is the value of one payload count, a scalar or per channel (n_inputs,).
+
+        An event sends payload times weight; for the traces of learning it is one spike, unless
+        its payload is 0.
+
+        Returns:
+            steps, relative to the call, and neurons of the spikes, (S,) int32 each.
+
+        Raises:
+            SpecError: `inputs` has another number of channels than the network.
+        """
+        if inputs.n_neurons != self.n_inputs:
+            raise SpecError(
+                f"inputs: {inputs.n_neurons} channels; allowed: {self.n_inputs}, as the network has"
+            )
+        count, start = inputs.n_steps - first if steps is None else steps, self.time
+        events = Events.of(inputs, first, count, self.n_neurons)
+        each = np.zeros(self.n_inputs) + np.asarray(unit, dtype=np.float64)
+        value = events.value * each[events.source - self.n_neurons]
+        at, who = self.advance(count, Events(events.ptr, events.source, value), self.bias)
+        return at - np.int32(start), who
+
+    def advance(
+        self,
+        steps: int,
+        events: Events,
+        bias: Float,
+        out_v: Float | None = None,
+        out_u: Float | None = None,
+    ) -> Spikes:
+        """Run `steps` steps with constant `bias` (n_neurons,); absolute steps and neurons."""
+        from hrsnn_lava.sim_backends.floating.kernels import run_floats
+
+        sent = (events.ptr, events.source, events.value.astype(np.float64))
+        out = self.out(steps, out_v, out_u)
+        count = int(run_floats(self.time, steps, *self.arrays, bias, *sent, *out))
+        self.time += steps
+        return self.written(count)
+
+    @property
+    def potential(self) -> Float:
+        """Membrane potentials in the network's unit, (n_neurons,)."""
+        values: Float = self.run_arrays.potentials.v * self._leak
+        return values
+
+
+def float_synapses(network: Network) -> Synapses:
+    """Synapses of a float network by delay; every source sends the value 1 or its payload."""
+    n, n_in = network.n_neurons, network.n_inputs
+    pieces: dict[int, list[Any]] = {}
+    for projection in network.projections:
+        if projection.target != "synapse":
+            continue
+        pre, post = source_offset(network, projection.pre), network.offset(projection.post)
+        coo = projection.weights.tocoo()
+        steps = np.zeros(coo.nnz, dtype=np.int64)
+        if projection.delays is not None:
+            steps += np.rint(np.asarray(projection.delays) / network.dt).astype(np.int64)
+        for delay in np.unique(steps):
+            part = steps == delay
+            entry = (coo.data[part], (coo.row[part] + post, coo.col[part] + pre))
+            pieces.setdefault(int(delay), []).append(entry)
+    matrices = []
+    for parts in (pieces[delay] for delay in sorted(pieces)):
+        data = np.concatenate([part[0] for part in parts])
+        rows, cols = (np.concatenate([part[1][k] for part in parts]) for k in (0, 1))
+        matrices.append(sparse.csc_matrix((data, (rows, cols)), shape=(n, n + n_in)))
+    zeros = [0] * len(matrices)
+    synapses = flatten(matrices, sorted(pieces), zeros, [True] * len(matrices), (n, n + n_in))
+    return synapses._replace(weights=synapses.weights.astype(np.float64))
+
+
+def _drive_matrix(network: Network) -> sparse.csr_matrix:
+    """All ``target="bias"`` projections as one (n_neurons, n_inputs) matrix.
+
+    The product is `hrsnn_lava.csr.held_drive`; training asks for it thousands of times.
+    """
+    total = sparse.csr_matrix((network.n_neurons, network.n_inputs))
+    for projection, channels, neurons in drives(network):
+        coo = projection.weights.tocoo()
+        places = (coo.row + neurons.start, coo.col + channels.start)
+        total = total + sparse.csr_matrix((coo.data, places), shape=total.shape)
+    return total
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +263,9 @@ def _refuse(plastic: list[Projection]) -> None:
         if projection.target != "synapse":
             problems.append(Problem(f"{where}.plasticity", "with target bias", "synapses only"))
         if projection.delays is not None and np.ndim(projection.delays) > 0:
-            found = "with a delay per synapse"
-            problems.append(Problem(f"{where}.plasticity", found, "one delay for all"))
+            problems.append(
+                Problem(f"{where}.plasticity", "with a delay per synapse", "one delay for all")
+            )
     raise_if(SpecError, "the network cannot learn", problems)
 
 
@@ -124,13 +276,12 @@ def _block(network: Network, projection: Projection) -> dict[str, Any]:
     n_post, n_pre = csr.shape
     places = sparse.csr_matrix((np.arange(count), csr.indices, csr.indptr), shape=csr.shape)
     csc = places.tocsc()
-    taken = np.asarray(csc.data, dtype=np.int64)  # CSR place of every synapse in column order
+    stored = np.asarray(csc.data, dtype=np.int64)  # CSR place of every synapse in column order
     order = np.empty(count, dtype=np.int64)
-    order[taken] = np.arange(count)
-    first = network.offset(projection.pre)
-    first += network.n_neurons if network.population(projection.pre).is_input else 0
-    values = {f: rule.values(f, count)[taken] for f in ("a_plus", "a_minus", "w_max")}
-    rates = [network.dt / rule.values(f, count)[taken] for f in ("tau_plus", "tau_minus")]
+    order[stored] = np.arange(count)
+    first = source_offset(network, projection.pre)
+    values = {f: rule.values(f, count)[stored] for f in ("a_plus", "a_minus", "w_max")}
+    rates = [network.dt / rule.values(f, count)[stored] for f in ("tau_plus", "tau_minus")]
     return values | {
         "ends": (first, n_pre, network.offset(projection.post), n_post),
         "delay": 0 if projection.delays is None else _steps(projection.delays, network.dt),
@@ -141,7 +292,7 @@ def _block(network: Network, projection: Projection) -> dict[str, Any]:
         "target": csc.indices,
         "row_source": csr.indices,
         "row_synapse": order,
-        "sign": np.sign(csr.data)[taken],
+        "sign": np.sign(csr.data)[stored],
         "rate_plus": rates[0],
         "rate_minus": rates[1],
         "order": order,
@@ -167,14 +318,10 @@ class PlasticSimulator(FloatSimulator):
         fixed = replace(
             network, projections=tuple(p for p in network.projections if p.plasticity is None)
         )
-        super().__init__(fixed)
+        super().__init__(fixed, int(layout.delay.max(initial=0)) + 2)
         self._whole = network
         self.learning = True
         n, n_sources = self.n_neurons, self.n_neurons + self.n_inputs
-        depth = max(int(layout.delay.max(initial=0)) + 2, self._ring_count.size)
-        self._ring_source = np.zeros((depth, n_sources), dtype=np.int32)
-        self._ring_value = np.zeros((depth, n_sources))
-        self._ring_count = np.zeros(depth, dtype=np.int64)
         self._pending = np.zeros(n)
         self._weight = layout.start(network)
         self._source_trace = np.zeros(int(layout.ends[:, 1].sum()))
@@ -208,34 +355,6 @@ class PlasticSimulator(FloatSimulator):
         for array, saved in zip(self._learned(), state[1:], strict=True):
             array[:] = saved
 
-    def run_events(
-        self,
-        inputs: SpikeInput,
-        first: int = 0,
-        steps: int | None = None,
-        unit: ArrayLike = 1.0,
-    ) -> Spikes:
-        """Run over steps `first` to ``first + steps`` of a recording (None: to its end).
-
-        `unit` is the value of one payload count, a scalar or per channel (n_inputs,).
-
-        Returns steps, relative to the call, and neurons of the spikes, (S,) int32 each. An event
-        with a payload other than 0 counts as a spike for the traces, and sends payload times
-        weight.
-
-        Raises:
-            SpecError: `inputs` has another number of channels than the network.
-        """
-        if inputs.n_neurons != self.n_inputs:
-            found = f"{inputs.n_neurons} channels"
-            raise SpecError(f"inputs: {found}; allowed: {self.n_inputs}, as the network has")
-        count, start = inputs.n_steps - first if steps is None else steps, self._time
-        events = Events.of(inputs, first, count, self.n_neurons)
-        each = np.zeros(self.n_inputs) + np.asarray(unit, dtype=np.float64)
-        value = events.value * each[events.source - self.n_neurons]
-        at, who = self.advance(count, Events(events.ptr, events.source, value), self.bias)
-        return at - np.int32(start), who
-
     def advance(
         self,
         steps: int,
@@ -245,30 +364,25 @@ class PlasticSimulator(FloatSimulator):
         out_u: Float | None = None,
     ) -> Spikes:
         """See `FloatSimulator.advance`."""
-        from hrsnn_lava.sim_backends.floating.plasticity_kernel import plastic_steps
+        from hrsnn_lava.sim_backends.floating.kernels import plastic_steps
 
-        fixed, plastic, nothing = self._layout, self._plastic, np.zeros((0, 0))
-        out_step, out_neuron = self._buffers(steps)
-        neurons = (self._keep_u, self._keep_v, self._threshold, self._refractory, bias)
+        plastic = self._plastic
         written = plastic_steps(
-            self._time,
+            self.time,
             steps,
-            neurons,
-            (self._u, self._v, self._waiting, self._arriving, self._spiked),
-            (fixed.delay, fixed.indptr, fixed.targets, fixed.weights),
-            (events.ptr, events.source, events.value.astype(np.float64)),
-            (self._ring_source, self._ring_value, self._ring_count),
+            self.run_arrays,
+            bias,
+            events._replace(value=events.value.astype(np.float64)),
             (plastic.ends, plastic.delay, plastic.per_synapse, plastic.decay),
             (plastic.column, plastic.target, plastic.row, plastic.row_source, plastic.row_synapse),
             (plastic.sign, plastic.a_plus, plastic.a_minus, plastic.w_max),
             (plastic.rate_plus, plastic.rate_minus),
             self._learned(),
             self.learning,
-            (out_step, out_neuron),
-            (nothing if out_v is None else out_v, nothing if out_u is None else out_u),
+            self.out(steps, out_v, out_u),
         )
-        self._time += steps
-        return out_step[:written].copy(), out_neuron[:written].copy()
+        self.time += steps
+        return self.written(int(written))
 
     def weights(self, name: str) -> Float:
         """Weights of a projection now, (nnz,), in the order of its CSR matrix, zeros included."""

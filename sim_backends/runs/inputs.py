@@ -1,4 +1,4 @@
-"""Input that does not fit in memory: events in pieces that follow one another in time."""
+"""Input of a run: a stretch of it, pieces where it does not fit in memory, and random input."""
 
 from __future__ import annotations
 
@@ -9,11 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.sim_backends.runs.session import part_of
+from hrsnn_lava.quantized import QuantizedInput, QuantizedNetwork
+from hrsnn_lava.seeding import generator
 from hrsnn_lava.trace import SpikeInput
 
 #: One recording, or pieces of one: each counts its steps from its own start.
 Inputs = SpikeInput | Iterable[SpikeInput] | None
+#: Of `random_input`: steps for which a value is held, and spikes a step of other channels.
+HELD_STEPS, SPIKE_PROBABILITY = 20, 0.1
+
+
+def part_of(inputs: SpikeInput, first: int, count: int) -> SpikeInput:
+    """The events of steps ``first`` to ``first + count``, counted from `first`."""
+    lo, hi = np.searchsorted(inputs.steps, (first, first + count))
+    payloads = None if inputs.payloads is None else inputs.payloads[lo:hi]
+    steps = inputs.steps[lo:hi] - np.int32(first)
+    return SpikeInput(steps, inputs.neurons[lo:hi], count, inputs.n_neurons, payloads)
 
 
 def pieces_of(
@@ -63,12 +74,12 @@ class InputCursor:
     def take(self, count: int) -> SpikeInput:
         """The next `count` steps, counted from the first of them."""
         parts: list[tuple[int, SpikeInput]] = []
-        done = 0
-        while done < count and self._more():
-            part = part_of(self._piece, self._used, min(count - done, self._left))
+        filled = 0
+        while filled < count and self._more():
+            part = part_of(self._piece, self._used, min(count - filled, self._unused))
             self._used += part.n_steps
-            parts.append((done, part))
-            done += part.n_steps
+            parts.append((filled, part))
+            filled += part.n_steps
         graded = any(part.payloads is not None for _, part in parts)
         none = np.zeros(0, dtype=np.int32)
         return SpikeInput(
@@ -80,12 +91,12 @@ class InputCursor:
         )
 
     @property
-    def _left(self) -> int:
+    def _unused(self) -> int:
         return self._piece.n_steps - self._used
 
     def _more(self) -> bool:
         """Make sure that the current piece has a step left; False at the end of the input."""
-        while self._left == 0:
+        while self._unused == 0:
             piece = next(self._pieces, None)
             if piece is None:
                 return False
@@ -97,3 +108,34 @@ class InputCursor:
             self._piece, self._used = piece, 0
             self._number += 1
         return True
+
+
+def random_input(network: QuantizedNetwork, steps: int, seed: int = 0) -> SpikeInput | None:
+    """A seeded input that makes most of a network's inputs move.
+
+    Channels with payloads get a normal value (sd 1.0 times their payload scale) every 20 steps,
+    others a spike with probability 0.1 a step. None for a network without inputs.
+    """
+    if network.n_inputs == 0:
+        return None
+    rng = generator(seed, "random-input")
+    at, who, values = [], [], []
+    start, graded = 0, False
+    for population in network.input_populations:
+        scale = population.payload_scale if isinstance(population, QuantizedInput) else None
+        if scale is not None:
+            graded = True
+            changes = np.arange(0, steps, HELD_STEPS)
+            step, channel = (
+                a.ravel() for a in np.meshgrid(changes, np.arange(population.size), indexing="ij")
+            )
+            value = np.rint(np.clip(rng.standard_normal(step.size), -4, 4) * scale)
+        else:
+            step, channel = np.nonzero(rng.random((steps, population.size)) < SPIKE_PROBABILITY)
+            value = np.ones(step.size)
+        at.append(step)
+        who.append(channel + start)
+        values.append(value.astype(np.int64))
+        start += population.size
+    payloads = np.concatenate(values) if graded else None
+    return SpikeInput(np.concatenate(at), np.concatenate(who), max(steps, 1), start, payloads)

@@ -1,0 +1,547 @@
+"""The learning of a network in flat arrays: wiring, rules, state, and the random numbers of a run.
+
+All projections lie one after the other. A *group* is one rule of one projection: it has traces of
+its own for every neuron, at ``x_first[g] + j`` and ``y_first[g] + i``. Synapses are stored by
+presynaptic neuron; an index by postsynaptic neuron finds them the other way round.
+
+Projections that learn alike become one: half the columns to visit, and traces kept once. Two are
+alike when they come from the same neurons, go to neighbouring populations and follow equal rules
+with the same random streams: then their presynaptic traces are the same numbers, and every synapse
+does what it did before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hrsnn_lava.chip_learning import PRE_TRACES, TARGETS, TRACES, LearningRule, Product
+from hrsnn_lava.errors import ArtifactError
+from hrsnn_lava.integer_format import ACCUMULATOR_SHIFT, INITIAL_TAG_RANGES, TRACE_VALUES
+from hrsnn_lava.sim_backends.learning_program import (
+    WIDTH,
+    Arrays,
+    Int,
+    Plastic,
+    Streams,
+    decay_tables,
+    impulse_parts,
+    right_shift,
+    scale,
+    traces_read,
+)
+from hrsnn_lava.sim_backends.state import SYNAPTIC, learning_arrays, learning_values
+
+_BLOCK = 1024  # steps for which random numbers are drawn at least
+MODES = ("regular", "overwrite", "add_saturating", "add_overflow")
+#: Codes of variables in a factor: traces 0..4, then these.
+CODES = {name: code for code, name in enumerate((*TRACES, "x0", "y0", "w", "d", "t"))}
+DEPENDENCIES = {"x0": 0, "y0": 1, "u": 2}
+
+
+class Wiring(NamedTuple):
+    """Sizes and places of R projections, and their S synapses.
+
+    `source`, `n_pre`, `target`, `n_post` (R,); `column`, `row` (R,): first column and row of each
+    in `indptr` and `row_ptr`; `group` (R + 1,): its groups. `targets` (S,) global, `profile` (S,)
+    local group. Rows: `row_place` (S,) where a synapse is stored, `row_pre` its local neuron.
+    """
+
+    source: Any
+    n_pre: Any
+    target: Any
+    n_post: Any
+    column: Any
+    row: Any
+    group: Any
+    indptr: Any
+    targets: Any
+    profile: Any
+    row_ptr: Any
+    row_place: Any
+    row_pre: Any
+
+
+class Rules(NamedTuple):
+    """What the projections (R,) and their G groups do.
+
+    `epoch`, `factor` (weights times this) and `shift` (the sum is shifted right by it), `graded`,
+    `mode` (index into `MODES`), `low`, `high` of weights, `acc_low`, `acc_high` of their
+    accumulators, `decimate` (k of u<k>, -1 without), `has_u`, `simple` (0: any rule; 1 or 2: pair
+    rules that read one array an event, with the x0 or the y0 product first). Groups: `x_first`,
+    `y_first` (G,), `whole`, `fraction` (G, 5, 256), `used` (G, 5), `impulse`, `part` (G, 5).
+    Products: `first` (G, 4) into `dependency`, `mantissa`, `right`, `left`, `factors` (P + 1,);
+    factors: `variable`, `constant`, `sign`, `limit`.
+    """
+
+    epoch: Any
+    factor: Any
+    shift: Any
+    graded: Any
+    mode: Any
+    low: Any
+    high: Any
+    acc_low: Any
+    acc_high: Any
+    decimate: Any
+    has_u: Any
+    simple: Any
+    x_first: Any
+    y_first: Any
+    whole: Any
+    fraction: Any
+    used: Any
+    impulse: Any
+    part: Any
+    first: Any
+    dependency: Any
+    mantissa: Any
+    right: Any
+    left: Any
+    factors: Any
+    variable: Any
+    constant: Any
+    sign: Any
+    limit: Any
+
+
+class Memory(NamedTuple):
+    """What changes. Row 0 of `x` (T + 1, 2, NX) and `y` (T + 1, 3, NY) are the traces; the others
+    their history in an epoch. `tx`, `ty`: step of the last spike in the epoch, 0 for none.
+    `pending` (n,): what arrives in the next step. `pinned` (R,): a tag lies beyond its range.
+    `pre`, `post`: neurons that spiked in the epoch, with counts (R,) and flags. The rest is
+    scratch.
+    """
+
+    weights: Any
+    tag_1: Any
+    tag_2: Any
+    x: Any
+    y: Any
+    tx: Any
+    ty: Any
+    pending: Any
+    pinned: Any
+    pre: Any
+    pre_count: Any
+    pre_on: Any
+    post: Any
+    post_count: Any
+    post_on: Any
+    payload: Any
+    partial: Any
+    decayed: Any
+    from_pre: Any
+    from_post: Any
+    held_place: Any
+    held_weight: Any
+    step_pre: Any
+    step_post: Any
+
+
+class Draws(NamedTuple):
+    """Random numbers of R projections (R, steps); see `Streams`."""
+
+    x_decay: Any
+    x_impulse: Any
+    y_decay: Any
+    y_impulse: Any
+    y_repeat: Any
+    synapse: Any
+
+
+class LearningState:
+    """Flat arrays of the learning projections of a network of `n_neurons`, at their start.
+
+    The arrays are those of `merge`d projections; what comes out and goes in is per projection.
+
+    Attributes:
+        wiring, rules, memory: what the kernels read and write.
+        pairs: `learning_pairs` runs it, not `learning_kernels`.
+        shared: what never changes and a twin may share.
+    """
+
+    def __init__(self, plastic: tuple[Plastic, ...], n_neurons: int) -> None:
+        self.plastic = plastic
+        self._merged, self._part_of = merge(plastic)
+        orders = [np.lexsort((p.rows, p.cols)) for p in self._merged]  # by pre, then post
+        self.wiring = wiring_of(self._merged, orders, n_neurons)
+        self.rules = rules_of(self._merged)
+        self.pairs = all(_every_step(p) for p in self._merged) and bool(self.rules.simple.all())
+        self.memory = memory_of(self.wiring, self.rules, n_neurons)
+        self._places = self._find(orders)
+        self.shared = (plastic, self._merged, self._part_of, self.wiring, self.rules, self._places)
+        self._streams: list[Streams] = []
+        self.reset()
+
+    def _find(self, orders: list[Any]) -> list[Any]:
+        """Where the synapses of each projection are stored, (S,) each, in its own order."""
+        stored = []
+        first = 0
+        for order in orders:
+            stored.append(np.empty(order.size, dtype=np.int64))
+            stored[-1][order] = np.arange(first, first + order.size)
+            first += order.size
+        return [
+            stored[part.index][part.synapse : part.synapse + p.rows.size]
+            for p, part in zip(self.plastic, self._part_of, strict=True)
+        ]
+
+    def reset(self) -> None:
+        """Initial weights and tags, no trace, nothing on its way."""
+        memory = self.memory
+        for name in ("x", "y", "tx", "ty", "pending", "pinned"):
+            getattr(memory, name)[...] = 0
+        for name in SYNAPTIC:
+            for p, place in zip(self.plastic, self._places, strict=True):
+                getattr(memory, name)[place] = getattr(p, name)
+        self._list_active()
+
+    def arrays(self, first: int, n_steps: int) -> tuple[Wiring, Rules, Memory, Draws]:
+        """What the kernels take, with the random numbers of `n_steps` steps from `first` on."""
+        known = self._streams
+        end = first + n_steps
+        if not known or first < known[0].first or end > known[0].first + known[0].synapse.size:
+            count = max(n_steps, _BLOCK)
+            self._streams = known = [Streams.of(p.rules[0], first, count) for p in self._merged]
+        part = slice(first - known[0].first, end - known[0].first)
+        draws = Draws(*(np.stack([getattr(s, f)[part] for s in known]) for f in Draws._fields))
+        return self.wiring, self.rules, self.memory, draws
+
+    def snapshot(self) -> dict[str, Int]:
+        """A copy of the state, as `hrsnn_lava.sim_backends.state` names and shapes it."""
+        memory = self.memory
+        arrays = {"pending": memory.pending.copy()}
+        for k, (p, place) in enumerate(zip(self.plastic, self._places, strict=True)):
+            pre, post = self._neurons(k, "x"), self._neurons(k, "y")
+            values = {name: getattr(memory, name)[place] for name in SYNAPTIC}
+            values |= {"x": memory.x[0][:, pre].swapaxes(0, 1), "tx": memory.tx[pre]}
+            values |= {"y": memory.y[0][:, post].swapaxes(0, 1), "ty": memory.ty[post]}
+            arrays |= learning_arrays(k, p, values)
+        return arrays
+
+    def restore(self, arrays: Arrays) -> None:
+        """Go to a state that `snapshot` returned, or one of the same form.
+
+        Raises:
+            ArtifactError: a spike lies outside the epoch, or projections disagree about the same
+                trace: no run reaches that.
+        """
+        memory, epoch = self.memory, self.memory.x.shape[0] - 1
+        memory.pending[:] = arrays["pending"]
+        memory.pinned[:] = False
+        states = [learning_values(k, arrays) for k in range(len(self.plastic))]
+        for k, (state, place) in enumerate(zip(states, self._places, strict=True)):
+            for name in SYNAPTIC:
+                getattr(memory, name)[place] = state[name]
+            # such a tag moves in the next epoch even if nothing happens
+            below_range = np.any(state["tag_1"] < INITIAL_TAG_RANGES["tag_1"][0])
+            memory.pinned[self._part_of[k].index] |= below_range
+            pre, post = self._neurons(k, "x"), self._neurons(k, "y")
+            memory.tx[pre], memory.ty[post] = state["tx"], state["ty"]
+            memory.x[0][:, pre] = state["x"].swapaxes(0, 1)
+            memory.y[0][:, post] = state["y"].swapaxes(0, 1)
+        for k, state in enumerate(states):
+            pre = self._neurons(k, "x")
+            inside = max(state["tx"].max(initial=0), state["ty"].max(initial=0)) <= epoch
+            same = np.array_equal(memory.x[0][:, pre].swapaxes(0, 1), state["x"])
+            if not (inside and same and np.array_equal(memory.tx[pre], state["tx"])):
+                raise ArtifactError("the learning state holds values that no run reaches")
+        self._list_active()
+
+    def _neurons(self, k: int, side: str) -> Any:
+        """Where the traces of projection k are on one side, (P, n_pre) or (P, n_post)."""
+        p, part = self.plastic[k], self._part_of[k]
+        first, size = self.rules.x_first, p.n_pre
+        row = 0
+        if side == "y":
+            first, size, row = self.rules.y_first, p.n_post, part.row
+        begin = self.wiring.group[part.index]
+        starts = first[begin : begin + len(p.rules)] + row
+        return starts[:, None] + np.arange(size)
+
+    def learned(self) -> dict[str, Int]:
+        """Weights, and tags that can change, as in `Trace.weights`."""
+        result: dict[str, Int] = {}
+        for plastic, place in zip(self.plastic, self._places, strict=True):
+            values = (getattr(self.memory, name)[place].astype(np.int32) for name in SYNAPTIC)
+            result |= plastic.learned(*values)
+        return result
+
+    def traces(self) -> dict[str, Int]:
+        """Entries of `Trace.traces`."""
+        result: dict[str, Int] = {}
+        for k, plastic in enumerate(self.plastic):
+
+            def read(rule: int, name: str, k: int = k) -> Any:
+                side = "x" if name in PRE_TRACES else "y"
+                values = getattr(self.memory, side)[0, int(name[1]) - 1]
+                return values[self._neurons(k, side)[rule]]
+
+            result |= plastic.traces(read)
+        return result
+
+    def _list_active(self) -> None:
+        """Lists of the neurons that spiked in this epoch, from the times of their spikes."""
+        wiring, rules, memory = self.wiring, self.rules, self.memory
+        for r in range(len(self._merged)):
+            groups = range(wiring.group[r], wiring.group[r + 1])
+            for n, first, times, base, flags, active, count in (
+                (
+                    wiring.n_pre[r],
+                    rules.x_first,
+                    memory.tx,
+                    wiring.column[r],
+                    memory.pre_on,
+                    memory.pre,
+                    memory.pre_count,
+                ),
+                (
+                    wiring.n_post[r],
+                    rules.y_first,
+                    memory.ty,
+                    wiring.row[r],
+                    memory.post_on,
+                    memory.post,
+                    memory.post_count,
+                ),
+            ):
+                on = np.any([times[first[g] : first[g] + n] > 0 for g in groups], axis=0)
+                who = np.flatnonzero(on)
+                flags[base : base + n] = on
+                active[base : base + who.size] = who
+                count[r] = who.size
+
+
+def _every_step(plastic: Plastic) -> bool:
+    """True when `learning_pairs` runs a projection whose rules are of the pair kind."""
+    regular = plastic.graded_spikes == "regular" and not plastic.graded
+    single = len(plastic.rules) == 1 and len(plastic.rules[0].dw) > 0
+    return regular and single and plastic.t_epoch == 1 and plastic.weight_exp >= 0
+
+
+#: Fields of a projection by synapse, and those that projections which learn alike agree in.
+_PER_SYNAPSE = (*SYNAPTIC, "profile", "cols")
+_ALIKE = ("source", "n_pre", "rules", "graded_spikes", "graded", "weight_exp", "sign_mode")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Where a projection went: `index` of the merged one, its first row and synapse there."""
+
+    index: int
+    row: int
+    synapse: int
+
+
+def merge(plastic: tuple[Plastic, ...]) -> tuple[tuple[Plastic, ...], tuple[Part, ...]]:
+    """Merged projections, and for every given one where it is among them."""
+    merged: list[list[int]] = []
+    for k in sorted(range(len(plastic)), key=lambda k: (plastic[k].source, plastic[k].target)):
+        for group in merged:
+            last = plastic[group[-1]]
+            if _alike(last, plastic[k]) and last.target + last.n_post == plastic[k].target:
+                group.append(k)
+                break
+        else:
+            merged.append([k])
+    merged.sort()
+    parts: dict[int, Part] = {}
+    for index, group in enumerate(merged):
+        row = synapse = 0
+        for k in group:
+            parts[k] = Part(index, row, synapse)
+            row, synapse = row + plastic[k].n_post, synapse + plastic[k].rows.size
+    together = tuple(_joined([plastic[k] for k in group]) for group in merged)
+    return together, tuple(parts[k] for k in range(len(plastic)))
+
+
+def _alike(one: Plastic, other: Plastic) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in _ALIKE)
+
+
+def _joined(group: list[Plastic]) -> Plastic:
+    if len(group) == 1:
+        return group[0]
+    first = group[0]
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(p, name) for p in group]) for name in _PER_SYNAPSE
+    }
+    rows = np.concatenate([p.rows + np.int32(p.target - first.target) for p in group])
+    n_post = sum(p.n_post for p in group)
+    return replace(first, rows=rows, n_post=n_post, **arrays)
+
+
+def _starts(sizes: Sequence[int]) -> Any:
+    """Where pieces of these sizes begin, one after the other, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+
+def wiring_of(plastic: tuple[Plastic, ...], orders: list[Any], n_neurons: int) -> Wiring:
+    index = np.uint16 if n_neurons <= 2**16 else np.uint32
+    widest = max((p.n_pre for p in plastic), default=0)
+    pre_index = np.uint16 if widest <= 2**16 else np.uint32
+    columns, rows = _starts([p.n_pre for p in plastic]), _starts([p.n_post for p in plastic])
+    base = _starts([o.size for o in orders])
+    empty = [np.zeros(0, dtype=np.int64)]
+    targets, profile, places, pres = list(empty), list(empty), list(empty), list(empty)
+    per_column, per_row = list(empty), list(empty)
+    for p, order, first in zip(plastic, orders, base, strict=False):
+        row, col = p.rows[order], p.cols[order]
+        back = np.lexsort((col, row))
+        targets.append(row + p.target)
+        profile.append(p.profile[order])
+        places.append(back + first)
+        pres.append(col[back])
+        per_column.append(np.bincount(col, minlength=p.n_pre))
+        per_row.append(np.bincount(row, minlength=p.n_post))
+    source, n_pre, target, n_post = (
+        np.array([getattr(p, f) for p in plastic], dtype=np.int64)
+        for f in ("source", "n_pre", "target", "n_post")
+    )
+    return Wiring(
+        source,
+        n_pre,
+        target,
+        n_post,
+        columns[:-1],
+        rows[:-1],
+        _starts([len(p.rules) for p in plastic]),
+        _starts(np.concatenate(per_column).tolist()),
+        np.concatenate(targets).astype(index),
+        np.concatenate(profile).astype(np.uint16),
+        _starts(np.concatenate(per_row).tolist()),
+        np.concatenate(places).astype(np.uint32),
+        np.concatenate(pres).astype(pre_index),
+    )
+
+
+def rules_of(plastic: tuple[Plastic, ...]) -> Rules:
+    groups = [(p, rule) for p in plastic for rule in p.rules]
+    tables = np.zeros((len(groups), len(TRACES), 2, TRACE_VALUES))
+    used = np.zeros((len(groups), len(TRACES)), dtype=np.bool_)
+    impulses = np.zeros((2, len(groups), len(TRACES)), dtype=np.int64)
+    for g, (p, rule) in enumerate(groups):
+        read = traces_read(rule, p.graded_spikes)
+        for k, name in enumerate(TRACES):
+            trace = getattr(rule, name)
+            tables[g, k] = decay_tables(trace.tau)
+            impulses[:, g, k] = impulse_parts(trace.impulse)
+            used[g, k] = name in read
+    exponents = np.array([p.weight_exp for p in plastic], dtype=np.int64)
+    limits = np.array([p.sign_mode.limits for p in plastic]).reshape(-1, 2)
+    acc = np.array([p.accumulator_limits for p in plastic]).reshape(-1, 2)
+    decimate = [p.rules[0].decimate_exponent for p in plastic]
+    has_u = [not all(rule.event_driven for rule in p.rules) for p in plastic]
+    parts: list[Any] = [
+        np.array([p.t_epoch for p in plastic], dtype=np.int64),
+        1 << np.maximum(exponents, 0),
+        np.maximum(-exponents, 0),
+        np.array([p.graded for p in plastic], dtype=np.bool_),
+        np.array([MODES.index(p.graded_spikes) for p in plastic], dtype=np.int64),
+        *(a.astype(np.int64) for a in (limits[:, 0], limits[:, 1], acc[:, 0], acc[:, 1])),
+        np.array([-1 if k is None else k for k in decimate], dtype=np.int64),
+        np.array(has_u, dtype=np.bool_),
+        np.array([_simple(p) for p in plastic], dtype=np.int64),
+        _starts([p.n_pre for p, _ in groups])[:-1],
+        _starts([p.n_post for p, _ in groups])[:-1],
+        np.ascontiguousarray(tables[:, :, 0]),
+        np.ascontiguousarray(tables[:, :, 1]),
+        used,
+        *impulses,
+        *_products([rule for _, rule in groups]),
+    ]
+    return Rules(*parts)
+
+
+def _simple(plastic: Plastic) -> int:
+    """1 or 2 for rules of the pair kind, whose change is one number a neuron; see `Rules`.
+
+    That is: weights alone change, by at most one product x0 * (y traces) and at most one product
+    y0 * (x traces), in the same order in all rules.
+    """
+    orders = set()
+    for rule in plastic.rules:
+        kinds = [_kind(product) for product in rule.dw]
+        if rule.dd or rule.dt or "" in kinds or len(set(kinds)) != len(kinds):
+            return 0
+        if len(kinds) == 2:
+            orders.add(kinds[0])
+    if len(orders) > 1 or plastic.graded_spikes == "add_overflow":
+        return 0
+    return 2 if orders == {"y0"} else 1
+
+
+def _kind(product: Product) -> str:
+    """The dependency, if all factors are traces of the other side; otherwise an empty text."""
+    other = {"x0": "y", "y0": "x"}.get(product.dependency, "")
+    traces = all(f.variable in TRACES and f.variable[0] == other for f in product.factors)
+    return product.dependency if other and traces else ""
+
+
+def _products(rules: list[LearningRule]) -> list[Any]:
+    """Products of all groups in the order of `TARGETS`, and their factors."""
+    first = np.zeros((len(rules), len(TARGETS) + 1), dtype=np.int64)
+    products: list[Product] = []
+    for g, rule in enumerate(rules):
+        for k, target in enumerate(TARGETS):
+            first[g, k] = len(products)
+            products += getattr(rule, target)
+        first[g, -1] = len(products)
+    factors = [factor for product in products for factor in product.factors]
+    scales = [scale(product) for product in products]
+
+    def column(values: list[int]) -> Any:
+        return np.array(values, dtype=np.int64)
+
+    return [
+        first,
+        column([DEPENDENCIES[p.dependency] for p in products]),
+        column([mantissa for mantissa, _ in scales]),
+        column([min(right_shift(p), 31) for p in products]),
+        column([exponent + ACCUMULATOR_SHIFT for _, exponent in scales]),
+        _starts([len(p.factors) for p in products]),
+        column([CODES[f.variable] for f in factors]),
+        column([f.constant for f in factors]),
+        np.array([f.sign for f in factors], dtype=np.bool_),
+        column([2 ** WIDTH[f.variable] for f in factors]),
+    ]
+
+
+def memory_of(wiring: Wiring, rules: Rules, n: int) -> Memory:
+    """The state of `n` neurons and all learning synapses, everything 0."""
+    size, count = wiring.targets.size, wiring.source.size
+    depth = int(rules.epoch.max(initial=0)) + 1
+    n_x = int((wiring.n_pre * np.diff(wiring.group)).sum())
+    n_y = int((wiring.n_post * np.diff(wiring.group)).sum())
+    n_pre, n_post = int(wiring.n_pre.sum()), int(wiring.n_post.sum())
+    zeros = np.zeros
+    return Memory(
+        weights=zeros(size, np.int16),
+        tag_1=zeros(size, np.int16),
+        tag_2=zeros(size, np.int16),
+        x=zeros((depth, 2, n_x), np.uint8),
+        y=zeros((depth, 3, n_y), np.uint8),
+        tx=zeros(n_x, np.uint8),
+        ty=zeros(n_y, np.uint8),
+        pending=zeros(n, np.int32),
+        pinned=zeros(count, np.bool_),
+        pre=zeros(n_pre, np.int32),
+        pre_count=zeros(count, np.int64),
+        pre_on=zeros(n_pre, np.bool_),
+        post=zeros(n_post, np.int32),
+        post_count=zeros(count, np.int64),
+        post_on=zeros(n_post, np.bool_),
+        payload=zeros(int(wiring.n_pre.max(initial=0)), np.int64),
+        partial=zeros(n, np.int64),
+        decayed=zeros(TRACE_VALUES, np.uint8),
+        from_pre=zeros((depth, n_y), np.int32),
+        from_post=zeros((depth, n_x), np.int32),
+        held_place=zeros(size + 1, np.uint32),
+        held_weight=zeros(size, np.int16),
+        step_pre=zeros(int(wiring.n_post.max(initial=0)), np.int16),
+        step_post=zeros(int(wiring.n_pre.max(initial=0)), np.int16),
+    )
