@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava import __version__
-from hrsnn_lava.artifacts.container import Artifact, encode, read_artifact, write_artifact
-from hrsnn_lava.artifacts.networks import quantized_from, quantized_parts, rebuild
+from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.compiler.design_rules.check import check
 from hrsnn_lava.compiler.mapped import Placement
-from hrsnn_lava.errors import ArtifactError, CapacityError
+from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork
 
@@ -45,7 +42,7 @@ class PassRecord:
 
 
 @dataclass(frozen=True, eq=False)
-class CompiledNetwork:
+class CompiledNetwork(Saved):
     """A placed program.
 
     Attributes:
@@ -58,6 +55,8 @@ class CompiledNetwork:
         readout_meta: what the readout needs to know beside its arrays.
         synapses_before: synapses of the network before pruning, for sparsity and SOP ratios.
     """
+
+    stage: ClassVar[str] = "compiled"
 
     network: QuantizedNetwork
     profile: HardwareProfile
@@ -76,7 +75,7 @@ class CompiledNetwork:
     @property
     def network_digest(self) -> str:
         """SHA-256 of the integer network alone."""
-        return hashlib.sha256(encode(quantized_parts(self.network))).hexdigest()
+        return self.network.digest
 
     def verify(self) -> CompiledNetwork:
         """Check network, placement and every design rule; return self.
@@ -107,95 +106,3 @@ class CompiledNetwork:
             ("passes", f"{len(self.records)}", ", ".join(r.name for r in self.records)),
         ]
         return card(network.name, f"compiled for {self.profile.title}", figures)
-
-    def save(self, path: Any) -> str:
-        """Write an ``.hlx`` artifact; return the file's SHA-256."""
-        return write_artifact(path, self.to_artifact())
-
-    def to_artifact(self) -> Artifact:
-        """Meta data and arrays; equal networks give equal bytes."""
-        inner = quantized_parts(self.network)
-        arrays = {**inner.arrays, "placement/core_of": self.placement.core_of}
-        if self.placement.coordinates is not None:
-            arrays["placement/coordinates"] = self.placement.coordinates
-        arrays |= {f"readout/{name}": np.asarray(a) for name, a in self.readout.items()}
-        records = [{k: v for k, v in r.to_dict().items() if k != "seconds"} for r in self.records]
-        meta = {
-            "network": inner.meta,
-            "profile": {
-                "name": self.profile.name,
-                "digest": self.profile.digest,
-                "content": self.profile.to_dict(),
-            },
-            "placement": {"info": plain(self.placement.info)},
-            "records": plain(records),
-            "seed": self.seed,
-            "readout": plain(dict(self.readout_meta)),
-            "synapses_before": self.synapses_before,
-            "program": __version__,
-        }
-        return Artifact("compiled", meta, arrays)
-
-    @staticmethod
-    def load(path: Any) -> CompiledNetwork:
-        """Read a compiled network; raises `ArtifactError`."""
-        return rebuild(path, "compiled", compiled_from)
-
-
-def compiled_from(artifact: Artifact) -> CompiledNetwork:
-    """The inverse of `CompiledNetwork.to_artifact`; checks profile hash, network and placement."""
-    meta, arrays = artifact.meta, artifact.arrays
-    profile = HardwareProfile.from_dict(meta["profile"]["content"])
-    if profile.digest != meta["profile"]["digest"]:
-        raise ArtifactError(f"profile {profile.name!r} does not match its recorded hash")
-    network = quantized_from(Artifact("quantized", meta["network"], arrays))
-    placement = Placement.of(
-        arrays["placement/core_of"],
-        arrays.get("placement/coordinates"),
-        **meta["placement"]["info"],
-    )
-    if placement.core_of.shape != (network.n_neurons,):
-        raise ArtifactError(
-            f"placement of {placement.core_of.size} for {network.n_neurons} neurons"
-        )
-    readout = {k.removeprefix("readout/"): a for k, a in arrays.items() if k.startswith("readout/")}
-    return CompiledNetwork(
-        network,
-        profile,
-        placement,
-        tuple(PassRecord(**record) for record in meta["records"]),
-        meta["seed"],
-        readout,
-        meta["readout"],
-        meta["synapses_before"],
-    )
-
-
-def load_any(path: Any) -> Any:
-    """A `Network`, `QuantizedNetwork` or `CompiledNetwork`, whatever the artifact holds."""
-    from hrsnn_lava.network import Network
-
-    stage = read_artifact(path).stage
-    loaders = {
-        "network": Network.load,
-        "quantized": QuantizedNetwork.load,
-        "compiled": CompiledNetwork.load,
-    }
-    if stage not in loaders:
-        raise ArtifactError(f"{path}: stage {stage!r}; allowed: {', '.join(loaders)}")
-    return loaders[stage](path)
-
-
-def plain(value: Any) -> Any:
-    """`value` as JSON holds it: NumPy numbers and arrays become numbers and lists."""
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(v) for v in value]
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, np.generic):
-        return plain(value.item())
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value

@@ -16,7 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord, plain
+from hrsnn_lava.artifacts.container import plain
+from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
 from hrsnn_lava.compiler.context import Context, Observed, Pass
 from hrsnn_lava.compiler.mapped import Mapped
 from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds, PlanThresholds

@@ -24,8 +24,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from hrsnn_lava.errors import SpecError
+from hrsnn_lava.integer_format import NEURON_RANGES as RANGES
 from hrsnn_lava.quantized import (
-    RANGES,
     QuantizedInput,
     QuantizedNetwork,
     QuantizedPopulation,

@@ -20,8 +20,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.csr import frozen, select_values
 from hrsnn_lava.errors import Problem
-from hrsnn_lava.frozen import frozen
+from hrsnn_lava.integer_format import (
+    CONSTANT_RANGE,
+    EPOCH_RANGE,
+    EXPONENT_RANGE,
+    INITIAL_TAG_RANGES,
+    MANTISSA_RANGE,
+    TRACE_MAX,
+)
 
 Variable = Literal["x0", "y0", "x1", "x2", "y1", "y2", "y3", "w", "d", "t"]
 Dependency = Literal["x0", "y0", "u"]
@@ -31,9 +39,8 @@ POST_TRACES = ("y1", "y2", "y3")
 TRACES = (*PRE_TRACES, *POST_TRACES)
 SYNAPTIC = ("w", "d", "t")
 TARGETS = ("dw", "dd", "dt")
-MANTISSA_RANGE = (-8, 7)
-EXPONENT_RANGE = (-7, 8)
-EPOCH_RANGE = (1, 63)
+#: Fields of `Learning` that may have a value of its own for every synapse.
+PER_SYNAPSE = ("profile", "tag_1", "tag_2")
 #: Names as they stand in a rule's text and in a signature.
 VARIABLES = ("x0", "y0", *TRACES, *SYNAPTIC)
 
@@ -60,8 +67,9 @@ class Factor:
             yield Problem(where, repr(self.variable), ", ".join(VARIABLES))
         if self.sign and self.variable not in SYNAPTIC:
             yield Problem(where, f"sign of {self.variable}", f"sign of {', '.join(SYNAPTIC)}")
-        if not -128 <= self.constant <= 127:
-            yield Problem(where, f"constant {self.constant}", "-128..127")
+        low, high = CONSTANT_RANGE
+        if not low <= self.constant <= high:
+            yield Problem(where, f"constant {self.constant}", f"{low}..{high}")
 
 
 @dataclass(frozen=True)
@@ -156,8 +164,9 @@ class LearningRule:
                 yield from product.problems(f"{where}.{target}[{k}]")
         for name in TRACES:
             trace = getattr(self, name)
-            if not (np.isfinite(trace.impulse) and 0 <= trace.impulse <= 127):
-                yield Problem(f"{where}.{name}.impulse", f"{trace.impulse:g}", "0..127")
+            if not (np.isfinite(trace.impulse) and 0 <= trace.impulse <= TRACE_MAX):
+                allowed = f"0..{TRACE_MAX}"
+                yield Problem(f"{where}.{name}.impulse", f"{trace.impulse:g}", allowed)
             if not (np.isfinite(trace.tau) and trace.tau >= 0):
                 yield Problem(f"{where}.{name}.tau", f"{trace.tau:g}", ">= 0 steps")
         low, high = EPOCH_RANGE
@@ -165,8 +174,8 @@ class LearningRule:
             yield Problem(f"{where}.t_epoch", str(self.t_epoch), f"{low}..{high}")
         uses_u = any(product.dependency == "u" for product in self.products)
         if uses_u and (self.decimate_exponent is None or not 0 <= self.decimate_exponent <= 9):
-            found = str(self.decimate_exponent)
-            yield Problem(f"{where}.decimate_exponent", found, "0..9, where a product depends on u")
+            allowed = "0..9, where a product depends on u"
+            yield Problem(f"{where}.decimate_exponent", str(self.decimate_exponent), allowed)
         if self.rng_seed < 0:
             yield Problem(f"{where}.rng_seed", str(self.rng_seed), ">= 0")
 
@@ -192,14 +201,14 @@ class Learning:
 
     rules: tuple[LearningRule, ...]
     profile: NDArray[np.int32] | None = None
-    tag_1: Any = 0
-    tag_2: Any = 0
+    tag_1: int | NDArray[np.int32] = 0
+    tag_2: int | NDArray[np.int32] = 0
     graded_spikes: GradedSpikes = "regular"
     plastic_zeros: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rules", tuple(self.rules))
-        for field in ("profile", "tag_1", "tag_2"):
+        for field in PER_SYNAPSE:
             value = getattr(self, field)
             if value is not None and np.ndim(value) > 0:
                 array = np.ascontiguousarray(value, dtype=np.int32)
@@ -217,12 +226,7 @@ class Learning:
 
     def select(self, keep: NDArray[Any]) -> Learning:
         """The learning of some synapses: `keep` is a mask (nnz,), or indices in the new order."""
-
-        def part(value: Any) -> Any:
-            return value if value is None or np.ndim(value) == 0 else value[keep]
-
-        parts = {name: part(getattr(self, name)) for name in ("profile", "tag_1", "tag_2")}
-        return replace(self, **parts)
+        return replace(self, **{f: select_values(getattr(self, f), keep) for f in PER_SYNAPSE})
 
     @property
     def event_driven(self) -> bool:
@@ -248,13 +252,10 @@ class Learning:
             first = self.rules[0]
             for field in ("t_epoch", "decimate_exponent", "rng_seed"):
                 if getattr(rule, field) != getattr(first, field):
-                    found = f"{getattr(rule, field)} beside {getattr(first, field)}"
-                    yield Problem(f"{where}.rules[{k}].{field}", found, "one value for all")
-        for field, low, high in (
-            ("profile", 0, len(self.rules) - 1),
-            ("tag_1", -256, 255),
-            ("tag_2", 0, 255),
-        ):
+                    measured = f"{getattr(rule, field)} beside {getattr(first, field)}"
+                    yield Problem(f"{where}.rules[{k}].{field}", measured, "one value for all")
+        ranges = {"profile": (0, len(self.rules) - 1), **INITIAL_TAG_RANGES}
+        for field, (low, high) in ranges.items():
             value = getattr(self, field)
             if value is None:
                 continue
@@ -262,8 +263,8 @@ class Learning:
             if values.shape not in ((), (n_synapses,)):
                 yield Problem(f"{where}.{field}", f"shape {values.shape}", f"({n_synapses},)")
             elif values.size and (values.min() < low or values.max() > high):
-                found = f"{values.min()}..{values.max()}"
-                yield Problem(f"{where}.{field}", found, f"{low}..{high}")
+                measured = f"{values.min()}..{values.max()}"
+                yield Problem(f"{where}.{field}", measured, f"{low}..{high}")
         if self.graded_spikes not in ("regular", "overwrite", "add_saturating", "add_overflow"):
             allowed = "regular, overwrite, add_saturating or add_overflow"
             yield Problem(f"{where}.graded_spikes", repr(self.graded_spikes), allowed)

@@ -8,13 +8,21 @@ that order, and stored zeros, where zeros can learn, must survive.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 Int = NDArray[np.int64]
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+def frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:
+    """A view of `array` that cannot be written to: for fields of frozen dataclasses."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def rows_of(matrix: sparse.csr_matrix) -> Int:

@@ -154,7 +154,7 @@ class DeadlineError(HrsnnError):
     exit_code = 75
 
 
-def raise_if(error: type[HrsnnError], message: str, problems: Sequence[Problem]) -> None:
+def raise_if(error: type[HrsnnError], message: str, problems: Iterable[Problem]) -> None:
     """Raise `error` with all `problems` at once; do nothing when there are none."""
-    if problems:
-        raise error(message, problems=problems)
+    if listed := tuple(problems):
+        raise error(message, problems=listed)

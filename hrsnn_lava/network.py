@@ -14,21 +14,70 @@ current that the host sets through the neurons' biases: no synaptic filter, no s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy import sparse
+from typing_extensions import Self
 
+from hrsnn_lava.artifacts.container import Saved
+from hrsnn_lava.artifacts.files import PathLike
+from hrsnn_lava.csr import frozen, rows_of
 from hrsnn_lava.errors import NetworkError, Problem, raise_if
-from hrsnn_lava.frozen import frozen
 from hrsnn_lava.plasticity import STDP
 
 Float = NDArray[np.float64]
 Sign = Literal["excitatory", "inhibitory"]
 Target = Literal["synapse", "bias"]
+
+
+class AnyPopulation(Protocol):
+    """What populations of float and integer networks share."""
+
+    @property
+    def name(self) -> str:
+        """Unique in the network."""
+
+    @property
+    def size(self) -> int:
+        """Number of neurons, or of input channels."""
+
+    @property
+    def is_input(self) -> bool:
+        """True for a population that is driven from outside."""
+
+
+class AnyProjection(Protocol):
+    """What projections of float and integer networks share."""
+
+    @property
+    def name(self) -> str:
+        """Unique in the network."""
+
+    @property
+    def pre(self) -> str:
+        """Name of the population that sends."""
+
+    @property
+    def post(self) -> str:
+        """Name of the population that receives."""
+
+    @property
+    def weights(self) -> sparse.csr_matrix:
+        """CSR, (n_post, n_pre)."""
+
+    @property
+    def target(self) -> Target:
+        """Whether the input is synaptic, or held onto the biases."""
+
+    @property
+    def n_synapses(self) -> int:
+        """Number of stored weights."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +145,11 @@ class Population:
     def is_input(self) -> bool:
         """True for a population that is driven from outside."""
         return isinstance(self.neuron, Input)
+
+    @property
+    def graded(self) -> bool:
+        """True for an input whose spikes carry values, or whose values are held."""
+        return isinstance(self.neuron, Input) and self.neuron.graded
 
     @property
     def lif(self) -> LIF:
@@ -182,8 +236,13 @@ class Projection:
         """Number of stored (non-zero) weights."""
         return int(self.weights.nnz)
 
-    def problems(self, populations: dict[str, Any], dt: float) -> Iterator[Problem]:
-        """Everything that is wrong with this projection, given the populations by name."""
+    def problems(self, populations: Mapping[str, Population], dt: float) -> Iterator[Problem]:
+        """Everything that is wrong with this projection.
+
+        Args:
+            populations: of the network, by name.
+            dt: step in seconds, which delays are multiples of.
+        """
         where = f"projection {self.name!r}"
         yield from connection_problems(self, populations)
         if not np.all(np.isfinite(self.weights.data)):
@@ -207,8 +266,16 @@ class Projection:
             yield from self.plasticity.problems(f"{where}.plasticity", self.n_synapses)
 
 
-def canonical_csr(weights: Any, delays: Any, dtype: Any) -> tuple[sparse.csr_matrix, Any]:
-    """Sorted CSR without duplicates or explicit zeros, and delays aligned with its data.
+def canonical_csr(
+    weights: Any, delays: ArrayLike | None, dtype: DTypeLike
+) -> tuple[sparse.csr_matrix, ArrayLike | None]:
+    """The one form in which projections hold synapses: rows sorted, no duplicates, no zeros.
+
+    Args:
+        weights: anything that SciPy makes a CSR of, (n_post, n_pre). Shared, not copied, where it
+            has that form already.
+        delays: None, a scalar, or one value per stored weight; (nnz,) stay aligned with the data.
+        dtype: of the weights; fractions are refused where it is an integer.
 
     Raises:
         NetworkError: `weights` is no 2-D matrix, or `delays` has neither one value nor nnz.
@@ -218,11 +285,12 @@ def canonical_csr(weights: Any, delays: Any, dtype: Any) -> tuple[sparse.csr_mat
     except (TypeError, ValueError) as error:
         raise NetworkError(f"weights are no matrix of shape (n_post, n_pre): {error}") from error
     if csr.data.dtype != dtype:
-        if np.issubdtype(dtype, np.integer) and np.any(csr.data != np.trunc(csr.data)):
-            raise NetworkError("integer weights expected, fractions found")
+        if np.issubdtype(dtype, np.integer):
+            refuse_fractions(csr.data)
         csr = csr.astype(dtype)
     plain = csr.has_canonical_format and not np.any(csr.data == 0)
-    if delays is not None and np.ndim(delays) > 0:
+    per_synapse = delays is not None and np.ndim(delays) > 0
+    if per_synapse:
         aligned = np.asarray(delays)
         if aligned.shape != csr.data.shape:
             raise NetworkError(
@@ -230,40 +298,40 @@ def canonical_csr(weights: Any, delays: Any, dtype: Any) -> tuple[sparse.csr_mat
                 f"weight ({csr.data.size},)"
             )
         if not plain:
-            order = np.lexsort(
-                (csr.indices, np.repeat(np.arange(csr.shape[0]), np.diff(csr.indptr)))
-            )
-            keep = order[csr.data[order] != 0]
-            delays = aligned[keep]
-        delays = frozen(np.ascontiguousarray(delays))
+            order = np.lexsort((csr.indices, rows_of(csr)))
+            aligned = aligned[order[csr.data[order] != 0]]
+        delays = frozen(np.ascontiguousarray(aligned))
     if not plain:
         csr = csr.copy()
-        before = csr.nnz
+        stored = csr.nnz
         csr.sum_duplicates()
-        if delays is not None and np.ndim(delays) > 0 and csr.nnz != before:
+        if per_synapse and csr.nnz != stored:
             raise NetworkError("duplicate synapses cannot carry delays of their own")
         csr.eliminate_zeros()
     return csr, delays
 
 
-def connection_problems(projection: Any, populations: dict[str, Any]) -> Iterator[Problem]:
+def refuse_fractions(weights: NDArray[Any]) -> None:
+    """Raise `NetworkError` where numbers that have to be integers are none."""
+    if weights.dtype.kind not in "iub" and np.any(weights != np.trunc(weights)):
+        raise NetworkError("integer weights expected, fractions found")
+
+
+def connection_problems(
+    projection: AnyProjection, populations: Mapping[str, AnyPopulation]
+) -> Iterator[Problem]:
     """Unknown ends, wrong shapes and wrong targets of a projection of either kind."""
     where = f"projection {projection.name!r}"
-    known = ", ".join(populations)
-    shape = []
-    for end in ("post", "pre"):
-        name = getattr(projection, end)
-        if name not in populations:
-            yield Problem(f"{where}.{end}", f"no population {name!r}", f"one of {known}")
-        else:
-            shape.append(populations[name].size)
-    if len(shape) == 2 and projection.weights.shape != tuple(shape):
-        yield Problem(
-            f"{where}.weights",
-            f"shape {projection.weights.shape}",
-            f"(n_post, n_pre) = {tuple(shape)}",
-        )
+    names = ", ".join(populations)
     post, pre = populations.get(projection.post), populations.get(projection.pre)
+    for end, name, population in (("post", projection.post, post), ("pre", projection.pre, pre)):
+        if population is None:
+            yield Problem(f"{where}.{end}", f"no population {name!r}", f"one of {names}")
+    if post is not None and pre is not None:
+        shape = (post.size, pre.size)
+        if projection.weights.shape != shape:
+            measured = f"shape {projection.weights.shape}"
+            yield Problem(f"{where}.weights", measured, f"(n_post, n_pre) = {shape}")
     if post is not None and post.is_input:
         yield Problem(
             f"{where}.post", f"{projection.post!r} is an input", "a population of neurons"
@@ -274,7 +342,7 @@ def connection_problems(projection: Any, populations: dict[str, Any]) -> Iterato
         yield Problem(f"{where}.target", f"bias, from {projection.pre!r}", "bias from inputs only")
 
 
-def name_problems(kind: str, names: list[str]) -> Iterator[Problem]:
+def _name_problems(kind: str, names: list[str]) -> Iterator[Problem]:
     """Names that are empty, no text, or used twice."""
     for name in sorted({str(n) for n in names if names.count(n) > 1}):
         yield Problem(f"{kind} {name!r}", f"the name is used {names.count(name)} times", "once")
@@ -283,29 +351,79 @@ def name_problems(kind: str, names: list[str]) -> Iterator[Problem]:
             yield Problem(f"{kind} {name!r}", "no name", "a non-empty text")
 
 
-class Graph:
-    """What a float and an integer network have in common: look-up, offsets and counts."""
+Inputs = TypeVar("Inputs", bound=AnyPopulation)
+Neurons = TypeVar("Neurons", bound=AnyPopulation)
+Proj = TypeVar("Proj", bound=AnyProjection)
 
-    populations: tuple[Any, ...]
-    projections: tuple[Any, ...]
+
+class Graph(Saved, Generic[Inputs, Neurons, Proj]):
+    """What float and integer networks share: look-up, offsets, counts, checks, replacement.
+
+    Generic in the types of input populations, of populations of neurons, and of projections. A
+    network is a frozen dataclass: it never changes, so what follows from it is computed once.
+    """
+
+    name: str
+    populations: tuple[Inputs | Neurons, ...]
+    projections: tuple[Proj, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "populations", tuple(self.populations))
+        object.__setattr__(self, "projections", tuple(self.projections))
+
+    def verify(self) -> Self:
+        """Check everything; return self.
+
+        The check is made once and remembered: to change a network, make another one with
+        `with_projection` or `with_population`. Arrays of weights that are written to in place
+        afterwards are not checked again.
+
+        Raises:
+            NetworkError: with every problem there is, not just the first.
+        """
+        raise_if(NetworkError, f"network {self.name!r} is not valid", self._problems)
+        return self
+
+    @cached_property
+    def _problems(self) -> tuple[Problem, ...]:
+        problems = list(self.own_problems())
+        if not self.compute_populations:
+            problems.append(Problem("populations", "no population of neurons", "at least one"))
+        problems += _name_problems("population", [p.name for p in self.populations])
+        problems += _name_problems("projection", [p.name for p in self.projections])
+        problems += self.part_problems({p.name: p for p in self.populations})
+        return tuple(problems)
+
+    def own_problems(self) -> Iterable[Problem]:
+        """What is wrong with the fields that populations and projections have no part in."""
+        return ()
+
+    @abstractmethod
+    def part_problems(self, populations: Mapping[str, Inputs | Neurons]) -> Iterator[Problem]:
+        """What is wrong with any population or projection, given the populations by name."""
+
+    def save(self, path: PathLike) -> str:
+        """Check everything and write an ``.hlx`` artifact; return the file's SHA-256."""
+        return super(Graph, self.verify()).save(path)
 
     def population(self, name: str) -> Any:
-        """The population of that name; `NetworkError` names those there are."""
+        """The population of that name, of whichever type; `NetworkError` names those there are."""
         return _by_name("population", self.populations, name)
 
-    def projection(self, name: str) -> Any:
+    def projection(self, name: str) -> Proj:
         """The projection of that name; `NetworkError` names those there are."""
-        return _by_name("projection", self.projections, name)
+        projection: Proj = _by_name("projection", self.projections, name)
+        return projection
 
     @property
-    def compute_populations(self) -> tuple[Any, ...]:
+    def compute_populations(self) -> tuple[Neurons, ...]:
         """Populations of neurons, in order; they define the global index 0..n_neurons-1."""
-        return tuple(p for p in self.populations if not p.is_input)
+        return tuple(p for p in self.populations if not p.is_input)  # type: ignore[misc]
 
     @property
-    def input_populations(self) -> tuple[Any, ...]:
+    def input_populations(self) -> tuple[Inputs, ...]:
         """Populations driven from outside, in order: channels 0..n_inputs-1."""
-        return tuple(p for p in self.populations if p.is_input)
+        return tuple(p for p in self.populations if p.is_input)  # type: ignore[misc]
 
     @property
     def n_neurons(self) -> int:
@@ -319,32 +437,27 @@ class Graph:
 
     @property
     def n_synapses(self) -> int:
-        """Number of synapses with ``target="synapse"``, inputs included."""
+        """Number of synapses with ``target="synapse"``, those of inputs included."""
         return sum(p.n_synapses for p in self.projections if p.target == "synapse")
 
     def offset(self, name: str) -> int:
         """Global index of the first neuron (or input channel) of a population."""
         population = self.population(name)
-        group = self.input_populations if population.is_input else self.compute_populations
-        offset = 0
-        for other in group:
-            if other is population:
-                break
-            offset += other.size
-        return offset
+        before = self.populations[: self.populations.index(population)]
+        return sum(p.size for p in before if p.is_input == population.is_input)
 
     def gather(self, field: str) -> NDArray[Any]:
         """One neuron parameter over all neurons, (n_neurons,), in global order."""
-        parts = [p.parameter(field) for p in self.compute_populations]
+        parts = [p.parameter(field) for p in self.compute_populations]  # type: ignore[attr-defined]
         return np.concatenate(parts) if parts else np.zeros(0)
 
-    def with_projection(self, projection: Any) -> Any:
+    def with_projection(self, projection: Proj) -> Self:
         """A copy in which the projection of the same name is replaced."""
         self.projection(projection.name)
         new = tuple(projection if p.name == projection.name else p for p in self.projections)
         return replace(self, projections=new)  # type: ignore[type-var]
 
-    def with_population(self, population: Any) -> Any:
+    def with_population(self, population: Inputs | Neurons) -> Self:
         """A copy in which the population of the same name is replaced."""
         self.population(population.name)
         new = tuple(population if p.name == population.name else p for p in self.populations)
@@ -355,13 +468,12 @@ def _by_name(kind: str, items: tuple[Any, ...], name: str) -> Any:
     for item in items:
         if item.name == name:
             return item
-    raise NetworkError(
-        f"no {kind} {name!r}; there are: {', '.join(i.name for i in items) or 'none'}"
-    )
+    names = ", ".join(item.name for item in items) or "none"
+    raise NetworkError(f"no {kind} {name!r}; there are: {names}")
 
 
 @dataclass(frozen=True, eq=False)
-class Network(Graph):
+class Network(Graph[Population, Population, Projection]):
     """A recurrent spiking network in float and SI units.
 
     Attributes:
@@ -370,35 +482,24 @@ class Network(Graph):
         name: shown in reports.
     """
 
+    stage: ClassVar[str] = "network"
+
     dt: float
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...] = ()
     name: str = "network"
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "populations", tuple(self.populations))
-        object.__setattr__(self, "projections", tuple(self.projections))
-
-    def verify(self) -> Network:
-        """Check everything; return self.
-
-        Raises:
-            NetworkError: with every problem found, not just the first.
-        """
-        problems: list[Problem] = []
+    def own_problems(self) -> Iterator[Problem]:
+        """A step that is none."""
         if not (np.isfinite(self.dt) and self.dt > 0):
-            problems.append(Problem("dt", f"{self.dt!r}", "seconds > 0"))
-        if not self.compute_populations:
-            problems.append(Problem("populations", "no population of neurons", "at least one"))
-        problems += name_problems("population", [p.name for p in self.populations])
-        problems += name_problems("projection", [p.name for p in self.projections])
-        by_name = {p.name: p for p in self.populations}
+            yield Problem("dt", f"{self.dt!r}", "seconds > 0")
+
+    def part_problems(self, populations: Mapping[str, Population]) -> Iterator[Problem]:
+        """What is wrong with any population or projection."""
         for population in self.populations:
-            problems += population.problems()
+            yield from population.problems()
         for projection in self.projections:
-            problems += projection.problems(by_name, self.dt)
-        raise_if(NetworkError, f"network {self.name!r} is not valid", problems)
-        return self
+            yield from projection.problems(populations, self.dt)
 
     def without_plasticity(self) -> Network:
         """A copy whose weights stay as they are."""
@@ -413,20 +514,3 @@ class Network(Graph):
             network = network.with_population(population.with_parameters(bias=part))
             start += population.size
         return network
-
-    def save(self, path: Any) -> None:
-        """Write an ``.hlx`` artifact."""
-        from hrsnn_lava.artifacts.networks import save_network
-
-        save_network(self, path)
-
-    @staticmethod
-    def load(path: Any) -> Network:
-        """Read a float network from an ``.hlx`` artifact.
-
-        Raises:
-            ArtifactError: the file is damaged, unsafe, of another version or another stage.
-        """
-        from hrsnn_lava.artifacts.networks import load_network
-
-        return load_network(path)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hrsnn_lava.csr import select_values
 from hrsnn_lava.distributions import Constant, Distribution
 from hrsnn_lava.errors import Problem
 
@@ -61,16 +61,11 @@ class STDP:
         return np.array(np.broadcast_to(array, (n_synapses,)))
 
     def select(self, keep: NDArray[np.bool_]) -> STDP:
-        """The rule of the synapses that are kept, in order."""
-        fields = {
-            name: value if value is None or np.ndim(value) == 0 else np.asarray(value)[keep]
-            for name, value in ((name, getattr(self, name)) for name in STDP_FIELDS)
-        }
-        return STDP(**fields)
+        """The rule of the synapses for which `keep` (nnz,) is true, in order."""
+        return STDP(**{name: select_values(getattr(self, name), keep) for name in STDP_FIELDS})
 
-    def problems(self, where: str, n_synapses: int) -> list[Problem]:
+    def problems(self, where: str, n_synapses: int) -> Iterator[Problem]:
         """Everything that is wrong with these parameters for a projection of `n_synapses`."""
-        found: list[Problem] = []
         for field, positive in (
             ("a_plus", False),
             ("a_minus", False),
@@ -78,18 +73,15 @@ class STDP:
             ("tau_minus", True),
             ("w_max", False),
         ):
-            value: Any = getattr(self, field)
+            value = getattr(self, field)
             if value is None:
                 continue
-            array: NDArray[np.float64] = np.asarray(value, dtype=np.float64)
+            array = np.asarray(value, dtype=np.float64)
             if array.shape not in ((), (n_synapses,)):
-                found.append(
-                    Problem(f"{where}.{field}", f"shape {array.shape}", f"() or ({n_synapses},)")
-                )
+                yield Problem(f"{where}.{field}", f"shape {array.shape}", f"() or ({n_synapses},)")
             elif not np.all(np.isfinite(array)) or np.any(array <= 0 if positive else array < 0):
                 bound = "finite and > 0" if positive else "finite and >= 0"
-                found.append(Problem(f"{where}.{field}", f"smallest value {array.min():g}", bound))
-        return found
+                yield Problem(f"{where}.{field}", f"smallest value {array.min():g}", bound)
 
 
 def draw_stdp(

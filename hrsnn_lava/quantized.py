@@ -12,46 +12,42 @@ One step of a neuron, all state int32 (Lava `proc/lif/models.py`, `PyLifModelBit
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from hrsnn_lava.chip_learning import Learning, LearningRule
-from hrsnn_lava.csr import drives
-from hrsnn_lava.errors import NetworkError, Problem, raise_if
-from hrsnn_lava.frozen import frozen
+from hrsnn_lava.chip_learning import PER_SYNAPSE, Learning, LearningRule
+from hrsnn_lava.csr import drives, from_rows, frozen, rows_of
+from hrsnn_lava.errors import NetworkError, Problem
+from hrsnn_lava.integer_format import (
+    BIAS_WEIGHT_EXP_RANGE,
+    DELAY_MAX,
+    INT32,
+    LEARNING_WEIGHT_RANGE,
+    MESSAGE_BITS_MAX,
+    NEURON_RANGES,
+    WEIGHT_BITS,
+    WEIGHT_EXP_RANGE,
+    WEIGHT_MAX,
+    shift_sum,
+    weight_grid,
+)
 from hrsnn_lava.network import (
+    AnyPopulation,
     Graph,
     Target,
     canonical_csr,
     connection_problems,
-    name_problems,
+    refuse_fractions,
 )
 from hrsnn_lava.trace import SpikeInput
 
 Int = NDArray[np.int32]
-
-#: Closed ranges of the fixed-point fields (Lava 0.10, Loihi 1 and 2; bit widths in brackets).
-RANGES: dict[str, tuple[int, int]] = {
-    "du": (-1, 4095),  # 12 bits, offset 1: -1 keeps the current, 4095 drops it
-    "dv": (0, 4096),  # 12 bits: 0 keeps the potential, 4096 drops it
-    "vth": (0, 131071),  # 17 bits
-    "bias_mant": (-4096, 4095),  # 13 bits, signed
-    "bias_exp": (0, 7),  # 3 bits
-    "refractory": (0, 63),  # steps, 6 bits
-}
-DELAY_MAX = 62
-WEIGHT_EXP_RANGE = (-7, 7)
-#: A bias is written by the host, so its shift is no field of the chip.
-BIAS_WEIGHT_EXP_RANGE = (-31, 7)
-INT32 = (-(2**31), 2**31 - 1)
-#: Weights at the start of learning; Lava has no limit there, 9 bits are left after one epoch.
-LEARNING_WEIGHT_RANGE = (-(2**15), 2**15 - 1)
 
 
 class SignMode(str, Enum):
@@ -63,8 +59,14 @@ class SignMode(str, Enum):
 
     @property
     def limits(self) -> tuple[int, int]:
-        """Smallest and largest weight of 8 bits in this mode."""
-        return {"mixed": (-256, 255), "excitatory": (0, 255), "inhibitory": (-255, 0)}[self.value]
+        """Smallest and largest weight of 8 bits in this mode (Lava's `clip_weights`)."""
+        if self is SignMode.MIXED:
+            return -WEIGHT_MAX - 1, WEIGHT_MAX
+        return (0, WEIGHT_MAX) if self is SignMode.EXCITATORY else (-WEIGHT_MAX, 0)
+
+    def grid(self, num_weight_bits: int = WEIGHT_BITS) -> int:
+        """Step between the weights that act, a power of two."""
+        return weight_grid(num_weight_bits, self is SignMode.MIXED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +99,7 @@ class QuantizedPopulation:
 
     Attributes:
         name, size: as in the float network.
-        du, dv: decays of current and potential; see `RANGES` for every field's range.
+        du, dv: decays of current and potential; `NEURON_RANGES` has the range of every field.
         vth: threshold mantissa; the potential is compared with ``vth << 6``.
         bias_mant, bias_exp: bias is ``bias_mant << bias_exp`` in units of the potential.
         refractory: steps for which the potential stays 0 after a spike.
@@ -114,7 +116,7 @@ class QuantizedPopulation:
     is_input = False
 
     def __post_init__(self) -> None:
-        for field in RANGES:
+        for field in NEURON_RANGES:
             raw = np.asarray(getattr(self, field))
             if raw.dtype.kind not in "iu" and np.any(raw != np.trunc(raw)):
                 raise NetworkError(f"population {self.name!r}.{field}: integers expected")
@@ -134,15 +136,15 @@ class QuantizedPopulation:
         if not isinstance(self.size, (int, np.integer)) or self.size < 1:
             yield Problem(f"{where}.size", repr(self.size), "an integer >= 1")
             return
-        for field, (low, high) in RANGES.items():
+        for field, (low, high) in NEURON_RANGES.items():
             values = self.parameter(field)
             if values.shape != (self.size,):
                 yield Problem(f"{where}.{field}", f"shape {values.shape}", f"() or ({self.size},)")
                 continue
             bad = np.flatnonzero((values < low) | (values > high))
             if bad.size:
-                found = f"{values[bad[0]]} at neuron {bad[0]} ({bad.size} in all)"
-                yield Problem(f"{where}.{field}", found, f"{low}..{high}")
+                measured = f"{values[bad[0]]} at neuron {bad[0]} ({bad.size} in all)"
+                yield Problem(f"{where}.{field}", measured, f"{low}..{high}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +157,8 @@ class QuantizedProjection:
         weight_exp: exponent -7..7 applied to the sum of a step (``target="bias"``: -31..7).
         sign_mode: `SignMode` or its text.
         num_weight_bits: 1..8.
-        delays: None (0), a scalar, or one int per stored weight (nnz,), in steps 0..62.
+        delays: None (0), a scalar, or one int per stored weight (nnz,), in steps 0..62; a sparse
+            matrix of the shape of `weights` is read at the places of the stored weights.
         learning: on-chip learning, or None; a single `LearningRule` is taken as one profile.
         num_message_bits: 0 for binary spikes, 1..32 for graded ones (inputs only).
         target: ``"synapse"`` or ``"bias"`` (inputs only, see `drive_schedule`).
@@ -167,7 +170,7 @@ class QuantizedProjection:
     weights: sparse.csr_matrix
     weight_exp: int = 0
     sign_mode: SignMode = SignMode.MIXED
-    num_weight_bits: int = 8
+    num_weight_bits: int = WEIGHT_BITS
     delays: Any = None
     learning: Learning | None = None
     num_message_bits: int = 0
@@ -223,11 +226,9 @@ class QuantizedProjection:
         data = weights.data
         if self.learning is None:
             data = np.clip(data, *self.sign_mode.limits)
-        shift = 8 - self.num_weight_bits + (self.sign_mode is SignMode.MIXED)
-        if self.sign_mode is SignMode.INHIBITORY:
-            data = -((-data >> shift) << shift)
-        else:
-            data = (data >> shift) << shift
+        # x & -2^k clears k low bits, which in two's complement floors negative numbers too
+        mask = -self.sign_mode.grid(self.num_weight_bits)
+        data = -(-data & mask) if self.sign_mode is SignMode.INHIBITORY else data & mask
         weights.data = data.astype(np.int32)
         return weights
 
@@ -240,15 +241,15 @@ class QuantizedProjection:
         alive: NDArray[np.bool_] = self.effective_weights().data != 0
         return alive
 
-    def problems(self, populations: dict[str, Any]) -> Iterator[Problem]:
+    def problems(self, populations: Mapping[str, AnyPopulation]) -> Iterator[Problem]:
         """Everything that is wrong with this projection, given the populations by name."""
         where = f"projection {self.name!r}"
         yield from connection_problems(self, populations)
         low, high = WEIGHT_EXP_RANGE if self.target == "synapse" else BIAS_WEIGHT_EXP_RANGE
         fields = [
             ("weight_exp", self.weight_exp, low, high),
-            ("num_weight_bits", self.num_weight_bits, 1, 8),
-            ("num_message_bits", self.num_message_bits, 0, 32),
+            ("num_weight_bits", self.num_weight_bits, 1, WEIGHT_BITS),
+            ("num_message_bits", self.num_message_bits, 0, MESSAGE_BITS_MAX),
         ]
         if self.n_synapses and self.delays is not None:
             steps = self.delay_steps
@@ -262,11 +263,11 @@ class QuantizedProjection:
             data = self.weights.data
             low, high = LEARNING_WEIGHT_RANGE
             if data.size and (data.min() < low or data.max() > high):
-                found = f"{data.min()}..{data.max()}, with learning"
-                yield Problem(f"{where}.weights", found, f"{low}..{high}", "clip them first")
+                measured = f"{data.min()}..{data.max()}, with learning"
+                yield Problem(f"{where}.weights", measured, f"{low}..{high}", "clip them first")
             if self.delays is not None or self.target != "synapse":
-                found = "delays" if self.delays is not None else "target bias"
-                yield Problem(f"{where}.learning", f"with {found}", "plain synapses only")
+                clash = "delays" if self.delays is not None else "target bias"
+                yield Problem(f"{where}.learning", f"with {clash}", "plain synapses only")
         pre = populations.get(self.pre)
         if self.num_message_bits and pre is not None and not pre.is_input:
             yield Problem(
@@ -279,114 +280,78 @@ class QuantizedProjection:
 def _canonical_learning(
     name: str, matrix: Any, learning: Learning
 ) -> tuple[sparse.csr_matrix, Learning]:
-    """Sorted CSR int32, with profile and tags in the same order.
+    """`canonical_csr` for weights that learn, with profile and tags in the order of the weights.
 
-    Stored zeros stay if they learn (`Learning.plastic_zeros`), otherwise they go.
+    Stored zeros stay if they learn (`Learning.plastic_zeros`), otherwise they go. Duplicates are
+    refused, since they could carry different tags.
     """
     csr = sparse.csr_matrix(matrix)
-    rows = np.repeat(np.arange(csr.shape[0]), np.diff(csr.indptr))
+    rows = rows_of(csr)
     order = np.lexsort((csr.indices, rows))
     rows, cols, data = rows[order], csr.indices[order], csr.data[order]
     if np.any((np.diff(rows) == 0) & (np.diff(cols) == 0)):
         raise NetworkError(
             f"projection {name!r}: two weights for one pair of neurons, with learning"
         )
-    if data.dtype.kind not in "iub" and np.any(data != np.trunc(data)):
-        raise NetworkError("integer weights expected, fractions found")
+    refuse_fractions(data)
     keep = np.ones(data.size, dtype=np.bool_) if learning.plastic_zeros else data != 0
-    for field in ("profile", "tag_1", "tag_2"):
+    for field in PER_SYNAPSE:
         value = getattr(learning, field)
         if value is not None and np.ndim(value) > 0 and np.shape(value) != data.shape:
             raise NetworkError(
                 f"projection {name!r}.learning.{field}: shape {np.shape(value)}; "
                 f"allowed: one per stored weight ({data.size},)"
             )
-    starts = np.append(0, np.cumsum(np.bincount(rows[keep], minlength=csr.shape[0])))
-    parts = (data[keep].astype(np.int32), cols[keep], starts)
-    return sparse.csr_matrix(parts, shape=csr.shape), learning.select(order[keep])
+    weights = from_rows(rows[keep], cols[keep], data[keep].astype(np.int32), csr.shape)
+    return weights, learning.select(order[keep])
 
 
-def _aligned_delays(name: str, weights: Any, delays: Any) -> Int:
+def _aligned_delays(name: str, weights: sparse.csr_matrix, delays: sparse.spmatrix) -> Int:
     """Delays given as a matrix, read at the places of the stored weights, (nnz,)."""
     if delays.shape != weights.shape:
         raise NetworkError(
             f"projection {name!r}.delays: shape {delays.shape}; allowed: {weights.shape}"
         )
-    rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
-    picked = sparse.csr_matrix(delays)[rows, weights.indices]
+    picked = sparse.csr_matrix(delays)[rows_of(weights), weights.indices]
     return np.asarray(picked, dtype=np.int32).ravel()
 
 
 @dataclass(frozen=True, eq=False)
-class QuantizedNetwork(Graph):
+class QuantizedNetwork(Graph[QuantizedInput, QuantizedPopulation, QuantizedProjection]):
     """Populations and projections in integers; `dt` in seconds is kept for reports."""
+
+    stage: ClassVar[str] = "quantized"
 
     populations: tuple[QuantizedPopulation | QuantizedInput, ...]
     projections: tuple[QuantizedProjection, ...] = ()
     name: str = "network"
     dt: float = 1e-3
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "populations", tuple(self.populations))
-        object.__setattr__(self, "projections", tuple(self.projections))
-
-    def verify(self) -> QuantizedNetwork:
-        """Check everything; return self.
-
-        Raises:
-            NetworkError: with every problem found, not just the first.
-        """
-        problems: list[Problem] = []
-        if not self.compute_populations:
-            problems.append(Problem("populations", "no population of neurons", "at least one"))
-        problems += name_problems("population", [p.name for p in self.populations])
-        problems += name_problems("projection", [p.name for p in self.projections])
-        by_name = {p.name: p for p in self.populations}
+    def part_problems(
+        self, populations: Mapping[str, QuantizedInput | QuantizedPopulation]
+    ) -> Iterator[Problem]:
+        """What is wrong with any population or projection."""
         for population in self.populations:
-            problems += population.problems()
+            yield from population.problems()
         for projection in self.projections:
-            problems += projection.problems(by_name)
-        raise_if(NetworkError, f"network {self.name!r} is not valid", problems)
-        return self
-
-    def save(self, path: Any) -> None:
-        """Write an ``.hlx`` artifact."""
-        from hrsnn_lava.artifacts.networks import save_quantized
-
-        save_quantized(self, path)
-
-    @staticmethod
-    def load(path: Any) -> QuantizedNetwork:
-        """Read an integer network from an ``.hlx`` artifact; raises `ArtifactError`."""
-        from hrsnn_lava.artifacts.networks import load_quantized
-
-        return load_quantized(path)
+            yield from projection.problems(populations)
 
 
-def learning_problems(network: Any) -> list[Problem]:
-    """Learning that K connections of Lava could not do."""
-    found = []
+def learning_problems(network: QuantizedNetwork) -> Iterator[Problem]:
+    """Learning that K connections of Lava, one for each profile, could not do."""
     for projection in network.projections:
-        learning = getattr(projection, "learning", None)
+        learning = projection.learning
         if learning is None or projection.weight_exp >= 0:
             continue
-        used = learning.used_rules(projection.n_synapses)
-        if len(used) > 1:
-            found.append(
-                Problem(
-                    f"projection {projection.name!r}.weight_exp",
-                    f"{projection.weight_exp} with {len(used)} learning profiles",
-                    ">= 0: each profile is a connection of its own, whose sum would be rounded "
-                    "down apart",
-                    "set weight_exp to 0 or more, or use one profile",
-                )
+        n_profiles = len(learning.used_rules(projection.n_synapses))
+        if n_profiles > 1:
+            yield Problem(
+                f"projection {projection.name!r}.weight_exp",
+                f"{projection.weight_exp} with {n_profiles} learning profiles",
+                ">= 0: each profile is a connection of its own, whose sum would be rounded down "
+                "apart",
+                "set weight_exp to 0 or more, or use one profile",
             )
-    return found
-
-
-def shift_sum(total: Any, exponent: int) -> Any:
-    """``total << exponent``, or arithmetic ``total >> -exponent`` (rounds down)."""
-    return total << exponent if exponent >= 0 else total >> -exponent
 
 
 class HeldInput:
@@ -414,7 +379,7 @@ class HeldInput:
         total = self._base.copy()
         for matrix, channels, neurons, exponent in self._parts:
             total[neurons] += shift_sum(matrix @ payloads[channels], exponent)
-        return np.clip(total, *RANGES["bias_mant"]).astype(np.int32)
+        return np.clip(total, *NEURON_RANGES["bias_mant"]).astype(np.int32)
 
 
 def drive_schedule(
@@ -435,19 +400,11 @@ def drive_schedule(
         sent in a run from rest.
     """
     drive, n_inputs = HeldInput(network), network.n_inputs
-    sent = SpikeInput.empty(max(steps, 1), n_inputs) if inputs is None else inputs
-    inside = sent.steps < steps
-    if not drive or (held is None and not np.any(inside)):
+    if not drive or (inputs is None and held is None):
         return np.zeros(0, np.int32), np.zeros((0, network.n_neurons), np.int32)
-    values = np.zeros(n_inputs, dtype=np.int64) if held is None else held.astype(np.int64)
-    at, channel = sent.steps[inside], sent.neurons[inside]
-    payload = sent.payload_values()[inside].astype(np.int64)
-    change, first = np.unique(at, return_index=True)
-    if held is not None and (not change.size or change[0] > 0):
-        change, first = np.append(0, change), np.append(0, first)  # nothing is new in step 0
-    last = np.append(first[1:], at.size)
+    sent = SpikeInput.empty(max(steps, 1), n_inputs) if inputs is None else inputs
+    change, values = sent.held_values(steps, held)
     rows = np.empty((change.size, network.n_neurons), dtype=np.int32)
-    for row, (a, b) in enumerate(zip(first, last, strict=True)):
-        values[channel[a:b]] = payload[a:b]
-        rows[row] = drive.mantissas(values)
-    return change.astype(np.int32), rows
+    for row, payloads in zip(rows, values, strict=True):
+        row[:] = drive.mantissas(payloads)
+    return change, rows

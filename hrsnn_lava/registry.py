@@ -77,6 +77,7 @@ KINDS: Mapping[str, Kind] = {
     "cost_set": Kind("hardware_profiles.cost_sets", data=True),
     "section": Kind("report.sections", attribute="SECTION"),
     "command": Kind("cli", attribute="COMMAND"),
+    "codec": Kind("codecs", attribute="CODEC"),
 }
 
 

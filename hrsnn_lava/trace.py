@@ -1,4 +1,4 @@
-"""What goes into a run and what comes out: input events and traces, and their ``.npz`` files.
+"""What goes into a run and what comes out: input events and traces.
 
 Steps count from 0; step 0 is Lava's time step 1. Neurons are indexed globally: over the
 populations of neurons in a trace, over the input populations in an input.
@@ -6,27 +6,20 @@ populations of neurons in a trace, over the input populations in an input.
 
 from __future__ import annotations
 
-import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hrsnn_lava.artifacts.container import parse_npy
-from hrsnn_lava.artifacts.files import atomic_write, zip_member_sizes
-from hrsnn_lava.errors import ArtifactError, Problem, SpecError, raise_if
+from hrsnn_lava.artifacts.container import Saved
+from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.integer_format import INT32
 
 Int = NDArray[np.int32]
 #: Arrays of a trace with counts by step, of the run as a whole.
 UPDATES = ("active_updates", "membrane_updates")
-#: Largest total size of the arrays of one input or trace file that is read, in bytes.
-MAX_FILE_BYTES = 8 * 2**30
 
 
 def _int32(values: ArrayLike) -> Int:
@@ -40,8 +33,8 @@ def _int32(values: ArrayLike) -> Int:
 
 
 @dataclass(frozen=True, eq=False)
-class SpikeInput:
-    """Events for the input populations, sorted by step, then channel.
+class SpikeInput(Saved):
+    """Events for the input populations, sorted by step, then channel; saved as ``.npz``.
 
     Attributes:
         steps, neurons: (E,) int32: channel `neurons[k]` sends in step `steps[k]`.
@@ -52,6 +45,8 @@ class SpikeInput:
     Raises:
         SpecError: lengths differ, an index is out of range, or an event occurs twice.
     """
+
+    stage: ClassVar[str] = "input"
 
     steps: Int
     neurons: Int
@@ -75,8 +70,8 @@ class SpikeInput:
             ("neurons", neurons, self.n_neurons),
         ):
             if values.size and (values.min() < 0 or values.max() >= limit):
-                found = f"{values.min()}..{values.max()}"
-                problems.append(Problem(name, found, f"0..{limit - 1} (n_{name})"))
+                measured = f"{values.min()}..{values.max()}"
+                problems.append(Problem(name, measured, f"0..{limit - 1} (n_{name})"))
         starts = None if self.samples is None else _int32(self.samples)
         if starts is not None and not _rising(starts, self.n_steps):
             problems.append(Problem("samples", f"{starts!r:.60}", f"rising, 0..{self.n_steps - 1}"))
@@ -112,36 +107,31 @@ class SpikeInput:
         neurons = np.tile(np.arange(n_channels, dtype=np.int32), n_samples)
         return cls(steps, neurons, n_samples * steps_per_sample, n_channels, payloads.ravel())
 
-    def save(self, path: Any) -> None:
-        """Write the documented ``.npz``."""
-        arrays: dict[str, Any] = {"steps": self.steps, "neurons": self.neurons}
-        arrays |= {"n_steps": np.int64(self.n_steps), "n_neurons": np.int64(self.n_neurons)}
-        for name in ("payloads", "samples"):
-            if getattr(self, name) is not None:
-                arrays[name] = getattr(self, name)
-        save_npz(path, arrays)
+    def held_values(
+        self, steps: int, start: NDArray[np.integer[Any]] | None = None
+    ) -> tuple[Int, NDArray[np.int64]]:
+        """Payloads as analog inputs take them: every value is held until its channel's next one.
 
-    @classmethod
-    def load(cls, path: Any) -> SpikeInput:
-        """Read an input file.
+        Args:
+            steps: of the run; later events are left out.
+            start: (n_neurons,) what the channels hold from before, for a run that goes on; then
+                row 0 holds from step 0 on. None: all are 0 until something is sent.
 
-        Raises:
-            ArtifactError: no such file, no ``.npz``, an array is missing, or the events are wrong.
+        Returns:
+            change_steps (K,) int32, rising, and values (K, n_neurons): row k holds from
+            ``change_steps[k]`` on.
         """
-        arrays = load_npz(path, required=("steps", "neurons", "n_steps", "n_neurons"))
-        try:
-            return cls(
-                arrays["steps"],
-                arrays["neurons"],
-                int(arrays["n_steps"]),
-                int(arrays["n_neurons"]),
-                arrays.get("payloads"),
-                arrays.get("samples"),
-            )
-        except (SpecError, TypeError, ValueError) as error:
-            problems = getattr(error, "problems", ())
-            text = getattr(error, "message", str(error))
-            raise ArtifactError(f"{path}: {text}", problems=problems) from error
+        inside = self.steps < steps
+        times, channels = self.steps[inside], self.neurons[inside]
+        payloads = self.payload_values()[inside]
+        change = np.unique(times if start is None else np.append(np.int32(0), times))
+        ends = np.searchsorted(times, change, side="right")
+        values = np.zeros((change.size, self.n_neurons), dtype=np.int64)
+        held = np.zeros(self.n_neurons, dtype=np.int64) if start is None else start.copy()
+        for row, first, end in zip(values, [0, *ends[:-1]], ends, strict=True):
+            held[channels[first:end]] = payloads[first:end]
+            row[:] = held
+        return change.astype(np.int32), values
 
 
 def _rising(starts: Int, n_steps: int) -> bool:
@@ -151,8 +141,8 @@ def _rising(starts: Int, n_steps: int) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class Trace:
-    """What a run did.
+class Trace(Saved):
+    """What a run did; saved as ``.npz``.
 
     Attributes:
         spike_steps, spike_neurons: (S,) int32, sorted by step, then neuron.
@@ -176,6 +166,8 @@ class Trace:
     impulse of a neuron's second and later spikes is in it, and what payloads do to x1 at once.
     Lava decays traces, and adds the impulse of the spike it has noted, when the epoch ends.
     """
+
+    stage: ClassVar[str] = "trace"
 
     spike_steps: Int
     spike_neurons: Int
@@ -211,77 +203,6 @@ class Trace:
         ]
         return card("Trace", "of a run", figures)
 
-    def save(self, path: Any) -> None:
-        """Write the documented ``.npz``; the input goes along as ``input/...``."""
-        arrays: dict[str, Any] = {
-            "spike_steps": self.spike_steps,
-            "spike_neurons": self.spike_neurons,
-            "n_steps": np.int64(self.n_steps),
-            "n_neurons": np.int64(self.n_neurons),
-        }
-        known = {name: getattr(self, name) for name in ("v", "u", *UPDATES)}
-        arrays |= {name: a for name, a in known.items() if a is not None}
-        arrays |= {f"weights/{name}": a for name, a in self.weights.items()}
-        arrays |= {f"traces/{name}": a for name, a in self.traces.items()}
-        if self.inputs is not None:
-            arrays |= {
-                "input/steps": self.inputs.steps,
-                "input/neurons": self.inputs.neurons,
-                "input/n_steps": np.int64(self.inputs.n_steps),
-                "input/n_neurons": np.int64(self.inputs.n_neurons),
-            }
-            for name in ("payloads", "samples"):
-                if getattr(self.inputs, name) is not None:
-                    arrays[f"input/{name}"] = getattr(self.inputs, name)
-        save_npz(path, arrays)
-
-    @classmethod
-    def load(cls, path: Any) -> Trace:
-        """Read a trace file; raises `ArtifactError`."""
-        arrays = load_npz(path, required=("spike_steps", "spike_neurons", "n_steps", "n_neurons"))
-        inputs = None
-        try:
-            if "input/steps" in arrays:
-                inputs = SpikeInput(
-                    arrays["input/steps"],
-                    arrays["input/neurons"],
-                    int(arrays["input/n_steps"]),
-                    int(arrays["input/n_neurons"]),
-                    arrays.get("input/payloads"),
-                    arrays.get("input/samples"),
-                )
-            steps, neurons = _int32(arrays["spike_steps"]), _int32(arrays["spike_neurons"])
-            n_steps, n_neurons = int(arrays["n_steps"]), int(arrays["n_neurons"])
-        except (SpecError, TypeError, ValueError, KeyError) as error:
-            raise ArtifactError(f"{path}: not a trace: {error}") from error
-        if steps.shape != neurons.shape or (
-            steps.size
-            and (
-                min(steps.min(), neurons.min()) < 0
-                or steps.max() >= n_steps
-                or neurons.max() >= n_neurons
-            )
-        ):
-            raise ArtifactError(f"{path}: spikes outside the trace's {n_steps} x {n_neurons}")
-        weights, traces = (below(arrays, f"{kind}/") for kind in ("weights", "traces"))
-        v, u = arrays.get("v"), arrays.get("u")
-        updates = [_updates(path, arrays, name, n_steps) for name in UPDATES]
-        return cls(steps, neurons, n_steps, n_neurons, v, u, weights, inputs, traces, *updates)
-
-
-def _updates(path: Any, arrays: Mapping[str, Any], name: str, n_steps: int) -> Int | None:
-    """Counts by step of a trace file, checked; None when it has none."""
-    found = arrays.get(name)
-    if found is not None and (found.dtype.kind not in "iu" or found.shape != (n_steps,)):
-        shape = f"{found.dtype} {found.shape}"
-        raise ArtifactError(f"{path}: {name}: {shape}; allowed: integers ({n_steps},)")
-    return None if found is None else found.astype(np.int32)
-
-
-def below(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    """The arrays whose names begin with `prefix`, without it."""
-    return {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
-
 
 def split_trace(key: str) -> tuple[str, str, int | None]:
     """Projection, trace and profile (None without one) of a key of `Trace.traces`."""
@@ -290,36 +211,3 @@ def split_trace(key: str) -> tuple[str, str, int | None]:
         return head, tail, None
     projection, _, name = head.rpartition("/")
     return projection, name, int(tail)
-
-
-def save_npz(path: Any, arrays: Mapping[str, Any]) -> None:
-    """Write arrays as a compressed ``.npz``, whole or not at all."""
-    with atomic_write(path) as handle:
-        np.savez_compressed(handle, **dict(arrays))
-
-
-def load_npz(path: Any, required: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    """Read an ``.npz`` without pickles, its size checked before anything is allocated.
-
-    Raises:
-        ArtifactError: missing, damaged, too large, or without a `required` array.
-    """
-    where = Path(os.fspath(path))
-    try:
-        total = sum(zip_member_sizes(where).values())
-        if total > MAX_FILE_BYTES:
-            raise ArtifactError(f"{where}: {total} bytes unpacked; allowed: {MAX_FILE_BYTES}")
-        with zipfile.ZipFile(where) as archive:
-            names = {n.removesuffix(".npy"): n for n in archive.namelist() if n.endswith(".npy")}
-            missing = [name for name in required if name not in names]
-            if missing:
-                found = ", ".join(names) or "no array"
-                raise ArtifactError(f"{where}: missing {', '.join(missing)}; found: {found}")
-            return {
-                name: parse_npy(f"{where}: {name}", archive.read(member))
-                for name, member in names.items()
-            }
-    except FileNotFoundError:
-        raise ArtifactError(f"{where}: no such file") from None
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
-        raise ArtifactError(f"{where}: not a readable .npz file ({error})") from error

@@ -18,39 +18,6 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "hrsnn_lava"
 LINKS = ("compiler", "deploy", "hardware_profiles", "sim_backends")
 
-#: A module may import what has a rank at most its own.
-RANKS = {
-    "errors": 0,
-    "budgets": 0,
-    "artifacts": 1,
-    "notebook": 0,
-    "frozen": 0,
-    "chip_learning": 1,
-    "seeding": 0,
-    "network": 1,
-    "quantized": 1,
-    "plasticity": 1,
-    "distributions": 1,
-    "trace": 1,
-    "spec": 1,
-    "spec_problems": 1,
-    "hrsnn": 1,
-    "processes": 1,
-    "metrics": 1,
-    "tasks": 2,
-    "hardware_profiles": 2,
-    "compiler": 3,
-    "sim_backends": 4,
-    "training": 5,
-    "report": 5,
-    "experiment": 6,
-    "api": 6,
-    "deploy": 7,
-    "pytest_plugin": 8,
-    "cli": 8,
-    "__main__": 8,
-}
-
 
 def modules():
     """Every Python file of the package, by its dotted name; links are followed by hand."""
@@ -64,48 +31,34 @@ def modules():
             yield path, name.removesuffix(".__init__")
 
 
-def imports_of(path):
-    """Dotted names that a file imports, at any depth of its code; `TYPE_CHECKING` ones too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+def test_layers_hold_and_no_room_has_a_circle():
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as f; f()"]
+    linted = subprocess.run(
+        [*command, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert linted.returncode == 0, linted.stdout + linted.stderr
 
 
-def rank(name):
-    """Rank of a module; the package itself offers its version and lazy names alone."""
-    parts = name.split(".")
-    return RANKS[parts[1]] if len(parts) > 1 else 0
+def test_the_picture_of_the_rooms_is_what_the_imports_say():
+    command = [sys.executable, str(ROOT / "docs" / "draw_rooms.py"), "--check"]
+    drawn = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert drawn.returncode == 0, drawn.stderr
 
 
-def test_every_module_has_a_rank():
-    assert {name.split(".")[1] for _, name in modules() if "." in name} <= set(RANKS)
-
-
-@pytest.mark.parametrize("found", modules(), ids=lambda m: m[1])
-def test_imports_point_one_way(found):
-    path, name = found
-    if name == "hrsnn_lava":  # its names are loaded lazily, from everywhere
-        return
-    wrong = [
-        other
-        for other in imports_of(path)
-        if other.startswith("hrsnn_lava.") and rank(other) > rank(name)
-    ]
-    # the types offer save, load and the like: a method that imports on call
-    assert not wrong, f"{name} imports {wrong}"
-
-
-def test_lava_and_torch_stay_where_they_belong():
+def test_no_function_takes_eight_arguments():
+    """Those of numba kernels apart."""
+    long = []
     for path, name in modules():
-        for other in imports_of(path):
-            top = other.split(".")[0]
-            if top == "lava":
-                assert name.startswith(
-                    ("hrsnn_lava.processes", "hrsnn_lava.sim_backends.lava.backend")
-                ), f"{name} imports {other}"
-            assert top not in ("torch", "pickle"), f"{name} imports {other}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                continue
+            if any("jit" in ast.unparse(decorator) for decorator in node.decorator_list):
+                continue
+            every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            count = len([a for a in every if a.arg not in ("self", "cls")])
+            if count >= 8:
+                long.append(f"{name}.{node.name}")
+    assert not long
 
 
 def test_listed_packages_are_the_folders():

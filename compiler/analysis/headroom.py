@@ -22,12 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.quantized import (
-    RANGES,
-    QuantizedNetwork,
-    QuantizedPopulation,
-    QuantizedProjection,
-)
+from hrsnn_lava.integer_format import NEURON_RANGES as RANGES
+from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation, QuantizedProjection
 from hrsnn_lava.trace import Trace
 
 Float = NDArray[np.float64]

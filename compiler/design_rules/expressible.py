@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.design_rules.placed import Placed, Rule
 from hrsnn_lava.errors import Violation
-from hrsnn_lava.quantized import WEIGHT_EXP_RANGE, QuantizedNetwork
+from hrsnn_lava.integer_format import WEIGHT_EXP_RANGE
+from hrsnn_lava.quantized import QuantizedNetwork
 
 Int = NDArray[np.int64]
 

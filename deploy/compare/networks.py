@@ -14,7 +14,8 @@ import numpy as np
 from scipy import sparse
 
 from hrsnn_lava import csr
-from hrsnn_lava.compiler.compiled import CompiledNetwork, plain
+from hrsnn_lava.artifacts.container import plain
+from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.deploy.compare.differences import Change, Difference, walk
 from hrsnn_lava.deploy.compare.reports import pass_changes
 from hrsnn_lava.errors import SpecError

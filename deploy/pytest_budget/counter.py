@@ -223,9 +223,9 @@ def _of_run(network: Any, trace: Any, options: dict[str, Any]) -> dict[str, Any]
 
 
 def _unplaced(network: Any, trace: Any) -> dict[str, Any]:
+    from hrsnn_lava.artifacts.container import plain
     from hrsnn_lava.compiler.analysis.operations.counting import Counts
     from hrsnn_lava.compiler.analysis.operations.synops import synaptic_operations
-    from hrsnn_lava.compiler.compiled import plain
     from hrsnn_lava.report.sections.sop import operations
 
     if isinstance(trace, Counts):

@@ -1,9 +1,15 @@
-"""The ``.hlx`` container: ``manifest.json`` and ``arrays.npz`` in a zip of reproducible bytes.
+"""Files of ours: how a type is saved, the ``.hlx`` container, and ``.npz`` files of bare arrays.
 
-The manifest states the format and its version, the stage (what the file holds), the SHA-256 of
-every member, and unit, dtype and shape of every array. Members are stored uncompressed, in fixed
-order and with a fixed time, so the bytes depend on the content alone; reading rebuilds the
-archive and compares, so that any flipped byte is noticed. Nothing is ever unpickled.
+A type that derives from `Saved` has `save`, `load` and a digest. What of it goes into a file, only
+the `Codec` of its stage knows, a part of the registry (``hrsnn_lava/codecs/STAGE.py``) that is
+loaded when the first file is written or read. So types import no file format, and a new type needs
+no line here.
+
+An ``.hlx`` file is a zip of ``manifest.json`` and ``arrays.npz``. The manifest states the format
+and its version, the stage (what the file holds), the SHA-256 of every member, and unit, dtype and
+shape of every array. Members are stored uncompressed, in fixed order and with a fixed time, so the
+bytes depend on the content alone; reading rebuilds the archive and compares, so that any flipped
+byte is noticed. Every file is written whole or not at all, and nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -13,21 +19,28 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import Self
 
-from hrsnn_lava.artifacts.files import atomic_write, zip_member_sizes
-from hrsnn_lava.errors import ArtifactError
+from hrsnn_lava import registry
+from hrsnn_lava.artifacts.files import PathLike, atomic_write, zip_member_sizes
+from hrsnn_lava.errors import ArtifactError, SpecError
+
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+T = TypeVar("T")
 
 FORMAT = "hlx"
 FORMAT_VERSION = 1
 MANIFEST, ARRAYS = "manifest.json", "arrays.npz"
-#: Largest artifact that is read, in bytes.
+#: Largest file that is read, and largest total size of the arrays in it, in bytes.
 MAX_BYTES = 8 * 2**30
 _MAX_MANIFEST_BYTES = 64 * 2**20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -36,10 +49,10 @@ _KINDS = "biuf"
 
 @dataclass(frozen=True)
 class Artifact:
-    """Content of an ``.hlx`` file.
+    """Content of a file.
 
     Attributes:
-        stage: what the file holds: ``network``, ``quantized`` or ``compiled``.
+        stage: what the file holds, such as ``network``, ``quantized`` or ``compiled``.
         meta: everything that is no array, as JSON.
         arrays: by name.
         units: unit of each array, such as ``"s"`` or ``"1"``.
@@ -47,12 +60,119 @@ class Artifact:
 
     stage: str
     meta: dict[str, Any]
-    arrays: dict[str, NDArray[Any]]
-    units: dict[str, str] = field(default_factory=dict)
+    arrays: Arrays
+    units: Mapping[str, str] = field(default_factory=dict)
 
 
-def write_artifact(path: Any, artifact: Artifact) -> str:
-    """Write `artifact`, whole or not at all; return the SHA-256 of the file."""
+@dataclass(frozen=True)
+class Codec(Generic[T]):
+    """How one type is written to files and read from them.
+
+    Attributes:
+        to_artifact: what of a value is saved; equal values give equal artifacts.
+        from_artifact: the inverse. `KeyError`, `TypeError`, `ValueError` and the errors of the
+            type's own checks may be raised: they become an `ArtifactError` that names the file.
+        npz_arrays: arrays without which a file is none of this type; with them the file is an
+            ``.npz`` of bare arrays, compressed, without a manifest. Empty for ``.hlx``.
+    """
+
+    to_artifact: Callable[[T], Artifact]
+    from_artifact: Callable[[Artifact], T]
+    npz_arrays: tuple[str, ...] = ()
+
+
+class Saved:
+    """A type with a codec: the one of its `stage`."""
+
+    stage: ClassVar[str]
+
+    def to_artifact(self) -> Artifact:
+        """Meta data and arrays; equal values give equal bytes."""
+        return _codec(self.stage).to_artifact(self)
+
+    @classmethod
+    def from_artifact(cls, artifact: Artifact) -> Self:
+        """The inverse of `to_artifact`; raises whatever the codec does."""
+        value: Self = _codec(cls.stage).from_artifact(artifact)
+        return value
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of what is saved, worked out once: saved types are frozen."""
+        return hashlib.sha256(encode(self.to_artifact())).hexdigest()
+
+    def save(self, path: PathLike) -> str:
+        """Write a file, whole or not at all; return its SHA-256.
+
+        Raises:
+            ArtifactError: the folder is missing or cannot be written.
+        """
+        artifact = self.to_artifact()
+        if _codec(self.stage).npz_arrays:
+            return save_npz(path, artifact.arrays)
+        return write_artifact(path, artifact)
+
+    @classmethod
+    def load(cls, path: PathLike) -> Self:
+        """Read a file.
+
+        Raises:
+            ArtifactError: missing, damaged, unsafe, of another version, or of another stage.
+        """
+        if required := _codec(cls.stage).npz_arrays:
+            artifact = Artifact(cls.stage, {}, load_npz(path, required))
+        else:
+            artifact = read_artifact(path)
+            if artifact.stage != cls.stage:
+                raise ArtifactError(
+                    f"{path}: holds a {artifact.stage} network; expected: {cls.stage}"
+                )
+        value: Self = _decoded(path, artifact)
+        return value
+
+
+#: Stages of networks, which commands take for each other.
+NETWORK_STAGES = ("network", "quantized", "compiled")
+
+
+def load_any(path: PathLike, stages: tuple[str, ...] = ()) -> Any:
+    """Read an ``.hlx`` file, whatever it holds.
+
+    Args:
+        path: of the file.
+        stages: those that are welcome; by default all that have a codec.
+
+    Returns:
+        A `Network`, `QuantizedNetwork`, `CompiledNetwork`, `State` and so on, by the stage that
+        the manifest names.
+
+    Raises:
+        ArtifactError: as `Saved.load`.
+    """
+    artifact = read_artifact(path)
+    if artifact.stage not in (stages or registry.names("codec")):
+        allowed = ", ".join(stages or registry.names("codec"))
+        raise ArtifactError(f"{path}: stage {artifact.stage!r}; allowed: {allowed}")
+    return _decoded(path, artifact)
+
+
+def _codec(stage: str) -> Codec[Any]:
+    codec: Codec[Any] = registry.load("codec", stage)
+    return codec
+
+
+def _decoded(path: PathLike, artifact: Artifact) -> Any:
+    """The value in an artifact that was read from `path`; every fault is an `ArtifactError`."""
+    try:
+        return _codec(artifact.stage).from_artifact(artifact)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ArtifactError(f"{path}: content is incomplete or wrong ({error!r})") from error
+    except (SpecError, ArtifactError) as error:
+        raise ArtifactError(f"{path}: {error.message}", problems=error.problems) from error
+
+
+def write_artifact(path: PathLike, artifact: Artifact) -> str:
+    """Write an ``.hlx`` file, whole or not at all; return its SHA-256."""
     data = encode(artifact)
     with atomic_write(path) as handle:
         handle.write(data)
@@ -81,7 +201,7 @@ def encode(artifact: Artifact) -> bytes:
     return _zip({MANIFEST: _json(manifest), ARRAYS: packed})
 
 
-def read_artifact(path: Any) -> Artifact:
+def read_artifact(path: PathLike) -> Artifact:
     """Read and check an ``.hlx`` file.
 
     Raises:
@@ -148,6 +268,64 @@ def _read_arrays(where: Path, packed: bytes, entries: Mapping[str, Any]) -> dict
                 raise ArtifactError(f"{where}: array {name!r} is not as the manifest describes it")
             arrays[name] = array
     return arrays
+
+
+def save_npz(path: PathLike, arrays: Mapping[str, Any]) -> str:
+    """Write arrays as a compressed ``.npz``, whole or not at all; return its SHA-256."""
+    digest = hashlib.sha256()
+    with atomic_write(path) as handle:
+        np.savez_compressed(handle, **dict(arrays))
+        handle.seek(0)
+        while block := handle.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def load_npz(path: PathLike, required: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
+    """Read an ``.npz`` without pickles, its size checked before anything is allocated.
+
+    Raises:
+        ArtifactError: missing, damaged, too large, or without a `required` array.
+    """
+    where = Path(os.fspath(path))
+    try:
+        total = sum(zip_member_sizes(where).values())
+        if total > MAX_BYTES:
+            raise ArtifactError(f"{where}: {total} bytes unpacked; allowed: {MAX_BYTES}")
+        with zipfile.ZipFile(where) as archive:
+            names = {n.removesuffix(".npy"): n for n in archive.namelist() if n.endswith(".npy")}
+            missing = [name for name in required if name not in names]
+            if missing:
+                stored = ", ".join(names) or "no array"
+                raise ArtifactError(f"{where}: missing {', '.join(missing)}; found: {stored}")
+            return {
+                name: parse_npy(f"{where}: {name}", archive.read(member))
+                for name, member in names.items()
+            }
+    except FileNotFoundError:
+        raise ArtifactError(f"{where}: no such file") from None
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise ArtifactError(f"{where}: not a readable .npz file ({error})") from error
+
+
+def below(arrays: Arrays, prefix: str) -> dict[str, NDArray[Any]]:
+    """The arrays whose names begin with `prefix`, without it."""
+    return {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON holds it: NumPy numbers and arrays become numbers and lists, inf None."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(v) for v in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
 
 
 def parse_npy(where: str, data: bytes) -> NDArray[Any]:

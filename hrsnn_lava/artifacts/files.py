@@ -1,4 +1,7 @@
-"""Writing files whole or not at all, and looking into a zip before unpacking it."""
+"""Writing files whole or not at all, and looking into a zip before unpacking it.
+
+No NumPy here: commands and the pytest plugin write small texts without loading it.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,15 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TypeAlias
 
 from hrsnn_lava.errors import ArtifactError
 
+PathLike: TypeAlias = str | os.PathLike[str]
+
 
 @contextmanager
-def atomic_write(path: Any) -> Iterator[IO[bytes]]:
+def atomic_write(path: PathLike) -> Iterator[IO[bytes]]:
     """Open a temporary file beside `path`; fsync and rename it when the block ends well.
 
     On an error, or when the process is killed, `path` keeps what it had.
@@ -30,7 +35,7 @@ def atomic_write(path: Any) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise ArtifactError(f"{target}: cannot be written ({error.strerror})") from error
     try:
-        with os.fdopen(descriptor, "wb") as handle:
+        with os.fdopen(descriptor, "w+b") as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())
@@ -47,7 +52,7 @@ def _umask() -> int:
     return mask
 
 
-def write_text(path: Any, text: str) -> None:
+def write_text(path: PathLike, text: str) -> None:
     """Write a UTF-8 text file whole or not at all."""
     with atomic_write(path) as handle:
         handle.write(text.encode("utf-8"))

@@ -89,9 +89,9 @@ def _load(model: Path) -> Network | QuantizedNetwork | CompiledNetwork:
         network = build_hrsnn(spec)
         on_chip = spec.stdp is not None and spec.stdp.on_chip
         return network if on_chip else network.without_plasticity()
-    from hrsnn_lava.compiler.compiled import load_any
+    from hrsnn_lava.artifacts.container import NETWORK_STAGES, load_any
 
-    loaded: Network | QuantizedNetwork | CompiledNetwork = load_any(model)
+    loaded: Network | QuantizedNetwork | CompiledNetwork = load_any(model, NETWORK_STAGES)
     return loaded
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
+from hrsnn_lava.artifacts.container import NETWORK_STAGES, load_any
 from hrsnn_lava.cli.arguments import INPUT_FILE, POSITIVE, output_option, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
 from hrsnn_lava.cli.pass_options import chosen, given, pass_options
 from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
-from hrsnn_lava.compiler.compiled import CompiledNetwork, load_any
+from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.context import Context, Observed
 from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
 from hrsnn_lava.compiler.passes.lower_stock import LowerStock
@@ -124,7 +125,7 @@ def _load(model: Path, seed: int | None) -> tuple[Network | QuantizedNetwork, Sp
         return network if on_chip else network.without_plasticity(), spec
     if seed is not None:
         raise SpecError("--seed: only a spec is built at random; this model is built already")
-    loaded = load_any(model)
+    loaded = load_any(model, NETWORK_STAGES)
     if isinstance(loaded, CompiledNetwork):
         raise ArtifactError(f"{model}: holds a compiled network; accepted: {ACCEPTED}")
     return loaded, None

@@ -67,10 +67,12 @@ def compared(before: Path, after: Path) -> ReportDifference | NetworkDifference:
         raise SpecError(
             f"{before} and {after}: compare two reports (.json) or two artifacts (.hlx)"
         )
-    from hrsnn_lava.compiler.compiled import load_any
+    from hrsnn_lava.artifacts.container import NETWORK_STAGES, load_any
     from hrsnn_lava.deploy.compare.networks import compare_networks
 
-    return compare_networks(load_any(before), load_any(after), names)
+    return compare_networks(
+        load_any(before, NETWORK_STAGES), load_any(after, NETWORK_STAGES), names
+    )
 
 
 ORDER = 90

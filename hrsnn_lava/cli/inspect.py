@@ -28,8 +28,12 @@ def inspect(console: Console, file: Path) -> None:
 
 
 def _artifact(path: Path) -> dict[str, Any]:
-    from hrsnn_lava.artifacts.container import FORMAT_VERSION, read_artifact
-    from hrsnn_lava.compiler.compiled import load_any
+    from hrsnn_lava.artifacts.container import (
+        FORMAT_VERSION,
+        NETWORK_STAGES,
+        load_any,
+        read_artifact,
+    )
 
     artifact = read_artifact(path)
     data: dict[str, Any] = {
@@ -49,7 +53,9 @@ def _artifact(path: Path) -> dict[str, Any]:
     }
     if artifact.stage in NO_NETWORK:
         return data
-    network = load_any(path)  # a sound container can still hold a network that makes no sense
+    network = load_any(
+        path, NETWORK_STAGES
+    )  # a sound container can still hold a network that makes no sense
     inner = network.network if artifact.stage == "compiled" else network
     data |= {
         "name": inner.name,
@@ -102,7 +108,8 @@ def _projection(projection: Any) -> dict[str, Any]:
 
 
 def _npz(path: Path) -> dict[str, Any]:
-    from hrsnn_lava.trace import SpikeInput, Trace, below, load_npz
+    from hrsnn_lava.artifacts.container import below, load_npz
+    from hrsnn_lava.trace import SpikeInput, Trace
 
     arrays = load_npz(path, required=())
     if "spike_steps" in arrays:

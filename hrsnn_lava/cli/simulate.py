@@ -155,10 +155,10 @@ def _require(met: bool, options: Iterable[tuple[str, Any]], needed: str) -> None
 
 def _load_state(network: Any, path: Path) -> State:
     from hrsnn_lava.sim_backends.base import as_quantized
-    from hrsnn_lava.sim_backends.runs.session import State, network_digest
+    from hrsnn_lava.sim_backends.runs.session import State
 
     state = State.load(path)
-    if state.network_digest != network_digest(as_quantized(network)):
+    if state.network_digest != as_quantized(network).digest:
         raise ArtifactError(f"{path}: the state of another network; a state fits its own alone")
     return state
 
@@ -336,10 +336,10 @@ def remark(console: Console, network: Any, backends: Iterable[str]) -> None:
 
 def load_program(path: Path) -> CompiledNetwork | QuantizedNetwork:
     """A compiled or quantized network; an `ArtifactError` for a float one."""
-    from hrsnn_lava.compiler.compiled import load_any
+    from hrsnn_lava.artifacts.container import NETWORK_STAGES, load_any
     from hrsnn_lava.network import Network
 
-    program = load_any(path)
+    program = load_any(path, NETWORK_STAGES)
     if isinstance(program, Network):
         raise ArtifactError(
             f"{path}: holds a float network; backends run integers: `hrsnn-lava compile` it first"

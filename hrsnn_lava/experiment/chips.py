@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
-from hrsnn_lava.compiler.compiled import CompiledNetwork, plain
+from hrsnn_lava.artifacts.container import plain
+from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.pipeline import compile_network
 from hrsnn_lava.errors import CapacityError, NetworkError, SpecError
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.errors import NetworkError, Problem, SpecError, raise_if
+from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.processes.from_lava_graph import (
     CONNECTIONS,
     NEURONS,
@@ -23,7 +24,7 @@ from hrsnn_lava.processes.from_lava_graph import (
     reachable,
 )
 from hrsnn_lava.processes.from_lava_parts import learning, population, sent_rows, synapses
-from hrsnn_lava.quantized import INT32, QuantizedInput, QuantizedNetwork, QuantizedProjection
+from hrsnn_lava.quantized import QuantizedInput, QuantizedNetwork, QuantizedProjection
 from hrsnn_lava.trace import SpikeInput
 
 __all__ = ["FromLava", "from_lava"]

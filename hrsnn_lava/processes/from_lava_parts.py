@@ -19,8 +19,9 @@ from hrsnn_lava.chip_learning import (
     Product,
     Trace,
 )
+from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.processes.from_lava_graph import LEARNING, RING, LavaGraph, kind, label
-from hrsnn_lava.quantized import INT32, QuantizedPopulation, SignMode
+from hrsnn_lava.quantized import QuantizedPopulation, SignMode
 
 __all__ = ["Synapses", "learning", "population", "sent_rows", "synapses"]
 

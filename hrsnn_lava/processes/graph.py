@@ -209,9 +209,7 @@ def build(
         recorder = MmapProbe(
             shape=(group.size,),
             steps=program.n_steps,
-            spikes=files.get("spikes"),
-            v=files.get("v"),
-            u=files.get("u"),
+            files={probe: path for probe, path in files.items() if path is not None},
             dtype=np.int32 if fixed else np.float64,
         )
         for out_port, in_port in (_PORTS[probe] for probe in files):

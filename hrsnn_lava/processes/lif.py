@@ -9,7 +9,7 @@ Importing this module imports Lava, which needs Python 3.10.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
@@ -53,6 +53,17 @@ class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
     parameter (stock Lava swallows both).
     """
 
+    #: Variables, each a scalar or one value a neuron, and what they are where nobody says it.
+    DEFAULTS: ClassVar[dict[str, float]] = {
+        "u": 0,
+        "v": 0,
+        "du": 0,
+        "dv": 0,
+        "bias_mant": 0,
+        "bias_exp": 0,
+        "vth": 10,
+        "refractory": 0,
+    }
     # Lava's __del__ reads it, also of an object whose __init__ was refused
     _runtime = None
 
@@ -60,16 +71,14 @@ class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
         self,
         *,
         shape: tuple[int, ...],
-        u: ArrayLike = 0,
-        v: ArrayLike = 0,
-        du: ArrayLike = 0,
-        dv: ArrayLike = 0,
-        bias_mant: ArrayLike = 0,
-        bias_exp: ArrayLike = 0,
-        vth: ArrayLike = 10,
-        refractory: ArrayLike = 0,
         name: str | None = None,
+        **parameters: ArrayLike,
     ) -> None:
+        unknown = sorted(parameters.keys() - self.DEFAULTS.keys())
+        if unknown:
+            raise TypeError(
+                f"unknown parameter {unknown[0]!r}; there are: {', '.join(self.DEFAULTS)}"
+            )
         super().__init__(shape=shape, name=name)
 
         def var(value: ArrayLike) -> Any:
@@ -80,14 +89,8 @@ class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
         self.s_out = OutPort(shape=shape)
         self.v_out = OutPort(shape=shape)
         self.u_out = OutPort(shape=shape)
-        self.u = var(u)
-        self.v = var(v)
-        self.du = var(du)
-        self.dv = var(dv)
-        self.bias_mant = var(bias_mant)
-        self.bias_exp = var(bias_exp)
-        self.vth = var(vth)
-        self.refractory = var(refractory)
+        for variable, default in self.DEFAULTS.items():
+            setattr(self, variable, var(parameters.get(variable, default)))
         # the last time step in which v is held at 0; a Var, so that a state can be restored
         self.refractory_end = var(0)
 

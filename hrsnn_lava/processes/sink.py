@@ -9,6 +9,7 @@ Importing this module imports Lava, which needs Python 3.10.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -60,8 +61,9 @@ class MmapSink(AbstractProcess):  # type: ignore[misc]
 class MmapProbe(AbstractProcess):  # type: ignore[misc]
     """Up to three `MmapSink` in one Process, since each Process costs an operating-system one.
 
-    Rows of `s_in` (spikes) go to the file `spikes` as bool, those of `v_in` and `u_in` (states)
-    to `v` and `u` with type `dtype`. Ports without a path are there but read by nobody.
+    Rows of `s_in` (spikes) go to ``files["spikes"]`` as bool, those of `v_in` and `u_in` (states)
+    to ``files["v"]`` and ``files["u"]`` with type `dtype`. Ports without a file are there but read
+    by nobody.
     """
 
     def __init__(
@@ -69,14 +71,12 @@ class MmapProbe(AbstractProcess):  # type: ignore[misc]
         *,
         shape: tuple[int, ...],
         steps: int,
-        spikes: Path | None = None,
-        v: Path | None = None,
-        u: Path | None = None,
+        files: Mapping[str, Path],
         dtype: DTypeLike = np.int32,
         name: str | None = None,
     ) -> None:
-        given = {"s_in": spikes, "v_in": v, "u_in": u}
-        paths = {port: os.fspath(path) for port, path in given.items() if path is not None}
+        ports = {"spikes": "s_in", "v": "v_in", "u": "u_in"}
+        paths = {ports[what]: os.fspath(path) for what, path in files.items()}
         super().__init__(paths=paths, name=name)
         for port, path in paths.items():
             _create(path, (steps, *shape), bool if port == "s_in" else dtype)

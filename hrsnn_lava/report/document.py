@@ -16,9 +16,10 @@ from typing import Any, TypeAlias
 from markupsafe import Markup
 
 from hrsnn_lava import registry
+from hrsnn_lava.artifacts.container import plain
 from hrsnn_lava.artifacts.files import write_text
 from hrsnn_lava.budgets.judge import with_budgets
-from hrsnn_lava.compiler.compiled import CompiledNetwork, plain
+from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import CostSet
 from hrsnn_lava.notebook import GREEN, RED, card

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
@@ -20,7 +20,7 @@ from hrsnn_lava.compiler.analysis.operations.synops import SynapticOperations, s
 from hrsnn_lava.compiler.analysis.operations.windows import Windows, from_count, from_starts
 from hrsnn_lava.compiler.analysis.pricing.energy import (
     Energy,
-    Left,
+    UnpricedCount,
     energy,
     event_counts,
     host_work,
@@ -249,25 +249,26 @@ class Facts:
         counts, events = self.counts, self.events
         if counts is None or events is None:
             return None
-        return energy(
+        priced = energy(
             events,
             self.cost_set,
             self.compiled.profile,
             counts.steps,
             self.pace.step_time_s,
             self.chips,
-            excluded=(*host_work(counts.ops, counts.done), *self._readout_work()),
             samples=self.samples,
         )
+        host = (*host_work(counts.ops, counts.done), *self._readout_work())
+        return replace(priced, excluded=host)
 
-    def _readout_work(self) -> tuple[Left, ...]:
+    def _readout_work(self) -> tuple[UnpricedCount, ...]:
         """Products of the readout that the host computes, one per weight and sample."""
         weights = sum(a.size for a in self.compiled.readout.values() if a.ndim == 2)
         if not weights:
             return ()
         number = None if self.samples is None else round(weights * self.samples)
         reason = "the readout is off the chip, on the host"
-        return (Left("readout multiplications", number, reason),)
+        return (UnpricedCount("readout multiplications", number, reason),)
 
     @cached_property
     def reference(self) -> Mapping[str, float]:

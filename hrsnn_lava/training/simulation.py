@@ -261,7 +261,7 @@ def measure_rates(network: Network, seed: int, steps: int = RATE_STEPS) -> Float
     valued = np.zeros(n_inputs, dtype=np.bool_)
     for population in network.input_populations:
         first = network.offset(population.name)
-        valued[first : first + population.size] = population.neuron.graded
+        valued[first : first + population.size] = population.graded
     counts = np.zeros(n, dtype=np.int64)
     blocks = -(-steps // HELD_STEPS)
     for _ in range(blocks):

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hrsnn_lava.artifacts.container import below, load_npz
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError, raise_if
 from hrsnn_lava.sim_backends.base import STATES
 from hrsnn_lava.sim_backends.runs.chunk_log import Chunk, read_part, scan
-from hrsnn_lava.trace import UPDATES, SpikeInput, Trace, below, load_npz
+from hrsnn_lava.trace import UPDATES, SpikeInput, Trace
 
 Int = NDArray[np.int32]
 FORMAT = "hrsnn-lava recording"

@@ -38,7 +38,7 @@ from hrsnn_lava.sim_backends.runs.recorded import (
     partial_folder,
     write_members,
 )
-from hrsnn_lava.sim_backends.runs.session import Session, State, state_from
+from hrsnn_lava.sim_backends.runs.session import Session, State
 from hrsnn_lava.trace import UPDATES, SpikeInput
 
 __all__ = ["Probed", "RecordOptions", "Recorder", "Recording", "partial_folder", "record"]
@@ -188,7 +188,8 @@ class Recorder:
             raise ArtifactError(
                 f"{self._folder}: the log is damaged before its checkpoint; remove the folder"
             )
-        self._session.restore(state_from(Artifact("state", saved.meta["state"], saved.arrays)))
+        state = Artifact("state", saved.meta["state"], saved.arrays)
+        self._session.restore(State.from_artifact(state))
         self._earlier, self.step = chunks[1:count], saved.meta["step"]
         return LogWriter(self._folder / LOG, count, end)
 

@@ -8,18 +8,16 @@ and the other way round. Lava keeps its state in its own processes, which hand n
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava import registry
-from hrsnn_lava.artifacts.container import Artifact, encode, write_artifact
-from hrsnn_lava.artifacts.networks import quantized_parts, rebuild
+from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule
 from hrsnn_lava.sim_backends.base import (
@@ -67,7 +65,7 @@ def simulate(
 
 
 @dataclass(frozen=True, eq=False)
-class State:
+class State(Saved):
     """Where a run stands: everything that the next step depends on.
 
     Attributes:
@@ -77,34 +75,11 @@ class State:
             learning; int32, named and laid out as `hrsnn_lava.sim_backends.state` says.
     """
 
+    stage: ClassVar[str] = "state"
+
     step: int
     network_digest: str
     arrays: Mapping[str, NDArray[Any]]
-
-    def to_artifact(self) -> Artifact:
-        """Meta data and arrays; equal states give equal bytes."""
-        meta = {"step": self.step, "network": self.network_digest}
-        return Artifact("state", meta, dict(self.arrays))
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the whole state."""
-        return hashlib.sha256(encode(self.to_artifact())).hexdigest()
-
-    def save(self, path: Any) -> str:
-        """Write an ``.hlx`` artifact, whole or not at all; return the file's SHA-256."""
-        return write_artifact(path, self.to_artifact())
-
-    @staticmethod
-    def load(path: Any) -> State:
-        """Read a state; raises `ArtifactError`."""
-        return rebuild(path, "state", state_from)
-
-
-def state_from(artifact: Artifact) -> State:
-    """The inverse of `State.to_artifact`."""
-    meta = artifact.meta
-    return State(int(meta["step"]), str(meta["network"]), dict(artifact.arrays))
 
 
 class Session:
@@ -274,7 +249,7 @@ class Session:
     @property
     def network_digest(self) -> str:
         """SHA-256 of the integer network, as `CompiledNetwork.network_digest` has it."""
-        return network_digest(self.network)
+        return self.network.digest
 
     def weights(self) -> dict[str, NDArray[np.int32]]:
         """Learned weights and tags now, (nnz,) each, named as in `Trace.weights`."""
@@ -283,15 +258,6 @@ class Session:
     def traces(self) -> dict[str, NDArray[np.int32]]:
         """Spike traces of learning projections now, named as in `Trace.traces`."""
         return self._engine.traces()
-
-
-def network_digest(network: QuantizedNetwork) -> str:
-    """SHA-256 of an integer network, worked out once."""
-    if "_digest" not in vars(network):
-        digest = hashlib.sha256(encode(quantized_parts(network))).hexdigest()
-        object.__setattr__(network, "_digest", digest)  # frozen, so it stays true
-    known: str = vars(network)["_digest"]
-    return known
 
 
 def joined(parts: Sequence[Trace], n_neurons: int) -> Trace:

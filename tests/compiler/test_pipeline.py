@@ -12,7 +12,7 @@ from scipy import sparse
 
 import hrsnn_lava as hl
 from hrsnn_lava import registry
-from hrsnn_lava.compiler.compiled import load_any, plain
+from hrsnn_lava.artifacts.container import load_any, plain
 from hrsnn_lava.compiler.context import Context, Observed, Pass
 from hrsnn_lava.compiler.mapped import Mapped
 from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds, PlanThresholds

@@ -21,10 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from network_strategies import collected, driven_learning_networks, driven_networks
 
 from hrsnn_lava import QuantizedNetwork, SpikeInput
-from hrsnn_lava.artifacts.container import encode
-from hrsnn_lava.artifacts.networks import quantized_parts
+from hrsnn_lava.artifacts.container import below, encode, load_npz, save_npz
 from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob
-from hrsnn_lava.trace import below, load_npz, save_npz
 
 FOLDER = Path(__file__).parent / "golden"
 CASES, STEPS = 150, 40
@@ -42,7 +40,7 @@ def record(cases):
     for k, ((network, inputs), trace) in enumerate(zip(cases, traces, strict=True)):
         if isinstance(trace, Exception):
             raise trace
-        arrays[f"{k}/network"] = np.frombuffer(encode(quantized_parts(network)), np.uint8)
+        arrays[f"{k}/network"] = np.frombuffer(encode(network.to_artifact()), np.uint8)
         if inputs is not None:
             arrays[f"{k}/input/steps"] = inputs.steps
             arrays[f"{k}/input/neurons"] = inputs.neurons

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from hrsnn_lava import QuantizedNetwork, SpikeInput, Trace
+from hrsnn_lava.artifacts.container import below, load_npz
 from hrsnn_lava.sim_backends.runs.parity import compare
 from hrsnn_lava.sim_backends.runs.session import simulate
-from hrsnn_lava.trace import below, load_npz
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -8,7 +8,7 @@ import numpy as np
 import snntorch
 import torch
 
-from hrsnn_lava.quantized import shift_sum
+from hrsnn_lava.integer_format import shift_sum
 
 LIMIT = 2**23
 CONSTANTS = ("du", "dv", "vth", "bias", "refractory")

@@ -139,7 +139,8 @@ class FanOut:
         """
         fans = tuple(_fan(network, p) for p in network.projections)
         n = network.n_neurons
-        sizes = [p.size for p in (*network.compute_populations, *network.input_populations)]
+        sizes = [p.size for p in network.compute_populations]
+        sizes += [p.size for p in network.input_populations]
         onto = {p.pre for p in network.projections if p.target == "synapse"}
         heard = [np.full(p.size, p.name in onto) for p in network.input_populations]
         learning = tuple(

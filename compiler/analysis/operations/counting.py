@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hrsnn_lava.artifacts.container import Saved
+from hrsnn_lava.artifacts.files import PathLike
 from hrsnn_lava.compiler.analysis.occupancy.fan_out import FanOut
 from hrsnn_lava.compiler.analysis.operations.activity import Activity, ActivityTally, active_neurons
 from hrsnn_lava.compiler.analysis.operations.synops import SopTally, SynapticOperations, check_trace
 from hrsnn_lava.compiler.mapped import PlacedProgram, Placement
+from hrsnn_lava.errors import ArtifactError
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import Trace
 
@@ -42,18 +45,45 @@ class Counts:
     ops: SynapticOperations
     done: Activity
 
-    def save(self, path: Any, compiled: PlacedProgram) -> str:
+    def save(self, path: PathLike, compiled: PlacedProgram) -> str:
         """Write an ``.hlx`` artifact; `compiled` is what was run. Returns the file's SHA-256."""
-        from hrsnn_lava.compiler.analysis.operations.counts_file import save_counts
-
-        return save_counts(self, compiled, path)
+        return CountsFile.of(self, compiled).save(path)
 
     @staticmethod
-    def load(path: Any, compiled: PlacedProgram) -> Counts:
-        """Read the counts of a run of `compiled`; raises `ArtifactError`."""
-        from hrsnn_lava.compiler.analysis.operations.counts_file import load_counts
+    def load(path: PathLike, compiled: PlacedProgram) -> Counts:
+        """Read the counts of a run of `compiled`.
 
-        return load_counts(path, compiled)
+        Raises:
+            ArtifactError: no such file, damaged, or of another program.
+        """
+        file = CountsFile.load(path)
+        expected = CountsFile.of(file.counts, compiled)
+        if file.network_digest != expected.network_digest or file.cores != expected.cores:
+            other = "network" if file.network_digest != expected.network_digest else "placement"
+            raise ArtifactError(f"{path}: counts of another {other}; count this program")
+        return file.counts
+
+
+@dataclass(frozen=True, eq=False)
+class CountsFile(Saved):
+    """Counts, and the program that they are of.
+
+    Attributes:
+        counts: of a run.
+        network_digest: SHA-256 of the integer network.
+        cores: core of every neuron, (n_neurons,).
+    """
+
+    stage: ClassVar[str] = "counts"
+
+    counts: Counts
+    network_digest: str
+    cores: tuple[int, ...]
+
+    @classmethod
+    def of(cls, counts: Counts, compiled: PlacedProgram) -> CountsFile:
+        """Counts of a run of `compiled`."""
+        return cls(counts, compiled.network.digest, tuple(compiled.core_of.tolist()))
 
 
 @dataclass(frozen=True, eq=False)

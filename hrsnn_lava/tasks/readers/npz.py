@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from hrsnn_lava.artifacts.container import load_npz
 from hrsnn_lava.errors import ArtifactError
 from hrsnn_lava.options import options
 from hrsnn_lava.tasks.readers.base import Labelled
-from hrsnn_lava.trace import load_npz
 
 
 @options

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from hrsnn_lava.artifacts.container import plain
 from hrsnn_lava.compiler.analysis.occupancy.mapping import mapping_report
 from hrsnn_lava.compiler.analysis.occupancy.traffic import traffic
-from hrsnn_lava.compiler.compiled import plain
 from hrsnn_lava.compiler.context import Context, Observed
 from hrsnn_lava.compiler.mapped import Mapped, Placement
 from hrsnn_lava.compiler.passes.place import Place

@@ -114,9 +114,7 @@ def test_a_network_that_is_not_valid_is_an_artifact_error(tmp_path):
 
 def encode_network_with(**meta):
     """The network's artifact with changed meta data."""
-    from hrsnn_lava.artifacts.networks import network_parts
-
-    parts = network_parts(NETWORK)
+    parts = NETWORK.to_artifact()
     return Artifact(parts.stage, parts.meta | meta, parts.arrays, parts.units)
 
 

@@ -78,7 +78,9 @@ def test_a_probe_writes_what_a_sink_would_and_only_the_files_that_are_named(
     from hrsnn_lava.processes.sink import MmapProbe, MmapSink
 
     lif = HeterogeneousLIF(shape=(2,), bias_mant=[3, 100], vth=10, dv=[0, 50])
-    probe = MmapProbe(shape=(2,), steps=6, spikes=tmp_path / "s.npy", v=tmp_path / "v.npy")
+    probe = MmapProbe(
+        shape=(2,), steps=6, files={"spikes": tmp_path / "s.npy", "v": tmp_path / "v.npy"}
+    )
     sink = MmapSink(shape=(2,), path=tmp_path / "sink.npy", steps=6)
     lif.s_out.connect(probe.s_in)
     lif.v_out.connect(probe.v_in)
