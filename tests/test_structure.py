@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 if sys.version_info >= (3, 11):
@@ -17,39 +17,6 @@ else:
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "hrsnn_lava"
 LINKS = ("compiler", "deploy", "hardware_profiles", "sim_backends")
-
-#: A module may import what has a rank at most its own.
-RANKS = {
-    "errors": 0,
-    "budgets": 0,
-    "artifacts": 1,
-    "notebook": 0,
-    "frozen": 0,
-    "chip_learning": 1,
-    "seeding": 0,
-    "network": 1,
-    "quantized": 1,
-    "plasticity": 1,
-    "distributions": 1,
-    "trace": 1,
-    "spec": 1,
-    "spec_problems": 1,
-    "hrsnn": 1,
-    "processes": 1,
-    "metrics": 1,
-    "tasks": 2,
-    "hardware_profiles": 2,
-    "compiler": 3,
-    "sim_backends": 4,
-    "training": 5,
-    "report": 5,
-    "experiment": 6,
-    "api": 6,
-    "deploy": 7,
-    "pytest_plugin": 8,
-    "cli": 8,
-    "__main__": 8,
-}
 
 
 def modules():
@@ -64,48 +31,17 @@ def modules():
             yield path, name.removesuffix(".__init__")
 
 
-def imports_of(path):
-    """Dotted names that a file imports, at any depth of its code; `TYPE_CHECKING` ones too."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+def test_imports_keep_the_contracts_of_pyproject():
+    """Layers, no circles, Lava in its places; see ``[tool.importlinter]``."""
+    code = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    command = [sys.executable, "-c", code, "--no-cache", "--no-logo"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
-def rank(name):
-    """Rank of a module; the package itself offers its version and lazy names alone."""
-    parts = name.split(".")
-    return RANKS[parts[1]] if len(parts) > 1 else 0
-
-
-def test_every_module_has_a_rank():
-    assert {name.split(".")[1] for _, name in modules() if "." in name} <= set(RANKS)
-
-
-@pytest.mark.parametrize("found", modules(), ids=lambda m: m[1])
-def test_imports_point_one_way(found):
-    path, name = found
-    if name == "hrsnn_lava":  # its names are loaded lazily, from everywhere
-        return
-    wrong = [
-        other
-        for other in imports_of(path)
-        if other.startswith("hrsnn_lava.") and rank(other) > rank(name)
-    ]
-    # the types offer save, load and the like: a method that imports on call
-    assert not wrong, f"{name} imports {wrong}"
-
-
-def test_lava_and_torch_stay_where_they_belong():
-    for path, name in modules():
-        for other in imports_of(path):
-            top = other.split(".")[0]
-            if top == "lava":
-                assert name.startswith(
-                    ("hrsnn_lava.processes", "hrsnn_lava.sim_backends.lava.backend")
-                ), f"{name} imports {other}"
-            assert top not in ("torch", "pickle"), f"{name} imports {other}"
+def test_the_contracts_see_every_module_through_the_links():
+    graph = grimp.build_graph("hrsnn_lava", cache_dir=None)
+    assert graph.modules == {name for _, name in modules()}
 
 
 def test_listed_packages_are_the_folders():
