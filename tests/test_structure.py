@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 if sys.version_info >= (3, 11):
@@ -31,34 +32,17 @@ def modules():
             yield path, name.removesuffix(".__init__")
 
 
-def test_layers_hold_and_no_room_has_a_circle():
-    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as f; f()"]
-    linted = subprocess.run(
-        [*command, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert linted.returncode == 0, linted.stdout + linted.stderr
+def test_imports_keep_the_contracts_of_pyproject():
+    """Layers, no circles, Lava in its places; see ``[tool.importlinter]``."""
+    code = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    command = [sys.executable, "-c", code, "--no-cache", "--no-logo"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_the_picture_of_the_rooms_is_what_the_imports_say():
-    command = [sys.executable, str(ROOT / "docs" / "draw_rooms.py"), "--check"]
-    drawn = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert drawn.returncode == 0, drawn.stderr
-
-
-def test_no_function_takes_eight_arguments():
-    """Those of numba kernels apart."""
-    long = []
-    for path, name in modules():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                continue
-            if any("jit" in ast.unparse(decorator) for decorator in node.decorator_list):
-                continue
-            every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-            count = len([a for a in every if a.arg not in ("self", "cls")])
-            if count >= 8:
-                long.append(f"{name}.{node.name}")
-    assert not long
+def test_the_contracts_see_every_module_through_the_links():
+    graph = grimp.build_graph("hrsnn_lava", cache_dir=None)
+    assert graph.modules == {name for _, name in modules()}
 
 
 def test_listed_packages_are_the_folders():
@@ -120,3 +104,25 @@ def test_the_version_is_stated_once():
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == hrsnn_lava.__version__
+
+
+def test_the_picture_of_the_rooms_is_what_the_imports_say():
+    command = [sys.executable, str(ROOT / "docs" / "draw_rooms.py"), "--check"]
+    drawn = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert drawn.returncode == 0, drawn.stderr
+
+
+def test_no_function_takes_eight_arguments():
+    """Those of numba kernels apart."""
+    long = []
+    for path, name in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                continue
+            if any("jit" in ast.unparse(decorator) for decorator in node.decorator_list):
+                continue
+            every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            count = len([a for a in every if a.arg not in ("self", "cls")])
+            if count >= 8:
+                long.append(f"{name}.{node.name}")
+    assert not long
