@@ -19,9 +19,9 @@ from scipy import sparse
 from scipy.optimize import quadratic_assignment
 from timing import cpu_seconds, table, write
 
+from hrsnn_lava import registry
 from hrsnn_lava.compiler.analysis.occupancy.traffic import CoreTraffic
 from hrsnn_lava.compiler.mesh import Mesh
-from hrsnn_lava.compiler.placing import names, placer
 from hrsnn_lava.compiler.placing._best import search
 from hrsnn_lava.compiler.placing._task import PlaceTask
 from hrsnn_lava.hardware_profiles import HardwareProfile
@@ -74,7 +74,7 @@ def measure(n_cores: int, kind: str, seed: int) -> list[dict[str, Any]]:
 
         return call
 
-    made = {name: placer(name) for name in names()}
+    made = {name: registry.load("placer", name) for name in registry.names("placer")}
     ways = {
         name: keep(name, lambda p=p: p(task, np.random.default_rng(seed)))
         for name, p in made.items()

@@ -310,7 +310,7 @@ def _owned(prefix: str, classes: dict[str, Any], shared: dict[str, Row]) -> dict
 
 def _named(key: str, row: Row) -> Row:
     """A row whose schema says less than the program checks: names, and scalars for tables."""
-    from hrsnn_lava.compiler.placing import names
+    from hrsnn_lava import registry
     from hrsnn_lava.spec import pruning_methods
 
     allowed = {
@@ -318,7 +318,7 @@ def _named(key: str, row: Row) -> Row:
         "prune.controls": f"list of {_quoted((*pruning_methods(), 'no-recurrence'))}",
         "prune.rescale": _quoted(("auto", "none", "inverse", "match")) + " or a table",
         "prune.drop_neurons": "number >= 0, < 1 or a table",
-        "place.method": _quoted(("search", *names())),
+        "place.method": _quoted(("search", *registry.names("placer"))),
     }
     if key.startswith("task.encoder"):
         return replace(row, allowed=f"{row.allowed} or a table")

@@ -68,7 +68,7 @@ KINDS: Mapping[str, Kind] = {
     "score": Kind("compiler.pruning.scores"),
     "pass": Kind("compiler.passes"),
     "scaling": Kind("compiler.quantization.scaling", attribute="Option"),
-    "placer": Kind("compiler.placing.placers", attribute="place"),
+    "placer": Kind("compiler.placing", attribute="place"),
     "engine": Kind("sim_backends", attribute="ENGINE", hyphens=True),
     "task": Kind("tasks", nested=True),
     "reader": Kind("tasks.readers", nested=True),

@@ -47,7 +47,7 @@ from hrsnn_lava.compiler.passes.stock_groups import StockGroups
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hrsnn_options import NetworkSpec, PositiveShare, RuleOptions, Section
-from hrsnn_lava.options import Count, Number, Part, Positive, options, problems_of
+from hrsnn_lava.options import Count, Number, Part, Positive, Registered, options, problems_of
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -245,7 +245,7 @@ class CompileSpec(Section):
 class VerifySpec(Section):
     """Parity check of the compiled program."""
 
-    backends: tuple[Literal["reference", "native", "lava"], ...] = (
+    backends: tuple[Annotated[str, Registered("engine")], ...] = (
         "reference",
         "native",
         "lava",

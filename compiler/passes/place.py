@@ -12,13 +12,13 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
 
+from hrsnn_lava import registry
 from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
 from hrsnn_lava.compiler.analysis.occupancy.mapping import mapping_report
 from hrsnn_lava.compiler.analysis.occupancy.traffic import CoreTraffic
 from hrsnn_lava.compiler.context import Context, Pass, Report, Stage
 from hrsnn_lava.compiler.mapped import Mapped
 from hrsnn_lava.compiler.mesh import Mesh
-from hrsnn_lava.compiler.placing import names, placer
 from hrsnn_lava.compiler.placing._best import search
 from hrsnn_lava.compiler.placing._task import PlaceTask
 from hrsnn_lava.options import NonNegative, Seed, options
@@ -26,7 +26,7 @@ from hrsnn_lava.seeding import generator
 
 
 def _method(name: str) -> str:
-    known = ("search", *names())
+    known = ("search", *registry.names("placer"))
     if name not in known:
         raise ValueError(", ".join(known))
     return name
@@ -92,5 +92,5 @@ class Place(Pass[Mapped, Mapped]):
             best = search(flow, mesh, crossing=self.crossing, effort=self.effort, seed=seed)
             return best.slots, best.report
         task = PlaceTask.of(flow, mesh, self.crossing)
-        slots = placer(self.method)(task, generator(seed, f"place/{self.method}"))
+        slots = registry.load("placer", self.method)(task, generator(seed, f"place/{self.method}"))
         return slots, {"start": self.method}

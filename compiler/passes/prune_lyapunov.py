@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hrsnn_lava import registry
 from hrsnn_lava.compiler.analysis.dynamics.covariance import Precision, covariance
-from hrsnn_lava.compiler.analysis.dynamics.edge_scores import (
-    Sampling,
-    ScoreName,
-    edge_scores,
-    inclusion_probabilities,
-    sample_edges,
-    spectral_change,
-)
 from hrsnn_lava.compiler.analysis.dynamics.lyapunov_matrix import lyapunov_matrix
 from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import (
     ParticipationOptions,
@@ -28,10 +21,17 @@ from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import (
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges, recurrent_edges
 from hrsnn_lava.compiler.analysis.dynamics.stability import StabiliseMethod, StableSystem, stabilise
 from hrsnn_lava.compiler.context import Context, Pass
+from hrsnn_lava.compiler.pruning.edge_sampling import (
+    Sampling,
+    inclusion_probabilities,
+    sample_edges,
+    spectral_change,
+)
+from hrsnn_lava.compiler.pruning.edge_score import ScoredSystem
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption, rescale_gains
 from hrsnn_lava.compiler.pruning.surgery import keep_synapses, synapse_report
 from hrsnn_lava.network import Network
-from hrsnn_lava.options import Count, Positive, Seed, Share, options
+from hrsnn_lava.options import Count, Positive, Registered, Seed, Share, options
 from hrsnn_lava.seeding import generator
 
 Float = NDArray[np.float64]
@@ -71,7 +71,7 @@ class PruneLyapunov(Pass[Network, Network]):
     renamed: ClassVar[Mapping[str, str]] = {"mode": "exponents"}
 
     density: Share
-    score: ScoreName = "lyapunov"
+    score: Annotated[str, Registered("score")] = "lyapunov"
     exponents: Literal["isolated", "participation"] = "isolated"
     participation: ParticipationOptions = field(default_factory=ParticipationOptions)
     rescale: RescaleOption = field(default_factory=lambda: Rescale("match"))
@@ -140,7 +140,8 @@ def _round(
     coupling, leak, report = _coupling(network, edges, options, rng)
     system = stabilise(coupling, leak, method=options.stabilise, margin=options.margin)
     solution = covariance(system.matrix, precision=options.precision, abscissa=system.abscissa)
-    scores = edge_scores(options.score, edges.matrix, coupling, solution.matrix)[edges.slot]
+    scored = ScoredSystem(edges.matrix, coupling, solution.matrix)
+    scores = registry.load("score", options.score)().of(scored)[edges.slot]
     chance = inclusion_probabilities(scores, target)
     keep = sample_edges(chance, options.sampling, rng)
     report |= {
@@ -174,7 +175,7 @@ def _coupling(
     network: Network, edges: RecurrentEdges, options: PruneLyapunov, rng: np.random.Generator
 ) -> tuple[sparse.csr_matrix, Float, dict[str, Any]]:
     """The off-diagonal part of A, the leaks D0, and what went into them."""
-    if options.score == "weight":
+    if registry.load("score", options.score).coupling == "weights":
         return edges.matrix, np.ones(edges.n_neurons), {"coupling": "weights"}
     tau_mem = network.gather("tau_mem")
     report: dict[str, Any] = {"coupling": "lyapunov"}

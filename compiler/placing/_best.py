@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava import registry
 from hrsnn_lava.compiler.analysis.occupancy.traffic import CoreTraffic
 from hrsnn_lava.compiler.mesh import Mesh
-from hrsnn_lava.compiler.placing import names, placer
 from hrsnn_lava.compiler.placing._refine import refine
 from hrsnn_lava.compiler.placing._task import PlaceTask
 from hrsnn_lava.errors import SpecError
@@ -57,7 +57,7 @@ def search(
     """
     if not 0.0 <= effort <= 1000.0:
         raise SpecError(f"effort: {effort}; allowed: 0..1000")
-    chosen = names() if starts is None else tuple(starts)
+    chosen = registry.names("placer") if starts is None else tuple(starts)
     if not chosen:
         raise SpecError("starts: none; allowed: one placer or more")
     task = PlaceTask.of(flow, mesh, crossing)
@@ -66,7 +66,7 @@ def search(
     costs = {}
     for name in chosen:
         rng = generator(seed, f"place/{name}")
-        begun = placer(name)(task, rng)
+        begun = registry.load("placer", name)(task, rng)
         settled = refine(task, begun, rng, effort=0.0)
         costs[name] = {"cost": task.cost(begun) * unit, "settled": settled.cost * unit}
         if best[0] < 0 or settled.cost < best[0]:

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from hrsnn_lava import registry
 from hrsnn_lava.compiler.analysis.occupancy.traffic import CoreTraffic
 from hrsnn_lava.compiler.mesh import Mesh
-from hrsnn_lava.compiler.placing import _kernels, names, placer
+from hrsnn_lava.compiler.placing import _kernels
 from hrsnn_lava.compiler.placing._best import search
 from hrsnn_lava.compiler.placing._orders import spectral_order
 from hrsnn_lava.compiler.placing._refine import refine, tables
@@ -54,26 +55,26 @@ def unit(flow: CoreTraffic) -> float:
 def test_the_cost_is_that_of_every_message(seed: int, crossing: int) -> None:
     flow, mesh = random_flow(12, seed), mesh_of(3, 2, 2, 2)
     task = PlaceTask.of(flow, mesh, crossing)
-    slots = placer("random")(task, np.random.default_rng(seed))
+    slots = registry.load("placer", "random")(task, np.random.default_rng(seed))
     expected = plain_cost(flow, mesh, slots, crossing)
     assert task.cost(slots) * unit(flow) == pytest.approx(expected, rel=1e-9)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", registry.names("placer"))
 @pytest.mark.parametrize(("n", "chips"), [(1, 1), (2, 1), (7, 1), (24, 1), (40, 2), (48, 2)])
 def test_every_placer_gives_every_core_a_slot_of_its_own(name: str, n: int, chips: int) -> None:
     task = PlaceTask.of(random_flow(n, n), mesh_of(4, 3, 2, chips), 3)
-    slots = placer(name)(task, np.random.default_rng(0))
+    slots = registry.load("placer", name)(task, np.random.default_rng(0))
     assert slots.shape == (n,)
     assert np.unique(slots).size == n
     assert slots.min() >= 0
     assert slots.max() < 24 * chips
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", registry.names("placer"))
 def test_placers_take_silence(name: str) -> None:
     task = PlaceTask.of(flow_of(np.zeros((9, 9))), mesh_of(4, 3), 3)
-    slots = placer(name)(task, np.random.default_rng(0))
+    slots = registry.load("placer", name)(task, np.random.default_rng(0))
     assert np.unique(slots).size == 9
     assert task.cost(slots) == 0
 
@@ -84,7 +85,7 @@ def test_a_change_is_the_difference_of_two_costs(seed: int, crossing: int) -> No
     mesh = mesh_of(3, 3, 2, 2)
     task = PlaceTask.of(random_flow(20, seed), mesh, crossing)
     rng = np.random.default_rng(seed)
-    slots = placer("random")(task, rng)
+    slots = registry.load("placer", "random")(task, rng)
     core_at = np.full(mesh.n_slots, -1)
     core_at[slots] = np.arange(20)
     at_x, at_y = tables(task, slots)
@@ -120,7 +121,7 @@ def test_the_compiled_kernels_equal_the_plain_ones() -> None:
     mesh = mesh_of(4, 3, 2)
     task = PlaceTask.of(random_flow(20, 5), mesh)
     rng = np.random.default_rng(0)
-    slots = placer("random")(task, rng)
+    slots = registry.load("placer", "random")(task, rng)
     draws, allowance = rng.random((400, 4)), task.cost(slots) / 100 * rng.random(400)
     results = []
     fast = (_kernels.anneal, _kernels.descend)
@@ -143,7 +144,7 @@ def test_the_compiled_kernels_equal_the_plain_ones() -> None:
 def test_refinement_is_never_worse_and_its_cost_is_true(seed: int, effort: float, n: int) -> None:
     task = PlaceTask.of(random_flow(n, seed, 0.2), mesh_of(4, 4, 2, 2), 5)
     rng = np.random.default_rng(seed)
-    slots = placer("random")(task, rng)
+    slots = registry.load("placer", "random")(task, rng)
     kept = slots.copy()
     found = refine(task, slots, rng, effort=effort)
     assert found.cost == task.cost(found.slots) <= task.cost(slots)
@@ -195,7 +196,7 @@ def test_searches_are_repeatable_and_name_their_start() -> None:
     once, again = (search(flow, mesh, seed=5, effort=0.1) for _ in range(2))
     assert np.array_equal(once.slots, again.slots)
     assert once.report == again.report
-    assert once.report["start"] in names()
+    assert once.report["start"] in registry.names("placer")
     only = search(flow, mesh, starts=["row"], effort=0.0)
     assert list(only.report["starts"]) == ["row"]
     with pytest.raises(SpecError, match="starts: none"):

@@ -9,15 +9,25 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hrsnn_lava import registry
 from hrsnn_lava.compiler.analysis.dynamics.covariance import covariance
-from hrsnn_lava.compiler.analysis.dynamics.edge_scores import (
-    edge_scores,
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import rows_of
+from hrsnn_lava.compiler.pruning.edge_sampling import (
     inclusion_probabilities,
     sample_edges,
     spectral_change,
 )
-from hrsnn_lava.compiler.analysis.dynamics.recurrent import rows_of
+from hrsnn_lava.compiler.pruning.edge_score import Float, ScoredSystem
 from hrsnn_lava.errors import SpecError
+
+
+def edge_scores(
+    score: str, weights: sparse.csr_matrix, coupling: sparse.csr_matrix, c: NDArray[Any]
+) -> Float:
+    part = registry.load("score", score)
+    found: Float = part().of(ScoredSystem(weights, coupling, c))
+    return found
+
 
 score_arrays = arrays(
     np.float64,

@@ -1,53 +1,20 @@
-"""Scores of synapses, the probabilities that follow from them, and sampling."""
+"""From scores of synapses to those that are kept: probabilities, sampling, what it changes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hrsnn_lava.compiler.analysis.dynamics.covariance import edge_variance
-from hrsnn_lava.compiler.analysis.dynamics.recurrent import rows_of
 from hrsnn_lava.compiler.analysis.dynamics.stability import Abscissa, spectral_abscissa
 from hrsnn_lava.errors import SpecError
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
-ScoreName = Literal["lyapunov", "weight", "product"]
 Sampling = Literal["bernoulli", "systematic"]
-
-
-def edge_scores(
-    score: ScoreName,
-    weights: sparse.csr_matrix,
-    coupling: sparse.csr_matrix,
-    covariance: NDArray[Any],
-) -> Float:
-    r"""Noise-driven importance of every synapse.
-
-    .. math:: p_{ij} \propto |a_{ij}|\, Var(x_i - sgn(a_{ij}) x_j)
-
-    with a = l, the Lyapunov matrix (``lyapunov``: eq. 16 of the summary of Chakraborty et al.,
-    with the weight replaced), a = w (``weight``: Moore and Chaudhuri 2020), or l and an additional
-    factor ``|w|`` (``product``, ours).
-
-    Args:
-        weights: W as CSR (N, N).
-        coupling: the matrix a of the same structure, from which `covariance` was computed.
-        covariance: C, (N, N).
-
-    Returns:
-        (nnz,) in the order of the data of `weights`.
-    """
-    a = coupling.data
-    scores = np.abs(a) * edge_variance(covariance, rows_of(weights), weights.indices, np.sign(a))
-    if score == "product":
-        scores = scores * np.abs(weights.data)
-    result: Float = scores
-    return result
 
 
 def inclusion_probabilities(scores: Float, target: float) -> Float:
