@@ -14,8 +14,8 @@ the output of the last command is replaced; WHAT is a list, separated by ``;``, 
     section NAME N   its first N lines
     manual           left alone, for outputs that take minutes
 
-What is left out is shown as ``[...]``. A ``toml`` block whose first line is ``# NAME.toml`` is
-written to that file. Python blocks run in order, in one namespace a file; one that begins with
+What is left out is shown as ``[...]``. A block whose first line is ``# PATH.toml`` or ``# PATH.py`` is
+written to that file. Other Python blocks run in order, in one namespace a file; one that begins with
 ``# needs Lava`` runs as a program of its own. The tests in ``tests/docs`` use the same functions.
 """
 
@@ -84,9 +84,17 @@ class Block:
 
     @property
     def file_name(self) -> str | None:
-        """Name of the file that a ``toml`` block is to be written to."""
-        found = re.match(r"# (\S+\.toml)$", self.lines[0]) if self.lines else None
-        return found.group(1) if found and self.language == "toml" else None
+        """Where the block is to be written to, from the page's folder; None for no file."""
+        suffix = {"toml": "toml", "python": "py"}.get(self.language)
+        found = re.match(rf"# (\S+\.{suffix})$", self.lines[0]) if self.lines else None
+        return found.group(1) if found else None
+
+    def write(self, folder: Path) -> None:
+        """Write the block to its file in `folder`."""
+        assert self.file_name is not None
+        path = folder / self.file_name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(self.text, encoding="utf-8")
 
     @property
     def needs_lava(self) -> bool:
@@ -204,7 +212,7 @@ def refreshed(page: Path) -> str:
         prepare(folder)
         for block in blocks(text):
             if block.file_name:
-                (folder / block.file_name).write_text(block.text, encoding="utf-8")
+                block.write(folder)
             elif block.language == "python" and not block.needs_lava:
                 _run_inside(block, folder, space)
             elif block.language == "console":

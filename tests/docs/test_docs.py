@@ -62,7 +62,7 @@ def test_everything_that_a_page_shows_runs(page, tmp_path, monkeypatch):
     space = {"__name__": "page"}
     for block in pages.blocks(page.read_text(encoding="utf-8")):
         if block.file_name:
-            Path(block.file_name).write_text(block.text, encoding="utf-8")
+            block.write(tmp_path)
         elif block.needs_lava and lava_obstacle() is None:
             done = pages.run_program(block.text, tmp_path)
             assert done.returncode == 0, done.stderr

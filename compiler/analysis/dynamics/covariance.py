@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
-from hrsnn_lava.compiler.analysis.dynamics.recurrent import rows_of
 from hrsnn_lava.compiler.analysis.dynamics.stability import require_stable
+from hrsnn_lava.csr import rows_of
 from hrsnn_lava.errors import SpecError
 
 Float = NDArray[np.float64]

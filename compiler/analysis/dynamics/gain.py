@@ -25,7 +25,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import decay
-from hrsnn_lava.compiler.analysis.dynamics.recurrent import rows_of
+from hrsnn_lava.csr import rows_of
 from hrsnn_lava.network import Network, Projection
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection
 

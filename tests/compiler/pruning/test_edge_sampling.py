@@ -11,13 +11,13 @@ from scipy import sparse
 
 from hrsnn_lava import registry
 from hrsnn_lava.compiler.analysis.dynamics.covariance import covariance
-from hrsnn_lava.compiler.analysis.dynamics.recurrent import rows_of
 from hrsnn_lava.compiler.pruning.edge_sampling import (
     inclusion_probabilities,
     sample_edges,
     spectral_change,
 )
 from hrsnn_lava.compiler.pruning.edge_score import Float, ScoredSystem
+from hrsnn_lava.csr import rows_of
 from hrsnn_lava.errors import SpecError
 
 
