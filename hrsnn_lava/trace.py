@@ -128,7 +128,7 @@ class SpikeInput(Saved):
         ends = np.searchsorted(times, change, side="right")
         values = np.zeros((change.size, self.n_neurons), dtype=np.int64)
         held = np.zeros(self.n_neurons, dtype=np.int64) if start is None else start.copy()
-        for row, first, end in zip(values, [0, *ends[:-1]], ends, strict=True):
+        for row, first, end in zip(values, np.append(0, ends)[:-1], ends, strict=True):
             held[channels[first:end]] = payloads[first:end]
             row[:] = held
         return change.astype(np.int32), values

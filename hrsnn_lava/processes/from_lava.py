@@ -2,32 +2,53 @@
 
 The graph is taken as Lava's fixed-point models run it (``select_tag="fixed_pt"``): weights lose
 their fractions, the sign mode is the one that Lava detects, and both are written down. What cannot
-be taken is named, all at once. Nothing here imports Lava: see `from_lava_graph`.
+be taken is named, all at once; quirks of Lava are named where they are followed. Nothing here
+imports Lava: Processes are known by the names of their classes, see `_foreign_graph`.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
+from hrsnn_lava.chip_learning import (
+    TRACES,
+    Factor,
+    GradedSpikes,
+    Learning,
+    LearningRule,
+    Product,
+    Trace,
+)
 from hrsnn_lava.errors import NetworkError, Problem, SpecError, raise_if
-from hrsnn_lava.integer_format import INT32
-from hrsnn_lava.processes.from_lava_graph import (
+from hrsnn_lava.integer_format import INT32, WEIGHT_BITS
+from hrsnn_lava.processes._foreign_graph import (
     CONNECTIONS,
+    LEARNING,
     NEURONS,
     RING,
     SOURCES,
-    LavaGraph,
+    ForeignGraph,
     kind,
     label,
     links,
     reachable,
 )
-from hrsnn_lava.processes.from_lava_parts import learning, population, sent_rows, synapses
-from hrsnn_lava.quantized import QuantizedInput, QuantizedNetwork, QuantizedProjection
+from hrsnn_lava.quantized import (
+    QuantizedInput,
+    QuantizedNetwork,
+    QuantizedPopulation,
+    QuantizedProjection,
+    SignMode,
+)
 from hrsnn_lava.trace import SpikeInput
 
 __all__ = ["FromLava", "from_lava"]
+
+_RULES = "lava.magma.core.learning.learning_rule."
+#: `GradedSpikeCfg` by its value.
+_GRADED: tuple[GradedSpikes, ...] = get_args(GradedSpikes)
 
 
 class FromLava(NamedTuple):
@@ -62,7 +83,7 @@ def from_lava(process: Any, steps: int | None = None) -> FromLava:
             cannot be taken; every one of them is named.
     """
     problems: list[Problem] = []
-    graph = LavaGraph(reachable(process), problems)
+    graph = ForeignGraph(reachable(process), problems)
     graph.check_ports()
     sources = [(p, sent_rows(p)) for p in graph.of(SOURCES)]
     if steps is None:
@@ -91,7 +112,7 @@ def from_lava(process: Any, steps: int | None = None) -> FromLava:
     return FromLava(network, _events(sources, steps, with_payloads), steps)
 
 
-def _projections(graph: LavaGraph, process: Any, peaks: dict[int, Any]) -> list[Any]:
+def _projections(graph: ForeignGraph, process: Any, peaks: dict[int, Any]) -> list[Any]:
     """The projections of one connection, one for each population that it feeds."""
     sources = list(links(process.s_in))
     targets = graph.targets(process)
@@ -151,3 +172,213 @@ def _events(
         first += rows.shape[1]
     payloads = np.concatenate(values) if with_payloads else None
     return SpikeInput(np.concatenate(at), np.concatenate(who), steps, first, payloads)
+
+
+def population(graph: ForeignGraph, process: Any) -> QuantizedPopulation | None:
+    """The population of a LIF Process; None where something is reported."""
+    shape = tuple(process.s_out.shape)
+    fields = ["du", "dv", "vth", "bias_mant", "bias_exp", "u", "v"]
+    fields += ["refractory"] if hasattr(process, "refractory") else []
+    values, before = {}, len(graph.problems)
+    for field in fields:
+        where, value = f"{label(process)}.{field}", np.asarray(getattr(process, field).init)
+        if field in ("du", "dv", "vth") and value.dtype.kind not in "iu":
+            # Lava's fixed-point models fail on them, so the graph is meant for the float ones
+            allowed = "integers, as for select_tag='fixed_pt'"
+            graph.report(where, f"{value.dtype} values", allowed)
+            continue
+        try:
+            value = np.broadcast_to(value, shape).ravel()
+        except ValueError:
+            graph.report(where, f"shape {value.shape}", f"() or {shape}")
+            continue
+        values[field] = np.clip(np.trunc(value), *INT32).astype(np.int32)
+    for field in ("u", "v"):
+        if np.any(values.pop(field, 0)):
+            graph.report(f"{label(process)}.{field}", "not 0 at the start", "a start from rest")
+    if len(graph.problems) > before:
+        return None
+    return QuantizedPopulation(graph.names[id(process)], int(np.prod(shape)), **values)
+
+
+def sent_rows(process: Any) -> NDArray[np.int32]:
+    """What a source sends, (n_steps, n_channels)."""
+    if kind(process) == RING:
+        data = np.asarray(process.data.init)  # the last axis is time
+        rows = data.reshape(-1, data.shape[-1]).T
+    else:
+        data = np.load(process.proc_params["path"], mmap_mode="r", allow_pickle=False)
+        rows = data.reshape(len(data), -1)
+    sent: NDArray[np.int32] = rows.astype(np.int32)
+    return sent
+
+
+class Synapses(NamedTuple):
+    """Synapses in coordinates, sorted by row, then column.
+
+    `rows`, `cols`, `data` (integer weights), `delays` and `tags` have one value a synapse;
+    `delays` and each of `tags` may be None. `options` are keywords of `QuantizedProjection`.
+    """
+
+    shape: tuple[int, int]
+    rows: NDArray[Any]
+    cols: NDArray[Any]
+    data: NDArray[np.int32]
+    delays: NDArray[np.int32] | None
+    tags: tuple[NDArray[np.int32] | None, NDArray[np.int32] | None]
+    options: dict[str, Any]
+
+    def matrix(self) -> sparse.csr_matrix:
+        """The weights, (n_post, n_pre)."""
+        return sparse.csr_matrix((self.data, (self.rows, self.cols)), shape=self.shape)
+
+    def moved(self, rows: NDArray[Any], cols: NDArray[Any]) -> "Synapses":
+        """The same with row i as row ``rows[i]`` and column j as column ``cols[j]``."""
+        new_rows, new_cols = rows[self.rows], cols[self.cols]
+        order = np.lexsort((new_cols, new_rows))
+        delays = None if self.delays is None else self.delays[order]
+        tag_1, tag_2 = (None if tag is None else tag[order] for tag in self.tags)
+        places = (new_rows[order], new_cols[order])
+        return self._replace(
+            rows=places[0],
+            cols=places[1],
+            data=self.data[order],
+            delays=delays,
+            tags=(tag_1, tag_2),
+        )
+
+
+def synapses(graph: ForeignGraph, process: Any) -> Synapses:
+    """The synapses of a connection, with the options that decide their grid."""
+    given = process.weights.init
+    learns = kind(process) in LEARNING
+    if sparse.issparse(given):
+        merged = given.tocsr().copy()
+        merged.sum_duplicates()
+        if merged.nnz != given.nnz:
+            found = f"{given.nnz - merged.nnz} entries at places of others"
+            graph.report(f"{label(process)}.weights", found, "one entry for a synapse")
+        whole = merged.astype(np.int32).tocoo()
+        looked_at = merged  # Sparse looks at the signs before it cuts the fractions off
+    else:
+        looked_at = np.asarray(given).astype(np.int32)
+        whole = sparse.coo_matrix(looked_at)
+    mode = _sign_mode(graph, process, looked_at, learns)
+    options = {
+        "sign_mode": mode,
+        "weight_exp": int(process.proc_params.get("weight_exp", 0)),
+        "num_weight_bits": int(process.proc_params.get("num_weight_bits", WEIGHT_BITS)),
+        "num_message_bits": int(process.num_message_bits.init or 0),
+    }
+    kept = whole.data != 0
+    if learns and not sparse.issparse(given):  # in a LearningDense weights of 0 learn as well
+        places = np.indices(looked_at.shape).reshape(2, -1)
+        whole = sparse.coo_matrix((looked_at.ravel(), tuple(places)), shape=looked_at.shape)
+        kept = np.ones(whole.nnz, dtype=np.bool_)
+    rows, cols = whole.row[kept], whole.col[kept]
+    result = Synapses(whole.shape, rows, cols, whole.data[kept], None, (None, None), options)
+    if hasattr(process, "delays"):
+        result = result._replace(delays=_delays(graph, process, result))
+    if learns:
+        tags = (_tag(graph, process, "tag_1", result), _tag(graph, process, "tag_2", result))
+        result = result._replace(tags=tags)
+    return result.moved(np.arange(whole.shape[0]), np.arange(whole.shape[1]))
+
+
+def _sign_mode(graph: ForeignGraph, process: Any, weights: Any, learns: bool) -> SignMode:
+    """The mode that is given, else the one that Lava finds; implicit zeros count.
+
+    Lava: `determine_sign_mode` for fixed weights; a connection that learns is MIXED by default.
+    """
+    given = process.proc_params.get("sign_mode")
+    if given is not None and given.name != "NULL":
+        return SignMode[given.name]
+    if given is not None:
+        allowed = "MIXED, EXCITATORY or INHIBITORY"
+        graph.report(f"{label(process)}.sign_mode", "SignMode.NULL", allowed)
+    if learns:
+        return SignMode.MIXED
+    if weights.min() >= 0:
+        return SignMode.EXCITATORY
+    return SignMode.INHIBITORY if weights.max() <= 0 else SignMode.MIXED
+
+
+def _delays(graph: ForeignGraph, process: Any, found: Synapses) -> NDArray[np.int32]:
+    """Delay of every synapse; a sparse matrix of delays says 0 where it has no entry."""
+    given = process.delays.init
+    longest = int(given.max()) if hasattr(given, "max") else int(given)
+    limit = int(process.proc_params["max_delay"])
+    if limit < longest:
+        measured = f"{limit}, below a delay of {longest}, whose synapses Lava drops"
+        graph.report(f"{label(process)}.max_delay", measured, f">= {longest}")
+    if sparse.issparse(given):
+        given = given.toarray()
+    delays: NDArray[np.int32] = np.broadcast_to(given, found.shape)[found.rows, found.cols]
+    return delays
+
+
+def _tag(graph: ForeignGraph, process: Any, name: str, found: Synapses) -> Any:
+    """One tag of every synapse, None where no product reads or writes it."""
+    rule = process.proc_params["learning_rule"]
+    letter = {"tag_1": "t", "tag_2": "d"}[name]
+    series = rule.active_product_series
+    read = {f.state_var for s in series.values() for p in s.products for f in p.factors}
+    if f"d{letter}" not in series and letter not in read:
+        return None
+    given = getattr(process, name).init
+    if sparse.issparse(given):
+        # LearningSparse changes a tag where it has an entry, and nowhere else
+        entries, stored = given.tocoo(), given.tocsr()
+        here = set(zip(found.rows.tolist(), found.cols.tolist(), strict=True))
+        without = here - set(zip(entries.row.tolist(), entries.col.tolist(), strict=True))
+        if without:
+            measured = f"no entry at {len(without)} of {len(here)} weights"
+            graph.report(f"{label(process)}.{name}", measured, "an entry for every weight")
+        given = stored.toarray()
+    tags: NDArray[np.int32] = np.asarray(given)[found.rows, found.cols].astype(np.int32)
+    return tags
+
+
+def learning(graph: ForeignGraph, process: Any, found: Synapses) -> Learning | None:
+    """The learning of a connection; None without a rule, or where something is reported."""
+    if kind(process) not in LEARNING:
+        return None
+    rule, where = process.proc_params["learning_rule"], f"{label(process)}.learning_rule"
+    families = {f"{c.__module__}.{c.__qualname__}" for c in type(rule).__mro__}
+    if f"{_RULES}Loihi2FLearningRule" not in families:
+        graph.report(where, f"a {type(rule).__name__}", "a two-factor rule (Loihi2FLearningRule)")
+        return None
+    products = {
+        target: tuple(_product(graph, where, p) for p in series.products)
+        for target, series in rule.active_product_series.items()
+    }
+    fields: dict[str, Any] = {
+        name: Trace(float(getattr(rule, f"{name}_impulse")), float(getattr(rule, f"{name}_tau")))
+        for name in TRACES
+    }
+    fields |= products
+    read = LearningRule(
+        **fields,
+        t_epoch=int(rule.t_epoch),
+        decimate_exponent=rule.decimate_exponent,
+        rng_seed=int(rule.rng_seed),
+    )
+    tag_1, tag_2 = (0 if tag is None else tag for tag in found.tags)
+    graded = _GRADED[int(process.proc_params["graded_spike_cfg"])]
+    dense = not sparse.issparse(process.weights.init)
+    return Learning((read,), None, tag_1, tag_2, graded, plastic_zeros=dense)
+
+
+def _product(graph: ForeignGraph, where: str, product: Any) -> Product:
+    """A product of Lava's `ProductSeries`, whose exponent is stored 7 too high."""
+    factors = []
+    for factor in product.factors:
+        constant = factor.const or 0
+        if factor.state_var == "C" or constant != int(constant):
+            found = f"{factor.state_var} + {constant:g}" if factor.state_var != "C" else "C"
+            graph.report(where, f"the factor {found}", "a variable plus an integer")
+            continue
+        factors.append(Factor(factor.state_var, int(constant), bool(factor.is_sgn)))
+    return Product(
+        product.dependency, int(product.s_mantissa), int(product.s_exp) - 7, tuple(factors)
+    )

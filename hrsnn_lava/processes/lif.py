@@ -22,13 +22,35 @@ from lava.magma.core.process.variable import Var
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from numpy.typing import ArrayLike
+from typing_extensions import TypedDict, Unpack
+
+from hrsnn_lava.integer_format import (
+    DECAY_SHIFT,
+    POTENTIAL_MAX,
+    STATE_SHIFT,
+    STATE_WRAP,
+    kept_of_current,
+    kept_of_potential,
+)
 
 __all__ = ["HeterogeneousLIF", "HeterogeneousLIFFixed", "HeterogeneousLIFFloat"]
 
-_STATE_SPAN = 1 << 24  # u and v are 24 bit words
-_STATE_LIMIT = 1 << 23
-_DECAY_BITS = 12
-_ALIGN_BITS = 6  # synaptic input and threshold are aligned 6 bits up in the state word
+
+class Parameters(TypedDict, total=False):
+    """Keywords of `HeterogeneousLIF` beside shape and name, under the names of Lava's `LIF`."""
+
+    u: ArrayLike
+    v: ArrayLike
+    du: ArrayLike
+    dv: ArrayLike
+    bias_mant: ArrayLike
+    bias_exp: ArrayLike
+    vth: ArrayLike
+    refractory: ArrayLike
+
+
+#: Values of `Parameters` that are not given; those of Lava's `LIF`.
+_DEFAULTS: dict[str, int] = dict.fromkeys(Parameters.__annotations__, 0) | {"vth": 10}
 
 
 class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
@@ -60,36 +82,23 @@ class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
         self,
         *,
         shape: tuple[int, ...],
-        u: ArrayLike = 0,
-        v: ArrayLike = 0,
-        du: ArrayLike = 0,
-        dv: ArrayLike = 0,
-        bias_mant: ArrayLike = 0,
-        bias_exp: ArrayLike = 0,
-        vth: ArrayLike = 10,
-        refractory: ArrayLike = 0,
         name: str | None = None,
+        **parameters: Unpack[Parameters],
     ) -> None:
         super().__init__(shape=shape, name=name)
-
-        def var(value: ArrayLike) -> Any:
-            return Var(shape=shape, init=np.broadcast_to(np.asarray(value), shape).copy())
-
+        if unknown := sorted(set(parameters) - set(_DEFAULTS)):
+            known = ", ".join(_DEFAULTS)
+            raise TypeError(f"unexpected keyword argument {', '.join(unknown)}; known: {known}")
         self.a_in = InPort(shape=shape)
         self.bias_in = InPort(shape=shape)
         self.s_out = OutPort(shape=shape)
         self.v_out = OutPort(shape=shape)
         self.u_out = OutPort(shape=shape)
-        self.u = var(u)
-        self.v = var(v)
-        self.du = var(du)
-        self.dv = var(dv)
-        self.bias_mant = var(bias_mant)
-        self.bias_exp = var(bias_exp)
-        self.vth = var(vth)
-        self.refractory = var(refractory)
+        for field, value in (_DEFAULTS | parameters).items():
+            init = np.broadcast_to(np.asarray(value), shape).copy()
+            setattr(self, field, Var(shape=shape, init=init))
         # the last time step in which v is held at 0; a Var, so that a state can be restored
-        self.refractory_end = var(0)
+        self.refractory_end = Var(shape=shape, init=np.zeros(shape, dtype=int))
 
 
 class _HeterogeneousLIFModel(PyLoihiProcessModel):  # type: ignore[misc]
@@ -194,7 +203,7 @@ class HeterogeneousLIFFixed(_HeterogeneousLIFModel):
 
     def _threshold(self) -> Any:
         if self._aligned_vth is None:
-            self._aligned_vth = np.left_shift(self.vth, _ALIGN_BITS)
+            self._aligned_vth = np.left_shift(self.vth, STATE_SHIFT)
         return self._aligned_vth
 
     def _bias(self) -> Any:
@@ -209,16 +218,16 @@ class HeterogeneousLIFFixed(_HeterogeneousLIFModel):
 
     def _update(self, activation: Any) -> None:
         bias = self._bias()
-        current = _decayed(self.u, (1 << _DECAY_BITS) - (self.du + 1))
-        current += np.left_shift(activation, _ALIGN_BITS)
-        wrapped = np.where(current > _STATE_LIMIT, current - _STATE_SPAN, current)
+        current = _decayed(self.u, kept_of_current(self.du))
+        current += np.left_shift(activation, STATE_SHIFT)
+        wrapped = np.where(current > STATE_WRAP, current - 2 * STATE_WRAP, current)
         # Lava adds to the unwrapped value here; it matters for inputs beyond 24 bits only
-        self.u[:] = np.where(wrapped <= -_STATE_LIMIT, current + _STATE_SPAN, wrapped)
-        voltage = _decayed(self.v, (1 << _DECAY_BITS) - self.dv) + self.u + bias
-        self.v[:] = np.clip(voltage, 1 - _STATE_LIMIT, _STATE_LIMIT - 1)
+        self.u[:] = np.where(wrapped <= -STATE_WRAP, current + 2 * STATE_WRAP, wrapped)
+        voltage = _decayed(self.v, kept_of_potential(self.dv)) + self.u + bias
+        self.v[:] = np.clip(voltage, -POTENTIAL_MAX, POTENTIAL_MAX)
 
 
 def _decayed(state: Any, factor: Any) -> Any:
     """`state * factor / 4096` rounded toward zero, as int32; the product needs 64 bits."""
     product = state.astype(np.int64) * factor
-    return (np.sign(product) * np.right_shift(np.abs(product), _DECAY_BITS)).astype(np.int32)
+    return (np.sign(product) * np.right_shift(np.abs(product), DECAY_SHIFT)).astype(np.int32)

@@ -1,4 +1,4 @@
-"""The shape of a Lava graph for `from_lava`: which Processes, under which names, how connected.
+"""The graph that `from_lava` is given: which Processes, under which names, how connected.
 
 Processes are told apart by the full name of their class, and only their attributes are read, so
 nothing here imports Lava. A subclass may have models of its own, so it is another class.
@@ -18,7 +18,7 @@ __all__ = [
     "NEURONS",
     "RING",
     "SOURCES",
-    "LavaGraph",
+    "ForeignGraph",
     "Link",
     "kind",
     "label",
@@ -38,7 +38,7 @@ CONNECTIONS = (
     *LEARNING,
 )
 RING = "lava.proc.io.source.RingBuffer"
-SOURCES = (RING, f"{_OURS}source.MmapSource")
+SOURCES = (RING, f"{_OURS}mapped_files.MmapSource")
 #: Read states through a RefPort, and change nothing.
 _SINKS = ("lava.proc.io.sink.Read", "lava.proc.monitor.process.Monitor")
 #: Why a class is not taken, and what to do instead.
@@ -116,7 +116,7 @@ def links(port: Any, between: tuple[Any, ...] = ()) -> Iterator[Link]:
             yield Link(before, index.ravel())
 
 
-class LavaGraph:
+class ForeignGraph:
     """The Processes that are taken, and everything that is wrong with the graph.
 
     Attributes:

@@ -1,30 +1,100 @@
-"""Runs a compiled Lava process graph in the threads of one interpreter.
+"""Two ways to run a graph: on Lava's own runtime, watched, or in the threads of one interpreter.
 
 Lava's runtime forks an operating-system process for each Process and needs 0.2 to 0.8 s to start
-a small graph. Here Lava compiles the graph and its process models compute every step, unchanged,
-but the channels between them are queues: what is replaced is the transport, not the arithmetic.
-Values are converted to the type of the sending port, as Lava's shared memory does. There are no
-phases but `run_spk` and `run_lrn`, which exchanges nothing, and of the access to Vars only what a
-host writes into biases between steps.
-One thing is remembered: the matrix that `DelaySparse` builds from its weights and delays, anew in
-every step in Lava.
+a small graph. In threads Lava compiles the graph and its process models compute every step,
+unchanged, but the channels between them are queues: what is replaced is the transport, not the
+arithmetic. Values are converted to the type of the sending port, as Lava's shared memory does.
+There are no phases but `run_spk` and `run_lrn`, which exchanges nothing, and of the access to Vars
+only what a host writes into biases between steps. One thing is remembered: the matrix that
+`DelaySparse` builds from its weights and delays, anew in every step in Lava.
 
 Importing this module imports Lava, which needs Python 3.10.
 """
 
+import contextlib
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 from lava.magma.core.process.ports.ports import create_port_id
+from lava.magma.core.run_conditions import RunSteps
 from lava.proc.sparse.models import AbstractPyDelaySparseModel
 
+from hrsnn_lava.errors import BackendError
+from hrsnn_lava.processes.graph import LavaGraph, build, components
+from hrsnn_lava.processes.program import LavaProgram
 from hrsnn_lava.processes.stock import BiasWrite, stretches
 
-__all__ = ["run_in_threads"]
+__all__ = ["advance", "run", "run_in_threads"]
+
+_WATCH_S = 0.1  # how often the models are asked whether they failed
+
+
+def run(program: LavaProgram, folder: str | os.PathLike[str], runtime: str = "processes") -> None:
+    """Run a program; what it records lies at `sink_path`.
+
+    `runtime` is "processes", Lava's own, or "threads". Raises `BackendError` with
+    the error of the model that failed.
+    """
+    for numbers, part in components(program):
+        graph = build(part, folder, numbers)
+        if runtime == "threads":
+            run_in_threads(graph.root, part.n_steps, graph.run_config(), graph.writes)
+        else:
+            _run_in_processes(graph, part.n_steps)
+
+
+def _run_in_processes(graph: LavaGraph, steps: int) -> None:
+    """Run on Lava's runtime; after a failure the caller must end this process, see `advance`."""
+    root = graph.root
+    root.create_runtime(graph.run_config())
+    for length, writes in stretches(steps, graph.writes):
+        for write in writes:
+            write.process.bias_mant.set(write.mantissa)
+        advance(root, length)
+    root.stop()
+
+
+def advance(root: Any, steps: int) -> None:
+    """Run what `root` is connected to `steps` steps on, and leave it paused.
+
+    The models are watched: when one fails, Lava may wait for ever. After a failure nothing is
+    stopped, since that may wait for ever as well: the caller must end this process and those that
+    it started. Raises `BackendError` with the error of the model.
+    """
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            root.run(RunSteps(steps))
+        except BaseException as error:  # handed to the caller's thread
+            failures.append(error)
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    while worker.is_alive():
+        worker.join(_WATCH_S)
+        if failure := next(_model_errors(root.runtime), None):
+            raise BackendError(f"Lava failed: {failure}")
+    if failures:
+        raise BackendError(f"Lava failed: {failures[0]}") from failures[0]
+
+
+def _model_errors(runtime: Any) -> Iterator[str]:
+    """What each failed model raised (Lava logs it below its own log level), or what killed one."""
+    actors = runtime._messaging_infrastructure.actors
+    for actor in actors:
+        with contextlib.suppress(OSError):  # Lava's own thread may have closed the pipe
+            if actor.exception is not None:
+                error, _ = actor.exception
+                yield f"{type(error).__name__}: {error}"
+    for actor in actors:
+        if (actor.exitcode or 0) < 0:
+            yield f"one of its processes was killed by signal {-actor.exitcode}"
 
 
 class _Closed(Exception):  # noqa: N818 - a signal, not an error
@@ -88,7 +158,7 @@ def run_in_threads(
     for length, now in stretches(steps, writes):
         for write in now:
             models[write.process].bias_mant[:] = write.mantissa
-        _run(list(models.values()), ends, length)
+        _run_models(list(models.values()), ends, length)
 
 
 def _remembered(build: Callable[..., Any]) -> Callable[..., Any]:
@@ -107,7 +177,7 @@ def _remembered(build: Callable[..., Any]) -> Callable[..., Any]:
     return remembered
 
 
-def _run(models: list[Any], ends: list[_End], steps: int) -> None:
+def _run_models(models: list[Any], ends: list[_End], steps: int) -> None:
     failures: list[BaseException] = []
 
     def live(model: Any) -> None:
