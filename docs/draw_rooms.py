@@ -19,8 +19,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "img" / "rooms.svg"
 LINKED = ("compiler", "deploy", "hardware_profiles", "sim_backends")
-#: Single modules of the root that make one room.
-TYPES = "network types"
+#: Single modules of the root that make two rooms.
+TYPES, GROUND = "network types", "ground"
+ON_THE_GROUND = (
+    *("csr", "errors", "integer_format", "notebook", "options", "progress", "registry", "seeding"),
+)
 WIDTH, GAP, LINE, PAD = 1180, 26, 17, 10
 
 Edges = dict[str, set[str]]
@@ -47,6 +50,8 @@ def room_of(module: str) -> str | None:
     folder = ROOT / parts[1] if parts[1] in LINKED else ROOT / "hrsnn_lava" / parts[1]
     if folder.is_dir():
         return parts[1]
+    if parts[1] in ON_THE_GROUND:
+        return GROUND
     return {"pytest_plugin": "deploy", "spec": "spec"}.get(parts[1], TYPES)
 
 
@@ -76,7 +81,7 @@ def rooms() -> tuple[dict[str, list[str]], Edges]:
         count[room] += path.name != "__init__.py"
         if len(parts) > 3 or (path.name == "__init__.py" and len(parts) == 3):
             inner[room].add(parts[2])
-        elif room == TYPES:
+        elif room in (TYPES, GROUND):
             inner[room].add(parts[1])
         edges[room] |= {r for r in map(room_of, imports(path, set(paths))) if r not in (None, room)}  # type: ignore[misc]
     texts = {}

@@ -19,7 +19,7 @@ from hrsnn_lava.trace import SpikeInput, Trace
 if TYPE_CHECKING:
     from hrsnn_lava.compiler.analysis.operations.counting import Counts
     from hrsnn_lava.compiler.context import Observed
-    from hrsnn_lava.experiment.compare import ProfileComparison
+    from hrsnn_lava.experiment.chips import ProfileComparison
     from hrsnn_lava.processes.stock import StockGraph
     from hrsnn_lava.sim_backends.base import Backend
     from hrsnn_lava.sim_backends.runs.inputs import Inputs
@@ -182,11 +182,11 @@ def compare(
     """Compile for several chips, run each on the same input, and price the runs.
 
     All chips that come with the package, and of each the cost sets that describe it, unless
-    named; options are those of `hrsnn_lava.experiment.compare.compare`.
+    named; options are those of `hrsnn_lava.experiment.chips.compare`.
     """
-    from hrsnn_lava.experiment import compare as comparison
+    from hrsnn_lava.experiment import chips
 
-    return comparison.compare(model, profiles, inputs, steps, cost_sets, **options)
+    return chips.compare(model, profiles, inputs, steps, cost_sets, **options)
 
 
 def report(
@@ -195,7 +195,7 @@ def report(
     cost_set: CostSet | str | None = None,
     **options: Any,
 ) -> Any:
-    """Resources, synaptic operations and energy; see `hrsnn_lava.report.model.build_report`."""
-    from hrsnn_lava.report.model import build_report
+    """Resources, synaptic operations and energy; see `hrsnn_lava.report.document.build_report`."""
+    from hrsnn_lava.report.document import build_report
 
     return build_report(compiled, trace, cost_set, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -103,3 +104,25 @@ def test_the_version_is_stated_once():
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == hrsnn_lava.__version__
+
+
+def test_the_picture_of_the_rooms_is_what_the_imports_say():
+    command = [sys.executable, str(ROOT / "docs" / "draw_rooms.py"), "--check"]
+    drawn = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert drawn.returncode == 0, drawn.stderr
+
+
+def test_no_function_takes_eight_arguments():
+    """Those of numba kernels apart."""
+    long = []
+    for path, name in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                continue
+            if any("jit" in ast.unparse(decorator) for decorator in node.decorator_list):
+                continue
+            every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            count = len([a for a in every if a.arg not in ("self", "cls")])
+            if count >= 8:
+                long.append(f"{name}.{node.name}")
+    assert not long

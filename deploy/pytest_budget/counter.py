@@ -208,7 +208,7 @@ def _of_run(network: Any, trace: Any, options: dict[str, Any]) -> dict[str, Any]
 
     if isinstance(network, CompiledNetwork):
         from hrsnn_lava.hardware_profiles.cost_set import preferred
-        from hrsnn_lava.report.model import build_report
+        from hrsnn_lava.report.document import build_report
 
         options.setdefault("cost_set", preferred(network.profile))
         options["counts" if isinstance(trace, Counts) else "trace"] = trace
@@ -226,10 +226,10 @@ def _unplaced(network: Any, trace: Any) -> dict[str, Any]:
     from hrsnn_lava.artifacts.container import plain
     from hrsnn_lava.compiler.analysis.operations.counting import Counts
     from hrsnn_lava.compiler.analysis.operations.synops import synaptic_operations
-    from hrsnn_lava.report.sections import sop
+    from hrsnn_lava.report.sections.sop import operations
 
     if isinstance(trace, Counts):
         ops, spikes = trace.ops, trace.done.spikes
     else:
         ops, spikes = synaptic_operations(network, trace), trace.n_spikes
-    return {"sop": plain(sop(ops, None, None)), "activity": {"steps": ops.steps, "spikes": spikes}}
+    return {"sop": plain(operations(ops)), "activity": {"steps": ops.steps, "spikes": spikes}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -44,15 +44,7 @@ SUFFIXES = (".json", ".md", ".csv", ".txt")
 @output_option("File to write: .json, .md, .csv or .txt.", required=False)
 @with_console
 def compare(
-    console: Console,
-    model: Path,
-    profiles: tuple[str, ...],
-    cost_sets: tuple[str, ...],
-    input_file: Path | None,
-    steps: int | None,
-    step_time: float | Literal["fastest"],
-    seed: int,
-    output: Path | None,
+    console: Console, model: Path, input_file: Path | None, output: Path | None, **options: Any
 ) -> None:
     """Compile MODEL for several chips, run each on the same input, and price the runs.
 
@@ -61,29 +53,30 @@ def compare(
     """
     if output is not None and output.suffix.lower() not in SUFFIXES:
         raise SpecError(f"{output}: suffix {output.suffix!r}; allowed: {', '.join(SUFFIXES)}")
-    from hrsnn_lava.experiment.compare import compare as compare_profiles
+    from hrsnn_lava.experiment.chips import compare as compare_profiles
 
     network = _load(model)
+    steps, seed = options["steps"], options["seed"]
     inputs = _input(console, network, input_file, steps, seed)
     with console.progress() as progress:
-        found = compare_profiles(
+        comparison = compare_profiles(
             network,
-            profiles or None,
+            options["profiles"] or None,
             inputs,
             steps,
-            cost_sets or None,
-            step_time_s=step_time,
+            options["cost_sets"] or None,
+            step_time_s=options["step_time"],
             seed=seed,
             progress=progress,
         )
-    data = found.to_dict()
+    data = comparison.to_dict()
     if output is None:
-        console.result(data, found.to_text().rstrip())
+        console.result(data, comparison.to_text().rstrip())
         return
-    forms = {".md": found.to_markdown, ".csv": found.to_csv, ".txt": found.to_text}
-    form = forms.get(output.suffix.lower())
+    texts = {".md": comparison.to_markdown, ".csv": comparison.to_csv, ".txt": comparison.to_text}
+    text = texts.get(output.suffix.lower())
     document = json.dumps(plain(data), indent=2, allow_nan=False) + "\n"
-    write_text(output, document if form is None else form())
+    write_text(output, document if text is None else text())
     console.result({"output": output, **data}, f"written to {output}")
 
 
@@ -114,14 +107,14 @@ def _input(
         else:
             console.note("input: none, the network has no inputs")
         return None
-    given = SpikeInput.load(path)
-    if given.n_neurons != network.n_inputs:
+    events = SpikeInput.load(path)
+    if events.n_neurons != network.n_inputs:
         raise ArtifactError(
-            f"{path}: {given.n_neurons} channels; the network has {network.n_inputs}"
+            f"{path}: {events.n_neurons} channels; the network has {network.n_inputs}"
         )
-    if steps is not None and steps > given.n_steps:
-        console.note(f"input: ends after {given.n_steps} steps; nothing is sent after them")
-    return given
+    if steps is not None and steps > events.n_steps:
+        console.note(f"input: ends after {events.n_steps} steps; nothing is sent after them")
+    return events
 
 
 ORDER = 100

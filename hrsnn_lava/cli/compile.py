@@ -189,8 +189,8 @@ def _observed(run: Path | None, network: Network | QuantizedNetwork) -> Observed
 
 def summary(compiled: CompiledNetwork) -> dict[str, Any]:
     """What a compiled network uses of its chip, and the passes that made it."""
-    from hrsnn_lava.report.quantization import section
-    from hrsnn_lava.report.sections import constraints
+    from hrsnn_lava.report.sections.constraints import constraints
+    from hrsnn_lava.report.sections.quantization import integers
 
     network, profile = compiled.network, compiled.profile
     used = utilization(network, compiled.core_of, profile)
@@ -204,14 +204,14 @@ def summary(compiled: CompiledNetwork) -> dict[str, Any]:
         "synapses_before": compiled.synapses_before,
         "cores": used.n_cores,
         "constraints": constraints(used, profile),
-        "quantization": section(compiled, None, None, None),
+        "quantization": integers(compiled),
         "passes": [record.to_dict() for record in compiled.records],
     }
 
 
 def summary_text(data: dict[str, Any]) -> str:
     """`summary` as tables."""
-    from hrsnn_lava.report.quantization import tables
+    from hrsnn_lava.report.sections.quantization import tables
 
     integers = data["quantization"]
     head = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,6 +13,7 @@ from hrsnn_lava.cli.arguments import INPUT_FILE, output_option
 from hrsnn_lava.cli.console import Console, with_console
 from hrsnn_lava.cli.run_options import (
     read_runs,
+    recount_option,
     samples_option,
     step_time_option,
     steps_per_sample_option,
@@ -24,6 +26,7 @@ from hrsnn_lava.errors import ArtifactError
 if TYPE_CHECKING:
     from hrsnn_lava.compiler.compiled import CompiledNetwork
     from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
+    from hrsnn_lava.report.document import Report
 
 FORMATS = ("text", "json", "html")
 SUFFIXES = {".txt": "text", ".json": "json", ".html": "html", ".htm": "html"}
@@ -32,6 +35,7 @@ SUFFIXES = {".txt": "text", ".json": "json", ".html": "html", ".htm": "html"}
 @click.command("report")
 @click.argument("compiled", type=INPUT_FILE)
 @trace_option
+@recount_option
 @click.option(
     "--counts",
     type=INPUT_FILE,
@@ -64,68 +68,73 @@ SUFFIXES = {".txt": "text", ".json": "json", ".html": "html", ".htm": "html"}
 )
 @output_option("File to write instead of printing.", required=False)
 @with_console
-def report(
-    console: Console,
-    compiled: Path,
-    traces: tuple[Path, ...],
-    counts: Path | None,
-    unpruned: Path | None,
-    source: Path | None,
-    samples: int | None,
-    steps_per_sample: int | None,
-    cost_set: str | None,
-    step_time: float | Literal["fastest"],
-    budgets: Path | None,
-    form: str | None,
-    output: Path | None,
-) -> None:
+def report(console: Console, compiled: Path, **options: Any) -> None:
     """Report on COMPILED, a compiled network (.hlx)."""
     from hrsnn_lava.compiler.compiled import CompiledNetwork
     from hrsnn_lava.deploy.gate.limits import read_limits
-    from hrsnn_lava.report.model import build_report
+    from hrsnn_lava.report.document import build_report
 
-    limits = None if budgets is None else read_limits(budgets).budgets
-
+    chosen = _Options(**options)
+    limits = None if chosen.budgets is None else read_limits(chosen.budgets).budgets
     network = CompiledNetwork.load(compiled)
-    run, windows = read_runs(traces, network.network, compiled, samples, steps_per_sample)
-    counted = None if counts is None else stored_counts(counts, network, traces)
-    before = None if unpruned is None else unpruned_operations(console, unpruned, network, traces)
-    prices = _prices(console, network.profile, cost_set)
-    made = build_report(
+    cut = (chosen.samples, chosen.steps_per_sample)
+    run, windows = read_runs(chosen.traces, network.network, compiled, *cut, recount=chosen.recount)
+    counts, unpruned = chosen.counts, chosen.unpruned
+    whole = build_report(
         network,
         run,
-        cost_set=prices,
-        step_time_s=step_time,
+        cost_set=_prices(console, network.profile, chosen.cost_set),
+        step_time_s=chosen.step_time,
         sample_windows=windows,
         budgets=limits,
-        counts=counted,
-        sop_reference=before,
-        **({} if source is None else _source(source, network)),
+        counts=None if counts is None else stored_counts(counts, network, chosen.traces),
+        sop_reference=None
+        if unpruned is None
+        else unpruned_operations(console, unpruned, network, chosen.traces),
+        **({} if chosen.source is None else _source(chosen.source, network)),
     )
+    output, form = chosen.output, chosen.form
     if output is None:
-        text = made.to_text() if form in (None, "text") else render(made, form or "text")
-        console.result({"report": made.to_dict()}, text.rstrip())
+        text = render(whole, form or "text")
+        console.result({"report": whole.to_dict()}, text.rstrip())
         return
     form = form or SUFFIXES.get(output.suffix.lower(), "text")
-    write_text(output, render(made, form))
+    write_text(output, render(whole, form))
     console.result(
-        {"output": output, "format": form, "report": made.to_dict()}, f"written to {output}"
+        {"output": output, "format": form, "report": whole.to_dict()}, f"written to {output}"
     )
 
 
-def render(made: Any, form: str) -> str:
+@dataclass(frozen=True)
+class _Options:
+    """The options of the command, by the names that click gives them."""
+
+    traces: tuple[Path, ...]
+    recount: bool
+    counts: Path | None
+    unpruned: Path | None
+    source: Path | None
+    samples: int | None
+    steps_per_sample: int | None
+    cost_set: str | None
+    step_time: float | Literal["fastest"]
+    budgets: Path | None
+    form: str | None
+    output: Path | None
+
+
+def render(whole: Report, form: str) -> str:
     """A report in one of `FORMATS`."""
     if form == "json":
-        whole: str = made.to_json()
-        return whole
-    text: str = made.to_html() if form == "html" else made.to_text()
+        return whole.to_json()
+    text = whole.to_html() if form == "html" else whole.to_text()
     return text if text.endswith("\n") else text + "\n"
 
 
 def _source(path: Path, compiled: CompiledNetwork) -> dict[str, Any]:
     """What the report takes from the float network that was compiled."""
     from hrsnn_lava.network import Network
-    from hrsnn_lava.report.dynamics import dynamics
+    from hrsnn_lava.report.sections.dynamics import dynamics
     from hrsnn_lava.seeding import generator
 
     network = Network.load(path)
@@ -134,10 +143,9 @@ def _source(path: Path, compiled: CompiledNetwork) -> dict[str, Any]:
             f"{path}: {network.n_neurons} neurons; the program has {compiled.network.n_neurons}. "
             "Give the network that was compiled"
         )
-    found = dynamics(
-        after=network, on_chip=compiled.network, rng=generator(compiled.seed or 0, "dynamics")
-    )
-    return {"network_float": network, "dynamics": found}
+    rng = generator(compiled.seed or 0, "dynamics")
+    section = dynamics(after=network, on_chip=compiled.network, rng=rng)
+    return {"network_float": network, "dynamics": section}
 
 
 def _prices(console: Console, profile: HardwareProfile, name: str | None) -> CostSet | None:
@@ -152,13 +160,13 @@ def _prices(console: Console, profile: HardwareProfile, name: str | None) -> Cos
                 f"--cost-set takes another chip's as a proxy: {', '.join(CostSet.names())}"
             )
             return None
-    found = CostSet.load(name)
-    if found.is_proxy_for(profile):
+    prices = CostSet.load(name)
+    if prices.is_proxy_for(profile):
         console.note(
-            f"energy: {found.name} prices {found.chip}, so all of its figures are a proxy for "
+            f"energy: {prices.name} prices {prices.chip}, so all of its figures are a proxy for "
             f"{profile.name}"
         )
-    return found
+    return prices
 
 
 ORDER = 70

@@ -40,9 +40,7 @@ def run(
     out: Path | None,
     overrides: tuple[str, ...],
     resume: bool,
-    profile: str | None,
-    cost_set: str | None,
-    seed: int | None,
+    **instead: Any,
 ) -> int:
     """Build, train, prune, quantize, place, verify and report the network of SPEC.
 
@@ -51,9 +49,9 @@ def run(
     """
     from hrsnn_lava.spec import Spec
 
-    given = {"seed": seed, "compile.profile": profile, "report.cost_set": cost_set}
+    keys = {"seed": "seed", "profile": "compile.profile", "cost_set": "report.cost_set"}
     # JSON's texts and integers are TOML's
-    extra = [f"{key}={json.dumps(value)}" for key, value in given.items() if value is not None]
+    extra = [f"{keys[k]}={json.dumps(v)}" for k, v in instead.items() if v is not None]
     loaded = Spec.load(spec, (*overrides, *extra))
     return whole_line(console, loaded, out or Path("out") / folder_name(loaded.name), resume=resume)
 

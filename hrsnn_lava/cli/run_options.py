@@ -54,6 +54,12 @@ trace_option = click.option(
     multiple=True,
     help="What a run did (.npz); without it, resources only. Several: each is a sample.",
 )
+recount_option = click.option(
+    "--recount",
+    is_flag=True,
+    help="Run each trace's input again and count active updates, where the trace holds none; "
+    "without it all updates count as active.",
+)
 samples_option = click.option(
     "--samples",
     type=click.IntRange(min=1),
@@ -74,24 +80,35 @@ def read_runs(
     program: Path,
     samples: int | None = None,
     steps_per_sample: int | None = None,
+    *,
+    recount: bool = False,
 ) -> tuple[Trace | None, Windows | None]:
     """The run of all traces, and its samples as far as anything says where they are.
 
+    Args:
+        paths: files of the traces.
+        network: that was run; `program` is its file.
+        samples, steps_per_sample: how one trace is cut.
+        recount: run those again that do not say which updates were active.
+
     Raises:
-        SpecError: options that exclude each other, or that no run is there for.
+        SpecError: options that exclude each other, or that no run is there for; a trace that
+            cannot be run again.
         ArtifactError: a trace of another network.
     """
     from hrsnn_lava.compiler.analysis.operations.windows import by_length, equal_windows, joined
-    from hrsnn_lava.sim_backends.runs.counting import recount
+    from hrsnn_lava.sim_backends.runs.counting import with_recorded_updates
     from hrsnn_lava.trace import Trace
 
-    asked = {"--samples": samples, "--steps-per-sample": steps_per_sample}
-    given = [name for name, value in asked.items() if value is not None]
-    if len(given) > 1:
-        raise SpecError(f"{' and '.join(given)} say the same in two ways; give one of them")
-    if given and len(paths) != 1:
-        found = "none is given" if not paths else "with several, each of them is a sample"
-        raise SpecError(f"{given[0]} cuts one --trace; {found}")
+    cuts = {"--samples": samples, "--steps-per-sample": steps_per_sample}
+    names = [name for name, value in cuts.items() if value is not None]
+    if len(names) > 1:
+        raise SpecError(f"{' and '.join(names)} say the same in two ways; give one of them")
+    if names and len(paths) != 1:
+        why = "none is given" if not paths else "with several, each of them is a sample"
+        raise SpecError(f"{names[0]} cuts one --trace; {why}")
+    if recount and not paths:
+        raise SpecError("--recount counts the run of a --trace again; none is given")
     traces = [Trace.load(path) for path in paths]
     for path, trace in zip(paths, traces, strict=True):
         if trace.n_neurons != network.n_neurons:
@@ -99,10 +116,12 @@ def read_runs(
                 f"{path}: {trace.n_neurons} neurons; {program} has {network.n_neurons}. "
                 "Simulate this network"
             )
+    if recount:
+        traces = [_counted(path, t, network) for path, t in zip(paths, traces, strict=True)]
     if len(traces) > 1:
         _check_epochs(paths, traces, network)
-        # each starts from rest, so what was active is found out before they are joined
-        return joined([recount(network, trace) for trace in traces])
+        # each starts from rest, so what v and u tell of updates is read before they are joined
+        return joined([with_recorded_updates(network, trace) for trace in traces])
     if not traces:
         return None, None
     if samples is not None:
@@ -110,6 +129,18 @@ def read_runs(
     if steps_per_sample is not None:
         return traces[0], by_length(traces[0].n_steps, steps_per_sample)
     return traces[0], None
+
+
+def _counted(path: Path, trace: Trace, network: QuantizedNetwork) -> Trace:
+    from hrsnn_lava.sim_backends.runs.counting import recount
+
+    trace = recount(network, trace)
+    if trace.active_updates is None:
+        raise SpecError(
+            f"{path}: cannot be counted again: it holds no inputs, or its run did not start from "
+            "rest; simulate it anew on native, or leave out --recount"
+        )
+    return trace
 
 
 def _check_epochs(

@@ -8,7 +8,6 @@ specs give equal files, whether resumed or not.
 from __future__ import annotations
 
 import hashlib
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -39,8 +38,8 @@ from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.network import Input, Network
 from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.quantized import QuantizedInput
-from hrsnn_lava.report.dynamics import dynamics
-from hrsnn_lava.report.model import Report, build_report
+from hrsnn_lava.report.document import Report, build_report
+from hrsnn_lava.report.sections.dynamics import dynamics
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.runs.parity import Parity, verify_parity
 from hrsnn_lava.sim_backends.runs.session import simulate
@@ -403,8 +402,6 @@ def report_of(bench: Bench, networks: Networks, check: Check, **facts: Any) -> R
     rates = networks.full.counts / trial.lesson.n_steps
     unpruned, _ = target.quantized(networks.full.network, trial.lesson, rates)
     before = simulate(unpruned, check.inputs, steps, "native")
-    if "scores" not in inspect.signature(build_report).parameters:
-        facts.pop("scores", None)
     return build_report(
         compiled,
         check.trace,

@@ -85,10 +85,10 @@ class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
         name: str | None = None,
         **parameters: Unpack[Parameters],
     ) -> None:
-        super().__init__(shape=shape, name=name)
         if unknown := sorted(set(parameters) - set(_DEFAULTS)):
             known = ", ".join(_DEFAULTS)
-            raise TypeError(f"unexpected keyword argument {', '.join(unknown)}; known: {known}")
+            raise TypeError(f"unknown parameter {unknown[0]!r}; there are: {known}")
+        super().__init__(shape=shape, name=name)
         self.a_in = InPort(shape=shape)
         self.bias_in = InPort(shape=shape)
         self.s_out = OutPort(shape=shape)

@@ -1,4 +1,4 @@
-"""Reports as text, JSON and HTML; see `hrsnn_lava.report.model`.
+"""Reports as text, JSON and HTML; see `hrsnn_lava.report.document`.
 
 The package is also the verb ``hrsnn_lava.report(compiled, trace)``: importing a sub-module binds
 the package to that name, over the function of `hrsnn_lava.api`, so calling it has to work too.
@@ -13,8 +13,8 @@ from typing import Any
 
 class _Verb(ModuleType):
     def __call__(self, *args: Any, **options: Any) -> Any:
-        """See `hrsnn_lava.report.model.build_report`."""
-        from hrsnn_lava.report.model import build_report
+        """See `hrsnn_lava.report.document.build_report`."""
+        from hrsnn_lava.report.document import build_report
 
         return build_report(*args, **options)
 

@@ -1,11 +1,18 @@
-"""Numbers and names as a reader wants them, the same in text and HTML."""
+"""Numbers, names and lines as a reader wants them, the same in text and HTML."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
+#: A table of ``report.json``: plain values by name.
+Plain: TypeAlias = Mapping[str, Any]
+#: Headings and rows of a table, all cells as text.
+Cells: TypeAlias = tuple[Sequence[str], Sequence[Sequence[str]]]
+#: Columns of a text, where names allow.
+WIDTH = 100
 #: Shown for what is not known or was not measured.
 UNKNOWN = "–"
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
@@ -111,3 +118,32 @@ def caption(key: str) -> str:
         if key.endswith(ending) and len(key) > len(ending):
             return label(key[: -len(ending)])
     return label(key)
+
+
+def wrap(text: str, indent: str = "  ") -> str:
+    """The text in lines of `WIDTH`, all but the first indented; long words stay whole."""
+    return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_long_words=False)
+
+
+def wrapped(sentences: Iterable[str], indent: str = "  ") -> str:
+    """Each sentence on lines of its own."""
+    return "\n".join(wrap(sentence, indent) for sentence in sentences)
+
+
+def titled(heading: str, body: str) -> str:
+    """A part of a text under its heading; empty where the body is."""
+    return f"{heading.upper()}\n{body}" if body else ""
+
+
+def parts(*texts: str) -> str:
+    """Those that are not empty, with a blank line between them."""
+    return "\n\n".join(text for text in texts if text)
+
+
+def pairs(entries: Plain) -> str:
+    """A line for each entry that is known: its name and its value."""
+    width = max((len(label(key)) for key in entries), default=0)
+    return wrapped(
+        (f"{label(k):<{width}}  {show(v)}" for k, v in entries.items() if v is not None),
+        " " * (width + 2),
+    )

@@ -126,6 +126,11 @@ def run_figures(network: Any, counts: Counts) -> dict[str, Any]:
     }
 
 
+def with_recorded_updates(network: QuantizedNetwork, trace: Trace) -> Trace:
+    """The trace of a run from rest with the updates that its v and u tell, if it has both."""
+    return with_updates(trace, updates_of(network, trace))
+
+
 def recount(network: Any, trace: Trace) -> Trace:
     """The trace with its updates by step, found out where it lacks them.
 

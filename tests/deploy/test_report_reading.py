@@ -13,7 +13,7 @@ from hrsnn_lava.deploy.compare import files
 from hrsnn_lava.deploy.compare.files import as_report, read_report
 from hrsnn_lava.deploy.gate.check import check
 from hrsnn_lava.errors import ArtifactError
-from hrsnn_lava.report.model import SCHEMA_VERSION
+from hrsnn_lava.report.document import SCHEMA_VERSION
 
 
 def write(folder, content):

@@ -336,7 +336,7 @@ def test_a_budget_that_is_not_kept_fails_the_report_itself():
 
 
 def test_budgets_are_in_the_text_of_a_report():
-    from hrsnn_lava.report.text import render_text
+    from hrsnn_lava.report.document import render_text
 
     assert "BUDGETS" not in render_text(report())
     text = render_text(report(budgets=(("max_sops", 16), ("max_cores", 3))))

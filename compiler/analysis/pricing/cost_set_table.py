@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hrsnn_lava.artifacts.container import plain
-from hrsnn_lava.compiler.analysis.pricing.energy import Counts, Left, energy
+from hrsnn_lava.compiler.analysis.pricing.energy import Counts, UnpricedCount, energy
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 
 #: What has to stand wherever the table is shown.
@@ -56,7 +56,7 @@ class CostSetRow:
     total_high_j: float | None
     per_sop_j: float | None
     dynamic_per_sop_j: float | None
-    unpriced: tuple[Left, ...]
+    unpriced: tuple[UnpricedCount, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as a report holds them."""

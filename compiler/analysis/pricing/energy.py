@@ -22,9 +22,9 @@ from hrsnn_lava.artifacts.container import plain
 from hrsnn_lava.compiler.analysis.operations.activity import Activity
 from hrsnn_lava.compiler.analysis.operations.synops import SynapticOperations
 from hrsnn_lava.compiler.analysis.pricing.energy_terms import (
-    Left,
     StaticPower,
     Term,
+    UnpricedCount,
     added,
     price_static,
     price_term,
@@ -35,9 +35,9 @@ from hrsnn_lava.hardware_profiles import COUNT_KEYS, CostSet, CountKey, Hardware
 __all__ = [
     "Counts",
     "Energy",
-    "Left",
     "StaticPower",
     "Term",
+    "UnpricedCount",
     "energy",
     "event_counts",
     "host_work",
@@ -79,9 +79,9 @@ class Energy:
     evidence: tuple[str, ...]
     proxy: bool
     terms: tuple[Term, ...]
-    covered: tuple[Left, ...]
-    unpriced: tuple[Left, ...]
-    excluded: tuple[Left, ...]
+    covered: tuple[UnpricedCount, ...]
+    unpriced: tuple[UnpricedCount, ...]
+    excluded: tuple[UnpricedCount, ...]
     dynamic_j: float | None
     static: StaticPower
     steps: int
@@ -138,7 +138,7 @@ def event_counts(ops: SynapticOperations, done: Activity) -> dict[CountKey, int 
     }
 
 
-def host_work(ops: SynapticOperations, done: Activity) -> tuple[Left, ...]:
+def host_work(ops: SynapticOperations, done: Activity) -> tuple[UnpricedCount, ...]:
     """What the host does for a run, which no chip's cost set prices."""
     work = (
         ("host multiplications", ops.host_macs, "the host computes the held input of every bias"),
@@ -149,7 +149,7 @@ def host_work(ops: SynapticOperations, done: Activity) -> tuple[Left, ...]:
         ),
         ("input messages", done.input_messages, "the host sends them; their way is not known"),
     )
-    return tuple(Left(name, count, reason) for name, count, reason in work if count)
+    return tuple(UnpricedCount(name, count, reason) for name, count, reason in work if count)
 
 
 def energy(
@@ -160,7 +160,6 @@ def energy(
     step_time_s: float | None = 1e-3,
     n_chips: int = 1,
     *,
-    excluded: tuple[Left, ...] = (),
     samples: float | None = None,
 ) -> Energy:
     """Price the counts of a run.
@@ -172,8 +171,10 @@ def energy(
         steps: of the run.
         step_time_s: real time of a step, which the static energy rests on; None: not known.
         n_chips: chips that are powered.
-        excluded: host work, see `host_work`.
         samples: inputs that the run processed.
+
+    Returns:
+        The energy, with nothing `excluded`: what the host does is the caller's to say.
 
     Raises:
         SpecError: a count, the step time or the number of chips is out of range.
@@ -183,7 +184,7 @@ def energy(
     _check(counts, steps, step_time_s, n_chips, samples)
     wall = None if step_time_s is None else steps * step_time_s
     if cost_set is None:
-        return _without_prices(counts, steps, step_time_s, n_chips, excluded, samples)
+        return _without_prices(counts, steps, step_time_s, n_chips, samples)
     all_in = cost_set.scope == "all_in"
     if all_in and (len(cost_set.coefficients) != 1 or cost_set.static.known()):
         raise ProfileError(
@@ -195,10 +196,10 @@ def energy(
     static = price_static(cost_set, wall, n_chips, proxy)
     unpriced = [_missing(t) for t in terms if t.energy_j is None]
     beyond = [c for c in cost_set.covered if c.absent and counts.get(c.count) != 0]
-    unpriced += [Left(c.count, counts.get(c.count), c.reason) for c in beyond]
+    unpriced += [UnpricedCount(c.count, counts.get(c.count), c.reason) for c in beyond]
     if not all_in and static.energy_j is None:
         why = static.source if static.power_w is None else "the wall time is not known"
-        unpriced.append(Left("static power", None, why))
+        unpriced.append(UnpricedCount("static power", None, why))
     dynamic, low, high = added(terms)
     found = Energy(
         cost_set=cost_set.name,
@@ -208,12 +209,12 @@ def energy(
         proxy=proxy,
         terms=terms,
         covered=tuple(
-            Left(c.count, counts.get(c.count), c.reason)
+            UnpricedCount(c.count, counts.get(c.count), c.reason)
             for c in cost_set.covered
             if c not in beyond
         ),
         unpriced=tuple(unpriced),
-        excluded=excluded,
+        excluded=(),
         dynamic_j=dynamic,
         static=static,
         steps=steps,
@@ -256,10 +257,10 @@ def _check(
     raise_if(SpecError, "the energy cannot be computed", problems)
 
 
-def _missing(term: Term) -> Left:
+def _missing(term: Term) -> UnpricedCount:
     if term.count is None:
-        return Left(term.name, None, "the count is not known")
-    return Left(term.name, term.count, f"no published price: {term.source}")
+        return UnpricedCount(term.name, None, "the count is not known")
+    return UnpricedCount(term.name, term.count, f"no published price: {term.source}")
 
 
 def _without_prices(
@@ -267,15 +268,14 @@ def _without_prices(
     steps: int,
     step_time_s: float | None,
     n_chips: int,
-    excluded: tuple[Left, ...],
     samples: float | None,
 ) -> Energy:
     keys = [k for k in COUNT_KEYS if k in counts]
     terms = tuple(
         Term(k.replace("_", " "), k, counts[k], None, None, NO_SET, "none", "", False) for k in keys
     )
-    unpriced = [Left(t.name, t.count, NO_SET) for t in terms if t.count != 0]
-    unpriced.append(Left("static power", None, NO_SET))
+    unpriced = [UnpricedCount(t.name, t.count, NO_SET) for t in terms if t.count != 0]
+    unpriced.append(UnpricedCount("static power", None, NO_SET))
     return Energy(
         cost_set=None,
         title=None,
@@ -285,7 +285,7 @@ def _without_prices(
         terms=terms,
         covered=(),
         unpriced=tuple(unpriced),
-        excluded=excluded,
+        excluded=(),
         dynamic_j=None,
         static=StaticPower(None, None, n_chips, NO_SET, "none", "", False),
         steps=steps,

@@ -73,7 +73,7 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Left:
+class UnpricedCount:
     """A count without a price, or outside the scope: its name, how often, and why."""
 
     name: str

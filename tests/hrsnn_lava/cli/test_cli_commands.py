@@ -252,7 +252,6 @@ def test_report_without_prices_says_so(run: Any, files: Any) -> None:
 
 
 def test_report_as_html(run: Any, files: Any, tmp_path: Path) -> None:
-    pytest.importorskip("hrsnn_lava.report.html", reason="the HTML report is a part of its own")
     assert run("report", files.compiled, "-o", "r.html").code == 0
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert page.lower().startswith("<!doctype html>")

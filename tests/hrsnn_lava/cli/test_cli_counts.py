@@ -135,21 +135,28 @@ def test_what_the_ratio_needs(run: Any, files: Any, tmp_path: Path) -> None:
     assert (outcome.code, "holds no inputs" in outcome.err) == (2, True)
 
 
-def test_an_old_trace_is_run_again_for_its_updates(run: Any, files: Any, tmp_path: Path) -> None:
-    """Where that cannot be done the report says that it gives an upper bound."""
+def test_an_old_trace_is_run_again_when_asked(run: Any, files: Any, tmp_path: Path) -> None:
+    """Without ``--recount`` the report says that it gives an upper bound, and how to get more."""
     assert run("simulate", files.compiled, "--steps", "40", "-o", "t.npz").code == 0
     new = run("report", files.compiled, "--trace", "t.npz", "--json").json()["report"]["activity"]
     trace = hl.Trace.load(tmp_path / "t.npz")
     parts = (trace.spike_steps, trace.spike_neurons, 40, trace.n_neurons)
     hl.Trace(*parts, inputs=trace.inputs).save(tmp_path / "old.npz")
-    old = run("report", files.compiled, "--trace", "old.npz", "--json").json()["report"]["activity"]
-    assert old == new
+    old = ("report", files.compiled, "--trace", "old.npz")
+    assert run(*old, "--recount", "--json").json()["report"]["activity"] == new
+    twice = ("--trace", "old.npz", "--recount", "--json")
+    both = run(*old, *twice).json()["report"]["activity"]
+    assert both["neuron_updates_active"] == 2 * new["neuron_updates_active"]
     hl.Trace(*parts).save(tmp_path / "bare.npz")
-    made = run("report", files.compiled, "--trace", "bare.npz", "--json").json()["report"]
+    outcome = run("report", files.compiled, "--trace", "bare.npz", "--recount")
+    assert (outcome.code, "cannot be counted again" in outcome.err) == (2, True)
+    assert run("report", files.compiled, "--recount").code == 2
+    made = run(*old, "--json").json()["report"]
     assert made["activity"]["updates_exact"] is False
     assert made["activity"]["neuron_updates_active"] == made["activity"]["neuron_updates"]
     assert made["activity"]["membrane_updates"] is None
     assert "an upper bound" in made["activity"]["convention"]
+    assert "`report --recount`, in Python hl.count" in made["activity"]["convention"]
 
 
 def test_the_library_counts_as_the_program_does(files: Any) -> None:

@@ -11,8 +11,8 @@ from scipy import sparse
 from hrsnn_lava.compiler.pipeline import compile_network
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
-from hrsnn_lava.report.dynamics import dynamics
-from hrsnn_lava.report.model import Report, build_report
+from hrsnn_lava.report.document import Report, build_report
+from hrsnn_lava.report.sections.dynamics import dynamics
 from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput
 
@@ -151,7 +151,7 @@ def rich(compiled, trace, small_network):
         network_float=small_network,
         samples=6,
     )
-    return Report({**made.data, "budgets": BUDGETS}, made.figures)
+    return Report({**made.data, "budgets": BUDGETS}, made.facts)
 
 
 @pytest.fixture(scope="session")

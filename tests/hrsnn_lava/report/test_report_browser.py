@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from browser import browser, find_browser
+from browser import browser, missing
 
-pytestmark = pytest.mark.skipif(find_browser() is None, reason="no Chromium on this machine")
+pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
 
 NAMES = ("rich", "whole", "proxied", "hostile", "bare")
 WIDTHS = (400, 768, 1600)
@@ -44,9 +44,9 @@ CUT = """
 
 
 @pytest.fixture(scope="module")
-def chromium(tmp_path_factory):
-    with browser(tmp_path_factory.mktemp("profile")) as found:
-        yield found
+def chromium():
+    with browser() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from hrsnn_lava.experiment.run import drive_noise
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
-from hrsnn_lava.report import dynamics as part
+from hrsnn_lava.report.sections import dynamics as part
 from hrsnn_lava.training.simulation import Stimulus
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from hrsnn_lava.network import LIF, Network, Population
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation
-from hrsnn_lava.report.heterogeneity import (
+from hrsnn_lava.report.sections.network import (
     heterogeneity,
     log_determinant,
     matched,

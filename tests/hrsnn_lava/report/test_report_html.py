@@ -14,7 +14,7 @@ from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.pipeline import compile_network
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
-from hrsnn_lava.report.model import Report, build_report
+from hrsnn_lava.report.document import Report, build_report
 from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput
 
@@ -205,7 +205,7 @@ def test_ranges_are_drawn_where_sources_differ(whole):
 
 def page_of(report, **changed):
     """The page of a report with other data."""
-    return Report({**report.data, **changed}, report.figures).to_html()
+    return Report({**report.data, **changed}, report.facts).to_html()
 
 
 def test_optional_parts_are_shown_when_they_are_there(whole):

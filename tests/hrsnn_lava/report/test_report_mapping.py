@@ -14,9 +14,9 @@ from hrsnn_lava.compiler.mapped import Mapped
 from hrsnn_lava.compiler.mesh import Mesh
 from hrsnn_lava.compiler.passes.place import Place
 from hrsnn_lava.hardware_profiles import HardwareProfile
-from hrsnn_lava.report import mapping
-from hrsnn_lava.report.mesh_plots import drawing, hops_plot
-from hrsnn_lava.report.model import build_report
+from hrsnn_lava.report.document import build_report
+from hrsnn_lava.report.sections import mapping
+from hrsnn_lava.report.sections.mapping import drawing, hops_plot
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ def test_programs_and_traces_show_their_sizes(compiled, trace, hostile):
         found = Page(shown._repr_html_())
         assert set(found.tags) <= {"div", "b", "bdi", "span"}
         assert set(words) <= set(found.text)
-    assert "<script" not in hostile.figures.compiled._repr_html_()
+    assert "<script" not in hostile.facts.compiled._repr_html_()
 
 
 def test_a_budget_that_is_not_met_is_named(rich):

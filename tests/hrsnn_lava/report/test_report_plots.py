@@ -7,14 +7,15 @@ import re
 import numpy as np
 import pytest
 
-from hrsnn_lava.report import plots, pruning_curve, rasters
+from hrsnn_lava.report import plots
+from hrsnn_lava.report.sections import comparison
 
 
 def test_large_rasters_are_drawn_as_shades():
     rng = np.random.default_rng(0)
     steps = np.sort(rng.integers(0, 5000, 300_000)).astype(np.int32)
     neurons = rng.integers(0, 2000, 300_000).astype(np.int32)
-    drawn = rasters.raster(steps, neurons, 5000, [("exc", 1600), ("inh", 400)], 1e-3)
+    drawn = plots.raster(steps, neurons, 5000, [("exc", 1600), ("inh", 400)], 1e-3)
     assert "h0" not in drawn.body
     assert len(drawn.body) < 700_000
     assert (
@@ -24,12 +25,12 @@ def test_large_rasters_are_drawn_as_shades():
 
 
 def test_shades_are_where_the_spikes_are(monkeypatch):
-    monkeypatch.setattr(rasters, "MAX_DOTS", 3)
+    monkeypatch.setattr(plots, "MAX_DOTS", 3)
     # neuron 0 in the first quarter, neuron 3 in the last, twice as often
     steps = np.array([0, 1, 96, 97, 98, 99], np.int32)
     neurons = np.array([0, 0, 3, 3, 3, 3], np.int32)
-    monkeypatch.setattr(rasters, "COLUMNS", 4)
-    drawn = rasters.raster(steps, neurons, 100, [("a", 4)], 1e-3)
+    monkeypatch.setattr(plots, "COLUMNS", 4)
+    drawn = plots.raster(steps, neurons, 100, [("a", 4)], 1e-3)
     rects = re.findall(
         r'fill-opacity="([\d.]+)" d="M([\d.]+) ([\d.]+)h([\d.]+)v([\d.]+)', drawn.body
     )
@@ -40,7 +41,7 @@ def test_shades_are_where_the_spikes_are(monkeypatch):
 
 def test_every_spike_of_a_small_raster_is_drawn():
     steps, neurons = np.array([0, 1, 3], np.int32), np.array([0, 1, 1], np.int32)
-    drawn = rasters.raster(steps, neurons, 4, [("a", 1), ("b", 1)], 1e-3)
+    drawn = plots.raster(steps, neurons, 4, [("a", 1), ("b", 1)], 1e-3)
     assert re.findall(r"M[\d.]+ \d+h0", str(drawn.body)) == ["M0 250h0", "M250 750h0", "M750 750h0"]
     assert drawn.note == ""
 
@@ -77,7 +78,7 @@ def test_a_histogram_of_equal_values_is_drawn():
 
 def test_a_cell_above_its_limit_is_marked():
     fractions = np.array([[0.5, 1.2]])
-    drawn = rasters.heat("t", ["r"], fractions, [["<a>", "b"]], "core", limits=["of 4"])
+    drawn = plots.heat("t", ["r"], fractions, [["<a>", "b"]], "core", limits=["of 4"])
     assert str(drawn.body).count("cell over") == 1
     assert "&lt;a&gt;" in drawn.body
     assert drawn.right_ticks == ((50.0, "of 4"),)
@@ -94,7 +95,7 @@ ROWS = [
 
 
 def test_points_of_the_curve_have_a_score_and_operations():
-    found = pruning_curve.points(ROWS)
+    found = comparison.points(ROWS)
     assert [p["name"] for p in found] == ["full", "<b>", "less", "none"]
     assert found[1] == {
         "name": "<b>",
@@ -106,17 +107,17 @@ def test_points_of_the_curve_have_a_score_and_operations():
         "sops": 100.0,
         "sops_name": "SOPs",
     }
-    assert pruning_curve.points(ROWS[:1]) == []
-    assert pruning_curve.points([{"name": "a"}, {"name": "b"}]) == []
+    assert comparison.points(ROWS[:1]) == []
+    assert comparison.points([{"name": "a"}, {"name": "b"}]) == []
 
 
 def test_the_curve_is_logarithmic_with_a_place_for_none():
-    drawn = pruning_curve.drawing(pruning_curve.points(ROWS))
+    drawn = comparison.curve_plot(comparison.points(ROWS))
     marks = re.findall(r'mark p(\d)" d="M([\d.]+) ([\d.]+)h0', str(drawn.body))
     x = [float(m[1]) for m in marks]
     # equal ratios are equal distances: 10 to 100 is half of 100 to 10,000
     assert x[0] - x[1] == pytest.approx(2 * (x[1] - x[2]), abs=0.5)
-    assert x[3] == pytest.approx(1000 * pruning_curve.ZERO_SHARE / 4)
+    assert x[3] == pytest.approx(1000 * comparison.ZERO_SHARE / 4)
     assert "&lt;b&gt;" in drawn.body
     assert [m[0] for m in marks] == ["1", "0", "0", "2"]
     assert '<path class="line p0"' in drawn.body  # the two densities of a method
@@ -130,8 +131,8 @@ def test_densities_of_a_method_are_one_line_with_their_density_beside_them():
         {"name": f"LNP {100 * d:g} %", "score": d, "sops": 1e4 * d, "method": "m", "density": d}
         for d in (0.2, 0.02)
     ]
-    drawn = pruning_curve.drawing(
-        pruning_curve.points([{"name": "full", "score": 0.1, "sops": 2e4}, *rows])
+    drawn = comparison.curve_plot(
+        comparison.points([{"name": "full", "score": 0.1, "sops": 2e4}, *rows])
     )
     assert drawn.legend == (("p0", "LNP"), ("p1", "1 full"))
     assert sorted(text for _, _, text in drawn.labels) == ["1", "2 %", "20 %"]
@@ -142,11 +143,11 @@ def test_densities_of_a_method_are_one_line_with_their_density_beside_them():
 def test_numbers_of_points_do_not_cover_each_other():
     rows = [{"name": str(k), "score": 1 + 1e-3 * k, "sops": 100 + k} for k in range(5)]
     rows.append({"name": "far", "score": 2.0, "sops": 10**6})
-    labels = pruning_curve.drawing(pruning_curve.points(rows)).labels
+    labels = comparison.curve_plot(comparison.points(rows)).labels
     for k, (x, y, _) in enumerate(labels):
         assert all(abs(x - a) >= 6 or abs(y - b) >= 6 for a, b, _ in labels[:k])
 
 
 def test_a_curve_of_one_score_is_drawn():
     rows = [{"name": "a", "score": 0.0, "sops": 0}, {"name": "b", "score": 0.0, "sops": 0}]
-    assert pruning_curve.drawing(pruning_curve.points(rows)) is not None
+    assert comparison.curve_plot(comparison.points(rows)) is not None

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import hrsnn_lava as hl
-from hrsnn_lava.report.model import build_report
-from hrsnn_lava.report.quantization import options_line, section, sentence, tables
+from hrsnn_lava.report.document import build_report
+from hrsnn_lava.report.sections.quantization import integers, options_line, sentence, tables
 from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput
 from hrsnn_lava.training.difference import compare_float_fixed
@@ -66,21 +66,21 @@ def test_text_and_page_show_the_same_tables(whole):
 
 
 def test_without_a_run_there_is_the_worst_case_alone(compiled):
-    data = section(compiled, None, None, None)
+    data = integers(compiled)
     assert data["populations"]["inh"]["run"] is None
     assert data["cost"] == {}
     assert sentence(data) == ""
-    assert len(list(tables(data))) == 2
+    assert len(tables(data)) == 2
 
 
 def test_a_network_of_integers_has_no_pass_but_headroom():
     network = hl.QuantizedNetwork((hl.QuantizedPopulation("a", 2, du=0, dv=1, vth=1),))
-    data = section(hl.compile(network, "loihi1"), None, None, None)
+    data = integers(hl.compile(network, "loihi1"))
     assert data["options"] == {}
     assert options_line(data) == ""
     assert data["populations"]["a"]["scale"] is None
     assert data["populations"]["a"]["u_worst_case"] == 0.0
-    assert next(tables(data))[1][0][:3] == ["a", "–", "–"]
+    assert tables(data)[0][1][0][:3] == ["a", "–", "–"]
 
 
 def test_headroom_is_that_of_the_program_not_of_the_pass(small_network):
@@ -96,5 +96,5 @@ def test_headroom_is_that_of_the_program_not_of_the_pass(small_network):
     for projection in doubled:
         network = network.with_projection(projection)
     changed = hl.CompiledNetwork(network, built.profile, built.placement, built.records)
-    before, after = (section(c, None, None, None)["populations"]["inh"] for c in (built, changed))
+    before, after = (integers(c)["populations"]["inh"] for c in (built, changed))
     assert after["u_worst_case"] == pytest.approx(2 * before["u_worst_case"])

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import hrsnn_lava.report.html as page
+import hrsnn_lava.report.document as page
 
-CSS = (Path(page.__file__).parent / "report.css").read_text(encoding="utf-8")
+CSS = (Path(page.__file__).parent / "page.css").read_text(encoding="utf-8")
 #: Text colour, and what it stands on.
 TEXT = [
     *itertools.product(("ink", "dim"), ("bg", "card")),

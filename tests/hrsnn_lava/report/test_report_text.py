@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from hrsnn_lava.report.comparison import Comparison
+from hrsnn_lava.report.document import build_report
 from hrsnn_lava.report.format import integer, number, percent, show, si, table
-from hrsnn_lava.report.model import build_report
-from hrsnn_lava.report.text import core_groups
+from hrsnn_lava.report.sections.comparison import Comparison
+from hrsnn_lava.report.sections.constraints import core_groups
 
 ORDER = (
     "CONSTRAINTS",

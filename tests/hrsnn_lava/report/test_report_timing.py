@@ -10,8 +10,8 @@ import pytest
 from hrsnn_lava.compiler.analysis.operations.counting import count_trace
 from hrsnn_lava.compiler.analysis.operations.windows import by_length, from_starts
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.report.model import build_report
-from hrsnn_lava.report.samples import windows_of
+from hrsnn_lava.report.document import build_report
+from hrsnn_lava.report.facts import windows_of
 from hrsnn_lava.trace import SpikeInput, Trace
 
 STEPS = 60

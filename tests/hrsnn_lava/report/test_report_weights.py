@@ -8,7 +8,7 @@ from scipy import sparse
 
 from hrsnn_lava.compiler.passes.quantize import quantize
 from hrsnn_lava.network import LIF, Network, Population, Projection
-from hrsnn_lava.report import weights
+from hrsnn_lava.report.sections import network as weights
 
 
 def network_of(names):
@@ -39,7 +39,7 @@ def test_without_a_float_network_there_is_nothing_before(bare):
 def test_each_projection_is_drawn_before_and_after():
     network = network_of(["a", "b"])
     values = weights.weight_values(network), weights.weight_values(quantize(network)[0])
-    drawn = weights.drawings(*values)
+    drawn = weights.weight_plots(*values)
     assert [plot.title for plot in drawn] == [f"Weights of {n}" for n in values[0]]
     assert all(len(plot.legend) == 2 for plot in drawn)
 
@@ -47,10 +47,10 @@ def test_each_projection_is_drawn_before_and_after():
 def test_many_projections_are_drawn_by_sign():
     values = weights.weight_values(network_of(["a", "b", "c"]))
     assert len(values) > weights.MAX_DRAWN
-    titles = [plot.title for plot in weights.drawings(None, values)]
+    titles = [plot.title for plot in weights.weight_plots(None, values)]
     assert titles == ["Excitatory weights", "Inhibitory weights"]
 
 
 def test_no_weights_no_drawing():
-    assert weights.drawings(None, {"a": np.zeros(0)}) == []
-    assert weights.section(None, {"a": np.zeros(0)})["per_projection"]["a"]["after"] is None
+    assert weights.weight_plots(None, {"a": np.zeros(0)}) == []
+    assert weights.weights(None, {"a": np.zeros(0)})["per_projection"]["a"]["after"] is None

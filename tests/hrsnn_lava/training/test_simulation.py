@@ -8,8 +8,8 @@ import pytest
 from hrsnn_lava import Spec, build_hrsnn
 from hrsnn_lava.compiler.passes.quantize import quantize
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
-from hrsnn_lava.sim_backends.floating.plasticity import PlasticSimulator
-from hrsnn_lava.sim_backends.native.simulator import NativeBackend
+from hrsnn_lava.sim_backends.floating.simulator import PlasticSimulator
+from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput
 from hrsnn_lava.training.simulation import Stimulus, simulator_of, spike_counts
 
@@ -69,7 +69,7 @@ def test_float_spikes_are_those_of_the_simulator_that_learns():
 def test_integer_spikes_are_those_of_a_whole_run(network):
     integers, _ = quantize(network)
     inputs = noise()
-    trace = NativeBackend().run(integers, inputs, inputs.n_steps)
+    trace = simulate(integers, inputs, inputs.n_steps, "native")
     blocks = list(Stimulus(inputs, 15).play(simulator_of(integers), None))
     ours = np.concatenate([steps + 15 * k for k, (steps, _) in enumerate(blocks)])
     assert trace.n_spikes > 5

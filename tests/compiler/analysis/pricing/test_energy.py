@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrsnn_lava.compiler.analysis.pricing.energy import Left, energy
+from hrsnn_lava.compiler.analysis.pricing.energy import UnpricedCount, energy
 from hrsnn_lava.errors import ProfileError, SpecError
 from hrsnn_lava.hardware_profiles import COUNT_KEYS, CostSet, HardwareProfile
 
@@ -115,8 +117,8 @@ def test_an_all_in_price_takes_no_further_term():
 
 
 def test_host_work_is_named_and_costs_nothing_here():
-    work = (Left("bias writes", 12, "by the host"),)
-    found = energy(counts(), SANAFE, LOIHI1, 1, excluded=work)
+    work = (UnpricedCount("bias writes", 12, "by the host"),)
+    found = replace(energy(counts(), SANAFE, LOIHI1, 1), excluded=work)
     assert found.to_dict()["excluded"] == [
         {"name": "bias writes", "count": 12, "reason": "by the host"}
     ]

@@ -1,0 +1,203 @@
+"""The report of a compiled network: its sections, in the order of its three forms.
+
+`Report.to_dict()` is ``report.json``; the text and the page say the same. What each section holds
+is its own affair (`hrsnn_lava.report.sections`); that they stand in this order is said here alone.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from markupsafe import Markup
+
+from hrsnn_lava import registry
+from hrsnn_lava.artifacts.container import plain
+from hrsnn_lava.artifacts.files import write_text
+from hrsnn_lava.budgets.judge import with_budgets
+from hrsnn_lava.compiler.compiled import CompiledNetwork
+from hrsnn_lava.errors import SpecError
+from hrsnn_lava.hardware_profiles import CostSet
+from hrsnn_lava.notebook import GREEN, RED, card
+from hrsnn_lava.report import format as forms
+from hrsnn_lava.report.facts import Evidence, Facts
+from hrsnn_lava.report.format import Plain
+from hrsnn_lava.report.section import Section, render
+from hrsnn_lava.report.sections.verdict import tiles
+from hrsnn_lava.trace import Trace
+
+SCHEMA_VERSION = 1
+#: ``report.json`` and the text: what the program is, what its run did and cost, what was measured
+#: beside it.
+ORDER = (
+    "verdict",
+    "constraints",
+    "transforms",
+    "network",
+    "quantization",
+    "mapping",
+    "sop",
+    "activity",
+    "energy",
+    "timing",
+    "parity",
+    "accuracy",
+    "float_vs_integer",
+    "comparison",
+    "dynamics",
+    "neurobench",
+    "provenance",
+)
+#: The page, where the run is seen first; the head is above all, and short sections share a row.
+PAGE: tuple[tuple[str, ...], ...] = (
+    ("activity",),
+    ("sop",),
+    ("constraints",),
+    ("energy",),
+    ("timing",),
+    ("network",),
+    ("quantization",),
+    ("comparison",),
+    ("accuracy", "float_vs_integer"),
+    ("dynamics",),
+    ("mapping",),
+    ("transforms",),
+    ("parity", "neurobench"),
+    ("provenance",),
+)
+#: Sections that nobody placed stand before this one.
+LAST = "provenance"
+Row: TypeAlias = tuple[Section, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A report as data, with the facts that its drawings need."""
+
+    data: dict[str, Any]
+    facts: Facts
+
+    def to_dict(self) -> dict[str, Any]:
+        """``report.json`` as plain values; a copy."""
+        return copy.deepcopy(self.data)
+
+    def to_json(self) -> str:
+        """``report.json``; equal input gives equal text, but for values under ``seconds``."""
+        return json.dumps(self.data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def to_text(self) -> str:
+        """The report for a terminal."""
+        return render_text(self.data)
+
+    def to_html(self) -> str:
+        """The report as one page that needs nothing else: inline style and drawings, no script."""
+        return render_html(self.data, self.facts)
+
+    def _repr_html_(self) -> str:
+        """The verdict and a few figures, for a notebook."""
+        verdict = self.data["verdict"]
+        return card(
+            self.data["project"],
+            self.data["summary"],
+            tiles(self.data),
+            (verdict, GREEN if verdict == "PASS" else RED),
+            [f"budget not kept: {b['key']}" for b in self.data["budgets"] if not b["ok"]],
+        )
+
+    def write(self, path: str | Path) -> None:
+        """Write ``.json``, ``.html`` or ``.txt``, by the suffix, whole or not at all.
+
+        Raises:
+            SpecError: another suffix.
+            ArtifactError: the file cannot be written.
+        """
+        renderers = {".json": self.to_json, ".html": self.to_html, ".txt": self.to_text}
+        suffix = Path(path).suffix.lower()
+        if suffix not in renderers:
+            raise SpecError(f"{path}: suffix {suffix!r}; allowed: {', '.join(renderers)}")
+        write_text(path, renderers[suffix]())
+
+
+def build_report(
+    compiled: CompiledNetwork,
+    trace: Trace | None = None,
+    cost_set: CostSet | str | None = None,
+    **evidence: Any,
+) -> Report:
+    """Put together everything that is known of a compiled network and a run of it.
+
+    Args:
+        compiled: the program; it is checked against its profile again.
+        trace: a run; without one there are no operations and no energy. Where it holds neither the
+            updates of every step nor v and u, all updates count as active, an upper bound.
+        cost_set: prices, or the name of a set; None leaves the energy unpriced.
+        evidence: what else is known, by the names of `hrsnn_lava.report.facts.Evidence`.
+
+    Raises:
+        SpecError: the trace is not one of this network, or an argument is unknown or out of range.
+    """
+    prices = CostSet.load(cost_set) if isinstance(cost_set, str) else cost_set
+    facts = Facts(compiled, trace, prices, Evidence.of(evidence))
+    data: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
+    for section in in_order():
+        part = section.data(facts)
+        double = sorted(data.keys() & part.keys())
+        if double:
+            raise SpecError(
+                f"section {section.name!r}: {', '.join(double)}; allowed: keys of its own"
+            )
+        data |= part
+    return Report(with_budgets(plain(data), facts.evidence.budgets), facts)
+
+
+def in_order() -> list[Section]:
+    """All sections as report.json and the text have them, those of plugins placed."""
+    return [row[0] for row in _placed((name,) for name in ORDER)]
+
+
+def _placed(rows: Iterator[tuple[str, ...]] | Sequence[tuple[str, ...]]) -> list[Row]:
+    """The sections of all rows; then each that is in no row, behind the one that it names."""
+    order: list[Row] = [tuple(registry.load("section", n) for n in names) for names in rows]
+    for name in registry.names("section"):
+        if name not in ORDER:
+            section: Section = registry.load("section", name)
+            order.insert(_place(section, order), (section,))
+    return order
+
+
+def _place(section: Section, order: Sequence[Row]) -> int:
+    names = [[member.name for member in row] for row in order]
+    if not section.after:
+        return next(k for k, row in enumerate(names) if LAST in row)
+    if section.after == "verdict":  # above everything on the page, and first in the text
+        return 1 if "verdict" in names[0] else 0
+    for k, row in enumerate(names):
+        if section.after in row:
+            return k + 1
+    raise SpecError(
+        f"section {section.name!r}: after {section.after!r}; allowed: {', '.join(ORDER)}"
+    )
+
+
+def render_text(report: Plain) -> str:
+    """The whole report, 100 columns wide where names allow."""
+    return forms.parts(*(section.text(report) for section in in_order())) + "\n"
+
+
+def render_html(report: Plain, facts: Facts) -> str:
+    """The page; every name that a user chose is escaped."""
+    report = copy.deepcopy(dict(report))
+    head: Section = registry.load("section", "verdict")
+    rows: list[list[tuple[str, str, Markup]]] = []
+    for sections in _placed(PAGE):
+        pieces = [(s.name.replace("_", "-"), s.title, s.html(report, facts)) for s in sections]
+        rows.append([piece for piece in pieces if piece[2]])
+    rows = [row for row in rows if row]
+    beside = {name.replace("_", "-") for names in PAGE if len(names) > 1 for name in names}
+    return str(
+        render("page.html.j2", report, head=head.html(report, facts), rows=rows, beside=beside)
+    )
