@@ -10,16 +10,19 @@ Reading Vars element by element takes Lava 20 to 55 us each; the file takes no n
 Importing this module imports Lava, which needs Python 3.10.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from lava.magma.core.learning.constants import GradedSpikeCfg
 from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
+from lava.magma.core.process.process import AbstractProcess
 from lava.proc.dense.models import PyLearningDenseModelBitApproximate
 from lava.proc.dense.process import LearningDense
 from lava.proc.sparse.models import PyLearningSparseModelBitApproximate
 from lava.proc.sparse.process import DelaySparse, LearningSparse, Sparse
 from lava.utils.weightutils import SignMode, truncate_weights
+from numpy.typing import NDArray
 
 from hrsnn_lava.chip_learning import POST_TRACES, PRE_TRACES, SYNAPTIC, TRACES, LearningRule
 from hrsnn_lava.csr import rows_of, with_values
@@ -50,7 +53,7 @@ class _Recorded:
     traces as they are then, ``x`` (2, n_pre) and ``y`` (3, n_post), all int64.
     """
 
-    def __init__(self, proc_params: Any) -> None:
+    def __init__(self, proc_params: Mapping[str, Any]) -> None:
         super().__init__(proc_params)  # type: ignore[call-arg]
         self._path, self._last_step, self._rows, self._cols = proc_params["record"]
 
@@ -87,7 +90,7 @@ class MaskedLearningDense(_Recorded, PyLearningDenseModelBitApproximate):  # typ
     learns.
     """
 
-    _absent: Any = None
+    _absent: NDArray[np.bool_] | None = None
 
     def run_lrn(self) -> None:
         """The end of an epoch."""
@@ -104,7 +107,7 @@ class MaskedLearningDense(_Recorded, PyLearningDenseModelBitApproximate):  # typ
         self.weights[self._absent] = 0
 
 
-def lava_rule(rule: LearningRule) -> Any:
+def lava_rule(rule: LearningRule) -> Loihi2FLearningRule:
     """Lava's rule object; one for each connection, since Lava's connections may change it."""
     traces: dict[str, float] = {}
     for name in TRACES:
@@ -114,7 +117,9 @@ def lava_rule(rule: LearningRule) -> Any:
     return Loihi2FLearningRule(**equations, **traces, t_epoch=rule.t_epoch, rng_seed=rule.rng_seed)
 
 
-def learning_connection(connection: Connection, path: str = "", last_step: int = 0) -> Any:
+def learning_connection(
+    connection: Connection, path: str = "", last_step: int = 0
+) -> AbstractProcess:
     """The Process of a learning connection; its model here writes what it learned to `path`.
 
     Without a path it is a Process for Lava's own models.
@@ -149,7 +154,7 @@ def learning_connection(connection: Connection, path: str = "", last_step: int =
     return LearningDense(weights=weights.toarray(), **dense, **options)
 
 
-def fixed_connection(connection: Connection, fixed: bool) -> Any:
+def fixed_connection(connection: Connection, fixed: bool) -> AbstractProcess:
     """The Process of a connection that does not learn; `fixed` for integers."""
     weights = connection.weights.astype(np.int32 if fixed else np.float64)
     options = {

@@ -6,7 +6,7 @@ be taken is named, all at once; quirks of Lava are named where they are followed
 imports Lava: Processes are known by the names of their classes, see `_foreign_graph`.
 """
 
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from hrsnn_lava.processes._foreign_graph import (
     RING,
     SOURCES,
     ForeignGraph,
+    Process,
     kind,
     label,
     links,
@@ -46,6 +47,8 @@ from hrsnn_lava.trace import SpikeInput
 
 __all__ = ["FromLava", "from_lava"]
 
+Index: TypeAlias = NDArray[np.integer[Any]]
+Matrix: TypeAlias = NDArray[np.integer[Any]] | sparse.csr_matrix
 _RULES = "lava.magma.core.learning.learning_rule."
 #: `GradedSpikeCfg` by its value.
 _GRADED: tuple[GradedSpikes, ...] = get_args(GradedSpikes)
@@ -67,7 +70,7 @@ class FromLava(NamedTuple):
     steps: int
 
 
-def from_lava(process: Any, steps: int | None = None) -> FromLava:
+def from_lava(process: Process, steps: int | None = None) -> FromLava:
     """Read the graph that `process` belongs to, before it runs.
 
     ``hl.simulate(*hl.from_lava(lif, steps=100))`` gives the spikes that ``lif.run(RunSteps(100),
@@ -112,21 +115,23 @@ def from_lava(process: Any, steps: int | None = None) -> FromLava:
     return FromLava(network, _events(sources, steps, with_payloads), steps)
 
 
-def _projections(graph: ForeignGraph, process: Any, peaks: dict[int, Any]) -> list[Any]:
+def _projections(
+    graph: ForeignGraph, process: Process, peaks: dict[int, NDArray[np.int64]]
+) -> list[QuantizedProjection]:
     """The projections of one connection, one for each population that it feeds."""
     sources = list(links(process.s_in))
     targets = graph.targets(process)
     if len(sources) != 1 or id(sources[0].process) not in graph.names:
         return []  # nothing arrives, or what arrives is named already
     source = sources[0]
-    found = synapses(graph, process)
-    options = found.options
+    whole = synapses(graph, process)
+    options = whole.options
     peak = peaks.get(id(source.process))
     if peak is None:
         options["num_message_bits"] = 0  # neurons send 0 and 1, with which both do the same
     elif source.order is not None and options["num_message_bits"] and options["weight_exp"] < 0:
         # Lava wraps the sum to 32 bits before the shift to the right
-        most = int((abs(found.matrix().astype(np.int64)) @ peak[source.order]).max(initial=0))
+        most = int((abs(whole.matrix().astype(np.int64)) @ peak[source.order]).max(initial=0))
         if most > INT32[1]:
             graph.report(f"{label(process)}.weights", f"sums of payloads up to {most}", "32 bits")
     result = []
@@ -134,7 +139,7 @@ def _projections(graph: ForeignGraph, process: Any, peaks: dict[int, Any]) -> li
         if source.order is None or link.order is None:
             continue
         suffix = f"_to_{graph.names[id(target)]}" if len(targets) > 1 else ""
-        placed = found.moved(rows=np.argsort(link.order), cols=source.order)
+        placed = whole.moved(rows=np.argsort(link.order), cols=source.order)
         result.append(
             QuantizedProjection(
                 graph.names[id(process)] + suffix,
@@ -155,7 +160,7 @@ def _scale(rows: NDArray[np.int32], graded: bool) -> float | None:
 
 
 def _events(
-    sources: list[tuple[Any, NDArray[np.int32]]], steps: int, with_payloads: bool
+    sources: list[tuple[Process, NDArray[np.int32]]], steps: int, with_payloads: bool
 ) -> SpikeInput | None:
     """What the sources send in `steps` steps; a RingBuffer starts over, a file does not."""
     if not sources:
@@ -174,7 +179,7 @@ def _events(
     return SpikeInput(np.concatenate(at), np.concatenate(who), steps, first, payloads)
 
 
-def population(graph: ForeignGraph, process: Any) -> QuantizedPopulation | None:
+def population(graph: ForeignGraph, process: Process) -> QuantizedPopulation | None:
     """The population of a LIF Process; None where something is reported."""
     shape = tuple(process.s_out.shape)
     fields = ["du", "dv", "vth", "bias_mant", "bias_exp", "u", "v"]
@@ -201,7 +206,7 @@ def population(graph: ForeignGraph, process: Any) -> QuantizedPopulation | None:
     return QuantizedPopulation(graph.names[id(process)], int(np.prod(shape)), **values)
 
 
-def sent_rows(process: Any) -> NDArray[np.int32]:
+def sent_rows(process: Process) -> NDArray[np.int32]:
     """What a source sends, (n_steps, n_channels)."""
     if kind(process) == RING:
         data = np.asarray(process.data.init)  # the last axis is time
@@ -221,8 +226,8 @@ class Synapses(NamedTuple):
     """
 
     shape: tuple[int, int]
-    rows: NDArray[Any]
-    cols: NDArray[Any]
+    rows: Index
+    cols: Index
     data: NDArray[np.int32]
     delays: NDArray[np.int32] | None
     tags: tuple[NDArray[np.int32] | None, NDArray[np.int32] | None]
@@ -232,7 +237,7 @@ class Synapses(NamedTuple):
         """The weights, (n_post, n_pre)."""
         return sparse.csr_matrix((self.data, (self.rows, self.cols)), shape=self.shape)
 
-    def moved(self, rows: NDArray[Any], cols: NDArray[Any]) -> "Synapses":
+    def moved(self, rows: Index, cols: Index) -> "Synapses":
         """The same with row i as row ``rows[i]`` and column j as column ``cols[j]``."""
         new_rows, new_cols = rows[self.rows], cols[self.cols]
         order = np.lexsort((new_cols, new_rows))
@@ -248,35 +253,35 @@ class Synapses(NamedTuple):
         )
 
 
-def synapses(graph: ForeignGraph, process: Any) -> Synapses:
+def synapses(graph: ForeignGraph, process: Process) -> Synapses:
     """The synapses of a connection, with the options that decide their grid."""
-    given = process.weights.init
+    weights = process.weights.init
     learns = kind(process) in LEARNING
-    if sparse.issparse(given):
-        merged = given.tocsr().copy()
+    if sparse.issparse(weights):
+        merged = weights.tocsr().copy()
         merged.sum_duplicates()
-        if merged.nnz != given.nnz:
-            found = f"{given.nnz - merged.nnz} entries at places of others"
-            graph.report(f"{label(process)}.weights", found, "one entry for a synapse")
+        if merged.nnz != weights.nnz:
+            measured = f"{weights.nnz - merged.nnz} entries at places of others"
+            graph.report(f"{label(process)}.weights", measured, "one entry for a synapse")
         whole = merged.astype(np.int32).tocoo()
-        looked_at = merged  # Sparse looks at the signs before it cuts the fractions off
+        signed = merged  # Sparse looks at the signs before it cuts the fractions off
     else:
-        looked_at = np.asarray(given).astype(np.int32)
-        whole = sparse.coo_matrix(looked_at)
-    mode = _sign_mode(graph, process, looked_at, learns)
+        signed = np.asarray(weights).astype(np.int32)
+        whole = sparse.coo_matrix(signed)
+    mode = _sign_mode(graph, process, signed, learns)
     options = {
         "sign_mode": mode,
         "weight_exp": int(process.proc_params.get("weight_exp", 0)),
         "num_weight_bits": int(process.proc_params.get("num_weight_bits", WEIGHT_BITS)),
         "num_message_bits": int(process.num_message_bits.init or 0),
     }
-    kept = whole.data != 0
-    if learns and not sparse.issparse(given):  # in a LearningDense weights of 0 learn as well
-        places = np.indices(looked_at.shape).reshape(2, -1)
-        whole = sparse.coo_matrix((looked_at.ravel(), tuple(places)), shape=looked_at.shape)
-        kept = np.ones(whole.nnz, dtype=np.bool_)
-    rows, cols = whole.row[kept], whole.col[kept]
-    result = Synapses(whole.shape, rows, cols, whole.data[kept], None, (None, None), options)
+    stored = whole.data != 0
+    if learns and not sparse.issparse(weights):  # in a LearningDense weights of 0 learn as well
+        places = np.indices(signed.shape).reshape(2, -1)
+        whole = sparse.coo_matrix((signed.ravel(), tuple(places)), shape=signed.shape)
+        stored = np.ones(whole.nnz, dtype=np.bool_)
+    rows, cols = whole.row[stored], whole.col[stored]
+    result = Synapses(whole.shape, rows, cols, whole.data[stored], None, (None, None), options)
     if hasattr(process, "delays"):
         result = result._replace(delays=_delays(graph, process, result))
     if learns:
@@ -285,15 +290,20 @@ def synapses(graph: ForeignGraph, process: Any) -> Synapses:
     return result.moved(np.arange(whole.shape[0]), np.arange(whole.shape[1]))
 
 
-def _sign_mode(graph: ForeignGraph, process: Any, weights: Any, learns: bool) -> SignMode:
-    """The mode that is given, else the one that Lava finds; implicit zeros count.
+def _sign_mode(
+    graph: ForeignGraph,
+    process: Process,
+    weights: NDArray[np.generic] | sparse.spmatrix,
+    learns: bool,
+) -> SignMode:
+    """The mode that was asked for, else the one that Lava finds; implicit zeros count.
 
     Lava: `determine_sign_mode` for fixed weights; a connection that learns is MIXED by default.
     """
-    given = process.proc_params.get("sign_mode")
-    if given is not None and given.name != "NULL":
-        return SignMode[given.name]
-    if given is not None:
+    mode = process.proc_params.get("sign_mode")
+    if mode is not None and mode.name != "NULL":
+        return SignMode[mode.name]
+    if mode is not None:
         allowed = "MIXED, EXCITATORY or INHIBITORY"
         graph.report(f"{label(process)}.sign_mode", "SignMode.NULL", allowed)
     if learns:
@@ -303,21 +313,23 @@ def _sign_mode(graph: ForeignGraph, process: Any, weights: Any, learns: bool) ->
     return SignMode.INHIBITORY if weights.max() <= 0 else SignMode.MIXED
 
 
-def _delays(graph: ForeignGraph, process: Any, found: Synapses) -> NDArray[np.int32]:
+def _delays(graph: ForeignGraph, process: Process, among: Synapses) -> NDArray[np.int32]:
     """Delay of every synapse; a sparse matrix of delays says 0 where it has no entry."""
-    given = process.delays.init
-    longest = int(given.max()) if hasattr(given, "max") else int(given)
+    values = process.delays.init
+    longest = int(values.max()) if hasattr(values, "max") else int(values)
     limit = int(process.proc_params["max_delay"])
     if limit < longest:
         measured = f"{limit}, below a delay of {longest}, whose synapses Lava drops"
         graph.report(f"{label(process)}.max_delay", measured, f">= {longest}")
-    if sparse.issparse(given):
-        given = given.toarray()
-    delays: NDArray[np.int32] = np.broadcast_to(given, found.shape)[found.rows, found.cols]
+    if sparse.issparse(values):
+        values = values.toarray()
+    delays: NDArray[np.int32] = np.broadcast_to(values, among.shape)[among.rows, among.cols]
     return delays
 
 
-def _tag(graph: ForeignGraph, process: Any, name: str, found: Synapses) -> Any:
+def _tag(
+    graph: ForeignGraph, process: Process, name: str, among: Synapses
+) -> NDArray[np.int32] | None:
     """One tag of every synapse, None where no product reads or writes it."""
     rule = process.proc_params["learning_rule"]
     letter = {"tag_1": "t", "tag_2": "d"}[name]
@@ -325,21 +337,21 @@ def _tag(graph: ForeignGraph, process: Any, name: str, found: Synapses) -> Any:
     read = {f.state_var for s in series.values() for p in s.products for f in p.factors}
     if f"d{letter}" not in series and letter not in read:
         return None
-    given = getattr(process, name).init
-    if sparse.issparse(given):
+    values = getattr(process, name).init
+    if sparse.issparse(values):
         # LearningSparse changes a tag where it has an entry, and nowhere else
-        entries, stored = given.tocoo(), given.tocsr()
-        here = set(zip(found.rows.tolist(), found.cols.tolist(), strict=True))
+        entries, stored = values.tocoo(), values.tocsr()
+        here = set(zip(among.rows.tolist(), among.cols.tolist(), strict=True))
         without = here - set(zip(entries.row.tolist(), entries.col.tolist(), strict=True))
         if without:
             measured = f"no entry at {len(without)} of {len(here)} weights"
             graph.report(f"{label(process)}.{name}", measured, "an entry for every weight")
-        given = stored.toarray()
-    tags: NDArray[np.int32] = np.asarray(given)[found.rows, found.cols].astype(np.int32)
+        values = stored.toarray()
+    tags: NDArray[np.int32] = np.asarray(values)[among.rows, among.cols].astype(np.int32)
     return tags
 
 
-def learning(graph: ForeignGraph, process: Any, found: Synapses) -> Learning | None:
+def learning(graph: ForeignGraph, process: Process, among: Synapses) -> Learning | None:
     """The learning of a connection; None without a rule, or where something is reported."""
     if kind(process) not in LEARNING:
         return None
@@ -363,7 +375,7 @@ def learning(graph: ForeignGraph, process: Any, found: Synapses) -> Learning | N
         decimate_exponent=rule.decimate_exponent,
         rng_seed=int(rule.rng_seed),
     )
-    tag_1, tag_2 = (0 if tag is None else tag for tag in found.tags)
+    tag_1, tag_2 = (0 if tag is None else tag for tag in among.tags)
     graded = _GRADED[int(process.proc_params["graded_spike_cfg"])]
     dense = not sparse.issparse(process.weights.init)
     return Learning((read,), None, tag_1, tag_2, graded, plastic_zeros=dense)
@@ -375,8 +387,8 @@ def _product(graph: ForeignGraph, where: str, product: Any) -> Product:
     for factor in product.factors:
         constant = factor.const or 0
         if factor.state_var == "C" or constant != int(constant):
-            found = f"{factor.state_var} + {constant:g}" if factor.state_var != "C" else "C"
-            graph.report(where, f"the factor {found}", "a variable plus an integer")
+            text = f"{factor.state_var} + {constant:g}" if factor.state_var != "C" else "C"
+            graph.report(where, f"the factor {text}", "a variable plus an integer")
             continue
         factors.append(Factor(factor.state_var, int(constant), bool(factor.is_sgn)))
     return Product(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.proc.dense.process import LearningDense
 from lava.proc.lif.models import PyLifModelBitAcc
@@ -70,7 +71,7 @@ __all__ = [
 #: Output port of `HeterogeneousLIF` behind each probe.
 _OUT_PORTS = {"spikes": "s_out", "v": "v_out", "u": "u_out"}
 #: Model of every Process in a graph, by the tag that Lava's own search would look for.
-_MODELS: dict[str, dict[Any, Any]] = {
+_MODELS: dict[str, dict[type[AbstractProcess], type]] = {
     "fixed_pt": {
         HeterogeneousLIF: HeterogeneousLIFFixed,
         MmapProbe: MmapProbeFixed,
@@ -103,23 +104,23 @@ class LavaGraph:
     """
 
     precision: str
-    populations: dict[str, Any]
-    connections: dict[str, Any]
-    helpers: tuple[Any, ...] = ()
+    populations: dict[str, AbstractProcess]
+    connections: dict[str, AbstractProcess]
+    helpers: tuple[AbstractProcess, ...] = ()
     writes: tuple[BiasWrite, ...] = ()
 
     @property
-    def root(self) -> Any:
+    def root(self) -> AbstractProcess:
         """One of the LIF Processes: Lava compiles and runs whatever is connected to it."""
         return next(p for p in self.populations.values() if isinstance(p, (HeterogeneousLIF, LIF)))
 
-    def run_config(self) -> Any:
+    def run_config(self) -> Loihi2SimCfg:
         """Lava's run configuration for this graph."""
         processes = [*self.populations.values(), *self.connections.values(), *self.helpers]
         return run_config(processes, self.precision)
 
 
-def run_config(processes: Iterable[Any], precision: str) -> Any:
+def run_config(processes: Iterable[AbstractProcess], precision: str) -> Loihi2SimCfg:
     """Lava's run configuration, with the model of each Process named.
 
     Lava's search for models executes every module beside each Process anew, 0.03 s a Process;
@@ -191,7 +192,7 @@ def build(
     """
     where = Path(folder)
     fixed = program.precision == "fixed_pt"
-    populations: dict[str, Any] = {}
+    populations: dict[str, AbstractProcess] = {}
     helpers = []
     writes: list[BiasWrite] = []
     for number, group in zip(numbers or range(len(program.neurons)), program.neurons, strict=True):

@@ -57,7 +57,7 @@ class MmapSource(AbstractProcess):  # type: ignore[misc]
 
 
 class _MmapSourceModel(PyLoihiProcessModel):  # type: ignore[misc]
-    def __init__(self, proc_params: Any) -> None:
+    def __init__(self, proc_params: Mapping[str, Any]) -> None:
         super().__init__(proc_params)
         self._rows = np.load(proc_params["path"], mmap_mode="r", allow_pickle=False)
         self._silence = np.zeros(self._rows.shape[1:], dtype=self._rows.dtype)
@@ -144,7 +144,7 @@ def create_rows(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> np.memm
 
 
 class _MmapSinkModel(PyLoihiProcessModel):  # type: ignore[misc]
-    def __init__(self, proc_params: Any) -> None:
+    def __init__(self, proc_params: Mapping[str, Any]) -> None:
         super().__init__(proc_params)
         self._rows = np.lib.format.open_memmap(proc_params["path"], mode="r+")
 
@@ -172,7 +172,7 @@ class MmapSinkFloat(_MmapSinkModel):
 
 
 class _MmapProbeModel(PyLoihiProcessModel):  # type: ignore[misc]
-    def __init__(self, proc_params: Any) -> None:
+    def __init__(self, proc_params: Mapping[str, Any]) -> None:
         super().__init__(proc_params)
         paths = proc_params["paths"]
         self._files = {p: np.lib.format.open_memmap(paths[p], mode="r+") for p in paths}

@@ -363,8 +363,8 @@ def _floating(
     network: Network, inputs: SpikeInput, steps: int
 ) -> tuple[tuple[Neurons, ...], tuple[Connection, ...]]:
     driven = any(p.target == "bias" for p in network.projections)
-    change, held = inputs.held_values(steps if driven else 0)
-    drive = held_drive(network, held.astype(np.float64))
+    change, values = inputs.held_values(steps if driven else 0)
+    drive = held_drive(network, values.astype(np.float64))
     neurons = []
     for population in network.compute_populations:
         lif = {k: population.parameter(k) for k in ("tau_mem", "tau_syn", "v_threshold", "bias")}

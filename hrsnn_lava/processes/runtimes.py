@@ -17,12 +17,16 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from lava.magma.core.process.ports.ports import create_port_id
+from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.run_conditions import RunSteps
+from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.proc.sparse.models import AbstractPyDelaySparseModel
+from numpy.typing import DTypeLike, NDArray
+from scipy import sparse
 
 from hrsnn_lava.errors import BackendError
 from hrsnn_lava.processes.graph import LavaGraph, build, components
@@ -31,6 +35,9 @@ from hrsnn_lava.processes.stock import BiasWrite, stretches
 
 __all__ = ["advance", "run", "run_in_threads"]
 
+DelayMatrix: TypeAlias = sparse.csr_matrix
+#: What a channel carries; None says that the sender failed.
+Message: TypeAlias = NDArray[Any] | None
 _WATCH_S = 0.1  # how often the models are asked whether they failed
 
 
@@ -59,7 +66,7 @@ def _run_in_processes(graph: LavaGraph, steps: int) -> None:
     root.stop()
 
 
-def advance(root: Any, steps: int) -> None:
+def advance(root: AbstractProcess, steps: int) -> None:
     """Run what `root` is connected to `steps` steps on, and leave it paused.
 
     The models are watched: when one fails, Lava may wait for ever. After a failure nothing is
@@ -106,14 +113,14 @@ class _End:
     """Either end of a channel, with what Lava's ports use of a CspPort."""
 
     name: str
-    queue: SimpleQueue[Any]
+    queue: SimpleQueue[Message]
     shape: tuple[int, ...]
-    d_type: Any
+    d_type: DTypeLike
 
     def start(self) -> None:
         """Nothing to start."""
 
-    def send(self, data: Any) -> None:
+    def send(self, data: NDArray[Any]) -> None:
         """Convert to the channel's type, like Lava's shared memory, and pass on."""
         if data.shape != self.shape:
             raise AssertionError(f"{data.shape=} {self.shape=} Mismatch")
@@ -121,7 +128,7 @@ class _End:
         message[:] = data
         self.queue.put(message)
 
-    def recv(self) -> Any:
+    def recv(self) -> NDArray[Any]:
         """Wait for the next message."""
         message = self.queue.get()
         if message is None:
@@ -130,7 +137,7 @@ class _End:
 
 
 def run_in_threads(
-    root: Any, steps: int, run_config: Any, writes: Sequence[BiasWrite] = ()
+    root: AbstractProcess, steps: int, run_config: Loihi2SimCfg, writes: Sequence[BiasWrite] = ()
 ) -> None:
     """Compile what is connected to `root` with Lava and run `steps` steps of its models.
 
@@ -141,7 +148,7 @@ def run_in_threads(
     ends = []
     for channel in executable.channel_builders:
         source, target = channel.src_port_initializer, channel.dst_port_initializer
-        queue: SimpleQueue[Any] = SimpleQueue()
+        queue: SimpleQueue[Message] = SimpleQueue()
         send, receive = (
             _End(port.name, queue, tuple(source.shape), source.d_type) for port in (source, target)
         )
@@ -161,18 +168,18 @@ def run_in_threads(
         _run_models(list(models.values()), ends, length)
 
 
-def _remembered(build: Callable[..., Any]) -> Callable[..., Any]:
+def _remembered(build: Callable[..., DelayMatrix]) -> Callable[..., DelayMatrix]:
     """`build`, which is not called again for the same weights object.
 
     Lava puts a new object in its place when it quantizes the weights in the first step, and
     without learning never changes it again.
     """
-    known: list[Any] = [None, None]
+    last: list[DelayMatrix] = []  # the weights of the last call, and what was built of them
 
-    def remembered(weights: Any, delays: Any, max_delay: int) -> Any:
-        if known[0] is not weights:
-            known[:] = weights, build(weights, delays, max_delay)
-        return known[1]
+    def remembered(weights: DelayMatrix, delays: DelayMatrix, max_delay: int) -> DelayMatrix:
+        if not last or last[0] is not weights:
+            last[:] = weights, build(weights, delays, max_delay)
+        return last[1]
 
     return remembered
 

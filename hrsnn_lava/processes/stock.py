@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from lava.magma.core.process.process import AbstractProcess
 from lava.proc.io.source import RingBuffer
 from lava.proc.lif.models import PyLifModelBitAcc
 from lava.proc.lif.process import LIF
@@ -37,14 +38,14 @@ class BiasWrite(NamedTuple):
     """Before step `step` (from 0) `process.bias_mant` is set to `mantissa`, (size,)."""
 
     step: int
-    process: Any
-    mantissa: NDArray[Any]
+    process: LIF
+    mantissa: NDArray[np.int32]
 
 
 class RecordedLIF(PyLifModelBitAcc):  # type: ignore[misc]
     """Lava's own model, which writes v and u of every step to the files in ``record``."""
 
-    def __init__(self, proc_params: Any) -> None:
+    def __init__(self, proc_params: Mapping[str, Any]) -> None:
         super().__init__(proc_params)
         paths = proc_params["record"]
         self._files = {k: np.lib.format.open_memmap(paths[k], mode="r+") for k in paths}
@@ -56,7 +57,7 @@ class RecordedLIF(PyLifModelBitAcc):  # type: ignore[misc]
             rows[self.time_step - 1] = getattr(self, state)
 
 
-def stock_lif(group: Neurons, record: Mapping[str, Path] | None = None, steps: int = 0) -> Any:
+def stock_lif(group: Neurons, record: Mapping[str, Path] | None = None, steps: int = 0) -> LIF:
     """The `LIF` of a group.
 
     Args:
@@ -88,7 +89,7 @@ def stock_lif(group: Neurons, record: Mapping[str, Path] | None = None, steps: i
     )
 
 
-def bias_writes(group: Neurons, process: Any) -> list[BiasWrite]:
+def bias_writes(group: Neurons, process: LIF) -> list[BiasWrite]:
     """What the host writes in the course of a run, after the start; only what changes."""
     rows = group.parameters["bias_mant"] + group.drive_values
     before, writes = process.bias_mant.init, []
@@ -122,14 +123,14 @@ class StockGraph:
         writes: biases that the host sets in the course of a run, for held inputs, in order.
     """
 
-    neurons: dict[str, Any]
+    neurons: dict[str, LIF]
     index: dict[str, NDArray[np.int64]]
-    connections: dict[str, Any]
-    sources: dict[str, Any]
+    connections: dict[str, AbstractProcess]
+    sources: dict[str, RingBuffer]
     writes: tuple[BiasWrite, ...] = ()
 
     @property
-    def processes(self) -> list[Any]:
+    def processes(self) -> list[AbstractProcess]:
         """All of them."""
         return [*self.sources.values(), *self.neurons.values(), *self.connections.values()]
 
@@ -141,7 +142,7 @@ def stock_graph(program: LavaProgram, neurons: NDArray[np.int64]) -> StockGraph:
         program: of a network that is lowered to stock Processes; see `LowerStock`.
         neurons: (n_neurons,) index in the network before of each of its neurons.
     """
-    lifs: dict[str, Any] = {}
+    lifs: dict[str, LIF] = {}
     index, writes, first = {}, [], 0
     for group in program.neurons:
         lifs[group.name] = stock_lif(group)
@@ -163,7 +164,7 @@ def stock_graph(program: LavaProgram, neurons: NDArray[np.int64]) -> StockGraph:
     return StockGraph(lifs, index, connections, sources, tuple(ordered))
 
 
-def _rings(program: LavaProgram) -> Iterator[tuple[Source, Any]]:
+def _rings(program: LavaProgram) -> Iterator[tuple[Source, RingBuffer]]:
     for source in program.sources:
         data = np.zeros((source.size, max(program.n_steps, 1)), dtype=np.int32)
         data[source.channels, source.steps] = source.values
