@@ -14,9 +14,10 @@ the output of the last command is replaced; WHAT is a list, separated by ``;``, 
     section NAME N   its first N lines
     manual           left alone, for outputs that take minutes
 
-What is left out is shown as ``[...]``. A block whose first line is ``# PATH.toml`` or ``# PATH.py`` is
-written to that file. Other Python blocks run in order, in one namespace a file; one that begins with
-``# needs Lava`` runs as a program of its own. The tests in ``tests/docs`` use the same functions.
+What is left out is shown as ``[...]``. A block whose first line is ``# PATH.toml`` or ``# PATH.py``
+is written to that file. Other Python blocks run in order, in one namespace a file; one that begins
+with ``# needs Lava`` runs as a program of its own. The tests in ``tests/docs`` use the same
+functions.
 """
 
 from __future__ import annotations

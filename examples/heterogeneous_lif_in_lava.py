@@ -15,8 +15,7 @@ from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.proc.dense.process import Dense
 
 from hrsnn_lava.processes.lif import HeterogeneousLIF
-from hrsnn_lava.processes.sink import MmapSink
-from hrsnn_lava.processes.source import MmapSource
+from hrsnn_lava.processes.mapped_files import MmapSink, MmapSource
 
 STEPS = 200
 #: The same neurons in the integers of the chip and in fractions: du, dv and vth of each.

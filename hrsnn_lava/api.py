@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hrsnn_lava.compiler.analysis.operations.counting import Counts
     from hrsnn_lava.compiler.context import Observed
     from hrsnn_lava.experiment.chips import ProfileComparison
-    from hrsnn_lava.processes.to_lava import StockGraph
+    from hrsnn_lava.processes.stock import StockGraph
     from hrsnn_lava.sim_backends.base import Backend
     from hrsnn_lava.sim_backends.runs.inputs import Inputs
     from hrsnn_lava.sim_backends.runs.parity import Parity

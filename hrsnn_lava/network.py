@@ -18,7 +18,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -36,48 +36,57 @@ Sign = Literal["excitatory", "inhibitory"]
 Target = Literal["synapse", "bias"]
 
 
-class AnyPopulation(Protocol):
+class AnyPopulation:
     """What populations of float and integer networks share."""
 
-    @property
-    def name(self) -> str:
-        """Unique in the network."""
-
-    @property
-    def size(self) -> int:
-        """Number of neurons, or of input channels."""
+    name: str
+    size: int
 
     @property
     def is_input(self) -> bool:
         """True for a population that is driven from outside."""
+        return False
+
+    def size_problems(self) -> Iterator[Problem]:
+        """A size that is none."""
+        if not isinstance(self.size, (int, np.integer)) or self.size < 1:
+            yield Problem(f"population {self.name!r}.size", repr(self.size), "an integer >= 1")
 
 
-class AnyProjection(Protocol):
+class AnyProjection:
     """What projections of float and integer networks share."""
 
-    @property
-    def name(self) -> str:
-        """Unique in the network."""
-
-    @property
-    def pre(self) -> str:
-        """Name of the population that sends."""
-
-    @property
-    def post(self) -> str:
-        """Name of the population that receives."""
-
-    @property
-    def weights(self) -> sparse.csr_matrix:
-        """CSR, (n_post, n_pre)."""
-
-    @property
-    def target(self) -> Target:
-        """Whether the input is synaptic, or held onto the biases."""
+    name: str
+    pre: str
+    post: str
+    weights: sparse.csr_matrix
+    target: Target
 
     @property
     def n_synapses(self) -> int:
         """Number of stored weights."""
+        return int(self.weights.nnz)
+
+    def connection_problems(self, populations: Mapping[str, AnyPopulation]) -> Iterator[Problem]:
+        """Unknown ends, a wrong shape, a wrong target, given the populations by name."""
+        where = f"projection {self.name!r}"
+        post, pre = populations.get(self.post), populations.get(self.pre)
+        for end, name, population in (("post", self.post, post), ("pre", self.pre, pre)):
+            if population is None:
+                allowed = f"one of {', '.join(populations)}"
+                yield Problem(f"{where}.{end}", f"no population {name!r}", allowed)
+        if post is not None and pre is not None:
+            shape = (post.size, pre.size)
+            if self.weights.shape != shape:
+                measured = f"shape {self.weights.shape}"
+                yield Problem(f"{where}.weights", measured, f"(n_post, n_pre) = {shape}")
+        if post is not None and post.is_input:
+            measured = f"{self.post!r} is an input"
+            yield Problem(f"{where}.post", measured, "a population of neurons")
+        if self.target not in ("synapse", "bias"):
+            yield Problem(f"{where}.target", repr(self.target), "synapse or bias")
+        if self.target == "bias" and pre is not None and not pre.is_input:
+            yield Problem(f"{where}.target", f"bias, from {self.pre!r}", "bias from inputs only")
 
 
 @dataclass(frozen=True)
@@ -114,7 +123,7 @@ LIF_FIELDS = ("tau_mem", "tau_syn", "v_threshold", "bias", "refractory")
 
 
 @dataclass(frozen=True, eq=False)
-class Population:
+class Population(AnyPopulation):
     """A named group of neurons of one type.
 
     Attributes:
@@ -170,8 +179,8 @@ class Population:
     def problems(self) -> Iterator[Problem]:
         """Everything that is wrong with this population."""
         where = f"population {self.name!r}"
-        if not isinstance(self.size, (int, np.integer)) or self.size < 1:
-            yield Problem(f"{where}.size", repr(self.size), "an integer >= 1")
+        if wrong := list(self.size_problems()):
+            yield from wrong
             return
         if self.positions is not None and np.shape(self.positions) != (self.size, 3):
             yield Problem(f"{where}.positions", f"shape {np.shape(self.positions)}", "(size, 3)")
@@ -205,7 +214,7 @@ class Population:
 
 
 @dataclass(frozen=True, eq=False)
-class Projection:
+class Projection(AnyProjection):
     """Synapses from one population to another.
 
     Attributes:
@@ -231,11 +240,6 @@ class Projection:
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "delays", delays)
 
-    @property
-    def n_synapses(self) -> int:
-        """Number of stored (non-zero) weights."""
-        return int(self.weights.nnz)
-
     def problems(self, populations: Mapping[str, Population], dt: float) -> Iterator[Problem]:
         """Everything that is wrong with this projection.
 
@@ -244,7 +248,7 @@ class Projection:
             dt: step in seconds, which delays are multiples of.
         """
         where = f"projection {self.name!r}"
-        yield from connection_problems(self, populations)
+        yield from self.connection_problems(populations)
         if not np.all(np.isfinite(self.weights.data)):
             yield Problem(f"{where}.weights", "not all finite", "finite numbers")
         pre = populations.get(self.pre)
@@ -315,31 +319,6 @@ def refuse_fractions(weights: NDArray[Any]) -> None:
     """Raise `NetworkError` where numbers that have to be integers are none."""
     if weights.dtype.kind not in "iub" and np.any(weights != np.trunc(weights)):
         raise NetworkError("integer weights expected, fractions found")
-
-
-def connection_problems(
-    projection: AnyProjection, populations: Mapping[str, AnyPopulation]
-) -> Iterator[Problem]:
-    """Unknown ends, wrong shapes and wrong targets of a projection of either kind."""
-    where = f"projection {projection.name!r}"
-    names = ", ".join(populations)
-    post, pre = populations.get(projection.post), populations.get(projection.pre)
-    for end, name, population in (("post", projection.post, post), ("pre", projection.pre, pre)):
-        if population is None:
-            yield Problem(f"{where}.{end}", f"no population {name!r}", f"one of {names}")
-    if post is not None and pre is not None:
-        shape = (post.size, pre.size)
-        if projection.weights.shape != shape:
-            measured = f"shape {projection.weights.shape}"
-            yield Problem(f"{where}.weights", measured, f"(n_post, n_pre) = {shape}")
-    if post is not None and post.is_input:
-        yield Problem(
-            f"{where}.post", f"{projection.post!r} is an input", "a population of neurons"
-        )
-    if projection.target not in ("synapse", "bias"):
-        yield Problem(f"{where}.target", repr(projection.target), "synapse or bias")
-    if projection.target == "bias" and pre is not None and not pre.is_input:
-        yield Problem(f"{where}.target", f"bias, from {projection.pre!r}", "bias from inputs only")
 
 
 def _name_problems(kind: str, names: list[str]) -> Iterator[Problem]:

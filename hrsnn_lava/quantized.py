@@ -39,10 +39,10 @@ from hrsnn_lava.integer_format import (
 )
 from hrsnn_lava.network import (
     AnyPopulation,
+    AnyProjection,
     Graph,
     Target,
     canonical_csr,
-    connection_problems,
     refuse_fractions,
 )
 from hrsnn_lava.trace import SpikeInput
@@ -70,7 +70,7 @@ class SignMode(str, Enum):
 
 
 @dataclass(frozen=True, eq=False)
-class QuantizedInput:
+class QuantizedInput(AnyPopulation):
     """A population driven from outside.
 
     Attributes:
@@ -86,15 +86,14 @@ class QuantizedInput:
 
     def problems(self) -> Iterator[Problem]:
         """Everything that is wrong with this population."""
-        if not isinstance(self.size, (int, np.integer)) or self.size < 1:
-            yield Problem(f"population {self.name!r}.size", repr(self.size), "an integer >= 1")
+        yield from self.size_problems()
         scale = self.payload_scale
         if scale is not None and not (np.isfinite(scale) and scale > 0):
             yield Problem(f"population {self.name!r}.payload_scale", repr(scale), "> 0")
 
 
 @dataclass(frozen=True, eq=False)
-class QuantizedPopulation:
+class QuantizedPopulation(AnyPopulation):
     """Neurons with integer parameters, each a scalar or one value per neuron (size,).
 
     Attributes:
@@ -113,7 +112,6 @@ class QuantizedPopulation:
     bias_mant: ArrayLike = 0
     bias_exp: ArrayLike = 0
     refractory: ArrayLike = 0
-    is_input = False
 
     def __post_init__(self) -> None:
         for field in NEURON_RANGES:
@@ -133,8 +131,8 @@ class QuantizedPopulation:
     def problems(self) -> Iterator[Problem]:
         """Everything that is wrong with this population."""
         where = f"population {self.name!r}"
-        if not isinstance(self.size, (int, np.integer)) or self.size < 1:
-            yield Problem(f"{where}.size", repr(self.size), "an integer >= 1")
+        if wrong := list(self.size_problems()):
+            yield from wrong
             return
         for field, (low, high) in NEURON_RANGES.items():
             values = self.parameter(field)
@@ -148,7 +146,7 @@ class QuantizedPopulation:
 
 
 @dataclass(frozen=True, eq=False)
-class QuantizedProjection:
+class QuantizedProjection(AnyProjection):
     """Integer synapses, with everything that decides their grid stated.
 
     Attributes:
@@ -202,11 +200,6 @@ class QuantizedProjection:
         object.__setattr__(self, "delays", delays)
 
     @property
-    def n_synapses(self) -> int:
-        """Number of stored weights."""
-        return int(self.weights.nnz)
-
-    @property
     def delay_steps(self) -> Int:
         """Delay of every stored weight, (nnz,) int32."""
         zeros = np.zeros(self.n_synapses, dtype=np.int32)
@@ -244,7 +237,7 @@ class QuantizedProjection:
     def problems(self, populations: Mapping[str, AnyPopulation]) -> Iterator[Problem]:
         """Everything that is wrong with this projection, given the populations by name."""
         where = f"projection {self.name!r}"
-        yield from connection_problems(self, populations)
+        yield from self.connection_problems(populations)
         low, high = WEIGHT_EXP_RANGE if self.target == "synapse" else BIAS_WEIGHT_EXP_RANGE
         fields = [
             ("weight_exp", self.weight_exp, low, high),

@@ -127,10 +127,10 @@ class SpikeInput(Saved):
         change = np.unique(times if start is None else np.append(np.int32(0), times))
         ends = np.searchsorted(times, change, side="right")
         values = np.zeros((change.size, self.n_neurons), dtype=np.int64)
-        held = np.zeros(self.n_neurons, dtype=np.int64) if start is None else start.copy()
-        for row, first, end in zip(values, [0, *ends[:-1]], ends, strict=True):
-            held[channels[first:end]] = payloads[first:end]
-            row[:] = held
+        current = np.zeros(self.n_neurons, dtype=np.int64) if start is None else start.copy()
+        for row, first, end in zip(values, np.append(0, ends)[:-1], ends, strict=True):
+            current[channels[first:end]] = payloads[first:end]
+            row[:] = current
         return change.astype(np.int32), values
 
 

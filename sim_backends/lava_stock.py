@@ -32,7 +32,7 @@ from hrsnn_lava.sim_backends.reference.learning import ReferenceLearning
 from hrsnn_lava.trace import SpikeInput, Trace, split_trace
 
 if TYPE_CHECKING:
-    from hrsnn_lava.processes.to_lava import StockGraph
+    from hrsnn_lava.processes.stock import StockGraph
 
 __all__ = ["ENGINE", "LavaStockBackend", "Whole", "merged", "stock_processes"]
 
@@ -263,6 +263,6 @@ def stock_processes(
     check_run(network, inputs, steps)
     split = lower_stock(network, MAX_PROCESSES if max_processes is None else max_processes)
     require_backend(ENGINE)
-    from hrsnn_lava.processes.to_lava import stock_graph
+    from hrsnn_lava.processes.stock import stock_graph
 
     return stock_graph(lava_program(split.network, inputs, steps), split.neurons)

@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hrsnn_lava.processes.lif import HeterogeneousLIF
-    from hrsnn_lava.processes.sink import MmapProbe, MmapSink
-    from hrsnn_lava.processes.source import MmapSource
+    from hrsnn_lava.processes.mapped_files import MmapProbe, MmapSink, MmapSource
 
 __all__ = ["HeterogeneousLIF", "MmapProbe", "MmapSink", "MmapSource"]
 
 _HOMES = {
     "HeterogeneousLIF": "lif",
-    "MmapProbe": "sink",
-    "MmapSink": "sink",
-    "MmapSource": "source",
+    "MmapProbe": "mapped_files",
+    "MmapSink": "mapped_files",
+    "MmapSource": "mapped_files",
 }
 
 

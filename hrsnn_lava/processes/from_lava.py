@@ -2,32 +2,56 @@
 
 The graph is taken as Lava's fixed-point models run it (``select_tag="fixed_pt"``): weights lose
 their fractions, the sign mode is the one that Lava detects, and both are written down. What cannot
-be taken is named, all at once. Nothing here imports Lava: see `from_lava_graph`.
+be taken is named, all at once; quirks of Lava are named where they are followed. Nothing here
+imports Lava: Processes are known by the names of their classes, see `_foreign_graph`.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
+from hrsnn_lava.chip_learning import (
+    TRACES,
+    Factor,
+    GradedSpikes,
+    Learning,
+    LearningRule,
+    Product,
+    Trace,
+)
 from hrsnn_lava.errors import NetworkError, Problem, SpecError, raise_if
-from hrsnn_lava.integer_format import INT32
-from hrsnn_lava.processes.from_lava_graph import (
+from hrsnn_lava.integer_format import INT32, WEIGHT_BITS
+from hrsnn_lava.processes._foreign_graph import (
     CONNECTIONS,
+    LEARNING,
     NEURONS,
     RING,
     SOURCES,
-    LavaGraph,
+    ForeignGraph,
+    Process,
     kind,
     label,
     links,
     reachable,
 )
-from hrsnn_lava.processes.from_lava_parts import learning, population, sent_rows, synapses
-from hrsnn_lava.quantized import QuantizedInput, QuantizedNetwork, QuantizedProjection
+from hrsnn_lava.quantized import (
+    QuantizedInput,
+    QuantizedNetwork,
+    QuantizedPopulation,
+    QuantizedProjection,
+    SignMode,
+)
 from hrsnn_lava.trace import SpikeInput
 
 __all__ = ["FromLava", "from_lava"]
+
+Index: TypeAlias = NDArray[np.integer[Any]]
+Matrix: TypeAlias = NDArray[np.integer[Any]] | sparse.csr_matrix
+_RULES = "lava.magma.core.learning.learning_rule."
+#: `GradedSpikeCfg` by its value.
+_GRADED: tuple[GradedSpikes, ...] = get_args(GradedSpikes)
 
 
 class FromLava(NamedTuple):
@@ -46,7 +70,7 @@ class FromLava(NamedTuple):
     steps: int
 
 
-def from_lava(process: Any, steps: int | None = None) -> FromLava:
+def from_lava(process: Process, steps: int | None = None) -> FromLava:
     """Read the graph that `process` belongs to, before it runs.
 
     ``hl.simulate(*hl.from_lava(lif, steps=100))`` gives the spikes that ``lif.run(RunSteps(100),
@@ -62,7 +86,7 @@ def from_lava(process: Any, steps: int | None = None) -> FromLava:
             cannot be taken; every one of them is named.
     """
     problems: list[Problem] = []
-    graph = LavaGraph(reachable(process), problems)
+    graph = ForeignGraph(reachable(process), problems)
     graph.check_ports()
     sources = [(p, sent_rows(p)) for p in graph.of(SOURCES)]
     if steps is None:
@@ -91,21 +115,23 @@ def from_lava(process: Any, steps: int | None = None) -> FromLava:
     return FromLava(network, _events(sources, steps, with_payloads), steps)
 
 
-def _projections(graph: LavaGraph, process: Any, peaks: dict[int, Any]) -> list[Any]:
+def _projections(
+    graph: ForeignGraph, process: Process, peaks: dict[int, NDArray[np.int64]]
+) -> list[QuantizedProjection]:
     """The projections of one connection, one for each population that it feeds."""
     sources = list(links(process.s_in))
     targets = graph.targets(process)
     if len(sources) != 1 or id(sources[0].process) not in graph.names:
         return []  # nothing arrives, or what arrives is named already
     source = sources[0]
-    found = synapses(graph, process)
-    options = found.options
+    whole = synapses(graph, process)
+    options = whole.options
     peak = peaks.get(id(source.process))
     if peak is None:
         options["num_message_bits"] = 0  # neurons send 0 and 1, with which both do the same
     elif source.order is not None and options["num_message_bits"] and options["weight_exp"] < 0:
         # Lava wraps the sum to 32 bits before the shift to the right
-        most = int((abs(found.matrix().astype(np.int64)) @ peak[source.order]).max(initial=0))
+        most = int((abs(whole.matrix().astype(np.int64)) @ peak[source.order]).max(initial=0))
         if most > INT32[1]:
             graph.report(f"{label(process)}.weights", f"sums of payloads up to {most}", "32 bits")
     result = []
@@ -113,7 +139,7 @@ def _projections(graph: LavaGraph, process: Any, peaks: dict[int, Any]) -> list[
         if source.order is None or link.order is None:
             continue
         suffix = f"_to_{graph.names[id(target)]}" if len(targets) > 1 else ""
-        placed = found.moved(rows=np.argsort(link.order), cols=source.order)
+        placed = whole.moved(rows=np.argsort(link.order), cols=source.order)
         result.append(
             QuantizedProjection(
                 graph.names[id(process)] + suffix,
@@ -134,7 +160,7 @@ def _scale(rows: NDArray[np.int32], graded: bool) -> float | None:
 
 
 def _events(
-    sources: list[tuple[Any, NDArray[np.int32]]], steps: int, with_payloads: bool
+    sources: list[tuple[Process, NDArray[np.int32]]], steps: int, with_payloads: bool
 ) -> SpikeInput | None:
     """What the sources send in `steps` steps; a RingBuffer starts over, a file does not."""
     if not sources:
@@ -151,3 +177,220 @@ def _events(
         first += rows.shape[1]
     payloads = np.concatenate(values) if with_payloads else None
     return SpikeInput(np.concatenate(at), np.concatenate(who), steps, first, payloads)
+
+
+def population(graph: ForeignGraph, process: Process) -> QuantizedPopulation | None:
+    """The population of a LIF Process; None where something is reported."""
+    shape = tuple(process.s_out.shape)
+    fields = ["du", "dv", "vth", "bias_mant", "bias_exp", "u", "v"]
+    fields += ["refractory"] if hasattr(process, "refractory") else []
+    values, before = {}, len(graph.problems)
+    for field in fields:
+        where, value = f"{label(process)}.{field}", np.asarray(getattr(process, field).init)
+        if field in ("du", "dv", "vth") and value.dtype.kind not in "iu":
+            # Lava's fixed-point models fail on them, so the graph is meant for the float ones
+            allowed = "integers, as for select_tag='fixed_pt'"
+            graph.report(where, f"{value.dtype} values", allowed)
+            continue
+        try:
+            value = np.broadcast_to(value, shape).ravel()
+        except ValueError:
+            graph.report(where, f"shape {value.shape}", f"() or {shape}")
+            continue
+        values[field] = np.clip(np.trunc(value), *INT32).astype(np.int32)
+    for field in ("u", "v"):
+        if np.any(values.pop(field, 0)):
+            graph.report(f"{label(process)}.{field}", "not 0 at the start", "a start from rest")
+    if len(graph.problems) > before:
+        return None
+    return QuantizedPopulation(graph.names[id(process)], int(np.prod(shape)), **values)
+
+
+def sent_rows(process: Process) -> NDArray[np.int32]:
+    """What a source sends, (n_steps, n_channels)."""
+    if kind(process) == RING:
+        data = np.asarray(process.data.init)  # the last axis is time
+        rows = data.reshape(-1, data.shape[-1]).T
+    else:
+        data = np.load(process.proc_params["path"], mmap_mode="r", allow_pickle=False)
+        rows = data.reshape(len(data), -1)
+    sent: NDArray[np.int32] = rows.astype(np.int32)
+    return sent
+
+
+class Synapses(NamedTuple):
+    """Synapses in coordinates, sorted by row, then column.
+
+    `rows`, `cols`, `data` (integer weights), `delays` and `tags` have one value a synapse;
+    `delays` and each of `tags` may be None. `options` are keywords of `QuantizedProjection`.
+    """
+
+    shape: tuple[int, int]
+    rows: Index
+    cols: Index
+    data: NDArray[np.int32]
+    delays: NDArray[np.int32] | None
+    tags: tuple[NDArray[np.int32] | None, NDArray[np.int32] | None]
+    options: dict[str, Any]
+
+    def matrix(self) -> sparse.csr_matrix:
+        """The weights, (n_post, n_pre)."""
+        return sparse.csr_matrix((self.data, (self.rows, self.cols)), shape=self.shape)
+
+    def moved(self, rows: Index, cols: Index) -> "Synapses":
+        """The same with row i as row ``rows[i]`` and column j as column ``cols[j]``."""
+        new_rows, new_cols = rows[self.rows], cols[self.cols]
+        order = np.lexsort((new_cols, new_rows))
+        delays = None if self.delays is None else self.delays[order]
+        tag_1, tag_2 = (None if tag is None else tag[order] for tag in self.tags)
+        places = (new_rows[order], new_cols[order])
+        return self._replace(
+            rows=places[0],
+            cols=places[1],
+            data=self.data[order],
+            delays=delays,
+            tags=(tag_1, tag_2),
+        )
+
+
+def synapses(graph: ForeignGraph, process: Process) -> Synapses:
+    """The synapses of a connection, with the options that decide their grid."""
+    weights = process.weights.init
+    learns = kind(process) in LEARNING
+    if sparse.issparse(weights):
+        merged = weights.tocsr().copy()
+        merged.sum_duplicates()
+        if merged.nnz != weights.nnz:
+            measured = f"{weights.nnz - merged.nnz} entries at places of others"
+            graph.report(f"{label(process)}.weights", measured, "one entry for a synapse")
+        whole = merged.astype(np.int32).tocoo()
+        signed = merged  # Sparse looks at the signs before it cuts the fractions off
+    else:
+        signed = np.asarray(weights).astype(np.int32)
+        whole = sparse.coo_matrix(signed)
+    mode = _sign_mode(graph, process, signed, learns)
+    options = {
+        "sign_mode": mode,
+        "weight_exp": int(process.proc_params.get("weight_exp", 0)),
+        "num_weight_bits": int(process.proc_params.get("num_weight_bits", WEIGHT_BITS)),
+        "num_message_bits": int(process.num_message_bits.init or 0),
+    }
+    stored = whole.data != 0
+    if learns and not sparse.issparse(weights):  # in a LearningDense weights of 0 learn as well
+        places = np.indices(signed.shape).reshape(2, -1)
+        whole = sparse.coo_matrix((signed.ravel(), tuple(places)), shape=signed.shape)
+        stored = np.ones(whole.nnz, dtype=np.bool_)
+    rows, cols = whole.row[stored], whole.col[stored]
+    result = Synapses(whole.shape, rows, cols, whole.data[stored], None, (None, None), options)
+    if hasattr(process, "delays"):
+        result = result._replace(delays=_delays(graph, process, result))
+    if learns:
+        tags = (_tag(graph, process, "tag_1", result), _tag(graph, process, "tag_2", result))
+        result = result._replace(tags=tags)
+    return result.moved(np.arange(whole.shape[0]), np.arange(whole.shape[1]))
+
+
+def _sign_mode(
+    graph: ForeignGraph,
+    process: Process,
+    weights: NDArray[np.generic] | sparse.spmatrix,
+    learns: bool,
+) -> SignMode:
+    """The mode that was asked for, else the one that Lava finds; implicit zeros count.
+
+    Lava: `determine_sign_mode` for fixed weights; a connection that learns is MIXED by default.
+    """
+    mode = process.proc_params.get("sign_mode")
+    if mode is not None and mode.name != "NULL":
+        return SignMode[mode.name]
+    if mode is not None:
+        allowed = "MIXED, EXCITATORY or INHIBITORY"
+        graph.report(f"{label(process)}.sign_mode", "SignMode.NULL", allowed)
+    if learns:
+        return SignMode.MIXED
+    if weights.min() >= 0:
+        return SignMode.EXCITATORY
+    return SignMode.INHIBITORY if weights.max() <= 0 else SignMode.MIXED
+
+
+def _delays(graph: ForeignGraph, process: Process, among: Synapses) -> NDArray[np.int32]:
+    """Delay of every synapse; a sparse matrix of delays says 0 where it has no entry."""
+    values = process.delays.init
+    longest = int(values.max()) if hasattr(values, "max") else int(values)
+    limit = int(process.proc_params["max_delay"])
+    if limit < longest:
+        measured = f"{limit}, below a delay of {longest}, whose synapses Lava drops"
+        graph.report(f"{label(process)}.max_delay", measured, f">= {longest}")
+    if sparse.issparse(values):
+        values = values.toarray()
+    delays: NDArray[np.int32] = np.broadcast_to(values, among.shape)[among.rows, among.cols]
+    return delays
+
+
+def _tag(
+    graph: ForeignGraph, process: Process, name: str, among: Synapses
+) -> NDArray[np.int32] | None:
+    """One tag of every synapse, None where no product reads or writes it."""
+    rule = process.proc_params["learning_rule"]
+    letter = {"tag_1": "t", "tag_2": "d"}[name]
+    series = rule.active_product_series
+    read = {f.state_var for s in series.values() for p in s.products for f in p.factors}
+    if f"d{letter}" not in series and letter not in read:
+        return None
+    values = getattr(process, name).init
+    if sparse.issparse(values):
+        # LearningSparse changes a tag where it has an entry, and nowhere else
+        entries, stored = values.tocoo(), values.tocsr()
+        here = set(zip(among.rows.tolist(), among.cols.tolist(), strict=True))
+        without = here - set(zip(entries.row.tolist(), entries.col.tolist(), strict=True))
+        if without:
+            measured = f"no entry at {len(without)} of {len(here)} weights"
+            graph.report(f"{label(process)}.{name}", measured, "an entry for every weight")
+        values = stored.toarray()
+    tags: NDArray[np.int32] = np.asarray(values)[among.rows, among.cols].astype(np.int32)
+    return tags
+
+
+def learning(graph: ForeignGraph, process: Process, among: Synapses) -> Learning | None:
+    """The learning of a connection; None without a rule, or where something is reported."""
+    if kind(process) not in LEARNING:
+        return None
+    rule, where = process.proc_params["learning_rule"], f"{label(process)}.learning_rule"
+    families = {f"{c.__module__}.{c.__qualname__}" for c in type(rule).__mro__}
+    if f"{_RULES}Loihi2FLearningRule" not in families:
+        graph.report(where, f"a {type(rule).__name__}", "a two-factor rule (Loihi2FLearningRule)")
+        return None
+    products = {
+        target: tuple(_product(graph, where, p) for p in series.products)
+        for target, series in rule.active_product_series.items()
+    }
+    fields: dict[str, Any] = {
+        name: Trace(float(getattr(rule, f"{name}_impulse")), float(getattr(rule, f"{name}_tau")))
+        for name in TRACES
+    }
+    fields |= products
+    read = LearningRule(
+        **fields,
+        t_epoch=int(rule.t_epoch),
+        decimate_exponent=rule.decimate_exponent,
+        rng_seed=int(rule.rng_seed),
+    )
+    tag_1, tag_2 = (0 if tag is None else tag for tag in among.tags)
+    graded = _GRADED[int(process.proc_params["graded_spike_cfg"])]
+    dense = not sparse.issparse(process.weights.init)
+    return Learning((read,), None, tag_1, tag_2, graded, plastic_zeros=dense)
+
+
+def _product(graph: ForeignGraph, where: str, product: Any) -> Product:
+    """A product of Lava's `ProductSeries`, whose exponent is stored 7 too high."""
+    factors = []
+    for factor in product.factors:
+        constant = factor.const or 0
+        if factor.state_var == "C" or constant != int(constant):
+            text = f"{factor.state_var} + {constant:g}" if factor.state_var != "C" else "C"
+            graph.report(where, f"the factor {text}", "a variable plus an integer")
+            continue
+        factors.append(Factor(factor.state_var, int(constant), bool(factor.is_sgn)))
+    return Product(
+        product.dependency, int(product.s_mantissa), int(product.s_exp) - 7, tuple(factors)
+    )

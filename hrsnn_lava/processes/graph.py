@@ -1,4 +1,4 @@
-"""Builds the Lava process graph of a `LavaProgram` and runs it with Lava's own runtime.
+"""Builds the Lava process graph of a `LavaProgram`.
 
 A population becomes a `HeterogeneousLIF` (or, where the program says so, Lava's own `LIF`) and a
 `MmapProbe`, an input population a `MmapSource`, a projection Lava's `Sparse` (or `DelaySparse`, or
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.proc.dense.process import LearningDense
 from lava.proc.lif.models import PyLifModelBitAcc
@@ -26,12 +27,11 @@ from lava.proc.sparse.models import (
     PySparseModelFloat,
 )
 from lava.proc.sparse.process import DelaySparse, LearningSparse, Sparse
-from lava.utils.weightutils import SignMode
-from scipy import sparse
 
-from hrsnn_lava.processes.learning import (
+from hrsnn_lava.processes.connections import (
     MaskedLearningDense,
     RecordedLearningSparse,
+    fixed_connection,
     learning_connection,
 )
 from hrsnn_lava.processes.lif import (
@@ -39,19 +39,21 @@ from hrsnn_lava.processes.lif import (
     HeterogeneousLIFFixed,
     HeterogeneousLIFFloat,
 )
-from hrsnn_lava.processes.lockstep import run_in_threads
-from hrsnn_lava.processes.program import PARAMETERS, Connection, LavaProgram, Neurons, Source
-from hrsnn_lava.processes.sink import (
+from hrsnn_lava.processes.mapped_files import (
+    PROBE_PORTS,
     MmapProbe,
     MmapProbeFixed,
     MmapProbeFloat,
     MmapSink,
     MmapSinkFixed,
     MmapSinkFloat,
+    MmapSource,
+    MmapSourceFixed,
+    MmapSourceFloat,
+    create_rows,
 )
-from hrsnn_lava.processes.source import MmapSource, MmapSourceFixed, MmapSourceFloat
-from hrsnn_lava.processes.stock import BiasWrite, RecordedLIF, bias_writes, stock_lif, stretches
-from hrsnn_lava.processes.watchdog import advance
+from hrsnn_lava.processes.program import PARAMETERS, LavaProgram, Neurons, Source
+from hrsnn_lava.processes.stock import BiasWrite, RecordedLIF, bias_writes, stock_lif
 
 __all__ = [
     "LavaGraph",
@@ -60,18 +62,16 @@ __all__ = [
     "drive_file",
     "drive_path",
     "event_file",
-    "fixed_connection",
     "learned_path",
-    "run",
     "run_config",
     "sink_path",
     "source_path",
 ]
 
-#: Output port of `HeterogeneousLIF` and input port of `MmapProbe` behind each probe.
-_PORTS = {"spikes": ("s_out", "s_in"), "v": ("v_out", "v_in"), "u": ("u_out", "u_in")}
+#: Output port of `HeterogeneousLIF` behind each probe.
+_OUT_PORTS = {"spikes": "s_out", "v": "v_out", "u": "u_out"}
 #: Model of every Process in a graph, by the tag that Lava's own search would look for.
-_MODELS: dict[str, dict[Any, Any]] = {
+_MODELS: dict[str, dict[type[AbstractProcess], type]] = {
     "fixed_pt": {
         HeterogeneousLIF: HeterogeneousLIFFixed,
         MmapProbe: MmapProbeFixed,
@@ -104,23 +104,23 @@ class LavaGraph:
     """
 
     precision: str
-    populations: dict[str, Any]
-    connections: dict[str, Any]
-    helpers: tuple[Any, ...] = ()
+    populations: dict[str, AbstractProcess]
+    connections: dict[str, AbstractProcess]
+    helpers: tuple[AbstractProcess, ...] = ()
     writes: tuple[BiasWrite, ...] = ()
 
     @property
-    def root(self) -> Any:
+    def root(self) -> AbstractProcess:
         """One of the LIF Processes: Lava compiles and runs whatever is connected to it."""
         return next(p for p in self.populations.values() if isinstance(p, (HeterogeneousLIF, LIF)))
 
-    def run_config(self) -> Any:
+    def run_config(self) -> Loihi2SimCfg:
         """Lava's run configuration for this graph."""
         processes = [*self.populations.values(), *self.connections.values(), *self.helpers]
         return run_config(processes, self.precision)
 
 
-def run_config(processes: Iterable[Any], precision: str) -> Any:
+def run_config(processes: Iterable[AbstractProcess], precision: str) -> Loihi2SimCfg:
     """Lava's run configuration, with the model of each Process named.
 
     Lava's search for models executes every module beside each Process anew, 0.03 s a Process;
@@ -192,7 +192,7 @@ def build(
     """
     where = Path(folder)
     fixed = program.precision == "fixed_pt"
-    populations: dict[str, Any] = {}
+    populations: dict[str, AbstractProcess] = {}
     helpers = []
     writes: list[BiasWrite] = []
     for number, group in zip(numbers or range(len(program.neurons)), program.neurons, strict=True):
@@ -206,14 +206,10 @@ def build(
                 shape=(group.size,), name=group.name, **{k: group.parameters[k] for k in PARAMETERS}
             )
         populations[group.name] = lif
-        recorder = MmapProbe(
-            shape=(group.size,),
-            steps=program.n_steps,
-            files={probe: path for probe, path in files.items() if path is not None},
-            dtype=np.int32 if fixed else np.float64,
-        )
-        for out_port, in_port in (_PORTS[probe] for probe in files):
-            getattr(lif, out_port).connect(getattr(recorder, in_port))
+        dtype = np.int32 if fixed else np.float64
+        recorder = MmapProbe(shape=(group.size,), steps=program.n_steps, files=files, dtype=dtype)
+        for probe in files:
+            getattr(lif, _OUT_PORTS[probe]).connect(getattr(recorder, PROBE_PORTS[probe]))
         helpers.append(recorder)
         if len(group.drive_steps) and not program.stock:
             drive = MmapSource(path=drive_file(group, program, drive_path(where, number)))
@@ -236,29 +232,8 @@ def build(
     return LavaGraph(program.precision, populations, connections, tuple(helpers), tuple(writes))
 
 
-def fixed_connection(connection: Connection, fixed: bool) -> Any:
-    """The Process of a connection that does not learn; `fixed` for integers."""
-    weights = connection.weights.astype(np.int32 if fixed else np.float64)
-    options = {
-        "weights": weights,
-        "name": connection.name,
-        "num_message_bits": connection.num_message_bits,
-    }
-    if fixed:
-        options |= {
-            "weight_exp": connection.weight_exp,
-            "num_weight_bits": connection.num_weight_bits,
-            "sign_mode": SignMode[connection.sign_mode],
-        }
-    if connection.delays is None:
-        return Sparse(**options)
-    parts = (connection.delays.astype(int), weights.indices, weights.indptr)
-    return DelaySparse(delays=sparse.csr_matrix(parts, shape=weights.shape), **options)
-
-
-def _rows(path: Path, shape: tuple[int, int], program: LavaProgram) -> Any:
-    dtype = np.int32 if program.precision == "fixed_pt" else np.float64
-    return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+def _rows(path: Path, shape: tuple[int, int], program: LavaProgram) -> "np.memmap[Any, Any]":
+    return create_rows(path, shape, np.int32 if program.precision == "fixed_pt" else np.float64)
 
 
 def drive_file(group: Neurons, program: LavaProgram, path: Path) -> Path:
@@ -277,28 +252,3 @@ def event_file(source: Source, program: LavaProgram, path: Path) -> Path:
     rows[source.steps, source.channels] = source.values
     rows.flush()
     return path
-
-
-def run(program: LavaProgram, folder: str | os.PathLike[str], runtime: str = "processes") -> None:
-    """Run a program; what it records lies at `sink_path`.
-
-    `runtime` is "processes", Lava's own, or "threads" (`lockstep`). Raises `BackendError` with
-    the error of the model that failed.
-    """
-    for numbers, part in components(program):
-        graph = build(part, folder, numbers)
-        if runtime == "threads":
-            run_in_threads(graph.root, part.n_steps, graph.run_config(), graph.writes)
-        else:
-            _run_in_processes(graph, part.n_steps)
-
-
-def _run_in_processes(graph: LavaGraph, steps: int) -> None:
-    """Run on Lava's runtime; after a failure the caller must end this process, see `advance`."""
-    root = graph.root
-    root.create_runtime(graph.run_config())
-    for length, writes in stretches(steps, graph.writes):
-        for write in writes:
-            write.process.bias_mant.set(write.mantissa)
-        advance(root, length)
-    root.stop()

@@ -9,7 +9,8 @@ Importing this module imports Lava, which needs Python 3.10.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
@@ -21,14 +22,39 @@ from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.process.variable import Var
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from typing_extensions import TypedDict, Unpack
+
+from hrsnn_lava.integer_format import (
+    DECAY_SHIFT,
+    POTENTIAL_MAX,
+    STATE_SHIFT,
+    STATE_WRAP,
+    kept_of_current,
+    kept_of_potential,
+)
 
 __all__ = ["HeterogeneousLIF", "HeterogeneousLIFFixed", "HeterogeneousLIFFloat"]
 
-_STATE_SPAN = 1 << 24  # u and v are 24 bit words
-_STATE_LIMIT = 1 << 23
-_DECAY_BITS = 12
-_ALIGN_BITS = 6  # synaptic input and threshold are aligned 6 bits up in the state word
+Int: TypeAlias = NDArray[np.int32]
+Float: TypeAlias = NDArray[np.float64]
+
+
+class Parameters(TypedDict, total=False):
+    """Keywords of `HeterogeneousLIF` beside shape and name, under the names of Lava's `LIF`."""
+
+    u: ArrayLike
+    v: ArrayLike
+    du: ArrayLike
+    dv: ArrayLike
+    bias_mant: ArrayLike
+    bias_exp: ArrayLike
+    vth: ArrayLike
+    refractory: ArrayLike
+
+
+#: Values of `Parameters` that are not given; those of Lava's `LIF`.
+_DEFAULTS: dict[str, int] = dict.fromkeys(Parameters.__annotations__, 0) | {"vth": 10}
 
 
 class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
@@ -53,17 +79,6 @@ class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
     parameter (stock Lava swallows both).
     """
 
-    #: Variables, each a scalar or one value a neuron, and what they are where nobody says it.
-    DEFAULTS: ClassVar[dict[str, float]] = {
-        "u": 0,
-        "v": 0,
-        "du": 0,
-        "dv": 0,
-        "bias_mant": 0,
-        "bias_exp": 0,
-        "vth": 10,
-        "refractory": 0,
-    }
     # Lava's __del__ reads it, also of an object whose __init__ was refused
     _runtime = None
 
@@ -72,27 +87,22 @@ class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
         *,
         shape: tuple[int, ...],
         name: str | None = None,
-        **parameters: ArrayLike,
+        **parameters: Unpack[Parameters],
     ) -> None:
-        unknown = sorted(parameters.keys() - self.DEFAULTS.keys())
-        if unknown:
-            raise TypeError(
-                f"unknown parameter {unknown[0]!r}; there are: {', '.join(self.DEFAULTS)}"
-            )
+        if unknown := sorted(set(parameters) - set(_DEFAULTS)):
+            names = ", ".join(_DEFAULTS)
+            raise TypeError(f"unknown parameter {unknown[0]!r}; there are: {names}")
         super().__init__(shape=shape, name=name)
-
-        def var(value: ArrayLike) -> Any:
-            return Var(shape=shape, init=np.broadcast_to(np.asarray(value), shape).copy())
-
         self.a_in = InPort(shape=shape)
         self.bias_in = InPort(shape=shape)
         self.s_out = OutPort(shape=shape)
         self.v_out = OutPort(shape=shape)
         self.u_out = OutPort(shape=shape)
-        for variable, default in self.DEFAULTS.items():
-            setattr(self, variable, var(parameters.get(variable, default)))
+        for field, value in (_DEFAULTS | parameters).items():
+            init = np.broadcast_to(np.asarray(value), shape).copy()
+            setattr(self, field, Var(shape=shape, init=init))
         # the last time step in which v is held at 0; a Var, so that a state can be restored
-        self.refractory_end = var(0)
+        self.refractory_end = Var(shape=shape, init=np.zeros(shape, dtype=int))
 
 
 class _HeterogeneousLIFModel(PyLoihiProcessModel):  # type: ignore[misc]
@@ -106,11 +116,11 @@ class _HeterogeneousLIFModel(PyLoihiProcessModel):  # type: ignore[misc]
 
     def run_spk(self) -> None:
         """One time step."""
-        held = self.refractory_end >= self.time_step
+        refractory = self.refractory_end >= self.time_step
         self._update(self.a_in.recv())
-        self.v[held] = 0
+        self.v[refractory] = 0
         # a held neuron is silent even where a threshold below 0 would let v = 0 pass
-        spikes = (self.v > self._threshold()) & ~held
+        spikes = (self.v > self._threshold()) & ~refractory
         self.v[spikes] = 0
         self.refractory_end[spikes] = self.time_step + self.refractory[spikes]
         self.s_out.send(spikes)
@@ -131,17 +141,17 @@ class HeterogeneousLIFFloat(_HeterogeneousLIFModel):
     s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, float)
     v_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, float)
     u_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, float)
-    u: Any = LavaPyType(np.ndarray, float)
-    v: Any = LavaPyType(np.ndarray, float)
-    du: Any = LavaPyType(np.ndarray, float)
-    dv: Any = LavaPyType(np.ndarray, float)
-    bias_mant: Any = LavaPyType(np.ndarray, float)
-    bias_exp: Any = LavaPyType(np.ndarray, float)
-    vth: Any = LavaPyType(np.ndarray, float)
-    refractory: Any = LavaPyType(np.ndarray, np.int32)
-    refractory_end: Any = LavaPyType(np.ndarray, np.int32)
+    u: Float = LavaPyType(np.ndarray, float)
+    v: Float = LavaPyType(np.ndarray, float)
+    du: Float = LavaPyType(np.ndarray, float)
+    dv: Float = LavaPyType(np.ndarray, float)
+    bias_mant: Float = LavaPyType(np.ndarray, float)
+    bias_exp: Float = LavaPyType(np.ndarray, float)
+    vth: Float = LavaPyType(np.ndarray, float)
+    refractory: Int = LavaPyType(np.ndarray, np.int32)
+    refractory_end: Int = LavaPyType(np.ndarray, np.int32)
 
-    def _update(self, activation: Any) -> None:
+    def _update(self, activation: Float) -> None:
         bias = self.bias_mant
         if self.bias_in.csp_ports:
             bias = bias + self.bias_in.recv()
@@ -149,7 +159,7 @@ class HeterogeneousLIFFloat(_HeterogeneousLIFModel):
         self.u[:] += activation
         self.v[:] = self.v * (1 - self.dv) + self.u + bias
 
-    def _threshold(self) -> Any:
+    def _threshold(self) -> Float:
         return self.vth
 
 
@@ -176,31 +186,31 @@ class HeterogeneousLIFFixed(_HeterogeneousLIFModel):
     s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
     v_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
     u_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
-    u: Any = LavaPyType(np.ndarray, np.int32, precision=24)
-    v: Any = LavaPyType(np.ndarray, np.int32, precision=24)
+    u: Int = LavaPyType(np.ndarray, np.int32, precision=24)
+    v: Int = LavaPyType(np.ndarray, np.int32, precision=24)
     # int32, where Lava says uint16: du = -1 (no decay) must not turn into 65535
-    du: Any = LavaPyType(np.ndarray, np.int32, precision=12)
-    dv: Any = LavaPyType(np.ndarray, np.int32, precision=12)
-    bias_mant: Any = LavaPyType(np.ndarray, np.int32, precision=13)
-    bias_exp: Any = LavaPyType(np.ndarray, np.int32, precision=3)
-    vth: Any = LavaPyType(np.ndarray, np.int32, precision=17)
-    refractory: Any = LavaPyType(np.ndarray, np.int32)
-    refractory_end: Any = LavaPyType(np.ndarray, np.int32)
+    du: Int = LavaPyType(np.ndarray, np.int32, precision=12)
+    dv: Int = LavaPyType(np.ndarray, np.int32, precision=12)
+    bias_mant: Int = LavaPyType(np.ndarray, np.int32, precision=13)
+    bias_exp: Int = LavaPyType(np.ndarray, np.int32, precision=3)
+    vth: Int = LavaPyType(np.ndarray, np.int32, precision=17)
+    refractory: Int = LavaPyType(np.ndarray, np.int32)
+    refractory_end: Int = LavaPyType(np.ndarray, np.int32)
 
-    def __init__(self, proc_params: Any) -> None:
+    def __init__(self, proc_params: Mapping[str, Any]) -> None:
         super().__init__(proc_params)
-        self._aligned_vth: Any = None
+        self._aligned_vth: Int | None = None
 
     def on_var_update(self) -> None:
         """Forgets what was derived from the Vars; the next step derives it again."""
         self._aligned_vth = None
 
-    def _threshold(self) -> Any:
+    def _threshold(self) -> Int:
         if self._aligned_vth is None:
-            self._aligned_vth = np.left_shift(self.vth, _ALIGN_BITS)
+            self._aligned_vth = np.left_shift(self.vth, STATE_SHIFT)
         return self._aligned_vth
 
-    def _bias(self) -> Any:
+    def _bias(self) -> Int:
         mantissa = self.bias_mant
         if self.bias_in.csp_ports:
             mantissa = mantissa + self.bias_in.recv().astype(np.int32)
@@ -210,18 +220,19 @@ class HeterogeneousLIFFixed(_HeterogeneousLIFModel):
             np.right_shift(mantissa, -self.bias_exp),
         )
 
-    def _update(self, activation: Any) -> None:
+    def _update(self, activation: Int) -> None:
         bias = self._bias()
-        current = _decayed(self.u, (1 << _DECAY_BITS) - (self.du + 1))
-        current += np.left_shift(activation, _ALIGN_BITS)
-        wrapped = np.where(current > _STATE_LIMIT, current - _STATE_SPAN, current)
+        current = _decayed(self.u, kept_of_current(self.du))
+        current += np.left_shift(activation, STATE_SHIFT)
+        wrapped = np.where(current > STATE_WRAP, current - 2 * STATE_WRAP, current)
         # Lava adds to the unwrapped value here; it matters for inputs beyond 24 bits only
-        self.u[:] = np.where(wrapped <= -_STATE_LIMIT, current + _STATE_SPAN, wrapped)
-        voltage = _decayed(self.v, (1 << _DECAY_BITS) - self.dv) + self.u + bias
-        self.v[:] = np.clip(voltage, 1 - _STATE_LIMIT, _STATE_LIMIT - 1)
+        self.u[:] = np.where(wrapped <= -STATE_WRAP, current + 2 * STATE_WRAP, wrapped)
+        voltage = _decayed(self.v, kept_of_potential(self.dv)) + self.u + bias
+        self.v[:] = np.clip(voltage, -POTENTIAL_MAX, POTENTIAL_MAX)
 
 
-def _decayed(state: Any, factor: Any) -> Any:
+def _decayed(state: Int, factor: NDArray[np.int64]) -> Int:
     """`state * factor / 4096` rounded toward zero, as int32; the product needs 64 bits."""
     product = state.astype(np.int64) * factor
-    return (np.sign(product) * np.right_shift(np.abs(product), _DECAY_BITS)).astype(np.int32)
+    decayed: Int = (np.sign(product) * (np.abs(product) >> DECAY_SHIFT)).astype(np.int32)
+    return decayed

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava.chip_learning import Learning, LearningRule, rule_from_dict, rule_to_dict
+from hrsnn_lava.csr import from_rows, held_drive, rows_of
 from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.integer_format import MESSAGE_BITS_MAX, NEURON_RANGES, WEIGHT_BITS
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import (
     QuantizedNetwork,
@@ -33,7 +35,7 @@ Precision = Literal["fixed_pt", "floating_pt"]
 #: What a run can record; spikes are always recorded.
 PROBES = ("spikes", "v", "u")
 #: Per-neuron parameters of `HeterogeneousLIF`, in the order of the file.
-PARAMETERS = ("du", "dv", "vth", "bias_mant", "bias_exp", "refractory")
+PARAMETERS = tuple(NEURON_RANGES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +103,7 @@ class Connection:
     delays: Array | None = None
     weight_exp: int = 0
     sign_mode: str = "MIXED"
-    num_weight_bits: int = 8
+    num_weight_bits: int = WEIGHT_BITS
     num_message_bits: int = 0
     learning: ConnectionLearning | None = None
 
@@ -239,17 +241,18 @@ def lava_program(
             projection that learns, or several learning profiles with a negative exponent.
     """
     network.verify()
-    wanted = set(probes)
-    if unknown := sorted(wanted - set(PROBES)):
+    probes = set(probes)
+    if unknown := sorted(probes - set(PROBES)):
         raise SpecError(f"unknown probe {', '.join(unknown)}; allowed: {', '.join(PROBES)}")
     if steps < 0:
         raise SpecError(f"steps: {steps}; allowed: >= 0")
-    if inputs is not None and inputs.n_neurons != network.n_inputs:
+    inputs = SpikeInput.empty(max(steps, 1), network.n_inputs) if inputs is None else inputs
+    if inputs.n_neurons != network.n_inputs:
         raise SpecError(
             f"the input has {inputs.n_neurons} channels, the network {network.n_inputs}"
         )
     _refuse_learning(network)
-    ordered = tuple(p for p in PROBES if p == "spikes" or p in wanted)
+    ordered = tuple(p for p in PROBES if p == "spikes" or p in probes)
     sources = _sources(network, inputs, steps)
     if isinstance(network, QuantizedNetwork):
         neurons, connections = _fixed(network, inputs, steps)
@@ -258,49 +261,40 @@ def lava_program(
     return LavaProgram("floating_pt", steps, neurons, sources, connections, ordered)
 
 
-def _refuse_learning(network: Any) -> None:
-    problems = [
-        Problem(
-            f"projection {p.name!r}",
-            "a float learning rule",
-            "fixed weights in the lava backend",
-            "quantize the network, or fix the weights first",
-        )
-        for p in network.projections
-        if getattr(p, "plasticity", None) is not None
-    ]
-    problems += learning_problems(network)
+def _refuse_learning(network: QuantizedNetwork | Network) -> None:
+    if isinstance(network, QuantizedNetwork):
+        problems = list(learning_problems(network))
+    else:
+        problems = [
+            Problem(
+                f"projection {p.name!r}",
+                "a float learning rule",
+                "fixed weights in the lava backend",
+                "quantize the network, or fix the weights first",
+            )
+            for p in network.projections
+            if p.plasticity is not None
+        ]
     raise_if(SpecError, "the lava backend cannot run this network", problems)
 
 
-def _sources(network: Any, inputs: SpikeInput | None, steps: int) -> tuple[Source, ...]:
+def _sources(
+    network: QuantizedNetwork | Network, inputs: SpikeInput, steps: int
+) -> tuple[Source, ...]:
     """Input populations that send spikes; values for ``target="bias"`` go another way."""
     sending = {p.pre for p in network.projections if p.target == "synapse" and p.n_synapses}
     result = []
     for population in network.input_populations:
-        if population.name not in sending:
-            continue
-        first = network.offset(population.name)
-        if inputs is None:
-            none = np.zeros(0, dtype=np.int32)
-            result.append(Source(population.name, population.size, none, none, none))
-            continue
-        inside = (inputs.steps < steps) & (inputs.neurons >= first)
-        inside &= inputs.neurons < first + population.size
-        result.append(
-            Source(
-                population.name,
-                population.size,
-                inputs.steps[inside],
-                inputs.neurons[inside] - first,
-                inputs.payload_values()[inside],
-            )
-        )
+        if population.name in sending:
+            channels = inputs.neurons - network.offset(population.name)
+            inside = (inputs.steps < steps) & (channels >= 0) & (channels < population.size)
+            events = inputs.steps[inside], channels[inside], inputs.payload_values()[inside]
+            result.append(Source(population.name, population.size, *events))
     return tuple(result)
 
 
 def _fixed(
-    network: QuantizedNetwork, inputs: SpikeInput | None, steps: int
+    network: QuantizedNetwork, inputs: SpikeInput, steps: int
 ) -> tuple[tuple[Neurons, ...], tuple[Connection, ...]]:
     change, mantissa = drive_schedule(network, inputs, steps)
     neurons = []
@@ -343,14 +337,13 @@ def _profile_connections(
 ) -> Iterator[Connection]:
     """One connection for each learning profile, with the synapses that follow it."""
     stored = projection.n_synapses
-    profile, coo = learning.profile_of(stored), projection.weights.tocoo()
+    profile, whole = learning.profile_of(stored), projection.weights
+    rows = rows_of(whole)
     for number, k in enumerate(learning.used_rules(stored), start=first):
         place = np.flatnonzero(profile == k)
-        rows, cols = coo.row[place], coo.col[place]
-        starts = np.append(0, np.cumsum(np.bincount(rows, minlength=coo.shape[0])))
         yield Connection(
             name=f"{projection.name}/{k}",
-            weights=sparse.csr_matrix((coo.data[place], cols, starts), shape=coo.shape),
+            weights=from_rows(rows[place], whole.indices[place], whole.data[place], whole.shape),
             learning=ConnectionLearning(
                 learning.rules[k],
                 learning.tag("tag_1", stored)[place],
@@ -367,9 +360,11 @@ def _profile_connections(
 
 
 def _floating(
-    network: Network, inputs: SpikeInput | None, steps: int
+    network: Network, inputs: SpikeInput, steps: int
 ) -> tuple[tuple[Neurons, ...], tuple[Connection, ...]]:
-    change, drive = _float_drive(network, inputs, steps)
+    driven = any(p.target == "bias" for p in network.projections)
+    change, values = inputs.held_values(steps if driven else 0)
+    drive = held_drive(network, values.astype(np.float64))
     neurons = []
     for population in network.compute_populations:
         lif = {k: population.parameter(k) for k in ("tau_mem", "tau_syn", "v_threshold", "bias")}
@@ -387,7 +382,7 @@ def _floating(
         first = network.offset(population.name)
         part = drive[:, first : first + population.size]
         neurons.append(Neurons(population.name, parameters, change, part, v_unit=leak))
-    graded = inputs is not None and inputs.payloads is not None
+    graded = inputs.payloads is not None
     is_input = {p.name for p in network.input_populations}
     connections = []
     for p in network.projections:
@@ -397,30 +392,8 @@ def _floating(
         if p.delays is not None:
             delays = np.rint(np.asarray(p.delays) / network.dt).astype(np.int64)
             delays = np.broadcast_to(delays, (p.n_synapses,)) if np.any(delays) else None
-        bits = 32 if graded and p.pre in is_input else 0
+        bits = MESSAGE_BITS_MAX if graded and p.pre in is_input else 0
         connections.append(
             Connection(p.name, p.pre, p.post, p.weights, delays, num_message_bits=bits)
         )
     return tuple(neurons), tuple(connections)
-
-
-def _float_drive(
-    network: Network, inputs: SpikeInput | None, steps: int
-) -> tuple[Array, NDArray[np.float64]]:
-    """Held drives of ``target="bias"`` projections: change steps (K,), values (K, n_neurons)."""
-    drives = [p for p in network.projections if p.target == "bias"]
-    if not drives or inputs is None:
-        return np.zeros(0, dtype=np.int32), np.zeros((0, network.n_neurons))
-    inside = inputs.steps < steps
-    at, channel = inputs.steps[inside], inputs.neurons[inside]
-    payload = inputs.payload_values()[inside].astype(np.float64)
-    change, first = np.unique(at, return_index=True)
-    values = np.zeros(network.n_inputs)
-    rows = np.zeros((change.size, network.n_neurons))
-    for row, (a, b) in enumerate(zip(first, np.append(first[1:], at.size), strict=True)):
-        values[channel[a:b]] = payload[a:b]
-        for p in drives:
-            pre, post = network.offset(p.pre), network.offset(p.post)
-            n_post, n_pre = p.weights.shape
-            rows[row, post : post + n_post] += p.weights @ values[pre : pre + n_pre]
-    return change, rows

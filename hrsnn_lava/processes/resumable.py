@@ -18,6 +18,7 @@ from lava.proc.lif.models import PyLifModelBitAcc
 from lava.proc.lif.process import LIF
 from lava.proc.sparse.process import LearningSparse
 
+from hrsnn_lava.processes.connections import MaskedLearningDense, RecordedLearningSparse
 from hrsnn_lava.processes.graph import (
     LavaGraph,
     build,
@@ -27,12 +28,10 @@ from hrsnn_lava.processes.graph import (
     event_file,
     source_path,
 )
-from hrsnn_lava.processes.learning import MaskedLearningDense, RecordedLearningSparse
+from hrsnn_lava.processes.mapped_files import MmapProbe, MmapProbeFixed, MmapSource, MmapSourceFixed
 from hrsnn_lava.processes.program import LavaProgram
-from hrsnn_lava.processes.sink import MmapProbe, MmapProbeFixed
-from hrsnn_lava.processes.source import MmapSource, MmapSourceFixed
+from hrsnn_lava.processes.runtimes import advance
 from hrsnn_lava.processes.stock import BiasWrite, RecordedLIF, stretches
-from hrsnn_lava.processes.watchdog import advance
 
 __all__ = ["ResumableRun"]
 

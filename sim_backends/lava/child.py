@@ -46,8 +46,8 @@ def main(arguments: list[str]) -> int:
 
 def _each_anew(folder: Path, runtime: str) -> Callable[[str], None]:
     """Runs jobs that have nothing to do with each other."""
-    from hrsnn_lava.processes.graph import run
     from hrsnn_lava.processes.program import LavaProgram
+    from hrsnn_lava.processes.runtimes import run
 
     return lambda job: run(LavaProgram.load(folder / job / "program.npz"), folder / job, runtime)
 

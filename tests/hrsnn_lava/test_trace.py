@@ -89,3 +89,13 @@ def test_wrong_files_are_refused(tmp_path):
     np.savez(tmp_path / "o.npz", steps=np.array([{}]), neurons=[1], n_steps=3, n_neurons=2)
     with pytest.raises(ArtifactError, match="plain numbers"):
         SpikeInput.load(tmp_path / "o.npz")
+
+
+def test_a_value_is_held_until_the_next_one_of_its_channel():
+    inputs = SpikeInput([2, 2, 5], [0, 1, 0], 9, 2, payloads=[7, -3, 4])
+    change, values = inputs.held_values(9)
+    assert (change.tolist(), values.tolist()) == ([2, 5], [[7, -3], [4, -3]])
+    change, values = inputs.held_values(5, start=np.array([1, 2], dtype=np.int32))
+    assert (change.tolist(), values.tolist()) == ([0, 2], [[1, 2], [7, -3]])
+    for nothing in (inputs.held_values(2), SpikeInput.empty(4, 2).held_values(4)):
+        assert [part.shape for part in nothing] == [(0,), (0, 2)]

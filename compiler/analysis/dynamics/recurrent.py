@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hrsnn_lava.csr import rows_of
+from hrsnn_lava.network import Network
+
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 Bool = NDArray[np.bool_]
@@ -71,3 +74,28 @@ class RecurrentEdges:
             self.names,
             counts[self.bounds],
         )
+
+
+def recurrent_edges(network: Network) -> RecurrentEdges:
+    """Stack the projections between populations of neurons into one edge list.
+
+    Args:
+        network: with N neurons, whose global order is that of its populations.
+    """
+    inputs = {p.name for p in network.input_populations}
+    recurrent = [p for p in network.projections if p.target == "synapse" and p.pre not in inputs]
+    post, pre, weight = [], [], []
+    for projection in recurrent:
+        csr = projection.weights
+        post.append(rows_of(csr) + network.offset(projection.post))
+        pre.append(csr.indices.astype(np.int64) + network.offset(projection.pre))
+        weight.append(csr.data)
+    bounds = np.cumsum([0, *(len(w) for w in weight)]).astype(np.int64)
+    return RecurrentEdges(
+        network.n_neurons,
+        np.concatenate([np.zeros(0, np.int64), *post]),
+        np.concatenate([np.zeros(0, np.int64), *pre]),
+        np.concatenate([np.zeros(0), *weight]),
+        tuple(p.name for p in recurrent),
+        bounds,
+    )

@@ -62,10 +62,10 @@ def lava_spikes(neurons: list[Any], steps: int, folder: Path) -> Any:
     from lava.proc.lif.models import PyLifModelBitAcc
     from lava.proc.sparse import models as of_sparse
 
-    from hrsnn_lava.processes.from_lava_graph import reachable
+    from hrsnn_lava.processes._foreign_graph import reachable
     from hrsnn_lava.processes.lif import HeterogeneousLIFFixed
-    from hrsnn_lava.processes.lockstep import run_in_threads
-    from hrsnn_lava.processes.sink import MmapSink, MmapSinkFixed
+    from hrsnn_lava.processes.mapped_files import MmapSink, MmapSinkFixed
+    from hrsnn_lava.processes.runtimes import run_in_threads
 
     paths = []
     for k, process in enumerate(neurons):
@@ -239,7 +239,7 @@ def test_a_file_source_and_our_own_neurons_are_taken_and_sinks_are_not(tmp_path:
     from lava.proc.monitor.process import Monitor
 
     from hrsnn_lava.processes.lif import HeterogeneousLIF
-    from hrsnn_lava.processes.source import MmapSource
+    from hrsnn_lava.processes.mapped_files import MmapSource
 
     np.save(tmp_path / "rows.npy", np.eye(3, dtype=np.int32))
     neurons = HeterogeneousLIF(shape=(3,), vth=[10, 20, 30], du=4095, refractory=[0, 1, 2])

@@ -235,7 +235,7 @@ from lava.magma.core.run_conditions import RunSteps
 from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.proc.lif.process import LIF
 from hrsnn_lava.processes.lif import HeterogeneousLIF
-from hrsnn_lava.processes.sink import MmapSink
+from hrsnn_lava.processes.mapped_files import MmapSink
 
 path = sys.argv[1]
 lif = HeterogeneousLIF(shape=(3,), vth=[9, 20, 40], du=[0, 5, 7], dv=0, bias_mant=10,

@@ -20,14 +20,13 @@ if sys.version_info >= (3, 11):
 
 def run(processes: list[Any], steps: int, precision: str) -> None:
     from hrsnn_lava.processes.graph import run_config
-    from hrsnn_lava.processes.lockstep import run_in_threads
+    from hrsnn_lava.processes.runtimes import run_in_threads
 
     run_in_threads(processes[0], steps, run_config(processes, precision))
 
 
 def chain(tmp_path: Path, rows: Any, steps: int, dtype: Any) -> list[Any]:
-    from hrsnn_lava.processes.sink import MmapSink
-    from hrsnn_lava.processes.source import MmapSource
+    from hrsnn_lava.processes.mapped_files import MmapSink, MmapSource
 
     np.save(tmp_path / "in.npy", rows)
     source = MmapSource(path=tmp_path / "in.npy")
@@ -64,7 +63,7 @@ def test_a_run_beyond_the_file_fails_and_ends_every_thread(tmp_path: Path) -> No
 
 
 def test_a_source_without_rows_is_refused(tmp_path: Path) -> None:
-    from hrsnn_lava.processes.source import MmapSource
+    from hrsnn_lava.processes.mapped_files import MmapSource
 
     np.save(tmp_path / "flat.npy", np.zeros(3))
     with pytest.raises(ValueError, match=r"\(steps, n\)"):
@@ -75,7 +74,7 @@ def test_a_probe_writes_what_a_sink_would_and_only_the_files_that_are_named(
     tmp_path: Path,
 ) -> None:
     from hrsnn_lava.processes.lif import HeterogeneousLIF
-    from hrsnn_lava.processes.sink import MmapProbe, MmapSink
+    from hrsnn_lava.processes.mapped_files import MmapProbe, MmapSink
 
     lif = HeterogeneousLIF(shape=(2,), bias_mant=[3, 100], vth=10, dv=[0, 50])
     probe = MmapProbe(

@@ -1,33 +1,37 @@
-"""Models for Lava's learning connections that write what they learned to a file at the end.
+"""Connections of a program as Lava's Processes, and models that write what was learned to a file.
 
-A connection is Lava's `LearningSparse` where that runs. In fixed point it does for sign mode MIXED
-and for products of spikes and traces alone: for other sign modes it fails in `np.maximum(0, csr)`,
-for factors w, d, t in `np.clip(csr)`. The rest is Lava's `LearningDense`: it learns each element
-of the matrix by itself, so a sparse connection is a dense one in which the weights of absent pairs
-are put back to 0 after each epoch. All learning is Lava's own code.
+A connection that learns is Lava's `LearningSparse` where that runs. In fixed point it does for sign
+mode MIXED and for products of spikes and traces alone: for other sign modes it fails in
+`np.maximum(0, csr)`, for factors w, d, t in `np.clip(csr)`. The rest is Lava's `LearningDense`: it
+learns each element of the matrix by itself, so a sparse connection is a dense one in which the
+weights of absent pairs are put back to 0 after each epoch. All learning is Lava's own code.
 
 Reading Vars element by element takes Lava 20 to 55 us each; the file takes no noticeable time.
 Importing this module imports Lava, which needs Python 3.10.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from lava.magma.core.learning.constants import GradedSpikeCfg
 from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
+from lava.magma.core.process.process import AbstractProcess
 from lava.proc.dense.models import PyLearningDenseModelBitApproximate
 from lava.proc.dense.process import LearningDense
 from lava.proc.sparse.models import PyLearningSparseModelBitApproximate
-from lava.proc.sparse.process import LearningSparse
+from lava.proc.sparse.process import DelaySparse, LearningSparse, Sparse
 from lava.utils.weightutils import SignMode, truncate_weights
-from scipy import sparse
+from numpy.typing import NDArray
 
 from hrsnn_lava.chip_learning import POST_TRACES, PRE_TRACES, SYNAPTIC, TRACES, LearningRule
+from hrsnn_lava.csr import rows_of, with_values
 from hrsnn_lava.processes.program import Connection
 
 __all__ = [
     "MaskedLearningDense",
     "RecordedLearningSparse",
+    "fixed_connection",
     "lava_rule",
     "learning_connection",
 ]
@@ -49,7 +53,7 @@ class _Recorded:
     traces as they are then, ``x`` (2, n_pre) and ``y`` (3, n_post), all int64.
     """
 
-    def __init__(self, proc_params: Any) -> None:
+    def __init__(self, proc_params: Mapping[str, Any]) -> None:
         super().__init__(proc_params)  # type: ignore[call-arg]
         self._path, self._last_step, self._rows, self._cols = proc_params["record"]
 
@@ -86,7 +90,7 @@ class MaskedLearningDense(_Recorded, PyLearningDenseModelBitApproximate):  # typ
     learns.
     """
 
-    _absent: Any = None
+    _absent: NDArray[np.bool_] | None = None
 
     def run_lrn(self) -> None:
         """The end of an epoch."""
@@ -103,7 +107,7 @@ class MaskedLearningDense(_Recorded, PyLearningDenseModelBitApproximate):  # typ
         self.weights[self._absent] = 0
 
 
-def lava_rule(rule: LearningRule) -> Any:
+def lava_rule(rule: LearningRule) -> Loihi2FLearningRule:
     """Lava's rule object; one for each connection, since Lava's connections may change it."""
     traces: dict[str, float] = {}
     for name in TRACES:
@@ -113,8 +117,10 @@ def lava_rule(rule: LearningRule) -> Any:
     return Loihi2FLearningRule(**equations, **traces, t_epoch=rule.t_epoch, rng_seed=rule.rng_seed)
 
 
-def learning_connection(connection: Connection, path: str = "", last_step: int = 0) -> Any:
-    """The Process of a learning connection; the models here write what it learned to `path`.
+def learning_connection(
+    connection: Connection, path: str = "", last_step: int = 0
+) -> AbstractProcess:
+    """The Process of a learning connection; its model here writes what it learned to `path`.
 
     Without a path it is a Process for Lava's own models.
     """
@@ -122,10 +128,10 @@ def learning_connection(connection: Connection, path: str = "", last_step: int =
     if learning is None:
         raise ValueError(f"{connection.name} does not learn")
     weights = connection.weights.astype(np.int32)
-    rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
+    rows = rows_of(weights)
     tags = {
-        name: sparse.csr_matrix((values, weights.indices, weights.indptr), shape=weights.shape)
-        for name, values in (("tag_1", learning.tag_1), ("tag_2", learning.tag_2))
+        "tag_1": with_values(weights, learning.tag_1),
+        "tag_2": with_values(weights, learning.tag_2),
     }
     options = {
         "name": connection.name,
@@ -146,6 +152,25 @@ def learning_connection(connection: Connection, path: str = "", last_step: int =
     if path:
         options["plastic_zeros"] = learning.plastic_zeros
     return LearningDense(weights=weights.toarray(), **dense, **options)
+
+
+def fixed_connection(connection: Connection, fixed: bool) -> AbstractProcess:
+    """The Process of a connection that does not learn; `fixed` for integers."""
+    weights = connection.weights.astype(np.int32 if fixed else np.float64)
+    options = {
+        "weights": weights,
+        "name": connection.name,
+        "num_message_bits": connection.num_message_bits,
+    }
+    if fixed:
+        options |= {
+            "weight_exp": connection.weight_exp,
+            "num_weight_bits": connection.num_weight_bits,
+            "sign_mode": SignMode[connection.sign_mode],
+        }
+    if connection.delays is None:
+        return Sparse(**options)
+    return DelaySparse(delays=with_values(weights, connection.delays.astype(int)), **options)
 
 
 def sparse_works(rule: LearningRule, sign_mode: str, plastic_zeros: bool) -> bool:
