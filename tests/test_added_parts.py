@@ -1,0 +1,169 @@
+"""One part of each kind, a file each in a temporary folder, through Python, a spec and commands.
+
+The files are those of ``docs/adding.md``, so that page and test cannot part.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+import hrsnn_lava as hl
+from hrsnn_lava import registry
+from hrsnn_lava.compiler.analysis.dynamics.covariance import covariance
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
+from hrsnn_lava.compiler.pruning.edge_score import ScoredSystem
+from hrsnn_lava.errors import ArtifactError, SpecError
+from hrsnn_lava.sim_backends.runs.parity import compare
+from tests.docs.test_docs import ROOT, pages
+
+KINDS = {
+    "pruning": "per_neuron",
+    "score": "spread",
+    "task": "afterglow",
+    "reader": "table",
+    "engine": "doubled",
+    "chip": "small_cores",
+    "cost_set": "our_board",
+    "section": "fan_in",
+    "command": "loudest",
+    "codec": "rates",
+}
+SPEC = {"network": {"size": 60, "connectivity": {"mean_degree": 8.0}}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The page's files, known for as long as the tests of this module run."""
+    where = tmp_path_factory.mktemp("ours")
+    for block in pages.blocks((ROOT / "docs" / "adding.md").read_text(encoding="utf-8")):
+        if block.file_name:
+            block.write(where)
+        elif "small_cores.toml" in block.text and block.language == "console":
+            for command, _ in block.commands():
+                assert pages.run_shell(command.text, where).returncode == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(registry.PARTS_VARIABLE, str(where / "parts"))
+        registry.forget()
+        yield where
+    registry.forget()
+    for name in [n for n in sys.modules if n.startswith("hrsnn_lava_parts.")]:
+        del sys.modules[name]
+
+
+def call(folder, *words: str, code: int = 0) -> Any:
+    """A command as its own process, as a user has it; its JSON, or what it says of an error."""
+    command = [sys.executable, "-m", "hrsnn_lava", *words, "--quiet", "--json"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+    assert done.returncode == code, done.stderr
+    return json.loads(done.stdout) if code == 0 else done.stderr + done.stdout
+
+
+def test_each_is_one_file_and_is_listed(folder):
+    files = [path for path in (folder / "parts").rglob("*") if path.is_file()]
+    assert len(files) == len(KINDS)
+    for kind, name in KINDS.items():
+        assert name in registry.names(kind)
+        asked = registry.path if registry.KINDS[kind].data else registry.load
+        with pytest.raises(SpecError) as caught:
+            asked(kind, f"{name}s")
+        (problem,) = caught.value.problems
+        assert name in problem.allowed
+        assert problem.fix == f"did you mean {name!r}?"
+
+
+def test_pruning_by_neuron(folder):
+    network = hl.build_hrsnn(hl.Spec.parse(SPEC), seed=1)
+    step = registry.load("pruning", "per_neuron")(density=0.3, least=2)
+    pruned = hl.compile(network, "loihi1", [step]).records[0]
+    assert pruned.options["least"] == 2
+    before = recurrent_edges(network)
+    fan_in = np.bincount(before.post, minlength=60)
+    kept = np.minimum(np.maximum(np.ceil(0.3 * fan_in), 2), fan_in)
+    assert pruned.report["synapses_after"] == kept.sum()
+
+
+def test_a_score_by_its_definition(folder):
+    network = hl.build_hrsnn(hl.Spec.parse(SPEC), seed=1)
+    w = recurrent_edges(network).matrix
+    system = -3.0 * np.eye(60) + 0.2 * w.toarray()
+    c = covariance(sparse.csr_matrix(system)).matrix
+    scores = registry.load("score", "spread")().of(ScoredSystem(w, w, c))
+    rows, cols = np.repeat(np.arange(60), np.diff(w.indptr)), w.indices
+    sign = np.sign(w.data)
+    truth = c[rows, rows] + c[cols, cols] - 2 * sign * c[rows, cols]
+    np.testing.assert_allclose(scores, truth, rtol=1e-9)
+    table = {"method": "lyapunov", "score": "spread"}
+    spec = hl.Spec.parse(SPEC | {"prune": table})
+    assert spec.prune.score == "spread"
+
+
+def test_a_reader_in_a_task(folder):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 90)
+    values = labels[:, None] * np.ones((90, 3)) + rng.normal(0, 0.1, (90, 3))
+    np.savetxt(folder / "rows.csv", np.column_stack([labels, values]), delimiter=",")
+    table = {"kind": "npz", "reader": "table", "path": str(folder / "rows.csv")}
+    sizes = {"train": 50, "validation": 20, "test": 20}
+    task = hl.Spec.parse(SPEC | {"task": table | sizes}).task
+    trial = task.trial(0)
+    assert trial.frames.shape == (90, 3, 1)
+    (folder / "bad.csv").write_text("1,x\n")
+    with pytest.raises(ArtifactError, match=r"bad\.csv"):
+        hl.Spec.parse(SPEC | {"task": table | {"path": str(folder / "bad.csv")}}).task.trial(0)
+
+
+def test_an_engine_a_chip_a_cost_set_and_a_section_in_python(folder):
+    network = hl.build_hrsnn(hl.Spec.parse(SPEC), seed=1)
+    compiled = hl.compile(network, "small_cores")
+    assert compiled.placement.n_cores == 4  # 60 neurons, 16 a core
+    truth = hl.simulate(compiled, steps=30)
+    run = hl.simulate(compiled, steps=30, backend="doubled")
+    assert compare(truth, run, ("native", "doubled"), compiled.network) == (0, None)
+    assert truth.n_spikes > 0
+    facts = hl.report(compiled, truth, cost_set="our_board").to_dict()
+    assert facts["energy"]["cost_set"] == "our_board"
+    assert facts["mean_fan_in"] == network.n_synapses / 60
+
+
+def test_a_codec(folder):
+    codec = registry.load("codec", "rates")
+    module = sys.modules["hrsnn_lava_parts.codec.rates"]
+    module.Rates((1.5, 2.0)).save(folder / "rates.hlx")
+    assert module.Rates.load(folder / "rates.hlx").hz == (1.5, 2.0)
+    assert codec.to_artifact(module.Rates((1.0,))).stage == "rates"
+
+
+def test_all_of_them_in_one_spec_and_by_commands(folder):
+    report = call(folder, "run", "ours.toml", "--out", "ours")
+    facts = json.loads((folder / "ours" / "report.json").read_text())
+    assert facts["profile"] == "small_cores"
+    assert facts["energy"]["cost_set"] == "our_board"
+    assert facts["mean_fan_in"] == facts["network"]["synapses"] / 60
+    assert facts["parity"]["backends"] == ["reference", "doubled"]
+    assert facts["scores"][0]["name"] == "afterglow"
+    assert facts["comparison"][1]["name"] == "per_neuron 50 %"
+    assert "Fan-in" in (folder / "ours" / "report.html").read_text()
+    assert report["command"] == "run"
+
+    simulated = "simulate ours/compiled.hlx --input ours/input.npz --backend doubled -o trace.npz"
+    assert call(folder, *simulated.split())["backend"] == "doubled"
+    trace = hl.Trace.load(folder / "trace.npz")
+    spikes = np.bincount(trace.spike_neurons, minlength=60)
+    loudest = call(folder, "loudest", "trace.npz", "--count", "1")["loudest"]
+    assert spikes[loudest[0]] == spikes.max()
+
+    words = "prune ours/network.hlx --method lyapunov --density 0.4 -o pruned.hlx --score"
+    call(folder, *words.split(), "spread")
+    assert "lyapunov', 'product', 'spread', 'weight'" in call(
+        folder, *words.split(), "spred", code=2
+    )
+    other = "prune ours/network.hlx --method per_neuron --density 0.4 --least 3 -o pruned.hlx"
+    call(folder, *other.split())
+    assert "small_cores" in json.dumps(call(folder, "profiles"))
