@@ -408,8 +408,9 @@ def allowed_of(entry: Any) -> str:
     """What a key accepts, in words, from its JSON schema."""
     if "const" in entry:
         return toml_of(entry["const"])
-    if "enum" in entry:
-        return ", ".join(f'"{v}"' for v in entry["enum"])
+    for names in ("enum", "examples"):
+        if names in entry:
+            return ", ".join(f'"{v}"' for v in entry[names])
     if "discriminator" in entry:
         return "a distribution"
     if "anyOf" in entry:

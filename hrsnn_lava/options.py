@@ -62,6 +62,10 @@ class Registered:
 
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
+        """The names as ``examples``: what follows a colon would break an ``enum``."""
+        return handler(schema) | {"examples": list(registry.names(self.kind))}
+
     def check(self, text: str) -> str:
         """The text itself; a `ValueError` that lists the names there are."""
         known = registry.names(self.kind)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -42,7 +44,5 @@ def test_traces_of_neurons_suffice_where_time_constants_are_equal(taus, uniform)
     ],
 )
 def test_wrong_parameters_are_named(fields, message):
-    problems = STDP(**({"a_plus": 0.1, "a_minus": 0.1} | fields)).problems("p", 3)
-    assert len(problems) == 1
-    with pytest.raises(AssertionError, match=message):
-        raise AssertionError(str(problems[0]))
+    (problem,) = STDP(**({"a_plus": 0.1, "a_minus": 0.1} | fields)).problems("p", 3)
+    assert re.search(message, str(problem))

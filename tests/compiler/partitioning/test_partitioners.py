@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from network_strategies import learning_networks, networks
+from partitioned import partition
 from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
@@ -20,7 +21,6 @@ from hrsnn_lava.compiler.partitioning.legality import is_legal, repair
 from hrsnn_lava.compiler.partitioning.multilevel import Effort, multilevel
 from hrsnn_lava.compiler.partitioning.palette_coordinates import palette_coordinates
 from hrsnn_lava.compiler.partitioning.problem import PartitionProblem
-from hrsnn_lava.compiler.passes.partition import partition
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation, QuantizedProjection
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from partitioned import partition
 from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
@@ -18,7 +19,7 @@ from hrsnn_lava.compiler.context import Context
 from hrsnn_lava.compiler.design_rules.check import Placed, check
 from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.compiler.palettes.snapping import snap_network
-from hrsnn_lava.compiler.passes.partition import Partition, parameter_order, partition
+from hrsnn_lava.compiler.passes.partition import Partition, parameter_order
 from hrsnn_lava.errors import CapacityError, NetworkError, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation, QuantizedProjection

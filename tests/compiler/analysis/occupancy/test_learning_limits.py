@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from partitioned import partition
 from scipy import sparse
 
 from hrsnn_lava.chip_learning import Learning, pair_stdp
@@ -17,7 +18,6 @@ from hrsnn_lava.compiler.analysis.occupancy.learning_limits import (
 from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
 from hrsnn_lava.compiler.design_rules.check import Placed, check
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
-from hrsnn_lava.compiler.passes.partition import partition
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.compiler.pipeline import compile_network
 from hrsnn_lava.errors import CapacityError

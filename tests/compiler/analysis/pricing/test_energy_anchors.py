@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import hrsnn_lava as hl
+from hrsnn_lava.compiler.analysis.operations.counting import count_trace
 from hrsnn_lava.compiler.analysis.operations.synops import synaptic_operations
 from hrsnn_lava.compiler.analysis.pricing.energy import energy, event_counts
 from hrsnn_lava.hardware_profiles import COUNT_KEYS, CostSet, HardwareProfile
@@ -146,7 +147,8 @@ def test_the_counts_of_a_run_are_those_that_are_priced(keyword_spotting):
     compiled, trace = keyword_spotting
     report = hl.report(compiled, trace, cost_set="sanafe_loihi")
     priced = {t["key"]: t["count"] for t in report.to_dict()["energy"]["terms"]}
-    direct = event_counts(report.figures.ops, report.figures.done)
+    counts = count_trace(compiled, trace)
+    direct = event_counts(counts.ops, counts.done)
     assert {key: direct[key] for key in priced} == priced
     assert priced["neuron_updates"] == priced["neuron_updates_active"] == 541 * 10
     assert priced["spikes"] == 541 * 10
