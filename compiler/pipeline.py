@@ -94,6 +94,7 @@ def run_passes(
     """
     network.verify()
     steps = tuple(passes)
+    _require_passes(steps)
     context = (context or Context()).settled(steps)
     records: list[PassRecord] = []
     for step in steps:
@@ -145,9 +146,10 @@ class Pipeline:
             quantized: the network that will come in consists of integers already.
 
         Raises:
-            SpecError: passes in an order in which they cannot run, two of one default pass, or
-                float passes for integers.
+            SpecError: what is no pass, passes in an order in which they cannot run, two of one
+                default pass, or float passes for integers.
         """
+        _require_passes(passes)
         names = [step.name for step in passes]
         missing = [cls for cls in DEFAULT[int(quantized) :] if cls.name not in names]
         absorb = _absorption(passes)
@@ -198,6 +200,18 @@ class Pipeline:
         ).verify()
 
 
+def _require_passes(steps: Sequence[Any]) -> None:
+    """Raises `SpecError` for everything that is no pass: a class that was not called, a name."""
+    problems = []
+    for index, step in enumerate(steps):
+        if isinstance(step, type):
+            problems.append(Problem(f"passes[{index}]", f"a class, {step.__name__}", "an object"))
+        elif not (isinstance(getattr(step, "name", None), str) and hasattr(step, "apply")):
+            problems.append(Problem(f"passes[{index}]", repr(step), "a pass, such as Quantize()"))
+    if problems:
+        raise SpecError("what is given is no pass", problems=problems)
+
+
 def _position(step: AnyPass, reached: int) -> int:
     """Where a pass goes; one that is no default one before the first that needs more than it gives.
 
@@ -231,6 +245,7 @@ def _default_pass(cls: type[AnyPass], absorb: AbsorbThresholds) -> AnyPass:
 def _with_named(passes: Iterable[AnyPass], named: Iterable[AnyPass]) -> list[AnyPass]:
     """A list of passes with those that were given by their names in their places."""
     steps = list(passes)
+    _require_passes(steps)
     for step in named:
         reached, place = 0, len(steps)
         for index, other in enumerate(steps):

@@ -82,7 +82,7 @@ KINDS: Mapping[str, Kind] = {
 
 
 @dataclass(frozen=True)
-class _Place:
+class _PartFile:
     """Where a part is: a file, and the module that it is imported as."""
 
     path: Path | None
@@ -162,7 +162,7 @@ def unknown(kind: str, name: str, known: tuple[str, ...]) -> SpecError:
     return SpecError(f"there is no {label} {name!r}", problems=[problem])
 
 
-def _place(kind: str, name: str) -> _Place:
+def _place(kind: str, name: str) -> _PartFile:
     found = _places(kind)
     if name not in found:
         raise unknown(kind, name, tuple(sorted(found)))
@@ -170,7 +170,7 @@ def _place(kind: str, name: str) -> _Place:
 
 
 @cache
-def _places(kind: str) -> Mapping[str, _Place]:
+def _places(kind: str) -> Mapping[str, _PartFile]:
     described = KINDS[kind]
     places = _built_in(described)
     for name, place in (*_installed(kind), *_in_folders(kind, described)):
@@ -185,7 +185,7 @@ def _places(kind: str) -> Mapping[str, _Place]:
     return places
 
 
-def _built_in(kind: Kind) -> dict[str, _Place]:
+def _built_in(kind: Kind) -> dict[str, _PartFile]:
     """Modules, and packages, of the kind's folder; those that begin with _ are its own affair."""
     package = f"hrsnn_lava.{kind.package}"
     found = importlib.util.find_spec(package)
@@ -196,12 +196,12 @@ def _built_in(kind: Kind) -> dict[str, _Place]:
     places = {}
     for entry in sorted(Path(next(iter(found.submodule_search_locations))).iterdir()):
         if kind.data and entry.suffix == ".toml":
-            places[entry.stem] = _Place(entry, "")
+            places[entry.stem] = _PartFile(entry, "")
         file = entry / "__init__.py" if entry.is_dir() else entry
         wanted = entry.stem.startswith(kind.prefix) and not entry.stem.startswith("_")
         if not kind.data and wanted and file.suffix == ".py" and _offers(file, kind, entry.stem):
             name = kind.part(entry.stem)
-            places[name] = _Place(file, f"{package}.{entry.stem}")
+            places[name] = _PartFile(file, f"{package}.{entry.stem}")
     return places
 
 
@@ -209,7 +209,7 @@ def _built_in(kind: Kind) -> dict[str, _Place]:
 _NAMED = re.compile(r'^    name: ClassVar\[str\] = "(\w+)"', re.M)
 
 
-def _nested(kind: Kind, origin: Path, package: str) -> dict[str, _Place]:
+def _nested(kind: Kind, origin: Path, package: str) -> dict[str, _PartFile]:
     """Parts in a module, or anywhere below a package but where parts of another kind are."""
     root = origin.parent if origin.stem == "__init__" else origin
     others = {f"hrsnn_lava.{k.package}" for k in KINDS.values() if k.package != kind.package}
@@ -220,7 +220,7 @@ def _nested(kind: Kind, origin: Path, package: str) -> dict[str, _Place]:
         modules = [".".join(stems[: k + 1]) for k in range(len(stems))]
         if others.isdisjoint(modules):
             for name in _NAMED.findall(file.read_text(encoding="utf-8")):
-                places[name] = _Place(file, modules[-1])
+                places[name] = _PartFile(file, modules[-1])
     return places
 
 
@@ -237,18 +237,18 @@ def _offers(file: Path, kind: Kind, stem: str) -> bool:
     return f'name: ClassVar[str] = "{stem}"' in text
 
 
-def _installed(kind: str) -> list[tuple[str, _Place]]:
+def _installed(kind: str) -> list[tuple[str, _PartFile]]:
     from importlib.metadata import entry_points
 
-    return [(e.name, _Place(None, e.value)) for e in entry_points(group=f"hrsnn_lava.{kind}")]
+    return [(e.name, _PartFile(None, e.value)) for e in entry_points(group=f"hrsnn_lava.{kind}")]
 
 
-def _in_folders(kind: str, described: Kind) -> list[tuple[str, _Place]]:
+def _in_folders(kind: str, described: Kind) -> list[tuple[str, _PartFile]]:
     suffix = ".toml" if described.data else ".py"
     return [
         (
             described.part(file.stem),
-            _Place(file, f"hrsnn_lava_parts.{kind}.{file.stem}"),
+            _PartFile(file, f"hrsnn_lava_parts.{kind}.{file.stem}"),
         )
         for folder in os.environ.get(PARTS_VARIABLE, "").split(os.pathsep)
         if folder
@@ -257,7 +257,7 @@ def _in_folders(kind: str, described: Kind) -> list[tuple[str, _Place]]:
     ]
 
 
-def _module(place: _Place) -> ModuleType:
+def _module(place: _PartFile) -> ModuleType:
     """The module of a part; one in a folder of the user's is loaded from its file, once."""
     if place.path is None or not place.module.startswith("hrsnn_lava_parts."):
         return importlib.import_module(place.module)

@@ -1,7 +1,8 @@
 """Lava's own Processes alone, `LIF`, `Sparse` and learning: what a chip has models for.
 
 `LowerStock` groups the neurons by (du, dv, vth) and splits the projections. What the parts did is
-told in terms of the whole network (`Whole`), so it can be compared with any other bit for bit.
+told in terms of the whole network (`MergedTraces`), so it can be compared with any other bit for
+bit.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from hrsnn_lava.trace import SpikeInput, Trace, split_trace
 if TYPE_CHECKING:
     from hrsnn_lava.processes.stock import StockGraph
 
-__all__ = ["ENGINE", "LavaStockBackend", "Whole", "merged", "stock_processes"]
+__all__ = ["ENGINE", "LavaStockBackend", "MergedTraces", "merged", "stock_processes"]
 
 #: Fields of a learning projection with one value a synapse.
 _SYNAPTIC = ("rows", "cols", "place", "weights", "tag_1", "tag_2", "profile")
@@ -93,12 +94,12 @@ class _StockEngine(Engine):
     def __init__(self, split: Split, backend: LavaStockBackend) -> None:
         self._split, self._backend = split, backend
         self._parts = LavaEngine(split.network, backend)
-        self._whole = Whole(split, self._parts.traces())
+        self._whole = MergedTraces(split, self._parts.traces())
 
     def reset(self) -> None:
         """See `Engine.reset`."""
         self._parts.reset()
-        self._whole = Whole(self._split, self._parts.traces())
+        self._whole = MergedTraces(self._split, self._parts.traces())
 
     def advance(self, stretch: Stretch) -> Trace:
         """See `Engine.advance`."""
@@ -124,13 +125,13 @@ class _StockEngine(Engine):
 
 def merged(split: Split, trace: Trace) -> Trace:
     """What the whole network did in a run from rest, from what its parts did."""
-    whole = Whole(split, trace.traces)
+    whole = MergedTraces(split, trace.traces)
     return replace(
         whole.add(trace), weights=whole.weights(trace.weights), traces=whole.traces(trace.traces)
     )
 
 
-class Whole:
+class MergedTraces:
     """A split network told in terms of the whole one, stretch by stretch.
 
     Spikes are sorted anew; states, learned weights and spike traces put in their places. A neuron

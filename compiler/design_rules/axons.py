@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.design_rules.expressible import Synapses, worst_of_each
-from hrsnn_lava.compiler.design_rules.placed import Placed, Rule
+from hrsnn_lava.compiler.design_rules.placed_network import PlacedNetwork, Rule
 from hrsnn_lava.errors import Violation
 
 Int = NDArray[np.int64]
 
 
-def destinations(placed: Placed) -> Iterator[Violation]:
+def destinations(placed: PlacedNetwork) -> Iterator[Violation]:
     """A neuron sends to a bounded number of cores."""
     if (limit := placed.profile.limit("neuron.destinations")) is None:
         return
@@ -30,7 +30,7 @@ def destinations(placed: Placed) -> Iterator[Violation]:
     )
 
 
-def axon_types(placed: Placed) -> Iterator[Violation]:
+def axon_types(placed: PlacedNetwork) -> Iterator[Violation]:
     """The axons of a core fall into few types, each with one weight for every neuron."""
     if (limit := placed.profile.limit("core.axon_types")) is None:
         return

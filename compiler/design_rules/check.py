@@ -1,6 +1,6 @@
 """Design rules: one small function per rule, all run at once, each finding with its fix.
 
-A rule takes a `Placed` network and yields `Violation`s. `RULES` is the whole list; `check` runs
+A rule takes a `PlacedNetwork`, yields `Violation`s. `RULES` is the whole list; `check` runs
 it and returns everything found, so that nothing has to be repaired one message at a time.
 """
 
@@ -17,7 +17,7 @@ from hrsnn_lava.compiler.analysis.occupancy.core_filling import FILL_RESOURCES, 
 from hrsnn_lava.compiler.design_rules.axons import AXON_RULES
 from hrsnn_lava.compiler.design_rules.expressible import EXPRESSIBLE_RULES
 from hrsnn_lava.compiler.design_rules.learning import LEARNING_RULES
-from hrsnn_lava.compiler.design_rules.placed import Placed, Rule
+from hrsnn_lava.compiler.design_rules.placed_network import PlacedNetwork, Rule
 from hrsnn_lava.compiler.design_rules.values import FIELD_RULES
 from hrsnn_lava.compiler.palettes.clustering import compartment_classes, relative_errors, snap_core
 from hrsnn_lava.errors import Violation
@@ -30,7 +30,7 @@ __all__ = [
     "TABLE_RULES",
     "VALUE_RULES",
     "CompiledLike",
-    "Placed",
+    "PlacedNetwork",
     "Rule",
     "Violation",
     "check",
@@ -52,13 +52,13 @@ def check(compiled: CompiledLike, rules: Sequence[Rule] | None = None) -> list[V
     """All violations of a placed network, in the order of the rules.
 
     Args:
-        compiled: network, profile and `core_of`; a `Placed` is used as it is.
+        compiled: network, profile and `core_of`; a `PlacedNetwork` is used as it is.
         rules: those to run; all of `RULES` by default.
     """
     placed = (
         compiled
-        if isinstance(compiled, Placed)
-        else Placed.of(compiled.network, compiled.core_of, compiled.profile)
+        if isinstance(compiled, PlacedNetwork)
+        else PlacedNetwork.of(compiled.network, compiled.core_of, compiled.profile)
     )
     name = placed.profile.name
     chosen = RULES if rules is None else rules
@@ -72,7 +72,7 @@ def rule_table() -> list[tuple[str, str]]:
     ]
 
 
-def cores_on_chip(placed: Placed) -> Iterator[Violation]:
+def cores_on_chip(placed: PlacedNetwork) -> Iterator[Violation]:
     """The cores in use are no more than the chips have."""
     limit, used = placed.used.cores_limit, placed.used.n_cores
     if limit is not None and used > limit:
@@ -87,7 +87,7 @@ def cores_on_chip(placed: Placed) -> Iterator[Violation]:
         )
 
 
-def _resource(placed: Placed, name: str) -> Iterator[Violation]:
+def _resource(placed: PlacedNetwork, name: str) -> Iterator[Violation]:
     """Violations of one resource, with the number of pieces that the core has to be split into."""
     resource = placed.used[name]
     for core in resource.over():
@@ -102,7 +102,7 @@ def _resource(placed: Placed, name: str) -> Iterator[Violation]:
         yield Violation(name, where, text, str(limit), fix)
 
 
-def _split(placed: Placed, name: str, core: int, members: NDArray[np.int64]) -> str:
+def _split(placed: PlacedNetwork, name: str, core: int, members: NDArray[np.int64]) -> str:
     """The exact number of pieces; for output axons, whether pieces can help at all."""
     resource = placed.used[name]
     used, limit = int(resource.used[core]), resource.limit or 1
@@ -124,42 +124,42 @@ def _fix_one(name: str, used: int, limit: int) -> str:
     return f"prune {100 - 100 * limit / used:.1f} % of the inputs of this neuron"
 
 
-def neurons(placed: Placed) -> Iterator[Violation]:
+def neurons(placed: PlacedNetwork) -> Iterator[Violation]:
     """A core holds a bounded number of neurons."""
     yield from _resource(placed, "neurons")
 
 
-def in_axons(placed: Placed) -> Iterator[Violation]:
+def in_axons(placed: PlacedNetwork) -> Iterator[Violation]:
     """A core listens to a bounded number of sources."""
     yield from _resource(placed, "in_axons")
 
 
-def out_axons(placed: Placed) -> Iterator[Violation]:
+def out_axons(placed: PlacedNetwork) -> Iterator[Violation]:
     """The neurons of a core send to a bounded number of (neuron, destination core) pairs."""
     yield from _resource(placed, "out_axons")
 
 
-def synapses(placed: Placed) -> Iterator[Violation]:
+def synapses(placed: PlacedNetwork) -> Iterator[Violation]:
     """A core holds a bounded number of synapses."""
     yield from _resource(placed, "synapses")
 
 
-def synapse_memory(placed: Placed) -> Iterator[Violation]:
+def synapse_memory(placed: PlacedNetwork) -> Iterator[Violation]:
     """The synapse lists of a core fit its memory."""
     yield from _resource(placed, "synapse_memory")
 
 
-def compartment_profiles(placed: Placed) -> Iterator[Violation]:
+def compartment_profiles(placed: PlacedNetwork) -> Iterator[Violation]:
     """The neurons of a core have few distinct (du, dv, refractory)."""
     yield from _tables(placed, "compartment_profiles", (0, 1))
 
 
-def threshold_profiles(placed: Placed) -> Iterator[Violation]:
+def threshold_profiles(placed: PlacedNetwork) -> Iterator[Violation]:
     """The neurons of a core have few distinct thresholds."""
     yield from _tables(placed, "threshold_profiles", (2,))
 
 
-def _tables(placed: Placed, name: str, columns: tuple[int, ...]) -> Iterator[Violation]:
+def _tables(placed: PlacedNetwork, name: str, columns: tuple[int, ...]) -> Iterator[Violation]:
     resource, core = placed.used[name], placed.profile.core
     for index in resource.over():
         used, limit = int(resource.used[index]), resource.limit or 1
@@ -183,7 +183,7 @@ def _tables(placed: Placed, name: str, columns: tuple[int, ...]) -> Iterator[Vio
         yield Violation(name, f"core {index}", f"{used} {label}", str(limit), fix)
 
 
-def synapse_formats(placed: Placed) -> Iterator[Violation]:
+def synapse_formats(placed: PlacedNetwork) -> Iterator[Violation]:
     """The synapses of a core have few distinct formats (bits, exponent, sign, delay bits)."""
     resource = placed.used["synapse_formats"]
     for core in resource.over():

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.design_rules.placed import Placed, Rule
+from hrsnn_lava.compiler.design_rules.placed_network import PlacedNetwork, Rule
 from hrsnn_lava.errors import Violation
 from hrsnn_lava.integer_format import WEIGHT_EXP_RANGE
 from hrsnn_lava.quantized import QuantizedNetwork
@@ -81,7 +81,7 @@ def _distinct(keys: Int, values: Int, size: int) -> Int:
 
 
 def worst_of_each(
-    placed: Placed, rule: str, counts: Int, limit: int, what: str, fix: str
+    placed: PlacedNetwork, rule: str, counts: Int, limit: int, what: str, fix: str
 ) -> Iterator[Violation]:
     """One violation per population, for its worst neuron or channel.
 
@@ -108,7 +108,7 @@ def worst_of_each(
         )
 
 
-def fan_in(placed: Placed) -> Iterator[Violation]:
+def fan_in(placed: PlacedNetwork) -> Iterator[Violation]:
     """A neuron has a bounded number of synapses onto it."""
     if (limit := placed.profile.limit("neuron.fan_in")) is not None:
         counts = np.zeros(placed.links.n_neurons, dtype=np.int64)
@@ -119,7 +119,7 @@ def fan_in(placed: Placed) -> Iterator[Violation]:
         )
 
 
-def weight_values(placed: Placed) -> Iterator[Violation]:
+def weight_values(placed: PlacedNetwork) -> Iterator[Violation]:
     """The synapses onto a neuron have few distinct weights, exponents counted in."""
     if (limit := placed.profile.limit("neuron.weight_values")) is not None:
         synapses = Synapses.of(placed.network)
@@ -133,7 +133,7 @@ def weight_values(placed: Placed) -> Iterator[Violation]:
         )
 
 
-def source_delays(placed: Placed) -> Iterator[Violation]:
+def source_delays(placed: PlacedNetwork) -> Iterator[Violation]:
     """The synapses that a source sends to have few distinct delays."""
     if (limit := placed.profile.limit("neuron.delays")) is not None:
         synapses = Synapses.of(placed.network)
@@ -147,7 +147,7 @@ def source_delays(placed: Placed) -> Iterator[Violation]:
         )
 
 
-def parallel_synapses(placed: Placed) -> Iterator[Violation]:
+def parallel_synapses(placed: PlacedNetwork) -> Iterator[Violation]:
     """A source has one synapse onto a neuron, where the chip is a crossbar."""
     if not placed.profile.lacks("parallel_synapses") or not placed.links.inbound:
         return
@@ -165,7 +165,7 @@ def parallel_synapses(placed: Placed) -> Iterator[Violation]:
     )
 
 
-def source_signs(placed: Placed) -> Iterator[Violation]:
+def source_signs(placed: PlacedNetwork) -> Iterator[Violation]:
     """A source is excitatory or inhibitory, where the chip keeps one sign for each."""
     if placed.profile.lacks("mixed_signs"):
         synapses = Synapses.of(placed.network)
@@ -179,7 +179,7 @@ def source_signs(placed: Placed) -> Iterator[Violation]:
         )
 
 
-def input_channels(placed: Placed) -> Iterator[Violation]:
+def input_channels(placed: PlacedNetwork) -> Iterator[Violation]:
     """Spikes come in by a bounded number of channels."""
     limit = placed.profile.limit("chip.inputs")
     spiking = {p.pre for p in placed.network.projections if p.target == "synapse"}

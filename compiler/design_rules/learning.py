@@ -8,7 +8,7 @@ import numpy as np
 
 from hrsnn_lava.compiler.analysis.occupancy.core_filling import fill
 from hrsnn_lava.compiler.analysis.occupancy.learning_limits import needed_per_neuron
-from hrsnn_lava.compiler.design_rules.placed import Placed, Rule
+from hrsnn_lava.compiler.design_rules.placed_network import PlacedNetwork, Rule
 from hrsnn_lava.errors import Violation
 from hrsnn_lava.quantized import QuantizedPopulation
 
@@ -18,17 +18,17 @@ _WHAT = {
 }
 
 
-def trace_profiles(placed: Placed) -> Iterator[Violation]:
+def trace_profiles(placed: PlacedNetwork) -> Iterator[Violation]:
     """The learning synapses of a core need few settings of presynaptic traces."""
     yield from _limited(placed, "trace_profiles")
 
 
-def learning_epochs(placed: Placed) -> Iterator[Violation]:
+def learning_epochs(placed: PlacedNetwork) -> Iterator[Violation]:
     """The learning synapses of a core share their epoch."""
     yield from _limited(placed, "learning_epochs")
 
 
-def _limited(placed: Placed, name: str) -> Iterator[Violation]:
+def _limited(placed: PlacedNetwork, name: str) -> Iterator[Violation]:
     if not placed.links.learns or (limit := placed.used[name].limit) is None:
         return
     needed = needed_per_neuron(placed.links, name)
@@ -51,7 +51,7 @@ def _limited(placed: Placed, name: str) -> Iterator[Violation]:
         )
 
 
-def _fewer(placed: Placed, population: QuantizedPopulation, name: str, limit: int) -> str:
+def _fewer(placed: PlacedNetwork, population: QuantizedPopulation, name: str, limit: int) -> str:
     learning = [
         p.name
         for p in placed.network.projections

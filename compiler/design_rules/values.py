@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.design_rules.placed import Placed, Rule
+from hrsnn_lava.compiler.design_rules.placed_network import PlacedNetwork, Rule
 from hrsnn_lava.errors import Violation
 from hrsnn_lava.hardware_profiles import HardwareProfile, Range
 from hrsnn_lava.quantized import QuantizedProjection
 
 
-def _neuron_field(placed: Placed, field: str, advice: str) -> Iterator[Violation]:
+def _neuron_field(placed: PlacedNetwork, field: str, advice: str) -> Iterator[Violation]:
     """One violation per population; `advice` may use ``{factor}`` and ``{bits}`` of the excess."""
     allowed: Range = getattr(placed.profile.fields, field)
     for population in placed.network.compute_populations:
@@ -34,32 +34,32 @@ def _neuron_field(placed: Placed, field: str, advice: str) -> Iterator[Violation
         )
 
 
-def du_range(placed: Placed) -> Iterator[Violation]:
+def du_range(placed: PlacedNetwork) -> Iterator[Violation]:
     """The decay du of every neuron's current is in range."""
     yield from _neuron_field(placed, "du", "change tau_syn or dt")
 
 
-def dv_range(placed: Placed) -> Iterator[Violation]:
+def dv_range(placed: PlacedNetwork) -> Iterator[Violation]:
     """The decay dv of every neuron's potential is in range."""
     yield from _neuron_field(placed, "dv", "change tau_mem or dt")
 
 
-def vth_range(placed: Placed) -> Iterator[Violation]:
+def vth_range(placed: PlacedNetwork) -> Iterator[Violation]:
     """The threshold of every neuron is in range."""
     yield from _neuron_field(placed, "vth", "lower the weight scale by {factor:.3g}")
 
 
-def bias_mant_range(placed: Placed) -> Iterator[Violation]:
+def bias_mant_range(placed: PlacedNetwork) -> Iterator[Violation]:
     """The mantissa of every neuron's bias is in range."""
     yield from _neuron_field(placed, "bias_mant", "raise bias_exp by {bits}")
 
 
-def bias_exp_range(placed: Placed) -> Iterator[Violation]:
+def bias_exp_range(placed: PlacedNetwork) -> Iterator[Violation]:
     """The exponent of every neuron's bias is in range."""
     yield from _neuron_field(placed, "bias_exp", "put the scale into bias_mant")
 
 
-def refractory_range(placed: Placed) -> Iterator[Violation]:
+def refractory_range(placed: PlacedNetwork) -> Iterator[Violation]:
     """The refractory period of every neuron is in range."""
     yield from _neuron_field(placed, "refractory", "shorten the refractory period, or raise dt")
 
@@ -71,12 +71,16 @@ def _outside(values: Any, allowed: Range) -> NDArray[np.int64]:
     return np.flatnonzero((array < allowed.low) | (array > allowed.high))
 
 
-def _synaptic(placed: Placed) -> Iterator[QuantizedProjection]:
+def _synaptic(placed: PlacedNetwork) -> Iterator[QuantizedProjection]:
     return (p for p in placed.network.projections if p.target == "synapse")
 
 
 def _synapse_field(
-    placed: Placed, name: str, allowed: Range, value: Callable[[QuantizedProjection], int], fix: str
+    placed: PlacedNetwork,
+    name: str,
+    allowed: Range,
+    value: Callable[[QuantizedProjection], int],
+    fix: str,
 ) -> Iterator[Violation]:
     """One violation per projection whose `value` is outside."""
     for projection in _synaptic(placed):
@@ -90,7 +94,7 @@ def _synapse_field(
             )
 
 
-def delay_range(placed: Placed) -> Iterator[Violation]:
+def delay_range(placed: PlacedNetwork) -> Iterator[Violation]:
     """The delays of every projection are in range."""
     allowed = placed.profile.fields.delay
     for end, fix in ((np.max, f"clip delays at {allowed.high} steps"), (np.min, "raise delays")):
@@ -101,7 +105,7 @@ def delay_range(placed: Placed) -> Iterator[Violation]:
         yield from _synapse_field(placed, "delay", allowed, extreme, fix)
 
 
-def weight_exp_range(placed: Placed) -> Iterator[Violation]:
+def weight_exp_range(placed: PlacedNetwork) -> Iterator[Violation]:
     """The weight exponent of every projection is in range."""
     allowed = placed.profile.fields.weight_exp
     yield from _synapse_field(
@@ -109,14 +113,14 @@ def weight_exp_range(placed: Placed) -> Iterator[Violation]:
     )
 
 
-def weight_bits_range(placed: Placed) -> Iterator[Violation]:
+def weight_bits_range(placed: PlacedNetwork) -> Iterator[Violation]:
     """The weights of every projection have a number of bits that the chip can store."""
     allowed = placed.profile.fields.weight_bits
     fix = f"quantize with --weight-bits {allowed.high} or less"
     yield from _synapse_field(placed, "weight_bits", allowed, lambda p: p.num_weight_bits, fix)
 
 
-def weight_grid(placed: Placed) -> Iterator[Violation]:
+def weight_grid(placed: PlacedNetwork) -> Iterator[Violation]:
     """Every weight is one that its bits and sign mode can hold, so that storing it changes nothing.
 
     Lava clips and truncates without a word; here a weight that would change is an error.
@@ -143,7 +147,7 @@ def weight_grid(placed: Placed) -> Iterator[Violation]:
         )
 
 
-def graded_spikes(placed: Placed) -> Iterator[Violation]:
+def graded_spikes(placed: PlacedNetwork) -> Iterator[Violation]:
     """Spikes carry no more payload bits than the chip sends."""
     allowed = placed.profile.fields.message_bits
     for projection in _synaptic(placed):
@@ -157,7 +161,7 @@ def graded_spikes(placed: Placed) -> Iterator[Violation]:
             )
 
 
-def learning(placed: Placed) -> Iterator[Violation]:
+def learning(placed: PlacedNetwork) -> Iterator[Violation]:
     """Learning is asked only of a chip that learns, and by the rules it has."""
     names = [p.name for p in _synaptic(placed) if p.learning is not None]
     yield from refused_learning(placed.profile, names)

@@ -106,7 +106,7 @@ def float_changes(rule: STDP, dt: float, pre: Bool, post: Bool, start: float, to
 
 
 @dataclass(frozen=True, eq=False)
-class _Side:
+class _RuleProducts:
     """One product of the pair rules at every synapse, (n,) each: a trace, m, e and a tag."""
 
     decay: Float
@@ -117,7 +117,7 @@ class _Side:
     shift: int
 
     @classmethod
-    def of(cls, learning: Learning, n: int, target: str) -> _Side:
+    def of(cls, learning: Learning, n: int, target: str) -> _RuleProducts:
         """``plus``: y0 x1 [t]. ``minus``: x0 y1 [d]."""
         index = 1 if target == "plus" else 0
         products = [rule.dw[index] for rule in learning.rules]
@@ -190,7 +190,7 @@ def chip_changes(
         start: magnitude at the start, 0..255.
     """
     n = pre.shape[1]
-    plus, minus = (_Side.of(learning, n, target) for target in ("plus", "minus"))
+    plus, minus = (_RuleProducts.of(learning, n, target) for target in ("plus", "minus"))
     x, y = np.zeros((runs, n), np.int64), np.zeros((runs, n), np.int64)
     w = np.full((runs, n), sign * start, np.int64)
     low, high = (0, 255) if sign > 0 else (-255, 0)

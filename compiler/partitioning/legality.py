@@ -14,7 +14,7 @@ from hrsnn_lava.compiler.analysis.occupancy.core_filling import split_out_axons
 from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
 from hrsnn_lava.compiler.design_rules.axons import AXON_RULES
 from hrsnn_lava.compiler.design_rules.check import check
-from hrsnn_lava.compiler.design_rules.placed import Placed
+from hrsnn_lava.compiler.design_rules.placed_network import PlacedNetwork
 from hrsnn_lava.compiler.partitioning.hypergraph import HOP_WEIGHT
 from hrsnn_lava.compiler.partitioning.multilevel import compact, roomy
 from hrsnn_lava.compiler.partitioning.problem import PartitionProblem
@@ -38,7 +38,7 @@ def is_legal(problem: PartitionProblem, core_of: Any) -> bool:
     if problem.network is None:
         return True
     cores = np.asarray(core_of, dtype=np.int32)
-    placed = Placed(problem.network, problem.profile, cores, problem.links, used)
+    placed = PlacedNetwork(problem.network, problem.profile, cores, problem.links, used)
     return not check(placed, AXON_RULES)
 
 

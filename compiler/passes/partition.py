@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
 from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
 from hrsnn_lava.compiler.context import Context, Pass, Report, Stage
-from hrsnn_lava.compiler.design_rules.check import CAPACITY_RULES, VALUE_RULES, Placed, check
+from hrsnn_lava.compiler.design_rules.check import CAPACITY_RULES, VALUE_RULES, PlacedNetwork, check
 from hrsnn_lava.compiler.mapped import Mapped, Placement
 from hrsnn_lava.compiler.partitioning.baselines import baselines as other_ways
 from hrsnn_lava.compiler.partitioning.candidates import Candidate
@@ -158,9 +158,9 @@ def _settled(
     )
 
 
-def _placed(network: QuantizedNetwork, problem: PartitionProblem, one: Candidate) -> Placed:
+def _placed(network: QuantizedNetwork, problem: PartitionProblem, one: Candidate) -> PlacedNetwork:
     cores, links = one.core_of.astype(np.int32), problem.links
-    return Placed(
+    return PlacedNetwork(
         network, problem.profile, cores, links, utilization(links, cores, problem.profile)
     )
 

@@ -19,7 +19,7 @@ from hrsnn_lava.seeding import generator
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Placing:
     """What a search found.
 
     Attributes:
@@ -41,7 +41,7 @@ def search(
     crossing: int = 0,
     effort: float = 1.0,
     seed: int = 0,
-) -> Found:
+) -> Placing:
     """Try every start, settle each by sweeps of best exchanges, refine the best of them.
 
     Args:
@@ -74,7 +74,7 @@ def search(
         if best[0] == 0:
             break  # nothing is left to gain
     done = refine(task, best[2], generator(seed, "place"), effort=effort)
-    return Found(
+    return Placing(
         done.slots,
         {
             "start": best[1],

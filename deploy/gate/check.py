@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hrsnn_lava.budgets.judge import Budget, Row, budgets_of, judge
+from hrsnn_lava.budgets.judge import Budget, JudgedBudget, budgets_of, judge
 from hrsnn_lava.budgets.quantities import ReportData, is_number, table
 from hrsnn_lava.deploy.compare.differences import Growth, growth, projection_counts
 from hrsnn_lava.deploy.compare.files import as_report, read_report
@@ -58,7 +58,7 @@ class CheckResult:
         notes: what else differs from the baseline.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[JudgedBudget, ...]
     changes: tuple[BaselineRow, ...]
     project: str
     profile: str

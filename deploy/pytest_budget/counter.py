@@ -10,7 +10,7 @@ from hrsnn_lava.deploy.pytest_budget.runs import SopRun
 from hrsnn_lava.errors import HrsnnError, SpecError
 
 if TYPE_CHECKING:
-    from hrsnn_lava.budgets.judge import Row
+    from hrsnn_lava.budgets.judge import JudgedBudget
     from hrsnn_lava.budgets.quantities import ReportData
 
 #: Short names of budgets, for those that are asked for most.
@@ -126,7 +126,7 @@ class SopCounter:
             self._fail(_failure(report, rows))
 
 
-def _failure(report: ReportData, rows: Sequence[Row]) -> str:
+def _failure(report: ReportData, rows: Sequence[JudgedBudget]) -> str:
     """All budgets as a table, why those broken are, and what costs most."""
     from hrsnn_lava.budgets.quantities import shown
     from hrsnn_lava.deploy.compare.differences import projection_counts

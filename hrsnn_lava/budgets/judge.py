@@ -63,7 +63,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Row:
+class JudgedBudget:
     """A budget and what the report says of it; an entry of ``budgets`` in a ``report.json``.
 
     Attributes:
@@ -153,7 +153,7 @@ def budgets_of(table: Mapping[str, Any], where: str = "budgets") -> tuple[Budget
 
 def judge(
     report: ReportData, budgets: Iterable[Budget], *, proxy_ok: bool = True
-) -> tuple[Row, ...]:
+) -> tuple[JudgedBudget, ...]:
     """One row a budget, in their order."""
     return tuple(_row(report, budget, proxy_ok) for budget in budgets)
 
@@ -208,12 +208,12 @@ def _target(key: str) -> tuple[bool | None, Quantity]:
     raise wrong(key, "unknown key", fix=quantities.near(key))
 
 
-def _row(report: ReportData, budget: Budget, proxy_ok: bool) -> Row:
+def _row(report: ReportData, budget: Budget, proxy_ok: bool) -> JudgedBudget:
     measured = measure(report, budget.quantity)
     quantity, value, limit, most = measured.quantity, measured.value, budget.limit, budget.most
     if most is None and quantity.worse != "worse":
         most = quantity.worse == "higher"
-    row = Row(
+    row = JudgedBudget(
         key=budget.key,
         value=value,
         limit=limit,

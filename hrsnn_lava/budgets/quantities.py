@@ -281,7 +281,7 @@ def _score_in(report: ReportData, quantity: Quantity) -> Quantity:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredQuantity:
     """A quantity as a report has it.
 
     Attributes:
@@ -297,13 +297,13 @@ class Measured:
     proxy: bool = False
 
 
-def measure(report: ReportData, quantity: Quantity) -> Measured:
+def measure(report: ReportData, quantity: Quantity) -> MeasuredQuantity:
     """The value of a quantity in a report, or why there is none."""
     if quantity.score:
         try:
             quantity = _score_in(report, quantity)
         except LookupError as error:
-            return Measured(quantity, None, str(error))
+            return MeasuredQuantity(quantity, None, str(error))
     value, where, reason = None, quantity.paths[0], ""
     for path in quantity.paths:
         try:
@@ -314,23 +314,23 @@ def measure(report: ReportData, quantity: Quantity) -> Measured:
     else:
         if len(quantity.paths) > 1:
             reason = f"the report has none of {', '.join('.'.join(p) for p in quantity.paths)}"
-        return Measured(quantity, None, reason + _unrun(report, where))
+        return MeasuredQuantity(quantity, None, reason + _unrun(report, where))
     reason = _obstacle(report, where, value)
     if reason or not is_number(value):
-        return Measured(quantity, None, reason, _proxy(report, where))
+        return MeasuredQuantity(quantity, None, reason, _proxy(report, where))
     if abs(value) > LARGEST:
-        return Measured(quantity, None, f"{'.'.join(where)} is out of range")
+        return MeasuredQuantity(quantity, None, f"{'.'.join(where)} is out of range")
     if quantity.over is not None:
         by = _divisor(report, quantity.over)
         if not by:
             over = ".".join(quantity.over)
-            return Measured(quantity, None, f"{over} is {'0' if by == 0 else 'not known'}")
+            return MeasuredQuantity(quantity, None, f"{over} is {'0' if by == 0 else 'not known'}")
         value = value / by
     if quantity.scale != 1.0:
         value = value * quantity.scale
     if not abs(value) <= LARGEST:
-        return Measured(quantity, None, f"{'.'.join(where)} is out of range")
-    return Measured(quantity, value, "", _proxy(report, where))
+        return MeasuredQuantity(quantity, None, f"{'.'.join(where)} is out of range")
+    return MeasuredQuantity(quantity, value, "", _proxy(report, where))
 
 
 def shown(value: float | None, unit: str = "") -> str:

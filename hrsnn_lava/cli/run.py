@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hrsnn_lava.budgets.judge import Row
+from hrsnn_lava.budgets.judge import JudgedBudget
 from hrsnn_lava.cli.arguments import SPEC_FILE, OutputFolder, seed_option
 from hrsnn_lava.cli.console import Console, with_console
 from hrsnn_lava.errors import GateError, Problem
@@ -80,7 +80,7 @@ def whole_line(console: Console, spec: Spec, out: Path, *, resume: bool) -> int:
 
 def unmet(console: Console, budgets: Sequence[Mapping[str, Any]]) -> int:
     """0, or 5 with ``--json``, which has said everything; otherwise the broken budgets, raised."""
-    lines = [Row(**row).line() for row in budgets if not row["ok"]]
+    lines = [JudgedBudget(**row).line() for row in budgets if not row["ok"]]
     if lines and not console.json:
         message = f"{len(lines)} of {len(budgets)} budgets are not kept"
         raise GateError(message, problems=[Problem(*line.split(": ", 1)) for line in lines])

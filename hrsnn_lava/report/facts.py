@@ -27,7 +27,7 @@ from hrsnn_lava.compiler.analysis.pricing.energy import (
 )
 from hrsnn_lava.compiler.analysis.pricing.latency import Latency, latency
 from hrsnn_lava.compiler.compiled import CompiledNetwork
-from hrsnn_lava.compiler.design_rules.check import Placed
+from hrsnn_lava.compiler.design_rules.check import PlacedNetwork
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.hardware_profiles import CostSet, CountKey
 from hrsnn_lava.network import Network
@@ -154,9 +154,9 @@ class Facts:
     evidence: Evidence = field(default_factory=Evidence)
 
     @cached_property
-    def placed(self) -> Placed:
+    def placed(self) -> PlacedNetwork:
         """The program on its cores, with the use of every limit."""
-        return Placed.of(self.compiled.network, self.compiled.core_of, self.compiled.profile)
+        return PlacedNetwork.of(self.compiled.network, self.compiled.core_of, self.compiled.profile)
 
     @property
     def chips(self) -> int:

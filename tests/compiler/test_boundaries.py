@@ -15,7 +15,7 @@ from independent_checker import check_placement, list_words, read_toml
 from scipy import sparse
 
 from hrsnn_lava.chip_learning import Learning, pair_stdp
-from hrsnn_lava.compiler.design_rules.check import RULES, Placed, check
+from hrsnn_lava.compiler.design_rules.check import RULES, PlacedNetwork, check
 from hrsnn_lava.compiler.design_rules.values import weight_bits_range
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import (
@@ -207,7 +207,7 @@ def fields(names):
 
 def rules_broken(net, cores, name):
     """Names by the design rules and by the checker."""
-    ours = {v.rule for v in check(Placed.of(net, cores, HardwareProfile.load(name)))}
+    ours = {v.rule for v in check(PlacedNetwork.of(net, cores, HardwareProfile.load(name)))}
     theirs = {f.rule for f in check_placement(net, cores, plain(name))}
     return ours, theirs
 
@@ -356,5 +356,5 @@ def test_the_whole_way_gives_the_published_sizes_of_lists(index, weight, length,
     column = np.zeros((size, 1), dtype=int)
     column[:length] = 256 - 2 ** (8 - weight)
     net = network(size, 1, joined(column, num_weight_bits=weight))
-    used = Placed.of(net, zeros(size), HardwareProfile.load("loihi1")).used["synapse_memory"]
+    used = PlacedNetwork.of(net, zeros(size), HardwareProfile.load("loihi1")).used["synapse_memory"]
     assert used.used.tolist() == [bits // 64]

@@ -13,7 +13,7 @@ import pytest
 from chip_networks import KINDS, STYLES, cases, network
 from independent_checker import check_network, check_placement, read_toml, synapses_of
 
-from hrsnn_lava.compiler.design_rules.check import Placed, check
+from hrsnn_lava.compiler.design_rules.check import PlacedNetwork, check
 from hrsnn_lava.compiler.pipeline import compile_network
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
@@ -92,7 +92,7 @@ def test_rules_and_checker_agree_on_placements_by_chance(case):
     cores = np.concatenate([np.arange(n_cores), rng.integers(0, n_cores, integer.n_neurons)])
     cores = rng.permutation(cores[: integer.n_neurons])
     for name in PROFILES:
-        violations = check(Placed.of(integer, cores, HardwareProfile.load(name)))
+        violations = check(PlacedNetwork.of(integer, cores, HardwareProfile.load(name)))
         found = check_placement(integer, cores, plain(name))
         assert {v.rule for v in violations} == {f.rule for f in found}, name
 

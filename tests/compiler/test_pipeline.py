@@ -433,6 +433,25 @@ def test_passes_given_by_name_leave_the_order_of_a_list(network):
 @pytest.mark.parametrize(
     ("passes", "message"),
     [
+        ([Quantize], r"passes\[0\]: a class, Quantize; allowed: an object"),
+        ([Quantize(), "place"], r"passes\[1\]: 'place'; allowed: a pass, such as Quantize\(\)"),
+        ([None], r"passes\[0\]: None; allowed: a pass"),
+    ],
+)
+def test_what_is_no_pass_is_named_before_anything_runs(network, passes, message):
+    for entrance in (
+        lambda: hl.compile(network, "loihi1", passes),
+        lambda: hl.compile(network, "loihi1", passes, weight_bits=4),
+        lambda: Pipeline.default(HardwareProfile.load("loihi1"), passes),
+        lambda: run_passes(network, passes),
+    ):
+        with pytest.raises(SpecError, match=message):
+            entrance()
+
+
+@pytest.mark.parametrize(
+    ("passes", "message"),
+    [
         ([Place(), Partition()], "partition: after 'place'; allowed: in the order of work"),
         ([Quantize(), PruneRandom(0.5)], "prune_random: after 'quantize'"),
         ([Partition(), StockGroups(3)], "stock_groups: after 'partition'"),

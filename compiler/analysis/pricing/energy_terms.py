@@ -22,7 +22,7 @@ from hrsnn_lava.hardware_profiles import Coefficient, CostSet
 Sum = tuple[float, float | None, float | None]
 
 
-class Line(Protocol):
+class Priced(Protocol):
     """What can be added up."""
 
     @property
@@ -167,7 +167,7 @@ def price_static(
     )
 
 
-def added(lines: Iterable[Line]) -> Sum:
+def added(lines: Iterable[Priced]) -> Sum:
     """The sum of the lines that have a figure, rounded once, with its range."""
     known = [line for line in lines if line.energy_j is not None]
     figure = math.fsum(line.energy_j for line in known if line.energy_j is not None)
@@ -177,5 +177,5 @@ def added(lines: Iterable[Line]) -> Sum:
     return figure, low, math.fsum(_end(line.high_j, line) for line in known)
 
 
-def _end(end: float | None, line: Line) -> float:
+def _end(end: float | None, line: Priced) -> float:
     return end if end is not None else line.energy_j or 0.0

@@ -12,7 +12,7 @@ from scipy import sparse
 from hrsnn_lava.chip_learning import pair_stdp
 from hrsnn_lava.compiler.design_rules import values as value_rules
 from hrsnn_lava.compiler.design_rules.axons import types_needed
-from hrsnn_lava.compiler.design_rules.check import RULES, Placed, check, rule_table
+from hrsnn_lava.compiler.design_rules.check import RULES, PlacedNetwork, check, rule_table
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import (
@@ -43,7 +43,7 @@ def dense(rows: int, columns: int, value: int = 2) -> sparse.csr_matrix:
 
 def found(net: QuantizedNetwork, core_of: Any = None, profile: HardwareProfile = LOIHI):
     cores = np.zeros(net.n_neurons, int) if core_of is None else core_of
-    return check(Placed.of(net, cores, profile))
+    return check(PlacedNetwork.of(net, cores, profile))
 
 
 def limited(**values: int) -> HardwareProfile:

@@ -16,7 +16,7 @@ from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
 from hrsnn_lava.compiler.analysis.occupancy.core_filling import fill
 from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
 from hrsnn_lava.compiler.context import Context
-from hrsnn_lava.compiler.design_rules.check import Placed, check
+from hrsnn_lava.compiler.design_rules.check import PlacedNetwork, check
 from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.compiler.palettes.snapping import snap_network
 from hrsnn_lava.compiler.passes.partition import Partition, parameter_order
@@ -63,7 +63,7 @@ def test_whatever_comes_back_keeps_every_limit(seed, neurons, in_axons, out_axon
     except CapacityError:
         return  # what such errors say is tested below
     snapped, _ = snap_network(network, placement.core_of, profile)
-    assert check(Placed.of(snapped, placement.core_of, profile)) == []
+    assert check(PlacedNetwork.of(snapped, placement.core_of, profile)) == []
     again = partition(network, profile)
     assert np.array_equal(again.core_of, placement.core_of)
 

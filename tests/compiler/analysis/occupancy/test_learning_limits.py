@@ -16,7 +16,7 @@ from hrsnn_lava.compiler.analysis.occupancy.learning_limits import (
     needed_per_neuron,
 )
 from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
-from hrsnn_lava.compiler.design_rules.check import Placed, check
+from hrsnn_lava.compiler.design_rules.check import PlacedNetwork, check
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.compiler.pipeline import compile_network
@@ -47,7 +47,7 @@ def network(*projections, n=4, names=("a", "b")):
 
 def found(net, core_of=None, profile=LOIHI):
     cores = np.zeros(net.n_neurons, int) if core_of is None else core_of
-    return check(Placed.of(net, cores, profile))
+    return check(PlacedNetwork.of(net, cores, profile))
 
 
 @pytest.mark.parametrize(("limit", "fits"), [(3, False), (4, True), (5, True)])

@@ -17,7 +17,7 @@ from hrsnn_lava.quantized import QuantizedNetwork
 
 
 @dataclass(frozen=True, eq=False)
-class Placed:
+class PlacedNetwork:
     """What the rules look at; the counts are made once."""
 
     network: QuantizedNetwork
@@ -27,11 +27,11 @@ class Placed:
     used: Utilization
 
     @staticmethod
-    def of(network: QuantizedNetwork, core_of: Any, profile: HardwareProfile) -> Placed:
+    def of(network: QuantizedNetwork, core_of: Any, profile: HardwareProfile) -> PlacedNetwork:
         """Count the use of every core, then hold it for the rules."""
         cores = np.ascontiguousarray(core_of, dtype=np.int32)
         links = Connectivity.of(network)
-        return Placed(network, profile, cores, links, utilization(links, cores, profile))
+        return PlacedNetwork(network, profile, cores, links, utilization(links, cores, profile))
 
 
-Rule = Callable[[Placed], Iterator[Violation]]
+Rule = Callable[[PlacedNetwork], Iterator[Violation]]
