@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.integer_format import NEURON_RANGES as RANGES
+from hrsnn_lava.integer_format import current_leak, kept_of_current, potential_leak
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation, QuantizedProjection
 from hrsnn_lava.trace import Trace
 
@@ -50,7 +51,7 @@ def worst_case(
         v_may_saturate; bounded.
     """
     population = network.population(name)
-    keep = 1.0 - (population.parameter("du").astype(np.float64) + 1.0) / 4096.0
+    keep = 1.0 - current_leak(population.parameter("du"))
     low, high, drive = (np.zeros(population.size) for _ in range(3))
     bounded = True
     for projection in network.projections:
@@ -101,7 +102,7 @@ def measured(network: QuantizedNetwork, trace: Trace, name: str) -> dict[str, An
     population = network.population(name)
     first = network.offset(name)
     part = slice(first, first + population.size)
-    keep = 4096 - (population.parameter("du").astype(np.int64) + 1)
+    keep = kept_of_current(population.parameter("du"))
     before = np.zeros(population.size, dtype=np.int64)
     ever = np.zeros(population.size, dtype=np.bool_)
     peak = wraps = low = at_end = 0
@@ -178,6 +179,6 @@ def _depth(population: QuantizedPopulation, low: Float, drive: Float) -> Float:
     mantissa = population.parameter("bias_mant") - drive
     mantissa = np.maximum(mantissa, RANGES["bias_mant"][0])
     total = low - mantissa * 2.0 ** population.parameter("bias_exp")
-    leak = population.parameter("dv").astype(np.float64) / 4096.0
+    leak = potential_leak(population.parameter("dv"))
     depth: Float = np.maximum(total, 0.0) / np.maximum(leak, 1.0 / _UNBOUNDED)
     return depth

@@ -21,15 +21,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.chip_learning import Learning, LearningRule, Trace
+from hrsnn_lava.integer_format import ACCUMULATOR_RANGE, ACCUMULATOR_SHIFT, TRACE_MAX, WEIGHT_MAX
 from hrsnn_lava.plasticity import STDP
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 Bool = NDArray[np.bool_]
-TRACE_MAX = 127
 #: Right shift of a product of a trace (7 bits), a tag (9) and a mantissa (4) to 15 bits.
 TAG_SHIFT = 7 + 9 + 4 - 15
-_ACCUMULATOR = 2**15
+#: Magnitude at which the compared weights start: the middle, neither end is near.
+_START = 128
 
 
 def trace_probabilities(trace: Trace, lags: int) -> Float:
@@ -161,7 +162,7 @@ class _RuleProducts:
     def change(self, trace: Int, happened: Bool) -> Int:
         """The product in the accumulator's unit of 1/128 weight unit."""
         value = (happened * trace * self.tag * self.mantissa) >> self.shift
-        return np.clip(value << (self.exponent + 7), -_ACCUMULATOR - 1, _ACCUMULATOR - 1)
+        return np.clip(value << (self.exponent + 7), *ACCUMULATOR_RANGE)
 
 
 def last_spike(spikes: Bool) -> Int:
@@ -193,19 +194,20 @@ def chip_changes(
     plus, minus = (_RuleProducts.of(learning, n, target) for target in ("plus", "minus"))
     x, y = np.zeros((runs, n), np.int64), np.zeros((runs, n), np.int64)
     w = np.full((runs, n), sign * start, np.int64)
-    low, high = (0, 255) if sign > 0 else (-255, 0)
+    low, high = (0, WEIGHT_MAX) if sign > 0 else (-WEIGHT_MAX, 0)
     epoch = learning.t_epoch
+    one = 1 << ACCUMULATOR_SHIFT
     for first in range(0, pre.shape[0] - epoch + 1, epoch):
         before, after = pre[first : first + epoch], post[first : first + epoch]
         random = rng.random((2 * epoch + 1, runs, 1))
         x_then, x = plus.epoch(x, before, last_spike(after), random[:-1:2])
         y_then, y = minus.epoch(y, after, last_spike(before), random[1:-1:2])
-        total = w << 7
+        total = w << ACCUMULATOR_SHIFT
         for side, trace, spikes in ((minus, y_then, before), (plus, x_then, after)):
             total = total + side.change(trace, spikes.any(axis=0))
-            total = np.clip(total, -_ACCUMULATOR - 1, _ACCUMULATOR - 1)
+            total = np.clip(total, *ACCUMULATOR_RANGE)
         total = np.clip(total, low * 256, high * 256)
-        w = np.clip((total >> 7) + (random[-1] < (total & 127) / 128.0), low, high)
+        w = np.clip((total >> ACCUMULATOR_SHIFT) + (random[-1] < total % one / one), low, high)
     return np.asarray(sign * w - start, dtype=np.float64)
 
 
@@ -248,8 +250,8 @@ def train_errors(
     keep[chosen] = True
     part, few = learning.select(keep), rule.select(keep)
     pre, post = (rng.random((steps, chosen.size)) < trains.rate for _ in range(2))
-    exact = float_changes(few, dt, pre, post, 128, 255.0)
-    chip = chip_changes(part, sign, pre, post, 128, rng, trains.runs)
+    exact = float_changes(few, dt, pre, post, _START, float(WEIGHT_MAX))
+    chip = chip_changes(part, sign, pre, post, _START, rng, trains.runs)
     used = {
         "synapses": int(chosen.size),
         "steps": steps,

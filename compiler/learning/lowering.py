@@ -36,7 +36,13 @@ from hrsnn_lava.compiler.learning.kernel_error import (
 from hrsnn_lava.compiler.learning.profiles import cluster_points
 from hrsnn_lava.errors import HrsnnError
 from hrsnn_lava.hardware_profiles import HardwareProfile
-from hrsnn_lava.integer_format import EPOCH_RANGE, EXPONENT_RANGE, MANTISSA_RANGE, TRACE_MAX
+from hrsnn_lava.integer_format import (
+    EPOCH_RANGE,
+    EXPONENT_RANGE,
+    MANTISSA_RANGE,
+    TAG_RANGES,
+    TRACE_MAX,
+)
 from hrsnn_lava.options import Count, NonNegative, Seed, options
 from hrsnn_lava.plasticity import STDP
 
@@ -49,7 +55,7 @@ _KERNELS = 512
 #: Profiles when neither the user nor the chip gives a number: more are slow in Lava on a CPU.
 DEFAULT_PROFILES = 8
 #: Largest tag, and mantissa, of one sign.
-TAG_MAX = 255
+TAG_MAX = TAG_RANGES["dt"][1]
 MANTISSA_MAX = MANTISSA_RANGE[1]
 
 

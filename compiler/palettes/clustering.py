@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.palettes.breaks import cluster_1d
 from hrsnn_lava.compiler.palettes.plane_clusters import centres, cluster_2d, squared_error
+from hrsnn_lava.integer_format import DECAY_ONE, NEURON_RANGES
 from hrsnn_lava.seeding import generator
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
-FULL = 4096
-VTH_MAX = 131071
 #: Share of an average neuron's weight that a silent one keeps; see `activity_weights`.
 SILENT_SHARE = 0.1
 
@@ -31,14 +30,14 @@ def decay_rate(decay: Any) -> Float:
     The current's field has offset 1: give ``du + 1``. A full decay (4096) counts as 4095.5, the
     middle between it and the slowest neighbour, to stay finite.
     """
-    share = np.minimum(np.asarray(decay, dtype=np.float64), FULL - 0.5) / FULL
+    share = np.minimum(np.asarray(decay, dtype=np.float64), DECAY_ONE - 0.5) / DECAY_ONE
     return np.asarray(-np.log1p(-share), dtype=np.float64)
 
 
 def nearest_decay(log_rate: Any) -> Int:
     """The decay field 1..4096 of a logarithmic rate, rounded to the nearest."""
     share = -np.expm1(-np.exp(np.asarray(log_rate, dtype=np.float64)))
-    return np.asarray(np.clip(np.rint(FULL * share), 1, FULL), dtype=np.int64)
+    return np.asarray(np.clip(np.rint(DECAY_ONE * share), 1, DECAY_ONE), dtype=np.int64)
 
 
 def compartment_classes(du: Any, dv: Any, refractory: Any) -> Int:
@@ -188,7 +187,7 @@ def snap_core(
             return None
         new_du, new_dv = pair
     scale = np.where(dv == 0, 1.0, dv / np.maximum(new_dv, 1))
-    new_vth = np.clip(np.rint(vth * scale), 0, VTH_MAX).astype(np.int64)
+    new_vth = np.clip(np.rint(vth * scale), *NEURON_RANGES["vth"]).astype(np.int64)
     if threshold_limit is not None:
         counted = weights if threshold_weights is None else threshold_weights
         new_vth = snap_thresholds(new_vth, threshold_limit, counted)

@@ -31,6 +31,7 @@ from hrsnn_lava.compiler.palettes.clustering import (
     nearest_decay,
 )
 from hrsnn_lava.compiler.palettes.plane_clusters import centres, squared_error
+from hrsnn_lava.integer_format import DECAY_ONE
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -158,6 +159,6 @@ def global_palette(
     middle = nearest_decay(centres(points, labels, mass, int(labels.max()) + 1))
     kept = np.zeros((middle.shape[0], 3), dtype=np.int64)
     kept[labels] = table  # a class has one period, and decays of 0 are classes of their own
-    kept[:, 1] = np.where(kept[:, 1] == 0, 0, np.minimum(middle[:, 0], 4095))
+    kept[:, 1] = np.where(kept[:, 1] == 0, 0, np.minimum(middle[:, 0], DECAY_ONE - 1))
     kept[:, 0] = np.where(kept[:, 0] == -1, -1, middle[:, 1] - 1)
     return GlobalPalette(labels[inverse], kept, squared_error(points, labels, mass))

@@ -125,19 +125,22 @@ def _neurons(
         was_u, was_v = u[i], v[i]
         # toward zero: the product is below 2^44, so float64 holds it and the quotient exactly
         d = np.int32(np.float64(was_u) * keep_u[i] * share)
+        # a sum of 2^25 and more loses its high bits here: Lava's `a_in << 6` is int32 too
         d = np.int32(d + np.int32(arriving[i] << STATE_SHIFT))
         # Lava tests the lower end on the wrapped value and then adds to the one before the wrap
         w = np.int32(d - turn) if d > limit else d
         ui = np.int32(d + turn) if w <= -limit else w
+        # int32 sums wrap before the potential is clipped, as Lava's arrays do
         rest = np.int32(np.float64(was_v) * keep_v[i] * share)
         vi = np.int32(np.int32(rest + ui) + bias[i])
         vi = min(max(vi, np.int32(1 - limit)), np.int32(limit - 1))
-        vi = np.int32(0) if waiting[i] > 0 else vi
+        vi = np.int32(0) if waiting[i] > 0 else vi  # at rest v is held, u goes on
         fires = vi > threshold[i]
         waiting[i] = refractory[i] if fires else max(np.int32(waiting[i] - 1), np.int32(0))
         u[i] = ui
         v[i] = np.int32(0) if fires else vi
         spiked[i] = fires
+        # or-ed, not added: a sum of non-zero terms could be 0
         if active is not None:
             n_idle = np.int32(n_idle + ((was_u | was_v | ui | bias[i]) == 0))
         if changed is not None:
@@ -215,7 +218,7 @@ def integer_steps(
             row += 1
             idle = 0
             for i in range(n):
-                bias[i] = mantissas[row, i] << bias_exp[i]
+                bias[i] = mantissas[row, i] << bias_exp[i]  # in the unit of v: no shift by 6
                 idle += bias[i] == 0
             unsure = idle > 0
         if pending is None:  # decided when the kernel is compiled
@@ -225,6 +228,7 @@ def integer_steps(
             for i in range(n):
                 arriving[i] = pending[i]
         for b in range(block_delay.shape[0]):
+            # a spike of step t arrives in t + 1, later by its delay (Lava sends a_buff first)
             sent_at = t - 1 - block_delay[b]
             if sent_at < 0:
                 continue
@@ -257,10 +261,13 @@ def integer_steps(
                 for e in range(ring_count[slot]):
                     source = ring_source[slot, e]
                     value = np.int64(ring_value[slot, e])
+                    # a binary synapse sees that something was sent, not how much
                     if not block_graded[b]:
                         value = np.int64(1) if value != 0 else np.int64(0)
                     for q in range(np.uint64(columns[source]), np.uint64(columns[source + 1])):
                         partial[targets[q]] += np.int64(weights[q]) * value
+                # the floor is of the sum over a block, not of each weight (as in Lava's
+                # proc/dense/models.py), and no block adds two projections onto the same neurons
                 for i in range(n):
                     arriving[i] += np.int32(partial[i] >> block_shift[b])
         cells = (keep_u, keep_v, threshold, refractory, bias, arriving, u, v, waiting, spiked)

@@ -19,7 +19,13 @@ from typing import Any
 import numba
 import numpy as np
 
-from hrsnn_lava.integer_format import ACCUMULATOR_RANGE, TAG_RANGES
+from hrsnn_lava.integer_format import (
+    ACCUMULATOR_RANGE,
+    ACCUMULATOR_SHIFT,
+    TAG_RANGES,
+    TRACE_MAX,
+    TRACE_VALUES,
+)
 from hrsnn_lava.sim_backends.native.kernels import OPTIONS, Kernel, grouped, integer_steps, jit
 from hrsnn_lava.sim_backends.native.layout import Events, Out
 from hrsnn_lava.sim_backends.native.learning import Draws, Memory, Rules, Wiring
@@ -32,7 +38,10 @@ def _inline(function: Kernel) -> Kernel:
 
 
 ACC_MIN, ACC_MAX = ACCUMULATOR_RANGE
-_TAG_PINNED = TAG_RANGES["dt"][0]  # a tag that the next epoch moves, whatever the spikes do
+_TAG_PINNED, _TAG_MAX = TAG_RANGES["dt"]  # pinned: the next epoch moves it, whatever the spikes do
+_DELAY_MAX = TAG_RANGES["dd"][1]
+_PAYLOAD_MASK = TRACE_VALUES - 1
+_ONE = 1 << ACCUMULATOR_SHIFT  # a weight or tag of 1 in the accumulator
 
 
 @jit
@@ -108,7 +117,7 @@ def _half(payload: Any) -> Any:
     half = np.int64(payload) >> 1
     if payload & 1 and half & 1:
         half += 1
-    return half & 255
+    return half & _PAYLOAD_MASK
 
 
 @jit
@@ -136,7 +145,7 @@ def _note_pre(
             if mode == 1:
                 m.x[0, 0, at] = half
             elif mode == 2:
-                m.x[0, 0, at] = min((np.int64(m.x[0, 0, at]) + half) & 255, 127)
+                m.x[0, 0, at] = min((np.int64(m.x[0, 0, at]) + half) & _PAYLOAD_MASK, TRACE_MAX)
             elif again:
                 m.x[0, 0, at] = raised(m.x[0, 0, at], rules.impulse[g, 0], rules.part[g, 0], 0)
             if again:
@@ -163,13 +172,14 @@ def _note_payloads(
         for j in range(n_pre):
             at = rules.x_first[g] + j
             sent = payload[j]
-            total = (np.int64(m.x[0, 0, at]) + (_half(sent) if rules.graded[r] else 0)) & 255
-            if total > 127 and sent != 0:
+            half = _half(sent) if rules.graded[r] else 0
+            total = (np.int64(m.x[0, 0, at]) + half) & _PAYLOAD_MASK
+            if total > TRACE_MAX and sent != 0:
                 if m.tx[at] > 0:
                     m.x[0, 1, at] = raised(m.x[0, 1, at], rules.impulse[g, 1], rules.part[g, 1], 0)
                 m.tx[at] = within
                 _activate(m.pre_on, m.pre, m.pre_count, r, wiring.column[r], j)
-            m.x[0, 0, at] = total - 127 if total > 127 else total
+            m.x[0, 0, at] = total - TRACE_MAX if total > TRACE_MAX else total
 
 
 @_inline
@@ -184,6 +194,7 @@ def _note_post(
         i = fired[e] - low
         for g in range(wiring.group[r], wiring.group[r + 1]):
             at = rules.y_first[g] + i
+            # the first spike of an epoch is kept as a time, only a later one raises the trace now
             if m.ty[at] > 0:
                 for k in range(3):
                     m.y[0, k, at] = raised(
@@ -217,7 +228,9 @@ def _end_epoch(r: Any, t: Any, k: Any, wiring: Any, rules: Any, m: Any, draws: A
     u_on = rules.has_u[r] and ((t + 1) // epoch) % (1 << max(rules.decimate[r], 0)) == 0
     everything = u_on or t + 1 == epoch or m.pinned[r]
     m.pinned[r] = False
-    rounding = np.int64(127) - np.int64(np.floor(draws.synapse[r, k] * 128.0))
+    # one random number for all synapses (Lava's `stochastic_round`): with it,
+    # floor(a / 128) + (r < fraction) is (a + 127 - floor(128 r)) >> 7, also below zero
+    rounding = np.int64(_ONE - 1) - np.int64(np.floor(draws.synapse[r, k] * _ONE))
     if everything:
         _learn_all(r, u_on, rounding, wiring, rules, m)
     elif rules.simple[r] > 0:
@@ -267,7 +280,7 @@ def _history(
 def raised(value: Any, impulse: Any, part: Any, random: Any) -> Any:
     """A trace plus its impulse in 7 bits, the fraction rounded stochastically."""
     up = np.int64(value) + impulse + (1 if random < part else 0)
-    return np.uint8(min(up, 127))
+    return np.uint8(min(up, TRACE_MAX))
 
 
 @jit
@@ -278,6 +291,8 @@ def _clipped(value: Any) -> Any:
 @jit
 def _scaled(value: Any, right: Any, left: Any) -> Any:
     """A product of factors and mantissa (int32) at the accumulator's width, clipped."""
+    # right first: low bits are lost, then the sign of what is left decides; the left shift is exact
+    # in 64 bits and wraps in 32 before the clip, as NumPy's int32 does in Lava
     shifted = np.int32(np.int32(value) >> np.int32(right))
     return _clipped(np.int32(np.int64(shifted) << left))
 
@@ -322,7 +337,7 @@ def _learn_pairs(
 def _rounded(total: Any, acc_low: Any, acc_high: Any, up: Any, low: Any, high: Any) -> Any:
     """An accumulator (int32) to a weight: sign, rounding, limits."""
     total = min(max(np.int32(total), acc_low), acc_high)
-    return min(max(np.int32(np.int32(total + up) >> np.int32(7)), low), high)
+    return min(max(np.int32(np.int32(total + up) >> np.int32(ACCUMULATOR_SHIFT)), low), high)
 
 
 @_inline
@@ -340,6 +355,8 @@ def _learn_rows(r: Any, post: Any, rounding: Any, wiring: Any, rules: Any, m: An
     row_place, row_pre = wiring.row_place, wiring.row_pre
     held_place, held_weight, held = m.held_place, m.held_weight, 0
     for i in post:
+        # a y0 product reads x at the step of the postsynaptic spike, an x0 product reads y at that
+        # of the presynaptic one: each is worked out per neuron, see `_tables`
         change = from_post[ty[y0 + i], x0:]
         lo, hi = np.uint64(row_ptr[base + i]), np.uint64(row_ptr[base + i + 1])
         places, neurons = row_place[lo:hi], row_pre[lo:hi]
@@ -347,12 +364,13 @@ def _learn_rows(r: Any, post: Any, rounding: Any, wiring: Any, rules: Any, m: An
             q, j = np.uint64(places[e]), np.uint64(neurons[e])
             g = np.uint64(0) if single else np.uint64(profile[q])
             added = change[g * np.uint64(n_pre) + j]
-            total = np.int32(weights[q]) * np.int32(128)
+            total = np.int32(weights[q]) * np.int32(_ONE)
             if tx[j] == 0:
                 total = np.int32(total + added)
                 weights[q] = _rounded(total, acc_low, acc_high, up, low, high)
                 continue
             other = from_pre[tx[j], y0 + np.int64(g) * n_post + i]
+            # two clips: the accumulator saturates after each product, in the order of the rule
             both = total + (other if x_before_y else added)
             both = _clipped(np.int64(both)) + (added if x_before_y else other)
             held_place[held] = q
@@ -378,12 +396,12 @@ def _learn_columns(r: Any, pre: Any, rounding: Any, wiring: Any, rules: Any, m: 
         if single:
             for q in range(targets.shape[0]):
                 added = change[np.uint64(targets[q]) - first]
-                total = np.int32(np.int32(weights[q]) * np.int32(128) + added)
+                total = np.int32(np.int32(weights[q]) * np.int32(_ONE) + added)
                 weights[q] = _rounded(total, acc_low, acc_high, up, low, high)
         else:
             for q in range(targets.shape[0]):
                 added = change[np.uint64(profile[q]) * n_post + np.uint64(targets[q]) - first]
-                total = np.int32(np.int32(weights[q]) * np.int32(128) + added)
+                total = np.int32(np.int32(weights[q]) * np.int32(_ONE) + added)
                 weights[q] = _rounded(total, acc_low, acc_high, up, low, high)
 
 
@@ -449,6 +467,7 @@ def _learn_line(
     ptr = wiring.indptr if by_pre else wiring.row_ptr
     line = (column if by_pre else wiring.row[r]) + neuron
     for e in range(ptr[line], ptr[line + 1]):
+        # every synapse once: those with a presynaptic spike by their column, the rest by their row
         if by_pre:
             q, j, i = np.int64(e), np.int64(neuron), np.int64(targets[e]) - post_first
         else:
@@ -463,7 +482,7 @@ def _learn_line(
             if first[g, target] == first[g, target + 1]:
                 continue
             old = weight if target == 0 else (delay if target == 1 else tag)
-            total = np.int64(np.int32(old << 7))
+            total = np.int64(np.int32(old << ACCUMULATOR_SHIFT))  # wraps at 32 bits, as in Lava
             for product in range(first[g, target], first[g, target + 1]):
                 gate = dependency[product]
                 k = kx if gate == 0 else (ky if gate == 1 else epoch)
@@ -488,10 +507,11 @@ def _learn_line(
                 total = _clipped(total)
             if target == 0:
                 total = min(max(total, acc_low), acc_high)
-                weights[q] = min(max((total + rounding) >> 7, low), high)
+                weights[q] = min(max((total + rounding) >> ACCUMULATOR_SHIFT, low), high)
             elif target == 1:
-                delays[q] = min((max(total, 0) + rounding) >> 7, 255)
+                delays[q] = min((max(total, 0) + rounding) >> ACCUMULATOR_SHIFT, _DELAY_MAX)
             else:
-                tags[q] = min(max((total + rounding) >> 7, _TAG_PINNED), 255)
+                tag = (total + rounding) >> ACCUMULATOR_SHIFT
+                tags[q] = min(max(tag, _TAG_PINNED), _TAG_MAX)
                 if tags[q] == _TAG_PINNED:
                     m.pinned[r] = True

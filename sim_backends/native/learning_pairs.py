@@ -14,17 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from hrsnn_lava.integer_format import TRACE_MAX
+from hrsnn_lava.integer_format import ACCUMULATOR_SHIFT, TRACE_MAX
 from hrsnn_lava.sim_backends.native.kernels import grouped, integer_steps, jit
 from hrsnn_lava.sim_backends.native.layout import Drive, Events, Out
 from hrsnn_lava.sim_backends.native.learning import Draws, Memory, Rules, Wiring
 from hrsnn_lava.sim_backends.native.learning_kernels import ACC_MAX, ACC_MIN, raised
 
 _VALUES = TRACE_MAX + 1  # that a trace of 7 bits can have
-_UNIT = np.int32(128)  # a weight of 1 in the accumulator
+_UNIT = np.int32(1 << ACCUMULATOR_SHIFT)  # a weight of 1 in the accumulator
 _BITS = np.int32(23)  # of a fixed point in which 7 bits still fit into int32
 _ONE = 2.0**23
-_NARROW = 2**15 - 128  # changes below this, rounding added, fit into 16 bits: twice as many a time
+# changes below this, rounding added, fit into 16 bits: twice as many a time
+_NARROW = 2**15 - (1 << ACCUMULATOR_SHIFT)
 
 
 @jit
@@ -79,7 +80,7 @@ def pair_steps(
                     rules.impulse[g, trace], rules.part[g, trace],
                     draws.x_impulse[r, k] if of_pre else draws.y_impulse[r, k],
                 )  # fmt: skip
-            rounding = np.int32(127) - np.int32(np.floor(draws.synapse[r, k] * 128.0))
+            rounding = np.int32(_UNIT - 1) - np.int32(np.floor(draws.synapse[r, k] * _UNIT))
             by_pre, by_post = m.from_pre[1, y0 : y0 + n_post], m.from_post[1, x0 : x0 + n_pre]
             to_pre, to_post = m.step_pre[:n_post], m.step_post[:n_pre]
             if rules.first[g, 1] - rules.first[g, 0] < 2:  # one of the two products is missing

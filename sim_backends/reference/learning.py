@@ -18,6 +18,7 @@ from hrsnn_lava.integer_format import (
     ACCUMULATOR_SHIFT,
     TAG_RANGES,
     TRACE_MAX,
+    TRACE_VALUES,
     shift_sum,
 )
 from hrsnn_lava.sim_backends.learning_program import (
@@ -90,6 +91,7 @@ class ReferenceLearning:
                 if getattr(profile.rule, target):
                     variables = {name: variable[synapses] for name, variable in old.items()}
                     total = profile.accumulate(target, variables, values[synapses], t)
+                    # all targets see w, t, d from before the epoch's end: `new` is not read here
                     values[synapses] = self._rounded(target, total, float(streams.synapse[at]))
             profile.forget_spikes()
         self.weights, self.tag_1, self.tag_2 = new["dw"], new["dt"], new["dd"]
@@ -126,8 +128,10 @@ class ReferenceLearning:
             total = np.clip(total, *p.accumulator_limits)
         elif target == "dd":
             total = np.maximum(total, 0)
+        # below zero too: floor and a fraction in [0, 1), one random number for all synapses
         quotient = total / 2**ACCUMULATOR_SHIFT
         whole = np.floor(quotient).astype(np.int64) + (random < quotient % 1)
+        # weights are not cut back to their grid: after learning a mixed weight may be odd
         limits = p.sign_mode.limits if target == "dw" else TAG_RANGES[target]
         clipped: Int = np.clip(whole, *limits)
         return clipped
@@ -156,20 +160,21 @@ class _Profile:
         fired = message != 0
         again = fired & (self.tx > 0)
         # half a payload, rounded half to even, in 8 bits
-        half = np.round(message / 2).astype(np.int64) & 255
+        half = np.round(message / 2).astype(np.int64) & (TRACE_VALUES - 1)
         noted = fired
         if self.mode == "regular":
             self.x[0, again] = _raised(self.x[0, again], self.rule.x1.impulse, 0)
         elif self.mode == "overwrite":
             self.x[0, fired] = half[fired]
         else:
-            total = (self.x[0] + half) & 255
+            total = (self.x[0] + half) & (TRACE_VALUES - 1)
             if self.mode == "add_saturating":
                 self.x[0] = np.minimum(total, TRACE_MAX)
             else:
                 over = total > TRACE_MAX
                 noted, again = fired & over, again & over
                 self.x[0] = np.where(over, total - TRACE_MAX, total)
+        # Lava compares the fraction with 0 here, not with a random number: it always rounds up
         self.x[1, again] = _raised(self.x[1, again], self.rule.x2.impulse, 0)
         self.tx[noted] = within
 
@@ -234,6 +239,7 @@ class _Profile:
                 limit = 2 ** WIDTH[factor.variable]
                 value = value * np.clip(term, -limit, limit - 1).astype(np.int32)
             value = value * np.int32(mantissa)
+            # floors: a product of -1 stays -1 however far it is shifted
             value = value >> np.int32(min(right_shift(product), 31))
             value = value << np.int32(exponent + 7)
         clipped: Int = np.clip(value.astype(np.int64), *ACCUMULATOR_RANGE)

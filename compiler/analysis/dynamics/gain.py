@@ -26,6 +26,7 @@ from scipy.sparse.csgraph import connected_components
 
 from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import decay
 from hrsnn_lava.csr import rows_of
+from hrsnn_lava.integer_format import firing_current
 from hrsnn_lava.network import Network, Projection
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection
 
@@ -46,7 +47,7 @@ def relative_weights(
         weights = projection.effective_weights().astype(np.float64)
         payload = getattr(network.population(projection.pre), "payload_scale", None) or 1.0
         unit = 2.0**projection.weight_exp * payload
-        fires = target.parameter("vth") * target.parameter("dv").astype(np.float64) / 4096.0
+        fires = firing_current(target.parameter("vth"), target.parameter("dv"))
     else:
         weights, unit = projection.weights.astype(np.float64), 1.0
         fires = np.asarray(target.parameter("v_threshold"), dtype=np.float64)
