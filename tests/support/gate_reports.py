@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import functools
+import json
 
 import numpy as np
 from scipy import sparse
@@ -42,14 +42,19 @@ def _report(profile, cost_set, steps, budgets):
     ).to_dict()
 
 
+def copied(data):
+    """Equal, and nothing in common; several times faster than `copy.deepcopy`."""
+    return json.loads(json.dumps(data))
+
+
 def report(profile="loihi1", cost_set="sanafe_loihi", steps=STEPS, budgets=()):
     """A fresh copy; `budgets` are pairs."""
-    return copy.deepcopy(_report(profile, cost_set, steps, tuple(budgets)))
+    return copied(_report(profile, cost_set, steps, tuple(budgets)))
 
 
 def changed(data, **values):
     """A copy with values replaced; ``a__b`` is the key ``b`` of ``a``."""
-    made = copy.deepcopy(data)
+    made = copied(data)
     for path, value in values.items():
         *before, last = path.split("__")
         inner = made
@@ -61,7 +66,7 @@ def changed(data, **values):
 
 def denser(data, more=5, projection="out"):
     """A copy in which a projection has grown by `more` operations."""
-    made = copy.deepcopy(data)
+    made = copied(data)
     entry = made["sop"]["per_projection"][projection]
     made["sop"]["total"] += more
     made["sop"]["per_step"] = made["sop"]["total"] / made["activity"]["steps"]

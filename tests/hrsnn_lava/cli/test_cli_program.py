@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import children
 import click
 import pytest
 
@@ -21,14 +22,12 @@ PROGRAM = [sys.executable, "-m", "hrsnn_lava"]
 
 
 def start(*arguments: Any, **options: Any) -> subprocess.Popen[str]:
-    command = [*PROGRAM, *(str(a) for a in arguments)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
-    return subprocess.Popen(command, text=True, **pipes)
+    return children.start([*PROGRAM, *(str(a) for a in arguments)], **options)
 
 
 def shell(*arguments: Any) -> tuple[int, str, str]:
     process = start(*arguments)
-    out, err = process.communicate(timeout=120)
+    out, err = children.outputs(process, 120)
     return process.returncode, out, err
 
 
@@ -94,6 +93,7 @@ def test_the_help_lists_commands_in_the_order_of_work(run: Any) -> None:
 
 PLUGIN = '''"""Say hello."""
 
+import children
 import click
 
 from hrsnn_lava.cli.console import Console, with_console
@@ -207,7 +207,7 @@ def test_signals_leave_no_partial_file(
         assert line, "it ended before it began"
     time.sleep(0.2)
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = children.outputs(process, 60)
     assert (process.returncode, out) == (code, "")
     assert word in err
     assert "Traceback" not in err
@@ -219,7 +219,7 @@ def test_a_reader_that_has_gone_is_no_failure(files: Any) -> None:
     os.close(reading)
     process = start("inspect", files.network, stdout=writing)
     os.close(writing)
-    _, err = process.communicate(timeout=60)
+    _, err = children.outputs(process, 60)
     assert (process.returncode, err) == (0, "")
 
 
@@ -231,7 +231,7 @@ def test_a_reader_of_progress_that_has_gone_does_not_stop_the_work(
     output = tmp_path / "trace.npz"
     process = start("simulate", files.quantized, "--steps", 10, "-o", output, stderr=writing)
     os.close(writing)
-    out, _ = process.communicate(timeout=60)
+    out, _ = children.outputs(process, 60)
     assert process.returncode == 0
     assert "spikes" in out
     assert output.exists()
@@ -241,7 +241,7 @@ def test_a_reader_of_progress_that_has_gone_does_not_stop_the_work(
 def test_a_full_disk_is_named() -> None:
     with open("/dev/full", "w", encoding="utf-8") as full:
         process = start("profiles", stdout=full)
-        _, err = process.communicate(timeout=60)
+        _, err = children.outputs(process, 60)
     assert (process.returncode, err) == (2, "error: No space left on device\n")
 
 

@@ -6,7 +6,6 @@ import os
 import random
 import resource
 import signal
-import subprocess
 import sys
 import time
 from contextlib import closing
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from children import outputs, start
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from network_strategies import inputs_for, networks
@@ -452,12 +452,7 @@ def command(folder, output, *options):
     """``simulate --stream`` in a process of its own."""
     fixed = ["simulate", folder / "n.hlx", "--input", folder / "in.npz", "--stream", "-o", output]
     words = [sys.executable, "-c", PROGRAM, *map(str, [*fixed, "--probe", "v", *options])]
-    return subprocess.Popen(
-        [*words, "--probe-every", "500", "--probe-neurons", "10:20"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return start([*words, "--probe-every", "500", "--probe-neurons", "10:20"])
 
 
 def wait_for(log, process):
@@ -493,7 +488,7 @@ def test_killed_at_random_moments_and_resumed(busy, truth, tmp_path):
             wait_for(log, process)
             time.sleep(moments.uniform(0.0, 0.4))
             process.kill()
-        _, err = process.communicate(timeout=60)
+        _, err = outputs(process, 60)
         if process.returncode != -signal.SIGKILL:
             break
         kills += 1
@@ -516,7 +511,7 @@ def test_interrupted_leaves_what_can_be_read_and_resumed(busy, truth, tmp_path):
     process = command(folder, output)
     wait_for(partial_folder(output) / LOG, process)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = outputs(process, 60)
     assert (process.returncode, out) == (130, ""), err
     assert "of 80,000 steps are recorded; --resume goes on" in err
     assert "Traceback" not in err
@@ -524,11 +519,11 @@ def test_interrupted_leaves_what_can_be_read_and_resumed(busy, truth, tmp_path):
     early = trace.spike_steps < found.n_steps
     np.testing.assert_array_equal(found.spike_steps, trace.spike_steps[early])
     process = command(folder, output)
-    _, err = process.communicate(timeout=60)
+    _, err = outputs(process, 60)
     assert process.returncode == 2
     assert "unfinished recording" in err
     process = command(folder, output, "--resume", "--json")
-    _, err = process.communicate(timeout=60)
+    _, err = outputs(process, 60)
     assert process.returncode == 0, err
     assert "resume: from step" in err
     assert output.read_bytes() == expected
