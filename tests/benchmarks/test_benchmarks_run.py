@@ -14,6 +14,8 @@ from hrsnn_lava import Trace
 from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
 from hrsnn_lava.sim_backends.runs.session import simulate
 
+pytestmark = pytest.mark.programs
+
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 MODULES = (
     *("networks", "timing", "peers", "bounds", "plot", "peak_memory"),

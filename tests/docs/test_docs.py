@@ -55,6 +55,7 @@ def run_command(command, folder):
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("page", pages.PAGES, ids=page_id)
 def test_everything_that_a_page_shows_runs(page, tmp_path, monkeypatch):
     pages.prepare(tmp_path)
