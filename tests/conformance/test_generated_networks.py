@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from network_strategies import driven_networks
+from network_strategies import collected, driven_networks
 
 from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob
 from hrsnn_lava.sim_backends.runs.parity import compare
@@ -26,14 +26,17 @@ def test_native_equals_reference(case):
 
 
 @pytest.mark.lava
-@settings(max_examples=10, suppress_health_check=[*HealthCheck], phases=[Phase.generate])
-@given(st.lists(driven_networks(STEPS), min_size=20, max_size=20))
-def test_native_and_reference_equal_live_lava(cases):
-    """200 networks in ten batches; each batch is one child process that runs real Lava models."""
+@pytest.mark.parametrize(
+    ("runtime", "number", "count"), [("processes", 0, 40), ("threads", 1, 100)]
+)
+def test_native_and_reference_equal_live_lava(runtime, number, count):
+    """One child process that runs real Lava models, in Lava's own runtime or in threads."""
+    cases = collected(driven_networks(STEPS), count, number)
     jobs = [
         LavaJob(network, inputs, STEPS, PROBES, str(k)) for k, (network, inputs) in enumerate(cases)
     ]
-    for (network, inputs), trace in zip(cases, LavaBackend().run_many(jobs), strict=True):
+    traces = LavaBackend(runtime=runtime).run_many(jobs)
+    for (network, inputs), trace in zip(cases, traces, strict=True):
         assert not isinstance(trace, Exception), trace
         for backend in ("reference", "native"):
             run = simulate(network, inputs, STEPS, backend, PROBES)

@@ -45,7 +45,7 @@ def check_against_lava(cases, runtime):
 
 @pytest.mark.lava
 def test_reference_and_native_equal_live_lava():
-    check_against_lava(collected(driven_learning_networks(STEPS), 120), "threads")
+    check_against_lava(collected(driven_learning_networks(STEPS), 80), "threads")
 
 
 @pytest.mark.lava

@@ -26,13 +26,13 @@ from hrsnn_lava.sim_backends.runs.recording import record
 from hrsnn_lava.sim_backends.runs.session import Session, simulate
 
 STEPS = 24
-NETWORKS = 200
+NETWORKS = 100
 GROUP = 25
 PROFILE = HardwareProfile.load("loihi1")
 
 
 def cases(number):
-    """Networks and inputs `GROUP * number` to `GROUP * (number + 1)` of 200."""
+    """Networks and inputs `GROUP * number` to `GROUP * (number + 1)` of 100."""
     half = GROUP // 2
     for k in range(half + 1):
         rng = np.random.default_rng(1000 * number + k)

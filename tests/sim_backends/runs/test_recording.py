@@ -417,7 +417,7 @@ def test_a_log_keeps_types_and_empty_arrays(tmp_path):
 
 # --- the command ------------------------------------------------------------------------------
 
-STEPS = 80_000
+STEPS = 40_000
 #: The program with a checkpoint every 50 ms, so that a short run has many.
 PROGRAM = """
 from hrsnn_lava.cli.main import main
@@ -513,7 +513,7 @@ def test_interrupted_leaves_what_can_be_read_and_resumed(busy, truth, tmp_path):
     process.send_signal(signal.SIGINT)
     out, err = outputs(process, 60)
     assert (process.returncode, out) == (130, ""), err
-    assert "of 80,000 steps are recorded; --resume goes on" in err
+    assert "of 40,000 steps are recorded; --resume goes on" in err
     assert "Traceback" not in err
     found = Recording.open(output).trace()
     early = trace.spike_steps < found.n_steps

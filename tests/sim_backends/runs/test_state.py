@@ -60,7 +60,7 @@ def joined(parts):
     )
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_a_run_in_parts_is_one_run(data):
     """On either backend, and from one to the other; what they save is equal byte for byte.
@@ -90,7 +90,7 @@ def test_a_run_in_parts_is_one_run(data):
 def test_a_learning_run_changes_backend_in_mid_epoch(before, after, tmp_path):
     """Sixty steps on one, a file, forty on the other: weights, tags, traces, random numbers."""
     moved = 0
-    for integer, inputs in collected(driven_learning_networks(100), 25, number=3):
+    for integer, inputs in collected(driven_learning_networks(100), 15, number=3):
         whole = simulate(integer, inputs, 100, "reference", ("v", "u"))
         parts = (
             [None, None] if inputs is None else [part_of(inputs, 0, 60), part_of(inputs, 60, 40)]
