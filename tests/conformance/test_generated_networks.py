@@ -27,7 +27,7 @@ def test_native_equals_reference(case):
 
 @pytest.mark.lava
 @pytest.mark.parametrize(
-    ("runtime", "number", "count"), [("processes", 0, 40), ("threads", 1, 100)]
+    ("runtime", "number", "count"), [("processes", 0, 40), ("threads", 1, 160)]
 )
 def test_native_and_reference_equal_live_lava(runtime, number, count):
     """One child process that runs real Lava models, in Lava's own runtime or in threads."""
