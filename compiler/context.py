@@ -148,19 +148,19 @@ class Context:
         Raises:
             SpecError: two passes, or a pass and the context, state different ranges.
         """
-        stated = {
+        ranges = {
             getattr(step, "name", type(step).__name__): step.input_range
             for step in passes
             if getattr(step, "input_range", None) is not None
         }
         if self.input_range is not None:
-            stated["the context"] = self.input_range
-        if len(set(stated.values())) > 1:
-            texts = ", ".join(f"{value:g} of {who}" for who, value in stated.items())
+            ranges["the context"] = self.input_range
+        if len(set(ranges.values())) > 1:
+            texts = ", ".join(f"{value:g} of {who}" for who, value in ranges.items())
             problem = Problem("input_range", texts, "one value, given once")
             raise SpecError("the passes do not fit each other", problems=[problem])
-        chosen = next(iter(stated.values()), INPUT_RANGE)
-        return replace(self, input_range=chosen, seed=self.seed)
+        input_range = next(iter(ranges.values()), INPUT_RANGE)
+        return replace(self, input_range=input_range, seed=self.seed)
 
     def chip(self) -> HardwareProfile:
         """The chip; raises `SpecError` where there is none."""
@@ -220,11 +220,11 @@ class Pass(ABC, Generic[In, Out]):
 
     def settled(self: P, context: Context) -> P:
         """The pass with the context's value of every shared option that it leaves open."""
-        shared = {"seed": context.seed or 0, "input_range": context.input_range}
+        shared_options = {"seed": context.seed or 0, "input_range": context.input_range}
         names = {f.name for f in dataclasses.fields(self)}  # type: ignore[arg-type]
         open_ = {
             name: value
-            for name, value in shared.items()
+            for name, value in shared_options.items()
             if name in names and getattr(self, name) is None and value is not None
         }
         return replace(self, **open_) if open_ else self  # type: ignore[type-var]

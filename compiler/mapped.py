@@ -44,8 +44,8 @@ class Placement:
         if self.core_of.ndim != 1 or self.core_of.min(initial=0) < 0:
             problems.append(Problem("core_of", "not a list of cores >= 0", "(n_neurons,) ints"))
         elif np.unique(self.core_of).size != self.n_cores:
-            used = f"{np.unique(self.core_of).size} cores in use"
-            problems.append(Problem("core_of", used, f"{self.n_cores}, numbered without a gap"))
+            measured = f"{np.unique(self.core_of).size} cores in use"
+            problems.append(Problem("core_of", measured, f"{self.n_cores}, numbered without a gap"))
         if self.coordinates is not None and self.coordinates.shape != (self.n_cores, 2):
             shape = f"shape {self.coordinates.shape}"
             problems.append(Problem("coordinates", shape, f"({self.n_cores}, 2)"))

@@ -64,9 +64,9 @@ class History:
 
 def run_pass(network: Any, step: AnyPass, context: Context | None = None) -> tuple[Any, PassRecord]:
     """Apply one pass to a valid network and verify the result; returns the record too."""
-    changed, records = run_passes(network, (step,), context)
-    empty = PassRecord(step.name, _options(step), _sizes(network), _sizes(changed))
-    return changed, next(iter(records), empty)
+    output, records = run_passes(network, (step,), context)
+    empty = PassRecord(step.name, _options(step), _sizes(network), _sizes(output))
+    return output, next(iter(records), empty)
 
 
 def _applied(network: Any, step: AnyPass, context: Context) -> tuple[Any, PassRecord | None]:
@@ -74,15 +74,15 @@ def _applied(network: Any, step: AnyPass, context: Context) -> tuple[Any, PassRe
     context.progress(step.name)
     step = step.settled(context) if isinstance(step, Pass) else step
     before, started = _sizes(network), time.perf_counter()
-    changed, report = step.apply(network, context)
-    changed.verify()
+    output, report = step.apply(network, context)
+    output.verify()
     seconds = time.perf_counter() - started
     if report is None:
-        return changed, None
+        return output, None
     record = PassRecord(
-        step.name, _options(step), before, _sizes(changed), seconds, plain(dict(report))
+        step.name, _options(step), before, _sizes(output), seconds, plain(dict(report))
     )
-    return changed, record
+    return output, record
 
 
 def run_passes(
@@ -151,7 +151,7 @@ class Pipeline:
         """
         _require_passes(passes)
         names = [step.name for step in passes]
-        missing = [cls for cls in DEFAULT[int(quantized) :] if cls.name not in names]
+        missing_passes = [cls for cls in DEFAULT[int(quantized) :] if cls.name not in names]
         absorb = _absorption(passes)
         steps: list[AnyPass] = []
         reached = 0
@@ -165,10 +165,10 @@ class Pipeline:
                 problem = Problem(step.name, measured, allowed)
                 raise SpecError("the passes are in no order that can run", problems=[problem])
             reached = position
-            while missing and _POSITION[missing[0].name] < position:
-                steps.append(_default_pass(missing.pop(0), absorb))
+            while missing_passes and _POSITION[missing_passes[0].name] < position:
+                steps.append(_default_pass(missing_passes.pop(0), absorb))
             steps.append(step)
-        steps += [_default_pass(cls, absorb) for cls in missing]
+        steps += [_default_pass(cls, absorb) for cls in missing_passes]
         return Pipeline(profile, tuple(steps))
 
     def run(
@@ -242,11 +242,11 @@ def _default_pass(cls: type[AnyPass], absorb: AbsorbThresholds) -> AnyPass:
     return absorb if cls is AbsorbThresholds else cls()
 
 
-def _with_named(passes: Iterable[AnyPass], named: Iterable[AnyPass]) -> list[AnyPass]:
+def _with_named(passes: Iterable[AnyPass], named_passes: Iterable[AnyPass]) -> list[AnyPass]:
     """A list of passes with those that were given by their names in their places."""
     steps = list(passes)
     _require_passes(steps)
-    for step in named:
+    for step in named_passes:
         reached, place = 0, len(steps)
         for index, other in enumerate(steps):
             reached = _position(other, reached)
@@ -281,8 +281,8 @@ def compile_network(
         SpecError: an unknown or ambiguous option, or a network that has no integers.
         CapacityError: it does not fit; every violation is listed.
     """
-    context, named = _sorted_options(profile, options)
-    steps = _with_named(passes or (), named)
+    context, named_passes = _sorted_options(profile, options)
+    steps = _with_named(passes or (), named_passes)
     quantized = isinstance(network, QuantizedNetwork)
     return Pipeline.default(profile, steps, quantized=quantized).run(network, context)
 

@@ -106,14 +106,14 @@ class Pieces:
         rows, cols = _places(projection)
         n_pre = self.sizes[projection.pre].size
         pair = self.part[projection.post][rows] * n_pre + self.part[projection.pre][cols]
-        kept = np.arange(pair.size)
+        live = np.arange(pair.size)
         if projection.learning is not None:
-            kept = np.flatnonzero(projection.plastic_synapses())
-        if not kept.size:
+            live = np.flatnonzero(projection.plastic_synapses())
+        if not live.size:
             return
-        order = kept[np.argsort(pair[kept], kind="stable")]
-        found, first = np.unique(pair[order], return_index=True)
-        for value, synapses in zip(found.tolist(), np.split(order, first[1:]), strict=True):
+        order = live[np.argsort(pair[live], kind="stable")]
+        pair_numbers, first = np.unique(pair[order], return_index=True)
+        for value, synapses in zip(pair_numbers.tolist(), np.split(order, first[1:]), strict=True):
             yield value // n_pre, value % n_pre, synapses
 
 
@@ -132,7 +132,7 @@ def split_network(network: QuantizedNetwork, labels: ArrayLike) -> Split:
         SpecError: another number of labels.
     """
     pieces = Pieces(network, labels)
-    taken = {p.name for p in network.populations}
+    used_names = {p.name for p in network.populations}
     populations: list[QuantizedPopulation | QuantizedInput] = []
     names: dict[str, list[str]] = {}
     neurons: list[Int] = []
@@ -146,16 +146,18 @@ def split_network(network: QuantizedNetwork, labels: ArrayLike) -> Split:
         if len(members) == 1:
             populations.append(population)
             continue
-        names[name] = [_free(f"{name}.{k}", taken) for k in range(len(members))]
+        names[name] = [_free(f"{name}.{k}", used_names) for k in range(len(members))]
         for part_name, part in zip(names[name], members, strict=True):
             fields = {field: population.parameter(field)[part] for field in RANGES}
             populations.append(QuantizedPopulation(part_name, part.size, **fields))
     projections, origin = [], {}
-    taken = {p.name for p in network.projections}
+    used_names = {p.name for p in network.projections}
     for projection in network.projections:
         whole = len(names[projection.post]) == len(names[projection.pre]) == 1
         for post, pre, synapses in pieces.cut(projection):
-            name = projection.name if whole else _free(f"{projection.name}.{post}.{pre}", taken)
+            name = (
+                projection.name if whole else _free(f"{projection.name}.{post}.{pre}", used_names)
+            )
             origin[name] = Piece(projection.name, synapses)
             ends = (names[projection.post][post], names[projection.pre][pre])
             shape = (
@@ -163,8 +165,8 @@ def split_network(network: QuantizedNetwork, labels: ArrayLike) -> Split:
                 int(pieces.sizes[projection.pre][pre]),
             )
             projections.append(_part(projection, pieces, synapses, name, ends, shape))
-    cut = replace(network, populations=tuple(populations), projections=tuple(projections))
-    return Split(network, cut, np.concatenate(neurons), origin)
+    part_network = replace(network, populations=tuple(populations), projections=tuple(projections))
+    return Split(network, part_network, np.concatenate(neurons), origin)
 
 
 def _part(
@@ -208,14 +210,14 @@ def rounded_apart(projection: QuantizedProjection, part: Int) -> Int:
         return np.zeros(0, dtype=np.int64)
     rows, cols = _places(projection)
     if projection.learning is None:
-        kept = projection.effective_weights().data & ((1 << shift) - 1) != 0
+        has_remainder = projection.effective_weights().data & ((1 << shift) - 1) != 0
     else:
-        kept = projection.plastic_synapses()
-    sums = np.stack([rows, projection.delay_steps.astype(np.int64)], axis=1)[kept]
-    sources = np.unique(np.column_stack([sums, part[cols[kept]]]), axis=0)
+        has_remainder = projection.plastic_synapses()
+    sums = np.stack([rows, projection.delay_steps.astype(np.int64)], axis=1)[has_remainder]
+    sources = np.unique(np.column_stack([sums, part[cols[has_remainder]]]), axis=0)
     again = np.all(sources[1:, :2] == sources[:-1, :2], axis=1)
-    found: Int = np.unique(sources[1:][again, 0])
-    return found
+    neurons: Int = np.unique(sources[1:][again, 0])
+    return neurons
 
 
 def _places(projection: QuantizedProjection) -> tuple[Int, Int]:
@@ -225,9 +227,9 @@ def _places(projection: QuantizedProjection) -> tuple[Int, Int]:
     return rows, weights.indices.astype(np.int64)
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _free(name: str, used_names: set[str]) -> str:
     """`name`, longer where something else is called so; it is taken from then on."""
-    while name in taken:
+    while name in used_names:
         name += "'"
-    taken.add(name)
+    used_names.add(name)
     return name

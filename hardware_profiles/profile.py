@@ -325,11 +325,11 @@ def weight_bits_too_few(profile: HardwareProfile) -> Iterator[Problem]:
     allowed, memory = profile.fields.weight_bits, profile.synapse_memory
     if allowed.low is not None and allowed.low < 1:
         yield Problem("fields.weight_bits", f"{allowed.low} bits allowed", ">= 1 bit")
-    stored = () if memory is None else memory.weight_bits.values
-    if stored and allowed.high is not None and stored[-1] < allowed.high:
+    widths = () if memory is None else memory.weight_bits.values
+    if widths and allowed.high is not None and widths[-1] < allowed.high:
         yield Problem(
             "synapse_memory.weight_bits",
-            f"at most {stored[-1]} bits stored, weights of {allowed.high} allowed",
+            f"at most {widths[-1]} bits stored, weights of {allowed.high} allowed",
             f">= {allowed.high} bits",
         )
 

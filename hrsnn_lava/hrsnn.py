@@ -173,10 +173,10 @@ def _kernel(
 
 def _find_length(table: NetworkSpec, geometry: Geometry, sizes: dict[str, int], seed: int) -> float:
     """The `length` at which the mean out-degree is the asked one, by bisection on a sample."""
-    asked = table.connectivity.mean_degree
+    mean_degree = table.connectivity.mean_degree
     if table.connectivity.length is not None:
         return table.connectivity.length
-    if asked is None:
+    if mean_degree is None:
         raise SpecError("network.connectivity: give length or mean_degree")
     rng = generator(seed, "build/length")
     share = min(1.0, _DEGREE_SAMPLE / geometry.size)
@@ -196,15 +196,15 @@ def _find_length(table: NetworkSpec, geometry: Geometry, sizes: dict[str, int], 
         return float(total) / geometry.size
 
     low, high = 1e-2, 1e3 * geometry.size ** (1 / 3)
-    if degree(high) < asked:
+    if degree(high) < mean_degree:
         raise SpecError(
-            f"network.connectivity.mean_degree: {asked:g} synapses per neuron; "
+            f"network.connectivity.mean_degree: {mean_degree:g} synapses per neuron; "
             f"with these factors c at most {degree(high):.1f} are possible. "
             "Lower mean_degree, raise c, or lower cluster_ratio"
         )
     for _ in range(40):
         middle = np.sqrt(low * high)
-        low, high = (middle, high) if degree(middle) < asked else (low, middle)
+        low, high = (middle, high) if degree(middle) < mean_degree else (low, middle)
     return float(high)
 
 
@@ -270,13 +270,13 @@ def _inputs(
     table: NetworkSpec, sizes: dict[str, int], n_inputs: int, seed: int
 ) -> list[Projection]:
     """Dense weights from the input channels to a random share of the neurons."""
-    chosen = generator(seed, "build/input-share").random(sum(sizes.values())) < table.input.share
+    has_input = generator(seed, "build/input-share").random(sum(sizes.values())) < table.input.share
     weight = distribution(table.input.weight)
     projections, start = [], 0
     for kind in TYPES:
         rng = generator(seed, f"build/inp_{kind}")
         dense = weight.sample(rng, sizes[kind] * n_inputs).reshape(sizes[kind], n_inputs)
-        dense[~chosen[start : start + sizes[kind]]] = 0.0
+        dense[~has_input[start : start + sizes[kind]]] = 0.0
         start += sizes[kind]
         projections.append(
             Projection(

@@ -307,9 +307,9 @@ def canonical_csr(
         delays = frozen(np.ascontiguousarray(aligned))
     if not plain:
         csr = csr.copy()
-        stored = csr.nnz
+        n_stored = csr.nnz
         csr.sum_duplicates()
-        if per_synapse and csr.nnz != stored:
+        if per_synapse and csr.nnz != n_stored:
             raise NetworkError("duplicate synapses cannot carry delays of their own")
         csr.eliminate_zeros()
     return csr, delays

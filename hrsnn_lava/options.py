@@ -68,9 +68,9 @@ class Registered:
 
     def check(self, text: str) -> str:
         """The text itself; a `ValueError` that lists the names there are."""
-        known = registry.names(self.kind)
-        if text.partition(":")[0] not in known:
-            raise ValueError(", ".join(known))
+        names = registry.names(self.kind)
+        if text.partition(":")[0] not in names:
+            raise ValueError(", ".join(names))
         return text
 
 
@@ -113,9 +113,9 @@ class Part:
         table = {"kind": value} if isinstance(value, str) else value
         if not isinstance(table, Mapping):
             return value
-        name, known = table.get("kind", self.default), registry.names(self.kind)
-        if name not in known:
-            problems = [Problem("kind", repr(name), ", ".join(known))]
+        name, names = table.get("kind", self.default), registry.names(self.kind)
+        if name not in names:
+            problems = [Problem("kind", repr(name), ", ".join(names))]
         else:
             cls = registry.load(self.kind, name)
             own = {key: entry for key, entry in table.items() if key != "kind"}
@@ -146,27 +146,29 @@ def options(cls: type[T]) -> type[T]:
     Raises (when an instance is made):
         SpecError: with every field that is wrong: its value, and what is allowed.
     """
-    made: Any = pydantic.dataclasses.dataclass(frozen=True, config=_CONFIG)(cls)
-    checked = made.__init__
+    options_class: Any = pydantic.dataclasses.dataclass(frozen=True, config=_CONFIG)(cls)
+    checked = options_class.__init__
 
     def start(self: Any, *args: Any, **kwargs: Any) -> None:
         __tracebackhide__ = True
-        args, kwargs = _current_spelling(made, args, kwargs)
-        names = [f.name for f in dataclasses.fields(made) if f.init]
+        args, kwargs = _current_spelling(options_class, args, kwargs)
+        names = [f.name for f in dataclasses.fields(options_class) if f.init]
         if len(args) > len(names):
-            raise TypeError(f"{made.__name__} takes {len(names)} options, not {len(args)}")
+            raise TypeError(f"{options_class.__name__} takes {len(names)} options, not {len(args)}")
         twice = sorted(set(names[: len(args)]) & set(kwargs))
         if twice:
-            raise TypeError(f"{made.__name__}: {', '.join(twice)} given twice")
+            raise TypeError(f"{options_class.__name__}: {', '.join(twice)} given twice")
         kwargs |= dict(zip(names, map(_plain_scalar, args), strict=False))
         try:
             checked(self, **{name: _plain_scalar(value) for name, value in kwargs.items()})
         except ValidationError as error:
-            title = getattr(made, "name", made.__name__)
-            raise SpecError(f"options of {title}", problems=problems_of(error, made)) from None
+            title = getattr(options_class, "name", options_class.__name__)
+            raise SpecError(
+                f"options of {title}", problems=problems_of(error, options_class)
+            ) from None
 
-    made.__init__ = start
-    result: type[T] = made
+    options_class.__init__ = start
+    result: type[T] = options_class
     return result
 
 
@@ -202,11 +204,11 @@ def read_options(cls: Callable[..., T], table: Mapping[str, Any], where: str = "
     """
     _, keys = _current_spelling(cls, (), dict(table))
     try:
-        made: T = _adapter(cls).validate_json(json.dumps(keys, default=str))
+        instance: T = _adapter(cls).validate_json(json.dumps(keys, default=str))
     except ValidationError as error:
-        found = problems_of(error, cls, where)
-        raise SpecError(f"{where or 'the table'} is not valid", problems=found) from None
-    return made
+        problems = problems_of(error, cls, where)
+        raise SpecError(f"{where or 'the table'} is not valid", problems=problems) from None
+    return instance
 
 
 def table_of(options: Any) -> dict[str, Any]:
@@ -267,11 +269,11 @@ def problems_of(error: ValidationError, cls: Any, where: str = "") -> list[Probl
         path = [p for i, p in enumerate(location) if i == 0 or not _is_tag(p)]
         key = ".".join([*([where] if where else []), *path]) or "options"
         value = item.get("input")
-        found = "a table" if isinstance(value, dict) else repr(value)
+        measured = "a table" if isinstance(value, dict) else repr(value)
         if item["type"] == "value_error" and not path:  # of the options together
-            found = "these values together"
+            measured = "these values together"
         if item["type"] == "union_tag_invalid":
-            key, found = f"{key}.distribution", repr(item["ctx"]["tag"])
+            key, measured = f"{key}.distribution", repr(item["ctx"]["tag"])
         if item["type"] == "problem":  # one that another options class has put into words
             problem = Problem(key, item["ctx"]["measured"], item["ctx"]["allowed"])
         elif item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
@@ -279,7 +281,7 @@ def problems_of(error: ValidationError, cls: Any, where: str = "") -> list[Probl
         elif item["type"] in ("missing", "missing_argument"):
             problem = Problem(key, "missing", "required here")
         else:
-            problem = Problem(key, found, _allowed(item))
+            problem = Problem(key, measured, _allowed(item))
         if key in merged:  # branches of one union: say what each of them allows
             before = merged[key]
             if problem.allowed not in before.allowed:
@@ -370,5 +372,5 @@ def _known_keys(cls: Any, location: list[str]) -> str:
             hints = get_type_hints(owner, include_extras=True)[part]
             inner = tables(hints)
             current = inner[0] if len(inner) == 1 else hints
-    found = tables(current)
-    return "one of " + ", ".join(keys(found[0])) if found else "the documented keys"
+    innermost = tables(current)
+    return "one of " + ", ".join(keys(innermost[0])) if innermost else "the documented keys"

@@ -118,10 +118,10 @@ def load(kind: str, name: str) -> Any:
 
 def path(kind: str, name: str) -> Path:
     """The file of a part that is data; raises `SpecError` as `load` does."""
-    found = _place(kind, name).path
-    if found is None:
+    file = _place(kind, name).path
+    if file is None:
         raise SpecError(f"{kind} {name!r} has no file")
-    return found
+    return file
 
 
 def summary(kind: str, name: str) -> str:
@@ -163,10 +163,10 @@ def unknown(kind: str, name: str, known: tuple[str, ...]) -> SpecError:
 
 
 def _place(kind: str, name: str) -> _PartFile:
-    found = _places(kind)
-    if name not in found:
-        raise unknown(kind, name, tuple(sorted(found)))
-    return found[name]
+    places = _places(kind)
+    if name not in places:
+        raise unknown(kind, name, tuple(sorted(places)))
+    return places[name]
 
 
 @cache
@@ -188,18 +188,18 @@ def _places(kind: str) -> Mapping[str, _PartFile]:
 def _built_in(kind: Kind) -> dict[str, _PartFile]:
     """Modules, and packages, of the kind's folder; those that begin with _ are its own affair."""
     package = f"hrsnn_lava.{kind.package}"
-    found = importlib.util.find_spec(package)
-    if kind.nested and found is not None and found.origin:
-        return _nested(kind, Path(found.origin), package)
-    if found is None or not found.submodule_search_locations:
+    package_spec = importlib.util.find_spec(package)
+    if kind.nested and package_spec is not None and package_spec.origin:
+        return _nested(kind, Path(package_spec.origin), package)
+    if package_spec is None or not package_spec.submodule_search_locations:
         return {}
     places = {}
-    for entry in sorted(Path(next(iter(found.submodule_search_locations))).iterdir()):
+    for entry in sorted(Path(next(iter(package_spec.submodule_search_locations))).iterdir()):
         if kind.data and entry.suffix == ".toml":
             places[entry.stem] = _PartFile(entry, "")
         file = entry / "__init__.py" if entry.is_dir() else entry
-        wanted = entry.stem.startswith(kind.prefix) and not entry.stem.startswith("_")
-        if not kind.data and wanted and file.suffix == ".py" and _offers(file, kind, entry.stem):
+        is_part = entry.stem.startswith(kind.prefix) and not entry.stem.startswith("_")
+        if not kind.data and is_part and file.suffix == ".py" and _offers(file, kind, entry.stem):
             name = kind.part(entry.stem)
             places[name] = _PartFile(file, f"{package}.{entry.stem}")
     return places
@@ -261,9 +261,9 @@ def _module(place: _PartFile) -> ModuleType:
     """The module of a part; one in a folder of the user's is loaded from its file, once."""
     if place.path is None or not place.module.startswith("hrsnn_lava_parts."):
         return importlib.import_module(place.module)
-    known = sys.modules.get(place.module)
-    if known is not None and getattr(known, "__file__", None) == str(place.path):
-        return known
+    loaded_module = sys.modules.get(place.module)
+    if loaded_module is not None and getattr(loaded_module, "__file__", None) == str(place.path):
+        return loaded_module
     spec = importlib.util.spec_from_file_location(place.module, place.path)
     if spec is None or spec.loader is None:
         raise SpecError(f"{place.path}: cannot be loaded")

@@ -104,9 +104,9 @@ def pruning_methods() -> tuple[str, ...]:
     )
 
 
-def _one_of(name: str, known: tuple[str, ...]) -> str:
-    if name not in known:
-        raise ValueError(", ".join(known))
+def _one_of(name: str, allowed: tuple[str, ...]) -> str:
+    if name not in allowed:
+        raise ValueError(", ".join(allowed))
     return name
 
 
@@ -177,17 +177,17 @@ class PruneSpec:
         The options that stand in the table are those of the table's own method; a control has its
         defaults. A rescaling that the method cannot have becomes ``none``.
         """
-        made: Any = registry.load("pruning", method)
+        pass_class: Any = registry.load("pruning", method)
         scale = Rescale(rescale) if isinstance(rescale, str) else rescale  # type: ignore[arg-type]
         table = {"density": self.density if density is None else density, "rescale": scale}
         if method == self.method:
-            own = [f.name for f in dataclasses.fields(made) if f.name not in table]
+            own = [f.name for f in dataclasses.fields(pass_class) if f.name not in table]
             table |= {name: getattr(self, name) for name in own if hasattr(self, name)}
         if density not in (None, self.density):  # a point of the pruning curve
             table.pop("sop_share", None)
         elif table.get("sop_share") is not None:
             table["density"] = None
-        step: AnyPass = made(**table)
+        step: AnyPass = pass_class(**table)
         return step
 
 
@@ -197,8 +197,10 @@ def prune_table(method: str) -> type[PruneSpec]:
     if method not in pruning_methods():
         return PruneSpec
     bases = (PruneSpec, registry.load("pruning", method))
-    made = types.new_class(f"Prune_{method}", bases, {}, lambda ns: ns.update(__module__=__name__))
-    return options(made)
+    table_class = types.new_class(
+        f"Prune_{method}", bases, {}, lambda ns: ns.update(__module__=__name__)
+    )
+    return options(table_class)
 
 
 def _prune_table(value: Any, handler: Any) -> Any:

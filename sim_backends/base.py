@@ -148,16 +148,16 @@ def backend_of(backend: str | Backend) -> Backend:
     """The backend of a name; raises `SpecError`, which lists the names there are."""
     if not isinstance(backend, str):
         return backend
-    found: Backend = registry.load("engine", backend)
-    return found
+    engine: Backend = registry.load("engine", backend)
+    return engine
 
 
 def require_backend(backend: str | Backend) -> Backend:
     """The same, if it can run here; raises `BackendMissingError`."""
-    chosen = backend_of(backend)
-    if obstacle := chosen.obstacle():
+    engine = backend_of(backend)
+    if obstacle := engine.obstacle():
         raise BackendMissingError(obstacle)
-    return chosen
+    return engine
 
 
 @dataclass(frozen=True, eq=False)

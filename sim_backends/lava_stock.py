@@ -194,7 +194,7 @@ class MergedTraces:
 
     def traces(self, traces: Mapping[str, Any]) -> dict[str, Int]:
         """Spike traces of all neurons."""
-        result = {key: np.zeros(kept.size, dtype=np.int32) for key, kept in self._kept.items()}
+        result = {key: np.zeros(mask.size, dtype=np.int32) for key, mask in self._kept.items()}
         for learning in self._missing:
             result |= learning.traces()
         for key, values in traces.items():

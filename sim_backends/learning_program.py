@@ -110,8 +110,8 @@ class Plastic:
             entries["/tag_2"] = (self.tags[1], tag_2)
         result = {}
         for ending, (start, values) in entries.items():
-            result[self.name + ending] = stored = start.copy()
-            stored[self.place] = values
+            result[self.name + ending] = all_values = start.copy()
+            all_values[self.place] = values
         return result
 
     def traces(self, read: Callable[[int, str], Any]) -> dict[str, Int]:
@@ -131,10 +131,10 @@ def plastic_projections(network: QuantizedNetwork) -> tuple[Plastic, ...]:
         learning = projection.learning
         if learning is None:
             continue
-        stored = projection.n_synapses
+        n_synapses = projection.n_synapses
         weights = projection.effective_weights()
         live = np.flatnonzero(projection.plastic_synapses())
-        tags = (learning.tag("tag_1", stored), learning.tag("tag_2", stored))
+        tags = (learning.tag("tag_1", n_synapses), learning.tag("tag_2", n_synapses))
         n_post, n_pre = weights.shape
         start = weights.data.astype(np.int32)
         result.append(
@@ -150,7 +150,7 @@ def plastic_projections(network: QuantizedNetwork) -> tuple[Plastic, ...]:
                 weights=start[live],
                 tag_1=tags[0][live],
                 tag_2=tags[1][live],
-                profile=learning.profile_of(stored)[live],
+                profile=learning.profile_of(n_synapses)[live],
                 rules=effective_rules(learning),
                 graded_spikes=learning.graded_spikes,
                 graded=projection.num_message_bits > 0,
@@ -158,7 +158,7 @@ def plastic_projections(network: QuantizedNetwork) -> tuple[Plastic, ...]:
                 sign_mode=projection.sign_mode,
                 start=start,
                 tags=tags,
-                followed=learning.used_rules(stored),
+                followed=learning.used_rules(n_synapses),
             )
         )
     return tuple(result)
@@ -176,10 +176,10 @@ def traces_read(rule: LearningRule, graded_spikes: str) -> tuple[str, ...]:
 
     They are those in the rule's products, and x1 where its overflow decides which spikes count.
     """
-    read = {factor.variable for product in rule.products for factor in product.factors}
+    variables = {factor.variable for product in rule.products for factor in product.factors}
     if graded_spikes == "add_overflow":
-        read.add("x1")
-    return tuple(name for name in TRACES if name in read)
+        variables.add("x1")
+    return tuple(name for name in TRACES if name in variables)
 
 
 def scale(product: Product) -> tuple[int, int]:

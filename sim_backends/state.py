@@ -172,8 +172,8 @@ def sent_by_age(arrays: Arrays, count: int) -> list[tuple[Int, Int]]:
 
 def learning_arrays(k: int, plastic: Plastic, values: Mapping[str, Any]) -> dict[str, Int]:
     """Arrays of learning projection k, from arrays of the same shape; unread traces become 0."""
-    read = dict(zip("xy", _read_traces(plastic), strict=True))
-    arrays = {**values, **{side: np.where(read[side], values[side], 0) for side in "xy"}}
+    read_masks = dict(zip("xy", _read_traces(plastic), strict=True))
+    arrays = {**values, **{side: np.where(read_masks[side], values[side], 0) for side in "xy"}}
     return {f"learning/{k}/{name}": np.asarray(a).astype(np.int32) for name, a in arrays.items()}
 
 
@@ -184,9 +184,9 @@ def learning_values(k: int, arrays: Arrays) -> dict[str, Int]:
 
 def _read_traces(plastic: Plastic) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which traces the rule of each profile reads: x (P, 2, 1) and y (P, 3, 1)."""
-    read = [traces_read(rule, plastic.graded_spikes) for rule in plastic.rules]
+    names_by_rule = [traces_read(rule, plastic.graded_spikes) for rule in plastic.rules]
     x, y = (
-        np.array([[name in names for name in side] for names in read])[:, :, None]
+        np.array([[name in names for name in side] for names in names_by_rule])[:, :, None]
         for side in (PRE_TRACES, POST_TRACES)
     )
     return x, y

@@ -61,8 +61,8 @@ def worst_case(
         payload = 1.0
         if projection.target == "bias":  # the host clips, so a bias has a bound of its own
             most = _UNBOUNDED if input_range is None else np.ceil(input_range * _counts(pre))
-            held = _row_sums(np.abs(projection.weights.data), projection)
-            drive += np.ceil(held * most * 2.0**projection.weight_exp)
+            weight_sums = _row_sums(np.abs(projection.weights.data), projection)
+            drive += np.ceil(weight_sums * most * 2.0**projection.weight_exp)
             continue
         if projection.num_message_bits:
             bounded &= input_range is not None
@@ -111,8 +111,8 @@ def measured(network: QuantizedNetwork, trace: Trace, name: str) -> dict[str, An
         u = np.asarray(trace.u[start : start + rows, part], dtype=np.int64)
         v = np.asarray(trace.v[start : start + rows, part])
         past = np.vstack([before[None, :], u[:-1]])
-        left = np.sign(past) * (np.abs(past * keep) >> 12)
-        wraps += int(np.count_nonzero(np.abs(u - left) > LIMIT))
+        decayed_u = np.sign(past) * (np.abs(past * keep) >> 12)
+        wraps += int(np.count_nonzero(np.abs(u - decayed_u) > LIMIT))
         peak, low = max(peak, int(np.abs(u).max(initial=0))), min(low, int(v.min(initial=0)))
         floor = v <= 1 - LIMIT
         at_end += int(np.count_nonzero(floor))

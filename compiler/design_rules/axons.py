@@ -41,14 +41,16 @@ def axon_types(placed: PlacedNetwork) -> Iterator[Violation]:
     for part in np.split(order, bounds[1:]) if order.size else ():
         core = int(core_of[part[0]])
         most = 4 * limit  # beyond, the exact number would help nobody and takes long to find
-        used = types_needed(
+        n_types = types_needed(
             synapses.source[part], synapses.post[part], synapses.weight[part], most + 1
         )
-        if used > limit:
+        if n_types > limit:
             yield Violation(
                 "axon_types",
                 f"core {core}",
-                f"more than {most} types of axons" if used > most else f"{used} types of axons",
+                f"more than {most} types of axons"
+                if n_types > most
+                else f"{n_types} types of axons",
                 str(limit),
                 "quantize to fewer bits, or give projections onto its neurons weights in common",
             )
@@ -77,8 +79,8 @@ def types_needed(source: Int, post: Int, weight: Int, most: int) -> int:
     types: list[Int] = []
     for rows, values in groups:
         for table in types:
-            kept = table[rows]
-            if np.all((kept == unset) | (kept == values)):
+            entries = table[rows]
+            if np.all((entries == unset) | (entries == values)):
                 break
         else:
             if len(types) == most:

@@ -61,8 +61,8 @@ def check(compiled: CompiledLike, rules: Sequence[Rule] | None = None) -> list[V
         else PlacedNetwork.of(compiled.network, compiled.core_of, compiled.profile)
     )
     name = placed.profile.name
-    chosen = RULES if rules is None else rules
-    return [replace(found, profile=name) for rule in chosen for found in rule(placed)]
+    rules_to_run = RULES if rules is None else rules
+    return [replace(violation, profile=name) for rule in rules_to_run for violation in rule(placed)]
 
 
 def rule_table() -> list[tuple[str, str]]:
@@ -74,14 +74,14 @@ def rule_table() -> list[tuple[str, str]]:
 
 def cores_on_chip(placed: PlacedNetwork) -> Iterator[Violation]:
     """The cores in use are no more than the chips have."""
-    limit, used = placed.used.cores_limit, placed.used.n_cores
-    if limit is not None and used > limit:
+    limit, n_cores = placed.used.cores_limit, placed.used.n_cores
+    if limit is not None and n_cores > limit:
         per_chip = placed.profile.chip.cores.value or 1
-        chips = -(-used // per_chip)
+        chips = -(-n_cores // per_chip)
         yield Violation(
             "cores_on_chip",
             f"profile {placed.profile.name}",
-            f"{used} cores",
+            f"{n_cores} cores",
             f"{limit} cores",
             f"use {chips} chips (at least, while other rules are broken), or prune the network",
         )
@@ -91,21 +91,21 @@ def _resource(placed: PlacedNetwork, name: str) -> Iterator[Violation]:
     """Violations of one resource, with the number of pieces that the core has to be split into."""
     resource = placed.used[name]
     for core in resource.over():
-        used, limit = int(resource.used[core]), resource.limit or 1
+        use, limit = int(resource.used[core]), resource.limit or 1
         members = np.flatnonzero(placed.core_of == core)
         if members.size == 1:
-            where, fix = f"core {core}, neuron {members[0]} alone", _fix_one(name, used, limit)
+            where, fix = f"core {core}, neuron {members[0]} alone", _fix_one(name, use, limit)
         else:
             where, fix = f"core {core}", _split(placed, name, int(core), members)
         label = resource.name.replace("_", " ")
-        text = f"{used} {resource.unit}s" if name == "synapse_memory" else f"{used} {label}"
+        text = f"{use} {resource.unit}s" if name == "synapse_memory" else f"{use} {label}"
         yield Violation(name, where, text, str(limit), fix)
 
 
 def _split(placed: PlacedNetwork, name: str, core: int, members: NDArray[np.int64]) -> str:
     """The exact number of pieces; for output axons, whether pieces can help at all."""
     resource = placed.used[name]
-    used, limit = int(resource.used[core]), resource.limit or 1
+    use, limit = int(resource.used[core]), resource.limit or 1
     if name in FILL_RESOURCES:
         pieces = fill(placed.links, members, placed.profile, only=name).size - 1
         return f"split core {core} into {pieces}"
@@ -113,15 +113,15 @@ def _split(placed: PlacedNetwork, name: str, core: int, members: NDArray[np.int6
     if resource.used.sum() > limit * placed.used.n_cores * 0.9:
         return (
             f"let its neurons reach {limit / members.size:.1f} cores each instead of "
-            f"{used / members.size:.1f}: prune, or put their targets together"
+            f"{use / members.size:.1f}: prune, or put their targets together"
         )
-    return f"split core {core} into {-(-used // limit)}"
+    return f"split core {core} into {-(-use // limit)}"
 
 
-def _fix_one(name: str, used: int, limit: int) -> str:
+def _fix_one(name: str, use: int, limit: int) -> str:
     if name == "out_axons":
-        return f"gather the targets of this neuron on {limit} cores instead of {used}"
-    return f"prune {100 - 100 * limit / used:.1f} % of the inputs of this neuron"
+        return f"gather the targets of this neuron on {limit} cores instead of {use}"
+    return f"prune {100 - 100 * limit / use:.1f} % of the inputs of this neuron"
 
 
 def neurons(placed: PlacedNetwork) -> Iterator[Violation]:
@@ -162,10 +162,10 @@ def threshold_profiles(placed: PlacedNetwork) -> Iterator[Violation]:
 def _tables(placed: PlacedNetwork, name: str, columns: tuple[int, ...]) -> Iterator[Violation]:
     resource, core = placed.used[name], placed.profile.core
     for index in resource.over():
-        used, limit = int(resource.used[index]), resource.limit or 1
+        use, limit = int(resource.used[index]), resource.limit or 1
         members = np.flatnonzero(placed.core_of == index)
         parameters = placed.links.parameters[members]
-        fix = f"split core {index} into {-(-used // limit)}"
+        fix = f"split core {index} into {-(-use // limit)}"
         small = core.neurons.value is None or members.size <= core.neurons.value
         if small and name == "compartment_profiles":
             snapped = snap_core(parameters, limit, None)
@@ -180,7 +180,7 @@ def _tables(placed: PlacedNetwork, name: str, columns: tuple[int, ...]) -> Itera
             classes = int(compartment_classes(*parameters[:, (0, 1, 2)].T).max()) + 1
             fix = f"split core {index} into {-(-classes // limit)}, by refractory period"
         label = name.replace("_", " ")
-        yield Violation(name, f"core {index}", f"{used} {label}", str(limit), fix)
+        yield Violation(name, f"core {index}", f"{use} {label}", str(limit), fix)
 
 
 def synapse_formats(placed: PlacedNetwork) -> Iterator[Violation]:

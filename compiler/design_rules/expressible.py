@@ -95,16 +95,16 @@ def worst_of_each(
         return
     names = [name_of(placed.network, int(i)).split(",")[0] for i in over]
     for name in dict.fromkeys(names):
-        mine = over[[n == name for n in names]]
-        worst = int(mine[np.argmax(counts[mine])])
-        used = int(counts[worst])
-        others = f" ({mine.size} such in all)" if mine.size > 1 else ""
+        members = over[[n == name for n in names]]
+        worst = int(members[np.argmax(counts[members])])
+        use = int(counts[worst])
+        others = f" ({members.size} such in all)" if members.size > 1 else ""
         yield Violation(
             rule,
             name_of(placed.network, worst),
-            f"{used} {what}{others}",
+            f"{use} {what}{others}",
             str(limit),
-            fix.format(excess=used - limit, limit=limit),
+            fix.format(excess=use - limit, limit=limit),
         )
 
 
@@ -184,14 +184,14 @@ def input_channels(placed: PlacedNetwork) -> Iterator[Violation]:
     limit = placed.profile.limit("chip.inputs")
     spiking = {p.pre for p in placed.network.projections if p.target == "synapse"}
     inputs = [p for p in placed.network.input_populations if p.name in spiking]
-    used = sum(p.size for p in inputs)
-    if limit is not None and used > limit:
+    n_channels = sum(p.size for p in inputs)
+    if limit is not None and n_channels > limit:
         yield Violation(
             "input_channels",
             " and ".join(f"population {p.name!r}" for p in inputs),
-            f"{used} input channels",
+            f"{n_channels} input channels",
             str(limit),
-            f"drop or merge {used - limit} of them",
+            f"drop or merge {n_channels - limit} of them",
         )
 
 

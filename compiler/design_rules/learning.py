@@ -31,18 +31,18 @@ def learning_epochs(placed: PlacedNetwork) -> Iterator[Violation]:
 def _limited(placed: PlacedNetwork, name: str) -> Iterator[Violation]:
     if not placed.links.learns or (limit := placed.used[name].limit) is None:
         return
-    needed = needed_per_neuron(placed.links, name)
+    per_neuron = needed_per_neuron(placed.links, name)
     for population in placed.network.compute_populations:
         first = placed.network.offset(population.name)
-        most = int(needed[first : first + population.size].max(initial=0))
+        most = int(per_neuron[first : first + population.size].max(initial=0))
         if most > limit:
-            neuron = int(np.argmax(needed[first : first + population.size]))
+            neuron = int(np.argmax(per_neuron[first : first + population.size]))
             where = f"population {population.name!r}, neuron {neuron}"
             fix = _fewer(placed, population, name, limit)
             yield Violation(name, where, f"{most} {_WHAT[name]} on one neuron", str(limit), fix)
     for core in placed.used[name].over():
         members = np.flatnonzero(placed.core_of == core)
-        if needed[members].max(initial=0) > limit:
+        if per_neuron[members].max(initial=0) > limit:
             continue  # the population is named already, and no division of the core would help
         pieces = fill(placed.links, members, placed.profile, only=name).size - 1
         measured = f"{placed.used[name].used[core]} {_WHAT[name]}"

@@ -145,13 +145,13 @@ def stock_learning(plan: StockPlan) -> Iterator[Violation]:
             why.append(f"sign mode {projection.sign_mode.value}")
         why += ["weights of 0 that learn"] if learning.plastic_zeros else []
         number, pairs = plan.blocks(projection)
-        found, first, there = np.unique(number, return_index=True, return_counts=True)
-        partial = int(np.count_nonzero(there != pairs[first])) if found.size else 0
+        blocks, first, there = np.unique(number, return_index=True, return_counts=True)
+        partial = int(np.count_nonzero(there != pairs[first])) if blocks.size else 0
         if why and partial:
             yield Violation(
                 "learning",
                 f"projection {projection.name!r}",
-                f"{', '.join(why)}, with absent synapses in {partial} of {found.size} connections",
+                f"{', '.join(why)}, with absent synapses in {partial} of {blocks.size} connections",
                 "LearningSparse: sign mode mixed, products of traces, no weights of 0; "
                 "LearningDense: no absent synapses",
                 _OURS,

@@ -128,8 +128,8 @@ def weight_grid(placed: PlacedNetwork) -> Iterator[Violation]:
     for projection in _synaptic(placed):
         if projection.learning is not None:
             continue  # learned weights have 8 bits and a sign whatever the grid of the first ones
-        kept = projection.effective_weights().data
-        wrong = np.flatnonzero(kept != projection.weights.data)
+        effective = projection.effective_weights().data
+        wrong = np.flatnonzero(effective != projection.weights.data)
         if not wrong.size:
             continue
         low, high = projection.sign_mode.limits
@@ -139,8 +139,8 @@ def weight_grid(placed: PlacedNetwork) -> Iterator[Violation]:
         yield Violation(
             "weight_grid",
             f"projection {projection.name!r}",
-            f"{wrong.size} of {kept.size} weights off the grid, such as "
-            f"{projection.weights.data[first]} (would act as {kept[first]})",
+            f"{wrong.size} of {effective.size} weights off the grid, such as "
+            f"{projection.weights.data[first]} (would act as {effective[first]})",
             f"{low}..{high} in steps of {step}",
             "store effective_weights()"
             + (", or split the projection by sign to keep the last bit" if mixed else ""),

@@ -41,11 +41,11 @@ def trace_probabilities(trace: Trace, lags: int) -> Float:
     step = np.zeros((TRACE_MAX + 1, TRACE_MAX + 1))
     step[np.arange(TRACE_MAX + 1), low] += 1.0 - up
     step[np.arange(TRACE_MAX + 1), np.minimum(low + 1, TRACE_MAX)] += up
-    found = np.zeros((lags + 1, TRACE_MAX + 1))
-    found[0, int(trace.impulse)] = 1.0
+    probabilities = np.zeros((lags + 1, TRACE_MAX + 1))
+    probabilities[0, int(trace.impulse)] = 1.0
     for lag in range(lags):
-        found[lag + 1] = found[lag] @ step
-    return found
+        probabilities[lag + 1] = probabilities[lag] @ step
+    return probabilities
 
 
 def tag_kernel(trace: Trace, mantissa: int, exponent: int, tags: Int, lags: int) -> Float:
@@ -142,22 +142,22 @@ class _RuleProducts:
         """The trace after one step: decayed, stochastically rounded, then the impulse."""
         exact = self.decay * trace
         low = np.floor(exact).astype(np.int64)
-        moved = low + (random < exact - low)
-        return np.asarray(np.where(spiked, np.minimum(moved + self.impulse, TRACE_MAX), moved))
+        decayed = low + (random < exact - low)
+        return np.asarray(np.where(spiked, np.minimum(decayed + self.impulse, TRACE_MAX), decayed))
 
-    def epoch(self, trace: Int, spikes: Bool, read: Int, random: Float) -> tuple[Int, Int]:
-        """The trace at step `read` (n,) of an epoch of E steps, 1..E, and at its end, (R, n) each.
+    def epoch(self, trace: Int, spikes: Bool, read_step: Int, random: Float) -> tuple[Int, Int]:
+        """The trace at `read_step` (n,) of an epoch of E steps, 1..E, and at its end, (R, n) each.
 
         A second spike in an epoch raises the trace from the start, as in Lava, and the trace has
         its impulse at the last one. `spikes` (E, n), `random` (E, R, 1).
         """
         count, at = spikes.sum(axis=0), last_spike(spikes)
         trace = np.minimum(trace + self.impulse * np.maximum(count - 1, 0), TRACE_MAX)
-        found = np.zeros_like(trace)
+        at_read_step = np.zeros_like(trace)
         for step, numbers in enumerate(random, start=1):
             trace = self.next(trace, at == step, numbers)
-            found = np.where(read == step, trace, found)
-        return found, trace
+            at_read_step = np.where(read_step == step, trace, at_read_step)
+        return at_read_step, trace
 
     def change(self, trace: Int, happened: Bool) -> Int:
         """The product in the accumulator's unit of 1/128 weight unit."""
@@ -244,21 +244,21 @@ def train_errors(
         rule: amplitudes in weight units, one value per synapse of `learning`.
     """
     total = int(np.size(rule.a_plus))
-    chosen = np.sort(rng.permutation(total)[: trains.synapses])
+    sample = np.sort(rng.permutation(total)[: trains.synapses])
     steps = trains.steps - trains.steps % learning.t_epoch
     keep = np.zeros(total, dtype=np.bool_)
-    keep[chosen] = True
+    keep[sample] = True
     part, few = learning.select(keep), rule.select(keep)
-    pre, post = (rng.random((steps, chosen.size)) < trains.rate for _ in range(2))
+    pre, post = (rng.random((steps, sample.size)) < trains.rate for _ in range(2))
     exact = float_changes(few, dt, pre, post, _START, float(WEIGHT_MAX))
     chip = chip_changes(part, sign, pre, post, _START, rng, trains.runs)
-    used = {
-        "synapses": int(chosen.size),
+    settings = {
+        "synapses": int(sample.size),
         "steps": steps,
         "rate": trains.rate,
         "runs": trains.runs,
     }
-    return used | change_summary(exact, chip)
+    return settings | change_summary(exact, chip)
 
 
 def lags_of(taus: Float) -> int:

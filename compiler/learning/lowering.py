@@ -172,7 +172,7 @@ def lower_stdp(
         name: low.kernel_error[0] + (name == "tags") * _TAGS_COST for name, low in lowered.items()
     }
     mode = min(cost, key=lambda name: cost[name])
-    chosen = lowered[mode]
+    best = lowered[mode]
     in_units = replace(
         rule,
         a_plus=values.amplitude[:, 0],
@@ -181,11 +181,11 @@ def lower_stdp(
         tau_minus=values.tau[:, 1] * lowering.dt,
         w_max=None,
     )
-    report = _report(values, chosen, mode, lowering)
-    report["trains"] = train_errors(in_units, lowering.dt, chosen.learning, lowering.sign, rng)
+    report = _report(values, best, mode, lowering)
+    report["trains"] = train_errors(in_units, lowering.dt, best.learning, lowering.sign, rng)
     if len(lowered) > 1:
         report["alternatives"] = {name: low.kernel_error[0] for name, low in lowered.items()}
-    return chosen.learning, report
+    return best.learning, report
 
 
 @dataclass(frozen=True, eq=False)
@@ -311,9 +311,9 @@ def _lowered(values: _Values, learning: Learning, tags: bool) -> Lowered:
     return Lowered(learning, tau, peak, area, pair)
 
 
-def _report(values: _Values, chosen: Lowered, mode: str, lowering: Lowering) -> dict[str, Any]:
+def _report(values: _Values, lowered: Lowered, mode: str, lowering: Lowering) -> dict[str, Any]:
     targets = {"tau": values.tau, "a": values.amplitude, "area": values.area}
-    on_chip = {"tau": chosen.tau, "a": chosen.peak, "area": chosen.area}
+    on_chip = {"tau": lowered.tau, "a": lowered.peak, "area": lowered.area}
     errors: dict[str, Any] = {}
     for name, target in targets.items():
         for side, label in enumerate(("plus", "minus")):
@@ -321,18 +321,18 @@ def _report(values: _Values, chosen: Lowered, mode: str, lowering: Lowering) -> 
             ratio = np.abs(on_chip[name][some, side] / target[some, side] - 1.0)
             mean, largest = (float(ratio.mean()), float(ratio.max())) if ratio.size else (0.0, 0.0)
             errors[f"{name}_{label}"] = {"mean": mean, "max": largest}
-    rules = chosen.learning.rules
+    rules = lowered.learning.rules
     return {
         "profiles": len(rules),
         "max_profiles": lowering.limit,
         "amplitudes": mode,
         "synapses_per_profile": np.bincount(
-            chosen.learning.profile_of(values.tau.shape[0]), minlength=len(rules)
+            lowered.learning.profile_of(values.tau.shape[0]), minlength=len(rules)
         ).tolist(),
         "tau_steps": [[rule.x1.tau, rule.y1.tau] for rule in rules],
         "mean_amplitude_in_weight_units": values.amplitude.mean(axis=0).tolist(),
         "errors": errors,
-        "pair_error": {"mean": chosen.kernel_error[0], "max": chosen.kernel_error[1]},
+        "pair_error": {"mean": lowered.kernel_error[0], "max": lowered.kernel_error[1]},
     }
 
 

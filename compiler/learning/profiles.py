@@ -46,20 +46,20 @@ def cluster_points(points: Float, limit: int, tolerance: float) -> tuple[Int, Fl
             break
         centres, labels = _lloyd(sample, divided)
     nearest = assign(points, centres)
-    used, nearest = np.unique(nearest, return_inverse=True)
+    clusters, nearest = np.unique(nearest, return_inverse=True)
     labels = np.asarray(nearest, dtype=np.int64).ravel()
-    return labels, _means(points, labels, used.size)
+    return labels, _means(points, labels, clusters.size)
 
 
 def assign(points: Float, centres: Float) -> Int:
     """Index of the nearest centre of every point, (n,)."""
     labels = np.empty(points.shape[0], dtype=np.int64)
     middle = centres.mean(axis=0)  # near the points, so that the squares lose no digits
-    moved = centres - middle
-    squares = (moved**2).sum(axis=1)
+    offsets = centres - middle
+    squares = (offsets**2).sum(axis=1)
     for first in range(0, points.shape[0], _CHUNK):
         part = points[first : first + _CHUNK] - middle
-        labels[first : first + _CHUNK] = np.argmin(squares - 2.0 * (part @ moved.T), axis=1)
+        labels[first : first + _CHUNK] = np.argmin(squares - 2.0 * (part @ offsets.T), axis=1)
     return labels
 
 
@@ -90,11 +90,11 @@ def _divide(points: Float, centres: Float, labels: Int) -> Float | None:
 def _lloyd(points: Float, centres: Float, rounds: int = 25) -> tuple[Float, Int]:
     labels = assign(points, centres)
     for _ in range(rounds):
-        moved = _means(points, labels, centres.shape[0])
-        again = assign(points, moved)
+        means = _means(points, labels, centres.shape[0])
+        again = assign(points, means)
         if np.unique(again).size < centres.shape[0]:
             break
-        centres, stays = moved, np.array_equal(again, labels)
+        centres, stays = means, np.array_equal(again, labels)
         labels = again
         if stays:
             break

@@ -94,16 +94,16 @@ def _moments(points: Float, weights: Float) -> tuple[Float, Float, Float]:
 def share_out(errors: list[Float], budget: int) -> list[int]:
     """Runs per group, at least one each, so that the summed error is least (greedy is exact:
     every group's error is convex in its number of runs)."""
-    given = [1] * len(errors)
+    runs = [1] * len(errors)
     for _ in range(budget - len(errors)):
         gains = [
-            e[k] - e[k + 1] if k + 1 < e.size else 0.0 for e, k in zip(errors, given, strict=True)
+            e[k] - e[k + 1] if k + 1 < e.size else 0.0 for e, k in zip(errors, runs, strict=True)
         ]
         best = int(np.argmax(gains))
         if gains[best] <= 0.0:
             break
-        given[best] += 1
-    return given
+        runs[best] += 1
+    return runs
 
 
 def cluster_1d(points: Float, groups: Int, weights: Float, limit: int) -> Int:

@@ -85,16 +85,16 @@ def compartment_labels(table: Int, weights: Float, limit: int, restarts: int = 0
     points = log_rates(table)
     fine = np.unique(np.stack([groups, table[:, 0]], axis=1), axis=0, return_inverse=True)[1]
     fine = np.asarray(fine, dtype=np.int64).ravel()
-    kept = None
+    exact_du = None
     if fine.max() < limit:
-        kept = cluster_1d(points[:, 0], fine, weights, limit)
+        exact_du = cluster_1d(points[:, 0], fine, weights, limit)
         if fine.max() == groups.max() or np.unique(table[:, 0]).size == 1:
-            return kept
+            return exact_du
     rng = generator(0, "palette") if restarts else None
     free = cluster_2d(points, groups, weights, limit, restarts=restarts, rng=rng)
-    if kept is None:
+    if exact_du is None:
         return free
-    return min((kept, free), key=lambda labels: squared_error(points, labels, weights))
+    return min((exact_du, free), key=lambda labels: squared_error(points, labels, weights))
 
 
 def snap_compartments(
@@ -189,8 +189,8 @@ def snap_core(
     scale = np.where(dv == 0, 1.0, dv / np.maximum(new_dv, 1))
     new_vth = np.clip(np.rint(vth * scale), *NEURON_RANGES["vth"]).astype(np.int64)
     if threshold_limit is not None:
-        counted = weights if threshold_weights is None else threshold_weights
-        new_vth = snap_thresholds(new_vth, threshold_limit, counted)
+        for_thresholds = weights if threshold_weights is None else threshold_weights
+        new_vth = snap_thresholds(new_vth, threshold_limit, for_thresholds)
     return Snapped(new_du, new_dv, new_vth)
 
 

@@ -58,8 +58,8 @@ def palette_cost(
     table, inverse = np.unique(rows[:, :3], axis=0, return_inverse=True)
     if table.shape[0] <= limit:
         return 0.0
-    counted = weights if weights is None or members is None else weights[members]
-    mass = np.bincount(inverse.ravel(), counted, table.shape[0]).astype(np.float64)
+    member_weights = weights if weights is None or members is None else weights[members]
+    mass = np.bincount(inverse.ravel(), member_weights, table.shape[0]).astype(np.float64)
     labels = compartment_labels(table, mass, limit)
     return np.inf if labels is None else squared_error(log_rates(table), labels, mass)
 
@@ -157,8 +157,8 @@ def global_palette(
         return None
     points = log_rates(table)
     middle = nearest_decay(centres(points, labels, mass, int(labels.max()) + 1))
-    kept = np.zeros((middle.shape[0], 3), dtype=np.int64)
-    kept[labels] = table  # a class has one period, and decays of 0 are classes of their own
-    kept[:, 1] = np.where(kept[:, 1] == 0, 0, np.minimum(middle[:, 0], DECAY_ONE - 1))
-    kept[:, 0] = np.where(kept[:, 0] == -1, -1, middle[:, 1] - 1)
-    return GlobalPalette(labels[inverse], kept, squared_error(points, labels, mass))
+    profiles = np.zeros((middle.shape[0], 3), dtype=np.int64)
+    profiles[labels] = table  # a class has one period, and decays of 0 are classes of their own
+    profiles[:, 1] = np.where(profiles[:, 1] == 0, 0, np.minimum(middle[:, 0], DECAY_ONE - 1))
+    profiles[:, 0] = np.where(profiles[:, 0] == -1, -1, middle[:, 1] - 1)
+    return GlobalPalette(labels[inverse], profiles, squared_error(points, labels, mass))

@@ -41,10 +41,10 @@ def cluster_2d(
         if least <= _NOTHING:
             break
         start = drawn_start(points, groups, weights, limit, rng)  # type: ignore[arg-type]
-        found = refine(points, groups, weights, start, rounds)
-        error = squared_error(points, found, weights)
+        labels = refine(points, groups, weights, start, rounds)
+        error = squared_error(points, labels, weights)
         if error < least * (1.0 - 1e-12):
-            best, least = found, error
+            best, least = labels, error
     return best
 
 
@@ -73,20 +73,20 @@ def drawn_start(
     points: Float, groups: Int, weights: Float, limit: int, rng: np.random.Generator
 ) -> Int:
     """k-means++: a centre for every group first, then points by weight times squared distance."""
-    chosen: list[int] = []
+    seeds: list[int] = []
     distance = np.full(points.shape[0], np.inf)
     labels = np.zeros(points.shape[0], dtype=np.int64)
     for group in range(int(groups.max()) + 1):
         part = np.flatnonzero(groups == group)
-        chosen.append(int(rng.choice(part, p=weights[part] / weights[part].sum())))
+        seeds.append(int(rng.choice(part, p=weights[part] / weights[part].sum())))
     for number in range(limit):
-        if number == len(chosen):
+        if number == len(seeds):
             share = weights * distance
             total = share.sum()
             if total <= _NOTHING:
                 break
-            chosen.append(int(rng.choice(points.shape[0], p=share / total)))
-        at = chosen[number]
+            seeds.append(int(rng.choice(points.shape[0], p=share / total)))
+        at = seeds[number]
         to_new = ((points - points[at]) ** 2).sum(axis=1)
         nearer = (groups == groups[at]) & (to_new < distance)
         distance[nearer], labels[nearer] = to_new[nearer], number

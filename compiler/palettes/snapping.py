@@ -149,12 +149,12 @@ def snap(
         raise CapacityError(
             f"the refractory periods do not fit profile {profile.name!r}", violations=violations
         )
-    changed = int(np.count_nonzero((new != parameters).any(axis=1)))
+    n_changed = int(np.count_nonzero((new != parameters).any(axis=1)))
     report = PaletteReport(
         tau_mem=_summary(errors[:, 0]),
         tau_syn=_summary(errors[:, 1]),
         threshold=_summary(errors[:, 2]),
-        changed=changed,
+        changed=n_changed,
         compartments_before=counts[:, 0],
         compartments_after=counts[:, 2],
         thresholds_before=counts[:, 1],
@@ -163,7 +163,7 @@ def snap(
         weights=weights,
         weighted=_weighted(errors, weights),
     )
-    if compared is not None and changed:
+    if compared is not None and n_changed:
         sizes = np.bincount(cores, minlength=counts.shape[0])
         naive = Snapped.of(snap_naively(compared, sizes, profile))
         columns = relative_errors(compared, naive).T
@@ -232,8 +232,8 @@ def with_parameters(network: QuantizedNetwork, parameters: Int) -> QuantizedNetw
     for population in network.compute_populations:
         part = parameters[start : start + population.size].astype(np.int32)
         start += population.size
-        changed = replace(population, du=part[:, 0], dv=part[:, 1], vth=part[:, 3])
-        network = network.with_population(changed)
+        new_population = replace(population, du=part[:, 0], dv=part[:, 1], vth=part[:, 3])
+        network = network.with_population(new_population)
     return network
 
 

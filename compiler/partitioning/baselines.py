@@ -64,13 +64,13 @@ def makers(
     def along(order: Int) -> Int:
         return compact(filled(problem, grouped(problem, order), size))
 
-    made: dict[str, Callable[[], Int]] = {
+    methods: dict[str, Callable[[], Int]] = {
         "neuron_order": lambda: along(np.arange(n)),
         "random": lambda: along(np.random.Generator(np.random.Philox(seed)).permutation(n)),
         "streaming": lambda: streaming(problem, n_cores),
     }
     if metis.available():
-        made["metis"] = lambda: metis.metis(graph, n_cores, seed)
+        methods["metis"] = lambda: metis.metis(graph, n_cores, seed)
     if mtkahypar.available():
-        made["mtkahypar"] = lambda: mtkahypar.mtkahypar_blocks(graph, n_cores, seed)
-    return made
+        methods["mtkahypar"] = lambda: mtkahypar.mtkahypar_blocks(graph, n_cores, seed)
+    return methods

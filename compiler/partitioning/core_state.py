@@ -220,8 +220,8 @@ def move(level: Level, caps: Caps, state: State, v: int, target: int) -> None:
 @njit(cache=True)
 def start(level: Level, caps: Caps, state: State) -> None:
     """Count the partition ``state.core_of`` into empty arrays."""
-    wanted = state.core_of.copy()
+    cores = state.core_of.copy()
     state.core_of[:] = -1
-    for v in range(wanted.size):
-        _place(level, caps, state, v, wanted[v], 1)
-        state.core_of[v] = wanted[v]
+    for v in range(cores.size):
+        _place(level, caps, state, v, cores[v], 1)
+        state.core_of[v] = cores[v]

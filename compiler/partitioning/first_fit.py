@@ -43,8 +43,8 @@ def fill_fast(
     """Ends of the runs of `order` that go to one core each; see `core_filling.fill`."""
     links, profile = problem.links, problem.profile
     bound = limits_of(links, profile, only)
-    known = [bound.get(name) for name in NAMES]
-    most = np.asarray([UNLIMITED if x is None else x for x in known], dtype=np.int64)
+    limits = [bound.get(name) for name in NAMES]
+    most = np.asarray([UNLIMITED if x is None else x for x in limits], dtype=np.int64)
     if neurons_per_core is not None:
         most[0] = min(int(most[0]), neurons_per_core)
     largest = int(min(most[0], max(order.size, 1)))
@@ -138,14 +138,14 @@ def _more(
     i, end = level.pin_start[v], level.pin_start[v + 1]
     while i < end:
         source = level.source[i]
-        mine = 0
+        own_mask = 0
         while i < end and level.source[i] == source:
             form, n = level.form[i], level.synapses[i]
             before = count[source * forms + form]
             words += table[form, before + n] - table[form, before]
-            mine |= caps.bit[form]
+            own_mask |= caps.bit[form]
             i += 1
-        slots += slots_of(mask[source] | mine) - slots_of(mask[source])
+        slots += slots_of(mask[source] | own_mask) - slots_of(mask[source])
     return words, slots
 
 

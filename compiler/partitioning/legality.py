@@ -28,17 +28,17 @@ TABLES = ("compartment_profiles", "threshold_profiles")
 
 def is_legal(problem: PartitionProblem, core_of: Any) -> bool:
     """Whether every limit holds, tables of parameters aside."""
-    used = utilization(problem.links, core_of, problem.profile)
-    if int(used["neurons"].worst) > problem.neurons_per_core:
+    usage = utilization(problem.links, core_of, problem.profile)
+    if int(usage["neurons"].worst) > problem.neurons_per_core:
         return False
-    if used.cores_limit is not None and used.n_cores > used.cores_limit:
+    if usage.cores_limit is not None and usage.n_cores > usage.cores_limit:
         return False
-    if any(r.over().size for r in used.resources if r.name not in TABLES):
+    if any(r.over().size for r in usage.resources if r.name not in TABLES):
         return False
     if problem.network is None:
         return True
     cores = np.asarray(core_of, dtype=np.int32)
-    placed = PlacedNetwork(problem.network, problem.profile, cores, problem.links, used)
+    placed = PlacedNetwork(problem.network, problem.profile, cores, problem.links, usage)
     return not check(placed, AXON_RULES)
 
 
@@ -79,8 +79,8 @@ def _relieve(problem: PartitionProblem, cores: Int, n_cores: int, sweeps: int) -
             break
         if not sweep(level, caps, state, work, order, HOP_WEIGHT, 0.0, price, 0.0, word, rise):
             break
-    found: Int = state.core_of
-    return found
+    core_of: Int = state.core_of
+    return core_of
 
 
 def _divide(problem: PartitionProblem, cores: Int) -> Int:
@@ -95,6 +95,6 @@ def _divide(problem: PartitionProblem, cores: Int) -> Int:
         bounds += (start + runs[1:]).tolist()
         start += int(size)
     ends = split_out_axons(problem.links, order, np.asarray(bounds), problem.profile)
-    found = np.empty(cores.size, dtype=np.int64)
-    found[order] = np.repeat(np.arange(ends.size - 1), np.diff(ends))
-    return found
+    core_of = np.empty(cores.size, dtype=np.int64)
+    core_of[order] = np.repeat(np.arange(ends.size - 1), np.diff(ends))
+    return core_of

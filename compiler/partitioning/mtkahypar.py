@@ -55,6 +55,6 @@ def mtkahypar_blocks(
         if len(pins) > 1:
             edges.append(sorted(pins))
             weights.append(max(1, round(float(graph.rate[source]) * scale)))
-    made = start.create_hypergraph(context, n, len(edges), edges, [1] * n, weights)
-    found = made.partition(context)
-    return np.asarray([found.block_id(v) for v in range(n)], dtype=np.int64)
+    hypergraph = start.create_hypergraph(context, n, len(edges), edges, [1] * n, weights)
+    partition = hypergraph.partition(context)
+    return np.asarray([partition.block_id(v) for v in range(n)], dtype=np.int64)

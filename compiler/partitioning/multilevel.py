@@ -103,8 +103,8 @@ def cluster_order(problem: PartitionProblem, palette_weight: float, seed: int) -
     keys = [np.arange(problem.links.n_neurons, dtype=np.int64)]
     for _, level in _coarsen(problem, 1, Effort(coarsest=16), palette, random):
         keys.append(level.member)
-    found: Int = np.lexsort(keys)
-    return found
+    order: Int = np.lexsort(keys)
+    return order
 
 
 def _coarsen(
@@ -178,7 +178,7 @@ def refine(
         cost = worth.cost_of(level, state, HOP_WEIGHT, mask) + price
         return worth.overflow(state, caps), cost
 
-    best, found = value(), state.core_of.copy()
+    best, best_cores = value(), state.core_of.copy()
     count = problem.n_vertices
     mean = float(level.weight[level.source].sum()) / max(count, 1)
     unit = mean * count / n_cores  # so that the price of one vertex too many is a mean weight
@@ -194,7 +194,7 @@ def refine(
         temperature = heat * mean * (1.0 - late) ** 0.5
         hot = soft and late < 0.8
         price = unit * (0.3 + 3.0 * late) if hot else 1e3 * unit
-        moved = sweep(
+        n_moves = sweep(
             level,
             loose if hot else caps,
             state,
@@ -209,10 +209,10 @@ def refine(
         )
         now = value()
         if now < best:
-            best, found = now, state.core_of.copy()
-        elif not moved and not hot:
+            best, best_cores = now, state.core_of.copy()
+        elif not n_moves and not hot:
             break
-    return found
+    return best_cores
 
 
 def value_of(
@@ -245,8 +245,8 @@ def streamed(problem: PartitionProblem, n_cores: int) -> Int:
     mean = float(level.weight[level.source].sum()) / max(problem.n_vertices, 1)
     even = problem.links.n_neurons / n_cores
     stream(level, caps, state, pricing.new_scan(n_cores), HOP_WEIGHT, mean / even)
-    found: Int = state.core_of
-    return found
+    core_of: Int = state.core_of
+    return core_of
 
 
 def roomy(problem: PartitionProblem, n_cores: int) -> int:

@@ -47,12 +47,12 @@ def filled(problem: PartitionProblem, order: Int, size: int) -> Int:
     large = problem.level.source.size > MANY_PINS  # then only the search looks at output axons
     if limit is None or large or (most is not None and bounds.size - 1 > most):
         return cores_from_bounds(order, bounds).astype(np.int64)
-    used = utilization(links, cores_from_bounds(order, bounds), profile)["out_axons"]
-    if used.over().size:
+    out_axons = utilization(links, cores_from_bounds(order, bounds), profile)["out_axons"]
+    if out_axons.over().size:
         even = -(-order.size // (bounds.size - 1))
         candidate = _runs(problem, order, even)
         evened = utilization(links, cores_from_bounds(order, candidate), profile)["out_axons"]
-        if evened.over().size <= used.over().size:
+        if evened.over().size <= out_axons.over().size:
             bounds = candidate
         bounds = split_out_axons(links, order, bounds, profile)
     return cores_from_bounds(order, bounds).astype(np.int64)
@@ -86,19 +86,19 @@ def by_order(
     tolerance: float,
 ) -> list[Candidate]:
     """One candidate per size tried, until one fits within tolerance or none can."""
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     most = problem.profile.total_cores
     for size in sizes:
-        if found and size >= int(np.bincount(found[-1].core_of).max()):
+        if candidates and size >= int(np.bincount(candidates[-1].core_of).max()):
             continue  # the bound was not reached, so the same cores would come out
-        made = Candidate.of(method, filled(problem, order, size), problem, graph)
-        fitted = any(c.legal for c in found)
-        found.append(made)
-        enough = made.legal and made.error <= tolerance
-        hopeless = most is not None and made.n_cores > most
-        if enough or hopeless or (fitted and not made.legal):
+        candidate = Candidate.of(method, filled(problem, order, size), problem, graph)
+        fitted = any(c.legal for c in candidates)
+        candidates.append(candidate)
+        enough = candidate.legal and candidate.error <= tolerance
+        hopeless = most is not None and candidate.n_cores > most
+        if enough or hopeless or (fitted and not candidate.legal):
             break  # smaller cores only need more of them
-    return found
+    return candidates
 
 
 def parameter_order(parameters: Int, leaf: int = 8) -> Int:

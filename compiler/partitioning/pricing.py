@@ -86,9 +86,9 @@ def scan(level: Level, caps: Caps, state: State, v: int, hop: float, work: Scan)
         whole += w
         if one_form[source]:
             form, n = pin_form[i], pin_size[i]
-            my_slots, mine = slots_of(bit[form]), words[form, n]
+            my_slots, my_words = slots_of(bit[form]), words[form, n]
             all_slots += my_slots
-            all_words += mine
+            all_words += my_words
             first = list_start[source]
             last = first + list_len[source]
             mine_at, at_home_too = first, False
@@ -102,7 +102,7 @@ def scan(level: Level, caps: Caps, state: State, v: int, hop: float, work: Scan)
                     c, size = list_core[at], list_size[at]
                     if c != core:
                         saved_slots[c] += my_slots
-                        saved_words[c] += words[form, size] + mine - words[form, size + n]
+                        saved_words[c] += words[form, size] + my_words - words[form, size + n]
             if core >= 0:
                 size = list_size[mine_at]
                 freed_words += words[form, size] - words[form, size - n]
@@ -155,12 +155,12 @@ def _scan_forms(
     mask, stamp, listed, here = work.mask, work.stamp, work.listed, work.here
     list_core, list_form, list_size = state.list_core, state.list_form, state.list_size
     pin_form, pin_size, bit, words = level.form, level.synapses, caps.bit, caps.words
-    w, mine, count, full_here = level.weight[source], 0, 0, 0
+    w, own_mask, count, full_here = level.weight[source], 0, 0, 0
     here[:] = 0.0
     for pin in range(i, stop):
-        mine |= bit[pin_form[pin]]
+        own_mask |= bit[pin_form[pin]]
         here[6] += words[pin_form[pin], pin_size[pin]]
-    my_slots = slots_of(mine)
+    my_slots = slots_of(own_mask)
     here[5] = my_slots
     first = state.list_start[source]
     for at in range(first, first + state.list_len[source]):
@@ -200,7 +200,7 @@ def _scan_forms(
                 here[1] += hop * w
         else:
             near[c] += w
-            saved_slots[c] += my_slots + slots_of(mask[c]) - slots_of(mask[c] | mine)
+            saved_slots[c] += my_slots + slots_of(mask[c]) - slots_of(mask[c] | own_mask)
             if c == at_home:
                 away = False
     return away
@@ -291,12 +291,12 @@ def out_overflow_change(
     i = level.pin_start[v]
     while i < end:
         source = level.source[i]
-        mine = 0
+        own_mask = 0
         stop = i
         while stop < end and level.source[stop] == source:
-            mine |= caps.bit[level.form[stop]]
+            own_mask |= caps.bit[level.form[stop]]
             stop += 1
-        full, left, there = 0, 0, 0
+        full, remaining, there = 0, 0, 0
         first = state.list_start[source]
         for at in range(first, first + state.list_len[source]):
             form = state.list_form[at]
@@ -309,8 +309,8 @@ def out_overflow_change(
                     if level.form[pin] == form:
                         n = level.synapses[pin]
                 if state.list_size[at] > n:
-                    left |= caps.bit[form]
-        change = axons_of(left) - axons_of(full) + axons_of(there | mine) - axons_of(there)
+                    remaining |= caps.bit[form]
+        change = axons_of(remaining) - axons_of(full) + axons_of(there | own_mask) - axons_of(there)
         vertex = level.vertex_of[source]
         if vertex >= 0:
             out[target if vertex == v else state.core_of[vertex]] += change
@@ -322,7 +322,7 @@ def out_overflow_change(
     total = 0.0
     for core in range(out.size):
         if out[core]:
-            used = state.used[core, OUT]
-            total += max(0, used + out[core] - limit) - max(0, used - limit)
+            use = state.used[core, OUT]
+            total += max(0, use + out[core] - limit) - max(0, use - limit)
     share: float = total / limit
     return share

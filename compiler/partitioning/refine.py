@@ -29,9 +29,9 @@ def uniform(state: NDArray[np.uint64]) -> float:
 
 
 @njit(cache=True)
-def _excess(used: int, change: int, limit: int) -> float:
+def _excess(use: int, change: int, limit: int) -> float:
     """What a change adds to (or takes from) the overflow of a resource, as a share, >= 0."""
-    more = max(used, used + change) - max(limit, min(used, used + change))
+    more = max(use, use + change) - max(limit, min(use, use + change))
     return more / limit if more > 0 else 0.0
 
 
@@ -62,7 +62,7 @@ def sweep(
     here, sizes, totals = work.here, level.size, level.total
     most_neurons, most_slots = caps.most[NEURONS], caps.most[SLOTS]
     most_words, most_synapses = caps.most[WORDS], caps.most[SYNAPSES]
-    tight, moved = caps.count_lists, 0
+    tight, n_moves = caps.count_lists, 0
     for index in range(order.size):
         v = order[index]
         if rise[v] > REMOTE * temperature and temperature > 0.0 and uniform(random) < PASS_OVER:
@@ -109,8 +109,8 @@ def sweep(
             temperature > 0.0 and uniform(random) < np.exp(-max(best, 0.0) / temperature)
         ):
             move(level, caps, state, v, target)
-            moved += 1
-    return moved
+            n_moves += 1
+    return n_moves
 
 
 @njit(cache=True)

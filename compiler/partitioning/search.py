@@ -49,7 +49,7 @@ def searched(
     """Candidates of the multilevel search, and of refining the best of `start`."""
     best = min(start, key=lambda c: c.rank(tolerance))
     crowded = bool(np.any(problem.coordinates))
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     large = problem.level.source.size > LARGE
     weights = [palette_weight * x for x in LIKENESS] if crowded else [0.0]
 
@@ -60,9 +60,9 @@ def searched(
             cores[order] = np.arange(order.size) * n_cores // order.size
         else:
             cores = multilevel(problem, n_cores, palette_weight=weight, seed=seed)
-        made = Candidate.of("multilevel", _polished(problem, cores, weight), problem, graph)
-        found.append(made)
-        return made
+        candidate = Candidate.of("multilevel", _polished(problem, cores, weight), problem, graph)
+        candidates.append(candidate)
+        return candidate
 
     from hrsnn_lava.compiler.partitioning.first_fit import fill_fast
 
@@ -71,19 +71,19 @@ def searched(
     bounds = fill_fast(problem, order, problem.neurons_per_core)
     dense = cores_from_bounds(order, bounds)  # output axons are left to the moves
     if not large:
-        found.append(Candidate.of("clusters", repair(problem, dense), problem, graph))
+        candidates.append(Candidate.of("clusters", repair(problem, dense), problem, graph))
     if best.n_cores > 1 and not large:
         cores = _polished(problem, best.core_of, weights[-1])
-        found.append(Candidate.of(f"{best.method}, refined", cores, problem, graph))
-    best = min([best, *found], key=lambda c: c.rank(tolerance))
+        candidates.append(Candidate.of(f"{best.method}, refined", cores, problem, graph))
+    best = min([best, *candidates], key=lambda c: c.rank(tolerance))
     for n_cores in _numbers(problem, _needed(problem, dense.astype(np.int64)), best):
-        made = [attempt(n_cores, weight) for weight in weights]
-        if any(c.legal and c.error <= tolerance for c in made):
+        attempts = [attempt(n_cores, weight) for weight in weights]
+        if any(c.legal and c.error <= tolerance for c in attempts):
             break
         if large:
             break
-    _shrink(problem, found, attempt, tolerance)
-    return found
+    _shrink(problem, candidates, attempt, tolerance)
+    return candidates
 
 
 def _needed(problem: PartitionProblem, dense: Int) -> int:
@@ -91,11 +91,11 @@ def _needed(problem: PartitionProblem, dense: Int) -> int:
 
     Where those are scarce, moves cannot help: to relieve one core they load all that send to it.
     """
-    used = utilization(problem.links, dense, problem.profile)
-    out = used["out_axons"]
+    usage = utilization(problem.links, dense, problem.profile)
+    out = usage["out_axons"]
     if not out.limit:
-        return used.n_cores
-    return int(np.ceil(used.n_cores * max(1.0, float(out.used.mean()) / (ROOM * out.limit))))
+        return usage.n_cores
+    return int(np.ceil(usage.n_cores * max(1.0, float(out.used.mean()) / (ROOM * out.limit))))
 
 
 def _numbers(problem: PartitionProblem, dense: int, best: Candidate) -> list[int]:
@@ -116,33 +116,33 @@ def _numbers(problem: PartitionProblem, dense: int, best: Candidate) -> list[int
 
 def _shrink(
     problem: PartitionProblem,
-    found: list[Candidate],
+    candidates: list[Candidate],
     attempt: Callable[[int, float], Candidate],
     tolerance: float,
 ) -> None:
     """Try fewer cores while those of the best attempt are far from full."""
     for _ in range(2 if problem.level.source.size <= LARGE else 0):
-        good = [c for c in found if c.legal and c.error <= tolerance]
+        good = [c for c in candidates if c.legal and c.error <= tolerance]
         if not good or np.any(problem.coordinates):
             return
         best = min(good, key=lambda c: c.rank(tolerance))
         fewer = int(np.ceil(best.n_cores * 1.03 * _fullness(problem, best.core_of)))
         if fewer >= best.n_cores or fewer < 2:
             return
-        made = attempt(fewer, 0.0)
-        if not made.legal or made.rank(tolerance) >= best.rank(tolerance):
+        candidate = attempt(fewer, 0.0)
+        if not candidate.legal or candidate.rank(tolerance) >= best.rank(tolerance):
             return
 
 
 def _fullness(problem: PartitionProblem, core_of: Int) -> float:
     """Mean share of the scarcest resource that the cores use."""
-    used = utilization(problem.links, core_of, problem.profile)
+    usage = utilization(problem.links, core_of, problem.profile)
     shares = [
         float(r.used.mean()) / r.limit
-        for r in used.resources
+        for r in usage.resources
         if r.limit and r.name not in (*TABLES, "synapse_formats", "out_axons")
     ]
-    neurons = float(used["neurons"].used.mean()) / problem.neurons_per_core
+    neurons = float(usage["neurons"].used.mean()) / problem.neurons_per_core
     return max([neurons, *shares])
 
 

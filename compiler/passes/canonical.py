@@ -26,13 +26,13 @@ class Canonical(Pass[QuantizedNetwork, QuantizedNetwork]):
     ) -> tuple[QuantizedNetwork, Report | None]:
         """The same network with on-grid weights; reports how many changed, if any did."""
         del context
-        changed = 0
+        n_changed = 0
         for projection in network.projections:
             effective = projection.effective_weights()
             off_grid = int((effective.data != projection.weights.data).sum())
             if not off_grid:
                 continue
-            changed += off_grid
+            n_changed += off_grid
             keep, learning = effective.data != 0, projection.learning
             if learning is not None:
                 keep = projection.plastic_synapses()
@@ -45,4 +45,4 @@ class Canonical(Pass[QuantizedNetwork, QuantizedNetwork]):
                     learning=learning,
                 )
             )
-        return network, {"changed": changed} if changed else None
+        return network, {"changed": n_changed} if n_changed else None

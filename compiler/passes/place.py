@@ -26,9 +26,9 @@ from hrsnn_lava.seeding import generator
 
 
 def _method(name: str) -> str:
-    known = ("search", *registry.names("placer"))
-    if name not in known:
-        raise ValueError(", ".join(known))
+    methods = ("search", *registry.names("placer"))
+    if name not in methods:
+        raise ValueError(", ".join(methods))
     return name
 
 

@@ -156,7 +156,7 @@ def quantize(
     network.verify()
     raise_if(SpecError, "the network cannot be quantized", list(work.problems()))
     result, report = work.integers({})
-    caps, kept = caps_of(
+    caps, headroom = caps_of(
         report,
         lambda caps: work.integers(caps)[1],
         network,
@@ -167,7 +167,7 @@ def quantize(
     if caps:
         result, report = work.integers(caps)
     for name, entry in report["populations"].items():
-        entry["headroom"] = kept[name]
+        entry["headroom"] = headroom[name]
     return result, report
 
 

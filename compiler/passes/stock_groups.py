@@ -55,8 +55,8 @@ class StockGroups(Pass[QuantizedNetwork, QuantizedNetwork]):
         del context
         report = {}
         for number, population in enumerate(network.compute_populations):
-            shared, report[population.name] = self._share(population, number)
-            network = network.with_population(shared)
+            replacement, report[population.name] = self._share(population, number)
+            network = network.with_population(replacement)
         return network, report
 
     def _share(
@@ -77,12 +77,12 @@ class StockGroups(Pass[QuantizedNetwork, QuantizedNetwork]):
         )
         vth = np.clip(np.rint(rheobase / np.maximum(decay_v, 1)), *NEURON_RANGES["vth"])
         fields = {field: population.parameter(field) for field in NEURON_RANGES}
-        shared = QuantizedPopulation(
+        replacement = QuantizedPopulation(
             population.name,
             population.size,
             **{**fields, "du": decay_u - 1, "dv": decay_v, "vth": vth.astype(np.int64)},
         )
-        after = _points(shared)
+        after = _points(replacement)
         change = np.abs(np.expm1(after - points))
         changes: dict[str, Any] = {
             "before": len(before),
@@ -91,7 +91,7 @@ class StockGroups(Pass[QuantizedNetwork, QuantizedNetwork]):
         for name, column in (("tau_mem", 1), ("rheobase", 2)):
             values = change[:, column]
             changes[name] = {"median": float(np.median(values)), "max": float(values.max())}
-        return shared, changes
+        return replacement, changes
 
 
 def _points(population: QuantizedPopulation) -> Float:

@@ -57,14 +57,14 @@ def search(
     """
     if not 0.0 <= effort <= 1000.0:
         raise SpecError(f"effort: {effort}; allowed: 0..1000")
-    chosen = registry.names("placer") if starts is None else tuple(starts)
-    if not chosen:
+    placers = registry.names("placer") if starts is None else tuple(starts)
+    if not placers:
         raise SpecError("starts: none; allowed: one placer or more")
     task = PlaceTask.of(flow, mesh, crossing)
     unit = _unit(flow, task)
     best = (-1, "", np.zeros(0, dtype=np.int64))
     costs = {}
-    for name in chosen:
+    for name in placers:
         rng = generator(seed, f"place/{name}")
         begun = registry.load("placer", name)(task, rng)
         settled = refine(task, begun, rng, effort=0.0)
@@ -73,15 +73,15 @@ def search(
             best = settled.cost, name, settled.slots
         if best[0] == 0:
             break  # nothing is left to gain
-    done = refine(task, best[2], generator(seed, "place"), effort=effort)
+    refined = refine(task, best[2], generator(seed, "place"), effort=effort)
     return Placing(
-        done.slots,
+        refined.slots,
         {
             "start": best[1],
             "starts": costs,
-            "cost": done.cost * unit,
-            "proposed": done.proposed,
-            "made": done.accepted,
+            "cost": refined.cost * unit,
+            "proposed": refined.proposed,
+            "made": refined.accepted,
             "crossing": crossing,
         },
     )

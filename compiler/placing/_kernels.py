@@ -30,8 +30,8 @@ def weight_of(indptr: Int, indices: Int, weights: Int, a: int, b: int) -> int:
         else:
             high = middle
     if low < indptr[a + 1] and indices[low] == b:
-        found: int = weights[low]
-        return found
+        weight: int = weights[low]
+        return weight
     return 0
 
 
@@ -59,8 +59,8 @@ def change(
     total: int = at_x[core, x1] - at_x[core, x0] + at_y[core, y1] - at_y[core, y0]
     if other >= 0:
         total += at_x[other, x0] - at_x[other, x1] + at_y[other, y0] - at_y[other, y1]
-        shared = weight_of(indptr, indices, weights, core, other)
-        total += 2 * shared * (abs(column_x[x0] - column_x[x1]) + abs(y0 - y1))
+        weight = weight_of(indptr, indices, weights, core, other)
+        total += 2 * weight * (abs(column_x[x0] - column_x[x1]) + abs(y0 - y1))
     return total
 
 
@@ -148,7 +148,7 @@ def anneal(
         most: moves made at most.
     """
     width = column_x.size
-    gained, made = 0, 0
+    gained, n_moves = 0, 0
     for k in range(draws.shape[0]):
         core = int(draws[k, 0] * slot_of.size)
         here = tile_of[slot_of[core]]
@@ -183,10 +183,10 @@ def anneal(
             target,
         )
         gained += rise
-        made += 1
-        if made == most:
+        n_moves += 1
+        if n_moves == most:
             break
-    return gained, made
+    return gained, n_moves
 
 
 @njit(cache=True)

@@ -79,9 +79,9 @@ def refine(
     for k in range(rounds):
         trial, heat = _State(task, best), WARM if k % 2 else HOT
         most = max(1, int(effort * MAX_WORK / STAGES / trial.update_work))
-        cost, taken = trial.cool(best_cost, moves, heat, most, rng)
+        cost, n_moves = trial.cool(best_cost, moves, heat, most, rng)
         gained, more = trial.settle()
-        cost, accepted, sweeps = cost + gained, accepted + taken, sweeps + more
+        cost, accepted, sweeps = cost + gained, accepted + n_moves, sweeps + more
         if cost < best_cost:
             best, best_cost = trial.slot_of, cost
     return Refined(best, best_cost, moves * STAGES * rounds, accepted, sweeps)
@@ -127,10 +127,12 @@ class _State:
         """
         slope, accepted = self.slope(), 0
         for stage in range(STAGES):
-            done = stage / (STAGES - 1)
-            radius = max(1, round(self.extent * (1.0 - done)))
-            gained, taken = self.anneal(moves, heat * slope * COOLING**done, radius, rng, most)
-            cost, accepted = cost + gained, accepted + taken
+            fraction = stage / (STAGES - 1)
+            radius = max(1, round(self.extent * (1.0 - fraction)))
+            gained, n_moves = self.anneal(
+                moves, heat * slope * COOLING**fraction, radius, rng, most
+            )
+            cost, accepted = cost + gained, accepted + n_moves
         return cost, accepted
 
     def slope(self) -> float:
@@ -138,14 +140,14 @@ class _State:
         at_x, at_y, height = self.parts[7], self.parts[8], self.parts[6]
         x, y = np.divmod(self.parts[4][self.slot_of], height)
         core = np.arange(self.slot_of.size)
-        found = []
+        rises = []
         for table, place in ((at_x, x), (at_y, y)):
             last = table.shape[1] - 1
             for side in (-1, 1):
                 near = np.clip(place + side, 0, last)
                 rise = np.abs(table[core, near] - table[core, place])
-                found.append(rise[near != place])
-        changes = np.concatenate(found)
+                rises.append(rise[near != place])
+        changes = np.concatenate(rises)
         changes = changes[changes > 0]
         return float(np.median(changes)) if changes.size else 0.0
 
@@ -158,8 +160,8 @@ class _State:
         draws = rng.random((moves, 4))
         allowance = temperature * rng.standard_exponential(moves)
         stage: Any = anneal
-        gained, made = stage(*self.parts, radius, draws, allowance, most)
-        return int(gained), int(made)
+        gained, n_moves = stage(*self.parts, radius, draws, allowance, most)
+        return int(gained), int(n_moves)
 
     def settle(self) -> tuple[int, int]:
         """Sweeps until nothing is left to gain, `max_sweeps` at most; change of cost and sweeps."""

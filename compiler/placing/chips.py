@@ -23,8 +23,8 @@ def place(task: PlaceTask, rng: np.random.Generator) -> Int:
     per_chip = task.mesh.n_slots // task.mesh.chips
     slots = np.empty(task.n_cores, dtype=np.int64)
     for k in range(task.mesh.chips):
-        mine = np.flatnonzero(chip == k)
-        slots[mine[np.argsort(rank[mine])]] = along[k * per_chip :][: mine.size]
+        members = np.flatnonzero(chip == k)
+        slots[members[np.argsort(rank[members])]] = along[k * per_chip :][: members.size]
     return slots
 
 

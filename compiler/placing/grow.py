@@ -15,7 +15,7 @@ def place(task: PlaceTask, rng: np.random.Generator) -> NDArray[np.int64]:  # no
     talks most to those placed; it takes the free slot of least cost, the first of several.
     """
     mesh, n = task.mesh, task.n_cores
-    taken = np.zeros(mesh.n_tiles, dtype=np.int64)
+    occupancy = np.zeros(mesh.n_tiles, dtype=np.int64)
     slots = np.empty(n, dtype=np.int64)
     first_slot = mesh.first_slot
     column = np.arange(mesh.n_tiles) // mesh.height
@@ -33,10 +33,10 @@ def place(task: PlaceTask, rng: np.random.Generator) -> NDArray[np.int64]:  # no
         strongest = np.flatnonzero(strongest == strongest.max())
         core = int(strongest[np.argmax(degree[strongest])])
         part = slice(task.indptr[core], task.indptr[core + 1])
-        known, weight = task.indices[part], task.weights[part]
-        done = ~waiting[known]
-        if done.any():
-            at, much = tile_of[known[done]], weight[done]
+        neighbours, weight = task.indices[part], task.weights[part]
+        placed = ~waiting[neighbours]
+        if placed.any():
+            at, much = tile_of[neighbours[placed]], weight[placed]
             by_column = np.zeros(mesh.total_width, dtype=np.int64)
             by_row = np.zeros(mesh.height, dtype=np.int64)
             np.add.at(by_column, column[at], much)
@@ -44,10 +44,10 @@ def place(task: PlaceTask, rng: np.random.Generator) -> NDArray[np.int64]:  # no
             cost = (far_x @ by_column)[column] + (far_y @ by_row)[row]
         else:
             cost = middle
-        free = np.flatnonzero(taken < mesh.capacity)
+        free = np.flatnonzero(occupancy < mesh.capacity)
         tile = int(free[np.argmin(cost[free])])
-        slots[core], tile_of[core] = first_slot[tile] + taken[tile], tile
-        taken[tile] += 1
+        slots[core], tile_of[core] = first_slot[tile] + occupancy[tile], tile
+        occupancy[tile] += 1
         waiting[core] = False
-        np.add.at(pull, known, weight)
+        np.add.at(pull, neighbours, weight)
     return slots

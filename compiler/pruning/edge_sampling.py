@@ -48,10 +48,10 @@ def inclusion_probabilities(scores: Float, target: float) -> Float:
         return np.where(positive, 1.0, (target - n_positive) / (n - n_positive))
     descending = np.sort(relative)[::-1]
     rest = np.cumsum(descending[::-1])[::-1]
-    left = target - np.arange(n)
+    remaining = target - np.arange(n)
     # With the k largest at 1 the others share target - k; the first k that clips none is it.
-    k = int(np.argmax(left * descending <= rest))
-    probabilities: Float = np.minimum(1.0, left[k] / rest[k] * relative)
+    k = int(np.argmax(remaining * descending <= rest))
+    probabilities: Float = np.minimum(1.0, remaining[k] / rest[k] * relative)
     return probabilities
 
 

@@ -138,7 +138,7 @@ def rescale_gains(
         gain[keep] = inverse_gains(probabilities[keep], options.gamma, cap)
         at_cap = int(np.count_nonzero(gain[keep] >= cap))
         report |= {"cap": cap, "gamma": options.gamma, "synapses_capped": at_cap}
-    used = gain[keep]
-    report["gain_mean"] = float(used.mean()) if used.size else 1.0
-    report["gain_max"] = float(used.max()) if used.size else 1.0
+    kept_gains = gain[keep]
+    report["gain_mean"] = float(kept_gains.mean()) if kept_gains.size else 1.0
+    report["gain_max"] = float(kept_gains.max()) if kept_gains.size else 1.0
     return gain, report

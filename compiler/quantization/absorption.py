@@ -227,8 +227,8 @@ def _with_scaled_biases(
         exact = population.parameter("bias_mant") * part
         mantissa = np.clip(np.rint(exact), *NEURON_RANGES["bias_mant"])
         errors.append((mantissa - exact) * 2.0 ** population.parameter("bias_exp") / STATE_UNIT)
-        changed = mantissa.astype(np.int32)
-        if not np.array_equal(changed, population.parameter("bias_mant")):
+        bias_mant = mantissa.astype(np.int32)
+        if not np.array_equal(bias_mant, population.parameter("bias_mant")):
             now = result.population(population.name)
-            result = result.with_population(replace(now, bias_mant=changed))
+            result = result.with_population(replace(now, bias_mant=bias_mant))
     return result, np.concatenate(errors)

@@ -157,19 +157,19 @@ def scale_rows(
     """
     weights = projection.weights
     lengths = row_lengths(weights)
-    moved = np.repeat(chosen, lengths)
+    to_scale = np.repeat(chosen, lengths)
     old = projection.effective_weights().data.astype(np.float64)
     exact = old * np.repeat(gain, lengths)
     if projection.target == "bias":
-        new = np.where(moved, np.rint(exact), old)
+        new = np.where(to_scale, np.rint(exact), old)
     else:
         grid, (low, high) = grid_of(projection)
         row = rows_of(weights)
-        new = np.where(moved, weights.data, 0).astype(np.float64)
-        new[moved] = grid * round_keeping_sums(exact[moved] / grid, row[moved])
-        new = np.where(moved, np.clip(new, low, high), weights.data)
+        new = np.where(to_scale, weights.data, 0).astype(np.float64)
+        new[to_scale] = grid * round_keeping_sums(exact[to_scale] / grid, row[to_scale])
+        new = np.where(to_scale, np.clip(new, low, high), weights.data)
     data = new.astype(np.int32)
-    errors: Float = np.where(moved, new - exact, 0.0)
+    errors: Float = np.where(to_scale, new - exact, 0.0)
     return replace(projection, weights=with_values(weights, data)), errors
 
 
@@ -210,7 +210,7 @@ def _row_sums(weights: sparse.csr_matrix, values: Float) -> Float:
 
 def _row_maxima(weights: sparse.csr_matrix, values: Float) -> Float:
     maxima = np.zeros(weights.shape[0])
-    filled = np.flatnonzero(row_lengths(weights))
-    if filled.size:
-        maxima[filled] = np.maximum.reduceat(values, weights.indptr[filled])
+    nonempty_rows = np.flatnonzero(row_lengths(weights))
+    if nonempty_rows.size:
+        maxima[nonempty_rows] = np.maximum.reduceat(values, weights.indptr[nonempty_rows])
     return maxima

@@ -327,12 +327,12 @@ def cause(change: ProjectionChange) -> str:
         "fan-out": change.causes.fan_out,
         "steps": change.causes.steps,
     }
-    named = [
+    phrases = [
         f"{_more(name, value)} {name} {value:+,}"
         for name, value in sorted(parts.items(), key=lambda pair: -abs(pair[1]))
         if value
     ]
-    return ", ".join(named) or "the same"
+    return ", ".join(phrases) or "the same"
 
 
 def _more(name: str, value: int) -> str:
@@ -347,8 +347,8 @@ def projection_changes(before: ReportData, after: ReportData) -> tuple[Projectio
     Args:
         before, after: reports, or as much of them as their parts ``sop`` and ``activity``.
     """
-    moved = [change for change in _projections(before, after) if change.moved]
-    return tuple(sorted(moved, key=lambda change: -abs(change.delta)))
+    changes = [change for change in _projections(before, after) if change.moved]
+    return tuple(sorted(changes, key=lambda change: -abs(change.delta)))
 
 
 def _projections(before: ReportData, after: ReportData) -> Iterator[ProjectionChange]:
@@ -368,9 +368,9 @@ def _fan_out(own: ProjectionCounts, other: ProjectionCounts) -> Fraction:
 def _rounded(shares: Sequence[Fraction]) -> list[int]:
     """Integers near `shares` with the same sum, by largest remainder."""
     floors = [math.floor(share) for share in shares]
-    missing = int(sum(shares)) - sum(floors)
+    shortfall = int(sum(shares)) - sum(floors)
     order = sorted(range(len(shares)), key=lambda k: floors[k] - shares[k])
-    for k in order[:missing]:
+    for k in order[:shortfall]:
         floors[k] += 1
     return floors
 

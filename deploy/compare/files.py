@@ -52,10 +52,10 @@ def as_report(data: Any, where: str = "report") -> dict[str, Any]:
         raise ArtifactError(f"{where}: not a report but an error: {message}")
     if "verdict" not in data and isinstance(data.get("report"), Mapping):
         data = data["report"]
-    missing = [k for k in ("schema_version", "project", "profile", "verdict") if k not in data]
-    missing += [k for k in _SECTIONS if not isinstance(data.get(k), Mapping)]
-    if missing:
-        raise ArtifactError(f"{where}: not a report: {', '.join(missing)} missing")
+    missing_keys = [k for k in ("schema_version", "project", "profile", "verdict") if k not in data]
+    missing_keys += [k for k in _SECTIONS if not isinstance(data.get(k), Mapping)]
+    if missing_keys:
+        raise ArtifactError(f"{where}: not a report: {', '.join(missing_keys)} missing")
     version = data["schema_version"]
     if version != SCHEMA_VERSION or isinstance(version, bool):
         raise ArtifactError(

@@ -48,8 +48,8 @@ class SynapseChange:
     @property
     def moved(self) -> bool:
         """True when any synapse differs, or the number of neurons it joins."""
-        changed = bool(self.new or self.gone or self.reweighted or self.delayed)
-        return changed or self.before != self.after or self.fan_out[0] != self.fan_out[1]
+        synapses_differ = bool(self.new or self.gone or self.reweighted or self.delayed)
+        return synapses_differ or self.before != self.after or self.fan_out[0] != self.fan_out[1]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -93,8 +93,8 @@ def compare_networks(
         transforms = tuple(_passes(before, after))
         placement = tuple(_placement(before, after))
     pairs = _pairs(inner[0].projections, inner[1].projections)
-    joined = [_synapses(name, *pair) for name, pair in pairs.items()]
-    moved = [change for change in joined if change.moved]
+    synapse_changes = [_synapses(name, *pair) for name, pair in pairs.items()]
+    differing = [change for change in synapse_changes if change.moved]
     return NetworkDifference(
         *names,
         a,
@@ -105,7 +105,7 @@ def compare_networks(
             "placement": placement,
         },
         (f"two {a} networks: structure alone, no run",),
-        tuple(sorted(moved, key=lambda c: -abs((c.after or 0) - (c.before or 0)))),
+        tuple(sorted(differing, key=lambda c: -abs((c.after or 0) - (c.before or 0)))),
     )
 
 
@@ -159,23 +159,25 @@ def _populations(before: Any, after: Any) -> Iterator[Change]:
 
 
 def _settings(
-    pairs: Mapping[str, tuple[Any, Any]], what: str, skipped: tuple[str, ...]
+    pairs: Mapping[str, tuple[Any, Any]], what: str, ignored_fields: tuple[str, ...]
 ) -> Iterator[Change]:
     for name, (a, b) in pairs.items():
         if a is None or b is None:
             words = (None, "there") if a is None else ("there", None)
             yield Change(f"{what} {name}", *words)
         else:
-            yield from _fields(f"{what} {name}", a, b, skipped)
+            yield from _fields(f"{what} {name}", a, b, ignored_fields)
 
 
-def _fields(path: str, before: Any, after: Any, skipped: tuple[str, ...] = ()) -> Iterator[Change]:
+def _fields(
+    path: str, before: Any, after: Any, ignored_fields: tuple[str, ...] = ()
+) -> Iterator[Change]:
     """Fields of two dataclasses that differ, one line an array."""
     if type(before) is not type(after):
         yield Change(path, _word(before), _word(after))
         return
     for entry in dataclasses.fields(before):
-        if entry.name in skipped:
+        if entry.name in ignored_fields:
             continue
         a, b = getattr(before, entry.name), getattr(after, entry.name)
         where = f"{path}.{entry.name}"

@@ -130,8 +130,8 @@ def _row(change: Change) -> tuple[str, ...]:
         for value in (change.before, change.after)
     ]
     delta = change.delta
-    moved = _signed_j(delta) if joules else _signed(delta)
-    return (change.where, *values, moved, _percent(change.percent))
+    delta_text = _signed_j(delta) if joules else _signed(delta)
+    return (change.where, *values, delta_text, _percent(change.percent))
 
 
 def _projections(changes: Sequence[ProjectionChange]) -> Table:
@@ -163,9 +163,9 @@ def _terms(changes: Sequence[TermChange]) -> Table:
     body: list[tuple[str, ...]] = []
     for change in changes:
         energy, count = change.energy_j, change.count
-        moved = map(_signed_j, (energy.delta, change.from_count, change.from_price))
+        deltas = map(_signed_j, (energy.delta, change.from_count, change.from_price))
         joules = (si(j if is_number(j) else None, "J") for j in (energy.before, energy.after))
-        body.append((change.name, *joules, *moved, integer(count.after), integer(count.before)))
+        body.append((change.name, *joules, *deltas, integer(count.after), integer(count.before)))
     return "Energy", head, body
 
 

@@ -236,10 +236,10 @@ def _others(before: ReportData, after: ReportData) -> tuple[Change, ...]:
     for key in dict.fromkeys((*after, *before)):
         if key not in (*_BY_RULE, *_DERIVED):
             changes += walk(key, before.get(key), after.get(key))
-    for key, skipped in (("sop", "per_projection"), ("energy", "terms")):
+    for key, omitted_key in (("sop", "per_projection"), ("energy", "terms")):
         a, b = dict(table(before, key)), dict(table(after, key))
         for part in (a, b):
-            part.pop(skipped, None)
+            part.pop(omitted_key, None)
         changes += walk(key, a, b)
     changes += walk("provenance", table(before, "provenance"), table(after, "provenance"))
     return tuple(change for change in changes if change.where not in _HEADLINE)
@@ -248,10 +248,10 @@ def _others(before: ReportData, after: ReportData) -> tuple[Change, ...]:
 def _notes(before: ReportData, after: ReportData) -> Iterator[str]:
     steps = run_length(before), run_length(after)
     if not all(steps):
-        missing = " and ".join(
+        sides = " and ".join(
             side for side, n in zip(("before", "after"), steps, strict=True) if not n
         )
-        yield f"no run is reported {missing}: operations and energy are those of no step"
+        yield f"no run is reported {sides}: operations and energy are those of no step"
     elif steps[0] != steps[1]:
         yield f"the runs have {steps[0]:,} and {steps[1]:,} steps"
     for key, what in (("profile", "profiles"), ("energy.cost_set", "cost sets")):

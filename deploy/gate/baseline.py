@@ -108,14 +108,18 @@ def target(key: str) -> Quantity:
     if name in quantities.QUANTITIES:
         return quantities.QUANTITIES[name]
     kind, sign, path = key.partition(":")
-    stated = bool(sign) and kind in ("max", "min")
-    if not stated and "." not in key and not key.startswith("/"):
+    has_direction = bool(sign) and kind in ("max", "min")
+    if not has_direction and "." not in key and not key.startswith("/"):
         raise wrong(key, "unknown key", fix=quantities.near(key))
     try:
-        quantity = quantities.of_path(quantities.parts(path if stated else key))
+        quantity = quantities.of_path(quantities.parts(path if has_direction else key))
     except ValueError as error:
         raise wrong(key, str(error), "a.b.c or /a/b/c") from None
-    return replace(quantity, worse="lower" if kind == "min" else "higher") if stated else quantity
+    return (
+        replace(quantity, worse="lower" if kind == "min" else "higher")
+        if has_direction
+        else quantity
+    )
 
 
 def tolerances_of(percents: Mapping[str, Any], where: str = "tolerances") -> dict[str, float]:
@@ -215,8 +219,8 @@ def _change(
 
 def _judged(row: BaselineRow, value: float, base: float) -> BaselineRow:
     """The row with its change and whether that is allowed; integers are compared exactly."""
-    moved = movement(value, base, row.worse, row.tolerance_percent, SLACK)
-    row = replace(row, change_percent=moved.percent, ok=moved.within, better=moved.improved)
+    change = movement(value, base, row.worse, row.tolerance_percent, SLACK)
+    row = replace(row, change_percent=change.percent, ok=change.within, better=change.improved)
     if row.ok:
         return row
     if not base:
@@ -248,8 +252,8 @@ def _incomparable(report: ReportData, base: ReportData, q: Quantity) -> str:
     if ours.get("proxy") != theirs.get("proxy"):
         return f"profiles differ ({base['profile']} and {report['profile']}): one is a proxy"
     fastest = [table(r, "timing").get("mode") == "as_fast_as_possible" for r in (base, report)]
-    stated = () if all(fastest) else ("step_time_s",)  # the network's own otherwise
-    for name in ("cost_set", "scope", *stated):
+    pace_keys = () if all(fastest) else ("step_time_s",)  # the network's own otherwise
+    for name in ("cost_set", "scope", *pace_keys):
         if ours.get(name) != theirs.get(name):
             both = f"{theirs.get(name)} and {ours.get(name)}"
             return f"the {name.replace('_', ' ')} differs ({both})"

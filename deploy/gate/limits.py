@@ -110,12 +110,12 @@ def parse_tolerances(texts: Iterable[str]) -> Limits:
     return Limits(tolerances=_parse(texts, read))
 
 
-def _parse(texts: Iterable[str], read: Callable[[str], tuple[str, float]]) -> dict[str, float]:
+def _parse(texts: Iterable[str], parse: Callable[[str], tuple[str, float]]) -> dict[str, float]:
     limits: dict[str, float] = {}
     problems: list[Problem] = []
     for text in texts:
         try:
-            key, value = read(text)
+            key, value = parse(text)
         except SpecError as error:
             problems += error.problems
             continue

@@ -119,8 +119,8 @@ class SopCounter:
     def _hold(self, report: ReportData, budgets: Mapping[str, Any], proxy_ok: bool) -> None:
         from hrsnn_lava.budgets.judge import budgets_of, judge
 
-        named = {SHORT.get(key, key): value for key, value in budgets.items()}
-        rows = judge(report, budgets_of(named), proxy_ok=proxy_ok)
+        limits = {SHORT.get(key, key): value for key, value in budgets.items()}
+        rows = judge(report, budgets_of(limits), proxy_ok=proxy_ok)
         self._properties.extend((row.key, row.value) for row in rows if row.value is not None)
         if any(not row.ok for row in rows):
             self._fail(_failure(report, rows))

@@ -169,10 +169,12 @@ def compare_run(run: SopRun, baseline: Mapping[str, SopRun], tolerance_percent: 
     if before is None:
         return RunChange(run, None, "new")
     pairs = ((run.sops, before.sops), (run.macs, before.macs))
-    moved = [movement(now, was, "higher", tolerance_percent) for now, was in pairs]
-    if not all(change.within for change in moved):
+    movements = [movement(now, was, "higher", tolerance_percent) for now, was in pairs]
+    if not all(change.within for change in movements):
         return RunChange(run, before, "grew")
-    return RunChange(run, before, "fell" if any(change.improved for change in moved) else "same")
+    return RunChange(
+        run, before, "fell" if any(change.improved for change in movements) else "same"
+    )
 
 
 def markdown(rows: Sequence[RunChange]) -> str:

@@ -294,10 +294,12 @@ def load_npz(path: PathLike, required: tuple[str, ...] = ()) -> dict[str, NDArra
             raise ArtifactError(f"{where}: {total} bytes unpacked; allowed: {MAX_BYTES}")
         with zipfile.ZipFile(where) as archive:
             names = {n.removesuffix(".npy"): n for n in archive.namelist() if n.endswith(".npy")}
-            missing = [name for name in required if name not in names]
-            if missing:
-                stored = ", ".join(names) or "no array"
-                raise ArtifactError(f"{where}: missing {', '.join(missing)}; found: {stored}")
+            missing_names = [name for name in required if name not in names]
+            if missing_names:
+                stored_names = ", ".join(names) or "no array"
+                raise ArtifactError(
+                    f"{where}: missing {', '.join(missing_names)}; found: {stored_names}"
+                )
             return {
                 name: parse_npy(f"{where}: {name}", archive.read(member))
                 for name, member in names.items()

@@ -47,9 +47,9 @@ class Budget:
         """
         key = key.strip()
         most, quantity = _target(key)
-        named = quantity.name in quantities.QUANTITIES
-        allowed = "a finite number >= 0" if named else "a finite number"
-        if not is_number(limit) or not math.isfinite(limit) or (named and limit < 0):
+        in_table = quantity.name in quantities.QUANTITIES
+        allowed = "a finite number >= 0" if in_table else "a finite number"
+        if not is_number(limit) or not math.isfinite(limit) or (in_table and limit < 0):
             raise wrong(key, repr(limit)[:80], allowed)
         return cls(key, limit, most, quantity)
 

@@ -91,8 +91,8 @@ def _q(
     name: str, unit: str, where: str, text: str, worse: Worse = "higher", per_run: bool = False
 ) -> Quantity:
     """A row of the table; `where` is a path, several joined by "or", and what divides it."""
-    read, _, over = where.partition(" / ")
-    paths = tuple(tuple(path.split(".")) for path in read.split(" or "))
+    path_text, _, over = where.partition(" / ")
+    paths = tuple(tuple(path.split(".")) for path in path_text.split(" or "))
     by = tuple(over.split(".")) if over else None
     return Quantity(name, unit, paths, text, _SCALES.get(unit, 1.0), by, worse, per_run)
 

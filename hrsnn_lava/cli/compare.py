@@ -91,8 +91,8 @@ def _load(model: Path) -> Network | QuantizedNetwork | CompiledNetwork:
         return network if on_chip else network.without_plasticity()
     from hrsnn_lava.artifacts.container import NETWORK_STAGES, load_any
 
-    loaded: Network | QuantizedNetwork | CompiledNetwork = load_any(model, NETWORK_STAGES)
-    return loaded
+    saved_network: Network | QuantizedNetwork | CompiledNetwork = load_any(model, NETWORK_STAGES)
+    return saved_network
 
 
 def _input(

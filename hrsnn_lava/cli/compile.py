@@ -125,10 +125,10 @@ def _load(model: Path, seed: int | None) -> tuple[Network | QuantizedNetwork, Sp
         return network if on_chip else network.without_plasticity(), spec
     if seed is not None:
         raise SpecError("--seed: only a spec is built at random; this model is built already")
-    loaded = load_any(model, NETWORK_STAGES)
-    if isinstance(loaded, CompiledNetwork):
+    saved_network = load_any(model, NETWORK_STAGES)
+    if isinstance(saved_network, CompiledNetwork):
         raise ArtifactError(f"{model}: holds a compiled network; accepted: {ACCEPTED}")
-    return loaded, None
+    return saved_network, None
 
 
 def _with_dt(network: Network | QuantizedNetwork, dt: float | None) -> Network | QuantizedNetwork:
@@ -193,7 +193,7 @@ def summary(compiled: CompiledNetwork) -> dict[str, Any]:
     from hrsnn_lava.report.sections.quantization import integers
 
     network, profile = compiled.network, compiled.profile
-    used = utilization(network, compiled.core_of, profile)
+    usage = utilization(network, compiled.core_of, profile)
     return {
         "name": network.name,
         "profile": {"name": profile.name, "title": profile.title, "digest": profile.digest},
@@ -202,8 +202,8 @@ def summary(compiled: CompiledNetwork) -> dict[str, Any]:
         "inputs": network.n_inputs,
         "synapses": network.n_synapses,
         "synapses_before": compiled.synapses_before,
-        "cores": used.n_cores,
-        "constraints": constraints(used, profile),
+        "cores": usage.n_cores,
+        "constraints": constraints(usage, profile),
         "quantization": integers(compiled),
         "passes": [record.to_dict() for record in compiled.records],
     }

@@ -32,8 +32,8 @@ def demo(console: Console, out: Path, seed: int | None) -> int:
     overrides = () if seed is None else (f"seed={seed}",)
     packaged = resources.files("hrsnn_lava.tasks").joinpath(DEMO_SPEC)
     with resources.as_file(packaged) as path:
-        loaded = Spec.load(path, overrides)
-    return whole_line(console, loaded, out, resume=False)
+        spec = Spec.load(path, overrides)
+    return whole_line(console, spec, out, resume=False)
 
 
 ORDER = 10

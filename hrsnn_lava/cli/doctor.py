@@ -125,15 +125,15 @@ def _packages() -> list[Finding]:
         return [
             Finding("packages", "broken", f"{DISTRIBUTION} is not installed", "Run: pip install .")
         ]
-    versions, missing = [], []
+    versions, missing_names = [], []
     for name in needed(required):
         try:
             versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
-            missing.append(name)
-    if missing:
-        fix = f"Run: pip install {' '.join(missing)}"
-        return [Finding("packages", "broken", f"missing: {', '.join(missing)}", fix)]
+            missing_names.append(name)
+    if missing_names:
+        fix = f"Run: pip install {' '.join(missing_names)}"
+        return [Finding("packages", "broken", f"missing: {', '.join(missing_names)}", fix)]
     return [Finding("packages", "ok", ", ".join(versions))]
 
 

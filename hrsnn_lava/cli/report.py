@@ -74,26 +74,28 @@ def report(console: Console, compiled: Path, **options: Any) -> None:
     from hrsnn_lava.deploy.gate.limits import read_limits
     from hrsnn_lava.report.document import build_report
 
-    chosen = _Options(**options)
-    limits = None if chosen.budgets is None else read_limits(chosen.budgets).budgets
+    settings = _Options(**options)
+    limits = None if settings.budgets is None else read_limits(settings.budgets).budgets
     network = CompiledNetwork.load(compiled)
-    cut = (chosen.samples, chosen.steps_per_sample)
-    run, windows = read_runs(chosen.traces, network.network, compiled, *cut, recount=chosen.recount)
-    counts, unpruned = chosen.counts, chosen.unpruned
+    sampling = (settings.samples, settings.steps_per_sample)
+    run, windows = read_runs(
+        settings.traces, network.network, compiled, *sampling, recount=settings.recount
+    )
+    counts, unpruned = settings.counts, settings.unpruned
     whole = build_report(
         network,
         run,
-        cost_set=_prices(console, network.profile, chosen.cost_set),
-        step_time_s=chosen.step_time,
+        cost_set=_prices(console, network.profile, settings.cost_set),
+        step_time_s=settings.step_time,
         sample_windows=windows,
         budgets=limits,
-        counts=None if counts is None else stored_counts(counts, network, chosen.traces),
+        counts=None if counts is None else stored_counts(counts, network, settings.traces),
         sop_reference=None
         if unpruned is None
-        else unpruned_operations(console, unpruned, network, chosen.traces),
-        **({} if chosen.source is None else _source(chosen.source, network)),
+        else unpruned_operations(console, unpruned, network, settings.traces),
+        **({} if settings.source is None else _source(settings.source, network)),
     )
-    output, form = chosen.output, chosen.form
+    output, form = settings.output, settings.form
     if output is None:
         text = render(whole, form or "text")
         console.result({"report": whole.to_dict()}, text.rstrip())

@@ -52,8 +52,10 @@ def run(
     keys = {"seed": "seed", "profile": "compile.profile", "cost_set": "report.cost_set"}
     # JSON's texts and integers are TOML's
     extra = [f"{keys[k]}={json.dumps(v)}" for k, v in instead.items() if v is not None]
-    loaded = Spec.load(spec, (*overrides, *extra))
-    return whole_line(console, loaded, out or Path("out") / folder_name(loaded.name), resume=resume)
+    loaded_spec = Spec.load(spec, (*overrides, *extra))
+    return whole_line(
+        console, loaded_spec, out or Path("out") / folder_name(loaded_spec.name), resume=resume
+    )
 
 
 def folder_name(name: str) -> str:

@@ -88,20 +88,20 @@ def _neuron_range(_: click.Context, param: click.Parameter, value: str | None) -
 @with_console
 def simulate(console: Console, compiled: Path, **options: Any) -> None:
     """Run COMPILED, a compiled or quantized network (.hlx), from rest or from a state."""
-    chosen = _Options(**options)
-    chosen.check()
+    settings = _Options(**options)
+    settings.check()
     network = load_program(compiled)
-    inputs, steps = load_input(console, network, chosen.input_file, chosen.steps, chosen.seed)
-    state = None if chosen.state_in is None else _load_state(network, chosen.state_in)
-    run = _Run(console, network, inputs, steps, state, chosen)
-    if chosen.counts_file is not None:
-        figures = run.counted(compiled, chosen.counts_file)
-    elif chosen.stream and chosen.output is not None:
-        figures = run.streamed(chosen.output)
+    inputs, steps = load_input(console, network, settings.input_file, settings.steps, settings.seed)
+    state = None if settings.state_in is None else _load_state(network, settings.state_in)
+    run = _Run(console, network, inputs, steps, state, settings)
+    if settings.counts_file is not None:
+        figures = run.counted(compiled, settings.counts_file)
+    elif settings.stream and settings.output is not None:
+        figures = run.streamed(settings.output)
     else:
-        check_memory(network, steps, len(chosen.probes), "Use fewer steps, or --stream")
+        check_memory(network, steps, len(settings.probes), "Use fewer steps, or --stream")
         figures = run.in_memory()
-    paths = {name: getattr(chosen, name) for name in ("backend", "output", "state_out")}
+    paths = {name: getattr(settings, name) for name in ("backend", "output", "state_out")}
     data = {**paths, **figures}
     console.result(data, text(data))
 
@@ -140,17 +140,22 @@ class _Options:
             f"--backend {' or '.join(keeping)}; {self.backend} hands no state out",
         )
         others = {"-o": self.output, "--probe": self.probes or None, "--state-out": self.state_out}
-        used = [name for name, value in others.items() if value is not None]
-        if self.counts_file is not None and used:
-            message = f"--counts keeps nothing but counts, so {used[0]} gets nothing; leave one out"
+        option_names = [name for name, value in others.items() if value is not None]
+        if self.counts_file is not None and option_names:
+            message = (
+                f"--counts keeps nothing but counts, so {option_names[0]} gets nothing; "
+                "leave one out"
+            )
             raise click.UsageError(message, click.get_current_context())
 
 
-def _require(met: bool, options: Iterable[tuple[str, Any]], needed: str) -> None:
+def _require(met: bool, options: Iterable[tuple[str, Any]], requirement: str) -> None:
     """A usage error when one of `options` is used without what it needs."""
-    used = [name for name, value in options if value is not None and value is not False]
-    if used and not met:
-        raise click.UsageError(f"{used[0]} needs {needed}", click.get_current_context())
+    option_names = [name for name, value in options if value is not None and value is not False]
+    if option_names and not met:
+        raise click.UsageError(
+            f"{option_names[0]} needs {requirement}", click.get_current_context()
+        )
 
 
 def _load_state(network: Any, path: Path) -> State:
@@ -344,8 +349,8 @@ def load_program(path: Path) -> CompiledNetwork | QuantizedNetwork:
         raise ArtifactError(
             f"{path}: holds a float network; backends run integers: `hrsnn-lava compile` it first"
         )
-    loaded: CompiledNetwork | QuantizedNetwork = program
-    return loaded
+    integer_program: CompiledNetwork | QuantizedNetwork = program
+    return integer_program
 
 
 def load_input(
@@ -386,15 +391,15 @@ def check_memory(network: Any, steps: int, n_probes: int, advice: str = "Use few
     from hrsnn_lava.sim_backends.base import as_quantized
 
     n_neurons = as_quantized(network).n_neurons
-    needed = 4 * steps * n_neurons * n_probes
+    n_bytes = 4 * steps * n_neurons * n_probes
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):  # not every system can tell
         return
-    if needed > memory:
+    if n_bytes > memory:
         raise SpecError(
             f"{n_probes} states of {n_neurons:,} neurons over {steps:,} steps take "
-            f"{needed / 2**30:.1f} GiB; this machine has {memory / 2**30:.1f} GiB. {advice}"
+            f"{n_bytes / 2**30:.1f} GiB; this machine has {memory / 2**30:.1f} GiB. {advice}"
         )
 
 

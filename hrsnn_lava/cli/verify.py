@@ -57,11 +57,11 @@ def verify(
     network = load_program(compiled)
     inputs, n_steps = load_input(console, network, input_file, steps, seed)
     check_memory(network, n_steps, 4)
-    skipped: dict[str, str] = {}
+    obstacle_of: dict[str, str] = {}
     if backends is None:
-        skipped = obstacles(engines)
-        engines = tuple(name for name in engines if name not in skipped)
-        for name, obstacle in skipped.items():
+        obstacle_of = obstacles(engines)
+        engines = tuple(name for name in engines if name not in obstacle_of)
+        for name, obstacle in obstacle_of.items():
             console.note(f"{name}: left out. {obstacle}")
     for name in engines:  # before the others have run for nothing
         require_backend(name)
@@ -69,7 +69,7 @@ def verify(
     with console.progress() as progress:
         parity, trace = verify_parity(network, inputs, n_steps, engines, progress, timeout)
     parity.require()
-    answer = {**parity.to_dict(), "skipped": skipped}
+    answer = {**parity.to_dict(), "skipped": obstacle_of}
     console.result({"parity": answer}, f"{parity.line()} ({trace.n_spikes:,} spikes)")
 
 
@@ -79,15 +79,17 @@ def chosen_engines(text: str | None) -> tuple[str, ...]:
 
     if text is None:
         return DEFAULT
-    known = names("engine")
+    engine_names = names("engine")
     engines = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     unknown = [
-        Problem("--backends", repr(name), ", ".join(known)) for name in engines if name not in known
+        Problem("--backends", repr(name), ", ".join(engine_names))
+        for name in engines
+        if name not in engine_names
     ]
     if unknown:
         raise SpecError("unknown backend", problems=unknown)
     if len(engines) < 2:
-        raise SpecError(f"--backends {text}: name at least two of {', '.join(known)}")
+        raise SpecError(f"--backends {text}: name at least two of {', '.join(engine_names)}")
     return engines
 
 

@@ -45,8 +45,8 @@ def _from_artifact(artifact: Artifact) -> CountsFile:
 
 def _plain_fields(value: Any, *without: str) -> dict[str, Any]:
     """Fields of a dataclass that are no arrays, whatever their value now."""
-    named = {f.name: getattr(value, f.name) for f in fields(value) if f.name not in without}
-    return {k: v for k, v in named.items() if not isinstance(v, np.ndarray) and k != "per_core"}
+    values = {f.name: getattr(value, f.name) for f in fields(value) if f.name not in without}
+    return {k: v for k, v in values.items() if not isinstance(v, np.ndarray) and k != "per_core"}
 
 
 CODEC = Codec(_to_artifact, _from_artifact)

@@ -68,11 +68,11 @@ class Target:
         if violations:
             text = f"network {spec.name!r} does not fit profile {profile.name!r}"
             raise CapacityError(text, violations=violations)
-        missing = obstacles(spec.verify.backends)
+        backend_obstacles = obstacles(spec.verify.backends)
         quantize = spec.quantize_pass()
         context = Context(profile, seed=spec.seed)
         context = context.settled((quantize, *spec.mapping_passes()))
-        return Target(spec, profile, cost_set, quantize, context, missing)
+        return Target(spec, profile, cost_set, quantize, context, backend_obstacles)
 
     @property
     def backends(self) -> list[str]:

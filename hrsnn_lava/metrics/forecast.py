@@ -163,9 +163,10 @@ class ForecastScores:
             SpecError: the threshold was not among those scored.
         """
         if threshold not in self.thresholds:
-            known = ", ".join(str(value) for value in self.thresholds)
+            allowed = ", ".join(str(value) for value in self.thresholds)
             raise SpecError(
-                "no such score", problems=[Problem("threshold", f"{threshold}", f"one of {known}")]
+                "no such score",
+                problems=[Problem("threshold", f"{threshold}", f"one of {allowed}")],
             )
         return float(np.mean(self.vpt_steps[:, self.thresholds.index(threshold)]))
 

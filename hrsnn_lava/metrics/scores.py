@@ -63,8 +63,8 @@ class Scores:
         for score in self.entries:
             if score.name == name:
                 return score
-        known = ", ".join(score.name for score in self.entries)
-        raise SpecError(f"there is no score {name!r}; there are: {known}")
+        names = ", ".join(score.name for score in self.entries)
+        raise SpecError(f"there is no score {name!r}; there are: {names}")
 
     @property
     def headline(self) -> Score:

@@ -275,13 +275,13 @@ def synapses(graph: ForeignGraph, process: Process) -> Synapses:
         "num_weight_bits": int(process.proc_params.get("num_weight_bits", WEIGHT_BITS)),
         "num_message_bits": int(process.num_message_bits.init or 0),
     }
-    stored = whole.data != 0
+    present = whole.data != 0
     if learns and not sparse.issparse(weights):  # in a LearningDense weights of 0 learn as well
         places = np.indices(signed.shape).reshape(2, -1)
         whole = sparse.coo_matrix((signed.ravel(), tuple(places)), shape=signed.shape)
-        stored = np.ones(whole.nnz, dtype=np.bool_)
-    rows, cols = whole.row[stored], whole.col[stored]
-    result = Synapses(whole.shape, rows, cols, whole.data[stored], None, (None, None), options)
+        present = np.ones(whole.nnz, dtype=np.bool_)
+    rows, cols = whole.row[present], whole.col[present]
+    result = Synapses(whole.shape, rows, cols, whole.data[present], None, (None, None), options)
     if hasattr(process, "delays"):
         result = result._replace(delays=_delays(graph, process, result))
     if learns:
@@ -334,19 +334,19 @@ def _tag(
     rule = process.proc_params["learning_rule"]
     letter = {"tag_1": "t", "tag_2": "d"}[name]
     series = rule.active_product_series
-    read = {f.state_var for s in series.values() for p in s.products for f in p.factors}
-    if f"d{letter}" not in series and letter not in read:
+    state_variables = {f.state_var for s in series.values() for p in s.products for f in p.factors}
+    if f"d{letter}" not in series and letter not in state_variables:
         return None
     values = getattr(process, name).init
     if sparse.issparse(values):
         # LearningSparse changes a tag where it has an entry, and nowhere else
-        entries, stored = values.tocoo(), values.tocsr()
+        entries, matrix = values.tocoo(), values.tocsr()
         here = set(zip(among.rows.tolist(), among.cols.tolist(), strict=True))
         without = here - set(zip(entries.row.tolist(), entries.col.tolist(), strict=True))
         if without:
             measured = f"no entry at {len(without)} of {len(here)} weights"
             graph.report(f"{label(process)}.{name}", measured, "an entry for every weight")
-        values = stored.toarray()
+        values = matrix.toarray()
     tags: NDArray[np.int32] = np.asarray(values)[among.rows, among.cols].astype(np.int32)
     return tags
 
@@ -369,7 +369,7 @@ def learning(graph: ForeignGraph, process: Process, among: Synapses) -> Learning
         for name in TRACES
     }
     fields |= products
-    read = LearningRule(
+    learning_rule = LearningRule(
         **fields,
         t_epoch=int(rule.t_epoch),
         decimate_exponent=rule.decimate_exponent,
@@ -378,7 +378,7 @@ def learning(graph: ForeignGraph, process: Process, among: Synapses) -> Learning
     tag_1, tag_2 = (0 if tag is None else tag for tag in among.tags)
     graded = _GRADED[int(process.proc_params["graded_spike_cfg"])]
     dense = not sparse.issparse(process.weights.init)
-    return Learning((read,), None, tag_1, tag_2, graded, plastic_zeros=dense)
+    return Learning((learning_rule,), None, tag_1, tag_2, graded, plastic_zeros=dense)
 
 
 def _product(graph: ForeignGraph, where: str, product: Any) -> Product:

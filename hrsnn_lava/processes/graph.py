@@ -127,11 +127,11 @@ def run_config(processes: Iterable[AbstractProcess], precision: str) -> Loihi2Si
     the models named here are those that it would find. `precision` is their tag. Raises
     `KeyError` for a Process that is no part of the graphs built here.
     """
-    named = {process: _MODELS[precision][type(process)] for process in processes}
-    for process in named:
+    models = {process: _MODELS[precision][type(process)] for process in processes}
+    for process in models:
         if isinstance(process, LIF) and process.proc_params.get("record"):
-            named[process] = RecordedLIF
-    return Loihi2SimCfg(select_tag=precision, exception_proc_model_map=named)
+            models[process] = RecordedLIF
+    return Loihi2SimCfg(select_tag=precision, exception_proc_model_map=models)
 
 
 def sink_path(folder: str | os.PathLike[str], population: int, probe: str) -> Path:

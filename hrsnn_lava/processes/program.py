@@ -336,18 +336,18 @@ def _profile_connections(
     projection: QuantizedProjection, learning: Learning, first: int
 ) -> Iterator[Connection]:
     """One connection for each learning profile, with the synapses that follow it."""
-    stored = projection.n_synapses
-    profile, whole = learning.profile_of(stored), projection.weights
+    n_synapses = projection.n_synapses
+    profile, whole = learning.profile_of(n_synapses), projection.weights
     rows = rows_of(whole)
-    for number, k in enumerate(learning.used_rules(stored), start=first):
+    for number, k in enumerate(learning.used_rules(n_synapses), start=first):
         place = np.flatnonzero(profile == k)
         yield Connection(
             name=f"{projection.name}/{k}",
             weights=from_rows(rows[place], whole.indices[place], whole.data[place], whole.shape),
             learning=ConnectionLearning(
                 learning.rules[k],
-                learning.tag("tag_1", stored)[place],
-                learning.tag("tag_2", stored)[place],
+                learning.tag("tag_1", n_synapses)[place],
+                learning.tag("tag_2", n_synapses)[place],
                 learning.graded_spikes,
                 bool(learning.plastic_zeros),
                 number,

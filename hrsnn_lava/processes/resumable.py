@@ -148,9 +148,11 @@ class ResumableRun:
         for numbers, part in self._parts:
             graph = build(part, self._folder / "0", numbers)
             models = graph.run_config().exception_proc_model_map
-            named = {process: _MODELS.get(type(process), m) for process, m in models.items()}
+            resumable_models = {
+                process: _MODELS.get(type(process), m) for process, m in models.items()
+            }
             graph.root.create_runtime(
-                Loihi2SimCfg(select_tag=graph.precision, exception_proc_model_map=named)
+                Loihi2SimCfg(select_tag=graph.precision, exception_proc_model_map=resumable_models)
             )
             self._graphs.append(graph)
         self._mantissas = {group.name: group.parameters["bias_mant"] for group in program.neurons}

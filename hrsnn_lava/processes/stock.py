@@ -66,8 +66,8 @@ def stock_lif(group: Neurons, record: Mapping[str, Path] | None = None, steps: i
 
     Raises `ValueError` for a group that is none.
     """
-    shared = {name: np.unique(group.parameters[name]) for name in ("du", "dv", "vth")}
-    mixed = [name for name, values in shared.items() if values.size > 1]
+    distinct_values = {name: np.unique(group.parameters[name]) for name in ("du", "dv", "vth")}
+    mixed = [name for name, values in distinct_values.items() if values.size > 1]
     if mixed or np.any(group.parameters["refractory"]):
         measured = f"several values of {', '.join(mixed)}" if mixed else "a refractory period"
         raise ValueError(f"{group.name!r} has {measured}, which stock LIF cannot have")
@@ -84,7 +84,7 @@ def stock_lif(group: Neurons, record: Mapping[str, Path] | None = None, steps: i
         name=group.name,
         bias_mant=mantissa,
         bias_exp=group.parameters["bias_exp"],
-        **{name: int(values[0]) for name, values in shared.items()},
+        **{name: int(values[0]) for name, values in distinct_values.items()},
         **options,
     )
 

@@ -230,8 +230,8 @@ class Facts:
         Raises:
             SpecError: the step time is neither seconds above 0 nor ``"fastest"``.
         """
-        stated = self.evidence.step_time_s
-        seconds = None if stated == FASTEST else _seconds(stated)
+        step_time = self.evidence.step_time_s
+        seconds = None if step_time == FASTEST else _seconds(step_time)
         mode: Mode = "as_fast_as_possible" if seconds is None else "real_time"
         estimate = None
         if self.trace is not None:
@@ -278,11 +278,11 @@ class Facts:
         Raises:
             SpecError: the run before is of a float network, or has another number of steps.
         """
-        stated, before = self.evidence.sop_reference, self.evidence.trace_before
-        if isinstance(stated, Mapping):
-            return dict(stated)
-        if stated is not None:
-            return {"total": stated}
+        sop_reference, before = self.evidence.sop_reference, self.evidence.trace_before
+        if isinstance(sop_reference, Mapping):
+            return dict(sop_reference)
+        if sop_reference is not None:
+            return {"total": sop_reference}
         if before is None:
             return {}
         network = self.evidence.network_before

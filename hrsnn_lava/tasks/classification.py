@@ -139,9 +139,11 @@ class ClassificationTrial(Trial):
             )
         order = stratified(labelled.labels, generator(seed, "task"))[:count]
         self.labels, self.classes = labelled.labels[order], labelled.classes
-        missing = sorted(set(range(len(self.classes))) - set(self.labels[: o.train].tolist()))
-        if missing:
-            names = ", ".join(self.classes[k] for k in missing)
+        missing_classes = sorted(
+            set(range(len(self.classes))) - set(self.labels[: o.train].tolist())
+        )
+        if missing_classes:
+            names = ", ".join(self.classes[k] for k in missing_classes)
             problems.append(Problem("task.train", f"no sample of class {names}", "all classes"))
         raise_if(SpecError, "the samples cannot be split", problems)
         self.options, self.frames = o, labelled.frames[order]

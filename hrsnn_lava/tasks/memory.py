@@ -53,8 +53,8 @@ def squared_correlations(answers: Floats, targets: Floats) -> Floats:
     """r^2 of every column, (n_columns,); 0 where one of the two does not vary."""
     a, b = answers - answers.mean(axis=0), targets - targets.mean(axis=0)
     power = (a**2).sum(axis=0) * (b**2).sum(axis=0)
-    shared = (a * b).sum(axis=0) ** 2
-    return np.divide(shared, power, out=np.zeros(len(power)), where=power > 0)
+    cross_power = (a * b).sum(axis=0) ** 2
+    return np.divide(cross_power, power, out=np.zeros(len(power)), where=power > 0)
 
 
 @options

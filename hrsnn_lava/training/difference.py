@@ -66,9 +66,9 @@ def compare_float_fixed(
         a.astype(np.int64) * n + b for a, b in ((at, who), (trace.spike_steps, trace.spike_neurons))
     )
     apart = np.setxor1d(exact, fixed)
-    read = np.minimum(np.arange(1, len(potential) + 1) * steps_per_sample, events.n_steps) - 1
+    read_steps = np.minimum(np.arange(1, len(potential) + 1) * steps_per_sample, events.n_steps) - 1
     v = np.zeros((events.n_steps, n)) if trace.v is None else trace.v
-    v = v[read] / (float(STATE_UNIT) * quantized.gather("vth"))
+    v = v[read_steps] / (float(STATE_UNIT) * quantized.gather("vth"))
     return {
         "steps": events.n_steps,
         "spikes": {"float": int(at.size), "integer": trace.n_spikes},

@@ -68,9 +68,9 @@ class DualRidge:
         coefficients = cho_solve(cho_factor(gram, lower=True), targets - target_mean)
         coefficients -= coefficients.mean(axis=0)
         # Centred coefficients make X^T a equal X_c^T a: no centred copy of the features is needed.
-        chosen = np.zeros((len(self._features), targets.shape[1]))
-        chosen[rows] = coefficients
-        weights = self._features.T @ chosen
+        row_coefficients = np.zeros((len(self._features), targets.shape[1]))
+        row_coefficients[rows] = coefficients
+        weights = self._features.T @ row_coefficients
         weight_of_row = np.zeros(len(self._features))
         weight_of_row[rows] = 1.0 / m
         return LinearMap(weights, target_mean - (weight_of_row @ self._features) @ weights)

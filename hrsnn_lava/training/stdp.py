@@ -119,13 +119,13 @@ def attach_stdp(network: Network, options: STDPOptions, rng: np.random.Generator
     Raises:
         SpecError: no projection can learn.
     """
-    chosen = _learning(network, options.projections)
-    if not chosen:
+    projections = _learning(network, options.projections)
+    if not projections:
         raise SpecError(
             "stdp.projections: none; allowed: at least one with positive weights onto excitatory "
             "neurons. Name the projections that are to learn"
         )
-    for projection in chosen:
+    for projection in projections:
         sources = {field: getattr(options, field) for field in DRAWN_FIELDS}
         rule = draw_stdp(sources, projection.weights.data, options.ceiling, lambda _: rng)
         network = network.with_projection(replace(projection, plasticity=rule))

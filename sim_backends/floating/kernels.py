@@ -56,7 +56,7 @@ def _float_steps(first: int, n_steps: int, run: Run, bias: Any, events: Events, 
     probe_v = out_v.shape[0] > 0
     fetch = targets.shape[0] > FETCH_FROM
     probe_u = out_u.shape[0] > 0
-    written = 0
+    n_written = 0
     for k in range(n_steps):
         t = first + k
         for i in range(n):
@@ -92,9 +92,9 @@ def _float_steps(first: int, n_steps: int, run: Run, bias: Any, events: Events, 
         count = collect_spikes(spiked, ring_source[slot])
         for e in range(count):
             ring_value[slot, e] = 1.0
-            out_step[written + e] = t
-            out_neuron[written + e] = ring_source[slot, e]
-        written += count
+            out_step[n_written + e] = t
+            out_neuron[n_written + e] = ring_source[slot, e]
+        n_written += count
         for e in range(event_ptr[k], event_ptr[k + 1]):
             ring_source[slot, count] = event_source[e]
             ring_value[slot, count] = event_value[e]
@@ -106,7 +106,7 @@ def _float_steps(first: int, n_steps: int, run: Run, bias: Any, events: Events, 
         if probe_u:
             for i in range(n):
                 out_u[k, i] = u[i]
-    return written
+    return n_written
 
 
 @_plastic_jit
@@ -263,7 +263,7 @@ def plastic_steps(
     n, depth = u.shape[0], ring_count.shape[0]
     fired = np.zeros(last.shape[0], dtype=np.bool_)
     sources = np.empty(last.shape[0], dtype=np.int64)
-    written = 0
+    n_written = 0
     for k in range(n_steps):
         t = first + k
         for i in range(n):
@@ -293,13 +293,13 @@ def plastic_steps(
             if spiked[i]:
                 ring_source[slot, count] = i
                 ring_value[slot, count] = 1.0
-                out_step[written + count] = t
-                out_neuron[written + count] = i
+                out_step[n_written + count] = t
+                out_neuron[n_written + count] = i
                 count += 1
                 fired[i] = True
                 sources[n_fired] = i
                 n_fired += 1
-        written += count
+        n_written += count
         for e in range(event_ptr[k], event_ptr[k + 1]):
             source = event_source[e]
             ring_source[slot, count] = source
@@ -345,4 +345,4 @@ def plastic_steps(
         if out_u.shape[0] > 0:
             for i in range(n):
                 out_u[k, i] = u[i]
-    return written
+    return n_written

@@ -276,12 +276,12 @@ def _block(network: Network, projection: Projection) -> dict[str, Any]:
     n_post, n_pre = csr.shape
     places = sparse.csr_matrix((np.arange(count), csr.indices, csr.indptr), shape=csr.shape)
     csc = places.tocsc()
-    stored = np.asarray(csc.data, dtype=np.int64)  # CSR place of every synapse in column order
+    csr_places = np.asarray(csc.data, dtype=np.int64)  # CSR place of every synapse in column order
     order = np.empty(count, dtype=np.int64)
-    order[stored] = np.arange(count)
+    order[csr_places] = np.arange(count)
     first = source_offset(network, projection.pre)
-    values = {f: rule.values(f, count)[stored] for f in ("a_plus", "a_minus", "w_max")}
-    rates = [network.dt / rule.values(f, count)[stored] for f in ("tau_plus", "tau_minus")]
+    values = {f: rule.values(f, count)[csr_places] for f in ("a_plus", "a_minus", "w_max")}
+    rates = [network.dt / rule.values(f, count)[csr_places] for f in ("tau_plus", "tau_minus")]
     return values | {
         "ends": (first, n_pre, network.offset(projection.post), n_post),
         "delay": 0 if projection.delays is None else _steps(projection.delays, network.dt),
@@ -292,7 +292,7 @@ def _block(network: Network, projection: Projection) -> dict[str, Any]:
         "target": csc.indices,
         "row_source": csr.indices,
         "row_synapse": order,
-        "sign": np.sign(csr.data)[stored],
+        "sign": np.sign(csr.data)[csr_places],
         "rate_plus": rates[0],
         "rate_minus": rates[1],
         "order": order,
@@ -367,7 +367,7 @@ class PlasticSimulator(FloatSimulator):
         from hrsnn_lava.sim_backends.floating.kernels import plastic_steps
 
         plastic = self._plastic
-        written = plastic_steps(
+        n_written = plastic_steps(
             self.time,
             steps,
             self.run_arrays,
@@ -382,7 +382,7 @@ class PlasticSimulator(FloatSimulator):
             self.out(steps, out_v, out_u),
         )
         self.time += steps
-        return self.written(int(written))
+        return self.written(int(n_written))
 
     def weights(self, name: str) -> Float:
         """Weights of a projection now, (nnz,), in the order of its CSR matrix, zeros included."""
@@ -415,6 +415,6 @@ def with_weights(network: Network, weights: Mapping[str, Float]) -> Network:
         matrix = sparse.csr_matrix((data, csr.indices, csr.indptr), shape=csr.shape, copy=True)
         matrix.eliminate_zeros()
         rule = None if rule is None else rule.select(keep)
-        changed = replace(projection, weights=matrix, delays=delays, plasticity=rule)
-        network = network.with_projection(changed)
+        new_projection = replace(projection, weights=matrix, delays=delays, plasticity=rule)
+        network = network.with_projection(new_projection)
     return network

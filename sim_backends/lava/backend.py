@@ -269,8 +269,10 @@ def _follow(child: subprocess.Popen[bytes], n_jobs: int, timeout_s: float) -> tu
 def _last_words(log: str) -> str:
     """The last line of a log that names an error, else the last line that says anything."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    named = [ln for ln in lines if re.match(r"[\w.]*(Error|Exception|Interrupt|Killed)\b", ln)]
-    said = named or [line for line in lines if "resource_tracker" not in line]
+    error_lines = [
+        ln for ln in lines if re.match(r"[\w.]*(Error|Exception|Interrupt|Killed)\b", ln)
+    ]
+    said = error_lines or [line for line in lines if "resource_tracker" not in line]
     return f"Lava's process died: {said[-1]}" if said else "Lava's process died without a word"
 
 
@@ -302,9 +304,9 @@ def learned_of(
         for connection in program.connections:
             learning = connection.learning
             if folder is not None and learning is not None and learning.projection == plastic.name:
-                with np.load(folder / f"{learning.number}_learned.npz") as written:
-                    values[:, learning.place] = written["learned"]
-                    by_rule[learning.profile] = {side: written[side] for side in "xy"}
+                with np.load(folder / f"{learning.number}_learned.npz") as archive:
+                    values[:, learning.place] = archive["learned"]
+                    by_rule[learning.profile] = {side: archive[side] for side in "xy"}
         weights |= plastic.learned(*values[:, plastic.place])
 
         def read(k: int, name: str, by_rule: dict[int, dict[str, Any]] = by_rule) -> Any:
@@ -411,10 +413,10 @@ class LavaEngine(Engine):
         )
         row = np.searchsorted(stretch.starts, np.arange(stretch.steps), side="right") - 1
         active = (before_v | before_u | u | stretch.mantissas[row]) != 0
-        changed = v != before_v
-        changed[trace.spike_steps, trace.spike_neurons] = True  # v is read after the reset
+        v_changed = v != before_v
+        v_changed[trace.spike_steps, trace.spike_neurons] = True  # v is read after the reset
         self._v, self._u = v[-1:].copy(), u[-1:].copy()
-        return active.sum(axis=1), changed.sum(axis=1)
+        return active.sum(axis=1), v_changed.sum(axis=1)
 
     def weights(self) -> dict[str, Int]:
         """See `Engine.weights`."""
@@ -458,8 +460,8 @@ class _Stretches:
         where = self._folder / str(self._stretches)
         where.mkdir()
         # the first program says what the Processes are; of the later ones only input is read
-        written = replace(program, connections=()) if self._stretches else program
-        written.save(where / "program.npz")
+        stretch_program = replace(program, connections=()) if self._stretches else program
+        stretch_program.save(where / "program.npz")
         self._child.send(where.name)
         finished, failure = self._child.follow(1, timeout_s)
         if not finished:

@@ -211,7 +211,7 @@ def integer_steps(
     # enter the current row anew
     row = max(np.int64(np.searchsorted(starts, first, side="right")) - 2, np.int64(-1))
     unsure = True
-    written = 0
+    n_written = 0
     for k in range(n_steps):
         t = first + k
         while row + 1 < starts.shape[0] and starts[row + 1] <= t:
@@ -281,9 +281,9 @@ def integer_steps(
         count = collect_spikes(spiked, ring_source[slot])
         for e in range(count):
             ring_value[slot, e] = 1
-            out_step[written + e] = t
-            out_neuron[written + e] = ring_source[slot, e]
-        written += count
+            out_step[n_written + e] = t
+            out_neuron[n_written + e] = ring_source[slot, e]
+        n_written += count
         for e in range(event_ptr[k], event_ptr[k + 1]):
             ring_source[slot, count] = event_source[e]
             ring_value[slot, count] = event_value[e]
@@ -295,4 +295,4 @@ def integer_steps(
         if probe_u:
             for i in range(n):
                 out_u[k, i] = u[i]
-    return written
+    return n_written

@@ -179,14 +179,14 @@ class LearningState:
 
     def _find(self, orders: list[Any]) -> list[Any]:
         """Where the synapses of each projection are stored, (S,) each, in its own order."""
-        stored = []
+        places = []
         first = 0
         for order in orders:
-            stored.append(np.empty(order.size, dtype=np.int64))
-            stored[-1][order] = np.arange(first, first + order.size)
+            places.append(np.empty(order.size, dtype=np.int64))
+            places[-1][order] = np.arange(first, first + order.size)
             first += order.size
         return [
-            stored[part.index][part.synapse : part.synapse + p.rows.size]
+            places[part.index][part.synapse : part.synapse + p.rows.size]
             for p, part in zip(self.plastic, self._part_of, strict=True)
         ]
 
@@ -202,13 +202,17 @@ class LearningState:
 
     def arrays(self, first: int, n_steps: int) -> tuple[Wiring, Rules, Memory, Draws]:
         """What the kernels take, with the random numbers of `n_steps` steps from `first` on."""
-        known = self._streams
+        streams = self._streams
         end = first + n_steps
-        if not known or first < known[0].first or end > known[0].first + known[0].synapse.size:
+        if (
+            not streams
+            or first < streams[0].first
+            or end > streams[0].first + streams[0].synapse.size
+        ):
             count = max(n_steps, _BLOCK)
-            self._streams = known = [Streams.of(p.rules[0], first, count) for p in self._merged]
-        part = slice(first - known[0].first, end - known[0].first)
-        draws = Draws(*(np.stack([getattr(s, f)[part] for s in known]) for f in Draws._fields))
+            self._streams = streams = [Streams.of(p.rules[0], first, count) for p in self._merged]
+        part = slice(first - streams[0].first, end - streams[0].first)
+        draws = Draws(*(np.stack([getattr(s, f)[part] for s in streams]) for f in Draws._fields))
         return self.wiring, self.rules, self.memory, draws
 
     def snapshot(self) -> dict[str, Int]:
@@ -425,12 +429,12 @@ def rules_of(plastic: tuple[Plastic, ...]) -> Rules:
     used = np.zeros((len(groups), len(TRACES)), dtype=np.bool_)
     impulses = np.zeros((2, len(groups), len(TRACES)), dtype=np.int64)
     for g, (p, rule) in enumerate(groups):
-        read = traces_read(rule, p.graded_spikes)
+        trace_names = traces_read(rule, p.graded_spikes)
         for k, name in enumerate(TRACES):
             trace = getattr(rule, name)
             tables[g, k] = decay_tables(trace.tau)
             impulses[:, g, k] = impulse_parts(trace.impulse)
-            used[g, k] = name in read
+            used[g, k] = name in trace_names
     exponents = np.array([p.weight_exp for p in plastic], dtype=np.int64)
     limits = np.array([p.sign_mode.limits for p in plastic]).reshape(-1, 2)
     acc = np.array([p.accumulator_limits for p in plastic]).reshape(-1, 2)

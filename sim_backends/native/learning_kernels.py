@@ -55,17 +55,19 @@ def learning_steps(
     """
     run, drive, events, out = grouped(arrays)
     ring_source, ring_value, ring_count = run.ring
-    written = 0
+    n_written = 0
     for k in range(n_steps):
         t = first + k
         here = Events(events.ptr[k : k + 2], events.source, events.value)
-        target = Out(out.step[written:], out.neuron[written:], out.v[k : k + 1], out.u[k : k + 1])
+        target = Out(
+            out.step[n_written:], out.neuron[n_written:], out.v[k : k + 1], out.u[k : k + 1]
+        )
         spikes = integer_steps(t, 1, run, drive, here, target, m.pending, updates[k : k + 1])
         slot = t % ring_count.shape[0]
         m.pending[:] = 0
         sources = ring_source[slot, : ring_count[slot]]
         values = ring_value[slot, : ring_count[slot]]
-        fired = out.neuron[written : written + spikes]
+        fired = out.neuron[n_written : n_written + spikes]
         for r in range(wiring.source.shape[0]):
             _deliver(r, sources, values, wiring, rules, m)
             within = np.uint8(t % rules.epoch[r] + 1)
@@ -76,8 +78,8 @@ def learning_steps(
             _note_post(r, fired, within, draws.y_repeat[r, k], wiring, rules, m)
             if within == rules.epoch[r]:
                 _end_epoch(r, t, k, wiring, rules, m, draws)
-        written += spikes
-    return written
+        n_written += spikes
+    return n_written
 
 
 @_inline
@@ -327,9 +329,9 @@ def _learn_pairs(
     n_pre, n_post = wiring.n_pre[r], wiring.n_post[r]
     for g in range(begin, end):
         _tables(g, pre, post, n_pre, n_post, rules, m)
-    held = _learn_rows(r, post, rounding, wiring, rules, m)
+    n_held = _learn_rows(r, post, rounding, wiring, rules, m)
     _learn_columns(r, pre, rounding, wiring, rules, m)
-    for e in range(held):
+    for e in range(n_held):
         m.weights[m.held_place[e]] = m.held_weight[e]
 
 
@@ -353,7 +355,7 @@ def _learn_rows(r: Any, post: Any, rounding: Any, wiring: Any, rules: Any, m: An
     weights, profile, from_pre, tx = m.weights, wiring.profile, m.from_pre, m.tx[x0 : x0 + n_pre]
     from_post, ty, row_ptr = m.from_post, m.ty, wiring.row_ptr
     row_place, row_pre = wiring.row_place, wiring.row_pre
-    held_place, held_weight, held = m.held_place, m.held_weight, 0
+    held_place, held_weight, n_held = m.held_place, m.held_weight, 0
     for i in post:
         # a y0 product reads x at the step of the postsynaptic spike, an x0 product reads y at that
         # of the presynaptic one: each is worked out per neuron, see `_tables`
@@ -373,10 +375,10 @@ def _learn_rows(r: Any, post: Any, rounding: Any, wiring: Any, rules: Any, m: An
             # two clips: the accumulator saturates after each product, in the order of the rule
             both = total + (other if x_before_y else added)
             both = _clipped(np.int64(both)) + (added if x_before_y else other)
-            held_place[held] = q
-            held_weight[held] = _rounded(_clipped(both), acc_low, acc_high, up, low, high)
-            held += 1
-    return held
+            held_place[n_held] = q
+            held_weight[n_held] = _rounded(_clipped(both), acc_low, acc_high, up, low, high)
+            n_held += 1
+    return n_held
 
 
 @_inline

@@ -38,7 +38,7 @@ def pair_steps(
     bias_exp, bias, starts, mantissas = drive
     ring_source, ring_value, ring_count = run.ring
     out_step, out_neuron, out_v, out_u = out
-    pending, written = m.pending, 0
+    pending, n_written = m.pending, 0
     begin: Any = max(np.searchsorted(starts, first, side="right") - 1, 0)
     for k in range(n_steps):
         t = first + k
@@ -48,7 +48,7 @@ def pair_steps(
         spikes = integer_steps(
             t, 1, run, Drive(bias_exp, bias, starts[begin:end], mantissas[begin:end]),
             Events(events.ptr[k : k + 2], events.source, events.value),
-            Out(out_step[written:], out_neuron[written:], out_v[k : k + 1], out_u[k : k + 1]),
+            Out(out_step[n_written:], out_neuron[n_written:], out_v[k : k + 1], out_u[k : k + 1]),
             pending, updates[k : k + 1],
         )  # fmt: skip
         begin = end
@@ -63,7 +63,7 @@ def pair_steps(
             n_sent = _find_sent(
                 ring_source[slot], ring_value[slot], ring_count[slot], wiring.source[r], n_pre, pre
             )
-            n_fired = _find_fired(out_neuron[written:], spikes, target, n_post, post)
+            n_fired = _find_fired(out_neuron[n_written:], spikes, target, n_post, post)
             for trace in range(5):
                 if not rules.used[g, trace]:
                     continue
@@ -133,8 +133,8 @@ def pair_steps(
                     post, n_fired, pre, n_sent, to_post, wiring.row_ptr[row:], wiring.row_place,
                     wiring.row_pre, m.weights, rounding, bounds,
                 )  # fmt: skip
-        written += spikes
-    return written
+        n_written += spikes
+    return n_written
 
 
 @jit
@@ -383,10 +383,10 @@ def _any_moves(steps: Any, who: Any, count: Any) -> Any:
     """Take neurons `who` out; whether any weight is left to move."""
     for e in range(count):
         steps[who[e]] = np.int16(0)
-    moved = np.int16(0)
+    bits = np.int16(0)
     for i in range(steps.shape[0]):
-        moved |= steps[i]
-    return moved != 0
+        bits |= steps[i]
+    return bits != 0
 
 
 @jit

@@ -142,9 +142,13 @@ class IntegerSimulator(NetworkState):
     def twin(self) -> IntegerSimulator:
         """Another one at rest, with arrays of its own for all that changes."""
         run, learning = self.run_arrays, self.learning
-        shared: tuple[Any, ...] = (self.network, self.program, self._held)
-        shared += (run.neurons, run.synapses, *(() if learning is None else learning.shared))
-        twin = deepcopy(self, {id(value): value for value in shared})
+        shared_objects: tuple[Any, ...] = (self.network, self.program, self._held)
+        shared_objects += (
+            run.neurons,
+            run.synapses,
+            *(() if learning is None else learning.shared),
+        )
+        twin = deepcopy(self, {id(value): value for value in shared_objects})
         twin.reset()
         return twin
 
@@ -187,7 +191,7 @@ class NativeEngine(Engine):
         at, who = simulator.advance(steps, events, starts, stretch.mantissas, v, u)
         at -= np.int32(stretch.first)
         updates = simulator.updates
-        active, changed = (None, None) if updates is None else updates.T.copy()
+        active, membrane = (None, None) if updates is None else updates.T.copy()
         return Trace(
             at,
             who,
@@ -197,7 +201,7 @@ class NativeEngine(Engine):
             u,
             inputs=stretch.inputs,
             active_updates=active,
-            membrane_updates=changed,
+            membrane_updates=membrane,
         )
 
     def weights(self) -> dict[str, Int]:

@@ -105,7 +105,7 @@ class ReferenceEngine(Engine):
         program, steps = self.program, stretch.steps
         n, past = program.n_neurons, len(self.sent)
         states = {p: np.zeros((steps, n), dtype=np.int32) for p in stretch.probes}
-        active, changed = np.zeros((2, steps), dtype=np.int32)
+        active, membrane = np.zeros((2, steps), dtype=np.int32)
         sent = np.zeros((past + steps, n + program.n_inputs), dtype=np.int32)  # row past + t: t
         sent[:past] = self.sent
         sent[past:, n:] = input_values(stretch.inputs, steps)
@@ -125,7 +125,7 @@ class ReferenceEngine(Engine):
                 program, u, v, self.waiting, arriving.astype(np.int32), mantissa
             )
             active[t] = np.count_nonzero((u != 0) | (v != 0) | (self.u != 0) | (mantissa != 0))
-            changed[t] = np.count_nonzero(spikes | (self.v != v))
+            membrane[t] = np.count_nonzero(spikes | (self.v != v))
             sent[now, :n] = spikes
             for part in self.learning:
                 p = part.plastic
@@ -147,7 +147,7 @@ class ReferenceEngine(Engine):
             states.get("u"),
             inputs=stretch.inputs,
             active_updates=active,
-            membrane_updates=changed,
+            membrane_updates=membrane,
         )
 
     def weights(self) -> dict[str, Int]:

@@ -64,17 +64,17 @@ def simulate_batch(
             trial, with the trial's number in its message: that of the first one that failed.
         BackendMissingError: the engine cannot run here.
     """
-    chosen = BatchOptions(**options)
-    count = _count(network, inputs, steps, chosen.trials)
-    threads = available_cores() if chosen.workers is None else chosen.workers
+    settings = BatchOptions(**options)
+    count = _count(network, inputs, steps, settings.trials)
+    threads = available_cores() if settings.workers is None else settings.workers
     if threads < 1:
         raise SpecError(f"workers: {threads}; allowed: >= 1")
     threads = min(threads, max(count, 1))
     lengths = [steps] * count if isinstance(steps, int) else list(steps)
     one = not callable(network) and not isinstance(network, Sequence)
-    sessions = _Sessions(require_backend(chosen.backend), one_network=one)
+    sessions = _Sessions(require_backend(settings.backend), one_network=one)
     work = _Work(_maker(network, inputs), lengths, tuple(probes), sessions)
-    return _run(work, threads, chosen.progress)
+    return _run(work, threads, settings.progress)
 
 
 def available_cores() -> int:
@@ -88,19 +88,19 @@ def _count(network: Any, inputs: Any, steps: Any, trials: int | None) -> int:
     """The number of trials that all arguments agree on."""
     if callable(network) and inputs is not None:
         raise SpecError("inputs: given beside make(k), which returns them; leave them out")
-    stated = {
+    lengths = {
         name: len(value)
         for name, value in (("network", network), ("inputs", inputs), ("steps", steps))
         if isinstance(value, Sequence)
     }
     if trials is not None:
-        stated["trials"] = trials
-    if not stated:
+        lengths["trials"] = trials
+    if not lengths:
         raise SpecError("trials: not given; say how many")
-    if len(set(stated.values())) > 1:
-        numbers = ", ".join(f"{name} {n}" for name, n in stated.items())
+    if len(set(lengths.values())) > 1:
+        numbers = ", ".join(f"{name} {n}" for name, n in lengths.items())
         raise SpecError(f"the numbers of trials differ: {numbers}")
-    count = next(iter(stated.values()))
+    count = next(iter(lengths.values()))
     if count < 0:
         raise SpecError(f"trials: {count}; allowed: >= 0")
     return count

@@ -74,12 +74,12 @@ class InputCursor:
     def take(self, count: int) -> SpikeInput:
         """The next `count` steps, counted from the first of them."""
         parts: list[tuple[int, SpikeInput]] = []
-        filled = 0
-        while filled < count and self._more():
-            part = part_of(self._piece, self._used, min(count - filled, self._unused))
+        n_filled = 0
+        while n_filled < count and self._more():
+            part = part_of(self._piece, self._used, min(count - n_filled, self._unused))
             self._used += part.n_steps
-            parts.append((filled, part))
-            filled += part.n_steps
+            parts.append((n_filled, part))
+            n_filled += part.n_steps
         graded = any(part.payloads is not None for _, part in parts)
         none = np.zeros(0, dtype=np.int32)
         return SpikeInput(

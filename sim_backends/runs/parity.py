@@ -140,11 +140,11 @@ def _differing(
     No place where an array is missing or of another shape; a text in `words` says so then: what
     the other run did not do, the array's label, and what its values belong to.
     """
-    missing, label, kind = words
+    absence, label, kind = words
     first, second = arrays
     for one, other, who in ((first, second, names[1]), (second, first, names[0])):
         if key not in other:
-            return int(one[key].size) or 1, None, f"{missing} by {who}"
+            return int(one[key].size) or 1, None, f"{absence} by {who}"
     a, b = first[key], second[key]
     if a.shape != b.shape:
         return max(a.size, b.size), None, f"{label}: {a.size} {kind} in {names[0]}, {b.size} else"

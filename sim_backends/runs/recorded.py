@@ -73,14 +73,14 @@ class ProbePlan:
             SpecError: with everything that is wrong.
         """
         n = network.n_neurons
-        chosen: tuple[int, ...] | None = None
+        indices: tuple[int, ...] | None = None
         if isinstance(neurons, slice):
-            chosen = tuple(range(n)[neurons])
+            indices = tuple(range(n)[neurons])
         elif neurons is not None:
-            chosen = tuple(sorted({int(k) for k in np.atleast_1d(np.asarray(neurons))}))
+            indices = tuple(sorted({int(k) for k in np.atleast_1d(np.asarray(neurons))}))
         window = None if between is None else (int(between[0]), int(between[1]))
         kinds = tuple(p for p in PROBES if p in probes and p != "spikes")
-        plan = cls(int(steps), n, network.n_inputs, kinds, int(every), window, chosen)
+        plan = cls(int(steps), n, network.n_inputs, kinds, int(every), window, indices)
         unknown = [p for p in probes if p not in PROBES]
         raise_if(SpecError, "the probes are not possible", plan._problems(unknown))
         return plan
@@ -131,8 +131,8 @@ class ProbePlan:
 
     def neuron_indices(self) -> NDArray[np.int32]:
         """The neurons whose states are kept, (Q,)."""
-        chosen = range(self.n_neurons) if self.neurons is None else self.neurons
-        return np.array(chosen, dtype=np.int32)
+        indices = range(self.n_neurons) if self.neurons is None else self.neurons
+        return np.array(indices, dtype=np.int32)
 
     def width(self, name: str) -> tuple[int, ...]:
         """Shape of a row of an array: () for lists of events."""
@@ -342,9 +342,9 @@ class Recording:
     def _extent(
         self, name: str, chunks: Sequence[Chunk] | None = None
     ) -> tuple[Any, tuple[int, ...]]:
-        used = self._chunks if chunks is None else chunks
+        source_chunks = self._chunks if chunks is None else chunks
         like = "input_steps" if name == "input_payloads" else name
-        parts = [chunk.parts[like] for chunk in used if like in chunk.parts]
+        parts = [chunk.parts[like] for chunk in source_chunks if like in chunk.parts]
         width = parts[0].shape[1:] if parts else self.plan.width(name)
         return np.dtype("<i4"), (sum(part.shape[0] for part in parts), *width)
 

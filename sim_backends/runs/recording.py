@@ -100,11 +100,11 @@ def record(
         SpecError: arguments that do not fit, or an unfinished recording is in the way.
         ArtifactError: what is to be resumed is damaged or belongs to another run.
     """
-    chosen = RecordOptions(**options)
+    settings = RecordOptions(**options)
     integer = runnable(network)
     check_run(integer, inputs if isinstance(inputs, SpikeInput) else None, steps)
-    plan = ProbePlan.of(integer, steps, probes, chosen.every, chosen.between, chosen.neurons)
-    with contextlib.closing(Recorder(integer, path, plan, chosen)) as recorder:
+    plan = ProbePlan.of(integer, steps, probes, settings.every, settings.between, settings.neurons)
+    with contextlib.closing(Recorder(integer, path, plan, settings)) as recorder:
         recorder.run(inputs)
         recorder.finish()
         return recorder.state() if recorder.keeps_state else None

@@ -197,9 +197,9 @@ class Session:
                 f"{self._step + inputs.n_steps:,} steps since rest; allowed: {LAST_STEP:,}. "
                 "Reset the session"
             )
-        starts, mantissas, held = self._drive(inputs)
+        starts, mantissas, held_values = self._drive(inputs)
         trace = self._engine.advance(Stretch(self._step, inputs, starts, mantissas, probes))
-        self._step, self._held = self._step + inputs.n_steps, held
+        self._step, self._held = self._step + inputs.n_steps, held_values
         return trace
 
     def _drive(

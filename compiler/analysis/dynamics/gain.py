@@ -82,9 +82,9 @@ def _charge(network: AnyNetwork, name: str) -> Float:
         steps = population.parameter("du").astype(np.float64) + 1.0
         ratio: Float = population.parameter("dv") / np.maximum(steps, 1.0)
         return ratio
-    kept = decay(network.dt, np.asarray(population.parameter("tau_mem"), dtype=np.float64))
-    current = decay(network.dt, np.asarray(population.parameter("tau_syn"), dtype=np.float64))
-    share: Float = (1.0 - kept) / (1.0 - current)
+    beta = decay(network.dt, np.asarray(population.parameter("tau_mem"), dtype=np.float64))
+    alpha = decay(network.dt, np.asarray(population.parameter("tau_syn"), dtype=np.float64))
+    share: Float = (1.0 - beta) / (1.0 - alpha)
     return share
 
 
@@ -106,11 +106,11 @@ def eigenvalues(matrix: sparse.csr_matrix, limit: int) -> Complex | None:
     if sizes.max() > limit:
         return None
     alone = sizes[part] == 1
-    found = [matrix.diagonal()[alone].astype(np.complex128)]
+    spectra = [matrix.diagonal()[alone].astype(np.complex128)]
     for k in np.flatnonzero(sizes > 1):
         members = np.flatnonzero(part == k)
-        found.append(np.linalg.eigvals(matrix[members][:, members].toarray()).astype(complex))
-    values: Complex = np.concatenate(found)
+        spectra.append(np.linalg.eigvals(matrix[members][:, members].toarray()).astype(complex))
+    values: Complex = np.concatenate(spectra)
     order = np.lexsort((values.imag, values.real, -np.round(np.abs(values), 12)))
     ordered: Complex = values[order]
     return ordered

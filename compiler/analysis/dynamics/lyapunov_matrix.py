@@ -83,10 +83,10 @@ def lyapunov_matrix(
     total, magnitude, twice = _edge_sums(neighbours, inverse, row, column, union)
     number = count[row] + count[column] - twice
     values: Float = np.zeros(row.size)
-    filled = number > 0
-    cancelling = filled & (np.abs(total) < 1e-6 * magnitude)
+    has_neighbours = number > 0
+    cancelling = has_neighbours & (np.abs(total) < 1e-6 * magnitude)
     # An exact cancellation has no finite harmonic mean: the entry is left at 0 and counted.
-    np.divide(number, total, out=values, where=filled & (total != 0))
+    np.divide(number, total, out=values, where=has_neighbours & (total != 0))
     if not signed:
         values *= np.sign(weights.data)
     matrix = sparse.csr_matrix((values, weights.indices, weights.indptr), shape=weights.shape)
@@ -94,7 +94,7 @@ def lyapunov_matrix(
         matrix,
         floor,
         int(np.count_nonzero(size < floor)),
-        int(np.count_nonzero(~filled)),
+        int(np.count_nonzero(~has_neighbours)),
         int(np.count_nonzero(cancelling)),
         signed,
         union,
@@ -115,8 +115,8 @@ def _edge_sums(
 
     indptr = neighbours.indptr.astype(np.int64)
     indices = neighbours.indices.astype(np.int64)
-    twice, shared = shared_neighbours(indptr, indices, row, column, inverse)
-    return total - shared, magnitude, twice
+    twice, shared_sum = shared_neighbours(indptr, indices, row, column, inverse)
+    return total - shared_sum, magnitude, twice
 
 
 def _neighbours(weights: sparse.csr_matrix) -> sparse.csr_matrix:

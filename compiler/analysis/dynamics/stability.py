@@ -133,13 +133,19 @@ def stabilise(
         abscissa = gershgorin_bound(matrix) if n else -1.0
         return StableSystem(matrix, leak + added, abscissa, shift, method, margin, estimate)
     base = (coupling - sparse.diags(leak)).tocsr()
-    found = spectral_abscissa(base)
+    base_abscissa = spectral_abscissa(base)
     rms = float(np.sqrt(np.sum(base.data**2) / max(n, 1)))
-    gap = margin * (max(abs(found.value), rms) or 1.0)
-    shift = max(0.0, found.value + gap)
+    gap = margin * (max(abs(base_abscissa.value), rms) or 1.0)
+    shift = max(0.0, base_abscissa.value + gap)
     matrix = (base - shift * sparse.identity(n)).tocsr() if shift else base
     return StableSystem(
-        matrix, leak + shift, found.value - shift, shift, method, margin, found.method
+        matrix,
+        leak + shift,
+        base_abscissa.value - shift,
+        shift,
+        method,
+        margin,
+        base_abscissa.method,
     )
 
 
@@ -150,10 +156,10 @@ def require_stable(matrix: sparse.csr_matrix) -> Abscissa:
         SpecError: the matrix is unstable: noise would grow without bound, and solvers of the
             Lyapunov equation return negative variances without complaint.
     """
-    found = spectral_abscissa(matrix)
-    if found.value >= 0 and found.method != "gershgorin":
+    abscissa = spectral_abscissa(matrix)
+    if abscissa.value >= 0 and abscissa.method != "gershgorin":
         raise SpecError(
-            f"the system is unstable: largest real part {found.value:.3g}, allowed < 0; "
+            f"the system is unstable: largest real part {abscissa.value:.3g}, allowed < 0; "
             "raise the stability margin or the leaks"
         )
-    return found
+    return abscissa

@@ -99,14 +99,14 @@ def _along(
 ) -> tuple[Float, Float]:
     """Loads (shape[0] - 1, shape[1]) of the links along the first axis: rising, falling."""
     loads = []
-    for chosen, low, high in ((stop > start, start, stop), (stop < start, stop, start)):
+    for mask, low, high in ((stop > start, start, stop), (stop < start, stop, start)):
         edges = np.zeros(shape)
-        np.add.at(edges, (low[chosen], line[chosen]), amount[chosen])
-        np.subtract.at(edges, (high[chosen], line[chosen]), amount[chosen])
+        np.add.at(edges, (low[mask], line[mask]), amount[mask])
+        np.subtract.at(edges, (high[mask], line[mask]), amount[mask])
         total = np.cumsum(edges, axis=0)[:-1]
         # Sums of rates that cancel leave rounding behind; where nobody passes, the load is 0.
         passing = np.zeros(shape, dtype=np.int64)
-        np.add.at(passing, (low[chosen], line[chosen]), 1)
-        np.subtract.at(passing, (high[chosen], line[chosen]), 1)
+        np.add.at(passing, (low[mask], line[mask]), 1)
+        np.subtract.at(passing, (high[mask], line[mask]), 1)
         loads.append(np.where(np.cumsum(passing, axis=0)[:-1] > 0, total, 0.0))
     return loads[0], loads[1]

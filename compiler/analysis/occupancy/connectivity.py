@@ -79,9 +79,9 @@ class Connectivity:
     @property
     def trace_settings(self) -> tuple[int, ...]:
         """Per format, which setting of the presynaptic traces it needs; -1 for none."""
-        known: dict[tuple[Trace, Trace], int] = {}
+        setting_of: dict[tuple[Trace, Trace], int] = {}
         traces = [(rule.x1, rule.x2) for rule in self.rules]
-        numbers = [known.setdefault(pair, len(known)) for pair in traces]
+        numbers = [setting_of.setdefault(pair, len(setting_of)) for pair in traces]
         return tuple(-1 if form.rule < 0 else numbers[form.rule] for form in self.formats)
 
     @property
@@ -98,8 +98,8 @@ class Connectivity:
         for projection in network.projections:
             if projection.target != "synapse" or not projection.n_synapses:
                 continue
-            for rule, kept in _by_rule(projection, rules):
-                pattern = _pattern(network, projection, n_neurons, n_sources, kept)
+            for rule, mask in _by_rule(projection, rules):
+                pattern = _pattern(network, projection, n_neurons, n_sources, mask)
                 key = SynapseFormat.of(projection, rule)
                 collected[key] = collected[key] + pattern if key in collected else pattern
         formats = tuple(sorted(collected))
@@ -134,7 +134,7 @@ def _pattern(
     projection: QuantizedProjection,
     n_neurons: int,
     n_sources: int,
-    kept: NDArray[np.bool_] | None = None,
+    mask: NDArray[np.bool_] | None = None,
 ) -> sparse.csr_matrix:
     """Ones at the synapses of a projection, in global indices (n_neurons, n_sources)."""
     weights = projection.effective_weights()
@@ -143,8 +143,8 @@ def _pattern(
     if network.population(projection.pre).is_input:
         column += n_neurons
     alive = acting(projection)
-    if kept is not None:
-        alive = alive * kept
+    if mask is not None:
+        alive = alive * mask
     indptr = np.zeros(n_neurons + 1, dtype=np.int64)
     indptr[row + 1 : row + weights.shape[0] + 1] = np.diff(weights.indptr)
     pattern = sparse.csr_matrix(

@@ -158,8 +158,8 @@ def fill(
     largest = min([*sizes, max(members.size, 1)])
 
     def fits(start: int, stop: int) -> bool:
-        used = run_usage(links, rows, members, start, stop, profile)
-        return all(limit is None or used[name] <= limit for name, limit in bound.items())
+        usage = run_usage(links, rows, members, start, stop, profile)
+        return all(limit is None or usage[name] <= limit for name, limit in bound.items())
 
     bounds, guess = [0], largest
     while bounds[-1] < members.size:
@@ -200,12 +200,12 @@ def split_out_axons(links: Connectivity, order: Any, bounds: Int, profile: Hardw
     limit, most = profile.core.out_axons.value, profile.total_cores
     order = np.asarray(order, dtype=np.int64)
     while limit is not None and (most is None or bounds.size - 1 <= most):
-        used = utilization(links, cores_from_bounds(order, bounds), profile)
+        usage = utilization(links, cores_from_bounds(order, bounds), profile)
         sizes = np.diff(bounds)
-        over = [c for c in used["out_axons"].over() if sizes[c] > 1]
+        over = [c for c in usage["out_axons"].over() if sizes[c] > 1]
         if not over:
             break
-        reach = used.reach[order]
+        reach = usage.reach[order]
         extra = []
         for core in over:
             total = 0

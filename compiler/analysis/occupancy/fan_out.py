@@ -78,18 +78,18 @@ class Table:
     def of(sizes: list[int], fans: Sequence[tuple[int, ProjectionFan]]) -> Table:
         """From the sizes of all populations in the order of sources, and numbered projections."""
         bound = np.append(0, np.cumsum(sizes, dtype=np.int64))
-        mine = sorted(fans, key=lambda fan: (fan[1].first, fan[0]))
-        where = np.searchsorted(bound, [fan.first for _, fan in mine], side="right") - 1
-        parts = [np.zeros(0, dtype=np.int64), *(fan.acting for _, fan in mine)]
-        found = (
+        ordered_fans = sorted(fans, key=lambda fan: (fan[1].first, fan[0]))
+        where = np.searchsorted(bound, [fan.first for _, fan in ordered_fans], side="right") - 1
+        parts = [np.zeros(0, dtype=np.int64), *(fan.acting for _, fan in ordered_fans)]
+        arrays = (
             np.repeat(np.arange(len(sizes)), sizes),
             bound,
             np.searchsorted(where, np.arange(len(sizes) + 1)),
-            np.array([k for k, _ in mine], dtype=np.int32),
+            np.array([k for k, _ in ordered_fans], dtype=np.int32),
             np.cumsum([part.size for part in parts])[:-1],
             np.concatenate(parts),
         )
-        return Table(*_int32(*found))
+        return Table(*_int32(*arrays))
 
 
 @dataclass(frozen=True, eq=False)

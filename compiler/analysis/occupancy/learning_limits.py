@@ -33,8 +33,8 @@ def _needs(links: Connectivity, name: str) -> sparse.csr_matrix:
     kinds = kinds_of(links, name)
     columns = []
     for kind in sorted(set(kinds) - {-1}):
-        mine = [p for p, k in zip(links.inbound, kinds, strict=True) if k == kind]
-        columns.append(np.any([np.diff(p.indptr) > 0 for p in mine], axis=0))
+        patterns = [p for p, k in zip(links.inbound, kinds, strict=True) if k == kind]
+        columns.append(np.any([np.diff(p.indptr) > 0 for p in patterns], axis=0))
     if not columns:
         return sparse.csr_matrix((links.n_neurons, 0), dtype=np.bool_)
     return sparse.csr_matrix(np.stack(columns, axis=1))

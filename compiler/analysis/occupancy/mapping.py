@@ -96,8 +96,8 @@ def _figures(flow: CoreTraffic, mesh: Mesh, coordinates: Any) -> dict[str, Any]:
 
 
 def _row(summary: dict[str, Any], busiest: float | None) -> dict[str, Any]:
-    kept = {key: value for key, value in summary.items() if key != "messages_by_hops_per_step"}
-    return {**kept, "max_link_per_step": busiest}
+    figures = {key: value for key, value in summary.items() if key != "messages_by_hops_per_step"}
+    return {**figures, "max_link_per_step": busiest}
 
 
 def _random(flow: CoreTraffic, mesh: Mesh) -> dict[str, Any]:

@@ -179,8 +179,8 @@ def traffic(
     input_rates: ArrayLike = 1.0,
 ) -> dict[str, Any]:
     """Messages and hops per step at the given rates; see `CoreTraffic.summary`."""
-    found = CoreTraffic.of(network, core_of, rates=rates, input_rates=input_rates)
-    return found.summary(coordinates, profile.chip.mesh_width.value)
+    flow = CoreTraffic.of(network, core_of, rates=rates, input_rates=input_rates)
+    return flow.summary(coordinates, profile.chip.mesh_width.value)
 
 
 def neuron_order(core_of: Any) -> NDArray[np.int32]:

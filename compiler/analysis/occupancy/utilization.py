@@ -78,8 +78,8 @@ def index_bits(n_neurons: Any, memory: SynapseMemory) -> Int:
     one does and never too low.
     """
     last = np.maximum(np.asarray(n_neurons, dtype=np.int64) - 1, 0)
-    needed = np.ceil(np.log2(last + 1.0)).astype(np.int64)
-    return stored_bits(needed, memory.index_bits.values)
+    bits = np.ceil(np.log2(last + 1.0)).astype(np.int64)
+    return stored_bits(bits, memory.index_bits.values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -306,9 +306,9 @@ def _memory(
     links: Connectivity, counts: list[sparse.csr_matrix], neurons: Int, profile: HardwareProfile
 ) -> Resource:
     memory = profile.synapse_memory
-    used = np.zeros(neurons.size, dtype=np.int64)
+    core_words = np.zeros(neurons.size, dtype=np.int64)
     if memory is None:
-        return Resource("synapse_memory", "word", used, None)
+        return Resource("synapse_memory", "word", core_words, None)
     widths = index_bits(neurons, memory)
     for form, count in zip(links.formats, counts, strict=True):
         core = np.repeat(np.arange(neurons.size), _per_row(count))
@@ -319,7 +319,7 @@ def _memory(
             index_bits=widths[core],
             delay_bits=form.delay_bits,
         )
-        np.add.at(used, core, words)
+        np.add.at(core_words, core, words)
     return Resource(
-        "synapse_memory", f"{memory.word_bits.value}-bit word", used, memory.words.value
+        "synapse_memory", f"{memory.word_bits.value}-bit word", core_words, memory.words.value
     )

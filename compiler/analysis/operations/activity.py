@@ -135,13 +135,13 @@ class ActivityTally:
 
     def add(self, stretch: Trace) -> None:
         """Count a stretch of the run."""
-        found = updates_of(self._network, stretch, rested=self._first + self._steps == 0)
-        if found is None:
+        updates = updates_of(self._network, stretch, rested=self._first + self._steps == 0)
+        if updates is None:
             self._active += self._fan.n_neurons * stretch.n_steps
             self._exact &= not stretch.n_steps
             self._membrane = self._membrane if not stretch.n_steps else None
         else:
-            active, membrane = found
+            active, membrane = updates
             self._active += int(active.sum(dtype=np.int64))
             if self._membrane is not None:
                 if not self._steps and membrane.size:
@@ -156,10 +156,10 @@ class ActivityTally:
             events: of all sources, (n_sources,).
             messages_in_of: see `Activity`.
         """
-        fan, found = self._fan, self._routes
+        fan, paths = self._fan, self._routes
         n = fan.n_neurons
         meshed = self._placement.coordinates is not None
-        sent = events[:n] * found.messages[:n]
+        sent = events[:n] * paths.messages[:n]
         out = np.zeros(fan.n_cores, dtype=np.int64)
         np.add.at(out, self._placement.core_of, sent)
         return Activity(
@@ -167,11 +167,11 @@ class ActivityTally:
             np.where(fan.listened, events[n:], 0),
             neuron_updates=n * self._steps,
             messages=int(sent.sum()),
-            input_messages=int(events[n:] @ found.messages[n:]),
-            hops_x=int(events[:n] @ found.hops_x[:n]) if meshed else None,
-            hops_y=int(events[:n] @ found.hops_y[:n]) if meshed else None,
+            input_messages=int(events[n:] @ paths.messages[n:]),
+            hops_x=int(events[:n] @ paths.hops_x[:n]) if meshed else None,
+            hops_y=int(events[:n] @ paths.hops_y[:n]) if meshed else None,
             learning_updates=self._learning_updates(),
-            max_hops=int(found.longest[:n][events[:n] > 0].max(initial=0)) if meshed else None,
+            max_hops=int(paths.longest[:n][events[:n] > 0].max(initial=0)) if meshed else None,
             neuron_updates_active=self._active,
             updates_exact=self._exact,
             membrane_updates=self._membrane,
@@ -203,9 +203,9 @@ def updates_of(
     if trace.inputs is None and any(p.target == "bias" for p in network.projections):
         return None
     active = active_neurons(network, trace, 0, trace.n_steps).sum(axis=1)
-    changed = trace.v != _before(trace.v, 0, trace.n_steps)
-    changed[trace.spike_steps, trace.spike_neurons] = True
-    return active, changed.sum(axis=1)
+    v_changed = trace.v != _before(trace.v, 0, trace.n_steps)
+    v_changed[trace.spike_steps, trace.spike_neurons] = True
+    return active, v_changed.sum(axis=1)
 
 
 def active_neurons(
@@ -219,13 +219,13 @@ def active_neurons(
     v, u = trace.v, trace.u
     if v is None or u is None:
         raise ValueError("active neurons need recorded v and u")
-    found: NDArray[np.bool_] = (_before(v, first, count) | _before(u, first, count) | u[part]) != 0
+    active: NDArray[np.bool_] = (_before(v, first, count) | _before(u, first, count) | u[part]) != 0
     change, rows = drive_schedule(network, trace.inputs, trace.n_steps)
     base = network.gather("bias_mant")[None, :]
     starts, mantissas = np.append(-1, change), np.concatenate([base, rows]) != 0
     at = np.searchsorted(starts, np.arange(first, first + count), side="right") - 1
-    found |= mantissas[at]
-    return found
+    active |= mantissas[at]
+    return active
 
 
 def _before(states: NDArray[Any], first: int, count: int) -> NDArray[Any]:

@@ -228,8 +228,8 @@ def _block(
 
     def by_core(**weights: Any) -> Int:
         # sums of integers below 2^53 are exact in the float64 that bincount uses
-        found = np.bincount(place, minlength=count * n_cores, **weights)
-        return np.rint(found).astype(np.int64).reshape(count, n_cores)
+        sums = np.bincount(place, minlength=count * n_cores, **weights)
+        return np.rint(sums).astype(np.int64).reshape(count, n_cores)
 
     exact = trace.v is not None and trace.u is not None
     here = np.tile(np.bincount(core_of, minlength=n_cores), (count, 1))

@@ -41,12 +41,12 @@ def tally(
         while stop < n and steps[stop] == step and first <= sources[stop] < end:
             events[np.uint32(sources[stop])] += 1
             stop += np.uint64(1)
-        mine = sources[e:stop]
+        senders = sources[e:stop]
         for k in range(np.uint32(slots[g]), np.uint32(slots[g + np.uint32(1)])):
             synapses = fan[offset[k] :]
             total = np.int64(0)
-            for q in range(mine.shape[0]):
-                total += synapses[np.uint32(mine[q]) - np.uint32(first)]
+            for q in range(senders.shape[0]):
+                total += synapses[np.uint32(senders[q]) - np.uint32(first)]
             per_step[np.uint32(projection[k]), step] += total
         e = stop
 

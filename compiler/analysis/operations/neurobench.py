@@ -79,8 +79,8 @@ def neurobench(
     if ops is not None and done is not None and ops.steps:
         slots = network.n_neurons * ops.steps
         sparsity = (slots - done.spikes) / slots
-        found = _membrane_updates(network, done)
-        updates = None if found is None else found / per
+        membrane_updates = _membrane_updates(network, done)
+        updates = None if membrane_updates is None else membrane_updates / per
     return {
         "Footprint": FLOAT_BYTES * (pairs + NEURON_VALUES * network.n_neurons),
         "footprint_on_chip_bytes": on_chip_bytes(network),
@@ -124,20 +124,20 @@ def _operations_of_units(
 ) -> int:
     """Operations of a graded projection in the steps whose payloads are all -1, 0 or 1."""
     first, n_pre = network.offset(projection.pre), projection.weights.shape[1]
-    mine = (inputs.neurons >= first) & (inputs.neurons < first + n_pre) & (inputs.steps < steps)
-    at, who = inputs.steps[mine], inputs.neurons[mine] - first
-    payloads = np.abs(inputs.payload_values()[mine].astype(np.int64))
+    from_pre = (inputs.neurons >= first) & (inputs.neurons < first + n_pre) & (inputs.steps < steps)
+    at, who = inputs.steps[from_pre], inputs.neurons[from_pre] - first
+    payloads = np.abs(inputs.payload_values()[from_pre].astype(np.int64))
     graded = np.zeros(steps, dtype=np.bool_)
     graded[at[payloads > 1]] = True
     fan = np.bincount(projection.weights.indices[acting(projection)], minlength=n_pre)
     return int(fan[who[(payloads == 1) & ~graded[at]]].sum())
 
 
-def _membrane_updates(network: QuantizedNetwork, done: Activity) -> int | None:
+def _membrane_updates(network: QuantizedNetwork, activity: Activity) -> int | None:
     """Updates that changed a potential; in the first step all neurons count, as they do there."""
-    if done.membrane_updates is None or done.membrane_updates_first_step is None:
+    if activity.membrane_updates is None or activity.membrane_updates_first_step is None:
         return None
-    return network.n_neurons + done.membrane_updates - done.membrane_updates_first_step
+    return network.n_neurons + activity.membrane_updates - activity.membrane_updates_first_step
 
 
 def on_chip_bytes(network: QuantizedNetwork) -> int:

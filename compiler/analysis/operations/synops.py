@@ -206,9 +206,9 @@ class SopTally:
         from hrsnn_lava.compiler.analysis.operations.counting_kernels import tally
 
         check_trace(self.network, stretch)
-        fan, found = self.fan, np.zeros((len(self.fan.projections), stretch.n_steps), np.int64)
-        of_synapses: Any = (*fan.synaptic.arrays, self.events, found)
-        of_host: Any = (*fan.host.arrays, self.sent, found)
+        fan, per_step = self.fan, np.zeros((len(self.fan.projections), stretch.n_steps), np.int64)
+        of_synapses: Any = (*fan.synaptic.arrays, self.events, per_step)
+        of_host: Any = (*fan.host.arrays, self.sent, per_step)
         tally(stretch.spike_steps, stretch.spike_neurons, *of_synapses)
         inputs = stretch.inputs
         if inputs is not None and inputs.steps.size:
@@ -223,10 +223,10 @@ class SopTally:
                 self._bias_writes += _bias_writes(self.network, inputs, stretch.n_steps)
         self.inputs_known &= inputs is not None or not fan.n_inputs
         self.steps += stretch.n_steps
-        busiest = (self._kinds @ found).max(initial=0)
+        busiest = (self._kinds @ per_step).max(initial=0)
         self._busiest = max(self._busiest, int(busiest))
         if self._per_step is not None:
-            self._per_step.append(found)
+            self._per_step.append(per_step)
 
     def result(
         self, synapses_before: int | None = None, per_core: Int | None = None
@@ -259,7 +259,7 @@ class SopTally:
 
     def _of(self, fan: ProjectionFan, per_step: Int) -> ProjectionOps:
         events = (self.sent if fan.kind == "host_mac" else self.events)[fan.sources]
-        stored = int(fan.stored.sum())
+        n_stored = int(fan.stored.sum())
         return ProjectionOps(
             fan.name,
             fan.pre,
@@ -267,12 +267,12 @@ class SopTally:
             fan.kind,
             fan.recurrent,
             int(fan.acting.sum()),
-            stored,
+            n_stored,
             fan.shape,
             int(events.sum()),
             int(events @ fan.acting),
             int(events @ fan.stored),
-            stored * self.steps,
+            n_stored * self.steps,
             per_step,
         )
 

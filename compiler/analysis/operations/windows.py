@@ -58,8 +58,8 @@ class Windows:
 
     def of(self, steps: Any) -> Int:
         """The window of every step, ``count`` for one outside, same shape."""
-        found = np.searchsorted(self.bounds, steps, side="right") - 1
-        return np.where((found < 0) | (found >= self.count), self.count, found).astype(np.int64)
+        index = np.searchsorted(self.bounds, steps, side="right") - 1
+        return np.where((index < 0) | (index >= self.count), self.count, index).astype(np.int64)
 
     def sums(self, steps: Any, amounts: Any) -> Int:
         """Integer amounts at steps, summed by window; the last is outside, (n + 1,) int64."""
@@ -104,16 +104,16 @@ def from_starts(n_steps: int, starts: Any, what: str = "a given stretch") -> Win
     Raises:
         SpecError: no starts, not rising, or outside the run.
     """
-    given = np.asarray(starts)
-    if given.ndim != 1 or not given.size or given.dtype.kind not in "iu":
-        raise SpecError(f"samples: shape {given.shape} of {given.dtype}; allowed: integers (n,)")
-    bounds = np.append(given.astype(np.int64), n_steps)
+    steps = np.asarray(starts)
+    if steps.ndim != 1 or not steps.size or steps.dtype.kind not in "iu":
+        raise SpecError(f"samples: shape {steps.shape} of {steps.dtype}; allowed: integers (n,)")
+    bounds = np.append(steps.astype(np.int64), n_steps)
     if bounds[0] < 0 or (np.diff(bounds) <= 0).any():
         raise SpecError(
-            f"samples: starts {given[:5].tolist()}{'...' if given.size > 5 else ''}; allowed: "
+            f"samples: starts {steps[:5].tolist()}{'...' if steps.size > 5 else ''}; allowed: "
             f"rising steps in 0..{n_steps - 1}"
         )
-    _few(given.size)
+    _few(steps.size)
     return Windows(bounds, n_steps, what)
 
 
@@ -172,18 +172,18 @@ def _joined_counts(counts: Sequence[Any]) -> Any:
 
 
 def _joined_inputs(traces: Sequence[Trace], bounds: Int) -> SpikeInput | None:
-    found = [(t.inputs, t.n_steps, int(b)) for t, b in zip(traces, bounds, strict=False)]
-    inputs = [(i, n, b) for i, n, b in found if i is not None]
+    runs = [(t.inputs, t.n_steps, int(b)) for t, b in zip(traces, bounds, strict=False)]
+    inputs = [(i, n, b) for i, n, b in runs if i is not None]
     if not inputs:
         return None
     # what an input sends after its run has ended would fall into the next one
-    kept = [(i, i.steps < n, b) for i, n, b in inputs]
+    parts = [(i, i.steps < n, b) for i, n, b in inputs]
     payloads = None
-    if any(i.payloads is not None for i, _, _ in kept):
-        payloads = np.concatenate([i.payload_values()[mine] for i, mine, _ in kept])
+    if any(i.payloads is not None for i, _, _ in parts):
+        payloads = np.concatenate([i.payload_values()[within] for i, within, _ in parts])
     return SpikeInput(
-        np.concatenate([i.steps[mine].astype(np.int64) + b for i, mine, b in kept]),
-        np.concatenate([i.neurons[mine] for i, mine, _ in kept]),
+        np.concatenate([i.steps[within].astype(np.int64) + b for i, within, b in parts]),
+        np.concatenate([i.neurons[within] for i, within, _ in parts]),
         int(bounds[-1]),
         inputs[0][0].n_neurons,
         payloads,

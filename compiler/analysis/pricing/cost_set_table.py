@@ -60,8 +60,8 @@ class CostSetRow:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as a report holds them."""
-        found: dict[str, Any] = plain(asdict(self))
-        return found
+        values: dict[str, Any] = plain(asdict(self))
+        return values
 
 
 def by_cost_set(
@@ -92,9 +92,9 @@ def by_cost_set(
     rows = []
     for name in sorted(sets):
         prices = sets[name]
-        found = energy(counts, prices, profile, steps, step_time_s, n_chips)
+        figures = energy(counts, prices, profile, steps, step_time_s, n_chips)
         operations = counts.get("synaptic_operations")
-        complete = {left.name for left in found.unpriced} <= {"static power"}
+        complete = {count.name for count in figures.unpriced} <= {"static power"}
         rows.append(
             CostSetRow(
                 cost_set=name,
@@ -102,18 +102,18 @@ def by_cost_set(
                 chip=prices.chip,
                 scope=prices.scope,
                 evidence=tuple(prices.evidence),
-                proxy=found.proxy,
+                proxy=figures.proxy,
                 used=used is not None and name == used.name,
-                overridden=found.overridden,
-                dynamic_j=found.dynamic_j,
+                overridden=figures.overridden,
+                dynamic_j=figures.dynamic_j,
                 dynamic_complete=complete,
-                static_j=found.static.energy_j,
-                total_j=found.total_j,
-                total_low_j=found.total_low_j,
-                total_high_j=found.total_high_j,
-                per_sop_j=_per(found.total_j, operations),
-                dynamic_per_sop_j=_per(found.dynamic_j if complete else None, operations),
-                unpriced=found.unpriced,
+                static_j=figures.static.energy_j,
+                total_j=figures.total_j,
+                total_low_j=figures.total_low_j,
+                total_high_j=figures.total_high_j,
+                per_sop_j=_per(figures.total_j, operations),
+                dynamic_per_sop_j=_per(figures.dynamic_j if complete else None, operations),
+                unpriced=figures.unpriced,
             )
         )
     return tuple(rows)

@@ -110,9 +110,9 @@ class Energy:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as a report holds them."""
-        found: dict[str, Any] = plain(asdict(self))
+        values: dict[str, Any] = plain(asdict(self))
         return {
-            **found,
+            **values,
             "static_j": self.static.energy_j,
             "static_low_j": self.static.low_j,
             "static_high_j": self.static.high_j,
@@ -123,10 +123,10 @@ class Energy:
 
 def event_counts(ops: SynapticOperations, done: Activity) -> dict[CountKey, int | None]:
     """The counts that cost sets price, from what a run did."""
-    known = ops.inputs_known
+    inputs_known = ops.inputs_known
     return {
-        "synaptic_operations": ops.total if known else None,
-        "macs": ops.macs if known else None,
+        "synaptic_operations": ops.total if inputs_known else None,
+        "macs": ops.macs if inputs_known else None,
         "neuron_updates": done.neuron_updates,
         "neuron_updates_active": done.neuron_updates_active,
         "neuron_updates_inactive": done.neuron_updates_inactive,
@@ -201,7 +201,7 @@ def energy(
         why = static.source if static.power_w is None else "the wall time is not known"
         unpriced.append(UnpricedCount("static power", None, why))
     dynamic, low, high = added(terms)
-    found = Energy(
+    without_total = Energy(
         cost_set=cost_set.name,
         title=cost_set.title,
         scope=cost_set.scope,
@@ -230,9 +230,9 @@ def energy(
         overridden=cost_set.overridden,
     )
     if unpriced:
-        return found
+        return without_total
     whole, low, high = added((*terms, static))
-    return replace(found, total_j=whole, total_low_j=low, total_high_j=high)
+    return replace(without_total, total_j=whole, total_low_j=low, total_high_j=high)
 
 
 def _check(

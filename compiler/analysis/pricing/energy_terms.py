@@ -169,12 +169,12 @@ def price_static(
 
 def added(lines: Iterable[Priced]) -> Sum:
     """The sum of the lines that have a figure, rounded once, with its range."""
-    known = [line for line in lines if line.energy_j is not None]
-    figure = math.fsum(line.energy_j for line in known if line.energy_j is not None)
-    if all(line.low_j is None for line in known):
+    priced_lines = [line for line in lines if line.energy_j is not None]
+    figure = math.fsum(line.energy_j for line in priced_lines if line.energy_j is not None)
+    if all(line.low_j is None for line in priced_lines):
         return figure, None, None
-    low = math.fsum(_end(line.low_j, line) for line in known)
-    return figure, low, math.fsum(_end(line.high_j, line) for line in known)
+    low = math.fsum(_end(line.low_j, line) for line in priced_lines)
+    return figure, low, math.fsum(_end(line.high_j, line) for line in priced_lines)
 
 
 def _end(end: float | None, line: Priced) -> float:

@@ -26,25 +26,27 @@ class EventTimes:
 
     def of(self, key: CountKey, happens: bool = True) -> float:
         """Seconds per event; 0 for one that never happens, or that another term holds."""
-        found = self.cost_set.coefficient(key)
-        if not happens or found is None:
+        coefficient = self.cost_set.coefficient(key)
+        if not happens or coefficient is None:
             return 0.0
-        return self._use(found.name, found.time_s, found.time_evidence, found.source)
+        return self._use(
+            coefficient.name, coefficient.time_s, coefficient.time_evidence, coefficient.source
+        )
 
     def message_in(self, happens: bool) -> float:
         """Seconds that a core takes to receive a message."""
-        found = self.cost_set.message_in
+        reception = self.cost_set.message_in
         if not happens:
             return 0.0
-        if found is None:
+        if reception is None:
             self.unknown.add(MESSAGE_IN)
             return 0.0
-        return self._use(MESSAGE_IN, found.time_s, found.evidence, found.source)
+        return self._use(MESSAGE_IN, reception.time_s, reception.evidence, reception.source)
 
     def hop(self, key: CountKey) -> float:
         """Seconds per hop, 0 when not known; nothing is recorded."""
-        found = self.cost_set.coefficient(key)
-        return 0.0 if found is None or found.time_s is None else found.time_s
+        coefficient = self.cost_set.coefficient(key)
+        return 0.0 if coefficient is None or coefficient.time_s is None else coefficient.time_s
 
     def barrier(self, tiles: int | None) -> float | None:
         """Seconds that so many tiles take to agree on the end of a step; None: not known.
@@ -71,8 +73,8 @@ class EventTimes:
         return not any(self._of_network(name) for name in self.unknown)
 
     def _of_network(self, name: str) -> bool:
-        found = (self.cost_set.coefficient("hops_x"), self.cost_set.coefficient("hops_y"))
-        return name == HOPS or name in {c.name for c in found if c is not None}
+        hops = (self.cost_set.coefficient("hops_x"), self.cost_set.coefficient("hops_y"))
+        return name == HOPS or name in {c.name for c in hops if c is not None}
 
     def _use(self, name: str, seconds: float | None, evidence: str, source: str) -> float:
         if seconds is None:

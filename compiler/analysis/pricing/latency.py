@@ -89,8 +89,8 @@ class Latency:
     def total_s(self) -> float | None:
         """All steps together; None when a part is not known."""
         parts = (self.compute_s, self.network_s, self.barrier_s)
-        known = [part for part in parts if part is not None]
-        return sum(known) if len(known) == len(parts) else None
+        seconds = [part for part in parts if part is not None]
+        return sum(seconds) if len(seconds) == len(parts) else None
 
 
 def latency(
@@ -233,12 +233,12 @@ def _ways(
 
 def _learning(compiled: PlacedProgram) -> list[tuple[int, Int]]:
     """Per learning projection its epoch, and the synapses that learn on every core, (n_cores,)."""
-    network, found = compiled.network, []
+    network, per_projection = compiled.network, []
     for projection in network.projections:
         if projection.learning is not None:
             first, weights = network.offset(projection.post), projection.weights
             rows = np.repeat(np.arange(weights.shape[0]) + first, np.diff(weights.indptr))
-            mine = compiled.core_of[rows[projection.plastic_synapses()]]
-            held = np.bincount(mine, minlength=compiled.placement.n_cores)
-            found.append((int(projection.learning.t_epoch), held.astype(np.int64)))
-    return found
+            cores = compiled.core_of[rows[projection.plastic_synapses()]]
+            synapses = np.bincount(cores, minlength=compiled.placement.n_cores)
+            per_projection.append((int(projection.learning.t_epoch), synapses.astype(np.int64)))
+    return per_projection

@@ -99,9 +99,9 @@ def window_counts(
     every = np.arange(trace.n_steps)
     lengths = np.append(windows.lengths, windows.outside).astype(np.int64)
     updates = network.n_neurons * lengths
-    known = updates_of(network, trace)
-    active = updates if known is None else windows.sums(every, known[0])
-    found: dict[CountKey, Int | None] = {
+    update_counts = updates_of(network, trace)
+    active = updates if update_counts is None else windows.sums(every, update_counts[0])
+    counts: dict[CountKey, Int | None] = {
         "synaptic_operations": windows.sums(every, ops.per_step) if ops.inputs_known else None,
         "macs": _macs(windows, every, ops),
         "neuron_updates": updates,
@@ -113,7 +113,7 @@ def window_counts(
         "hops_y": None if places is None else windows.sums(steps, way.hops_y[senders]),
         "learning_updates": _learning(compiled, windows),
     }
-    return found
+    return counts
 
 
 def _macs(windows: Windows, every: Any, ops: SynapticOperations) -> Int | None:
@@ -130,8 +130,8 @@ def _learning(compiled: PlacedProgram, windows: Windows) -> Int:
     for projection in compiled.network.projections:
         if projection.learning is not None:
             epoch, synapses = projection.learning.t_epoch, int(projection.plastic_synapses().sum())
-            done = synapses * np.diff(windows.bounds // epoch)
-            total += np.append(done, synapses * (windows.n_steps // epoch) - done.sum())
+            updates = synapses * np.diff(windows.bounds // epoch)
+            total += np.append(updates, synapses * (windows.n_steps // epoch) - updates.sum())
     return total
 
 
@@ -162,13 +162,13 @@ def per_sample(
         return PerSample(windows, counts, wall_time_s, None, None)
     dynamic, total = np.zeros(lengths.size), np.zeros(lengths.size)
     proxy, all_in = cost_set.is_proxy_for(compiled.profile), cost_set.scope == "all_in"
-    known = True
+    total_known = True
     for k in range(lengths.size):
         wall = None if wall_time_s is None else float(wall_time_s[k])
         here = {key: None if c is None else int(c[k]) for key, c in counts.items()}
         terms = [price_term(c, here.get(c.count), proxy) for c in cost_set.coefficients]
         static = price_static(cost_set, wall, n_chips, proxy)
         dynamic[k], total[k] = added(terms)[0], added((*terms, static))[0]
-        missing = any(t.energy_j is None for t in terms)
-        known = known and not missing and (all_in or static.energy_j is not None)
-    return PerSample(windows, counts, wall_time_s, dynamic, total if known else None)
+        lacks_price = any(t.energy_j is None for t in terms)
+        total_known = total_known and not lacks_price and (all_in or static.energy_j is not None)
+    return PerSample(windows, counts, wall_time_s, dynamic, total if total_known else None)

@@ -151,23 +151,24 @@ def _balance(synapses: Synapses, terms: _Terms) -> tuple[Float, float]:
     loss = terms.rates * (1 - terms.rates) * grid * (grid - 2.0 * np.abs(terms.error))
     price = (1.0 - terms.rates) * (grid - 2.0 * np.abs(terms.error))
     rows = synapses.rows
-    mine = np.flatnonzero(inside & (helps * terms.shift[rows] < 0))
+    movable = np.flatnonzero(inside & (helps * terms.shift[rows] < 0))
     steps = np.zeros_like(terms.rounded)
-    if not mine.size:
+    if not movable.size:
         return steps, float(terms.cost.sum())
-    mine = mine[np.lexsort((price[mine], rows[mine]))]
-    of = rows[mine]  # neuron by neuron, the cheapest first: costs[k] is that of moving all up to k
+    movable = movable[np.lexsort((price[movable], rows[movable]))]
+    # neuron by neuron, the cheapest first: costs[k] is that of moving all up to k
+    of = rows[movable]
     first = np.flatnonzero(np.diff(of, prepend=-1))
-    costs = terms.mean_gain[of] * (terms.shift[of] + _running(helps[mine], first)) ** 2
-    costs += terms.variance_gain[of] * (terms.shake[of] + _running(loss[mine], first))
+    costs = terms.mean_gain[of] * (terms.shift[of] + _running(helps[movable], first)) ** 2
+    costs += terms.variance_gain[of] * (terms.shake[of] + _running(loss[movable], first))
     least = np.minimum.reduceat(costs, first)
     before = terms.cost
     better = least < before[of[first]]
-    count = np.diff(first, append=mine.size)
-    at_least = np.where(costs == np.repeat(least, count), np.arange(mine.size), mine.size)
+    count = np.diff(first, append=movable.size)
+    at_least = np.where(costs == np.repeat(least, count), np.arange(movable.size), movable.size)
     last = np.repeat(np.minimum.reduceat(at_least, first), count)
-    moved = np.repeat(better, count) & (np.arange(mine.size) <= last)
-    steps[mine[moved]] = move[mine[moved]]
+    accepted = np.repeat(better, count) & (np.arange(movable.size) <= last)
+    steps[movable[accepted]] = move[movable[accepted]]
     return steps, float(before.sum() - np.sum((before[of[first]] - least)[better]))
 
 

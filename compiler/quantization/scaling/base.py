@@ -210,5 +210,5 @@ def scaling(text: str) -> Scaling:
     """
     name, colon, value = text.partition(":")
     option = registry.load("scaling", name)
-    made: Scaling = option.parse(value) if colon else option()
-    return made
+    instance: Scaling = option.parse(value) if colon else option()
+    return instance

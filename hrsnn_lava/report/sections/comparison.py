@@ -154,10 +154,10 @@ class Comparison:
 
     def cut(self, width: int) -> Comparison:
         """As many of the first columns as fit a line of `width` characters."""
-        used, count = -2, 0
+        line_length, count = -2, 0
         for column in zip(self.head, *self.rows, strict=True):
-            used += 2 + max(len(cell) for cell in column)
-            if used > width and count:
+            line_length += 2 + max(len(cell) for cell in column)
+            if line_length > width and count:
                 break
             count += 1
         rows = tuple(row[:count] for row in self.rows)

@@ -48,8 +48,8 @@ class Constraint(TypedDict):
 
 def data(facts: Facts) -> Plain:
     """``constraints`` and ``cores``."""
-    used, profile = facts.placed.used, facts.compiled.profile
-    return {"constraints": constraints(used, profile), "cores": cores(facts)}
+    usage, profile = facts.placed.used, facts.compiled.profile
+    return {"constraints": constraints(usage, profile), "cores": cores(facts)}
 
 
 def constraints(used: Utilization, profile: HardwareProfile) -> list[Constraint]:
@@ -69,17 +69,17 @@ def constraints(used: Utilization, profile: HardwareProfile) -> list[Constraint]
 
 def cores(facts: Facts) -> list[dict[str, Any]]:
     """Per core its use of every resource, its tile, and what it did in the run."""
-    compiled, used = facts.compiled, facts.placed.used
+    compiled, usage = facts.compiled, facts.placed.used
     placement, core_of, n = compiled.placement, compiled.core_of, compiled.placement.n_cores
     sizes = [p.size for p in compiled.network.compute_populations]
     population = np.repeat(np.arange(len(sizes)), sizes)
     groups = np.bincount(np.unique(np.stack([core_of, population]), axis=1)[0], minlength=n)
-    senders = np.unique(used.destinations.indices)
+    senders = np.unique(usage.destinations.indices)
     senders = senders[senders < core_of.size]  # those beyond are input channels, on no core
     mapped = np.bincount(core_of[senders], minlength=n)
     activity, operations = facts.activity, facts.operations
     rows = []
-    for use in used.cores():
+    for use in usage.cores():
         core = use["core"]
         row: dict[str, Any] = {
             **use,

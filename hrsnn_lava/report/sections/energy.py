@@ -94,8 +94,8 @@ def energy_text(section: Plain) -> str:
     if section["bases"]:
         title += f", which extends {', '.join(section['bases'])}"
     lines = [wrap(title), *_terms(section), *_static(section)]
-    changed = any(term["overridden"] for term in section["terms"])
-    mark = marks(section["proxy"], changed)
+    any_overridden = any(term["overridden"] for term in section["terms"])
+    mark = marks(section["proxy"], any_overridden)
     priced = "dynamic, priced terms only" if section["unpriced"] else "dynamic"
     line = f"{priced}: {si(section['dynamic_j'], 'J')}{mark}"
     lines.append(line + _span(section["dynamic_low_j"], section["dynamic_high_j"]))

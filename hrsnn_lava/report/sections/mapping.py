@@ -61,15 +61,15 @@ def data(facts: Facts) -> Plain:
     has it. Errors of palette and quantization are those that the passes recorded."""
     compiled, counts = facts.compiled, facts.counts
     placement = compiled.placement
-    stored: Plain = placement.info.get("mapping", {})
+    placed_mapping: Plain = placement.info.get("mapping", {})
     extra = {
-        "search": stored.get("search", {}),
+        "search": placed_mapping.get("search", {}),
         "partition": _partition(placement.info),
         **_errors(facts),
     }
     if counts is None or not counts.steps:
         unmeasured: dict[str, Any] = {**dict.fromkeys(FIGURES), "congestion": None, "baselines": {}}
-        figures = {"rates": "as placed", "cores": placement.n_cores, **unmeasured, **stored}
+        figures = {"rates": "as placed", "cores": placement.n_cores, **unmeasured, **placed_mapping}
         return {"mapping": {**figures, **extra}}
     # counts, not rates, go in: their sums are exact
     totals = mapping_report(
@@ -121,8 +121,8 @@ def rows(section: Plain) -> Cells:
         return [], []
     congestion = section.get("congestion") or {}
     here = {**section, "max_link_per_step": congestion.get("max_per_step")}
-    named = {name: entry for name, entry in section["baselines"].items() if entry}
-    entries = {"this placement": here, **{ROWS.get(k, label(k)): v for k, v in named.items()}}
+    baselines = {name: entry for name, entry in section["baselines"].items() if entry}
+    entries = {"this placement": here, **{ROWS.get(k, label(k)): v for k, v in baselines.items()}}
     chips = section.get("chips") or 1
     columns = [
         key

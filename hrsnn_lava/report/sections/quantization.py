@@ -108,7 +108,7 @@ def _cost(difference: Plain, accuracy: Plain, report: Plain) -> dict[str, Any]:
 
 def tables(section: Plain) -> list[Cells]:
     """Head and rows of every table of the section, in order: text and HTML show the same."""
-    named = section["populations"].items()
+    entries = section["populations"].items()
     head = ["population", "scale", "limited by", "thresholds"]
     populations: Cells = (
         [*head, "u at worst", "can wrap", "v at worst"],
@@ -122,7 +122,7 @@ def tables(section: Plain) -> list[Cells]:
                 WRAPS[p["headroom"]],
                 percent(p["v_worst_case"]),
             ]
-            for name, p in named
+            for name, p in entries
         ],
     )
     runs: Cells = (
@@ -136,7 +136,7 @@ def tables(section: Plain) -> list[Cells]:
                 percent(run["v_saturated"], 2),
                 integer(run["v_saturated_neurons"]),
             ]
-            for name, p in named
+            for name, p in entries
             if (run := p["run"])
         ],
     )

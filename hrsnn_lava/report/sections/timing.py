@@ -64,9 +64,9 @@ def timing(facts: Facts) -> Plain:
 
     mean = per_step(estimate.total_s)
     slowest = estimate.slowest_s if estimate.steps else None
-    stated = pace.step_time_s if pace.real_time else None
+    step_time = pace.step_time_s if pace.real_time else None
     total = None if priced is None else priced.total_j
-    reference = facts.compiled.network.dt if stated is None else stated
+    reference = facts.compiled.network.dt if step_time is None else step_time
     return {
         "mode": pace.mode,
         "step_time_s": pace.step_time_s,
@@ -81,10 +81,10 @@ def timing(facts: Facts) -> Plain:
         "throughput_steps_per_s": None if not mean else 1.0 / mean,
         "real_time_step_s": reference,
         "real_time_factor": None if not mean else reference / mean,
-        "keeps_real_time": None if slowest is None or stated is None else slowest <= stated,
+        "keeps_real_time": None if slowest is None or step_time is None else slowest <= step_time,
         "slowest_over_step_time_factor": None
-        if slowest is None or not stated
-        else slowest / stated,
+        if slowest is None or not step_time
+        else slowest / step_time,
         "energy_delay_js": None if total is None or wall is None else total * wall,
         "tiles": estimate.tiles,
         "updates_exact": None if unknown else estimate.updates_exact,
