@@ -246,7 +246,8 @@ def outcome(folder: Path, mutant: Mutant) -> tuple[str, str]:
     path = folder / mutant.path
     source = path.read_bytes()
     # compiled kernels do not notice that what they call in another file has changed
-    cache = tempfile.mkdtemp(prefix="numba-") if mutant.room == "kernels" else str(folder / ".nb")
+    compiled = b"jit" in source
+    cache = tempfile.mkdtemp(prefix="numba-") if compiled else str(folder / ".numba")
     environment = {**os.environ, "PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": cache}
     path.write_bytes(source[: mutant.start] + mutant.text.encode() + source[mutant.end :])
     options = ("-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--tb=no")
@@ -265,7 +266,7 @@ def outcome(folder: Path, mutant: Mutant) -> tuple[str, str]:
         return "timeout", ""
     finally:
         path.write_bytes(source)
-        if mutant.room == "kernels":
+        if compiled:
             shutil.rmtree(cache, ignore_errors=True)
     if result.returncode == 0:
         return "survived", ""
