@@ -34,7 +34,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.errors import Problem, SpecError
+from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.network import Network
 from hrsnn_lava.progress import Progress, silent
@@ -66,6 +66,23 @@ class Observed:
     rates: Float | float | None = None
     input_rates: Float | float | None = None
     current_peak: Float | None = None
+
+    def __post_init__(self) -> None:
+        raise_if(SpecError, "what a run showed is not valid", list(self._wrong_values()))
+
+    def _wrong_values(self) -> Iterator[Problem]:
+        for name in ("rates", "input_rates"):
+            given = getattr(self, name)
+            if given is None:
+                continue
+            try:
+                values = np.asarray(given, dtype=np.float64)
+            except (TypeError, ValueError):
+                yield Problem(name, repr(given), "numbers, per neuron and step")
+                continue
+            wrong = values[~(np.isfinite(values) & (values >= 0.0))]
+            if wrong.size:
+                yield Problem(name, f"{wrong.flat[0]:g}, {wrong.size} such", "numbers >= 0")
 
     @staticmethod
     def of_trace(trace: Trace) -> Observed:

@@ -200,8 +200,10 @@ class Pipeline:
         ).verify()
 
 
-def _require_passes(steps: Sequence[Any]) -> None:
+def _require_passes(steps: Any) -> None:
     """Raises `SpecError` for everything that is no pass: a class that was not called, a name."""
+    if not isinstance(steps, Sequence) or isinstance(steps, str):
+        raise SpecError(f"passes: {steps!r}; allowed: a list of passes")
     problems = []
     for index, step in enumerate(steps):
         if isinstance(step, type):
@@ -228,12 +230,15 @@ def _position(step: AnyPass, reached: int) -> int:
 def _absorption(passes: Iterable[AnyPass]) -> AbsorbThresholds:
     """Which thresholds are absorbed: planned before the partition and done after the palette, both
     by one set of options, whichever of the two passes states them."""
-    for step in passes:
-        if isinstance(step, AbsorbThresholds):
-            return step
-        if isinstance(step, PlanThresholds):
-            return step.absorb
-    return AbsorbThresholds()
+    stated = [
+        step.absorb if isinstance(step, PlanThresholds) else step
+        for step in passes
+        if isinstance(step, (AbsorbThresholds, PlanThresholds))
+    ]
+    if any(step != stated[0] for step in stated):
+        problem = Problem("absorb_thresholds", f"{stated[0]} and {stated[1]}", "one, given once")
+        raise SpecError("the passes do not fit each other", problems=[problem])
+    return stated[0] if stated else AbsorbThresholds()
 
 
 def _default_pass(cls: type[AnyPass], absorb: AbsorbThresholds) -> AnyPass:
@@ -245,7 +250,6 @@ def _default_pass(cls: type[AnyPass], absorb: AbsorbThresholds) -> AnyPass:
 def _with_named(passes: Iterable[AnyPass], named_passes: Iterable[AnyPass]) -> list[AnyPass]:
     """A list of passes with those that were given by their names in their places."""
     steps = list(passes)
-    _require_passes(steps)
     for step in named_passes:
         reached, place = 0, len(steps)
         for index, other in enumerate(steps):
@@ -281,8 +285,13 @@ def compile_network(
         SpecError: an unknown or ambiguous option, or a network that has no integers.
         CapacityError: it does not fit; every violation is listed.
     """
+    if not isinstance(network, (Network, QuantizedNetwork)):
+        what = type(network).__name__
+        raise SpecError(f"network: a {what}; allowed: a Network or a QuantizedNetwork")
     context, named_passes = _sorted_options(profile, options)
-    steps = _with_named(passes or (), named_passes)
+    passes = () if passes is None else passes
+    _require_passes(passes)
+    steps = _with_named(passes, named_passes)
     quantized = isinstance(network, QuantizedNetwork)
     return Pipeline.default(profile, steps, quantized=quantized).run(network, context)
 

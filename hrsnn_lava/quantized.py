@@ -249,7 +249,9 @@ class QuantizedProjection(AnyProjection):
             worst = steps.max() if steps.max() > DELAY_MAX else steps.min()
             fields.append(("delays", int(worst), 0, DELAY_MAX))
         for field, value, low, high in fields:
-            if not low <= value <= high:
+            if not isinstance(value, (int, np.integer)):
+                yield Problem(f"{where}.{field}", repr(value), f"a whole number in {low}..{high}")
+            elif not low <= value <= high:
                 yield Problem(f"{where}.{field}", str(value), f"{low}..{high}")
         if self.learning is not None:
             yield from self.learning.problems(f"{where}.learning", self.n_synapses)

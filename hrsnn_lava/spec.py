@@ -45,7 +45,7 @@ from hrsnn_lava.compiler.passes.prune_betweenness import PruneBetweenness
 from hrsnn_lava.compiler.passes.quantize import Quantize
 from hrsnn_lava.compiler.passes.stock_groups import StockGroups
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption
-from hrsnn_lava.errors import SpecError
+from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.hrsnn_options import NetworkSpec, PositiveShare, RuleOptions, Section
 from hrsnn_lava.options import Count, Number, Part, Positive, Registered, options, problems_of
 
@@ -160,7 +160,18 @@ class PruneSpec:
         """Nothing to check together; instead of what the method's own class would check.
 
         `density` always has a value here, since the controls need one.
+
+        Raises:
+            ValueError: a rescaling that the method does not have.
         """
+        if self.method == "none" or self.rescale == "auto" or self.rescale.mode == "none":
+            return
+        method = registry.load("pruning", self.method)
+        if "rescale" not in _keys(method):
+            raise ValueError(f"rescale: {self.method} has none")
+        if self.rescale.mode == "inverse" and not getattr(method, "samples", False):
+            fix = "none, match or auto"
+            raise ValueError(f"rescale: inverse needs probabilities, {self.method} has none: {fix}")
 
     @classmethod
     def known_keys(cls) -> dict[str, type[Any]]:
@@ -180,6 +191,8 @@ class PruneSpec:
         pass_class: Any = registry.load("pruning", method)
         scale = Rescale(rescale) if isinstance(rescale, str) else rescale  # type: ignore[arg-type]
         table = {"density": self.density if density is None else density, "rescale": scale}
+        if "rescale" not in _keys(pass_class):
+            del table["rescale"]
         if method == self.method:
             own = [f.name for f in dataclasses.fields(pass_class) if f.name not in table]
             table |= {name: getattr(self, name) for name in own if hasattr(self, name)}
@@ -196,7 +209,13 @@ def prune_table(method: str) -> type[PruneSpec]:
     """The table of a method: `PruneSpec` with the options of the method beside it."""
     if method not in pruning_methods():
         return PruneSpec
-    bases = (PruneSpec, registry.load("pruning", method))
+    pass_class = registry.load("pruning", method)
+    shared = {"density", "rescale"}
+    clash = sorted(set(_keys(pass_class)) & set(_keys(PruneSpec)) - shared)
+    if clash:
+        problem = Problem(f"pruning {method!r}", ", ".join(clash), "names that [prune] has not yet")
+        raise SpecError("options of a pruning method", problems=[problem])
+    bases = (PruneSpec, pass_class)
     table_class = types.new_class(
         f"Prune_{method}", bases, {}, lambda ns: ns.update(__module__=__name__)
     )
@@ -220,8 +239,9 @@ def _with_owners(error: ValidationError, method: str) -> ValidationError:
         detail = InitErrorDetails(
             type=item["type"], loc=item["loc"], input=item["input"], ctx=item.get("ctx", {})
         )
-        owners = [m for m in pruning_methods() if item["loc"][0] in _keys(prune_table(m))]
-        if item["type"] == "unexpected_keyword_argument" and len(item["loc"]) == 1 and owners:
+        key = item["loc"][0] if len(item["loc"]) == 1 else ""
+        owners = [m for m in pruning_methods() if key in _keys(prune_table(m))]
+        if item["type"] == "unexpected_keyword_argument" and owners:
             text = f"{' or '.join(owners)} as the method, which is {method} here"
             detail["type"] = PydanticCustomError("other_method", text)
         details.append(detail)

@@ -19,7 +19,7 @@ from hrsnn_lava.compiler.analysis.occupancy.traffic import CoreTraffic
 from hrsnn_lava.compiler.context import Context, Pass, Report, Stage
 from hrsnn_lava.compiler.mapped import Mapped
 from hrsnn_lava.compiler.mesh import Mesh
-from hrsnn_lava.compiler.placing._best import search
+from hrsnn_lava.compiler.placing._best import search, slots_of
 from hrsnn_lava.compiler.placing._task import PlaceTask
 from hrsnn_lava.options import NonNegative, Seed, options
 from hrsnn_lava.seeding import generator
@@ -92,5 +92,5 @@ class Place(Pass[Mapped, Mapped]):
             best = search(flow, mesh, crossing=self.crossing, effort=self.effort, seed=seed)
             return best.slots, best.report
         task = PlaceTask.of(flow, mesh, self.crossing)
-        slots = registry.load("placer", self.method)(task, generator(seed, f"place/{self.method}"))
+        slots = slots_of(self.method, task, generator(seed, f"place/{self.method}"))
         return slots, {"start": self.method}

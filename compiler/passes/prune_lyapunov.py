@@ -67,6 +67,7 @@ class PruneLyapunov(Pass[Network, Network]):
     """
 
     name: ClassVar[str] = "prune_lyapunov"
+    samples: ClassVar[bool] = True
 
     renamed: ClassVar[Mapping[str, str]] = {"mode": "exponents"}
 

@@ -30,6 +30,7 @@ class PruneRandom(Pass[Network, Network]):
     """
 
     name: ClassVar[str] = "prune_random"
+    samples: ClassVar[bool] = True
 
     density: Share
     sampling: Literal["exact", "bernoulli", "systematic"] = "exact"

@@ -14,7 +14,7 @@ from hrsnn_lava.compiler.analysis.occupancy.traffic import CoreTraffic
 from hrsnn_lava.compiler.mesh import Mesh
 from hrsnn_lava.compiler.placing._refine import refine
 from hrsnn_lava.compiler.placing._task import PlaceTask
-from hrsnn_lava.errors import SpecError
+from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.seeding import generator
 
 
@@ -66,7 +66,7 @@ def search(
     costs = {}
     for name in placers:
         rng = generator(seed, f"place/{name}")
-        begun = registry.load("placer", name)(task, rng)
+        begun = slots_of(name, task, rng)
         settled = refine(task, begun, rng, effort=0.0)
         costs[name] = {"cost": task.cost(begun) * unit, "settled": settled.cost * unit}
         if best[0] < 0 or settled.cost < best[0]:
@@ -85,6 +85,27 @@ def search(
             "crossing": crossing,
         },
     )
+
+
+def slots_of(name: str, task: PlaceTask, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Slot of every core by a placer, (n_cores,).
+
+    Raises:
+        SpecError: no such placer, or what it returns is no placement.
+    """
+    slots = np.asarray(registry.load("placer", name)(task, rng))
+    allowed = f"{task.n_cores} different whole numbers in 0..{task.mesh.n_slots - 1}"
+    fault = ""
+    if slots.dtype.kind not in "iu" or slots.shape != (task.n_cores,):
+        fault = f"{slots.dtype} of shape {slots.shape}"
+    elif slots.size and (slots.min() < 0 or slots.max() >= task.mesh.n_slots):
+        fault = f"{slots.min()}..{slots.max()}"
+    elif np.unique(slots).size < slots.size:
+        fault = f"{slots.size - np.unique(slots).size} slots taken twice"
+    if fault:
+        problem = Problem(f"placer {name!r}", fault, allowed)
+        raise SpecError("the cores are not placed", problems=[problem])
+    return slots.astype(np.int64)
 
 
 def _unit(flow: CoreTraffic, task: PlaceTask) -> float:

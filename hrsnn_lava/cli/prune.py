@@ -131,10 +131,9 @@ def _text(data: dict[str, Any], report: dict[str, Any]) -> str:
         ("spectral abscissa of W", *(spectrum[when]["abscissa"] for when in ("before", "after")))
     )
     lines = [columns(rows, ("", "before", "after"), right=(1, 2))]
-    gains = report["rescale"]
-    lines.append(
-        f"rescale: {gains['mode']}, gain mean {gains['gain_mean']:.3g}, max {gains['gain_max']:.3g}"
-    )
+    if gains := report.get("rescale"):  # a method of one's own need not have any
+        mean, most = gains["gain_mean"], gains["gain_max"]
+        lines.append(f"rescale: {gains['mode']}, gain mean {mean:.3g}, max {most:.3g}")
     for number, entry in enumerate(report.get("rounds", []), 1):
         if "sampled" in entry:
             lines.append(_round_text(number, entry))

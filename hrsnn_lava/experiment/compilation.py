@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hrsnn_lava import registry
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
 from hrsnn_lava.compiler.context import Context, Observed
 from hrsnn_lava.compiler.design_rules.values import refused_learning
@@ -130,8 +131,8 @@ class Pruning:
 
     def step(self, table: PruneSpec) -> AnyPass:
         """The pass; a method that samples no synapses has no inverse of a probability."""
-        sampled = self.method not in ("magnitude", "activity")
-        rescale = self.rescale if sampled or self.mode != "inverse" else "none"
+        samples = getattr(registry.load("pruning", self.method), "samples", False)
+        rescale = self.rescale if samples or self.mode != "inverse" else "none"
         return table.step(self.method, rescale, self.density)
 
 

@@ -637,3 +637,35 @@ def test_every_pass_takes_a_network_and_a_context(name, tiny):
 def test_every_default_pass_is_a_part_of_its_own_or_of_another():
     assert {cls.name for cls in DEFAULT} - set(PASSES) == {"plan_thresholds"}
     assert len({cls.name for cls in DEFAULT}) == len(DEFAULT)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rates": -1.0}, "rates: -1, 1 such; allowed: numbers >= 0"),
+        ({"rates": np.array([0.1] * 29 + [np.nan])}, "rates: nan, 1 such"),
+        ({"rates": 0.1, "input_rates": np.inf}, "input_rates: inf, 1 such"),
+        ({"rates": "abc"}, "rates: 'abc'; allowed: numbers"),
+    ],
+)
+def test_rates_that_cannot_be_are_refused(tiny, options, message):
+    with pytest.raises(SpecError, match=message):
+        hl.compile(tiny, "loihi1", **options)
+
+
+def test_what_absorbs_thresholds_is_said_once(tiny):
+    on, off = AbsorbThresholds(enabled=True), AbsorbThresholds(enabled=False)
+    for passes in ([PlanThresholds(on), off], [PlanThresholds(off), on]):
+        with pytest.raises(SpecError, match=r"absorb_thresholds: .*; allowed: one, given once"):
+            hl.compile(tiny, "loihi1", passes)
+    assert hl.compile(tiny, "loihi1", [PlanThresholds(off), off]).records[-1].name == "place"
+
+
+@pytest.mark.parametrize("network", ["net.hlx", None])
+def test_only_networks_are_compiled(tiny, network):
+    with pytest.raises(SpecError, match="allowed: a Network or a QuantizedNetwork"):
+        hl.compile(network, "loihi1")
+    with pytest.raises(SpecError, match="allowed: a Network or a QuantizedNetwork"):
+        hl.compile(hl.compile(tiny, "loihi1"), "loihi1")
+    with pytest.raises(SpecError, match="allowed: a list of passes"):
+        hl.compile(tiny, "loihi1", Quantize())

@@ -10,6 +10,7 @@ from hrsnn_lava.compiler.passes.prune_lyapunov import PruneLyapunov
 from hrsnn_lava.compiler.passes.prune_random import PruneRandom
 from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.errors import SpecError
+from hrsnn_lava.registry import forget
 from hrsnn_lava.spec import PruneSpec
 
 WRONG = """
@@ -200,6 +201,73 @@ def test_the_table_of_a_method_is_read_strictly(table, lines):
     assert len(caught.value.problems) == len(lines)
     for line in lines:
         assert line in str(caught.value), line
+
+
+@pytest.mark.parametrize("method", ["magnitude", "activity"])
+def test_a_method_without_probabilities_has_no_inverse_of_them(method):
+    with pytest.raises(SpecError, match=f"inverse needs probabilities, {method} has none"):
+        Spec.parse({"prune": {"method": method, "rescale": "inverse"}})
+    assert Spec.parse({"prune": {"method": "random", "rescale": "inverse"}})
+    assert Spec.parse({"prune": {"method": "none", "rescale": "inverse"}})
+
+
+PLAIN = '''"""Keep the heaviest synapses, in the fewest words."""
+
+from typing import ClassVar
+
+import numpy as np
+
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
+from hrsnn_lava.compiler.context import Pass
+from hrsnn_lava.compiler.pruning.surgery import keep_synapses
+from hrsnn_lava.network import Network
+from hrsnn_lava.options import Share, options
+
+
+@options
+class PrunePlain(Pass[Network, Network]):
+    """Keep the heaviest.
+
+    Attributes:
+        density: share that stays.
+    """
+
+    name: ClassVar[str] = "prune_plain"
+    density: Share = 0.5
+
+    def transform(self, network, context):
+        edges = recurrent_edges(network)
+        keep = np.argsort(np.argsort(-np.abs(edges.weight))) < self.density * edges.n_edges
+        return keep_synapses(network, edges, keep), {}
+'''
+
+
+@pytest.fixture
+def methods_of_my_own(tmp_path, monkeypatch):
+    folder = tmp_path / "parts" / "pruning"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("HRSNN_LAVA_PARTS", str(tmp_path / "parts"))
+    yield folder
+    monkeypatch.undo()
+    forget()
+
+
+def test_a_method_needs_no_rescaling(methods_of_my_own):
+    (methods_of_my_own / "plain.py").write_text(PLAIN)
+    forget()
+    prune = Spec.parse({"prune": {"method": "plain", "density": 0.25}}).prune
+    assert prune.step("plain", "match").density == 0.25
+    with pytest.raises(SpecError, match="rescale: plain has none"):
+        Spec.parse({"prune": {"method": "plain", "rescale": "match"}})
+
+
+def test_an_option_that_the_table_has_already_is_refused(methods_of_my_own):
+    clash = "    density: Share = 0.5\n    homeostasis: bool = False\n"
+    text = PLAIN.replace("    density: Share = 0.5\n", clash).replace("plain", "clash")
+    (methods_of_my_own / "clash.py").write_text(text)
+    forget()
+    with pytest.raises(SpecError, match="pruning 'clash': homeostasis; allowed: names that"):
+        Spec.parse({"prune": {"method": "clash"}})
 
 
 def test_a_share_stands_for_the_pass_that_drops_neurons():

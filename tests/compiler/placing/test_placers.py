@@ -14,7 +14,7 @@ from hrsnn_lava import registry
 from hrsnn_lava.compiler.analysis.occupancy.traffic import CoreTraffic
 from hrsnn_lava.compiler.mesh import Mesh
 from hrsnn_lava.compiler.placing import _kernels
-from hrsnn_lava.compiler.placing._best import search
+from hrsnn_lava.compiler.placing._best import search, slots_of
 from hrsnn_lava.compiler.placing._orders import spectral_order
 from hrsnn_lava.compiler.placing._refine import refine, tables
 from hrsnn_lava.compiler.placing._task import SCALE, PlaceTask
@@ -201,3 +201,21 @@ def test_searches_are_repeatable_and_name_their_start() -> None:
     assert list(only.report["starts"]) == ["row"]
     with pytest.raises(SpecError, match="starts: none"):
         search(flow, mesh, starts=[])
+
+
+@pytest.mark.parametrize(
+    ("slots", "message"),
+    [
+        ([0, 0, 1], "1 slots taken twice; allowed: 3 different whole numbers in 0..3"),
+        ([-1, 0, 1], r"-1\.\.1; allowed: 3 different"),
+        ([0, 1, 4], r"0\.\.4; allowed"),
+        ([0.0, 1.0, 2.0], "float64 of shape"),
+        ([0, 1], r"int64 of shape \(2,\)"),
+        (None, "object of shape"),
+    ],
+)
+def test_a_placer_that_returns_no_placement_is_named(monkeypatch, slots, message) -> None:
+    task = PlaceTask.of(random_flow(3, 1, 1.0), mesh_of(2, 2))
+    monkeypatch.setattr(registry, "load", lambda *_: lambda *_: slots)
+    with pytest.raises(SpecError, match=f"placer 'mine': {message}"):
+        slots_of("mine", task, np.random.default_rng(0))
