@@ -106,7 +106,5 @@ def _checked(network: Network, rates: Float | None) -> Float:
         rates = np.zeros(network.n_neurons)
     elif rates.shape != (network.n_neurons,):
         problems.append(Problem("rates", f"shape {rates.shape}", f"({network.n_neurons},)"))
-    elif not np.all(np.isfinite(rates) & (rates >= 0)):
-        problems.append(Problem("rates", f"smallest {rates.min():g}", "finite and >= 0"))
     raise_if(SpecError, "the network cannot be pruned by activity", problems)
     return rates

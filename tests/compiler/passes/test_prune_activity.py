@@ -80,7 +80,7 @@ def test_budget_is_kept_and_nearly_used_up(balanced: Network, share: float) -> N
         ({"density": 0.5, "sop_share": 0.5}, np.ones(3), "either density or sop_share"),
         ({"sop_share": 2.0}, np.ones(3), "sop_share: 2.0; allowed: <= 1"),
         ({"density": 0.5}, np.ones(2), r"rates: shape \(2,\); allowed: \(3,\)"),
-        ({"density": 0.5}, np.array([1, 1, -1.0]), "rates: smallest -1"),
+        ({"density": 0.5}, np.array([1, 1, -1.0]), "rates: -1, 1 such; allowed: numbers >= 0"),
         (
             {"density": 0.5, "rescale": Rescale("inverse")},
             np.ones(3),
