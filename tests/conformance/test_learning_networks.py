@@ -21,7 +21,7 @@ STEPS = 40
 PROBES = ("spikes", "v", "u")
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(driven_learning_networks(STEPS))
 def test_native_equals_reference(case):
     network, inputs = case

@@ -55,8 +55,19 @@ def run_command(command, folder):
     return done.returncode, done.stdout + done.stderr
 
 
+#: A minute each; what they show is tested in small by `test_ci_sample.py` and `test_run_tasks.py`.
+LONG_PAGES = ("ci.md", "tasks.md")
+
+
+def runs():
+    """Every page, the long ones marked as slow."""
+    for page in pages.PAGES:
+        marks = [pytest.mark.slow] if page.name in LONG_PAGES else []
+        yield pytest.param(page, marks=marks, id=page_id(page))
+
+
 @pytest.mark.programs
-@pytest.mark.parametrize("page", pages.PAGES, ids=page_id)
+@pytest.mark.parametrize("page", runs())
 def test_everything_that_a_page_shows_runs(page, tmp_path, monkeypatch):
     pages.prepare(tmp_path)
     monkeypatch.chdir(tmp_path)
