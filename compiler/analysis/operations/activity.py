@@ -24,7 +24,7 @@ core is not known.
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,10 +38,6 @@ from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule
 from hrsnn_lava.trace import Trace
 
 Int = NDArray[np.int64]
-
-
-def _none() -> Int:
-    return np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,12 +69,12 @@ class Activity:
     hops_y: int | None
     learning_updates: int
     max_hops: int | None
-    neuron_updates_active: int = 0
-    updates_exact: bool = False
-    membrane_updates: int | None = None
-    membrane_updates_first_step: int | None = None
-    messages_in_of: Int = field(default_factory=_none)
-    messages_out_of: Int = field(default_factory=_none)
+    neuron_updates_active: int
+    updates_exact: bool
+    membrane_updates: int | None
+    membrane_updates_first_step: int | None
+    messages_in_of: Int
+    messages_out_of: Int
 
     @property
     def spikes(self) -> int:
