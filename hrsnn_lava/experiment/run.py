@@ -208,19 +208,16 @@ def trial_of(spec: Spec) -> Trial:
 
     Raises:
         SpecError: the data cannot be had, the task sends spikes where the network takes values, or
-            a run is to be observed that cannot be.
+            it gives values where the network takes spikes: nothing sends those while it is scored.
     """
     trial: Trial = spec.task.trial(spec.seed)
-    spiking, on_biases = trial.lesson.spiking, spec.network.input.target == "bias"
-    if spiking and on_biases:
-        fix = "or an encoder that gives values to hold"
-        problem = Problem("network.input.target", "'bias'", "'synapse', since inputs spike", fix)
+    spiking, target = trial.lesson.spiking, spec.network.input.target
+    if spiking == (target == "bias"):
+        allowed = "'synapse', since inputs spike" if spiking else "'bias', since values are held"
+        other = "gives values to hold" if spiking else "sends spikes"
+        fix = f"or an encoder that {other}"
+        problem = Problem("network.input.target", repr(target), allowed, fix)
         raise SpecError(f"task {spec.task.kind!r} does not fit the network", problems=[problem])
-    if spec.quantize.headroom == "measured" and not (spiking or on_biases):
-        raise SpecError(
-            'quantize.headroom: "measured" needs inputs that are held; set '
-            'network.input.target = "bias", or another head-room'
-        )
     return trial
 
 

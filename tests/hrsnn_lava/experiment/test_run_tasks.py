@@ -159,6 +159,11 @@ def test_spikes_and_held_currents_are_not_confused(tmp_path):
     held = DIGITS | {"network": NETWORK}
     with pytest.raises(SpecError, match=r"network.input.target: 'bias'; allowed: 'synapse'"):
         run_spec(Spec.parse(held), tmp_path / "out")
+    synapses = {**NETWORK, "input": {"target": "synapse"}}
+    digits = DIGITS | {"task": DIGITS["task"] | {"encoder": "held"}}
+    for spikes in (MEMORY | {"network": synapses}, digits, {"network": synapses}):
+        with pytest.raises(SpecError, match=r"network.input.target: 'synapse'; allowed: 'bias'"):
+            run_spec(Spec.parse(spikes), tmp_path / "out")
     more = {"task": DIGITS["task"] | {"train": 1840}}
     with pytest.raises(SpecError, match="1900; allowed: <= 1797"):
         run_spec(Spec.parse(DIGITS | more), tmp_path / "out")
