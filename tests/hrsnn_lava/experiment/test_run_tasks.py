@@ -141,6 +141,23 @@ def test_a_resumed_run_takes_its_rows_from_the_journal(finished, tmp_path, monke
         assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
 
 
+def test_a_resumed_run_scores_anew_what_an_own_part_may_have_changed(
+    finished, tmp_path, monkeypatch
+):
+    _, table, out, _ = finished
+    (tmp_path / "journal.jsonl").write_bytes((out / "journal.jsonl").read_bytes())
+    (tmp_path / "parts" / "task").mkdir(parents=True)
+    (tmp_path / "parts" / "task" / "_helper.py").write_text("EDITED = True\n")
+    monkeypatch.setenv(registry.PARTS_VARIABLE, str(tmp_path / "parts"))
+
+    def scored(name, *_):
+        raise SpecError(f"scored anew: {name}")
+
+    monkeypatch.setattr(run, "score_network", scored)
+    with pytest.raises(SpecError, match="scored anew: unpruned"):
+        run_spec(Spec.parse(table), tmp_path, resume=True)
+
+
 def test_a_budget_on_a_score_can_fail_the_command(tmp_path):
     spec = tmp_path / "memory.toml"
     spec.write_text(
