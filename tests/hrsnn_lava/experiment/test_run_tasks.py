@@ -207,14 +207,16 @@ class Steps:
 
     Attributes:
         path: not used.
+        skip: first samples, which are left out.
     """
 
     name: ClassVar[str] = "steps"
-    path: str = ""
+    path: str
+    skip: int = 0
 
     def read(self):
-        labels = np.arange(60) % 2
-        return Labelled(labels.reshape(60, 1, 1).astype(float), labels, ("off", "on"))
+        labels = np.arange(self.skip, 60) % 2
+        return Labelled(labels.reshape(-1, 1, 1).astype(float), labels, ("off", "on"))
 '''
 ENCODER = '''
 """A spike in every step in which a value is above 0.5."""
@@ -257,6 +259,30 @@ def test_one_file_adds_a_reader_or_an_encoder():
     spikes = trial.lesson.inputs
     assert spikes.steps.size == 10 * trial.labels[:30].sum()
     assert '"encoder": {"kind": "loud"}' in json.dumps(json.loads(_canonical(task)))
+
+
+@pytest.mark.usefixtures("plugged")
+def test_options_of_a_reader_stand_in_its_table():
+    sizes = {"kind": "npz", "path": "file", "train": 30, "validation": 10, "test": 19}
+
+    def parsed(reader):
+        return Spec.parse({"task": sizes | {"reader": reader}})
+
+    spec = parsed({"kind": "steps", "skip": 1})
+    assert len(spec.task.samples().labels) == 59
+    assert json.loads(spec.canonical())["task"]["reader"] == {"kind": "steps", "skip": 1}
+    assert Spec.parse(json.loads(spec.canonical())) == spec
+    assert len(parsed("steps").task.samples().labels) == 60
+    # a reader without options stays a name: what was written before is unchanged
+    assert json.loads(parsed({"kind": "npz"}).canonical())["task"]["reader"] == "npz"
+    known = "unknown key; allowed: one of skip; the file is the task's path"
+    for key in ("skp", "path"):
+        with pytest.raises(SpecError, match=f"task.reader.{key}: {known}"):
+            parsed({"kind": "steps", key: 1})
+    with pytest.raises(SpecError, match=r"task.reader.skip: 'x'; allowed: an integer"):
+        parsed({"kind": "steps", "skip": "x"})
+    with pytest.raises(SpecError, match=r"task.reader.n: unknown key; allowed: none, npz has no"):
+        parsed({"kind": "npz", "n": 1})
 
 
 def _canonical(task):
