@@ -43,7 +43,7 @@ from hrsnn_lava.report.sections.dynamics import dynamics
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.runs.parity import Parity, verify_parity
 from hrsnn_lava.sim_backends.runs.session import simulate
-from hrsnn_lava.spec import Spec
+from hrsnn_lava.spec import PruneSpec, Spec
 from hrsnn_lava.tasks.base import Outcome, Trial
 from hrsnn_lava.trace import SpikeInput, Trace
 from hrsnn_lava.training.difference import compare_float_fixed
@@ -190,7 +190,8 @@ def _run(bench: Bench, out: Path, progress: Progress) -> RunResult:
         comparison=rows,
         curve=points,
         scores=[score.describe() for score in arm.outcome.scores],
-        accuracy=accuracy(spec.task.kind, arm.outcome.scores, unpruned, row, program),
+        accuracy=accuracy(spec.task.kind, arm.outcome.scores, unpruned, row, program)
+        | unchosen_rescale(spec.prune, row),
     )
     files = {name: out / name for name in FILES}
     candidate.network.save(files["network.hlx"])
@@ -261,7 +262,8 @@ def candidate_of(bench: Bench, full: Reference, pruning: Pruning) -> Candidate:
 def best_pruning(bench: Bench, full: Reference) -> tuple[Pruning, Candidate, Row]:
     """The network that is compiled: pruned by the spec's method, rescaled as it says.
 
-    ``auto`` tries two ways to rescale, and keeps the one of the smaller validation loss.
+    ``auto`` tries two ways to rescale, and keeps the one of the smaller validation loss: ``none``
+    where the task has no such loss.
     """
     table = bench.spec.prune
     ways = ("none", "match") if table.rescale == "auto" else (table.rescale,)
@@ -273,6 +275,13 @@ def best_pruning(bench: Bench, full: Reference) -> tuple[Pruning, Candidate, Row
         name = pruning.label if len(ways) == 1 else f"{pruning.label}, rescale {pruning.mode}"
         tried.append((pruning, candidate, bench.row(name, candidate.network, candidate.rate_error)))
     return min(tried, key=lambda entry: _validation_loss(entry[2]))
+
+
+def unchosen_rescale(table: PruneSpec, row: Row) -> dict[str, str]:
+    """What the report says where ``auto`` had nothing to choose by; empty where it had."""
+    if table.rescale != "auto" or row["validation"] is not None:
+        return {}
+    return {"rescale": 'none: the task has no validation loss, by which "auto" would choose'}
 
 
 def _validation_loss(row: Row) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +157,25 @@ def test_a_resumed_run_scores_anew_what_an_own_part_may_have_changed(
     monkeypatch.setattr(run, "score_network", scored)
     with pytest.raises(SpecError, match="scored anew: unpruned"):
         run_spec(Spec.parse(table), tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_the_report_says_where_auto_had_nothing_to_choose_by(tmp_path, monkeypatch, validated):
+    original = run.score_network
+
+    def scored(*args):
+        arm = original(*args)
+        return arm if validated else replace(arm, outcome=replace(arm.outcome, validation=None))
+
+    monkeypatch.setattr(run, "score_network", scored)
+    prune = PRUNE | {"rescale": "auto", "controls": []}
+    result = run_spec(Spec.parse(MEMORY | {"prune": prune}), tmp_path)
+    note = result.report.to_dict()["accuracy"].get("rescale", "")
+    assert ("none: the task has no validation loss" in note) is not validated
+    assert ("has no validation loss" in " ".join(result.summary_text.split())) is not validated
+    assert ("has no validation loss" in (tmp_path / "report.html").read_text()) is not validated
+    if not validated:
+        assert result.comparison[1]["name"] == "LNP 30 %, rescale none"
 
 
 def test_a_budget_on_a_score_can_fail_the_command(tmp_path):
