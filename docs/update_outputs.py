@@ -329,7 +329,7 @@ def _named(key: str, row: Row) -> Row:
         "prune.drop_neurons": "number >= 0, < 1 or a table",
         "place.method": _quoted(("search", *registry.names("placer"))),
     }
-    if key.startswith("task.encoder"):
+    if key.startswith(("task.encoder", "task.reader")):
         return replace(row, allowed=f"{row.allowed} or a table")
     return replace(row, allowed=allowed.get(key, row.allowed))
 

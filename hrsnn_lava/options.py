@@ -23,7 +23,7 @@ import dataclasses
 import inspect
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, TypeVar
 
@@ -124,6 +124,10 @@ class Part:
                 return _adapter(cls).validate_json(json.dumps(own, default=_plain_scalar))
             except ValidationError as error:
                 problems = problems_of(error, cls)
+        raise self.refusal(problems)
+
+    def refusal(self, problems: Iterable[Problem]) -> ValidationError:
+        """The error that says of keys of the table, in this program's words, what is wrong."""
         # what is allowed depends on the part, which the table around this one does not know
         lines = [
             InitErrorDetails(
@@ -133,7 +137,7 @@ class Part:
             )
             for problem in problems
         ]
-        raise ValidationError.from_exception_data(self.kind, lines)
+        return ValidationError.from_exception_data(self.kind, lines)
 
 
 _CONFIG = ConfigDict(strict=True, extra="forbid", arbitrary_types_allowed=True)

@@ -24,7 +24,7 @@ from hrsnn_lava.compiler.pipeline import History, run_pass
 from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError
 from hrsnn_lava.experiment.compilation import Pruned, Pruning, Target, prune, pruning_curve
-from hrsnn_lava.experiment.runner import Journal, Runner, Stage
+from hrsnn_lava.experiment.runner import Journal, Runner, Stage, own_parts
 from hrsnn_lava.experiment.scoring import (
     Arm,
     Row,
@@ -43,7 +43,7 @@ from hrsnn_lava.report.sections.dynamics import dynamics
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.runs.parity import Parity, verify_parity
 from hrsnn_lava.sim_backends.runs.session import simulate
-from hrsnn_lava.spec import Spec
+from hrsnn_lava.spec import PruneSpec, Spec
 from hrsnn_lava.tasks.base import Outcome, Trial
 from hrsnn_lava.trace import SpikeInput, Trace
 from hrsnn_lava.training.difference import compare_float_fixed
@@ -159,7 +159,7 @@ def run_spec(
     trial = trial_of(spec)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        journal = Journal(out / "journal.jsonl", spec.canonical(), resume)
+        journal = Journal(out / "journal.jsonl", spec.canonical(), resume, own_parts())
         points = len(pruning_curve(spec.prune, "none"))
         runner = Runner(journal, 9 + len(spec.prune.controls) + points, progress)
         # one BLAS thread: sums in another order would move the last bits of a chaotic forecast
@@ -190,7 +190,8 @@ def _run(bench: Bench, out: Path, progress: Progress) -> RunResult:
         comparison=rows,
         curve=points,
         scores=[score.describe() for score in arm.outcome.scores],
-        accuracy=accuracy(spec.task.kind, arm.outcome.scores, unpruned, row, program),
+        accuracy=accuracy(spec.task.kind, arm.outcome.scores, unpruned, row, program)
+        | unchosen_rescale(spec.prune, row),
     )
     files = {name: out / name for name in FILES}
     candidate.network.save(files["network.hlx"])
@@ -208,19 +209,16 @@ def trial_of(spec: Spec) -> Trial:
 
     Raises:
         SpecError: the data cannot be had, the task sends spikes where the network takes values, or
-            a run is to be observed that cannot be.
+            it gives values where the network takes spikes: nothing sends those while it is scored.
     """
     trial: Trial = spec.task.trial(spec.seed)
-    spiking, on_biases = trial.lesson.spiking, spec.network.input.target == "bias"
-    if spiking and on_biases:
-        fix = "or an encoder that gives values to hold"
-        problem = Problem("network.input.target", "'bias'", "'synapse', since inputs spike", fix)
+    spiking, target = trial.lesson.spiking, spec.network.input.target
+    if spiking == (target == "bias"):
+        allowed = "'synapse', since inputs spike" if spiking else "'bias', since values are held"
+        other = "gives values to hold" if spiking else "sends spikes"
+        fix = f"or an encoder that {other}"
+        problem = Problem("network.input.target", repr(target), allowed, fix)
         raise SpecError(f"task {spec.task.kind!r} does not fit the network", problems=[problem])
-    if spec.quantize.headroom == "measured" and not (spiking or on_biases):
-        raise SpecError(
-            'quantize.headroom: "measured" needs inputs that are held; set '
-            'network.input.target = "bias", or another head-room'
-        )
     return trial
 
 
@@ -264,7 +262,8 @@ def candidate_of(bench: Bench, full: Reference, pruning: Pruning) -> Candidate:
 def best_pruning(bench: Bench, full: Reference) -> tuple[Pruning, Candidate, Row]:
     """The network that is compiled: pruned by the spec's method, rescaled as it says.
 
-    ``auto`` tries two ways to rescale, and keeps the one of the smaller validation loss.
+    ``auto`` tries two ways to rescale, and keeps the one of the smaller validation loss: ``none``
+    where the task has no such loss.
     """
     table = bench.spec.prune
     ways = ("none", "match") if table.rescale == "auto" else (table.rescale,)
@@ -276,6 +275,13 @@ def best_pruning(bench: Bench, full: Reference) -> tuple[Pruning, Candidate, Row
         name = pruning.label if len(ways) == 1 else f"{pruning.label}, rescale {pruning.mode}"
         tried.append((pruning, candidate, bench.row(name, candidate.network, candidate.rate_error)))
     return min(tried, key=lambda entry: _validation_loss(entry[2]))
+
+
+def unchosen_rescale(table: PruneSpec, row: Row) -> dict[str, str]:
+    """What the report says where ``auto`` had nothing to choose by; empty where it had."""
+    if table.rescale != "auto" or row["validation"] is not None:
+        return {}
+    return {"rescale": 'none: the task has no validation loss, by which "auto" would choose'}
 
 
 def _validation_loss(row: Row) -> float:

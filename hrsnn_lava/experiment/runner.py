@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from hrsnn_lava import __version__
+from hrsnn_lava import __version__, registry
 from hrsnn_lava.progress import Progress, silent
 
 T = TypeVar("T")
@@ -34,22 +34,38 @@ class Stage(Generic[T]):
     depends_on: tuple[str, ...] = ()
 
 
+def own_parts() -> tuple[str, ...]:
+    """Name and SHA-256 of every file of parts in the folders of ``HRSNN_LAVA_PARTS``, in order.
+
+    All of them, whether a spec names them or not: parts may import each other. Where the folders
+    are does not matter.
+    """
+    folders = os.environ.get(registry.PARTS_VARIABLE, "").split(os.pathsep)
+    return tuple(
+        f"{kind}/{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}"
+        for folder in filter(None, folders)
+        for kind, described in sorted(registry.KINDS.items())
+        for file in sorted((Path(folder) / kind).glob("*.toml" if described.data else "*.py"))
+    )
+
+
 class Journal:
     """Finished stages of a run.
 
     A stage is identified by its name and a key: the hash of the program's version, the complete
-    spec, and whatever else its result depends on. A stage found under the same key is not done
-    again. A line that was cut off by a kill is ignored.
+    spec, the user's own parts, and whatever else its result depends on. A stage found under the
+    same key is not done again. A line that was cut off by a kill is ignored.
 
     Args:
         path: the ``journal.jsonl``.
         base: what every key depends on, such as the canonical spec.
         resume: read what is there; otherwise start anew.
+        parts: what the program has beside its own files, see `own_parts`.
     """
 
-    def __init__(self, path: Path, base: str, resume: bool) -> None:
+    def __init__(self, path: Path, base: str, resume: bool, parts: tuple[str, ...] = ()) -> None:
         self._path = path
-        self._base = base
+        self._base = (base, *parts)
         self._results: dict[tuple[str, str], Any] = {}
         if not (resume and path.exists()):
             path.write_text("", encoding="utf-8")
@@ -66,7 +82,7 @@ class Journal:
 
     def result(self, stage: Stage[T]) -> T:
         """The result of a stage: from the journal, or computed and recorded."""
-        text = "\0".join([__version__, self._base, *stage.depends_on])
+        text = "\0".join([__version__, *self._base, *stage.depends_on])
         key = hashlib.sha256(text.encode()).hexdigest()
         if (stage.name, key) not in self._results:
             result = stage.run()

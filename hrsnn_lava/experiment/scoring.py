@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.csr import fan_out
+from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.metrics.scores import Scores
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
@@ -25,6 +26,19 @@ from hrsnn_lava.training.simulation import simulator_of, spike_counts
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Row = dict[str, Any]
+#: Columns that a row has of its own, here, in `with_ratios` and on a pruning curve.
+COLUMNS = (
+    "name",
+    "neurons",
+    "synapses",
+    "spikes_per_sample",
+    "recurrent_sops_per_sample",
+    "recurrent_sop_ratio",
+    "rate_error",
+    "validation",
+    "method",
+    "density",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +51,9 @@ class Arm:
         neurons, synapses: of the recurrent network; None for a baseline without spikes.
         sops: recurrent synaptic operations, mean over the training runs; None likewise.
         rate_error: sum |count - target| / sum target after homeostasis; None where none was done.
+
+    Raises:
+        SpecError: a score is called like a column that is there anyway.
     """
 
     name: str
@@ -45,6 +62,15 @@ class Arm:
     synapses: int | None = None
     sops: float | None = None
     rate_error: float | None = None
+
+    def __post_init__(self) -> None:
+        allowed, fix = f"none of {', '.join(COLUMNS)}", "rename the score"
+        problems = [
+            Problem("score", repr(score.name), allowed, fix)
+            for score in self.outcome.scores
+            if score.name in COLUMNS
+        ]
+        raise_if(SpecError, "a score of the task is called like a column of the table", problems)
 
     @property
     def spikes(self) -> float | None:

@@ -10,19 +10,18 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava import registry
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.metrics.scores import Score, Scores
-from hrsnn_lava.options import Count, Positive, Registered, options
+from hrsnn_lava.options import Count, Positive, options
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.tasks.base import Outcome, Task, Trial
 from hrsnn_lava.tasks.encoders import EncoderOption
-from hrsnn_lava.tasks.readers.base import Labelled
+from hrsnn_lava.tasks.readers.base import READER, Labelled, ReaderOption
 from hrsnn_lava.trace import SpikeInput
 from hrsnn_lava.training.readout import (
     FeatureOptions,
@@ -86,17 +85,16 @@ class LabelledSamples(Classification):
 
     Attributes:
         path: of the file.
-        reader: what reads it.
+        reader: what reads it: its name, or a table with its options.
     """
 
     name: ClassVar[str] = "npz"
     path: str = ""
-    reader: Annotated[str, Registered("reader")] = "npz"
+    reader: ReaderOption = "npz"
 
     def samples(self) -> Labelled:
         """What the reader finds in the file."""
-        labelled: Labelled = registry.load("reader", self.reader)(self.path).read()
-        return labelled
+        return READER.reader(self.reader, self.path).read()
 
 
 def stratified(labels: Int, rng: np.random.Generator) -> Int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +142,42 @@ def test_a_resumed_run_takes_its_rows_from_the_journal(finished, tmp_path, monke
         assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
 
 
+def test_a_resumed_run_scores_anew_what_an_own_part_may_have_changed(
+    finished, tmp_path, monkeypatch
+):
+    _, table, out, _ = finished
+    (tmp_path / "journal.jsonl").write_bytes((out / "journal.jsonl").read_bytes())
+    (tmp_path / "parts" / "task").mkdir(parents=True)
+    (tmp_path / "parts" / "task" / "_helper.py").write_text("EDITED = True\n")
+    monkeypatch.setenv(registry.PARTS_VARIABLE, str(tmp_path / "parts"))
+
+    def scored(name, *_):
+        raise SpecError(f"scored anew: {name}")
+
+    monkeypatch.setattr(run, "score_network", scored)
+    with pytest.raises(SpecError, match="scored anew: unpruned"):
+        run_spec(Spec.parse(table), tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("validated", [True, False])
+def test_the_report_says_where_auto_had_nothing_to_choose_by(tmp_path, monkeypatch, validated):
+    original = run.score_network
+
+    def scored(*args):
+        arm = original(*args)
+        return arm if validated else replace(arm, outcome=replace(arm.outcome, validation=None))
+
+    monkeypatch.setattr(run, "score_network", scored)
+    prune = PRUNE | {"rescale": "auto", "controls": []}
+    result = run_spec(Spec.parse(MEMORY | {"prune": prune}), tmp_path)
+    note = result.report.to_dict()["accuracy"].get("rescale", "")
+    assert ("none: the task has no validation loss" in note) is not validated
+    assert ("has no validation loss" in " ".join(result.summary_text.split())) is not validated
+    assert ("has no validation loss" in (tmp_path / "report.html").read_text()) is not validated
+    if not validated:
+        assert result.comparison[1]["name"] == "LNP 30 %, rescale none"
+
+
 def test_a_budget_on_a_score_can_fail_the_command(tmp_path):
     spec = tmp_path / "memory.toml"
     spec.write_text(
@@ -159,6 +196,11 @@ def test_spikes_and_held_currents_are_not_confused(tmp_path):
     held = DIGITS | {"network": NETWORK}
     with pytest.raises(SpecError, match=r"network.input.target: 'bias'; allowed: 'synapse'"):
         run_spec(Spec.parse(held), tmp_path / "out")
+    synapses = {**NETWORK, "input": {"target": "synapse"}}
+    digits = DIGITS | {"task": DIGITS["task"] | {"encoder": "held"}}
+    for spikes in (MEMORY | {"network": synapses}, digits, {"network": synapses}):
+        with pytest.raises(SpecError, match=r"network.input.target: 'synapse'; allowed: 'bias'"):
+            run_spec(Spec.parse(spikes), tmp_path / "out")
     more = {"task": DIGITS["task"] | {"train": 1840}}
     with pytest.raises(SpecError, match="1900; allowed: <= 1797"):
         run_spec(Spec.parse(DIGITS | more), tmp_path / "out")
@@ -185,14 +227,16 @@ class Steps:
 
     Attributes:
         path: not used.
+        skip: first samples, which are left out.
     """
 
     name: ClassVar[str] = "steps"
-    path: str = ""
+    path: str
+    skip: int = 0
 
     def read(self):
-        labels = np.arange(60) % 2
-        return Labelled(labels.reshape(60, 1, 1).astype(float), labels, ("off", "on"))
+        labels = np.arange(self.skip, 60) % 2
+        return Labelled(labels.reshape(-1, 1, 1).astype(float), labels, ("off", "on"))
 '''
 ENCODER = '''
 """A spike in every step in which a value is above 0.5."""
@@ -235,6 +279,30 @@ def test_one_file_adds_a_reader_or_an_encoder():
     spikes = trial.lesson.inputs
     assert spikes.steps.size == 10 * trial.labels[:30].sum()
     assert '"encoder": {"kind": "loud"}' in json.dumps(json.loads(_canonical(task)))
+
+
+@pytest.mark.usefixtures("plugged")
+def test_options_of_a_reader_stand_in_its_table():
+    sizes = {"kind": "npz", "path": "file", "train": 30, "validation": 10, "test": 19}
+
+    def parsed(reader):
+        return Spec.parse({"task": sizes | {"reader": reader}})
+
+    spec = parsed({"kind": "steps", "skip": 1})
+    assert len(spec.task.samples().labels) == 59
+    assert json.loads(spec.canonical())["task"]["reader"] == {"kind": "steps", "skip": 1}
+    assert Spec.parse(json.loads(spec.canonical())) == spec
+    assert len(parsed("steps").task.samples().labels) == 60
+    # a reader without options stays a name: what was written before is unchanged
+    assert json.loads(parsed({"kind": "npz"}).canonical())["task"]["reader"] == "npz"
+    known = "unknown key; allowed: one of skip; the file is the task's path"
+    for key in ("skp", "path"):
+        with pytest.raises(SpecError, match=f"task.reader.{key}: {known}"):
+            parsed({"kind": "steps", key: 1})
+    with pytest.raises(SpecError, match=r"task.reader.skip: 'x'; allowed: an integer"):
+        parsed({"kind": "steps", "skip": "x"})
+    with pytest.raises(SpecError, match=r"task.reader.n: unknown key; allowed: none, npz has no"):
+        parsed({"kind": "npz", "n": 1})
 
 
 def _canonical(task):

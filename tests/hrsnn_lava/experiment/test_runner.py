@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 
-from hrsnn_lava.experiment.runner import Journal, Runner, Stage
+from hrsnn_lava import __version__, registry
+from hrsnn_lava.experiment.runner import Journal, Runner, Stage, own_parts
 
 
 def counting(log, value):
@@ -56,3 +59,32 @@ def test_every_step_that_is_said_counts_the_same(tmp_path):
     for text in ("build", "score", "more than was expected"):
         runner.say(text)
     assert told == [("build", 0.0), ("score", 0.5), ("more than was expected", 1.0)]
+
+
+def test_a_part_that_was_edited_computes_anew(tmp_path, monkeypatch):
+    path, log = tmp_path / "journal.jsonl", []
+
+    def run(value, resume=True):
+        Journal(path, "spec", resume, own_parts()).result(Stage("a", counting(log, value)))
+
+    monkeypatch.delenv(registry.PARTS_VARIABLE, raising=False)
+    run(0, resume=False)
+    key = json.loads(path.read_text())["key"]
+    assert key == hashlib.sha256(f"{__version__}\0spec".encode()).hexdigest()
+    one, two = tmp_path / "one", tmp_path / "two"
+    for file in (one / "task" / "mine.py", two / "chip" / "mine.toml", two / "chip" / "notes.txt"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("first")
+    monkeypatch.setenv(registry.PARTS_VARIABLE, f"{one}{os.pathsep}{two}")
+    run(1)
+    (two / "chip" / "notes.txt").write_text("no part")
+    one.rename(tmp_path / "elsewhere")
+    monkeypatch.setenv(registry.PARTS_VARIABLE, f"{tmp_path / 'elsewhere'}{os.pathsep}{two}")
+    run(2)
+    (tmp_path / "elsewhere" / "task" / "mine.py").write_text("second")
+    run(3)
+    (two / "chip" / "mine.toml").write_text("second")
+    run(4)
+    monkeypatch.delenv(registry.PARTS_VARIABLE)
+    run(5)
+    assert log == [0, 1, 3, 4]

@@ -135,8 +135,10 @@ def test_splits_that_cannot_be_are_refused(tmp_path):
         DigitRows(train=1000, validation=400, test=500).trial(0)
     with pytest.raises(SpecError, match=r"task.train: no sample of class down"):
         Order(train=1, validation=20, test=40).trial(4)
-    with pytest.raises(SpecError, match=r"task.reader: 'cvs'; allowed: digits, npz"):
+    with pytest.raises(SpecError, match=r"task.reader.kind: 'cvs'; allowed: digits, npz"):
         Spec.parse({"task": {"kind": "npz", "reader": "cvs"}})
+    with pytest.raises(SpecError, match=r"task.reader: 3; allowed: a name or a table"):
+        Spec.parse({"task": {"kind": "npz", "reader": 3}})
 
 
 def test_samples_of_ones_own_are_a_task(tmp_path):
