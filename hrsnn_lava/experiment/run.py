@@ -191,7 +191,8 @@ def _run(bench: Bench, out: Path, progress: Progress) -> RunResult:
         curve=points,
         scores=[score.describe() for score in arm.outcome.scores],
         accuracy=accuracy(spec.task.kind, arm.outcome.scores, unpruned, row, program)
-        | unchosen_rescale(spec.prune, row),
+        | unchosen_rescale(spec.prune, row)
+        | unseen_input(bench),
     )
     files = {name: out / name for name in FILES}
     candidate.network.save(files["network.hlx"])
@@ -213,13 +214,24 @@ def trial_of(spec: Spec) -> Trial:
     """
     trial: Trial = spec.task.trial(spec.seed)
     spiking, target = trial.lesson.spiking, spec.network.input.target
-    if spiking == (target == "bias"):
+    unseen = input_is_unseen(spec, trial)
+    if (spiking and target == "bias") or (unseen and not spec.task.runs_without_input):
         allowed = "'synapse', since inputs spike" if spiking else "'bias', since values are held"
         other = "gives values to hold" if spiking else "sends spikes"
         fix = f"or an encoder that {other}"
         problem = Problem("network.input.target", repr(target), allowed, fix)
         raise SpecError(f"task {spec.task.kind!r} does not fit the network", problems=[problem])
+    if unseen and spec.quantize.headroom == "measured":
+        raise SpecError(
+            'quantize.headroom: "measured" needs inputs that are held; set '
+            'network.input.target = "bias", or another head-room'
+        )
     return trial
+
+
+def input_is_unseen(spec: Spec, trial: Trial) -> bool:
+    """Whether held values go to synapses: training and scoring hold them through biases alone."""
+    return not trial.lesson.spiking and spec.network.input.target == "synapse"
 
 
 def reference(bench: Bench) -> Reference:
@@ -282,6 +294,14 @@ def unchosen_rescale(table: PruneSpec, row: Row) -> dict[str, str]:
     if table.rescale != "auto" or row["validation"] is not None:
         return {}
     return {"rescale": 'none: the task has no validation loss, by which "auto" would choose'}
+
+
+def unseen_input(bench: Bench) -> dict[str, str]:
+    """What the report says where no network saw the input that its scores are about."""
+    if not input_is_unseen(bench.spec, bench.trial):
+        return {}
+    where = 'network.input.target is "synapse", and held values are sent while verifying alone'
+    return {"input": f"not seen while training and scoring: {where}"}
 
 
 def _validation_loss(row: Row) -> float:

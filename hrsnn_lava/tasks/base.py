@@ -105,6 +105,9 @@ class Task(ABC):
     """Base of the options of all tasks; see the module."""
 
     name: ClassVar[str] = ""
+    #: Whether a run is allowed in which held values go to synapses: nothing sends them while the
+    #: network is trained and scored, so it never sees its input.
+    runs_without_input: ClassVar[bool] = False
 
     @property
     def kind(self) -> str:

@@ -17,7 +17,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -328,6 +328,9 @@ class ForecastTask(Task):
         readout: ``quadratic`` lets the readout, which is off the chip, use products of the values
             that it decodes from the spikes; ``linear`` sums features alone. Our choice.
     """
+
+    #: Recorded results rest on such runs; the report says what they are.
+    runs_without_input: ClassVar[bool] = True
 
     train: Annotated[int, Field(ge=250)] = 500
     horizon: Count = 100

@@ -25,23 +25,11 @@ SMALL = {
 }
 
 
-SPIKES = {
-    "kind": "memory",
-    "train": 60,
-    "validation": 20,
-    "test": 30,
-    "washout": 5,
-    "delays": 3,
-    "steps_per_sample": 5,
-    "encoder": {"kind": "population", "channels": 6},
-}
-
-
 def spec_with(quantize, target="bias"):
-    """The small spec with a table of its own, whose inputs are held or spike."""
+    """The small spec with a table of its own."""
     network = {**SMALL["network"], "input": {"target": target}}
-    task = SMALL["task"] if target == "bias" else SPIKES
-    return Spec.parse({**SMALL, "network": network, "quantize": quantize, "task": task})
+    chip = {"profile": "loihi1" if target == "bias" else "loihi2_lava"}  # graded spikes
+    return Spec.parse({**SMALL, "network": network, "quantize": quantize, "compile": chip})
 
 
 @pytest.mark.parametrize(
@@ -55,13 +43,16 @@ def test_rates_come_from_the_training_input(tmp_path, table, target):
     result = run_spec(spec_with(table, target), tmp_path)
     data = result.report.to_dict()["quantization"]
     assert {k: data["options"][k] for k in table} == table
-    ratio = "task_error_ratio" if target == "bias" else "task_score_ratio"
-    assert set(data["cost"]) >= {"count_error", "van_rossum", ratio}
+    assert set(data["cost"]) >= {"count_error", "van_rossum", "task_error_ratio"}
     assert data["populations"]["exc"]["run"]["wraps"] == 0
     assert "QUANTIZATION" in result.summary_text
+    unseen = "not seen while training and scoring"
+    assert (unseen in result.summary_text) == (target == "synapse")
 
 
 def test_wrong_options_are_refused_before_any_work(tmp_path):
     with pytest.raises(SpecError, match="scaling: 'best'; allowed: activity"):
         run_spec(spec_with({"scaling": "best"}), tmp_path)
+    with pytest.raises(SpecError, match='"measured" needs inputs that are held'):
+        run_spec(spec_with({"headroom": "measured"}, "synapse"), tmp_path)
     assert not (tmp_path / "journal.jsonl").exists()

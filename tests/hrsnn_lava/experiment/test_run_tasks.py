@@ -198,7 +198,7 @@ def test_spikes_and_held_currents_are_not_confused(tmp_path):
         run_spec(Spec.parse(held), tmp_path / "out")
     synapses = {**NETWORK, "input": {"target": "synapse"}}
     digits = DIGITS | {"task": DIGITS["task"] | {"encoder": "held"}}
-    for spikes in (MEMORY | {"network": synapses}, digits, {"network": synapses}):
+    for spikes in (MEMORY | {"network": synapses}, digits | {"network": synapses}):
         with pytest.raises(SpecError, match=r"network.input.target: 'synapse'; allowed: 'bias'"):
             run_spec(Spec.parse(spikes), tmp_path / "out")
     more = {"task": DIGITS["task"] | {"train": 1840}}
