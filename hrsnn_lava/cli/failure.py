@@ -139,7 +139,7 @@ def _text(error: BaseException, failure: Failure, arguments: Sequence[str]) -> s
     else:
         lines += [f"  - {problem}" for problem in failure.problems]
     if isinstance(error, PartError) and error.__cause__ and not wants_traceback(arguments):
-        lines.append("--traceback shows where it was raised.")
+        lines.append(f"--traceback or {TRACEBACK_VARIABLE}=1 shows where it was raised.")
     if not failure.expected and not wants_traceback(arguments):
         lines.append(f"Please report it, with what --traceback or {TRACEBACK_VARIABLE}=1 shows.")
     return "\n".join(lines)
