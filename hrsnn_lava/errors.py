@@ -4,7 +4,8 @@
 
     HrsnnError                1  a fault of ours
     ├── SpecError             2  a spec, an option or an argument is wrong
-    │   └── NetworkError      2  a network that contradicts itself
+    │   ├── NetworkError      2  a network that contradicts itself
+    │   └── PartError         2  a part of the user's, or of another package, that fails
     ├── ArtifactError         3  an input file is invalid, damaged or unsafe
     │   └── ProfileError      3  a hardware profile or cost set contradicts itself
     ├── CapacityError         4  the network does not fit the chip
@@ -32,6 +33,7 @@ __all__ = [
     "HrsnnError",
     "NetworkError",
     "ParityError",
+    "PartError",
     "Problem",
     "ProfileError",
     "SpecError",
@@ -98,6 +100,10 @@ class SpecError(HrsnnError):
 
 class NetworkError(SpecError):
     """A network contradicts itself."""
+
+
+class PartError(SpecError):
+    """A part that is not of this package failed; `__cause__` is what it raised, if it did."""
 
 
 class ArtifactError(HrsnnError):

@@ -10,83 +10,49 @@ come from three places:
   ``FOLDER/KIND/NAME.py``, or ``.toml`` where the kind is data. The code there is run, so name only
   folders of your own.
 
-Two parts of one name are an error, and an unknown name is answered with the known ones.
+Two parts of one name are an error, and an unknown name is answered with the known ones. What goes
+wrong in a part of another's is a `PartError`, which names its file.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import difflib
 import importlib
 import importlib.util
-import os
-import re
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from hrsnn_lava.errors import Problem, SpecError
+from hrsnn_lava.errors import HrsnnError, PartError, Problem, SpecError
+from hrsnn_lava.part_files import (
+    KINDS,
+    PARTS_VARIABLE,
+    PartFile,
+    built_in,
+    folders,
+    in_folder,
+    installed,
+)
 
-PARTS_VARIABLE = "HRSNN_LAVA_PARTS"
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of parts.
-
-    Attributes:
-        package: whose modules the parts are, below `hrsnn_lava`.
-        prefix: of the files; what follows it is the part's name.
-        attribute: what a module offers: the name of a class, function or instance; "" for the
-            class that has the part's name in its ``name``.
-        data: True for TOML files, which a part's `path` leads to.
-        nested: parts are classes anywhere below the package, in folders and several a file too;
-            their names are those that stand in the classes.
-        hyphens: a name has ``-`` for every ``_`` of its file.
-    """
-
-    package: str
-    prefix: str = ""
-    attribute: str = ""
-    data: bool = False
-    nested: bool = False
-    hyphens: bool = False
-
-    def part(self, stem: str) -> str:
-        """Name of the part in the file or folder `stem`."""
-        name = stem.removeprefix(self.prefix)
-        return name.replace("_", "-") if self.hyphens else name
-
-
-#: Every kind; the keys are the folders of ``HRSNN_LAVA_PARTS`` and the groups of entry points.
-KINDS: Mapping[str, Kind] = {
-    "pruning": Kind("compiler.passes", "prune_"),
-    "score": Kind("compiler.pruning.scores"),
-    "pass": Kind("compiler.passes"),
-    "scaling": Kind("compiler.quantization.scaling", attribute="Option"),
-    "placer": Kind("compiler.placing", attribute="place"),
-    "engine": Kind("sim_backends", attribute="ENGINE", hyphens=True),
-    "task": Kind("tasks", nested=True),
-    "reader": Kind("tasks.readers", nested=True),
-    "encoder": Kind("tasks.encoders", nested=True),
-    "chip": Kind("hardware_profiles", data=True),
-    "cost_set": Kind("hardware_profiles.cost_sets", data=True),
-    "section": Kind("report.sections", attribute="SECTION"),
-    "command": Kind("cli", attribute="COMMAND"),
-    "codec": Kind("codecs", attribute="CODEC"),
-}
-
-
-@dataclass(frozen=True)
-class _PartFile:
-    """Where a part is: a file, and the module that it is imported as."""
-
-    path: Path | None
-    module: str
+__all__ = [
+    "KINDS",
+    "PARTS_VARIABLE",
+    "failure",
+    "forget",
+    "given",
+    "guarded",
+    "load",
+    "names",
+    "of_part",
+    "path",
+    "summary",
+    "unknown",
+]
 
 
 def names(kind: str) -> tuple[str, ...]:
@@ -98,22 +64,90 @@ def load(kind: str, name: str) -> Any:
     """What the part offers; imported now, if it was not.
 
     Raises:
-        SpecError: no such part; the message lists those there are.
+        SpecError: no such part, and the message lists those there are.
+        PartError: its file cannot be imported, or does not offer what the kind asks for.
     """
     place, described = _place(kind, name), KINDS[kind]
-    module = _module(place)
-    if described.attribute:
+    with guarded(kind, name):
+        module = _module(place)
+        if not described.attribute:
+            return _named(module, kind, name)
         if not hasattr(module, described.attribute):
-            raise SpecError(f"{kind} {name!r}: its file defines no {described.attribute}")
-        return getattr(module, described.attribute)
-    full = f"{described.prefix}{name}"
+            raise failure(kind, name, f"its file defines no {described.attribute}")
+        part = getattr(module, described.attribute)
+        _check(part, kind, name)
+    return part
+
+
+def _named(module: ModuleType, kind: str, name: str) -> Any:
+    """The class of a module whose ``name`` is the part's."""
+    full = f"{KINDS[kind].prefix}{name}"
     for value in vars(module).values():
         if (
             getattr(value, "name", None) == full
             and getattr(value, "__module__", "") == module.__name__
         ):
             return value
-    raise SpecError(f"{kind} {name!r}: its file defines no class with name = {full!r}")
+    raise failure(kind, name, f"its file defines no class with name = {full!r}")
+
+
+def _check(part: Any, kind: str, name: str) -> None:
+    """Raise `PartError` where a part is not the object that its kind asks for."""
+    attribute, needs = KINDS[kind].attribute, KINDS[kind].needs
+    missing = [need for need in needs if not hasattr(part, need)]
+    if needs and (missing or isinstance(part, type)):
+        lacks = f" without {', '.join(missing)}" if missing else ""
+        what = f"the class {part.__name__}" if isinstance(part, type) else type(part).__name__
+        allowed = f"an object with {', '.join(needs)}"
+        raise failure(kind, name, f"{attribute} is {what}{lacks}; allowed: {allowed}")
+    if "name" in needs and part.name != name:
+        text = f"{attribute} has the name {part.name!r}; allowed: {name!r}, as of the file"
+        raise failure(kind, name, text)
+
+
+@contextlib.contextmanager
+def guarded(kind: str, name: str) -> Iterator[None]:
+    """Where code of a part is run: what it raises, but for our errors, is a `PartError`.
+
+    Errors in parts of this package, which are bugs of ours, stay what they are.
+    """
+    try:
+        yield
+    except (HrsnnError, MemoryError):
+        raise
+    except (Exception, SystemExit) as error:
+        place = _places(kind).get(name)
+        if place is None or not place.foreign:
+            raise
+        raise failure(kind, name, _words(error)) from error
+
+
+def failure(kind: str, name: str, text: str) -> PartError:
+    """The error of a part: its kind, its name, what is wrong, and its file."""
+    place = _places(kind).get(name)
+    where = "" if place is None else f"{place}: "
+    return PartError(f"{kind.replace('_', ' ')} {name!r}: {where}{text}")
+
+
+def of_part(error: BaseException) -> PartError | None:
+    """The error of the part in whose code `error` was raised; None where it was in none."""
+    modules = set()
+    trace = error.__traceback__
+    while trace is not None:
+        modules.add(trace.tb_frame.f_globals.get("__name__"))
+        trace = trace.tb_next
+    for kind in KINDS:
+        for name, place in _places(kind).items():
+            if place.foreign and place.module in modules:
+                part_error = failure(kind, name, _words(error))
+                part_error.__cause__ = error
+                return part_error
+    return None
+
+
+def _words(error: BaseException) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def path(kind: str, name: str) -> Path:
@@ -127,14 +161,15 @@ def path(kind: str, name: str) -> Path:
 def summary(kind: str, name: str) -> str:
     """The first line of the part's docstring, read without importing it."""
     place = _place(kind, name)
-    if place.path is None:
-        doc = _module(place).__doc__
-    else:
-        tree = ast.parse(place.path.read_text(encoding="utf-8"))
-        classes = [n for n in tree.body if isinstance(n, ast.ClassDef) and KINDS[kind].nested]
-        own = [c for c in classes if any(_names(statement, name) for statement in c.body)]
-        doc = ast.get_docstring(own[0] if own else tree)
-    return (doc or "").strip().splitlines()[0] if doc else ""
+    with guarded(kind, name):
+        if place.path is None:
+            doc = _module(place).__doc__
+        else:
+            tree = ast.parse(place.path.read_text(encoding="utf-8"))
+            classes = [n for n in tree.body if isinstance(n, ast.ClassDef) and KINDS[kind].nested]
+            own = [c for c in classes if any(_names(statement, name) for statement in c.body)]
+            doc = ast.get_docstring(own[0] if own else tree)
+    return next(iter((doc or "").strip().splitlines()), "")
 
 
 def _names(statement: ast.stmt, name: str) -> bool:
@@ -151,6 +186,13 @@ def _names(statement: ast.stmt, name: str) -> bool:
 def forget() -> None:
     """Look for parts anew: for tests that add some."""
     _places.cache_clear()
+    folders.cache_clear()
+
+
+def given() -> dict[Path, dict[str, int]]:
+    """Folders of the user's, with how many parts of each kind there are in each."""
+    counts = {f: {kind: len(in_folder(f, kind)) for kind in KINDS} for f in folders()}
+    return {f: {kind: n for kind, n in of.items() if n} for f, of in counts.items()}
 
 
 def unknown(kind: str, name: str, known: tuple[str, ...]) -> SpecError:
@@ -162,7 +204,7 @@ def unknown(kind: str, name: str, known: tuple[str, ...]) -> SpecError:
     return SpecError(f"there is no {label} {name!r}", problems=[problem])
 
 
-def _place(kind: str, name: str) -> _PartFile:
+def _place(kind: str, name: str) -> PartFile:
     places = _places(kind)
     if name not in places:
         raise unknown(kind, name, tuple(sorted(places)))
@@ -170,10 +212,10 @@ def _place(kind: str, name: str) -> _PartFile:
 
 
 @cache
-def _places(kind: str) -> Mapping[str, _PartFile]:
-    described = KINDS[kind]
-    places = _built_in(described)
-    for name, place in (*_installed(kind), *_in_folders(kind, described)):
+def _places(kind: str) -> Mapping[str, PartFile]:
+    places = built_in(KINDS[kind])
+    in_folders = [part for folder in folders() for part in in_folder(folder, kind)]
+    for name, place in (*installed(kind), *in_folders):
         if name in places:
             raise SpecError(
                 f"{kind.replace('_', ' ')} {name!r} is there twice",
@@ -185,81 +227,9 @@ def _places(kind: str) -> Mapping[str, _PartFile]:
     return places
 
 
-def _built_in(kind: Kind) -> dict[str, _PartFile]:
-    """Modules, and packages, of the kind's folder; those that begin with _ are its own affair."""
-    package = f"hrsnn_lava.{kind.package}"
-    package_spec = importlib.util.find_spec(package)
-    if kind.nested and package_spec is not None and package_spec.origin:
-        return _nested(kind, Path(package_spec.origin), package)
-    if package_spec is None or not package_spec.submodule_search_locations:
-        return {}
-    places = {}
-    for entry in sorted(Path(next(iter(package_spec.submodule_search_locations))).iterdir()):
-        if kind.data and entry.suffix == ".toml":
-            places[entry.stem] = _PartFile(entry, "")
-        file = entry / "__init__.py" if entry.is_dir() else entry
-        is_part = entry.stem.startswith(kind.prefix) and not entry.stem.startswith("_")
-        if not kind.data and is_part and file.suffix == ".py" and _offers(file, kind, entry.stem):
-            name = kind.part(entry.stem)
-            places[name] = _PartFile(file, f"{package}.{entry.stem}")
-    return places
-
-
-#: A class that is a part, at the top of a file.
-_NAMED = re.compile(r'^    name: ClassVar\[str\] = "(\w+)"', re.M)
-
-
-def _nested(kind: Kind, origin: Path, package: str) -> dict[str, _PartFile]:
-    """Parts in a module, or anywhere below a package but where parts of another kind are."""
-    root = origin.parent if origin.stem == "__init__" else origin
-    others = {f"hrsnn_lava.{k.package}" for k in KINDS.values() if k.package != kind.package}
-    places = {}
-    for file in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
-        below = file.relative_to(root).with_suffix("").parts if root.is_dir() else ()
-        stems = [package, *(stem for stem in below if stem != "__init__")]
-        modules = [".".join(stems[: k + 1]) for k in range(len(stems))]
-        if others.isdisjoint(modules):
-            for name in _NAMED.findall(file.read_text(encoding="utf-8")):
-                places[name] = _PartFile(file, modules[-1])
-    return places
-
-
-def _offers(file: Path, kind: Kind, stem: str) -> bool:
-    """Whether a file defines what the kind asks for, by its text: it is not imported for that."""
-    if not file.is_file():
-        return False
-    text = file.read_text(encoding="utf-8")
-    if kind.attribute:
-        starts = tuple(
-            form.format(kind.attribute) for form in ("{} =", "{}:", "class {}", "def {}(")
-        )
-        return any(line.startswith(starts) for line in text.splitlines())
-    return f'name: ClassVar[str] = "{stem}"' in text
-
-
-def _installed(kind: str) -> list[tuple[str, _PartFile]]:
-    from importlib.metadata import entry_points
-
-    return [(e.name, _PartFile(None, e.value)) for e in entry_points(group=f"hrsnn_lava.{kind}")]
-
-
-def _in_folders(kind: str, described: Kind) -> list[tuple[str, _PartFile]]:
-    suffix = ".toml" if described.data else ".py"
-    return [
-        (
-            described.part(file.stem),
-            _PartFile(file, f"hrsnn_lava_parts.{kind}.{file.stem}"),
-        )
-        for folder in os.environ.get(PARTS_VARIABLE, "").split(os.pathsep)
-        if folder
-        for file in sorted((Path(folder) / kind).glob(f"*{suffix}"))
-        if not file.stem.startswith("_")
-    ]
-
-
-def _module(place: _PartFile) -> ModuleType:
+def _module(place: PartFile) -> ModuleType:
     """The module of a part; one in a folder of the user's is loaded from its file, once."""
-    if place.path is None or not place.module.startswith("hrsnn_lava_parts."):
+    if place.path is None or not place.in_folder:
         return importlib.import_module(place.module)
     loaded_module = sys.modules.get(place.module)
     if loaded_module is not None and getattr(loaded_module, "__file__", None) == str(place.path):
@@ -271,7 +241,7 @@ def _module(place: _PartFile) -> ModuleType:
     sys.modules[place.module] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except BaseException:
         del sys.modules[place.module]
-        raise SpecError(f"{place.path}: {type(error).__name__}: {error}") from error
+        raise
     return module

@@ -160,6 +160,16 @@ def require_backend(backend: str | Backend) -> Backend:
     return engine
 
 
+def opened(backend: Backend, network: QuantizedNetwork) -> Engine:
+    """The network at rest; raises `PartError` where an engine of one's own fails, or gives none."""
+    with registry.guarded("engine", backend.name):
+        engine = backend.open(network)
+    if not isinstance(engine, Engine):
+        text = f"open gave {type(engine).__name__}; allowed: a {Engine.__module__}.Engine"
+        raise registry.failure("engine", backend.name, text)
+    return engine
+
+
 @dataclass(frozen=True, eq=False)
 class Block:
     """Synapses with one delay and one exponent, in columns by source.

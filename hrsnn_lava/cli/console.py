@@ -8,6 +8,7 @@ import json
 import math
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -160,6 +161,26 @@ def _bar() -> Iterator[Progress]:
         yield show
 
 
+@contextlib.contextmanager
+def warnings_as(note: Callable[[str], None]) -> Iterator[None]:
+    """Hand over what is warned of for users, old spellings and the like, as a remark.
+
+    Without package, file and line, which say nothing to who uses the program. Warnings of other
+    categories are for developers, and stay as they are.
+    """
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *rest: Any, **named: Any) -> None:
+            if issubclass(category, (FutureWarning, UserWarning)):
+                note(str(message))
+            else:
+                usual(message, category, *rest, **named)
+
+        warnings.showwarning = show
+        yield
+
+
 def with_console(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command ``--json``, ``--quiet`` and ``--traceback``, and a `Console` to write to."""
 
@@ -170,7 +191,9 @@ def with_console(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def command(*args: Any, as_json: bool, quiet: bool, **kwargs: Any) -> Any:
         name = click.get_current_context().info_name or ""
-        return function(Console(name, as_json, quiet), *args, **kwargs)
+        console = Console(name, as_json, quiet)
+        with warnings_as(console.note):
+            return function(console, *args, **kwargs)
 
     return command
 

@@ -16,6 +16,7 @@ from typing import Literal
 
 import click
 
+from hrsnn_lava import part_files, registry
 from hrsnn_lava.cli.arguments import nearest_folder
 from hrsnn_lava.cli.console import Console, columns, with_console
 
@@ -70,6 +71,7 @@ def diagnose() -> list[Finding]:
         _compiled,
         _lava,
         _data,
+        _parts,
         _numba_cache,
         _machine,
         _shared_memory,
@@ -170,6 +172,20 @@ def _data() -> list[Finding]:
         fix = "The package's data files are not installed: reinstall it"
         return [Finding("profiles", "broken", "none", fix)]
     return [Finding("profiles", "ok", f"{', '.join(profiles)}; prices: {', '.join(sets)}")]
+
+
+def _parts() -> list[Finding]:
+    """A line for each folder of the user's parts."""
+    findings = []
+    for folder, counts in registry.given().items():
+        found = ", ".join(f"{n} {kind}" for kind, n in counts.items()) or "none"
+        fix = ""
+        if strange := part_files.of_no_kind(folder):
+            found += f"; of no kind: {', '.join(entry.name for entry in strange)}"
+            fix = f"Kinds: {', '.join(registry.KINDS)}"
+        note = bool(fix) or not counts
+        findings.append(Finding("parts", "note" if note else "ok", f"{folder}: {found}", fix))
+    return findings
 
 
 def _numba_cache() -> list[Finding]:

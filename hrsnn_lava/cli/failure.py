@@ -19,8 +19,9 @@ from typing import Any
 
 import click
 
+from hrsnn_lava import registry
 from hrsnn_lava.cli.console import ReaderGone, answer, columns, json_document, say
-from hrsnn_lava.errors import CapacityError, HrsnnError, Problem
+from hrsnn_lava.errors import CapacityError, HrsnnError, PartError, Problem
 
 TRACEBACK_VARIABLE = "HRSNN_LAVA_TRACEBACK"
 #: Faults of the surroundings, not of this program: named, and answered like a usage error.
@@ -98,7 +99,12 @@ def report_failure(error: BaseException, command: str | None, arguments: Sequenc
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
     failure = describe(error)
-    if not failure.expected and wants_traceback(arguments):
+    if failure.exit_code == 1 and not isinstance(error, (HrsnnError, MemoryError)):
+        with contextlib.suppress(HrsnnError):  # of the registry itself
+            error = registry.of_part(error) or error
+            failure = describe(error)
+    unplanned = not failure.expected or isinstance(error, PartError)
+    if unplanned and wants_traceback(arguments):
         say("".join(traceback.format_exception(error)).rstrip())
     if has_flag(arguments, "--json"):
         with contextlib.suppress(ReaderGone, OSError):
@@ -132,6 +138,8 @@ def _text(error: BaseException, failure: Failure, arguments: Sequence[str]) -> s
         lines += ["", columns(rows, ("rule", "where", "measured", "limit", "smallest fix"))]
     else:
         lines += [f"  - {problem}" for problem in failure.problems]
+    if isinstance(error, PartError) and error.__cause__ and not wants_traceback(arguments):
+        lines.append(f"--traceback or {TRACEBACK_VARIABLE}=1 shows where it was raised.")
     if not failure.expected and not wants_traceback(arguments):
         lines.append(f"Please report it, with what --traceback or {TRACEBACK_VARIABLE}=1 shows.")
     return "\n".join(lines)

@@ -20,9 +20,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from hrsnn_lava import registry
-from hrsnn_lava.cli.console import ReaderGone
-from hrsnn_lava.cli.failure import Terminated, report_failure
-from hrsnn_lava.errors import BackendError, HrsnnError, SpecError
+from hrsnn_lava.cli.console import ReaderGone, say, warnings_as
+from hrsnn_lava.cli.failure import Terminated, has_flag, report_failure
+from hrsnn_lava.errors import BackendError, HrsnnError, PartError
 
 PROGRAM = "hrsnn-lava"
 #: An integer by which the help is sorted, read from the text of a command's file.
@@ -50,8 +50,8 @@ def _order(part: str) -> float:
 def _summary(part: str) -> str:
     try:
         return registry.summary("command", part)
-    except (SyntaxError, ValueError, OSError) as error:
-        return f"(cannot be read: {error})"
+    except PartError as error:
+        return f"(cannot be read: {error.__cause__})"
 
 
 class Program(click.Group):
@@ -66,17 +66,15 @@ class Program(click.Group):
         """Import the module of a command; None for an unknown name.
 
         Raises:
-            SpecError: its file cannot be imported, or holds no command.
+            PartError: its file cannot be imported, or holds no command.
         """
         part = command_parts().get(cmd_name)
         if part is None:
             return None
         command = registry.load("command", part)
         if not isinstance(command, click.Command):
-            raise SpecError(
-                f"command {cmd_name!r}: COMMAND is of type {type(command).__name__}; "
-                "allowed: a click.Command"
-            )
+            text = f"COMMAND is of type {type(command).__name__}; allowed: a click.Command"
+            raise registry.failure("command", part, text)
         return command
 
     def resolve_command(
@@ -113,8 +111,10 @@ class Program(click.Group):
         """Run and exit with the code that `failure` lists for the outcome."""
         arguments = list(sys.argv[1:] if args is None else args)
         kwargs.update(prog_name=PROGRAM, standalone_mode=False)
+        quiet = has_flag(arguments, "-q") or has_flag(arguments, "--quiet")
         try:
-            outcome = super().main(arguments, **kwargs)
+            with warnings_as((lambda _: None) if quiet else say):
+                outcome = super().main(arguments, **kwargs)
             code = outcome if isinstance(outcome, int) else 0
         except BaseException as error:
             code = report_failure(error, _command_of(arguments), arguments)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -144,48 +144,94 @@ def build_report(
     facts = Facts(compiled, trace, prices, Evidence.of(evidence))
     data: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
     for section in in_order():
-        part = section.data(facts)
-        double = sorted(data.keys() & part.keys())
+        part = _data(section, facts)
+        double = sorted({*data, "budgets"} & part.keys())
         if double:
-            raise SpecError(
-                f"section {section.name!r}: {', '.join(double)}; allowed: keys of its own"
-            )
+            text = f"{', '.join(double)}; allowed: keys of its own"
+            raise registry.failure("section", section.name, text)
         data |= part
-    return Report(with_budgets(plain(data), facts.evidence.budgets), facts)
+    return Report(with_budgets(data, facts.evidence.budgets), facts)
+
+
+def _data(section: Section, facts: Facts) -> Plain:
+    """A section's part of ``report.json``, as plain values."""
+    with registry.guarded("section", section.name):
+        part: object = section.data(facts)
+        if isinstance(part, Mapping):
+            values: dict[str, Any] = plain(part)
+            json.dumps(values)
+            return values
+    raise registry.failure("section", section.name, f"data gave {_kind(part)}; allowed: a dict")
+
+
+def _text(section: Section, report: Plain) -> str:
+    with registry.guarded("section", section.name):
+        part: object = section.text(report)
+    if isinstance(part, str):
+        return part
+    raise registry.failure("section", section.name, f"text gave {_kind(part)}; allowed: a str")
+
+
+def _html(section: Section, report: Plain, facts: Facts) -> Markup:
+    with registry.guarded("section", section.name):
+        part: object = section.html(report, facts)
+    if isinstance(part, Markup):
+        return part
+    raise registry.failure("section", section.name, f"html gave {_kind(part)}; allowed: a Markup")
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__
 
 
 def in_order() -> list[Section]:
     """All sections as report.json and the text have them, those of plugins placed."""
-    return [row[0] for row in _placed((name,) for name in ORDER)]
+    return [row[0] for row in _placed([(name,) for name in ORDER])]
 
 
-def _placed(rows: Iterator[tuple[str, ...]] | Sequence[tuple[str, ...]]) -> list[Row]:
-    """The sections of all rows; then each that is in no row, behind the one that it names."""
-    order: list[Row] = [tuple(registry.load("section", n) for n in names) for names in rows]
-    for name in registry.names("section"):
-        if name not in ORDER:
-            section: Section = registry.load("section", name)
-            order.insert(_place(section, order), (section,))
+def _placed(rows: Sequence[tuple[str, ...]]) -> list[Row]:
+    """The sections of all rows; each that is in no row behind the one that it names.
+
+    Several behind one stand in the order of their names, each with those behind itself.
+    """
+    own = [registry.load("section", n) for n in registry.names("section") if n not in ORDER]
+    _check_places(own)
+
+    def behind(names: Iterable[str]) -> Iterator[Row]:
+        for section in own:
+            if section.after in names:
+                yield (section,)
+                yield from behind((section.name,))
+
+    order: list[Row] = []
+    if "verdict" not in rows[0]:  # which is above everything on the page
+        order += behind(("verdict",))
+    for names in rows:
+        if LAST in names:
+            order += behind(("",))
+        order.append(tuple(registry.load("section", name) for name in names))
+        order += behind(names)
     return order
 
 
-def _place(section: Section, order: Sequence[Row]) -> int:
-    names = [[member.name for member in row] for row in order]
-    if not section.after:
-        return next(k for k, row in enumerate(names) if LAST in row)
-    if section.after == "verdict":  # above everything on the page, and first in the text
-        return 1 if "verdict" in names[0] else 0
-    for k, row in enumerate(names):
-        if section.after in row:
-            return k + 1
-    raise SpecError(
-        f"section {section.name!r}: after {section.after!r}; allowed: {', '.join(ORDER)}"
-    )
+def _check_places(own: Sequence[Section]) -> None:
+    """Raise `PartError` where a section stands behind none that there is, or behind itself."""
+    after = {section.name: section.after for section in own}
+    for name in after:
+        chain = [name]
+        while (place := after.get(chain[-1])) and place not in ORDER:
+            if place in chain:
+                text = f"after goes in a circle: {' after '.join([*chain, place])}"
+                raise registry.failure("section", name, text)
+            if place not in after:
+                text = f"after {place!r}; allowed: {', '.join((*ORDER, *after))}"
+                raise registry.failure("section", chain[-1], text)
+            chain.append(place)
 
 
 def render_text(report: Plain) -> str:
     """The whole report, 100 columns wide where names allow."""
-    return forms.parts(*(section.text(report) for section in in_order())) + "\n"
+    return forms.parts(*(_text(section, report) for section in in_order())) + "\n"
 
 
 def render_html(report: Plain, facts: Facts) -> str:
@@ -194,7 +240,7 @@ def render_html(report: Plain, facts: Facts) -> str:
     head: Section = registry.load("section", "verdict")
     rows: list[list[tuple[str, str, Markup]]] = []
     for sections in _placed(PAGE):
-        pieces = [(s.name.replace("_", "-"), s.title, s.html(report, facts)) for s in sections]
+        pieces = [(s.name.replace("_", "-"), s.title, _html(s, report, facts)) for s in sections]
         rows.append([piece for piece in pieces if piece[2]])
     rows = [row for row in rows if row]
     beside = {name.replace("_", "-") for names in PAGE if len(names) > 1 for name in names}

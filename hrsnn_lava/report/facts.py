@@ -48,8 +48,8 @@ class Evidence:
     Attributes:
         step_time_s: real time of a step, which the static energy rests on, or ``"fastest"``: what
             the chip needs, as far as its times are known.
-        accuracy, parity: what the caller measured, shown as given. `parity["mismatches"]` above
-            0 fails the report.
+        accuracy: what the caller measured, shown as given.
+        parity: the same, or what `hl.verify` returned. ``mismatches`` above 0 fail the report.
         float_vs_integer: how far the integers are from the float network on the same input, see
             `hrsnn_lava.training.difference`.
         comparison: rows of a table, such as one per pruning method.
@@ -108,6 +108,14 @@ class Evidence:
             problems.append(Problem(key, "unknown", ", ".join(names), fix))
         if problems:
             raise SpecError("a report takes no such keyword", problems=problems)
+        parity = keywords.get("parity")
+        if parity is not None and hasattr(
+            parity, "to_dict"
+        ):  # what `hl.verify` returns, of a module that runs programs
+            keywords = {**keywords, "parity": parity.to_dict() | {"line": parity.line()}}
+        elif parity is not None and not isinstance(parity, Mapping):
+            kind = type(parity).__name__
+            raise SpecError(f"parity: of type {kind}; allowed: what hl.verify returns, or its dict")
         return cls(**keywords)
 
 

@@ -27,6 +27,7 @@ from hrsnn_lava.sim_backends.base import (
     Stretch,
     backend_of,
     check_run,
+    opened,
     require_backend,
     runnable,
 )
@@ -110,7 +111,7 @@ class Session:
         if state is not None:
             self._check_state(state)
         self.backend.check(self.network)
-        self._engine = require_backend(self.backend).open(self.network)
+        self._engine = opened(require_backend(self.backend), self.network)
         self._driven = any(p.target == "bias" for p in self.network.projections)
         self._base = self.network.gather("bias_mant")[None, :]
         self._rest()
@@ -198,7 +199,12 @@ class Session:
                 "Reset the session"
             )
         starts, mantissas, held_values = self._drive(inputs)
-        trace = self._engine.advance(Stretch(self._step, inputs, starts, mantissas, probes))
+        stretch = Stretch(self._step, inputs, starts, mantissas, probes)
+        with registry.guarded("engine", self.backend.name):
+            trace = self._engine.advance(stretch)
+        if not isinstance(trace, Trace):
+            text = f"advance gave {type(trace).__name__}; allowed: a {Trace.__module__}.Trace"
+            raise registry.failure("engine", self.backend.name, text)
         self._step, self._held = self._step + inputs.n_steps, held_values
         return trace
 

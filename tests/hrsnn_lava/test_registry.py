@@ -11,7 +11,7 @@ import pytest
 import hrsnn_lava as hl
 from hrsnn_lava import registry
 from hrsnn_lava.compiler.passes.prune_random import PruneRandom
-from hrsnn_lava.errors import SpecError
+from hrsnn_lava.errors import PartError, SpecError
 
 MINE = '''"""Keep the first synapses of all."""
 
@@ -147,9 +147,44 @@ def test_data_and_prefixed_names_in_a_folder(folder):
     write(folder, "pruning", "_helper.py", "raise RuntimeError")
     assert registry.load("pruning", "first").name == "prune_first"
     assert "_helper" not in registry.names("pruning")
-    os.environ[registry.PARTS_VARIABLE] += os.pathsep + str(folder.parent / "nowhere")
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "a.py").write_text("")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "a.py").write_text("")
+    (folder / "figures").mkdir()
     registry.forget()
     assert "first" in registry.names("pruning")
+
+
+def test_a_folder_that_is_not_there_is_named(folder, monkeypatch):
+    write(folder, "pruning", "first.py", MINE)
+    missing = str(folder.parent / "nowhere")
+    monkeypatch.setenv(registry.PARTS_VARIABLE, f"{folder}{os.pathsep}{missing}")
+    registry.forget()
+    with pytest.raises(SpecError, match="HRSNN_LAVA_PARTS: there is no such folder") as caught:
+        registry.names("pruning")
+    (problem,) = caught.value.problems
+    assert (problem.where, problem.measured) == (registry.PARTS_VARIABLE, missing)
+
+
+def test_a_folder_of_no_kind_is_named_once(folder):
+    path = write(folder, "prunning", "first.py", MINE)
+    with pytest.warns(UserWarning, match=r"prunning: of no kind, left out") as caught:
+        names = registry.names("pruning")
+    assert "first" not in names
+    assert "native" in registry.names("engine")  # a second warning would be an error
+    (warning,) = caught
+    text = str(warning.message)
+    assert str(path.parent) in text
+    assert "; kinds: pruning, score, pass, " in text
+    assert text.endswith("Did you mean 'pruning'?")
+
+
+def test_the_folders_and_what_they_give(folder):
+    write(folder, "pruning", "first.py", MINE)
+    write(folder, "engine", "a.py", "")
+    write(folder, "engine", "b.py", "")
+    assert registry.given() == {folder: {"pruning": 1, "engine": 2}}
 
 
 def test_two_parts_of_one_name_are_an_error(folder):
@@ -157,8 +192,8 @@ def test_two_parts_of_one_name_are_an_error(folder):
     with pytest.raises(SpecError, match="pruning 'random' is there twice") as caught:
         registry.names("pruning")
     (problem,) = caught.value.problems
-    assert "prune_random.py" in problem.measured
-    assert str(folder / "pruning" / "random.py") in problem.measured
+    built_in = registry.path("pass", "prune_random")
+    assert problem.measured == f"{built_in} and {folder / 'pruning' / 'random.py'}"
     assert problem.fix == "rename one of them"
 
 
@@ -168,18 +203,101 @@ def test_files_that_are_no_part_say_why(folder):
         registry.load("pruning", "broken")
     assert path.stem in registry.names("pruning")
     write(folder, "pruning", "empty.py", "")
-    with pytest.raises(SpecError, match="'empty': its file defines no class with name = 'prune_e"):
+    with pytest.raises(
+        SpecError, match=r"empty\.py: its file defines no class with name = 'prune_e"
+    ):
         registry.load("pruning", "empty")
     write(folder, "scaling", "empty.py", "")
-    with pytest.raises(SpecError, match="scaling 'empty': its file defines no Option"):
+    with pytest.raises(
+        SpecError, match=r"scaling 'empty': .*empty\.py: its file defines no Option"
+    ):
         registry.load("scaling", "empty")
+
+
+BAD = {
+    "syntax": ("def (", "SyntaxError: invalid syntax"),
+    "nothing": ("import nothing_there", "ModuleNotFoundError: No module named 'nothing_there'"),
+    "late": ("raise OSError(5, 'late')", r"OSError: \[Errno 5\] late"),
+    "leaves": ("raise SystemExit(0)", "SystemExit: 0"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_file_that_cannot_be_imported_is_named_with_its_kind(folder, name):
+    text, words = BAD[name]
+    path = write(folder, "engine", f"{name}.py", text)
+    with pytest.raises(PartError, match=f"^engine '{name}': {path}: {words}") as caught:
+        registry.load("engine", name)
+    assert caught.value.exit_code == 2
+    assert type(caught.value.__cause__).__name__ == words.partition(":")[0]
+    assert f"hrsnn_lava_parts.engine.{name}" not in sys.modules
+
+
+ENGINES = {
+    "a_class": ("ENGINE = Mine", "ENGINE is the class Mine; allowed: an object with name, "),
+    "a_text": ("ENGINE = 'native'", "ENGINE is str without name, keeps_state, open, "),
+    "a_name": ("ENGINE = Mine()", "ENGINE has the name 'other'; allowed: 'a-name', as of the file"),
+}
+ENGINE = """from hrsnn_lava.sim_backends.base import Backend
+
+
+class Mine(Backend):
+    name = "other"
+
+    def open(self, network):
+        return None
+
+
+"""
+
+
+@pytest.mark.parametrize("stem", ENGINES)
+def test_an_engine_is_an_object_with_the_name_of_its_file(folder, stem):
+    text, words = ENGINES[stem]
+    path = write(folder, "engine", f"{stem}.py", ENGINE + text)
+    name = stem.replace("_", "-")
+    with pytest.raises(PartError, match=f"engine '{name}': {path}: {words}"):
+        registry.load("engine", name)
+    assert registry.load("engine", "lava-stock").name == "lava-stock"
+
+
+def test_a_section_has_the_name_of_its_file(folder):
+    text = "from hrsnn_lava.report.section import Section\nSECTION = Section('other', 'Other')\n"
+    write(folder, "section", "mism.py", text)
+    words = r"section 'mism': .*mism\.py: SECTION has the name 'other'; allowed: 'mism'"
+    with pytest.raises(PartError, match=words):
+        registry.load("section", "mism")
+
+
+def test_what_other_parts_offer_is_looked_at(folder):
+    write(folder, "placer", "three.py", "place = 3")
+    with pytest.raises(PartError, match="place is int without __call__"):
+        registry.load("placer", "three")
+    write(folder, "codec", "rates.py", "from hrsnn_lava.artifacts.container import Codec as CODEC")
+    with pytest.raises(PartError, match="CODEC is the class Codec without to_artifact, "):
+        registry.load("codec", "rates")
+
+
+def test_an_error_in_the_code_of_a_part_is_the_parts(folder):
+    path = write(folder, "placer", "odd.py", "def place(task, rng):\n    return 1 / task\n")
+    place = registry.load("placer", "odd")
+    with pytest.raises(ZeroDivisionError) as caught:
+        place(0, None)
+    found = registry.of_part(caught.value)
+    assert str(found) == f"placer 'odd': {path}: ZeroDivisionError: division by zero"
+    assert found.__cause__ is caught.value
+    with pytest.raises(ZeroDivisionError) as caught:
+        1 / 0  # noqa: B018
+    assert registry.of_part(caught.value) is None
 
 
 def test_an_entry_point_of_another_package_is_a_part(tmp_path, monkeypatch):
     info = tmp_path / "fake_parts-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fake-parts\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[hrsnn_lava.pruning]\nfirst = fake_parts_first\n")
+    (info / "entry_points.txt").write_text(
+        "[hrsnn_lava.pruning]\nfirst = fake_parts_first\ngone = fake_parts_gone\n"
+    )
     (tmp_path / "fake_parts_first.py").write_text(MINE, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     registry.forget()
@@ -189,8 +307,11 @@ def test_an_entry_point_of_another_package_is_a_part(tmp_path, monkeypatch):
         assert registry.summary("pruning", "first") == "Keep the first synapses of all."
         with pytest.raises(SpecError, match="has no file"):
             registry.path("pruning", "first")
+        with pytest.raises(PartError, match="pruning 'gone': module fake_parts_gone: ModuleNot"):
+            registry.load("pruning", "gone")
     finally:
         monkeypatch.undo()
         registry.forget()
         sys.modules.pop("fake_parts_first", None)
+        sys.modules.pop("fake_parts_gone", None)
     assert "first" not in registry.names("pruning")

@@ -10,7 +10,7 @@ import pytest
 
 import hrsnn_lava as hl
 from hrsnn_lava import registry
-from hrsnn_lava.errors import NetworkError, SpecError
+from hrsnn_lava.errors import NetworkError, PartError, SpecError
 from hrsnn_lava.sim_backends.base import backend_of
 from hrsnn_lava.sim_backends.runs.batch import simulate_batch
 from hrsnn_lava.sim_backends.runs.counting import count
@@ -252,3 +252,48 @@ def test_the_command_line_takes_it(own, tmp_path):
     command = [sys.executable, "-m", "hrsnn_lava", *words, "--backend", own]
     child = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert '"backend": "one-late"' in child.stdout, child.stderr
+
+
+MINE = """from hrsnn_lava.sim_backends.base import Backend
+from hrsnn_lava.sim_backends.native.simulator import NativeEngine
+
+
+class Lost(NativeEngine):
+    def advance(self, stretch):
+        return LEFT
+
+
+class Mine(Backend):
+    name = "mine"
+
+    def open(self, network):
+        return OPENED
+
+
+ENGINE = Mine()
+"""
+
+
+@pytest.mark.parametrize(
+    ("opened", "left", "words"),
+    [
+        ("None", "None", "open gave NoneType; allowed: a hrsnn_lava.sim_backends.base.Engine"),
+        ("{}['open']", "None", "KeyError: 'open'"),
+        ("Lost(network)", "None", "advance gave NoneType; allowed: a hrsnn_lava.trace.Trace"),
+        ("Lost(network)", "{}['run']", "KeyError: 'run'"),
+    ],
+)
+def test_an_engine_of_ones_own_that_fails_is_named(tmp_path, monkeypatch, opened, left, words):
+    path = tmp_path / "engine" / "mine.py"
+    path.parent.mkdir()
+    path.write_text(MINE.replace("OPENED", opened).replace("LEFT", left), encoding="utf-8")
+    monkeypatch.setenv(registry.PARTS_VARIABLE, str(tmp_path))
+    registry.forget()
+    try:
+        with pytest.raises(PartError) as caught:
+            simulate(NETWORK, EVENTS, STEPS, backend="mine")
+    finally:
+        monkeypatch.undo()
+        registry.forget()
+        sys.modules.pop("hrsnn_lava_parts.engine.mine", None)
+    assert str(caught.value) == f"engine 'mine': {path}: {words}"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hrsnn_lava.cli.console import Console, clean, columns, json_document, plain
+from hrsnn_lava.cli.console import Console, clean, columns, json_document, plain, warnings_as
 
 
 def test_columns_are_aligned() -> None:
@@ -92,3 +94,23 @@ def test_quiet_keeps_remarks_for_json_alone(capsys: pytest.CaptureFixture[str]) 
     captured = capsys.readouterr()
     assert captured.err == ""
     assert json.loads(captured.out)["notes"] == ["chosen at random"]
+
+
+@pytest.mark.filterwarnings("always")
+def test_warnings_for_users_are_remarks(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "old.toml").write_text('name = "old"\n[stdp]\ntolerance = 0.3\n', encoding="utf-8")
+    note = "spec: stdp.tolerance is called stdp.max_error now"
+    assert run("inspect", "old.toml").err == f"{note}\n"
+    assert run("inspect", "old.toml", "-q").err == ""
+    assert run("inspect", "old.toml", "--json", "-q").json()["notes"] == [note]
+
+
+@pytest.mark.filterwarnings("always")
+def test_warnings_for_developers_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    notes: list[str] = []
+    usual: list[str] = []
+    monkeypatch.setattr(warnings, "showwarning", lambda message, *_: usual.append(str(message)))
+    with warnings_as(notes.append):
+        warnings.warn("new", UserWarning, stacklevel=1)
+        warnings.warn("overflow", RuntimeWarning, stacklevel=1)
+    assert (notes, usual) == (["new"], ["overflow"])

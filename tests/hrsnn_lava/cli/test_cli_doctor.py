@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hrsnn_lava import registry
 from hrsnn_lava.cli import doctor
 
 
@@ -78,3 +80,29 @@ def test_leftovers_in_shared_memory(tmp_path: Path) -> None:
 
 def test_memory_is_plausible() -> None:
     assert (doctor.memory_bytes() or 2**30) >= 2**28
+
+
+def test_folders_of_parts_and_what_they_give(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert doctor._parts() == []
+    for name in ("engine/a.py", "engine/b.py", "chip/c.toml"):
+        (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mine" / name).write_text("", encoding="utf-8")
+    (tmp_path / "none").mkdir()
+    monkeypatch.setenv(
+        registry.PARTS_VARIABLE, f"{tmp_path / 'mine'}{os.pathsep}{tmp_path / 'none'}"
+    )
+    registry.forget()
+    try:
+        full, empty = doctor._parts()
+        (tmp_path / "none" / "engines").mkdir()
+        (tmp_path / "none" / "engines" / "d.py").write_text("", encoding="utf-8")
+        strange = doctor._parts()[1]
+    finally:
+        monkeypatch.undo()
+        registry.forget()
+    assert (full.status, full.detail) == ("ok", f"{tmp_path / 'mine'}: 2 engine, 1 chip")
+    assert (empty.status, empty.detail) == ("note", f"{tmp_path / 'none'}: none")
+    assert strange.detail == f"{tmp_path / 'none'}: none; of no kind: engines"
+    assert strange.fix.startswith("Kinds: pruning, score, ")

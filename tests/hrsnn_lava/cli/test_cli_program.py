@@ -161,7 +161,8 @@ def test_a_command_that_is_none(plugin_folder: Path, run: Any) -> None:
     (plugin_folder / "number.py").write_text('"""A number."""\nCOMMAND = 3\n', encoding="utf-8")
     outcome = run("number")
     assert outcome.code == 2
-    assert "command 'number': COMMAND is of type int; allowed: a click.Command" in outcome.err
+    assert f"command 'number': {plugin_folder}/number.py: COMMAND is of type int" in outcome.err
+    assert "allowed: a click.Command" in outcome.err
 
 
 def test_a_command_of_a_name_that_is_taken(plugin_folder: Path, run: Any) -> None:
@@ -169,6 +170,66 @@ def test_a_command_of_a_name_that_is_taken(plugin_folder: Path, run: Any) -> Non
     outcome = run("doctor")
     assert outcome.code == 2
     assert "command 'check' is there twice" in outcome.err
+    shown = run("--help")
+    assert (shown.code, shown.out, shown.err) == (2, "", outcome.err)
+    assert f"cli/check.py and {plugin_folder}/check.py; allowed: one" in shown.err
+
+
+FAILING = """import click
+
+
+@click.command()
+def fail():
+    {}["nothing"]
+
+
+COMMAND = fail
+"""
+
+
+def test_a_command_of_the_user_that_fails_is_named(plugin_folder: Path, run: Any) -> None:
+    (plugin_folder / "fail.py").write_text(FAILING, encoding="utf-8")
+    outcome = run("fail")
+    assert (outcome.code, outcome.out) == (2, "")
+    told = f"error: command 'fail': {plugin_folder}/fail.py: KeyError: 'nothing'"
+    hint = "--traceback or HRSNN_LAVA_TRACEBACK=1 shows where it was raised."
+    assert outcome.err.splitlines() == [told, hint]
+
+
+def test_the_traceback_of_a_part_is_shown_when_it_is_asked_for(
+    plugin_folder: Path, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (plugin_folder / "fail.py").write_text(FAILING, encoding="utf-8")
+    (plugin_folder / "broken.py").write_text("1 / 0", encoding="utf-8")
+    monkeypatch.setenv("HRSNN_LAVA_TRACEBACK", "1")
+    failed = run("fail").err
+    assert failed.startswith("Traceback (most recent call last)")
+    assert f'File "{plugin_folder}/fail.py", line 6, in fail' in failed
+    broken = run("broken").err
+    assert "ZeroDivisionError: division by zero\n\nThe above exception was" in broken
+    assert "was raised." not in broken
+
+
+def test_a_folder_of_no_kind_is_a_remark(plugin_folder: Path) -> None:
+    (plugin_folder.parent / "prunning").mkdir()
+    (plugin_folder.parent / "prunning" / "mine.py").write_text("", encoding="utf-8")
+    code, _, told = shell("profiles", "loihi1")
+    assert code == 0
+    assert told.startswith(f"HRSNN_LAVA_PARTS: {plugin_folder.parent}/prunning: of no kind")
+    assert len(told.splitlines()) == 1
+    assert shell("profiles", "loihi1", "-q")[2] == ""
+
+
+def test_a_folder_that_is_not_there_is_named(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(registry.PARTS_VARIABLE, "nowhere")
+    registry.forget()
+    try:
+        outcome = run("doctor")
+    finally:
+        monkeypatch.undo()
+        registry.forget()
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "HRSNN_LAVA_PARTS: nowhere; allowed: folders that are there" in outcome.err
 
 
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])

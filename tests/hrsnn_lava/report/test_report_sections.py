@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 import hrsnn_lava as hl
 import hrsnn_lava.report.document as document
 from hrsnn_lava import registry
-from hrsnn_lava.errors import SpecError
+from hrsnn_lava.errors import PartError, SpecError
 from hrsnn_lava.report.document import ORDER, PAGE, build_report
 from hrsnn_lava.sim_backends.runs.counting import recount
 from hrsnn_lava.trace import Trace
@@ -40,6 +41,11 @@ SECTION = Section("NAME", "Fan-in", data, text, html, after="AFTER")
 """
 
 
+def forget_modules():
+    for name in [name for name in sys.modules if name.startswith("hrsnn_lava_parts.")]:
+        del sys.modules[name]
+
+
 @pytest.fixture
 def plugin(tmp_path, monkeypatch):
     """Writes a section of the user's own."""
@@ -54,6 +60,7 @@ def plugin(tmp_path, monkeypatch):
     yield write
     monkeypatch.undo()
     registry.forget()
+    forget_modules()
 
 
 def test_every_section_is_placed_once():
@@ -90,14 +97,86 @@ def test_a_section_without_a_place_is_the_last_but_one(plugin, compiled, trace, 
     assert between.count("<section") == 1
 
 
+@pytest.mark.parametrize(
+    ("after", "text", "page"),
+    [
+        ({"a": "c", "b": "sop", "c": "b"}, "sop b c a", "sop b c a"),
+        ({"a": "c", "b": "sop", "c": "sop"}, "sop b c a", "sop b c a"),
+        ({"a": "sop", "b": "sop", "c": "a"}, "sop a c b", "sop a c b"),
+        ({"a": "", "b": "", "c": ""}, "a b c provenance", "a b c provenance"),
+        ({"a": "verdict", "b": "c", "c": "verdict"}, "verdict a c b", "a c b activity"),
+        (
+            {"a": "float_vs_integer", "b": "accuracy", "c": "a"},
+            "accuracy b float_vs_integer a c",
+            "accuracy float_vs_integer a c b",
+        ),
+    ],
+)
+def test_own_sections_stand_behind_each_other_and_else_in_order_of_names(plugin, after, text, page):
+    for name, place in after.items():
+        plugin(name, place, key=name)
+    in_text = [section.name for section in document.in_order()]
+    on_page = [section.name for row in document._placed(PAGE) for section in row]
+    assert sorted(in_text) == sorted([*ORDER, *after])
+    assert f" {text} " in f" {' '.join(in_text)} "
+    assert f" {page} " in f" {' '.join(on_page)} "
+
+
 def test_what_a_section_must_not_do(plugin, compiled, tmp_path):
     plugin("lost", after="nowhere")
-    with pytest.raises(SpecError, match=r"section 'lost': after 'nowhere'; allowed: verdict, "):
+    with pytest.raises(SpecError, match=r"lost\.py: after 'nowhere'; allowed: verdict, .*, lost"):
         build_report(compiled)
     (tmp_path / "section" / "lost.py").unlink()
-    plugin("clash", key="sop")
-    with pytest.raises(SpecError, match="section 'clash': sop; allowed: keys of its own"):
+    for key in ("sop", "budgets"):
+        plugin("clash", key=key)
+        with pytest.raises(SpecError, match=rf"clash\.py: {key}; allowed: keys of its own"):
+            build_report(compiled)
+        forget_modules()
+
+
+def test_sections_that_stand_behind_each_other(plugin, compiled):
+    plugin("a", after="b")
+    plugin("b", after="c")
+    plugin("c", after="b")
+    with pytest.raises(PartError, match=r"after goes in a circle: a after b after c after b"):
         build_report(compiled)
+
+
+WRONG = {
+    "raises": ("data", "1 / 0", "ZeroDivisionError: division by zero"),
+    "nothing": ("data", "None", "data gave NoneType; allowed: a dict"),
+    "objects": ("data", "{'odd': object()}", "TypeError: Object of type object is not JSON"),
+    "number": ("text", "3", "text gave int; allowed: a str"),
+    "unknown": ("text", "report['unknown']", "KeyError: 'unknown'"),
+    "unsafe": ("html", "'<p>'", "html gave str; allowed: a Markup"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_section_that_fails_is_named_with_its_file(plugin, compiled, tmp_path, name):
+    form, value, words = WRONG[name]
+    path = tmp_path / "section" / f"{name}.py"
+    source = "from hrsnn_lava.report.section import Section\n"
+    source += f"def {form}(report, *_):\n    return {value}\n"
+    plugin(name)
+    path.write_text(f"{source}SECTION = Section('{name}', 'Odd', {form}={form})\n")
+    with pytest.raises(PartError, match=f"section '{name}': {path}: {words}"):
+        (built := build_report(compiled)).to_text() + built.to_html()
+
+
+def test_what_verify_returns_is_evidence(compiled, trace):
+    same = hl.verify(compiled, trace.inputs, 20, backends=("reference", "native"))
+    whole = build_report(compiled, trace, parity=same)
+    assert whole.to_dict()["parity"] == same.to_dict() | {"line": same.line()}
+    assert "parity: reference = native, 20 steps, 0 mismatches" in whole.to_text()
+    given = build_report(compiled, trace, parity=same.to_dict())
+    assert given.to_text() == whole.to_text()
+    differing = replace(same, mismatches=2, first="step 3")
+    report = build_report(compiled, trace, parity=differing)
+    assert report.to_dict()["verdict"] == "FAIL"
+    assert "reference / native, 20 steps, 2 mismatches; first: step 3" in report.to_text()
+    with pytest.raises(SpecError, match=r"parity: of type str; allowed: what hl\.verify returns"):
+        build_report(compiled, trace, parity="yes")
 
 
 def test_names_in_a_section_of_ones_own_are_text(plugin, compiled, trace):
