@@ -71,14 +71,15 @@ class Observed:
         raise_if(SpecError, "what a run showed is not valid", list(self._wrong_values()))
 
     def _wrong_values(self) -> Iterator[Problem]:
+        """Rates that no run can show: below 0, not finite, no numbers."""
         for name in ("rates", "input_rates"):
-            given = getattr(self, name)
-            if given is None:
+            stated_rates = getattr(self, name)
+            if stated_rates is None:
                 continue
             try:
-                values = np.asarray(given, dtype=np.float64)
+                values = np.asarray(stated_rates, dtype=np.float64)
             except (TypeError, ValueError):
-                yield Problem(name, repr(given), "numbers, per neuron and step")
+                yield Problem(name, repr(stated_rates), "numbers, per neuron and step")
                 continue
             wrong = values[~(np.isfinite(values) & (values >= 0.0))]
             if wrong.size:

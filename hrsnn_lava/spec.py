@@ -186,7 +186,7 @@ class PruneSpec:
         """The pass of a method at a density, by default the spec's.
 
         The options that stand in the table are those of the table's own method; a control has its
-        defaults. A rescaling that the method cannot have becomes ``none``.
+        defaults. A method that has no rescaling gets none.
         """
         pass_class: Any = registry.load("pruning", method)
         scale = Rescale(rescale) if isinstance(rescale, str) else rescale  # type: ignore[arg-type]
