@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -118,10 +118,6 @@ class Mapped:
         if self.placement is None:
             raise SpecError("the neurons are on no cores yet: `partition` comes first")
         return self.placement
-
-    def with_network(self, network: QuantizedNetwork) -> Mapped:
-        """Other integers in the same places."""
-        return replace(self, network=network)
 
     def verify(self) -> Mapped:
         """Check network and placement; return self; raises `NetworkError` with every problem."""

@@ -32,15 +32,15 @@ Edges = dict[str, set[str]]
 
 def modules() -> dict[str, Path]:
     """Every module of the package by its dotted name; links are followed by hand."""
-    found = {}
+    paths = {}
     for folder in (ROOT / "hrsnn_lava", *(ROOT / name for name in LINKED)):
         for path in sorted(folder.rglob("*.py")):
             if any(part.is_symlink() for part in path.parents):
                 continue
             parts = path.relative_to(ROOT).with_suffix("").parts
             parts = parts if parts[0] == "hrsnn_lava" else ("hrsnn_lava", *parts)
-            found[".".join(parts).removesuffix(".__init__")] = path
-    return found
+            paths[".".join(parts).removesuffix(".__init__")] = path
+    return paths
 
 
 def room_of(module: str) -> str | None:
@@ -58,14 +58,14 @@ def room_of(module: str) -> str | None:
 
 def imports(path: Path, known: set[str]) -> set[str]:
     """Modules of the package that a file imports, wherever in the file."""
-    found = set()
+    imported = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
-            found |= {name if name in known else node.module for name in names}
+            imported |= {name if name in known else node.module for name in names}
         elif isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-    return found & known
+            imported |= {alias.name for alias in node.names}
+    return imported & known
 
 
 def rooms() -> tuple[dict[str, list[str]], Edges]:

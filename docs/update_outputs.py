@@ -87,8 +87,8 @@ class Block:
     def file_name(self) -> str | None:
         """Where the block is to be written to, from the page's folder; None for no file."""
         suffix = {"toml": "toml", "python": "py"}.get(self.language)
-        found = re.match(rf"# (\S+\.{suffix})$", self.lines[0]) if self.lines else None
-        return found.group(1) if found else None
+        title = re.match(rf"# (\S+\.{suffix})$", self.lines[0]) if self.lines else None
+        return title.group(1) if title else None
 
     def write(self, folder: Path) -> None:
         """Write the block to its file in `folder`."""
@@ -104,7 +104,7 @@ class Block:
 
     def commands(self) -> list[tuple[Command, int]]:
         """The commands, each with the index in `lines` at which its output begins."""
-        found: list[tuple[Command, int]] = []
+        commands: list[tuple[Command, int]] = []
         k = 0
         while k < len(self.lines):
             line = self.lines[k]
@@ -118,13 +118,13 @@ class Block:
             code = _EXIT_CODE.match(self.lines[k]) if k < len(self.lines) else None
             if code:
                 k += 1
-            found.append((Command(text, int(code.group(1)) if code else 0), k))
-        return found
+            commands.append((Command(text, int(code.group(1)) if code else 0), k))
+        return commands
 
 
 def blocks(text: str) -> list[Block]:
     """All fenced blocks of a page, in order."""
-    lines, found = text.split("\n"), []
+    lines, blocks = text.split("\n"), []
     k = 0
     while k < len(lines):
         if not lines[k].startswith("```"):
@@ -133,9 +133,9 @@ def blocks(text: str) -> list[Block]:
         end = lines.index("```", k + 1)
         marker = _MARKER.match(lines[k - 1]) if k else None
         inner = tuple(lines[k + 1 : end])
-        found.append(Block(lines[k][3:], inner, k + 1, marker.group(1) if marker else None))
+        blocks.append(Block(lines[k][3:], inner, k + 1, marker.group(1) if marker else None))
         k = end + 1
-    return found
+    return blocks
 
 
 def prepare(folder: Path) -> None:
@@ -238,22 +238,22 @@ def _run_inside(block: Block, folder: Path, space: dict[str, Any]) -> None:
 
 def _output(block: Block, folder: Path, page: Path) -> list[str] | None:
     """Output of the last command, as its marker wants it; None where it stays as it is."""
-    done = None
+    result = None
     if block.marker == "manual":
         return None
     for command, _ in block.commands():
         text = command.text.removeprefix(BOOTSTRAP)
         if text == command.text and command.outside:
             continue
-        done = run_shell(text, folder)
-        if done.returncode != command.code:
-            sys.stderr.write(done.stdout + done.stderr)
+        result = run_shell(text, folder)
+        if result.returncode != command.code:
+            sys.stderr.write(result.stdout + result.stderr)
             raise SystemExit(
-                f"{page.name}: {text!r} ended with {done.returncode}, stated: {command.code}"
+                f"{page.name}: {text!r} ended with {result.returncode}, stated: {command.code}"
             )
-    if block.marker is None or done is None:
+    if block.marker is None or result is None:
         return None
-    return select(done.stdout if done.returncode == 0 else done.stderr, block.marker)
+    return select(result.stdout if result.returncode == 0 else result.stderr, block.marker)
 
 
 @dataclass(frozen=True)

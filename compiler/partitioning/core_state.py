@@ -6,7 +6,7 @@ and a test compares them; what a move would change is found by `pricing`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -24,6 +24,9 @@ from hrsnn_lava.compiler.partitioning.problem import (
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
+#: Signs of `_place`; typed, since numba would compile it once for each plain number.
+_PUT: Any = np.int64(1)
+_TAKE: Any = np.int64(-1)
 
 
 class State(NamedTuple):
@@ -212,8 +215,8 @@ def move(level: Level, caps: Caps, state: State, v: int, target: int) -> None:
     here = state.core_of[v]
     if here >= 0:
         state.core_of[v] = -1
-        _place(level, caps, state, v, here, -1)
-    _place(level, caps, state, v, target, 1)
+        _place(level, caps, state, v, here, _TAKE)
+    _place(level, caps, state, v, target, _PUT)
     state.core_of[v] = target
 
 
@@ -223,5 +226,5 @@ def start(level: Level, caps: Caps, state: State) -> None:
     cores = state.core_of.copy()
     state.core_of[:] = -1
     for v in range(cores.size):
-        _place(level, caps, state, v, cores[v], 1)
+        _place(level, caps, state, v, cores[v], _PUT)
         state.core_of[v] = cores[v]

@@ -154,12 +154,12 @@ def _kinds(level: Level, caps: Caps, v: int, lists_of_form: Int, in_class: Int, 
     """Whether formats, classes, traces and epochs stay within their limits with `v`."""
     traces, epochs, forms, classes = 0, 0, 0, 0
     for form in range(lists_of_form.size):
-        there = lists_of_form[form] > 0
+        on_core = lists_of_form[form] > 0
         for i in range(level.pin_start[v], level.pin_start[v + 1]):
-            if there:
+            if on_core:
                 break
-            there = level.form[i] == form
-        if there:
+            on_core = level.form[i] == form
+        if on_core:
             forms += 1
             if caps.trace[form] >= 0:
                 traces |= 1 << caps.trace[form]

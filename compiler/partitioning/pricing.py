@@ -249,13 +249,13 @@ def kinds_fit(level: Level, caps: Caps, state: State, v: int, core: int) -> bool
     forms, traces, epochs = 0, 0, 0
     begin, end = level.pin_start[v], level.pin_start[v + 1]
     for form in range(caps.bit.size):
-        there = state.form_count[core, form] > 0
-        if not there:
+        on_core = state.form_count[core, form] > 0
+        if not on_core:
             for pin in range(begin, end):
                 if level.form[pin] == form:
-                    there, new = True, True
+                    on_core, new = True, True
                     break
-        if there:
+        if on_core:
             forms += 1
             if caps.trace[form] >= 0:
                 traces |= 1 << caps.trace[form]
@@ -286,7 +286,7 @@ def out_overflow_change(
 ) -> float:
     """Change of the overflow of output axons when `v` moves; `out` (K,) is working space."""
     out[:] = 0
-    here = state.core_of[v]
+    origin = state.core_of[v]
     end = level.pin_start[v + 1]
     i = level.pin_start[v]
     while i < end:
@@ -296,27 +296,28 @@ def out_overflow_change(
         while stop < end and level.source[stop] == source:
             own_mask |= caps.bit[level.form[stop]]
             stop += 1
-        full, remaining, there = 0, 0, 0
+        at_origin, remaining, at_target = 0, 0, 0
         first = state.list_start[source]
         for at in range(first, first + state.list_len[source]):
             form = state.list_form[at]
             if state.list_core[at] == target:
-                there |= caps.bit[form]
-            elif state.list_core[at] == here:
-                full |= caps.bit[form]
+                at_target |= caps.bit[form]
+            elif state.list_core[at] == origin:
+                at_origin |= caps.bit[form]
                 n = 0
                 for pin in range(i, stop):
                     if level.form[pin] == form:
                         n = level.synapses[pin]
                 if state.list_size[at] > n:
                     remaining |= caps.bit[form]
-        change = axons_of(remaining) - axons_of(full) + axons_of(there | own_mask) - axons_of(there)
+        change = axons_of(remaining) - axons_of(at_origin)
+        change += axons_of(at_target | own_mask) - axons_of(at_target)
         vertex = level.vertex_of[source]
         if vertex >= 0:
             out[target if vertex == v else state.core_of[vertex]] += change
         i = stop
     for at in range(level.own_start[v], level.own_start[v + 1]):
-        out[here] -= state.reach[level.own[at]]
+        out[origin] -= state.reach[level.own[at]]
         out[target] += state.reach[level.own[at]]
     limit = caps.most[OUT]
     total = 0.0

@@ -11,12 +11,16 @@ move that is made costs an update of the tables of those that the core talks to.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
+#: Typed: numba would compile what is called with a plain -1 a second time, for that value.
+_NO_SLOT: Any = np.int64(-1)
 
 
 @njit(cache=True)
@@ -214,7 +218,7 @@ def descend(
     for core in range(slot_of.size):
         here = tile_of[slot_of[core]]
         x, y = int(np.argmin(at_x[core])), int(np.argmin(at_y[core]))
-        best, best_slot = 0, -1
+        best, best_slot = 0, _NO_SLOT
         for tile_x in range(max(0, x - radius), min(width - 1, x + radius) + 1):
             for tile_y in range(max(0, y - radius), min(height - 1, y + radius) + 1):
                 there = tile_x * height + tile_y

@@ -310,7 +310,8 @@ def plastic_steps(
                 sources[n_fired] = source
                 n_fired += 1
         ring_count[slot] = count
-        column0, row0, x0, y0 = 0, 0, 0, 0
+        column0: Any = np.int64(0)  # typed, or what is called would be compiled for a plain 0 too
+        row0, x0, y0 = column0, column0, column0
         for b in range(ends.shape[0]):
             bases = (column0, row0, x0, y0)
             _deliver(t, b, column0, blocks, wiring, synapse, ring, state)

@@ -435,7 +435,7 @@ def _tables(g: Any, pre: Any, post: Any, n_pre: Any, n_post: Any, rules: Any, m:
 def _learn_all(r: Any, u_on: Any, rounding: Any, wiring: Any, rules: Any, m: Any) -> None:
     """Every synapse."""
     for j in range(wiring.n_pre[r]):
-        _learn_line(r, j, True, u_on, rounding, wiring, rules, m)
+        _learn_line(r, np.int64(j), True, u_on, rounding, wiring, rules, m)
 
 
 @jit
@@ -443,10 +443,12 @@ def _learn_events(
     r: Any, rounding: Any, pre: Any, post: Any, wiring: Any, rules: Any, m: Any
 ) -> None:
     """Synapses of which a neuron spiked in the epoch."""
+    # typed as in `_learn_all`, or numba would compile the line once more
+    no_u = np.bool_(False)
     for j in pre:
-        _learn_line(r, j, True, False, rounding, wiring, rules, m)
+        _learn_line(r, np.int64(j), True, no_u, rounding, wiring, rules, m)
     for i in post:
-        _learn_line(r, i, False, False, rounding, wiring, rules, m)
+        _learn_line(r, np.int64(i), False, no_u, rounding, wiring, rules, m)
 
 
 @jit

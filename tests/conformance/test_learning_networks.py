@@ -21,13 +21,47 @@ STEPS = 40
 PROBES = ("spikes", "v", "u")
 
 
-@settings(max_examples=100)
-@given(driven_learning_networks(STEPS))
-def test_native_equals_reference(case):
-    network, inputs = case
-    reference = simulate(network, inputs, STEPS, "reference", PROBES)
-    native = simulate(network, inputs, STEPS, "native", PROBES)
-    assert compare(reference, native, ("reference", "native"), network) == (0, None)
+def test_native_equals_reference_and_the_generator_reaches_what_matters():
+    """Weights and tags change and saturate in many of the networks, or it would prove little."""
+    names = ("learned", "tags", "low", "high", "profiles", "graded", "spikes", "traces", "within")
+    seen = dict.fromkeys(names, 0)
+
+    @settings(max_examples=150)
+    @given(driven_learning_networks(STEPS))
+    def check(case):
+        network, inputs = case
+        reference = simulate(network, inputs, STEPS, "reference", PROBES)
+        native = simulate(network, inputs, STEPS, "native", PROBES)
+        assert compare(reference, native, ("reference", "native"), network) == (0, None)
+        note(network, native, seen)
+
+    check()
+    # what hypothesis draws differs between sessions, so these leave room
+    assert seen["learned"] > 15, seen
+    assert min(seen["tags"], seen["low"], seen["high"], seen["profiles"]) > 3, seen
+    assert seen["graded"] > 0, seen
+    assert seen["spikes"] > 500
+    assert min(seen["traces"], seen["within"]) > 15, seen
+
+
+def note(network, trace, seen):
+    """Count what happened to the weights, tags and traces of a run."""
+    seen["spikes"] += trace.n_spikes
+    seen["traces"] += int(any(np.any(values) for values in trace.traces.values()))
+    for projection in network.projections:
+        learning = projection.learning
+        if learning is None:
+            continue
+        weights = trace.weights[projection.name]
+        low, high = projection.sign_mode.limits
+        start = np.clip(projection.effective_weights().data, low, high)
+        seen["learned"] += int(np.any(weights != start))
+        seen["tags"] += int(f"{projection.name}/tag_1" in trace.weights)
+        seen["low"] += int(low < 0 and np.any((weights == low) & (start != low)))
+        seen["high"] += int(high > 0 and np.any((weights == high) & (start != high)))
+        seen["profiles"] += int(len(learning.rules) > 1)
+        seen["graded"] += int(learning.graded_spikes != "regular")
+        seen["within"] += int(STEPS % learning.t_epoch != 0)
 
 
 def check_against_lava(cases, runtime):
@@ -122,39 +156,3 @@ def test_one_connection_equals_three_in_lava_itself():
     traces = LavaBackend(runtime="threads").run_many(jobs)
     for whole, parts in zip(traces[::2], traces[1::2], strict=True):
         check_parts(whole, parts)
-
-
-def test_the_generator_reaches_what_matters():
-    """Weights and tags change and saturate in many networks, or the tests above prove little."""
-    names = ("learned", "tags", "low", "high", "profiles", "graded", "spikes", "traces", "within")
-    seen = dict.fromkeys(names, 0)
-
-    @settings(max_examples=300)
-    @given(driven_learning_networks(STEPS))
-    def look(case):
-        network, inputs = case
-        trace = simulate(network, inputs, STEPS, "native")
-        seen["spikes"] += trace.n_spikes
-        seen["traces"] += int(any(np.any(values) for values in trace.traces.values()))
-        for projection in network.projections:
-            learning = projection.learning
-            if learning is None:
-                continue
-            weights = trace.weights[projection.name]
-            low, high = projection.sign_mode.limits
-            start = np.clip(projection.effective_weights().data, low, high)
-            seen["learned"] += int(np.any(weights != start))
-            seen["tags"] += int(f"{projection.name}/tag_1" in trace.weights)
-            seen["low"] += int(low < 0 and np.any((weights == low) & (start != low)))
-            seen["high"] += int(high > 0 and np.any((weights == high) & (start != high)))
-            seen["profiles"] += int(len(learning.rules) > 1)
-            seen["graded"] += int(learning.graded_spikes != "regular")
-            seen["within"] += int(STEPS % learning.t_epoch != 0)
-
-    look()
-    assert seen["learned"] > 30
-    # what hypothesis draws differs between sessions, so these leave room
-    assert min(seen["tags"], seen["low"], seen["high"], seen["profiles"]) > 8, seen
-    assert seen["graded"] > 2, seen
-    assert seen["spikes"] > 1000
-    assert min(seen["traces"], seen["within"]) > 30, seen

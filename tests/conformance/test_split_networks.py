@@ -67,7 +67,7 @@ def test_the_generator_reaches_cuts_that_are_not_exact():
     """Or the condition would be untested: some cuts that it excludes do change the result."""
     seen = {"excluded": 0, "changed": 0, "exact": 0}
 
-    @settings(max_examples=300, derandomize=True)  # the same in every run
+    @settings(max_examples=150, derandomize=True)  # the same in every run
     @given(driven_networks(STEPS, delays=True), st.integers(0, 2**31))
     def look(case, seed):
         network, inputs = case
@@ -82,8 +82,8 @@ def test_the_generator_reaches_cuts_that_are_not_exact():
         seen["changed"] += compare(whole, parts, ("whole", "cut"))[0] > 0
 
     look()
-    assert seen["exact"] > 120
-    assert seen["changed"] > 5
+    assert seen["exact"] > 60, seen
+    assert seen["changed"] > 2, seen
 
 
 # --- compiled -----------------------------------------------------------------------------------
