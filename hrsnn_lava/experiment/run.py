@@ -24,7 +24,7 @@ from hrsnn_lava.compiler.pipeline import History, run_pass
 from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError
 from hrsnn_lava.experiment.compilation import Pruned, Pruning, Target, prune, pruning_curve
-from hrsnn_lava.experiment.runner import Journal, Runner, Stage, own_parts
+from hrsnn_lava.experiment.runner import Journal, Runner, Stage, named_files, own_parts
 from hrsnn_lava.experiment.scoring import (
     Arm,
     Row,
@@ -159,7 +159,8 @@ def run_spec(
     trial = trial_of(spec)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        journal = Journal(out / "journal.jsonl", spec.canonical(), resume, own_parts())
+        text = spec.canonical()
+        journal = Journal(out / "journal.jsonl", text, resume, (*own_parts(), *named_files(text)))
         points = len(pruning_curve(spec.prune, "none"))
         runner = Runner(journal, 9 + len(spec.prune.controls) + points, progress)
         # one BLAS thread: sums in another order would move the last bits of a chaotic forecast

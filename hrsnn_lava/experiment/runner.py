@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -42,30 +42,54 @@ def own_parts() -> tuple[str, ...]:
     """
     folders = os.environ.get(registry.PARTS_VARIABLE, "").split(os.pathsep)
     return tuple(
-        f"{kind}/{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}"
+        f"{kind}/{file.name} {_digest(file)}"
         for folder in filter(None, folders)
         for kind, described in sorted(registry.KINDS.items())
         for file in sorted((Path(folder) / kind).glob("*.toml" if described.data else "*.py"))
     )
 
 
+def named_files(spec: str) -> tuple[str, ...]:
+    """Name and SHA-256 of every file that a canonical spec names: recordings, chips, cost sets."""
+    texts = sorted(set(_texts(json.loads(spec))))
+    return tuple(f"{text} {_digest(Path(text))}" for text in texts if os.path.isfile(text))
+
+
+def _digest(file: Path) -> str:
+    """SHA-256 of a file, which may be a long recording."""
+    digest = hashlib.sha256()
+    with file.open("rb") as handle:
+        while block := handle.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a JSON value, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
+
+
 class Journal:
     """Finished stages of a run.
 
     A stage is identified by its name and a key: the hash of the program's version, the complete
-    spec, the user's own parts, and whatever else its result depends on. A stage found under the
-    same key is not done again. A line that was cut off by a kill is ignored.
+    spec, the files that it names, the user's own parts, and whatever else its result depends on. A
+    stage found under the same key is not done again. A line that was cut off by a kill is ignored.
 
     Args:
         path: the ``journal.jsonl``.
         base: what every key depends on, such as the canonical spec.
         resume: read what is there; otherwise start anew.
-        parts: what the program has beside its own files, see `own_parts`.
+        files: what else every key depends on, see `own_parts` and `named_files`.
     """
 
-    def __init__(self, path: Path, base: str, resume: bool, parts: tuple[str, ...] = ()) -> None:
+    def __init__(self, path: Path, base: str, resume: bool, files: tuple[str, ...] = ()) -> None:
         self._path = path
-        self._base = (base, *parts)
+        self._base = (base, *files)
         self._results: dict[tuple[str, str], Any] = {}
         if not (resume and path.exists()):
             path.write_text("", encoding="utf-8")

@@ -7,7 +7,7 @@ import json
 import os
 
 from hrsnn_lava import __version__, registry
-from hrsnn_lava.experiment.runner import Journal, Runner, Stage, own_parts
+from hrsnn_lava.experiment.runner import Journal, Runner, Stage, named_files, own_parts
 
 
 def counting(log, value):
@@ -88,3 +88,21 @@ def test_a_part_that_was_edited_computes_anew(tmp_path, monkeypatch):
     monkeypatch.delenv(registry.PARTS_VARIABLE)
     run(5)
     assert log == [0, 1, 3, 4]
+
+
+def test_a_file_that_the_spec_names_and_was_edited_computes_anew(tmp_path):
+    path, log, recording = tmp_path / "journal.jsonl", [], tmp_path / "recording.npz"
+    tables = {"task": {"path": str(recording), "readers": [{"kind": "npz"}, "x" * 5000, "\0"]}}
+
+    def run(value, resume=True):
+        spec = json.dumps(tables)
+        Journal(path, spec, resume, named_files(spec)).result(Stage("a", counting(log, value)))
+
+    run(0, resume=False)  # a file that is missing is the reader's to name
+    recording.write_bytes(b"first" * 500_000)
+    run(1)
+    run(2)
+    recording.write_bytes(b"second" * 500_000)
+    run(3)
+    assert log == [0, 1, 3]
+    assert named_files(json.dumps({"kind": "npz", "path": str(tmp_path)})) == ()
