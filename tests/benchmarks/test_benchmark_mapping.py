@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.programs
+pytestmark = pytest.mark.once
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 

@@ -14,7 +14,7 @@ from hrsnn_lava import Trace
 from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
 from hrsnn_lava.sim_backends.runs.session import simulate
 
-pytestmark = pytest.mark.programs
+pytestmark = pytest.mark.once
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 MODULES = (

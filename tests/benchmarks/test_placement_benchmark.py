@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.programs
+pytestmark = pytest.mark.once
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 

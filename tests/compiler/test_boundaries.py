@@ -220,6 +220,7 @@ def test_every_number_of_every_profile_is_tried_here():
         assert set(plain(name)["fields"]) == fields_known
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("step", [-1, 0, 1], ids=["below", "at", "above"])
 @pytest.mark.parametrize(("name", "path"), limits())
 def test_limits(name, path, step):

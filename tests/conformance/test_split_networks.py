@@ -63,26 +63,38 @@ def check_cut(network, inputs, labels):
         assert compare(whole, parts, ("whole", "cut")) == (0, None)
 
 
-def test_the_generator_reaches_cuts_that_are_not_exact():
-    """Or the condition would be untested: some cuts that it excludes do change the result."""
-    seen = {"excluded": 0, "changed": 0, "exact": 0}
+def rounding_down(network):
+    """The network with an exponent below 0 at every synapse."""
+    for p in network.projections:
+        if p.target == "synapse":
+            network = network.with_projection(
+                replace(p, weight_exp=max(-7, -1 - abs(p.weight_exp)))
+            )
+    return network
 
-    @settings(max_examples=150, derandomize=True)  # the same in every run
+
+def test_cuts_that_are_not_exact_are_excluded_for_a_reason():
+    """Or the condition would be untested: most cuts are exact, and some that are not do harm."""
+    seen = {"exact": 0, "excluded": 0, "changed": 0}
+
+    @settings(max_examples=100)
     @given(driven_networks(STEPS, delays=True), st.integers(0, 2**31))
     def look(case, seed):
         network, inputs = case
         labels = np.random.default_rng(seed).integers(0, 4, network.n_neurons)
+        seen["exact"] += exact(network, labels)
+        network = rounding_down(network)
         if exact(network, labels):
-            seen["exact"] += 1
             return
+        seen["excluded"] += 1
         split = split_network(network, labels)
         whole = simulate(network, inputs, STEPS, "native", PROBES)
         parts = merged(split, simulate(split.network, inputs, STEPS, "native", PROBES))
-        seen["excluded"] += 1
         seen["changed"] += compare(whole, parts, ("whole", "cut"))[0] > 0
 
     look()
-    assert seen["exact"] > 60, seen
+    assert seen["exact"] > 40, seen
+    assert seen["excluded"] > 8, seen
     assert seen["changed"] > 2, seen
 
 
@@ -112,6 +124,7 @@ def compiled(network, neurons_per_core):
         return None
 
 
+@pytest.mark.once
 def test_placed_networks_cut_along_their_cores_equal_the_whole():
     placed = []
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.programs
+pytestmark = pytest.mark.once
 
 SAMPLE = Path(__file__).resolve().parents[2] / "examples" / "ci"
 PLUGIN = ("-p", "no:hrsnn_lava", "-p", "hrsnn_lava.pytest_plugin", "-p", "no:cacheprovider")

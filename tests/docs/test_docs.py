@@ -66,7 +66,7 @@ def runs():
         yield pytest.param(page, marks=marks, id=page_id(page))
 
 
-@pytest.mark.programs
+@pytest.mark.once
 @pytest.mark.parametrize("page", runs())
 def test_everything_that_a_page_shows_runs(page, tmp_path, monkeypatch):
     pages.prepare(tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from browser import browser, missing
 
-pytestmark = pytest.mark.skipif(bool(missing()), reason=missing())
+pytestmark = [pytest.mark.once, pytest.mark.skipif(bool(missing()), reason=missing())]
 
 NAMES = ("rich", "whole", "proxied", "hostile", "bare")
 WIDTHS = (400, 768, 1600)

@@ -475,6 +475,7 @@ def truth(busy):
     return trace, (folder / "truth.npz").read_bytes()
 
 
+@pytest.mark.once
 def test_killed_at_random_moments_and_resumed(busy, truth, tmp_path):
     """SIGKILL, several times: readable or absent after each, and the same bytes in the end."""
     folder, _ = busy
@@ -504,6 +505,7 @@ def test_killed_at_random_moments_and_resumed(busy, truth, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["t.npz"]
 
 
+@pytest.mark.once
 def test_interrupted_leaves_what_can_be_read_and_resumed(busy, truth, tmp_path):
     folder, _ = busy
     trace, expected = truth
