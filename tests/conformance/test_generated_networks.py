@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from network_strategies import collected, driven_networks
+from network_strategies import check_in_runs, collected, driven_networks
 
 from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob
 from hrsnn_lava.sim_backends.runs.parity import compare
@@ -20,8 +20,6 @@ def test_native_equals_reference_and_the_generator_reaches_the_extremes():
     """Wraps of u, saturation of v and spikes all occur, or it would prove little."""
     seen = {"wrap": 0, "saturated": 0, "spikes": 0}
 
-    @settings(max_examples=200)
-    @given(driven_networks(STEPS, delays=True))
     def check(case):
         network, inputs = case
         reference = simulate(network, inputs, STEPS, "reference", PROBES)
@@ -32,7 +30,7 @@ def test_native_equals_reference_and_the_generator_reaches_the_extremes():
         seen["saturated"] += int(np.abs(reference.v).max(initial=0) == 2**23 - 1)
         seen["spikes"] += reference.n_spikes
 
-    check()
+    check_in_runs(check, driven_networks(STEPS, delays=True), examples=200)
     assert seen["wrap"] > 5
     assert seen["saturated"] > 5
     assert seen["spikes"] > 1000

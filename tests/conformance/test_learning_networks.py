@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from network_strategies import collected, driven_learning_networks
+from network_strategies import check_in_runs, collected, driven_learning_networks
 
 from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob
 from hrsnn_lava.sim_backends.runs.parity import compare
@@ -26,8 +26,6 @@ def test_native_equals_reference_and_the_generator_reaches_what_matters():
     names = ("learned", "tags", "low", "high", "profiles", "graded", "spikes", "traces", "within")
     seen = dict.fromkeys(names, 0)
 
-    @settings(max_examples=150)
-    @given(driven_learning_networks(STEPS))
     def check(case):
         network, inputs = case
         reference = simulate(network, inputs, STEPS, "reference", PROBES)
@@ -35,7 +33,7 @@ def test_native_equals_reference_and_the_generator_reaches_what_matters():
         assert compare(reference, native, ("reference", "native"), network) == (0, None)
         note(network, native, seen)
 
-    check()
+    check_in_runs(check, driven_learning_networks(STEPS), examples=150)
     # what hypothesis draws differs between sessions, so these leave room
     assert seen["learned"] > 15, seen
     assert min(seen["tags"], seen["low"], seen["high"], seen["profiles"]) > 3, seen

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from network_strategies import driven_learning_networks, driven_networks
+from network_strategies import check_in_runs, driven_learning_networks, driven_networks
 
 from hrsnn_lava.compiler.passes.lower_stock import lower_stock
 from hrsnn_lava.compiler.passes.stock_groups import StockGroups
@@ -77,8 +77,6 @@ def test_cuts_that_are_not_exact_are_excluded_for_a_reason():
     """Or the condition would be untested: most cuts are exact, and some that are not do harm."""
     seen = {"exact": 0, "excluded": 0, "changed": 0}
 
-    @settings(max_examples=100)
-    @given(driven_networks(STEPS, delays=True), st.integers(0, 2**31))
     def look(case, seed):
         network, inputs = case
         labels = np.random.default_rng(seed).integers(0, 4, network.n_neurons)
@@ -92,7 +90,7 @@ def test_cuts_that_are_not_exact_are_excluded_for_a_reason():
         parts = merged(split, simulate(split.network, inputs, STEPS, "native", PROBES))
         seen["changed"] += compare(whole, parts, ("whole", "cut"))[0] > 0
 
-    look()
+    check_in_runs(look, driven_networks(STEPS, delays=True), st.integers(0, 2**31), examples=100)
     assert seen["exact"] > 40, seen
     assert seen["excluded"] > 8, seen
     assert seen["changed"] > 2, seen
