@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from hrsnn_lava.compiler.palettes.clustering import Snapped, relative_errors
-from hrsnn_lava.compiler.palettes.naive import snap_naively
+from hrsnn_lava.compiler.palettes.naive import naive_core, snap_naively
 from hrsnn_lava.compiler.palettes.snapping import snap
 from hrsnn_lava.hardware_profiles import HardwareProfile
+from hrsnn_lava.seeding import generator
 
 LOIHI = HardwareProfile.load("loihi1")
 
@@ -42,3 +43,14 @@ def test_ours_is_better_on_the_same_cores() -> None:
     shown = report.to_dict()
     assert shown["naive"]["tau_mem"]["median"] == report.naive["tau_mem"].median
     assert set(shown["weighted"]) == {"tau_mem", "tau_syn", "threshold"}
+
+
+def test_both_decays_stay_near_what_they_were():
+    n = 40
+    dv, du = np.linspace(1000, 1390, n), np.linspace(500, 890, n)
+    rows = np.stack([du, dv, np.ones(n), np.full(n, 100)], axis=1).astype(np.int64)
+    snapped = naive_core(rows, 31, None, generator(0, "test"))
+    assert np.unique(np.stack([snapped.du, snapped.dv], axis=1), axis=0).shape[0] <= 31
+    np.testing.assert_allclose(snapped.dv, dv, rtol=0.03)
+    np.testing.assert_allclose(snapped.du, du, rtol=0.06)
+    np.testing.assert_array_equal(snapped.vth, 100)
