@@ -177,13 +177,13 @@ def picture() -> str:
 
 def main() -> None:
     """Write the picture, or compare it with what is there."""
-    made = picture()
+    drawing = picture()
     if "--check" in sys.argv[1:]:
-        there = PICTURE.read_text(encoding="utf-8") if PICTURE.is_file() else ""
-        if there != made:
+        on_disk = PICTURE.read_text(encoding="utf-8") if PICTURE.is_file() else ""
+        if on_disk != drawing:
             raise SystemExit("docs/img/rooms.svg is out of date: uv run python docs/draw_rooms.py")
         return
-    PICTURE.write_text(made, encoding="utf-8")
+    PICTURE.write_text(drawing, encoding="utf-8")
 
 
 if __name__ == "__main__":

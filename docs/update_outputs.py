@@ -398,9 +398,9 @@ def toml_of(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml_of(v) for v in value) + "]"
     if isinstance(value, dict):
-        kept = {k: v for k, v in value.items() if v is not None and v is not False}
-        kept = {"distribution": kept.pop("distribution"), **kept}
-        return "{ " + ", ".join(f"{k} = {toml_of(v)}" for k, v in kept.items()) + " }"
+        entries = {k: v for k, v in value.items() if v is not None and v is not False}
+        entries = {"distribution": entries.pop("distribution"), **entries}
+        return "{ " + ", ".join(f"{k} = {toml_of(v)}" for k, v in entries.items()) + " }"
     return repr(value)
 
 

@@ -24,7 +24,9 @@ from hrsnn_lava.compiler.partitioning.problem import (
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
-#: Signs of `_place`; typed, since numba would compile it once for each plain number.
+#: Numbers that are handed to kernels have a type: for a plain one, numba compiles the callee again.
+NO_CORE: Any = np.int64(-1)
+#: Signs of `_place`.
 _PUT: Any = np.int64(1)
 _TAKE: Any = np.int64(-1)
 

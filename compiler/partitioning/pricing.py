@@ -74,7 +74,7 @@ def scan(level: Level, caps: Caps, state: State, v: int, hop: float, work: Scan)
     list_core, list_size = state.list_core, state.list_size
     words, bit, tight = caps.words, caps.bit, caps.count_lists
     core = core_of[v]
-    kept, lost, freed_slots, freed_words = 0.0, 0.0, 0, 0
+    kept_weight, lost, freed_slots, freed_words = 0.0, 0.0, 0, 0
     whole, all_slots, all_words = 0.0, 0, 0
     i, end = level.pin_start[v], level.pin_start[v + 1]
     while i < end:
@@ -107,7 +107,7 @@ def scan(level: Level, caps: Caps, state: State, v: int, hop: float, work: Scan)
                 size = list_size[mine_at]
                 freed_words += words[form, size] - words[form, size - n]
                 if size > n:
-                    kept += w
+                    kept_weight += w
                 else:
                     freed_slots += my_slots
                     if at_home == core:
@@ -119,7 +119,7 @@ def scan(level: Level, caps: Caps, state: State, v: int, hop: float, work: Scan)
             while stop < end and pin_source[stop] == source:
                 stop += 1
             away = _scan_forms(level, caps, state, source, i, stop, core, at_home, hop, work)
-            kept += here[0]
+            kept_weight += here[0]
             lost += here[1]
             freed_slots += int(here[2])
             freed_words += int(here[3])
@@ -128,7 +128,7 @@ def scan(level: Level, caps: Caps, state: State, v: int, hop: float, work: Scan)
             i = stop
         if away:
             home[at_home] += hop * w
-    here[0], here[1], here[2], here[3] = kept, lost, freed_slots, freed_words
+    here[0], here[1], here[2], here[3] = kept_weight, lost, freed_slots, freed_words
     here[4], here[5], here[6] = whole, all_slots, all_words
     if hop > 0.0:
         _scan_own(level, state, v, core, hop, work)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.partitioning.core_state import State, move
+from hrsnn_lava.compiler.partitioning.core_state import NO_CORE, State, move
 from hrsnn_lava.compiler.partitioning.pricing import Scan, kinds_fit, out_overflow_change, scan
 from hrsnn_lava.compiler.partitioning.problem import NEURONS, SLOTS, SYNAPSES, WORDS, Caps, Level
 
@@ -16,8 +14,6 @@ Int = NDArray[np.int64]
 Float = NDArray[np.float64]
 #: What counts as far more, in temperatures, and the share of visits then left out. Our choice.
 REMOTE, PASS_OVER = 6.0, 0.7
-#: Typed: numba would compile what is called with a plain -1 a second time, for that value.
-_NO_CORE: Any = np.int64(-1)
 
 
 @njit(cache=True)
@@ -84,7 +80,7 @@ def sweep(
         )
         if palette > 0.0:
             base -= palette * _left(level, state, v, core, dims)
-        best, target = np.inf, _NO_CORE
+        best, target = np.inf, NO_CORE
         for c in range(n_cores):
             d = base - (1.0 + hop) * near[c] - home[c]
             if d >= best or c == core:

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 from numba import njit
 
-from hrsnn_lava.compiler.partitioning.core_state import State, move
+from hrsnn_lava.compiler.partitioning.core_state import NO_CORE, State, move
 from hrsnn_lava.compiler.partitioning.pricing import Scan, kinds_fit, scan
 from hrsnn_lava.compiler.partitioning.problem import NEURONS, SLOTS, SYNAPSES, WORDS, Caps, Level
-
-#: Typed: numba would compile what is called with a plain number a second time, for that value.
-_NO_CORE: Any = np.int64(-1)
-_FIRST_CORE: Any = np.int64(0)
 
 
 @njit(cache=True)
@@ -23,7 +16,7 @@ def stream(level: Level, caps: Caps, state: State, work: Scan, hop: float, balan
     n_cores = state.used.shape[0]
     for v in range(level.size.size):
         scan(level, caps, state, v, hop, work)
-        best, target, emptiest = 0.0, _NO_CORE, _FIRST_CORE
+        best, target, emptiest = 0.0, NO_CORE, 0
         for c in range(n_cores):
             neurons = state.used[c, NEURONS]
             if neurons < state.used[emptiest, NEURONS]:

@@ -178,13 +178,13 @@ def _parts() -> list[Finding]:
     """A line for each folder of the user's parts."""
     findings = []
     for folder, counts in registry.given().items():
-        found = ", ".join(f"{n} {kind}" for kind, n in counts.items()) or "none"
+        contents = ", ".join(f"{n} {kind}" for kind, n in counts.items()) or "none"
         fix = ""
         if strange := part_files.of_no_kind(folder):
-            found += f"; of no kind: {', '.join(entry.name for entry in strange)}"
+            contents += f"; of no kind: {', '.join(entry.name for entry in strange)}"
             fix = f"Kinds: {', '.join(registry.KINDS)}"
         note = bool(fix) or not counts
-        findings.append(Finding("parts", "note" if note else "ok", f"{folder}: {found}", fix))
+        findings.append(Finding("parts", "note" if note else "ok", f"{folder}: {contents}", fix))
     return findings
 
 

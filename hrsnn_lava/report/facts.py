@@ -109,9 +109,8 @@ class Evidence:
         if problems:
             raise SpecError("a report takes no such keyword", problems=problems)
         parity = keywords.get("parity")
-        if parity is not None and hasattr(
-            parity, "to_dict"
-        ):  # what `hl.verify` returns, of a module that runs programs
+        # known by its methods: the class is in a room that runs programs, which a report does not
+        if parity is not None and hasattr(parity, "to_dict"):
             keywords = {**keywords, "parity": parity.to_dict() | {"line": parity.line()}}
         elif parity is not None and not isinstance(parity, Mapping):
             kind = type(parity).__name__
