@@ -132,6 +132,11 @@ def reduced(edges: Edges) -> list[tuple[str, str]]:
     )
 
 
+def _width(lines: list[str]) -> float:
+    """Pixels that the lines take at most; the first is the room's name, in bold letters."""
+    return max(len(lines[0]) * 8.6, *(len(line) * 7.0 for line in lines[1:]))
+
+
 def picture() -> str:
     """The SVG; light or dark as the reader's system is."""
     texts, edges = rooms()
@@ -141,7 +146,7 @@ def picture() -> str:
     y = float(GAP)
     for row in reversed(rows):
         high = max(len(texts[room]) for room in row) * LINE + 2 * PAD
-        wide = {room: max(map(len, texts[room])) * 7.0 + 2 * PAD for room in row}
+        wide = {room: _width(texts[room]) + 2 * PAD for room in row}
         x = (WIDTH - sum(wide.values()) - GAP * (len(row) - 1)) / 2
         for room in row:
             boxes[room] = (x, y, wide[room], len(texts[room]) * LINE + 2 * PAD)
