@@ -113,6 +113,12 @@ class Observed:
             1.0 if self.input_rates is None else self.input_rates,
         )
 
+    def scaled(self, gains: Float) -> Observed:
+        """The same run of the network whose neurons have their inputs times (n_neurons,) gains."""
+        if self.current_peak is None:
+            return self
+        return replace(self, current_peak=self.current_peak * gains)
+
     def by_population(self, network: Network) -> dict[str, Float]:
         """Rates by population, where those of the neurons are known; unknown inputs are silent."""
         if self.neuron_rates is None:

@@ -7,6 +7,9 @@ Mukhopadhyay (2023) with R = 1 and rest and reset at 0::
     v[t] = beta_i v[t-1] + (1 - beta_i) (bias_i + drive_i[t] + i[t])   beta = exp(-dt / tau_mem)
     s[t] = v[t] > v_threshold_i;  then v = 0, and stays 0 for round(refractory / dt) steps
 
+A neuron without leak, ``tau_mem = inf``, has beta = 1, and 1 - beta would leave it without any
+input: its factor is 1 instead, ``v[t] = v[t-1] + bias + drive[t] + i[t]``, see `membrane_gain`.
+
 A spike at t arrives at t + 1 + delay. `drive` is what projections with ``target="bias"`` give:
 the value of an analog input channel, held until it changes, times its weight. It stands for a
 current that the host sets through the neurons' biases: no synaptic filter, no spikes.
@@ -105,7 +108,7 @@ class LIF:
     """Leaky integrate-and-fire parameters; each a scalar or one value per neuron.
 
     Attributes:
-        tau_mem: membrane time constant in seconds, > 0.
+        tau_mem: membrane time constant in seconds, > 0; infinite for no leak.
         tau_syn: time constant of the synaptic current in seconds, >= 0 (0: no filter).
         v_threshold: firing threshold, > 0, in the (dimensionless) unit of the potential.
         bias: constant current, in the unit of the potential (R = 1).
@@ -117,6 +120,17 @@ class LIF:
     v_threshold: ArrayLike = 1.0
     bias: ArrayLike = 0.0
     refractory: ArrayLike = 0.0
+
+
+def membrane_gain(tau_mem: ArrayLike, dt: float) -> Float:
+    """``1 - beta = 1 - exp(-dt / tau_mem)``, the factor of a neuron's input; 1 without a leak.
+
+    Args:
+        tau_mem: seconds, > 0 or infinite. dt: seconds of a step.
+    """
+    tau = np.asarray(tau_mem, dtype=np.float64)
+    gain: Float = np.where(np.isinf(tau), 1.0, -np.expm1(-dt / tau))
+    return gain
 
 
 LIF_FIELDS = ("tau_mem", "tau_syn", "v_threshold", "bias", "refractory")
@@ -203,6 +217,8 @@ class Population(AnyPopulation):
                 )
                 continue
             bad = ~np.isfinite(values) | ((values < low) if closed else (values <= low))
+            if field == "tau_mem":
+                bad &= ~np.isposinf(values)
             if bad.any():
                 first = int(np.flatnonzero(bad)[0])
                 allowed = "finite" if np.isinf(low) else f"{'>=' if closed else '>'} {low:g}"

@@ -8,12 +8,18 @@ population (integer weight units per 1.0 of current)::
     W 2^weight_exp = w S                              vth = v_threshold S 4096 / dv
     bias_mant 2^bias_exp = 64 S bias
 
+A potential that never decays (dv = 0) is not kept as such; its ``vth = v_threshold S / (1 - beta)``.
+
 S is at most what keeps vth in 17 bits, every bias, the input's drive included, in 13 bits and an
 exponent, and the largest weight in 8 bits at the largest exponent. Our choice: the worst-case
 drive takes every analog channel at +-`input_range` at once. S, exponents and integer weights
 within that are chosen by an option of `hrsnn_lava.compiler.quantization.scaling`. Where
 the current could wrap, S is lowered as `headroom` says; see
 `hrsnn_lava.compiler.quantization.headroom`.
+
+Where one scale would cost neurons their bits, each gets a scale of its own, ``S g_i``; see
+`hrsnn_lava.compiler.quantization.row_gains`. Weights of a neuron that are coarse all the same are
+rounded so that its mean current stays, see `hrsnn_lava.compiler.quantization.balance`.
 
 Of a projection that learns, `w_max` becomes the largest weight the chip holds, 255 2^weight_exp:
 S is lowered, by less than a factor of 2, until that is exact for the population's largest such
@@ -25,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -35,6 +42,7 @@ from hrsnn_lava.compiler.analysis.headroom import worst_case
 from hrsnn_lava.compiler.context import INPUT_RANGE, Context, Observed, Pass
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
 from hrsnn_lava.compiler.quantization.headroom import Headroom, caps_of
+from hrsnn_lava.compiler.quantization.row_gains import BIAS_MAX, Rows, row_gains, with_row_gains
 from hrsnn_lava.compiler.quantization.scaling.base import Target, scaling
 from hrsnn_lava.compiler.quantization.synapses import (
     GRADED_PAYLOAD_SCALE,
@@ -65,7 +73,7 @@ from hrsnn_lava.integer_format import (
     decay_integers,
     decay_rate,
 )
-from hrsnn_lava.network import Input, Network, Population, Projection
+from hrsnn_lava.network import Input, Network, Population, Projection, membrane_gain
 from hrsnn_lava.options import Positive, Registered, options
 from hrsnn_lava.quantized import (
     QuantizedInput,
@@ -75,10 +83,9 @@ from hrsnn_lava.quantized import (
 )
 
 Float = NDArray[np.float64]
-#: Largest bias there is, in integer weight units.
-_BIAS_MAX = NEURON_RANGES["bias_mant"][1] * 2.0 ** NEURON_RANGES["bias_exp"][1] / STATE_UNIT
 #: Largest weight of any grid and sign mode: one of both signs ends at 254.
 _WEIGHT_MAX = WEIGHT_MAX - 1.0
+_MANTISSAS = NEURON_RANGES["bias_mant"]
 
 
 def _scaling(text: str) -> str:
@@ -162,7 +169,7 @@ def quantize(
         network,
         work.options.headroom,
         work.options.margin,
-        work.observed,
+        work.observed.scaled(work.gains_of_neurons),
     )
     if caps:
         result, report = work.integers(caps)
@@ -207,10 +214,54 @@ class _Quantization:
                 where = f"population {population.name!r}.refractory"
                 yield Problem(where, f"{periods.max():.0f} steps", f"<= {longest} steps")
 
+    @cached_property
+    def rates(self) -> dict[str, Float]:
+        """Spikes per step by population, as far as a run told."""
+        return self.observed.by_population(self.network)
+
+    @cached_property
+    def gains(self) -> dict[str, Float]:
+        """Gains of the neurons, by population, where they do not share one scale."""
+        gains = {}
+        for population in self.network.compute_populations:
+            du, dv = neuron_decays(self.network, population)
+            target = self._target(self.network, population, du)
+            rows = Rows(
+                target,
+                threshold_units(self.network, population, dv),
+                self._drive(self.network, population),
+            )
+            of_neurons = row_gains(rows)
+            if of_neurons is not None:
+                gains[population.name] = of_neurons
+        return gains
+
+    @cached_property
+    def scaled(self) -> Network:
+        """The network with these gains: the same spikes in floats."""
+        return with_row_gains(self.network, self.gains)
+
+    @cached_property
+    def gains_of_neurons(self) -> Float:
+        """Gain of every neuron, (n_neurons,), 1 where the population has one scale."""
+        parts = [self._gains_of(p) for p in self.network.compute_populations]
+        return np.concatenate(parts)
+
+    def _gains_of(self, population: Population) -> Float:
+        return self.gains.get(population.name, np.ones(population.size))
+
+    def _target(self, network: Network, population: Population, du: Any) -> Target:
+        keep = 1.0 - current_leak(du)
+        return target_of(network, population, keep, self.options.weight_bits, self.rates)
+
+    def _drive(self, network: Network, population: Population) -> Float:
+        """Largest magnitude of the bias that a neuron may need, (size,)."""
+        held: Float = self.input_range * _held_weight(network, population)
+        return np.abs(population.parameter("bias")) + held
+
     def integers(self, caps: Mapping[str, float]) -> tuple[QuantizedNetwork, dict[str, Any]]:
         """The integers, with no scale above its cap, and the report."""
-        network = self.network
-        rates = self.observed.by_population(network)
+        network = self.scaled
         report: dict[str, Any] = {"populations": {}, "projections": {}}
         scales: dict[str, float] = {}
         targets: dict[str, Target] = {}
@@ -220,30 +271,31 @@ class _Quantization:
                 populations.append(_input(network, population))
                 continue
             name = population.name
-            keep = 1.0 - current_leak(neuron_decays(network, population)[0])
-            target = target_of(network, population, keep, self.options.weight_bits, rates)
-            targets[name] = target
+            targets[name] = self._target(network, population, neuron_decays(network, population)[0])
             integer, scales[name], entry = self._population(
-                population, target, caps.get(name, np.inf)
+                population, targets[name], caps.get(name, np.inf)
             )
             populations.append(integer)
             report["populations"][name] = entry
         by_name = {p.name: p for p in populations}
         projections: list[QuantizedProjection] = []
         for projection in network.projections:
-            pre, post = by_name[projection.pre], by_name[projection.post]
-            scale = scales[projection.post]
+            pre, post = by_name[projection.pre], _neurons(by_name[projection.post])
+            scale, target = scales[projection.post], targets[projection.post]
+            unit = scale * self._gains_of(self.network.population(projection.post)) / counts_of(pre)
             if projection.plasticity is not None:
                 quantized, entry = self._plastic(
                     projection, scale / counts_of(pre), len(projections)
                 )
             elif isinstance(pre, QuantizedInput) and projection.target == "bias":
-                quantized, entry = held_synapses(projection, scale, pre, _neurons(post))
+                quantized, entry = held_synapses(projection, scale, pre, post)
+                unit *= STATE_UNIT / 2.0 ** post.parameter("bias_exp")
             else:
                 option = scaling(self.options.scaling)
-                target = targets[projection.post]
                 quantized, entry = fixed_synapses(network, projection, scale, option, target, pre)
             projections.append(quantized)
+            exact = self.network.projection(projection.name).weights
+            entry |= weight_error(exact, quantized, unit, self.rates.get(projection.pre))
             report["projections"][projection.name] = entry
         result = QuantizedNetwork(tuple(populations), tuple(projections), network.name, network.dt)
         result.verify()
@@ -264,56 +316,66 @@ class _Quantization:
         stdp = self.options.stdp
         limit = stdp.limit(self.profile, sum(1 for _ in onto))
         plan = LearningPlan(stdp, limit, self.network.dt, self.options.weight_bits, index)
-        integer, entry = plastic_synapses(projection, unit, plan)
-        exact = projection.weights.data * unit
-        return integer, entry | weight_error(exact, integer, projection.weights)
+        return plastic_synapses(projection, unit, plan)
 
     def _population(
         self, population: Population, target: Target, cap: float
     ) -> tuple[QuantizedPopulation, float, dict[str, Any]]:
         """Integer neurons, their scale S, and what limited it."""
-        network = self.network
+        network = self.scaled
         du, dv = neuron_decays(network, population)
-        threshold = population.parameter("v_threshold") * DECAY_ONE / dv
+        threshold = threshold_units(network, population, dv)
         bias = population.parameter("bias")
-        drive = np.abs(bias) + self.input_range * _held_weight(network, population)
+        drive = self._drive(network, population)
         onto = [
             p for p in network.projections if p.post == population.name and p.target == "synapse"
         ]
         largest_weight = max((reach(p) for p in onto), default=0.0)
         bounds = {
             "vth": NEURON_RANGES["vth"][1] / threshold.max(),
-            "bias": _BIAS_MAX / positive(drive.max()),
+            "bias": BIAS_MAX / positive(drive.max()),
             "weights": _WEIGHT_MAX * 2.0 ** WEIGHT_EXP_RANGE[1] / positive(largest_weight),
             "headroom": cap,
         }
         limited_by = min(bounds, key=lambda key: bounds[key])
         scale = exact_w_max(network, population, bounds[limited_by])
         scale = scaling(self.options.scaling).scale(target, scale)
-        low, high = NEURON_RANGES["bias_mant"]
-        exponent = 0
-        # half a unit above the largest mantissa still rounds to it
-        while drive.max() * scale * STATE_UNIT / 2**exponent > high + 0.5:
-            exponent += 1
+        exponents = self._bias_exponents(population, drive * scale * STATE_UNIT)
         integer = QuantizedPopulation(
             population.name,
             population.size,
             du,
             dv,
             np.clip(np.rint(threshold * scale), 1, NEURON_RANGES["vth"][1]),
-            np.clip(np.rint(bias * scale * STATE_UNIT / 2**exponent), low, high),
-            exponent,
+            np.clip(np.rint(bias * scale * STATE_UNIT / 2.0**exponents), *_MANTISSAS),
+            exponents,
             np.rint(population.parameter("refractory") / network.dt),
         )
+        scales = scale * self._gains_of(population)
         entry = {
-            "scale": scale,
+            "scale": float(scales.min()),
+            "scale_max": float(scales.max()),
+            "scale_of": "neuron" if population.name in self.gains else "population",
             "scale_limited_by": limited_by,
-            "bias_exp": exponent,
+            "bias_exp": int(exponents.max()),
             "tau_mem_error_max": _tau_error(dv, population.parameter("tau_mem"), network.dt),
             "tau_syn_error_max": _tau_error(du + 1, population.parameter("tau_syn"), network.dt),
             "threshold_error_max": _largest(integer.parameter("vth") / (threshold * scale) - 1),
         }
         return integer, scale, entry
+
+    def _bias_exponents(self, population: Population, drive: Float) -> NDArray[np.int64]:
+        """The smallest exponents at which the largest biases fit their mantissas, (size,).
+
+        Args:
+            drive: (size,) in units of the state.
+        """
+        # half a unit above the largest mantissa still rounds to it
+        octaves = np.log2(np.maximum(drive, 1e-300) / (_MANTISSAS[1] + 0.5))
+        exponents = np.maximum(np.ceil(octaves), 0).astype(np.int64)
+        if population.name not in self.gains:
+            exponents[:] = exponents.max(initial=0)
+        return exponents
 
 
 def neuron_decays(
@@ -322,12 +384,25 @@ def neuron_decays(
     """du and dv of a population, (size,) each.
 
     Both are kept in 0..4095, the 12 bits that chips have: a slower current than 4096 steps, or a
-    potential that forgets within a fraction of a step, is as slow or fast as they allow.
+    potential that forgets within a fraction of a step, is as slow or fast as they allow. With
+    dv = 0, above 8192 steps, the potential does not decay at all.
     """
     du = decay_integers(population.parameter("tau_syn"), network.dt) - 1
     dv = decay_integers(population.parameter("tau_mem"), network.dt)
     top = DECAY_ONE - 1
-    return np.clip(du, 0, top).astype(np.int64), np.clip(dv, 1, top).astype(np.int64)
+    return np.clip(du, 0, top).astype(np.int64), np.clip(dv, 0, top).astype(np.int64)
+
+
+def threshold_units(network: Network, population: Population, dv: NDArray[np.int64]) -> Float:
+    """vth of every neuron per unit of its scale, (size,): ``v_threshold / (1 - beta)``.
+
+    With the decay that the chip has, so that the current that just fires a neuron is kept; one
+    that does not decay on the chip has none.
+    """
+    exact = membrane_gain(population.parameter("tau_mem"), network.dt)
+    gain = np.where(dv > 0, dv / DECAY_ONE, exact)
+    units: Float = population.parameter("v_threshold") / gain
+    return units
 
 
 def _neurons(population: QuantizedInput | QuantizedPopulation) -> QuantizedPopulation:
@@ -352,9 +427,11 @@ def _largest(errors: NDArray[Any]) -> float:
 
 def _tau_error(decay: Any, tau: Float, dt: float) -> float:
     """Largest relative error of the time constants that decays of ``decay / 4096`` stand for."""
-    on_chip = dt / decay_rate(decay)
-    slow = tau > 0  # without a filter there is nothing to miss
-    return _largest(on_chip[slow] / tau[slow] - 1)
+    rate = np.asarray(decay_rate(decay))
+    slow = (tau > 0) & np.isfinite(tau) & (rate > 0)  # without a filter there is nothing to miss
+    error = _largest(dt / rate[slow] / tau[slow] - 1)
+    # what should decay and does not is off by all of its leak
+    return max(error, 1.0) if np.any(np.isfinite(tau) & (rate == 0)) else error
 
 
 def _held_weight(network: Network, population: Population) -> Float:

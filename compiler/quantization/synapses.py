@@ -17,7 +17,7 @@ from scipy import sparse
 
 from hrsnn_lava.compiler.learning.lowering import Lowering, LowerSTDP, is_uniform, lower_stdp
 from hrsnn_lava.compiler.quantization.scaling.base import Scaling, Synapses, Target
-from hrsnn_lava.csr import with_values
+from hrsnn_lava.csr import rows_of
 from hrsnn_lava.errors import Problem
 from hrsnn_lava.integer_format import (
     BIAS_WEIGHT_EXP_RANGE,
@@ -86,13 +86,19 @@ def target_of(
 def held_synapses(
     projection: Projection, scale: float, pre: QuantizedInput, post: QuantizedPopulation
 ) -> tuple[QuantizedProjection, dict[str, Any]]:
-    """Weights of a held input: the host computes with them, so they keep 15 bits."""
-    per_count = scale * STATE_UNIT / 2.0 ** int(post.parameter("bias_exp")[0])
+    """Weights of a held input: the host computes with them, so they keep 15 bits.
+
+    They keep more where the biases of the targets have exponents of their own, so that the
+    smallest still has 15.
+    """
+    exponents = post.parameter("bias_exp")
+    per_count = scale * STATE_UNIT / 2.0 ** exponents[rows_of(projection.weights)]
     exact = projection.weights.data * per_count / (pre.payload_scale or 1.0)
     largest = float(np.abs(exact).max(initial=0.0))
     shift = 0
     if largest:
-        octaves = np.floor(np.log2(2.0**_HELD_WEIGHT_BITS / positive(largest)))
+        bits = _HELD_WEIGHT_BITS + int(np.ptp(exponents))
+        octaves = np.floor(np.log2(2.0**bits / positive(largest)))
         low, high = BIAS_WEIGHT_EXP_RANGE
         shift = int(np.clip(octaves, -high, -low))
     weights = projection.weights.copy()
@@ -100,7 +106,7 @@ def held_synapses(
     integer = QuantizedProjection(
         projection.name, projection.pre, projection.post, weights, -shift, target="bias"
     )
-    return integer, {"weight_exp": -shift, **weight_error(exact, integer, projection.weights)}
+    return integer, {"weight_exp": -shift}
 
 
 def fixed_synapses(
@@ -141,7 +147,7 @@ def fixed_synapses(
         "sign_mode": mode.value,
         "clipped": int(np.count_nonzero(np.abs(exact) > top + 0.5 * synapses.grid * 2.0**exponent)),
     }
-    return integer, entry | weight_error(exact, integer, projection.weights)
+    return integer, entry
 
 
 def learning_problems(projection: Projection) -> Iterator[Problem]:
@@ -292,18 +298,51 @@ def _w_max_error(w_max: Any, on_chip: float) -> float | None:
 
 
 def weight_error(
-    exact: Float, integer: QuantizedProjection, weights: sparse.csr_matrix
+    exact: sparse.csr_matrix, integer: QuantizedProjection, unit: Float, rates: Float | None = None
 ) -> dict[str, Any]:
-    """Synapses that became 0, and the error relative to the root mean square weight."""
-    if not exact.size:
-        return {"synapses": 0, "zeroed": 0, "rms_error": 0.0}
-    acting = integer.effective_weights().astype(np.float64) * 2.0**integer.weight_exp
-    difference = (with_values(weights, exact) - acting).power(2).sum()
+    """Synapses that became 0, and how far the others are off, in the unit of the float network.
+
+    What acts is what a spike that arrives alone adds to the current: a negative exponent floors it.
+
+    Args:
+        exact: (n_post, n_pre) float weights. unit: (n_post,) integer units per 1.0 of each row.
+        rates: (n_pre,) of the sources, by which lost drive is weighed; None: all alike.
+
+    Returns:
+        synapses; zeroed; zeroed_drive: share of the drive ``sum r |w|`` that went with them, of
+        the whole projection; zeroed_drive_max: of the neuron that lost most; rms_error: root mean
+        square error relative to that of the weights.
+    """
+    none = {"synapses": 0, "zeroed": 0, "zeroed_drive": 0.0, "zeroed_drive_max": 0.0}
+    if not exact.nnz:
+        return none | {"rms_error": 0.0}
+    acting = isolated_current(integer)
+    acting.data /= unit[rows_of(acting)]
+    difference = (exact - acting).power(2).sum()
+    drive = abs(exact).multiply(1.0 if rates is None else rates[None, :]).tocsr()
+    alive = drive.multiply(acting != 0).tocsr()
+    of_row, alive_of_row = (np.asarray(m.sum(axis=1)).ravel() for m in (drive, alive))
+    lost_share = 1.0 - alive_of_row / np.maximum(of_row, np.finfo(np.float64).tiny)
+    lost_share = np.where(of_row > 0, lost_share, 0.0)
     return {
-        "synapses": int(exact.size),
-        "zeroed": int(exact.size - np.count_nonzero(acting.data)),
-        "rms_error": float(np.sqrt(difference / positive(float((exact**2).sum())))),
+        "synapses": int(exact.nnz),
+        "zeroed": int(exact.nnz - np.count_nonzero(acting.data)),
+        "zeroed_drive": float(1.0 - alive_of_row.sum() / positive(float(of_row.sum()))),
+        "zeroed_drive_max": float(lost_share.max()),
+        "rms_error": float(np.sqrt(difference / positive(float((exact.data**2).sum())))),
     }
+
+
+def isolated_current(integer: QuantizedProjection) -> sparse.csr_matrix:
+    """What a spike of each synapse alone adds to the current, float CSR in integer weight units.
+
+    The held inputs of ``target="bias"`` act on the bias mantissa and are summed by the host.
+    """
+    weights = integer.effective_weights().astype(np.float64)
+    weights.data *= 2.0**integer.weight_exp
+    if integer.target == "synapse":
+        weights.data = np.floor(weights.data)
+    return weights
 
 
 def positive(value: float) -> float:

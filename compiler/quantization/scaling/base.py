@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,13 +23,18 @@ from scipy import sparse
 from hrsnn_lava import registry
 from hrsnn_lava.csr import rows_of
 from hrsnn_lava.errors import Problem, SpecError
-from hrsnn_lava.integer_format import WEIGHT_BITS, WEIGHT_EXP_RANGE, WEIGHT_MAX, weight_grid
+from hrsnn_lava.integer_format import (
+    DECAY_ONE,
+    STATE_UNIT,
+    WEIGHT_EXP_RANGE,
+    WEIGHT_MAX,
+    weight_grid,
+)
 from hrsnn_lava.quantized import SignMode
 
 Float = NDArray[np.float64]
-#: With weights at least this large at exponent 0, no negative exponent is used: such a
-#: projection can be split exactly, and its sum is not rounded down in every step.
-ENOUGH_RESOLUTION = 31
+#: Spikes per step of sources whose rates nobody knows (ours).
+TYPICAL_RATE = 0.05
 #: Neurons on whose synapses scales are compared.
 _NEURONS_COMPARED = 2000
 
@@ -62,6 +68,23 @@ class Synapses:
         return WEIGHT_MAX // self.grid * self.grid
 
     @property
+    def exact_exponents(self) -> range:
+        """Exponents whose shift loses nothing: not below ``-log2(grid)``.
+
+        A negative exponent e shifts the sum of a step down and floors it, which takes up to a whole
+        unit from an isolated spike, and makes a small inhibition a whole unit strong. Sums are
+        multiples of the grid, so down to ``2^e grid = 1`` there is nothing to floor.
+        """
+        return range(1 - self.grid.bit_length(), WEIGHT_EXP_RANGE[1] + 1)
+
+    @property
+    def source_rates(self) -> Float:
+        """Spikes per step of every source, (n_pre,): of the run, else `TYPICAL_RATE`."""
+        if self.rates is None:
+            return np.full(self.weights.shape[1], TYPICAL_RATE)
+        return np.clip(self.rates, 0.0, 1.0)
+
+    @property
     def largest(self) -> float:
         """Largest magnitude."""
         return float(np.abs(self.weights.data).max(initial=0.0))
@@ -88,14 +111,37 @@ class Target:
     synapses: tuple[Synapses, ...]
     free: bool = True
 
+    @cached_property
+    def _arrivals(self) -> tuple[Float, Float]:
+        """Spikes that arrive in a step, and the mean size of a weight among them, (n_post,)."""
+        count, size = np.zeros((2, self.keep.size))
+        for synapses in self.synapses:
+            rates = synapses.source_rates[synapses.weights.indices]
+            count += np.bincount(synapses.rows, rates, self.keep.size)
+            weights = rates * np.abs(synapses.weights.data)
+            size += np.bincount(synapses.rows, weights, self.keep.size)
+        return count, size / np.maximum(count, 1e-300)
+
+    def truncation(self, scale: float) -> Float:
+        """What the truncated decay of the current takes from an arriving spike, (n_post,).
+
+        In integer weight units; see `hrsnn_lava.compiler.quantization.current_error`.
+        """
+        count, size = self._arrivals
+        tau = self.keep / np.maximum(1.0 - self.keep, 0.5 / DECAY_ONE)
+        alive = tau * np.log1p(2.0 * STATE_UNIT * size * scale / np.maximum(tau, 1e-300))
+        loss: Float = np.minimum(alive, 1.0 / np.maximum(count, 1e-300)) / (2.0 * STATE_UNIT)
+        return loss
+
     def thinned(self, most: int) -> Target:
         """At most so many neurons, evenly chosen, with their synapses; self where that is all."""
         n = self.keep.size
-        if n <= most:
-            return self
-        rows = np.linspace(0, n - 1, most).astype(np.int64)
-        synapses = tuple(replace(s, weights=s.weights[rows]) for s in self.synapses)
-        return Target(self.keep[rows], self.threshold[rows], synapses, self.free)
+        return self if n <= most else self.part(np.linspace(0, n - 1, most).astype(np.int64))
+
+    def part(self, neurons: NDArray[np.int64]) -> Target:
+        """These neurons alone, with their synapses."""
+        synapses = tuple(replace(s, weights=s.weights[neurons]) for s in self.synapses)
+        return Target(self.keep[neurons], self.threshold[neurons], synapses, self.free)
 
 
 class Scaling(Protocol):
@@ -159,27 +205,15 @@ def fitting_exponent(largest: float, top: int) -> int:
 
 
 def exponent_for(synapses: Synapses, largest: float) -> int:
-    """The exponent that holds `largest` integer units, 0 where that is fine enough."""
-    fits = fitting_exponent(largest, synapses.top)
-    return 0 if fits < 0 and largest >= ENOUGH_RESOLUTION else fits
-
-
-def exponent_on_grid(synapses: Synapses, largest: float) -> int:
-    """The exponent that holds `largest` integer units; 0 where that leaves it 31 steps of the grid.
-
-    With fewer than 8 bits a grid at exponent 0 may leave small weights two or three values, so
-    what is enough counts in steps of the grid, and is at most half of all steps there are.
-    """
-    fits = fitting_exponent(largest, synapses.top)
-    enough = min(ENOUGH_RESOLUTION * 2 ** (WEIGHT_BITS - synapses.bits), 0.5 * synapses.top)
-    return 0 if fits < 0 and largest >= enough else fits
+    """The smallest exponent that holds `largest` integer units and floors no sum."""
+    return max(fitting_exponent(largest, synapses.top), synapses.exact_exponents.start)
 
 
 def clipping_exponents(synapses: Synapses, scale: float, octaves: int = 4) -> range:
-    """Exponents from the one that clips nothing downwards, not below 0 where that one is not."""
-    first = exponent_on_grid(synapses, synapses.largest * scale)
-    lowest = 0 if first >= 0 else WEIGHT_EXP_RANGE[0]
-    return range(first, max(first - octaves, lowest - 1), -1)
+    """Exponents that floor no sum, from the one that clips nothing downwards."""
+    first = exponent_for(synapses, synapses.largest * scale)
+    lowest = max(first - octaves, synapses.exact_exponents.start)
+    return range(first, lowest - 1, -1)
 
 
 def best_scale(

@@ -9,6 +9,6 @@ class Option(Plain):
     """The largest weight of a projection decides its exponent."""
 
     def exponent(self, target: Target, synapses: Synapses, scale: float) -> int:
-        """The smallest that holds the largest weight, 0 where that is fine enough."""
+        """The smallest that holds the largest weight and floors no sum."""
         del target
         return exponent_for(synapses, synapses.largest * scale)

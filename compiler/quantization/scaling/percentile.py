@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hrsnn_lava.compiler.quantization.scaling.base import Plain, Synapses, Target, exponent_on_grid
+from hrsnn_lava.compiler.quantization.scaling.base import Plain, Synapses, Target, exponent_for
 from hrsnn_lava.errors import Problem, SpecError
 
 
@@ -37,9 +37,9 @@ class Option(Plain):
         return cls(percentile)
 
     def exponent(self, target: Target, synapses: Synapses, scale: float) -> int:
-        """The smallest that holds the percentile."""
+        """The smallest that holds the percentile and floors no sum."""
         del target
         sizes = np.abs(synapses.weights.data)
         # an actual weight: between two of them there is nothing to hold
         top = np.percentile(sizes, self.percentile, method="lower") if sizes.size else 0.0
-        return exponent_on_grid(synapses, float(top) * scale)
+        return exponent_for(synapses, float(top) * scale)

@@ -1,0 +1,69 @@
+"""Rounding weights so that the mean current of a neuron stays what it was.
+
+Rounded to the nearest, weights that are all a little below the middle of their interval come out
+too small together. So those closest to the middle are rounded to the other side, as long as the
+mean current gains more than the variance loses.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.compiler.quantization.current_error import CurrentTerms
+from hrsnn_lava.compiler.quantization.scaling.base import Synapses
+
+Float = NDArray[np.float64]
+Bool = NDArray[np.bool_]
+
+
+def balanced_weights(
+    synapses: Synapses, terms: CurrentTerms, neurons: Bool | None = None
+) -> tuple[Float, float]:
+    """Integer weights, (nnz,), and the cost that is left, summed over the neurons.
+
+    Args:
+        terms: of the weights rounded to the nearest.
+        neurons: (n_post,) whose weights may move; None: all.
+    """
+    grid, top = float(synapses.grid), float(synapses.top)
+    move = -np.sign(terms.error)  # towards the other neighbour of the exact weight
+    # a clipped weight, one that is on the grid, and one that would leave its sign stay
+    inside = np.abs(terms.error) <= 0.5 * grid + 1e-9
+    after = terms.rounded + move * grid
+    one_sign = after * np.sign(synapses.weights.data) >= 0
+    inside &= (move != 0) & (np.abs(after) <= top) & one_sign & (terms.rates > 0)
+    helps = terms.rates * move * grid
+    loss = terms.rates * (1 - terms.rates) * grid * (grid - 2.0 * np.abs(terms.error))
+    price = (1.0 - terms.rates) * (grid - 2.0 * np.abs(terms.error))
+    rows = synapses.rows
+    if neurons is not None:
+        inside &= neurons[rows]
+    movable = np.flatnonzero(inside & (helps * terms.shift[rows] < 0))
+    before = terms.cost
+    if not movable.size:
+        return terms.rounded, float(before.sum())
+    movable = movable[np.lexsort((price[movable], rows[movable]))]
+    # neuron by neuron, the cheapest first: costs[k] is that of moving all up to k
+    of = rows[movable]
+    first = np.flatnonzero(np.diff(of, prepend=-1))
+    shifts = terms.shift[of] + _running(helps[movable], first)
+    costs = (terms.mean_unit[of] * shifts) ** 2
+    costs += terms.variance_unit[of] * (terms.shake[of] + _running(loss[movable], first))
+    least = np.minimum.reduceat(costs, first)
+    better = least < before[of[first]]
+    count = np.diff(first, append=movable.size)
+    at_least = np.where(costs == np.repeat(least, count), np.arange(movable.size), movable.size)
+    last = np.repeat(np.minimum.reduceat(at_least, first), count)
+    accepted = movable[np.repeat(better, count) & (np.arange(movable.size) <= last)]
+    weights = terms.rounded.copy()
+    weights[accepted] += move[accepted] * grid
+    return weights, float(before.sum() - np.sum((before[of[first]] - least)[better]))
+
+
+def _running(values: Float, first: NDArray[np.int64]) -> Float:
+    """Sums of `values` up to each one, anew from every index in `first`."""
+    total: Float = np.cumsum(values)
+    before = total[first] - values[first]
+    running: Float = total - np.repeat(before, np.diff(first, append=values.size))
+    return running

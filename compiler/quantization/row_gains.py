@@ -1,0 +1,177 @@
+r"""Gains of rows: a slow neuron, or one of a high threshold, costs the others no bits.
+
+All neurons of a population share one scale S, since the weights of a projection share an exponent.
+A slow neuron has a large threshold on the chip, ``vth = v_threshold S 4096 / dv``, so its 17 bits
+bound S for all; a neuron with one huge weight takes the 8 bits of every weight. But a neuron is
+linear up to its threshold, and
+
+.. math:: w_{ij} \to g_i w_{ij}, \quad b_i \to g_i b_i, \quad \vartheta_i \to g_i \vartheta_i
+
+changes no spike. Gains that give every neuron the scale that its own threshold, bias and weights
+allow leave the float network as it is, and its integers with all their bits. Neurons stay on one
+scale where that is good enough: where no neuron has an error of its current above `_TOLERATED`
+that gains would halve. Populations onto which a projection learns stay on one scale too, since a
+rule moves weights by absolute steps.
+
+With the gains at their largest the strongest projection onto a neuron has all bits. Where slow
+neurons leave it less anyway, weaker projections may profit from a larger gain of the others:
+gains of up to ``2^7`` above that are tried, and the smallest sum of errors wins. All of this is
+our choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.compiler.quantization.current_error import NeuronErrors
+from hrsnn_lava.compiler.quantization.scaling.base import (
+    Synapses,
+    Target,
+    exponent_for,
+    nearest,
+)
+from hrsnn_lava.csr import row_lengths, rows_of, with_values
+from hrsnn_lava.integer_format import NEURON_RANGES, STATE_UNIT, WEIGHT_EXP_RANGE
+from hrsnn_lava.network import Network, Projection
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+#: Error of a neuron's current, in thresholds, for which nothing is changed.
+_TOLERATED = 0.02
+#: Neurons on which gains are compared, beside those that bound the scale.
+_NEURONS_COMPARED = 2000
+#: Largest bias there is, in integer weight units.
+BIAS_MAX = NEURON_RANGES["bias_mant"][1] * 2.0 ** NEURON_RANGES["bias_exp"][1] / STATE_UNIT
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """The neurons of a population, as far as their scales go.
+
+    Attributes:
+        target: their synapses.
+        threshold: (n,) vth of the chip per unit of the scale.
+        drive: (n,) largest magnitude of the bias, held inputs included.
+    """
+
+    target: Target
+    threshold: Float
+    drive: Float
+
+    @property
+    def largest_scale(self) -> Float:
+        """The scale that threshold and bias of each neuron allow, (n,)."""
+        of_threshold = NEURON_RANGES["vth"][1] / self.threshold
+        limit: Float = np.minimum(of_threshold, BIAS_MAX / np.maximum(self.drive, 1e-300))
+        return limit
+
+    def with_gains(self, gains: Float) -> Rows:
+        """The same neurons with all that they have times (n,) gains."""
+        synapses = tuple(
+            replace(s, weights=scaled_rows(s.weights, gains)) for s in self.target.synapses
+        )
+        target = replace(self.target, threshold=self.target.threshold * gains, synapses=synapses)
+        return Rows(target, self.threshold * gains, self.drive * gains)
+
+    def some(self, neurons: Int) -> Rows:
+        """Those neurons alone."""
+        return Rows(self.target.part(neurons), self.threshold[neurons], self.drive[neurons])
+
+    def errors(self) -> Float:
+        """Error of each neuron's current on one scale, in thresholds, (n,); no weight is clipped.
+
+        What rounding does to the threshold is part of it.
+        """
+        reach = [s.largest / (s.top * 2.0 ** WEIGHT_EXP_RANGE[1]) for s in self.target.synapses]
+        scale = min(float(self.largest_scale.min()), 1.0 / max([*reach, 1e-300]))
+        chosen = []
+        for synapses in self.target.synapses:
+            exponent = exponent_for(synapses, synapses.largest * scale)
+            weights = nearest(synapses, synapses.weights.data * scale, exponent)
+            chosen.append((synapses, exponent, weights))
+        of_threshold = 0.5 / np.maximum(self.threshold * scale, 0.5)
+        errors: Float = np.hypot(NeuronErrors.of(self.target, scale, chosen).size, of_threshold)
+        return errors
+
+
+def row_gains(rows: Rows) -> Float | None:
+    """Gains of the neurons, (n,), their median 1; None where one scale serves them all."""
+    if not rows.target.free or rows.threshold.size < 2:
+        return None
+    sample = rows.some(_sample(rows))
+    common = sample.errors()
+    if common.max() <= _TOLERATED:
+        return None
+    costs = []
+    for octaves in range(WEIGHT_EXP_RANGE[1] + 1):
+        errors = sample.with_gains(_largest_gains(sample, octaves)).errors()
+        helped = np.any((common > _TOLERATED) & (errors < 0.5 * common))
+        # a neuron that is lost is lost: it must not outweigh those that can be saved
+        costs.append((np.minimum(errors, 1.0).sum(), octaves, helped))
+    cost, octaves, helped = min(costs)
+    if not helped or cost >= np.minimum(common, 1.0).sum():
+        return None
+    gains = _largest_gains(rows, octaves)
+    return gains / np.median(gains)
+
+
+def _largest_gains(rows: Rows, octaves: int) -> Float:
+    """The scale that each neuron's own threshold, bias and weights allow, (n,).
+
+    Args:
+        octaves: by how much the strongest projection may exceed its bits at exponent 0.
+    """
+    scale = rows.largest_scale.copy()
+    for synapses in rows.target.synapses:
+        largest = _row_maxima(synapses)
+        allowed = synapses.top * 2.0**octaves / np.maximum(largest, 1e-300)
+        scale = np.where(largest > 0, np.minimum(scale, allowed), scale)
+    return scale
+
+
+def _sample(rows: Rows) -> Int:
+    """Neurons that tell what a common scale costs: those that bound it, and others evenly."""
+    n = rows.threshold.size
+    if n <= _NEURONS_COMPARED:
+        return np.arange(n)
+    bounding = [int(np.argmin(rows.largest_scale))]
+    bounding += [int(np.argmax(_row_maxima(s))) for s in rows.target.synapses]
+    evenly = np.linspace(0, n - 1, _NEURONS_COMPARED).astype(np.int64)
+    return np.unique(np.concatenate([evenly, bounding]))
+
+
+def _row_maxima(synapses: Synapses) -> Float:
+    """Largest magnitude in every row, (n_post,)."""
+    maxima = np.zeros(synapses.weights.shape[0])
+    starts = np.flatnonzero(row_lengths(synapses.weights))
+    if starts.size:
+        sizes = np.abs(synapses.weights.data)
+        maxima[starts] = np.maximum.reduceat(sizes, synapses.weights.indptr[starts])
+    return maxima
+
+
+def scaled_rows(weights: NDArray[np.float64], gains: Float) -> NDArray[np.float64]:
+    """A CSR matrix with every row times its gain, (n_post,)."""
+    return with_values(weights, weights.data * gains[rows_of(weights)])
+
+
+def with_row_gains(network: Network, gains: dict[str, Float]) -> Network:
+    """The network with the gains of each population's neurons: the same spikes in floats."""
+    for name, of_neurons in gains.items():
+        population = network.population(name)
+        parameters = {
+            field: population.parameter(field) * of_neurons for field in ("v_threshold", "bias")
+        }
+        network = network.with_population(population.with_parameters(**parameters))
+        for projection in _onto(network, name):
+            weights = scaled_rows(projection.weights, of_neurons)
+            network = network.with_projection(replace(projection, weights=weights))
+    return network
+
+
+def _onto(network: Network, name: str) -> Iterator[Projection]:
+    return (p for p in network.projections if p.post == name)
