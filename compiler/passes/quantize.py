@@ -67,6 +67,7 @@ from hrsnn_lava.integer_format import (
     DELAY_MAX,
     NEURON_RANGES,
     STATE_UNIT,
+    STATE_WRAP,
     WEIGHT_EXP_RANGE,
     WEIGHT_MAX,
     current_leak,
@@ -230,6 +231,7 @@ class _Quantization:
                 target,
                 threshold_units(self.network, population, dv),
                 self._drive(self.network, population),
+                self._room(population, du, target),
             )
             of_neurons = row_gains(rows)
             if of_neurons is not None:
@@ -258,6 +260,23 @@ class _Quantization:
         """Largest magnitude of the bias that a neuron may need, (size,)."""
         held: Float = self.input_range * _held_weight(network, population)
         return np.abs(population.parameter("bias")) + held
+
+    def _room(self, population: Population, du: Any, target: Target) -> Float:
+        """Largest scale of each neuron at which its current cannot wrap, (size,).
+
+        In the run that was observed, times the margin, or whatever is sent, whichever is larger.
+        """
+        if self.options.headroom == "none":
+            return np.full(population.size, np.inf)
+        rows = [abs(s.weights).sum(axis=1) for s in target.synapses]
+        largest = sum((np.asarray(total).ravel() for total in rows), np.zeros(population.size))
+        worst = largest / np.maximum(current_leak(du), 0.5 / DECAY_ONE)
+        if self.observed.current_peak is not None and self.options.headroom != "worst_case":
+            first = self.network.offset(population.name)
+            peak = self.observed.current_peak[first : first + population.size]
+            worst = np.minimum(worst, self.options.margin * np.abs(peak))
+        room: Float = 0.99 * STATE_WRAP / STATE_UNIT / np.maximum(worst, 1e-300)
+        return room
 
     def integers(self, caps: Mapping[str, float]) -> tuple[QuantizedNetwork, dict[str, Any]]:
         """The integers, with no scale above its cap, and the report."""

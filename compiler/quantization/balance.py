@@ -11,16 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.quantization.current_error import CurrentTerms
-from hrsnn_lava.compiler.quantization.scaling.base import Synapses
+from hrsnn_lava.compiler.quantization.scaling.base import Synapses, Target
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 
 
+#: Share of the mean current, or of a threshold, that may be off before weights are moved (ours).
+_TOLERATED = 0.005
+
+
+def with_coarse_rows_balanced(
+    target: Target, synapses: Synapses, scale: float, exponent: int, integers: Float
+) -> Float:
+    """Integer weights, (nnz,), of neurons whose mean current rounding shifts, balanced.
+
+    All others keep the weights they have.
+    """
+    terms = CurrentTerms.of(target, synapses, scale, exponent, integers)
+    coarse = np.abs(terms.shift) * terms.mean_unit > _TOLERATED * np.maximum(np.abs(terms.current), 1.0)
+    return balanced_weights(synapses, terms, coarse)[0] if coarse.any() else integers
+
+
 def balanced_weights(
     synapses: Synapses, terms: CurrentTerms, neurons: Bool | None = None
-) -> tuple[Float, float]:
-    """Integer weights, (nnz,), and the cost that is left, summed over the neurons.
+) -> tuple[Float, Float]:
+    """Integer weights, (nnz,), and the cost that each neuron is left with, (n_post,).
 
     Args:
         terms: of the weights rounded to the nearest.
@@ -42,7 +58,7 @@ def balanced_weights(
     movable = np.flatnonzero(inside & (helps * terms.shift[rows] < 0))
     before = terms.cost
     if not movable.size:
-        return terms.rounded, float(before.sum())
+        return terms.rounded, before
     movable = movable[np.lexsort((price[movable], rows[movable]))]
     # neuron by neuron, the cheapest first: costs[k] is that of moving all up to k
     of = rows[movable]
@@ -58,7 +74,9 @@ def balanced_weights(
     accepted = movable[np.repeat(better, count) & (np.arange(movable.size) <= last)]
     weights = terms.rounded.copy()
     weights[accepted] += move[accepted] * grid
-    return weights, float(before.sum() - np.sum((before[of[first]] - least)[better]))
+    after_moves = before.copy()
+    after_moves[of[first][better]] = least[better]
+    return weights, after_moves
 
 
 def _running(values: Float, first: NDArray[np.int64]) -> Float:

@@ -44,6 +44,7 @@ class CurrentTerms:
         rates: (nnz,) of the source of each.
         shift: (n_post,) error of the mean input of a step, floor and truncation included.
         shake: (n_post,) its variance.
+        current: (n_post,) mean current, signed, in thresholds.
         mean_unit, variance_unit: (n_post,) factors from shift and from shake to the current's
             error in thresholds, and to its square.
     """
@@ -53,6 +54,7 @@ class CurrentTerms:
     rates: Float
     shift: Float
     shake: Float
+    current: Float
     mean_unit: Float
     variance_unit: Float
 
@@ -86,7 +88,10 @@ class CurrentTerms:
         # a current that never decays has no mean; half a unit of the decay stands for its leak
         leak = np.maximum(1.0 - target.keep, 0.5 / 4096)
         variance_unit: Float = unit**2 / (leak * (1.0 + target.keep))
-        return CurrentTerms(rounded, error, rates, shift, shake, unit / leak, variance_unit)
+        current = np.bincount(rows, rates * exact, minlength=n) / (scale * target.threshold * leak)
+        return CurrentTerms(
+            rounded, error, rates, shift, shake, current, unit / leak, variance_unit
+        )
 
 
 def _floored(
@@ -116,7 +121,10 @@ def _floored(
 
 @dataclass(frozen=True, eq=False)
 class NeuronErrors:
-    """Error of the synaptic current of every neuron of a population, in thresholds.
+    """Error of the synaptic current of every neuron of a population.
+
+    In thresholds, or in mean currents where those are larger: what is a threshold more or less to
+    a neuron that is driven a hundred times above it?
 
     Attributes:
         shift: (n,) of the mean, signed. shake: (n,) standard deviation about it.
@@ -140,9 +148,11 @@ class NeuronErrors:
         Args:
             chosen: synapses, exponent and integer weights of each projection.
         """
-        shift, variance = np.zeros((2, target.keep.size))
+        shift, variance, mean = np.zeros((3, target.keep.size))
         for synapses, exponent, integers in chosen:
             terms = CurrentTerms.of(target, synapses, scale, exponent, integers)
             shift += terms.mean_unit * terms.shift
             variance += terms.variance_unit * terms.shake
-        return NeuronErrors(shift, np.sqrt(variance))
+            mean += terms.current
+        size = np.maximum(np.abs(mean), 1.0)
+        return NeuronErrors(shift / size, np.sqrt(variance) / size)

@@ -13,6 +13,7 @@ scale where that is good enough: where no neuron has an error of its current abo
 that gains would halve. Populations onto which a projection learns stay on one scale too, since a
 rule moves weights by absolute steps.
 
+A neuron whose current could wrap gets a gain that leaves room, where its errors stay within that.
 With the gains at their largest the strongest projection onto a neuron has all bits. Where slow
 neurons leave it less anyway, weaker projections may profit from a larger gain of the others:
 gains of up to ``2^7`` above that are tried, and the smallest sum of errors wins. All of this is
@@ -27,6 +28,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.quantization.balance import with_coarse_rows_balanced
 from hrsnn_lava.compiler.quantization.current_error import NeuronErrors
 from hrsnn_lava.compiler.quantization.scaling.base import (
     Synapses,
@@ -56,11 +58,13 @@ class Rows:
         target: their synapses.
         threshold: (n,) vth of the chip per unit of the scale.
         drive: (n,) largest magnitude of the bias, held inputs included.
+        room: (n,) largest scale at which the current cannot wrap.
     """
 
     target: Target
     threshold: Float
     drive: Float
+    room: Float
 
     @property
     def largest_scale(self) -> Float:
@@ -75,11 +79,12 @@ class Rows:
             replace(s, weights=scaled_rows(s.weights, gains)) for s in self.target.synapses
         )
         target = replace(self.target, threshold=self.target.threshold * gains, synapses=synapses)
-        return Rows(target, self.threshold * gains, self.drive * gains)
+        return Rows(target, self.threshold * gains, self.drive * gains, self.room / gains)
 
     def some(self, neurons: Int) -> Rows:
         """Those neurons alone."""
-        return Rows(self.target.part(neurons), self.threshold[neurons], self.drive[neurons])
+        target = self.target.part(neurons)
+        return Rows(target, self.threshold[neurons], self.drive[neurons], self.room[neurons])
 
     def errors(self) -> Float:
         """Error of each neuron's current on one scale, in thresholds, (n,); no weight is clipped.
@@ -92,6 +97,7 @@ class Rows:
         for synapses in self.target.synapses:
             exponent = exponent_for(synapses, synapses.largest * scale)
             weights = nearest(synapses, synapses.weights.data * scale, exponent)
+            weights = with_coarse_rows_balanced(self.target, synapses, scale, exponent, weights)
             chosen.append((synapses, exponent, weights))
         of_threshold = 0.5 / np.maximum(self.threshold * scale, 0.5)
         errors: Float = np.hypot(NeuronErrors.of(self.target, scale, chosen).size, of_threshold)
@@ -115,8 +121,17 @@ def row_gains(rows: Rows) -> Float | None:
     cost, octaves, helped = min(costs)
     if not helped or cost >= np.minimum(common, 1.0).sum():
         return None
-    gains = _largest_gains(rows, octaves)
+    gains = _roomy_gains(rows, _largest_gains(rows, octaves))
     return gains / np.median(gains)
+
+
+def _roomy_gains(rows: Rows, gains: Float) -> Float:
+    """Smaller gains where the current could wrap, as far as the neuron can do with fewer bits."""
+    safe = np.minimum(gains, rows.room)
+    if np.array_equal(safe, gains):
+        return gains
+    open_, closed = (rows.with_gains(g).errors() for g in (gains, safe))
+    return np.where(closed <= np.maximum(_TOLERATED, open_), safe, gains)
 
 
 def _largest_gains(rows: Rows, octaves: int) -> Float:

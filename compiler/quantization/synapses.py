@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava.compiler.learning.lowering import Lowering, LowerSTDP, is_uniform, lower_stdp
+from hrsnn_lava.compiler.quantization.balance import with_coarse_rows_balanced
 from hrsnn_lava.compiler.quantization.scaling.base import Scaling, Synapses, Target
 from hrsnn_lava.csr import rows_of
 from hrsnn_lava.errors import Problem
@@ -122,7 +123,8 @@ def fixed_synapses(
     exact, mode = projection.weights.data * scale / counts_of(pre), synapses.mode
     exponent = option.exponent(target, synapses, scale)
     weights = projection.weights.copy()
-    weights.data = option.integers(target, synapses, scale, exponent)
+    integers = option.integers(target, synapses, scale, exponent)
+    weights.data = with_coarse_rows_balanced(target, synapses, scale, exponent, integers)
     delays = None
     if projection.delays is not None:
         steps = np.rint(np.asarray(projection.delays) / network.dt).astype(np.int64)
