@@ -13,6 +13,7 @@ from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.compiler.design_rules.check import check
 from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.errors import CapacityError
+from hrsnn_lava.findings import Finding, worst_first
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork
 
@@ -27,6 +28,7 @@ class PassRecord:
         before, after: counts such as ``{"neurons": 1000, "synapses": 97520}``.
         seconds: wall time; left out of artifacts, so that equal input gives equal bytes.
         report: what the pass measured.
+        findings: what a user has to know of it.
     """
 
     name: str
@@ -35,6 +37,13 @@ class PassRecord:
     after: Mapping[str, int]
     seconds: float = 0.0
     report: Mapping[str, Any] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> PassRecord:
+        """The record that `to_dict` gave."""
+        findings = tuple(Finding.from_dict(f) for f in values.get("findings", ()))
+        return cls(**{**values, "findings": findings})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -71,6 +80,11 @@ class CompiledNetwork(Saved):
     def core_of(self) -> NDArray[np.int32]:
         """Core of every neuron, (n_neurons,)."""
         return self.placement.core_of
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a user has to know of the way here, the worst first."""
+        return worst_first(finding for record in self.records for finding in record.findings)
 
     @property
     def network_digest(self) -> str:

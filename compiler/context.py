@@ -212,7 +212,8 @@ class Pass(ABC, Generic[In, Out]):
     def transform(self, network: In, context: Context) -> tuple[Out, Report | None]:
         """The changed network, and what was done: None where there was nothing to do.
 
-        A report may hold ``amends``: for an earlier pass's name, what is known better now.
+        A report may hold ``amends``: for an earlier pass's name, what is known better now; and
+        ``findings``: a sequence of `Finding`, which the record keeps beside the report.
         """
 
     def apply(self, network: In, context: Context | None = None) -> tuple[Out, Report | None]:

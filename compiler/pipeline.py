@@ -79,8 +79,10 @@ def _applied(network: Any, step: AnyPass, context: Context) -> tuple[Any, PassRe
     seconds = time.perf_counter() - started
     if report is None:
         return output, None
+    measured = dict(report)
+    findings = tuple(measured.pop("findings", ()))
     record = PassRecord(
-        step.name, _options(step), before, _sizes(output), seconds, plain(dict(report))
+        step.name, _options(step), before, _sizes(output), seconds, plain(measured), findings
     )
     return output, record
 

@@ -55,6 +55,11 @@ def with_values(matrix: sparse.csr_matrix, data: NDArray[Any]) -> sparse.csr_mat
     return sparse.csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
+def scaled_rows(matrix: sparse.csr_matrix, factors: NDArray[Any]) -> sparse.csr_matrix:
+    """The same pattern with every row times its factor, (n_rows,)."""
+    return with_values(matrix, matrix.data * factors[rows_of(matrix)])
+
+
 def from_rows(
     rows: NDArray[Any], columns: NDArray[Any], data: NDArray[Any], shape: tuple[int, int]
 ) -> sparse.csr_matrix:

@@ -1,7 +1,7 @@
 """What a user has to know beside the result: weights rounded away, currents that wrap, and so on.
 
 A finding is made where its number is measured and goes along with the result: `findings` of a
-compiled network, a trace, a report. `compile`, `simulate` and `report` show them in their headlines;
+compiled network, a trace, a report. `compile`, `simulate` and `report` show them in the headline;
 a Python user gets a `FindingWarning` of each that is more than a note. What makes a result
 impossible is no finding but an error, see `hrsnn_lava.errors`.
 """

@@ -8,7 +8,7 @@ population (integer weight units per 1.0 of current)::
     W 2^weight_exp = w S                              vth = v_threshold S 4096 / dv
     bias_mant 2^bias_exp = 64 S bias
 
-A potential that never decays (dv = 0) is not kept as such; its ``vth = v_threshold S / (1 - beta)``.
+Where the potential does not decay on the chip (dv = 0), ``vth = v_threshold S / (1 - beta)``.
 
 S is at most what keeps vth in 17 bits, every bias, the input's drive included, in 13 bits and an
 exponent, and the largest weight in 8 bits at the largest exponent. Our choice: the worst-case
@@ -41,8 +41,15 @@ from pydantic import AfterValidator, Field
 from hrsnn_lava.compiler.analysis.headroom import worst_case
 from hrsnn_lava.compiler.context import INPUT_RANGE, Context, Observed, Pass
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
+from hrsnn_lava.compiler.quantization.current_error import Chosen, NeuronErrors
+from hrsnn_lava.compiler.quantization.findings import (
+    CURRENT_ERROR,
+    TIME_ERROR,
+    quantization_findings,
+    time_error,
+)
 from hrsnn_lava.compiler.quantization.headroom import Headroom, caps_of
-from hrsnn_lava.compiler.quantization.row_gains import BIAS_MAX, Rows, row_gains, with_row_gains
+from hrsnn_lava.compiler.quantization.row_gains import BIAS_MAX, Rows, row_scales, with_row_gains
 from hrsnn_lava.compiler.quantization.scaling.base import Target, scaling
 from hrsnn_lava.compiler.quantization.synapses import (
     GRADED_PAYLOAD_SCALE,
@@ -87,6 +94,8 @@ Float = NDArray[np.float64]
 #: Largest weight of any grid and sign mode: one of both signs ends at 254.
 _WEIGHT_MAX = WEIGHT_MAX - 1.0
 _MANTISSAS = NEURON_RANGES["bias_mant"]
+#: Share of a potential or current that is left after a step and counts as nothing.
+_GONE = 0.01
 
 
 def _scaling(text: str) -> str:
@@ -154,7 +163,7 @@ def quantize(
 
     Returns:
         The verified integer network, and a report: scale and head-room per population,
-        exponent and weight error per projection.
+        exponent and weight error per projection, and the findings.
 
     Raises:
         SpecError: a parameter has no integer in range, a projection that learns has delays,
@@ -176,6 +185,7 @@ def quantize(
         result, report = work.integers(caps)
     for name, entry in report["populations"].items():
         entry["headroom"] = headroom[name]
+    report["findings"] = tuple(quantization_findings(network, report))
     return result, report
 
 
@@ -222,7 +232,8 @@ class _Quantization:
 
     @cached_property
     def gains(self) -> dict[str, Float]:
-        """Gains of the neurons, by population, where they do not share one scale."""
+        """Scales of the neurons, by population, where they do not share one: with these as gains,
+        what is left for the population is a scale of 1."""
         gains = {}
         for population in self.network.compute_populations:
             du, dv = neuron_decays(self.network, population)
@@ -233,7 +244,7 @@ class _Quantization:
                 self._drive(self.network, population),
                 self._room(population, du, target),
             )
-            of_neurons = row_gains(rows)
+            of_neurons = row_scales(rows)
             if of_neurons is not None:
                 gains[population.name] = of_neurons
         return gains
@@ -298,6 +309,7 @@ class _Quantization:
             report["populations"][name] = entry
         by_name = {p.name: p for p in populations}
         projections: list[QuantizedProjection] = []
+        chosen: dict[str, list[Chosen]] = {name: [] for name in targets}
         for projection in network.projections:
             pre, post = by_name[projection.pre], _neurons(by_name[projection.post])
             scale, target = scales[projection.post], targets[projection.post]
@@ -311,16 +323,21 @@ class _Quantization:
                 unit *= STATE_UNIT / 2.0 ** post.parameter("bias_exp")
             else:
                 option = scaling(self.options.scaling)
-                quantized, entry = fixed_synapses(network, projection, scale, option, target, pre)
+                quantized, entry, chosen_integers = fixed_synapses(
+                    network, projection, scale, option, target, pre
+                )
+                chosen[projection.post].append(chosen_integers)
             projections.append(quantized)
             exact = self.network.projection(projection.name).weights
-            entry |= weight_error(exact, quantized, unit, self.rates.get(projection.pre))
+            rates = self.rates.get(projection.pre)
+            entry |= weight_error(exact, quantized, unit, rates, counts_of(pre))
             report["projections"][projection.name] = entry
         result = QuantizedNetwork(tuple(populations), tuple(projections), network.name, network.dt)
         result.verify()
         for population in network.compute_populations:
-            entry = report["populations"][population.name]
-            entry |= worst_case(result, population.name, self.input_range)
+            name, entry = population.name, report["populations"][population.name]
+            entry |= worst_case(result, name, self.input_range)
+            entry |= _current_errors(targets[name], scales[name], chosen[name])
         return result, report
 
     def _plastic(
@@ -355,6 +372,7 @@ class _Quantization:
             "bias": BIAS_MAX / positive(drive.max()),
             "weights": _WEIGHT_MAX * 2.0 ** WEIGHT_EXP_RANGE[1] / positive(largest_weight),
             "headroom": cap,
+            "neuron": 1.0 if population.name in self.gains else np.inf,
         }
         limited_by = min(bounds, key=lambda key: bounds[key])
         scale = exact_w_max(network, population, bounds[limited_by])
@@ -376,9 +394,11 @@ class _Quantization:
             "scale_max": float(scales.max()),
             "scale_of": "neuron" if population.name in self.gains else "population",
             "scale_limited_by": limited_by,
+            "scale_neuron": int(np.argmax(threshold)),
             "bias_exp": int(exponents.max()),
-            "tau_mem_error_max": _tau_error(dv, population.parameter("tau_mem"), network.dt),
-            "tau_syn_error_max": _tau_error(du + 1, population.parameter("tau_syn"), network.dt),
+            **_tau_errors("tau_mem", dv, population, network.dt),
+            **_tau_errors("tau_syn", du + 1, population, network.dt),
+            "refractory_error_max": time_error(population.parameter("refractory"), network.dt),
             "threshold_error_max": _largest(integer.parameter("vth") / (threshold * scale) - 1),
         }
         return integer, scale, entry
@@ -391,7 +411,7 @@ class _Quantization:
         """
         # half a unit above the largest mantissa still rounds to it
         octaves = np.log2(np.maximum(drive, 1e-300) / (_MANTISSAS[1] + 0.5))
-        exponents = np.maximum(np.ceil(octaves), 0).astype(np.int64)
+        exponents: NDArray[np.int64] = np.maximum(np.ceil(octaves), 0).astype(np.int64)
         if population.name not in self.gains:
             exponents[:] = exponents.max(initial=0)
         return exponents
@@ -444,13 +464,34 @@ def _largest(errors: NDArray[Any]) -> float:
     return float(np.abs(errors).max(initial=0.0))
 
 
-def _tau_error(decay: Any, tau: Float, dt: float) -> float:
-    """Largest relative error of the time constants that decays of ``decay / 4096`` stand for."""
-    rate = np.asarray(decay_rate(decay))
-    slow = (tau > 0) & np.isfinite(tau) & (rate > 0)  # without a filter there is nothing to miss
-    error = _largest(dt / rate[slow] / tau[slow] - 1)
-    # what should decay and does not is off by all of its leak
-    return max(error, 1.0) if np.any(np.isfinite(tau) & (rate == 0)) else error
+def _tau_errors(field: str, decay: Any, population: Population, dt: float) -> dict[str, Any]:
+    """How far time constants of decays ``decay / 4096`` are off: the largest, where, how many.
+
+    What should decay and does not is off by all of its leak, 1.0.
+    """
+    tau, rate = population.parameter(field), np.asarray(decay_rate(decay))
+    errors = np.zeros(tau.size)
+    # what is gone within a step anyway, or has no filter, has nothing to miss
+    decays = (np.exp(-dt / np.maximum(tau, 1e-300)) > _GONE) & np.isfinite(tau) & (rate > 0)
+    errors[decays] = np.abs(dt / rate[decays] / tau[decays] - 1.0)
+    errors[np.isfinite(tau) & (tau > 0) & (rate == 0)] = 1.0
+    worst = int(np.argmax(errors))
+    return {
+        f"{field}_error_max": float(errors[worst]),
+        f"{field}_error_neuron": worst,
+        f"{field}_error_on_chip": float(dt / rate[worst]) if rate[worst] > 0 else None,
+        f"{field}_errors": int(np.count_nonzero(errors > TIME_ERROR)),
+    }
+
+
+def _current_errors(target: Target, scale: float, chosen: list[Chosen]) -> dict[str, Any]:
+    """Expected errors of the currents by fixed synapses: the largest, where, how many."""
+    errors = NeuronErrors.of(target, scale, chosen).size
+    return {
+        "current_error_max": float(errors.max()),
+        "current_error_neuron": int(np.argmax(errors)),
+        "current_errors": int(np.count_nonzero(errors > CURRENT_ERROR)),
+    }
 
 
 def _held_weight(network: Network, population: Population) -> Float:

@@ -29,7 +29,9 @@ def with_coarse_rows_balanced(
     All others keep the weights they have.
     """
     terms = CurrentTerms.of(target, synapses, scale, exponent, integers)
-    coarse = np.abs(terms.shift) * terms.mean_unit > _TOLERATED * np.maximum(np.abs(terms.current), 1.0)
+    coarse = np.abs(terms.shift) * terms.mean_unit > _TOLERATED * np.maximum(
+        np.abs(terms.current), 1.0
+    )
     return balanced_weights(synapses, terms, coarse)[0] if coarse.any() else integers
 
 

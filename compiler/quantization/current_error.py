@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,7 @@ from numpy.typing import NDArray
 from hrsnn_lava.compiler.quantization.scaling.base import Synapses, Target, nearest
 
 Float = NDArray[np.float64]
+_HOPELESS = 0.1**2
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,17 +80,19 @@ class CurrentTerms:
         error = rounded - exact / 2.0**exponent
         rates = synapses.source_rates[synapses.weights.indices]
         n, rows = synapses.weights.shape[0], synapses.rows
-        lost_by_decay = np.sign(exact) * target.truncation(scale)[rows] / 2.0**exponent
+        lost_by_decay = np.sign(exact) * target.truncation(scale)[rows]
+        lost_by_decay /= 2.0**exponent * synapses.counts
         shift: Float = np.bincount(rows, rates * (error - lost_by_decay), minlength=n) * 1.0
         shake: Float = np.bincount(rows, rates * (1.0 - rates) * error**2, minlength=n) * 1.0
         if exponent < synapses.exact_exponents.start:
             mean, variance = _floored(synapses, rounded, rates, exponent)
             shift, shake = shift - mean, shake + variance
-        unit = 2.0**exponent / scale / target.threshold
+        unit = 2.0**exponent * synapses.counts / scale / target.threshold
         # a current that never decays has no mean; half a unit of the decay stands for its leak
         leak = np.maximum(1.0 - target.keep, 0.5 / 4096)
         variance_unit: Float = unit**2 / (leak * (1.0 + target.keep))
-        current = np.bincount(rows, rates * exact, minlength=n) / (scale * target.threshold * leak)
+        current = np.bincount(rows, rates * exact, minlength=n) * synapses.counts
+        current /= scale * target.threshold * leak
         return CurrentTerms(
             rounded, error, rates, shift, shake, current, unit / leak, variance_unit
         )
@@ -119,6 +123,23 @@ def _floored(
     return np.asarray(mean / 1.0), np.asarray(variance / 1.0)
 
 
+class Chosen(NamedTuple):
+    """What became of one projection: its synapses, exponent, and integer weights, (nnz,)."""
+
+    synapses: Synapses
+    exponent: int
+    integers: Float
+
+
+def hopeful_sum(cost: Float) -> float:
+    """Sum over neurons of their mean square errors, (n,), each counting 1 at most.
+
+    A neuron whose current is hopeless counts once, and not by how far off it is: others, which
+    share its exponent, would pay for it. An error of a tenth of the threshold counts half (ours).
+    """
+    return float(np.sum(cost / (cost + _HOPELESS)))
+
+
 @dataclass(frozen=True, eq=False)
 class NeuronErrors:
     """Error of the synaptic current of every neuron of a population.
@@ -140,14 +161,8 @@ class NeuronErrors:
         return whole
 
     @staticmethod
-    def of(
-        target: Target, scale: float, chosen: Sequence[tuple[Synapses, int, Float]]
-    ) -> NeuronErrors:
-        """Of all projections together.
-
-        Args:
-            chosen: synapses, exponent and integer weights of each projection.
-        """
+    def of(target: Target, scale: float, chosen: Sequence[Chosen]) -> NeuronErrors:
+        """Of all projections together."""
         shift, variance, mean = np.zeros((3, target.keep.size))
         for synapses, exponent, integers in chosen:
             terms = CurrentTerms.of(target, synapses, scale, exponent, integers)

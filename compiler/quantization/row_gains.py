@@ -13,11 +13,11 @@ scale where that is good enough: where no neuron has an error of its current abo
 that gains would halve. Populations onto which a projection learns stay on one scale too, since a
 rule moves weights by absolute steps.
 
-A neuron whose current could wrap gets a gain that leaves room, where its errors stay within that.
-With the gains at their largest the strongest projection onto a neuron has all bits. Where slow
-neurons leave it less anyway, weaker projections may profit from a larger gain of the others:
-gains of up to ``2^7`` above that are tried, and the smallest sum of errors wins. All of this is
-our choice.
+A neuron whose current could wrap gets a scale that leaves room, where its errors stay within that.
+With the scales that their own limits allow, the strongest projection onto a neuron has all bits.
+Where slow neurons leave it less anyway, weaker projections may profit from a larger scale of the
+others: scales of up to ``2^7`` above that are tried, and the smallest sum of errors wins. All of
+this is our choice.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.quantization.balance import with_coarse_rows_balanced
-from hrsnn_lava.compiler.quantization.current_error import NeuronErrors
+from hrsnn_lava.compiler.quantization.current_error import Chosen, NeuronErrors
 from hrsnn_lava.compiler.quantization.scaling.base import (
     Synapses,
     Target,
     exponent_for,
     nearest,
 )
-from hrsnn_lava.csr import row_lengths, rows_of, with_values
+from hrsnn_lava.csr import row_lengths, scaled_rows
 from hrsnn_lava.integer_format import NEURON_RANGES, STATE_UNIT, WEIGHT_EXP_RANGE
 from hrsnn_lava.network import Network, Projection
 
@@ -45,7 +45,7 @@ Int = NDArray[np.int64]
 #: Error of a neuron's current, in thresholds, for which nothing is changed.
 _TOLERATED = 0.02
 #: Neurons on which gains are compared, beside those that bound the scale.
-_NEURONS_COMPARED = 2000
+_NEURONS_COMPARED = 1000
 #: Largest bias there is, in integer weight units.
 BIAS_MAX = NEURON_RANGES["bias_mant"][1] * 2.0 ** NEURON_RANGES["bias_exp"][1] / STATE_UNIT
 
@@ -86,26 +86,31 @@ class Rows:
         target = self.target.part(neurons)
         return Rows(target, self.threshold[neurons], self.drive[neurons], self.room[neurons])
 
-    def errors(self) -> Float:
+    def errors(self, scale: float | None = None) -> Float:
         """Error of each neuron's current on one scale, in thresholds, (n,); no weight is clipped.
 
         What rounding does to the threshold is part of it.
+
+        Args:
+            scale: None: the largest that there may be.
         """
-        reach = [s.largest / (s.top * 2.0 ** WEIGHT_EXP_RANGE[1]) for s in self.target.synapses]
-        scale = min(float(self.largest_scale.min()), 1.0 / max([*reach, 1e-300]))
+        if scale is None:
+            tops = [max(s.top, 1) * 2.0 ** WEIGHT_EXP_RANGE[1] for s in self.target.synapses]
+            reach = [s.largest / t for s, t in zip(self.target.synapses, tops, strict=True)]
+            scale = min(float(self.largest_scale.min()), 1.0 / max([*reach, 1e-300]))
         chosen = []
         for synapses in self.target.synapses:
             exponent = exponent_for(synapses, synapses.largest * scale)
             weights = nearest(synapses, synapses.weights.data * scale, exponent)
             weights = with_coarse_rows_balanced(self.target, synapses, scale, exponent, weights)
-            chosen.append((synapses, exponent, weights))
+            chosen.append(Chosen(synapses, exponent, weights))
         of_threshold = 0.5 / np.maximum(self.threshold * scale, 0.5)
         errors: Float = np.hypot(NeuronErrors.of(self.target, scale, chosen).size, of_threshold)
         return errors
 
 
-def row_gains(rows: Rows) -> Float | None:
-    """Gains of the neurons, (n,), their median 1; None where one scale serves them all."""
+def row_scales(rows: Rows) -> Float | None:
+    """Scale of each neuron, (n,); None where one serves them all."""
     if not rows.target.free or rows.threshold.size < 2:
         return None
     sample = rows.some(_sample(rows))
@@ -114,27 +119,28 @@ def row_gains(rows: Rows) -> Float | None:
         return None
     costs = []
     for octaves in range(WEIGHT_EXP_RANGE[1] + 1):
-        errors = sample.with_gains(_largest_gains(sample, octaves)).errors()
+        scales = _roomy(sample, _largest_scales(sample, octaves))
+        errors = sample.with_gains(scales).errors(1.0)
+        errors[scales > sample.room] += _TOLERATED  # it may wrap
         helped = np.any((common > _TOLERATED) & (errors < 0.5 * common))
         # a neuron that is lost is lost: it must not outweigh those that can be saved
         costs.append((np.minimum(errors, 1.0).sum(), octaves, helped))
     cost, octaves, helped = min(costs)
     if not helped or cost >= np.minimum(common, 1.0).sum():
         return None
-    gains = _roomy_gains(rows, _largest_gains(rows, octaves))
-    return gains / np.median(gains)
+    return _roomy(rows, _largest_scales(rows, octaves))
 
 
-def _roomy_gains(rows: Rows, gains: Float) -> Float:
-    """Smaller gains where the current could wrap, as far as the neuron can do with fewer bits."""
-    safe = np.minimum(gains, rows.room)
-    if np.array_equal(safe, gains):
-        return gains
-    open_, closed = (rows.with_gains(g).errors() for g in (gains, safe))
-    return np.where(closed <= np.maximum(_TOLERATED, open_), safe, gains)
+def _roomy(rows: Rows, scales: Float) -> Float:
+    """Smaller scales where the current could wrap, as far as the neuron can do with fewer bits."""
+    safe = np.minimum(scales, rows.room)
+    if np.array_equal(safe, scales):
+        return scales
+    open_, closed = (rows.with_gains(s).errors(1.0) for s in (scales, safe))
+    return np.where(closed <= np.maximum(_TOLERATED, open_), safe, scales)
 
 
-def _largest_gains(rows: Rows, octaves: int) -> Float:
+def _largest_scales(rows: Rows, octaves: int) -> Float:
     """The scale that each neuron's own threshold, bias and weights allow, (n,).
 
     Args:
@@ -143,7 +149,7 @@ def _largest_gains(rows: Rows, octaves: int) -> Float:
     scale = rows.largest_scale.copy()
     for synapses in rows.target.synapses:
         largest = _row_maxima(synapses)
-        allowed = synapses.top * 2.0**octaves / np.maximum(largest, 1e-300)
+        allowed = max(synapses.top, 1) * 2.0**octaves / np.maximum(largest, 1e-300)
         scale = np.where(largest > 0, np.minimum(scale, allowed), scale)
     return scale
 
@@ -156,7 +162,8 @@ def _sample(rows: Rows) -> Int:
     bounding = [int(np.argmin(rows.largest_scale))]
     bounding += [int(np.argmax(_row_maxima(s))) for s in rows.target.synapses]
     evenly = np.linspace(0, n - 1, _NEURONS_COMPARED).astype(np.int64)
-    return np.unique(np.concatenate([evenly, bounding]))
+    sample: Int = np.unique(np.concatenate([evenly, bounding]))
+    return sample
 
 
 def _row_maxima(synapses: Synapses) -> Float:
@@ -167,11 +174,6 @@ def _row_maxima(synapses: Synapses) -> Float:
         sizes = np.abs(synapses.weights.data)
         maxima[starts] = np.maximum.reduceat(sizes, synapses.weights.indptr[starts])
     return maxima
-
-
-def scaled_rows(weights: NDArray[np.float64], gains: Float) -> NDArray[np.float64]:
-    """A CSR matrix with every row times its gain, (n_post,)."""
-    return with_values(weights, weights.data * gains[rows_of(weights)])
 
 
 def with_row_gains(network: Network, gains: dict[str, Float]) -> Network:

@@ -17,6 +17,8 @@ from scipy import sparse
 
 from hrsnn_lava.compiler.learning.lowering import Lowering, LowerSTDP, is_uniform, lower_stdp
 from hrsnn_lava.compiler.quantization.balance import with_coarse_rows_balanced
+from hrsnn_lava.compiler.quantization.current_error import Chosen
+from hrsnn_lava.compiler.quantization.findings import time_error
 from hrsnn_lava.compiler.quantization.scaling.base import Scaling, Synapses, Target
 from hrsnn_lava.csr import rows_of
 from hrsnn_lava.errors import Problem
@@ -79,7 +81,7 @@ def target_of(
             mode = SignMode.INHIBITORY
         weights = projection.weights if counts == 1.0 else projection.weights / counts
         source_rates = rates.get(projection.pre)
-        synapses.append(Synapses(projection.name, weights, weight_bits, mode, source_rates))
+        synapses.append(Synapses(projection.name, weights, weight_bits, mode, source_rates, counts))
     threshold = population.parameter("v_threshold")
     return Target(keep, threshold, tuple(synapses), free=len(fixed) == len(every))
 
@@ -117,14 +119,15 @@ def fixed_synapses(
     option: Scaling,
     target: Target,
     pre: Any,
-) -> tuple[QuantizedProjection, dict[str, Any]]:
+) -> tuple[QuantizedProjection, dict[str, Any], Chosen]:
     """Synapses that do not learn: exponent and weights as `option` chooses them."""
     synapses = next(s for s in target.synapses if s.name == projection.name)
     exact, mode = projection.weights.data * scale / counts_of(pre), synapses.mode
     exponent = option.exponent(target, synapses, scale)
     weights = projection.weights.copy()
     integers = option.integers(target, synapses, scale, exponent)
-    weights.data = with_coarse_rows_balanced(target, synapses, scale, exponent, integers)
+    integers = with_coarse_rows_balanced(target, synapses, scale, exponent, integers)
+    weights.data = integers.copy()
     delays = None
     if projection.delays is not None:
         steps = np.rint(np.asarray(projection.delays) / network.dt).astype(np.int64)
@@ -144,12 +147,14 @@ def fixed_synapses(
         num_message_bits=_GRADED_MESSAGE_BITS if getattr(pre, "payload_scale", None) else 0,
     )
     top = synapses.top * 2.0**exponent
-    entry = {
+    entry: dict[str, Any] = {
         "weight_exp": exponent,
         "sign_mode": mode.value,
         "clipped": int(np.count_nonzero(np.abs(exact) > top + 0.5 * synapses.grid * 2.0**exponent)),
     }
-    return integer, entry
+    if projection.delays is not None:
+        entry["delay_error_max"] = time_error(projection.delays, network.dt)
+    return integer, entry, Chosen(synapses, exponent, integers)
 
 
 def learning_problems(projection: Projection) -> Iterator[Problem]:
@@ -300,7 +305,11 @@ def _w_max_error(w_max: Any, on_chip: float) -> float | None:
 
 
 def weight_error(
-    exact: sparse.csr_matrix, integer: QuantizedProjection, unit: Float, rates: Float | None = None
+    exact: sparse.csr_matrix,
+    integer: QuantizedProjection,
+    unit: Float,
+    rates: Float | None = None,
+    counts: float = 1.0,
 ) -> dict[str, Any]:
     """Synapses that became 0, and how far the others are off, in the unit of the float network.
 
@@ -309,6 +318,7 @@ def weight_error(
     Args:
         exact: (n_post, n_pre) float weights. unit: (n_post,) integer units per 1.0 of each row.
         rates: (n_pre,) of the sources, by which lost drive is weighed; None: all alike.
+        counts: payload counts of a 1.0, which is what a graded source is taken to send.
 
     Returns:
         synapses; zeroed; zeroed_drive: share of the drive ``sum r |w|`` that went with them, of
@@ -318,12 +328,13 @@ def weight_error(
     none = {"synapses": 0, "zeroed": 0, "zeroed_drive": 0.0, "zeroed_drive_max": 0.0}
     if not exact.nnz:
         return none | {"rms_error": 0.0}
-    acting = isolated_current(integer)
+    acting = isolated_current(integer, counts)
     acting.data /= unit[rows_of(acting)]
     difference = (exact - acting).power(2).sum()
     drive = abs(exact).multiply(1.0 if rates is None else rates[None, :]).tocsr()
     alive = drive.multiply(acting != 0).tocsr()
     of_row, alive_of_row = (np.asarray(m.sum(axis=1)).ravel() for m in (drive, alive))
+    alive_of_row = np.minimum(alive_of_row, of_row)  # sums of other orders may be a little larger
     lost_share = 1.0 - alive_of_row / np.maximum(of_row, np.finfo(np.float64).tiny)
     lost_share = np.where(of_row > 0, lost_share, 0.0)
     return {
@@ -335,15 +346,16 @@ def weight_error(
     }
 
 
-def isolated_current(integer: QuantizedProjection) -> sparse.csr_matrix:
-    """What a spike of each synapse alone adds to the current, float CSR in integer weight units.
+def isolated_current(integer: QuantizedProjection, counts: float = 1.0) -> sparse.csr_matrix:
+    """What a spike of each synapse alone adds to the current, per payload count, float CSR.
 
-    The held inputs of ``target="bias"`` act on the bias mantissa and are summed by the host.
+    In integer weight units. The held inputs of ``target="bias"`` act on the bias mantissa and are
+    summed by the host.
     """
     weights = integer.effective_weights().astype(np.float64)
     weights.data *= 2.0**integer.weight_exp
     if integer.target == "synapse":
-        weights.data = np.floor(weights.data)
+        weights.data = np.floor(weights.data * counts) / counts
     return weights
 
 

@@ -60,7 +60,7 @@ def _from_artifact(artifact: Artifact) -> CompiledNetwork:
         network,
         profile,
         placement,
-        tuple(PassRecord(**record) for record in meta["records"]),
+        tuple(PassRecord.from_dict(record) for record in meta["records"]),
         meta["seed"],
         below(arrays, "readout/"),
         meta["readout"],

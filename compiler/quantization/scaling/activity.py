@@ -8,10 +8,8 @@ side, as long as the mean current gains more than the variance loses.
 
 from __future__ import annotations
 
-import numpy as np
-
 from hrsnn_lava.compiler.quantization.balance import balanced_weights
-from hrsnn_lava.compiler.quantization.current_error import CurrentTerms
+from hrsnn_lava.compiler.quantization.current_error import CurrentTerms, hopeful_sum
 from hrsnn_lava.compiler.quantization.scaling.base import (
     Float,
     Plain,
@@ -22,8 +20,6 @@ from hrsnn_lava.compiler.quantization.scaling.base import (
     fitting_exponent,
 )
 from hrsnn_lava.integer_format import WEIGHT_EXP_RANGE
-
-_HOPELESS = 0.1**2
 
 
 class Option(Plain):
@@ -46,7 +42,7 @@ class Option(Plain):
         costs = []
         for exponent in _exponents(synapses, scale):
             terms = CurrentTerms.of(target, synapses, scale, exponent)
-            costs.append((_total(balanced_weights(synapses, terms)[1]), -exponent))
+            costs.append((hopeful_sum(balanced_weights(synapses, terms)[1]), -exponent))
         return -min(costs)[1]
 
     def integers(self, target: Target, synapses: Synapses, scale: float, exponent: int) -> Float:
@@ -62,13 +58,4 @@ def _exponents(synapses: Synapses, scale: float) -> range:
 
 
 def _cost(target: Target, synapses: Synapses, scale: float, exponent: int) -> float:
-    return _total(CurrentTerms.of(target, synapses, scale, exponent).cost)
-
-
-def _total(cost: Float) -> float:
-    """Sum over neurons of their mean square errors, (n_post,), in thresholds squared.
-
-    A neuron whose current is hopeless counts once, and not by how far off it is: others, which
-    share its exponent, would pay for it. An error of a tenth of the threshold counts half (ours).
-    """
-    return float(np.sum(cost / (cost + _HOPELESS)))
+    return hopeful_sum(CurrentTerms.of(target, synapses, scale, exponent).cost)

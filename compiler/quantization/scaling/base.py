@@ -49,6 +49,7 @@ class Synapses:
         bits: of an integer weight, 1..8.
         mode: sign mode; the grid depends on it.
         rates: (n_pre,) spikes per step of the sources, None where no run tells.
+        counts: payload counts per 1.0 of what the sources send; 1 for spikes.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Synapses:
     bits: int
     mode: SignMode
     rates: Float | None = None
+    counts: float = 1.0
 
     @property
     def grid(self) -> int:
@@ -73,9 +75,11 @@ class Synapses:
 
         A negative exponent e shifts the sum of a step down and floors it, which takes up to a whole
         unit from an isolated spike, and makes a small inhibition a whole unit strong. Sums are
-        multiples of the grid, so down to ``2^e grid = 1`` there is nothing to floor.
+        multiples of the grid, so down to ``2^e grid = 1`` there is nothing to floor. A graded
+        spike multiplies its weight by counts, so that a unit is lost of that many.
         """
-        return range(1 - self.grid.bit_length(), WEIGHT_EXP_RANGE[1] + 1)
+        octaves = int(np.log2(self.grid * self.counts))
+        return range(max(-octaves, WEIGHT_EXP_RANGE[0]), WEIGHT_EXP_RANGE[1] + 1)
 
     @property
     def source_rates(self) -> Float:
@@ -118,7 +122,7 @@ class Target:
         for synapses in self.synapses:
             rates = synapses.source_rates[synapses.weights.indices]
             count += np.bincount(synapses.rows, rates, self.keep.size)
-            weights = rates * np.abs(synapses.weights.data)
+            weights = rates * np.abs(synapses.weights.data) * synapses.counts
             size += np.bincount(synapses.rows, weights, self.keep.size)
         return count, size / np.maximum(count, 1e-300)
 

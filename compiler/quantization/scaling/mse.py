@@ -3,7 +3,9 @@
     cost = sum over projections and synapses of ((W 2^e / S - w) / v_threshold)^2
 
 with W less what the truncated decay of the current takes from a spike, see
-`hrsnn_lava.compiler.quantization.current_error`. Exponents that floor sums are not used. Clipping a few large weights may let all the others have a finer grid, and a somewhat smaller S
+`hrsnn_lava.compiler.quantization.current_error`. Exponents that floor sums are not used.
+
+Clipping a few large weights may let all the others have a finer grid, and a somewhat smaller S
 may let the largest weight meet the top of the grid: both are tried.
 """
 
@@ -41,7 +43,7 @@ def squared_error(target: Target, synapses: Synapses, scale: float, exponent: in
     """The cost of one projection, see the module."""
     weights, rows = synapses.weights.data, synapses.rows
     rounded = nearest(synapses, weights * scale, exponent) * (2.0**exponent / scale)
-    lost_by_decay = np.sign(weights) * target.truncation(scale)[rows] / scale
+    lost_by_decay = np.sign(weights) * target.truncation(scale)[rows] / (scale * synapses.counts)
     return float(np.sum(((rounded - weights - lost_by_decay) / target.threshold[rows]) ** 2))
 
 

@@ -1,7 +1,8 @@
 """``percentile`` or ``percentile:P``: the P-th percentile of the sizes decides, larger ones clip.
 
 A few huge weights, such as pruning with rescaling leaves, no longer cost all others their
-resolution. 99.9 by default; this is our choice.
+resolution. They are clipped only where that is the smaller error of the synaptic currents. 99.9 by
+default; this is our choice.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hrsnn_lava.compiler.quantization.current_error import CurrentTerms, hopeful_sum
 from hrsnn_lava.compiler.quantization.scaling.base import Plain, Synapses, Target, exponent_for
 from hrsnn_lava.errors import Problem, SpecError
 
@@ -37,9 +39,16 @@ class Option(Plain):
         return cls(percentile)
 
     def exponent(self, target: Target, synapses: Synapses, scale: float) -> int:
-        """The smallest that holds the percentile and floors no sum."""
-        del target
+        """The one that holds the percentile, or the largest, whichever shifts currents less."""
         sizes = np.abs(synapses.weights.data)
         # an actual weight: between two of them there is nothing to hold
         top = np.percentile(sizes, self.percentile, method="lower") if sizes.size else 0.0
-        return exponent_for(synapses, float(top) * scale)
+        clipping = exponent_for(synapses, float(top) * scale)
+        whole = exponent_for(synapses, synapses.largest * scale)
+        if clipping == whole:
+            return whole
+        costs = [
+            hopeful_sum(CurrentTerms.of(target, synapses, scale, exponent).cost)
+            for exponent in (clipping, whole)
+        ]
+        return clipping if costs[0] < costs[1] else whole

@@ -205,16 +205,23 @@ def test_decays_are_clamped_to_twelve_bits():
     a, _, report = quantized(
         network(tau_mem=(100.0, 1e-5, 0.010), tau_syn=(100.0, 0.0, 0.010), v_threshold=1.0)
     )
-    assert a["dv"] == [1, 4095, 390]
+    # 4096 x 1e-5 rounds to 0: the potential of neuron 0 does not decay; the least decay of a
+    # current is 1
+    assert a["dv"] == [0, 4095, 390]
     assert a["du"] == [0, 4095, 389]
     # 1 / 4096 a step stands for -dt / ln(1 - 1/4096) = 4.0955 s in place of 100 s
     slow = 1 - 0.001 / -log(1 - 1 / 4096) / 100.0
-    # 4095 / 4096 a step stand for dt / ln(4096) = 120.2 us in place of 10 us: larger still
-    fast = 0.001 / log(4096) / 1e-5 - 1
-    assert report["populations"]["a"]["tau_mem_error_max"] == pytest.approx(fast, rel=1e-9)
-    assert report["populations"]["a"]["tau_syn_error_max"] == pytest.approx(slow, rel=1e-9)
-    # v_threshold 4096 / dv: 4096, 1.0002, 10.5; S = 131071 / 4096 = 31.9998
-    assert a["vth"] == [131071, 32, 336]  # 32.007, 336.08
+    entry = report["populations"]["a"]
+    assert entry["tau_syn_error_max"] == pytest.approx(slow, rel=1e-9)
+    assert entry["tau_syn_error_on_chip"] == pytest.approx(-0.001 / log(1 - 1 / 4096), rel=1e-9)
+    assert (entry["tau_syn_error_neuron"], entry["tau_syn_errors"]) == (0, 1)
+    # what should leak and does not is off by all of its leak; 10 us are gone within a step anyway
+    assert (entry["tau_mem_error_max"], entry["tau_mem_error_on_chip"]) == (1.0, None)
+    assert (entry["tau_mem_error_neuron"], entry["tau_mem_errors"]) == (0, 1)
+    # v_threshold / (1 - exp(-1e-5)) = 100000.5, then 1.0002 and 10.5; S = 131071 / 100000.5. The
+    # others would have vth 1.3 and 13.8 on that scale, so each has one of its own
+    assert entry["scale_of"] == "neuron"
+    assert a["vth"] == [131071] * 3
 
 
 def test_errors_of_time_constants_are_those_of_the_rounded_decays():
@@ -228,11 +235,24 @@ def test_errors_of_time_constants_are_those_of_the_rounded_decays():
 
 
 def test_a_threshold_is_at_least_one():
-    """S = 131071 / 24; neuron 0 asks for 1e-5 x 2 S = 0.109."""
+    """One scale, since a projection learns: S = 131071 / 24; neuron 0 asks for 2e-5 S = 0.109."""
+    learns = hl.Projection(
+        "p", "a", "a", np.eye(3) * 1e-9, plasticity=hl.STDP(0.1, 0.1, w_max=1e-3)
+    )
+    a, _, report = quantized(network(learns, v_threshold=(1e-5, 2.0, 3.0)))
+    assert a["vth"][0] == 1
+    assert report["populations"]["a"]["scale_of"] == "population"
+
+
+def test_a_small_threshold_gets_a_scale_of_its_own():
+    """On S = 131071 / 24 neuron 0 would ask for 1e-5 x 2 S = 0.109; nothing else bounds it."""
     a, _, report = quantized(network(v_threshold=(1e-5, 2.0, 3.0)))
-    assert a["vth"] == [1, 43690, 131071]
-    error = 1 / (1e-5 * 2 * 131071 / 24) - 1
-    assert report["populations"]["a"]["threshold_error_max"] == pytest.approx(error, rel=1e-9)
+    assert a["vth"] == [131071] * 3
+    entry = report["populations"]["a"]
+    assert (entry["scale_of"], entry["threshold_error_max"]) == ("neuron", pytest.approx(0))
+    # 131071 / (v_threshold 4096 / dv), of 2e-5, 8 and 24
+    assert entry["scale_max"] == pytest.approx(131071 / 2e-5)
+    assert entry["scale"] == pytest.approx(131071 / 24)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +328,8 @@ def test_held_weights_of_nothing():
     _, integer, report = quantized(net)
     assert (integer.projection("held").weight_exp, integer.projection("held").n_synapses) == (0, 0)
     entry = report["projections"]["held"]
-    assert entry == {"weight_exp": 0, "synapses": 0, "zeroed": 0, "rms_error": 0.0}
+    nothing = {"synapses": 0, "zeroed": 0, "zeroed_drive": 0.0, "zeroed_drive_max": 0.0}
+    assert entry == {"weight_exp": 0, **nothing, "rms_error": 0.0}
     assert report["populations"]["a"]["scale_limited_by"] == "vth"
 
 
@@ -319,7 +340,7 @@ def test_held_weights_of_nothing():
         ((0.05, 0.02), 8, 1, [137, 55], "excitatory"),  # 273.06 / 2 = 136.5, 109.2 / 2 = 54.6
         ((0.046, 0.02), 8, 0, [251, 109], "excitatory"),  # 251.2, 109.2
         ((0.01, 0.002), 8, 0, [55, 11], "excitatory"),  # 54.6 is enough at 0: 10.9
-        ((0.005, 0.002), 8, -3, [218, 87], "excitatory"),  # 27.3 is not: 218.5, 87.4
+        ((0.005, 0.002), 8, 0, [27, 11], "excitatory"),  # 27.3, 10.9: a finer one floors sums
         ((-0.05, -0.02), 8, 1, [-137, -55], "inhibitory"),
         # 5 bits: steps of 8 up to 248; 273.06 / 2 / 8 = 17.07, 54.6 / 8 = 6.8
         ((0.05, 0.02), 5, 1, [136, 56], "excitatory"),
@@ -329,8 +350,13 @@ def test_held_weights_of_nothing():
         ((0.05, -0.02), 8, 1, [136, -54], "mixed"),
         # 4 bits and both signs: steps of 32 up to 224; 136.5 / 32 = 4.27, -54.6 / 32 = -1.7
         ((0.05, -0.02), 4, 1, [128, -64], "mixed"),
-        # the least exponent: 1e-5 S = 0.0546 x 2^7 = 6.99; the sign mode is that of all weights
-        ((1e-5, 1e-6), 8, -7, [7, 1], "excitatory"),
+        # with steps of 32 an exponent of -5 floors nothing: 0.273 x 32 = 8.7 rounds to 0; the
+        # sign mode is that of all weights
+        ((5e-5, -2e-6), 4, -5, [], "mixed"),
+        # 6.826 takes -5: 218.4 / 32 = 6.8; 0.0546 x 32 = 1.7
+        ((1.25e-3, -1e-5), 4, -5, [224], "mixed"),
+        # steps of 2 take -1: 27.3 x 2 = 54.6, 10.9 x 2 = 21.8
+        ((0.005, -0.002), 8, -1, [54, -22], "mixed"),
     ],
 )
 def test_spiking_weights_meet_their_grid(weights, bits, exponent, integers, mode):
@@ -349,11 +375,13 @@ def test_spiking_weights_meet_their_grid(weights, bits, exponent, integers, mode
 def test_clipped_weights_are_counted():
     """Half of the sizes decide: 0.01 S = 54.61 stays at exponent 0, so 0.1 S = 546.1 is clipped.
 
-    0.0467 S = 255.04 rounds to 255 and is not clipped; 0.0469 S = 256.1 is.
+    0.0467 S = 255.04 rounds to 255 and is not clipped; 0.0469 S = 256.1 is. The sources of the
+    large weights are silent, so that clipping them shifts no current.
     """
     matrix = np.array([[0.01, 0.1], [0.01, 0.0467], [0.01, 0.0469]])
     net = network(hl.Projection("p", "s", "a", matrix), inputs=(SPIKES,))
-    _, integer, report = quantized(net, scaling="percentile:50")
+    seen = Observed(np.zeros(3), np.array([0.1, 0.0]))
+    _, integer, report = quantized(net, seen, scaling="percentile:50")
     assert integer.projection("p").weight_exp == 0
     assert dense(integer.projection("p")) == [[55, 255], [55, 255], [55, 255]]
     assert report["projections"]["p"]["clipped"] == 2
@@ -361,6 +389,10 @@ def test_clipped_weights_are_counted():
     off = sqrt(3 * 0.387083**2 + 291.129167**2 + 0.042321**2 + 1.134579**2)
     whole = sqrt(3 * 54.612917**2 + 546.129167**2 + 255.042321**2 + 256.134579**2)
     assert report["projections"]["p"]["rms_error"] == pytest.approx(off / whole, rel=1e-6)
+    # where they fire, half of a weight would go missing: nothing is clipped
+    seen = Observed(np.zeros(3), np.array([0.1, 0.1]))
+    _, integer, report = quantized(net, seen, scaling="percentile:50")
+    assert (integer.projection("p").weight_exp, report["projections"]["p"]["clipped"]) == (2, 0)
 
 
 def test_graded_spikes_multiply_counts_of_one_sixtyfourth():

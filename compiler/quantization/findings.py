@@ -1,0 +1,214 @@
+"""What a user has to know of a quantization: what was lost, at which neurons, and what helps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.findings import Finding
+from hrsnn_lava.integer_format import DECAY_ONE
+from hrsnn_lava.network import Network, Population, Projection
+
+Entry = Mapping[str, Any]
+#: Relative errors above which a finding is a warning: of time constants and of times in steps, of
+#: the drive that went with weights that became 0, and of the current of a neuron.
+TIME_ERROR = 0.05
+_LOST_DRIVE = 0.01
+CURRENT_ERROR = 0.05
+#: A longer time constant is taken for a number in milliseconds, and so is a longer step (seconds).
+_LONG_TAU, _LONG_STEP = 1.0, 0.1
+
+
+def quantization_findings(network: Network, report: Mapping[str, Any]) -> Iterator[Finding]:
+    """Everything that a user has to know.
+
+    Args:
+        network: float. report: of `hrsnn_lava.compiler.passes.quantize.quantize`.
+    """
+    yield from _suspicious_units(network)
+    for population in network.compute_populations:
+        entry = report["populations"][population.name]
+        yield from _times(network, population, entry)
+        yield from _currents(population, entry)
+        yield from _room(population, entry)
+    for projection in network.projections:
+        entry = report["projections"][projection.name]
+        yield from _zeroed(projection, entry)
+        yield from _clipped(projection, entry)
+        yield from _delays(network, projection, entry)
+
+
+def _suspicious_units(network: Network) -> Iterator[Finding]:
+    """Numbers that look like milliseconds."""
+    if network.dt > _LONG_STEP:
+        yield Finding(
+            "note",
+            "dt",
+            f"{network.dt:g} s",
+            "a step longer than 0.1 s: all times are in seconds",
+            kind="units",
+        )
+    for population in network.compute_populations:
+        for field in ("tau_mem", "tau_syn"):
+            tau = population.parameter(field)
+            finite = tau[np.isfinite(tau)]
+            where = f"population {population.name!r}.{field}"
+            if finite.size and finite.max() > _LONG_TAU:
+                measured, meaning = f"up to {finite.max():g} s", "longer than a second"
+                yield Finding("note", where, measured, f"{meaning}: times are in s", kind="units")
+            short = finite[(finite > 0) & (finite < network.dt)]
+            if short.size:
+                measured = f"{short.min():g} s at dt = {network.dt:g} s ({short.size} neurons)"
+                meaning = "shorter than a step: gone within it"
+                yield Finding("note", where, measured, meaning, kind="units")
+
+
+def _times(network: Network, population: Population, entry: Entry) -> Iterator[Finding]:
+    """Time constants and refractory periods that the chip's integers cannot hold."""
+    where = f"population {population.name!r}"
+    for field in ("tau_mem", "tau_syn"):
+        error = entry[f"{field}_error_max"]
+        if error <= TIME_ERROR:
+            continue
+        longest = network.dt * (DECAY_ONE - 0.5)
+        worst, neuron = entry[f"{field}_error_on_chip"], entry[f"{field}_error_neuron"]
+        asked = population.parameter(field)[neuron]
+        on_chip = "never decays" if worst is None else f"is {worst:.3g} s on the chip"
+        measured = (
+            f"{asked:.3g} s {on_chip}, {100 * error:.3g} % off, at neuron {neuron} "
+            f"({entry[f'{field}_errors']} of {population.size} neurons are more than "
+            f"{100 * TIME_ERROR:g} % off)"
+        )
+        meaning = f"decays have 12 bits: at dt = {network.dt:g} s the longest is {longest:.3g} s"
+        fix = f"use a longer dt (times up to {DECAY_ONE} dt), or a shorter {field}"
+        kind = "time_constant_off"
+        yield Finding("warning", f"{where}.{field}", measured, meaning, fix, kind=kind)
+    yield from _rounded_time(
+        f"{where}.refractory", population.parameter("refractory"), network.dt, "refractory"
+    )
+
+
+def _rounded_time(where: str, seconds: Any, dt: float, what: str) -> Iterator[Finding]:
+    """Times in whole steps: those that became 0, and those that are off."""
+    times = np.atleast_1d(np.asarray(seconds, dtype=np.float64))
+    steps = np.rint(times / dt)
+    gone = (times > 0) & (steps == 0)
+    fix = f"use a shorter dt, such as {_least(times[times > 0]):.3g} s"
+    if gone.any():
+        measured = f"{times[gone].max():.3g} s became 0 ({gone.sum():,} of {times.size:,})"
+        meaning = f"times are whole steps of {dt:g} s"
+        yield Finding("warning", where, measured, meaning, fix, kind=f"{what}_became_zero")
+    error = time_error(times[~gone], dt)
+    if error > TIME_ERROR:
+        measured = f"up to {100 * error:.3g} % off"
+        meaning = f"times are rounded to whole steps of {dt:g} s"
+        yield Finding("note", where, measured, meaning, fix, kind=f"{what}_rounded")
+
+
+def _least(times: NDArray[np.float64]) -> float:
+    return float(times.min()) if times.size else 0.0
+
+
+def time_error(seconds: Any, dt: float) -> float:
+    """Largest relative error of times that are rounded to steps; 1.0 where one became 0."""
+    times = np.atleast_1d(np.asarray(seconds, dtype=np.float64))
+    times = times[times > 0]
+    return float(np.abs(np.rint(times / dt) * dt / times - 1.0).max(initial=0.0))
+
+
+def _currents(population: Population, entry: Entry) -> Iterator[Finding]:
+    """Neurons whose current is off, and what keeps their weights small."""
+    off, error = entry["current_errors"], entry["current_error_max"]
+    if not off:
+        return
+    neuron = entry["current_error_neuron"]
+    measured = (
+        f"the current of {off} of {population.size} neurons is expected to be more than "
+        f"{100 * CURRENT_ERROR:g} % off, of neuron {neuron} {_percent(error)}"
+    )
+    if entry["scale_of"] == "neuron":
+        tau, threshold = (population.parameter(f)[neuron] for f in ("tau_mem", "v_threshold"))
+        meaning = f"their weights are small beside their thresholds (tau_mem {tau:.3g} s, \
+v_threshold {threshold:.3g}), which have 17 bits"
+        fix = "use a longer dt or a shorter tau_mem for them, or larger weights"
+    elif entry["scale_limited_by"] == "vth":
+        bounding = int(entry["scale_neuron"])
+        tau, threshold = (population.parameter(f)[bounding] for f in ("tau_mem", "v_threshold"))
+        meaning = f"neuron {bounding} (tau_mem {tau:.3g} s, v_threshold {threshold:.3g}) bounds \
+the scale of all {population.size}"
+        fix = f"put neuron {bounding} into a population of its own"
+    else:
+        meaning = f"the {entry['scale_limited_by']} bound the scale of the population"
+        fix = "split the population, or its projections by the size of their weights"
+    yield Finding(
+        "warning", f"population {population.name!r}", measured, meaning, fix, kind="current_off"
+    )
+
+
+def _room(population: Population, entry: Entry) -> Iterator[Finding]:
+    if entry["headroom"] == "open" and entry["u_may_wrap"]:
+        worst = entry["u_worst_case"]
+        measured = "without a bound" if worst is None else f"{worst:.3g} times its range at worst"
+        yield Finding(
+            "note",
+            f"population {population.name!r}",
+            f"the current may need {measured}",
+            "beyond it the current wraps and changes its sign; runs count that",
+            "quantize with headroom 'worst_case', or 'measured' with a run",
+            kind="current_may_wrap",
+        )
+
+
+def _zeroed(projection: Projection, entry: Entry) -> Iterator[Finding]:
+    zeroed, synapses = entry["zeroed"], entry["synapses"]
+    if not zeroed:
+        return
+    lost, most = entry["zeroed_drive"], entry["zeroed_drive_max"]
+    serious = lost > _LOST_DRIVE or most > CURRENT_ERROR
+    measured = f"{zeroed:,} of {synapses:,} weights became 0"
+    meaning = f"with them went {_percent(lost)} of its drive, of one neuron {_percent(most)}"
+    fix = ""
+    if serious:
+        sizes = np.sort(np.abs(projection.weights.data))
+        border = float(np.sqrt(sizes[zeroed - 1] * sizes[-1])) if zeroed < synapses else 0.0
+        larger = int(np.count_nonzero(sizes > border))
+        fix = (
+            f"split the projection: the {larger:,} weights above {border:.3g} in one of their own"
+            if border
+            else "the projection is too weak beside others onto the same neurons: raise it, or "
+            "leave it out"
+        )
+    yield Finding(
+        "warning" if serious else "note",
+        f"projection {projection.name!r}",
+        measured,
+        meaning,
+        fix,
+        kind="weights_became_zero",
+    )
+
+
+def _clipped(projection: Projection, entry: Entry) -> Iterator[Finding]:
+    if clipped := entry.get("clipped", 0):
+        yield Finding(
+            "note",
+            f"projection {projection.name!r}",
+            f"{clipped:,} of {entry['synapses']:,} weights were clipped",
+            "the option for weights lets the largest go so that all others are finer",
+            "quantize with scaling 'max', which clips none",
+            kind="weights_clipped",
+        )
+
+
+def _delays(network: Network, projection: Projection, entry: Entry) -> Iterator[Finding]:
+    del entry
+    if projection.delays is not None:
+        where = f"projection {projection.name!r}.delays"
+        yield from _rounded_time(where, projection.delays, network.dt, "delays")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
