@@ -279,7 +279,10 @@ class _Quantization:
         """
         if self.options.headroom == "none":
             return np.full(population.size, np.inf)
-        rows = [abs(s.weights).sum(axis=1) for s in target.synapses]
+        rows = [
+            abs(s.weights).sum(axis=1) * (s.counts * self.input_range if s.counts > 1 else 1.0)
+            for s in target.synapses
+        ]
         largest = sum((np.asarray(total).ravel() for total in rows), np.zeros(population.size))
         worst = largest / np.maximum(current_leak(du), 0.5 / DECAY_ONE)
         if self.observed.current_peak is not None and self.options.headroom != "worst_case":

@@ -132,12 +132,16 @@ def row_scales(rows: Rows) -> Float | None:
 
 
 def _roomy(rows: Rows, scales: Float) -> Float:
-    """Smaller scales where the current could wrap, as far as the neuron can do with fewer bits."""
-    safe = np.minimum(scales, rows.room)
-    if np.array_equal(safe, scales):
+    """Smaller scales where the current could wrap, as far as the neuron can do with fewer bits.
+
+    Errors grow as scales shrink, about in proportion.
+    """
+    risky = scales > rows.room
+    if not risky.any():
         return scales
-    open_, closed = (rows.with_gains(s).errors(1.0) for s in (scales, safe))
-    return np.where(closed <= np.maximum(_TOLERATED, open_), safe, scales)
+    errors = rows.with_gains(scales).errors(1.0)
+    least = scales * np.minimum(errors / _TOLERATED, 1.0)
+    return np.where(risky, np.maximum(rows.room, least), scales)
 
 
 def _largest_scales(rows: Rows, octaves: int) -> Float:
