@@ -190,13 +190,14 @@ class ForeignGraph:
 
     def refuse(self, process: Process) -> None:
         """Name a Process of the user's, once."""
-        fix = "pass its inner Processes, or give it a SubProcessModel of Lava's own Processes"
-        linked = [port for port in process.in_ports.members if port.in_connections]
-        sending = [port for port in process.out_ports.members if port.out_connections]
-        if sending and not linked:
-            fix += f"; or say what it sends: sources={{process.{sending[0].name}: values}}"
-        cause = self._entered.causes.get(id(process), "it has no counterpart here")
         self._refused[id(process)] = process
+        bases = [c for c in type(process).__mro__ if f"{c.__module__}.{c.__name__}" in _TAKEN]
+        fix = "pass its inner Processes, or give it a SubProcessModel of Lava's own Processes"
+        fix = f"use {bases[0].__name__} itself" if bases else fix
+        weighed = [port for port in process.out_ports.members if _is_weighed(port)]
+        if weighed and not any(port.in_connections for port in process.in_ports.members):
+            fix += f"; or say what it sends: sources={{process.{weighed[0].name}: values}}"
+        cause = self._entered.causes.get(id(process), "it has no counterpart here")
         self.report(self.label(process), cause, fix=fix)
 
     def _free_name(self, process: Process) -> str:
@@ -212,3 +213,9 @@ class ForeignGraph:
 
     def _listed(self, processes: list[Process]) -> str:
         return ", ".join(self.label(process) for process in processes) or "nothing"
+
+
+def _is_weighed(port: Any) -> bool:
+    """Whether an output port leads to connections alone."""
+    ends = port.get_dst_ports()
+    return bool(ends) and all(kind(e.process) in CONNECTIONS and e.name == "s_in" for e in ends)

@@ -17,10 +17,12 @@ from hrsnn_lava.processes._foreign_processes import NEURONS, Process, kind
 
 __all__ = ["neuron_field", "note_float_neurons", "option", "whole"]
 
+#: u or v, which Lava widens to 64 bits before it multiplies them by a decay.
+_STATE = np.ones(1, dtype=np.int64)
 #: Calculations of stock LIF in the type of what it is given (`proc/lif/models.py`).
 _IN_OWN_TYPE: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "du": ("adds 1 to it", lambda value: 4096 - (value + 1)),
-    "dv": ("subtracts it", lambda value: 4096 - (value + 0)),
+    "du": ("adds 1 to it", lambda value: _STATE * (4096 - (value + 1))),
+    "dv": ("subtracts it", lambda value: _STATE * (4096 - (value + 0))),
     "vth": ("shifts it left by 6", lambda value: np.left_shift(value, 6)),
 }
 
@@ -90,23 +92,24 @@ def neuron_field(
 def _check_own_type(graph: ForeignGraph, where: str, field: str, given: Any) -> None:
     """Do what Lava does in the type of the value, and compare with 64 bits."""
     what, compute = _IN_OWN_TYPE[field]
-    fix = "use int32"
     try:
         with np.errstate(over="ignore"):
             result = np.asarray(compute(given))
-            np.right_shift(np.abs(np.ones((), dtype=np.int64) * result), 12)
+        fails = result.dtype.kind == "f"  # 64 bits with and without sign; Lava shifts them then
     except TypeError:
+        fails = True
+    if fails:
         is_list = isinstance(given, (list, tuple))
         measured = f"a {type(given).__name__}" if is_list else f"{np.asarray(given).dtype} values"
         graph.report(where, f"{measured}, on which Lava fails", fix="use an array of int32")
         return
     values = np.asarray(given)
-    exact = np.asarray(compute(np.atleast_1d(values.astype(np.int64)))).reshape(values.shape)
+    exact = np.asarray(compute(values.astype(np.int64)))
     wrapped = np.flatnonzero(result.ravel() != exact.ravel())
     if wrapped.size:
         value = values.ravel()[wrapped[0]]
         measured = f"{value} in {values.dtype}: Lava {what} in that type, and wraps it"
-        graph.report(where, measured, fix=fix)
+        graph.report(where, measured, fix="use int32")
 
 
 def note_float_neurons(graph: ForeignGraph, process: Process) -> None:

@@ -404,6 +404,10 @@ def _tag(
         return None
     values = getattr(process, name).init
     if sparse.issparse(values):
+        if values.dtype not in (np.int32, np.int64):
+            # it shifts them left by 7 in their own type, which wraps, or fails on floats
+            measured = f"{values.dtype} values, which Lava shifts in that type"
+            graph.report(f"{graph.label(process)}.{name}", measured, "int32 or int64")
         # LearningSparse changes a tag where it has an entry, and nowhere else
         entries, matrix = values.tocoo(), values.tocsr()
         here = set(zip(among.rows.tolist(), among.cols.tolist(), strict=True))

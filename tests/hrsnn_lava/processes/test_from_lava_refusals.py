@@ -88,9 +88,52 @@ def test_a_class_of_the_users_own_is_refused_unless_it_only_listens() -> None:
     mine.s_out.connect(conn.s_in)
     conn.a_out.connect(good.a_in)
     assert refusal(good) == [
-        "Own 'own': it has no counterpart here",
-        "OwnLIF 'mine': it has no counterpart here",
+        "Own 'own': a Process of your own, and Lava finds no ProcessModel of it. Pass its inner "
+        "Processes, or give it a SubProcessModel of Lava's own Processes",
+        "OwnLIF 'mine': a Process of your own, and Lava finds no ProcessModel of it. Use LIF "
+        "itself; or say what it sends: sources={process.s_out: values}",
     ]
+
+
+@pytest.mark.lava
+def test_what_a_refused_process_would_do_is_no_second_problem() -> None:
+    """Neither a missing length nor learning that hears nobody."""
+    from lava.magma.core.process.ports.ports import InPort, OutPort
+    from lava.magma.core.process.process import AbstractProcess
+    from lava.proc.dense.process import LearningDense
+
+    class Own(AbstractProcess):
+        def __init__(self) -> None:
+            super().__init__(name="own")
+            self.a_in, self.s_out = InPort(shape=(2,)), OutPort(shape=(2,))
+
+    before, learns = plastic()
+    own = Own()
+    after = LearningDense(weights=np.ones((2, 2)), learning_rule=rule(), name="after")
+    before.s_out.connect(learns.s_in_bap)
+    before.s_out.connect(after.s_in)
+    after.a_out.connect(own.a_in)
+    own.s_out.connect(after.s_in_bap)
+    assert len(refusal(before, None)) == 1
+
+
+@pytest.mark.lava
+def test_a_process_of_the_users_is_named_where_no_neurons_are_left() -> None:
+    from lava.magma.core.process.ports.ports import InPort, OutPort
+    from lava.magma.core.process.process import AbstractProcess
+    from lava.proc.io.source import RingBuffer
+
+    class Layer(AbstractProcess):
+        def __init__(self) -> None:
+            super().__init__(name="layer")
+            self.s_in, self.s_out = InPort(shape=(4,)), OutPort(shape=(3,))
+
+    source, layer = RingBuffer(data=np.ones((4, 10), int)), Layer()
+    source.s_out.connect(layer.s_in)
+    for start in (source, layer):
+        (found,) = refusal(start, None)
+        assert found.startswith("Layer 'layer': a Process of your own, and Lava finds no")
+        assert "Pass its inner Processes" in found
 
 
 @pytest.mark.lava
@@ -175,14 +218,19 @@ def test_synapses_that_lava_drops_or_adds_differently() -> None:
     ]
 
 
+def rule() -> Any:
+    """A rule of two factors."""
+    from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
+
+    return Loihi2FLearningRule(dw="x0 * y1", y1_tau=5, y1_impulse=4, rng_seed=1)
+
+
 def plastic(**options: Any) -> Any:
     """A neuron that learns from itself: ``(neuron, connection)``."""
-    from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
     from lava.proc.dense.process import LearningDense
 
-    rule = Loihi2FLearningRule(dw="x0 * y1", y1_tau=5, y1_impulse=4, rng_seed=1)
-    given = {"weights": np.full((2, 2), 8), "learning_rule": rule, "name": "plastic"} | options
-    neuron, conn = lif(), LearningDense(**given)
+    given = {"weights": np.full((2, 2), 8), "learning_rule": rule(), "name": "plastic"} | options
+    neuron, conn = lif(du=9), LearningDense(**given)
     neuron.s_out.connect(conn.s_in)
     conn.a_out.connect(neuron.a_in)
     return neuron, conn

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
 import sys
 from typing import Any
 
 import numpy as np
 import pytest
 import stock_graphs
+from live_lava import run_script
 from scipy import sparse
 
 import hrsnn_lava as hl
@@ -26,22 +23,8 @@ if sys.version_info >= (3, 11):
 def live(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """All graphs run by Lava itself, in a child of their own."""
     out = tmp_path_factory.mktemp("lava") / "live.npz"
-    command = [sys.executable, "-W", "ignore", stock_graphs.__file__, str(out)]
-    child = subprocess.Popen(
-        [*command, *stock_graphs.BUILDERS],
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        _, errors = child.communicate(timeout=120)
-    finally:
-        if child.returncode != 0:  # Lava's own processes outlive it when a model fails
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-    assert child.returncode == 0, errors
-    with np.load(out) as archive:
-        return dict(archive)
+    found: dict[str, Any] = run_script(stock_graphs.__file__, stock_graphs.BUILDERS, out)
+    return found
 
 
 @pytest.mark.parametrize("backend", ["reference", "native"])
