@@ -16,8 +16,10 @@ from hrsnn_lava.processes._foreign_processes import (
     SINKS,
     SOURCES,
     Process,
+    has_three_factors,
     kind,
     label,
+    post_factors,
 )
 from hrsnn_lava.processes._hierarchy import Entered
 
@@ -134,8 +136,13 @@ class ForeignGraph:
 
     def check_ports(self) -> None:
         """Report what arrives at a port from where it cannot be taken."""
+        three = [process for process in self.of(LEARNING) if has_three_factors(process)]
         for process in self._processes:
             for port in process.in_ports.members:
+                if process in three and port.name != "s_in":
+                    continue  # named with the rule
+                if three and port.name == "a_third_factor_in":
+                    continue
                 for link in self.links(port):
                     self._check_link(process, port, link)
         for process in self.of(CONNECTIONS):
@@ -144,7 +151,11 @@ class ForeignGraph:
                 measured = f"{arriving} senders, which Lava adds up before it weighs them"
                 where = f"{self.label(process)}.s_in"
                 self.report(where, measured, "one", "use a connection for each")
+        for process in three:
+            self._refuse_third_factor(process)
         for process in self.of(LEARNING):
+            if process in three:
+                continue
             fed = [target for target, _ in self.targets(process)]
             heard = [link.process for link in self.links(process.s_in_bap)]
             around = [*heard, *(port.process for port in process.a_out.get_dst_ports())]
@@ -154,6 +165,26 @@ class ForeignGraph:
                 hears = f"a_out feeds {self._listed(fed)}, s_in_bap hears {self._listed(heard)}"
                 allowed = "one population of neurons, the same at both"
                 self.report(self.label(process), hears, allowed)
+
+    def _refuse_third_factor(self, connection: Process) -> None:
+        """Name a three-factor rule with what would send its factors, unless that is named."""
+        factors = {
+            y: list(self.links(getattr(connection, f"s_in_{y}"))) for y in ("y1", "y2", "y3")
+        }
+        senders = [link.process for links in factors.values() for link in links]
+        if any(self.is_refused(sender) for sender in senders):
+            return
+        said = []
+        for name in post_factors(connection):
+            sources = dict.fromkeys(self.label(link.process) for link in factors[name])
+            said.append(f"{name} from {' and '.join(sources) or 'nothing'}")
+        rule = type(connection.proc_params["learning_rule"]).__name__
+        self.report(
+            f"{self.label(connection)}.learning_rule",
+            f"{rule}, whose third factor is sent to it ({', '.join(said) or 'none is read'})",
+            "a two-factor rule (Loihi2FLearningRule)",
+            "three-factor rules run in Lava alone",
+        )
 
     def _check_link(self, process: Process, port: Any, link: Link) -> None:
         edge = f"{self.label(link.process)}.{link.port.name} -> {self.label(process)}.{port.name}"
@@ -198,6 +229,10 @@ class ForeignGraph:
         if weighed and not any(port.in_connections for port in process.in_ports.members):
             fix += f"; or say what it sends: sources={{process.{weighed[0].name}: values}}"
         cause = self._entered.causes.get(id(process), "it has no counterpart here")
+        if taught := _taught(process):
+            listed = ", ".join(f"{self.label(c)} ({', '.join(post_factors(c))})" for c in taught)
+            cause += f", which sends the third factor of {listed}"
+            fix = "three-factor rules run in Lava alone; LIF and a two-factor rule are taken"
         self.report(self.label(process), cause, fix=fix)
 
     def _free_name(self, process: Process) -> str:
@@ -219,3 +254,10 @@ def _is_weighed(port: Any) -> bool:
     """Whether an output port leads to connections alone."""
     ends = port.get_dst_ports()
     return bool(ends) and all(kind(e.process) in CONNECTIONS and e.name == "s_in" for e in ends)
+
+
+def _taught(process: Process) -> list[Process]:
+    """Connections with a three-factor rule to whose y1, y2 or y3 a Process sends."""
+    ends = [end for port in process.out_ports.members for end in port.get_dst_ports()]
+    found = [end.process for end in ends if end.name.startswith("s_in_y")]
+    return [connection for connection in dict.fromkeys(found) if has_three_factors(connection)]

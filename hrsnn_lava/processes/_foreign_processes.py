@@ -17,9 +17,11 @@ __all__ = [
     "SINKS",
     "SOURCES",
     "Process",
+    "has_three_factors",
     "kind",
     "label",
     "ports",
+    "post_factors",
     "reachable",
 ]
 
@@ -50,6 +52,8 @@ REFUSED = {
     ),
     f"{_LIF}TernaryLIF": ("its spikes have a sign", "use two populations of LIF"),
 }
+#: Class of the rules whose traces y1, y2 and y3 are computed in the neuron, and not here.
+_THREE_FACTORS = "lava.magma.core.learning.learning_rule.Loihi3FLearningRule"
 _PORTS = ("in_ports", "out_ports", "ref_ports", "var_ports")
 
 
@@ -76,6 +80,21 @@ def kind(process: Process) -> str:
 def label(process: Process) -> str:
     """A Process in words: ``LIF 'exc'``."""
     return f"{type(process).__name__} {process.name!r}"
+
+
+def has_three_factors(connection: Process) -> bool:
+    """Whether a connection learns by a three-factor rule."""
+    if kind(connection) not in LEARNING:
+        return False
+    families = type(connection.proc_params["learning_rule"]).__mro__
+    return any(f"{c.__module__}.{c.__qualname__}" == _THREE_FACTORS for c in families)
+
+
+def post_factors(connection: Process) -> list[str]:
+    """Those of y1, y2 and y3 that the rule of a connection reads."""
+    series = connection.proc_params["learning_rule"].active_product_series.values()
+    variables = {f.state_var for s in series for p in s.products for f in p.factors}
+    return [name for name in ("y1", "y2", "y3") if name in variables]
 
 
 def ports(process: Process) -> list[Any]:

@@ -33,6 +33,7 @@ from hrsnn_lava.processes._foreign_processes import (
     RING,
     SOURCES,
     Process,
+    has_three_factors,
     kind,
 )
 from hrsnn_lava.processes._foreign_values import neuron_field, note_float_neurons, option, whole
@@ -50,7 +51,7 @@ __all__ = ["FromLava", "from_lava"]
 
 Index: TypeAlias = NDArray[np.integer[Any]]
 Matrix: TypeAlias = NDArray[np.integer[Any]] | sparse.csr_matrix
-_RULES = "lava.magma.core.learning.learning_rule."
+_TWO_FACTORS = "lava.magma.core.learning.learning_rule.Loihi2FLearningRule"
 #: `GradedSpikeCfg` by its value.
 _GRADED: tuple[GradedSpikes, ...] = get_args(GradedSpikes)
 
@@ -103,10 +104,12 @@ def from_lava(
         SpecError: `process` is no Lava Process, `steps` is missing, or the graph has parts that
             cannot be taken; every one of them is named.
     """
-    sent = dict(sources or {})
-    closed = {id(port.process) for port in sent if hasattr(port, "process")}
+    sent = {port: v for port, v in (sources or {}).items() if hasattr(port, "process")}
+    closed = {id(port.process) for port in sent}
     with entered(process, run_config, closed) as found:
         graph = ForeignGraph(found, sent)
+        for key in (sources or {}).keys() - sent.keys():
+            graph.report("sources", repr(key), "output ports of Processes of this graph")
         taken = _read(graph, steps, sent)
         _note_float_models(graph, run_config)
         raise_if(SpecError, "this Lava graph cannot be taken", graph.problems)
@@ -151,8 +154,8 @@ def _read(graph: ForeignGraph, steps: int | None, sent: dict[Any, ArrayLike]) ->
 def _check_sent(graph: ForeignGraph, sent: dict[Any, ArrayLike]) -> None:
     """Report keys of `sources` that are no output ports of this graph."""
     for port, values in sent.items():
-        owner = getattr(port, "process", None)
-        if owner is None or id(owner) not in graph.names or port not in owner.out_ports.members:
+        owner = port.process
+        if id(owner) not in graph.names or port not in owner.out_ports.members:
             graph.report("sources", repr(port), "output ports of Processes of this graph")
         elif np.shape(values)[:-1] != tuple(port.shape):
             where = f"sources, {graph.label(owner)}.{port.name}"
@@ -404,10 +407,6 @@ def _tag(
         return None
     values = getattr(process, name).init
     if sparse.issparse(values):
-        if values.dtype not in (np.int32, np.int64):
-            # it shifts them left by 7 in their own type, which wraps, or fails on floats
-            measured = f"{values.dtype} values, which Lava shifts in that type"
-            graph.report(f"{graph.label(process)}.{name}", measured, "int32 or int64")
         # LearningSparse changes a tag where it has an entry, and nowhere else
         entries, matrix = values.tocoo(), values.tocsr()
         here = set(zip(among.rows.tolist(), among.cols.tolist(), strict=True))
@@ -415,9 +414,13 @@ def _tag(
         if without:
             measured = f"no entry at {len(without)} of {len(here)} weights"
             graph.report(f"{graph.label(process)}.{name}", measured, "an entry for every weight")
+        elif values.dtype not in (np.int32, np.int64):
+            # it shifts them left by 7 in their own type, which wraps, or fails on floats
+            measured = f"{values.dtype} values, which Lava shifts in that type"
+            graph.report(f"{graph.label(process)}.{name}", measured, "int32 or int64")
         values = matrix.toarray()
-    tags: NDArray[np.int32] = np.asarray(values)[among.rows, among.cols].astype(np.int32)
-    return tags
+    matching = np.broadcast_to(np.asarray(values), among.shape)[among.rows, among.cols]
+    return whole(graph, f"{graph.label(process)}.{name}", matching)
 
 
 def learning(graph: ForeignGraph, process: Process, among: Synapses) -> Learning | None:
@@ -425,8 +428,10 @@ def learning(graph: ForeignGraph, process: Process, among: Synapses) -> Learning
     if kind(process) not in LEARNING:
         return None
     rule, where = process.proc_params["learning_rule"], f"{graph.label(process)}.learning_rule"
+    if has_three_factors(process):
+        return None  # named already
     families = {f"{c.__module__}.{c.__qualname__}" for c in type(rule).__mro__}
-    if f"{_RULES}Loihi2FLearningRule" not in families:
+    if _TWO_FACTORS not in families:
         graph.report(where, f"a {type(rule).__name__}", "a two-factor rule (Loihi2FLearningRule)")
         return None
     products = {

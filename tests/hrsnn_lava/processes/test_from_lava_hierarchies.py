@@ -264,3 +264,14 @@ def test_what_a_process_of_ones_own_sends_can_be_said(graphs: Any) -> None:
         with pytest.raises(SpecError) as caught:
             from_lava(graph.root, 9, sources=wrong)
         assert any(words in str(problem) for problem in caught.value.problems)
+
+
+def test_neurons_of_ones_own_that_send_a_third_factor_are_one_problem(graphs: Any) -> None:
+    with pytest.raises(SpecError) as caught:
+        from_lava(graphs.rewarded().root)
+    (problem,) = caught.value.problems
+    assert str(problem) == (
+        "RewardLIF 'post': a Process of your own, computed by RewardLIFModel, which sends the "
+        "third factor of LearningDense 'plastic' (y1, y2). Three-factor rules run in Lava alone; "
+        "LIF and a two-factor rule are taken"
+    )

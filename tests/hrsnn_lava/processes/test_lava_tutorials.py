@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,3 +50,18 @@ def test_spikes_and_weights_equal_those_of_live_lava(
         np.testing.assert_array_equal(matrix.toarray(), theirs)
         start = plastic.weights.init
         assert np.any(theirs != (start.toarray() if sparse.issparse(start) else start))
+
+
+@pytest.mark.filterwarnings("ignore:.* not found, skipping conversion test:ImportWarning")
+def test_a_graph_that_lava_compiled_saved_and_loaded_is_read(tmp_path: Path) -> None:
+    from lava.magma.core.run_configs import Loihi2SimCfg
+    from lava.utils.serialization import load, save
+
+    graph = stock_graphs.serialization()
+    expected = from_lava(graph.neurons[0], graph.steps)
+    executable = graph.neurons[0].compile(Loihi2SimCfg(select_tag="fixed_pt"))
+    save(list(graph.neurons), str(tmp_path / "graph"), executable)
+    processes, _ = load(str(tmp_path / "graph.pickle"))
+    taken = from_lava(processes[1], graph.steps)
+    assert [p.name for p in taken.network.populations] == ["LIF_neuron input", "LIF_neuron output"]
+    assert hl.simulate(*taken).digest == hl.simulate(*expected).digest

@@ -14,18 +14,22 @@ from typing import Any
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
 from lava.magma.core.model.py.model import PyLoihiProcessModel
+from lava.magma.core.model.py.neuron import LearningNeuronModelFixed
 from lava.magma.core.model.py.ports import PyInPort, PyOutPort
 from lava.magma.core.model.py.type import LavaPyType
 from lava.magma.core.model.sub.model import AbstractSubProcessModel
+from lava.magma.core.process.neuron import LearningNeuronProcess
 from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.process.variable import Var
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
-from lava.proc.dense.process import Dense
+from lava.proc.dense.process import Dense, LearningDense
 from lava.proc.io.sink import RingBuffer as Sink
 from lava.proc.io.source import RingBuffer
-from lava.proc.lif.process import LIF
+from lava.proc.learning_rules.r_stdp_learning_rule import RewardModulatedSTDP
+from lava.proc.lif.models import AbstractPyLifModelFixed
+from lava.proc.lif.process import LIF, AbstractLIF
 
 
 class Classifier(AbstractProcess):
@@ -194,6 +198,21 @@ class PairModel(AbstractSubProcessModel):
         self.second.spikes_out.connect(proc.s_out)
 
 
+class RewardLIF(LearningNeuronProcess, AbstractLIF):
+    """A neuron that makes a third factor of what it is sent."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.vth = Var(shape=(1,), init=240)
+
+
+@implements(proc=RewardLIF, protocol=LoihiProtocol)
+@requires(CPU)
+@tag("bit_accurate_loihi", "fixed_pt")
+class RewardLIFModel(LearningNeuronModelFixed, AbstractPyLifModelFixed):
+    """It is never run here."""
+
+
 @dataclass(frozen=True)
 class Graph:
     """What runs, and at which ports it is heard."""
@@ -236,6 +255,31 @@ def nested() -> Graph:
     source = RingBuffer(data=(rng.random((4, 33)) < 0.3).astype(int))
     source.s_out.connect(pair.a_in)
     return Graph(source, 100, {"out": pair.s_out})
+
+
+def rewarded() -> Graph:
+    """The tutorial of reward-modulated STDP, whose neurons send y1 and the reward y2."""
+    rule = RewardModulatedSTDP(1, 2, -2, 10, 10, 16, 16, 0.5, t_epoch=1, rng_seed=3)
+    common = {"du": 4095, "dv": 4095, "bias_mant": 0, "bias_exp": 0, "u": 0, "v": 0}
+    pre = LIF(shape=(1,), vth=240, name="pre", **common)
+    post = RewardLIF(shape=(2,), name="post", learning_rule=rule, log_config=None, **common)
+    plastic = LearningDense(weights=np.full((2, 1), 50), learning_rule=rule, name="plastic")
+    spikes = RingBuffer(data=np.ones((1, 9), int))
+    reward = RingBuffer(data=np.full((2, 9), 6.0))
+    kick, post_kick = (Dense(weights=np.full((n, 1), 250.0)) for n in (1, 2))
+    weigh = Dense(weights=np.eye(2) * 100, num_message_bits=5)
+    for source, connection, port in (
+        (spikes.s_out, kick, pre.a_in),
+        (spikes.s_out, post_kick, post.a_in),
+        (reward.s_out, weigh, post.a_third_factor_in),
+        (pre.s_out, plastic, post.a_in),
+    ):
+        source.connect(connection.s_in)
+        connection.a_out.connect(port)
+    post.s_out_bap.connect(plastic.s_in_bap)
+    post.s_out_y1.connect(plastic.s_in_y1)
+    post.s_out_y2.connect(plastic.s_in_y2)
+    return Graph(pre, 9, {})
 
 
 BUILDERS = {"classifier": classifier, "balanced": balanced, "nested": nested}
