@@ -236,7 +236,7 @@ def _modules_beside(module: ModuleType, name: str) -> Iterator[ModuleType]:
         if name in path.read_text(encoding="utf-8", errors="replace"):
             try:
                 yield importlib.import_module(full)
-            except Exception:  # Lava goes on, too
+            except (Exception, SystemExit):  # a script, perhaps; Lava goes on, too
                 continue
 
 

@@ -158,6 +158,18 @@ def test_ranges_are_those_of_the_integer_network() -> None:
 
 
 @pytest.mark.lava
+def test_a_graph_without_neurons_names_no_sink_of_lava() -> None:
+    from lava.proc.io.sink import RingBuffer as Sink
+    from lava.proc.io.source import RingBuffer
+
+    source, sink = RingBuffer(data=np.ones((2, 3), int)), Sink(shape=(2,), buffer=3)
+    source.s_out.connect(sink.a_in)
+    assert [line.split(";")[0] for line in refusal(source)] == [
+        "populations: no population of neurons"
+    ]
+
+
+@pytest.mark.lava
 def test_links_of_another_kind() -> None:
     from lava.proc.io.source import RingBuffer
 
