@@ -1,103 +1,31 @@
-"""The graph that `from_lava` is given: which Processes, under which names, how connected.
-
-Processes are told apart by the full name of their class, and only their attributes are read, so
-nothing here imports Lava. A subclass may have models of its own, so it is another class.
-"""
+"""The graph that `from_lava` is given: which Processes, under which names, how connected."""
 
 from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.errors import Problem, SpecError
-
-__all__ = [
-    "CONNECTIONS",
-    "LEARNING",
-    "NEURONS",
-    "RING",
-    "SOURCES",
-    "ForeignGraph",
-    "Link",
-    "Process",
-    "kind",
-    "label",
-    "links",
-    "reachable",
-]
-
-_LIF, _DENSE, _SPARSE = (f"lava.proc.{m}.process." for m in ("lif", "dense", "sparse"))
-_OURS = "hrsnn_lava.processes."
-NEURONS = (f"{_LIF}LIF", f"{_LIF}LearningLIF", f"{_OURS}lif.HeterogeneousLIF")
-LEARNING = (f"{_DENSE}LearningDense", f"{_SPARSE}LearningSparse")
-CONNECTIONS = (
-    f"{_DENSE}Dense",
-    f"{_SPARSE}Sparse",
-    f"{_DENSE}DelayDense",
-    f"{_SPARSE}DelaySparse",
-    *LEARNING,
+from hrsnn_lava.errors import Problem
+from hrsnn_lava.findings import Finding
+from hrsnn_lava.processes._foreign_processes import (
+    CONNECTIONS,
+    LEARNING,
+    NEURONS,
+    REFUSED,
+    SINKS,
+    SOURCES,
+    Process,
+    has_three_factors,
+    kind,
+    label,
+    post_factors,
 )
-RING = "lava.proc.io.source.RingBuffer"
-SOURCES = (RING, f"{_OURS}mapped_files.MmapSource")
-#: Read states through a RefPort, and change nothing.
-_SINKS = ("lava.proc.io.sink.Read", "lava.proc.monitor.process.Monitor")
-#: Why a class is not taken, and what to do instead.
-_REFUSED = {
-    f"{_LIF}LIFRefractory": (
-        "Lava has no fixed-point model of it",
-        "use HeterogeneousLIF(refractory=...)",
-    ),
-    f"{_LIF}LIFReset": (
-        "the clock resets its state",
-        "run every sample by itself, from rest",
-    ),
-    f"{_LIF}TernaryLIF": ("its spikes have a sign", "use two populations of LIF"),
-}
-_PORTS = ("in_ports", "out_ports", "ref_ports", "var_ports")
+from hrsnn_lava.processes._hierarchy import Entered
 
+__all__ = ["ForeignGraph", "Link"]
 
-class Process(Protocol):
-    """What is read of every Lava Process; the rest depends on its class."""
-
-    @property
-    def name(self) -> str:
-        """Its own, or ``Process_ID``."""
-
-    @property
-    def id(self) -> int:
-        """Counts all Processes of a session."""
-
-    def __getattr__(self, name: str, /) -> Any:
-        """Ports, Vars and parameters of its class."""
-
-
-def kind(process: Process) -> str:
-    """Full name of a Process's class."""
-    return f"{type(process).__module__}.{type(process).__qualname__}"
-
-
-def label(process: Process) -> str:
-    """A Process in words: ``LIF 'exc'``."""
-    return f"{type(process).__name__} {process.name!r}"
-
-
-def reachable(process: Process) -> list[Process]:
-    """All Processes connected to one, as Lava's compiler finds them, in order of creation.
-
-    Raises `SpecError` where `process` is none.
-    """
-    if not all(hasattr(process, name) for name in ("id", "proc_params", *_PORTS)):
-        raise SpecError(f"a Lava Process is expected; found: {type(process).__name__}")
-    reached, waiting = {id(process): process}, [process]
-    while waiting:
-        current = waiting.pop()
-        for port in (port for name in _PORTS for port in getattr(current, name).members):
-            for other in (*port.get_src_ports(), *port.get_dst_ports()):
-                if id(other.process) not in reached:
-                    reached[id(other.process)] = other.process
-                    waiting.append(other.process)
-    return sorted(reached.values(), key=lambda p: int(p.id))
+_TAKEN = (*NEURONS, *SOURCES, *CONNECTIONS)
 
 
 class Link(NamedTuple):
@@ -116,12 +44,12 @@ class Link(NamedTuple):
         return sender
 
 
-def links(port: Any, between: tuple[Any, ...] = ()) -> Iterator[Link]:
-    """Follow a port back to the ports that send, through reshaped and transposed ones."""
+def _links(port: Any, between: tuple[Any, ...] = ()) -> Iterator[Link]:
+    """Follow a port back to where its values come from, through reshaped and transposed ones."""
     for before in port.in_connections:
         path = (before, *between) if hasattr(before, "get_transform_func_fwd") else between
         if before.in_connections:
-            yield from links(before, path)
+            yield from _links(before, path)
             continue
         index = np.arange(int(np.prod(before.shape)), dtype=np.int64).reshape(before.shape)
         try:
@@ -138,58 +66,128 @@ class ForeignGraph:
 
     Attributes:
         names: name of a population or projection by ``id`` of its Process.
-        problems: the list given, which grows.
+        problems: what cannot be taken; it grows.
+        findings: what a user has to know about what is taken; it grows.
+        silent: Processes of the user's that send nothing, and are left out.
     """
 
-    def __init__(self, processes: list[Process], problems: list[Problem]) -> None:
-        self.problems = problems
+    def __init__(self, entered: Entered, sent: Collection[Any] = ()) -> None:
+        """`sent`: output ports of the user's Processes whose values are known."""
+        self.problems: list[Problem] = []
+        self.findings: list[Finding] = []
         self.names: dict[int, str] = {}
-        self._processes = [p for p in processes if kind(p) in (*NEURONS, *SOURCES, *CONNECTIONS)]
-        for process in processes:
-            if kind(process) not in (*NEURONS, *SOURCES, *CONNECTIONS, *_SINKS):
+        self.silent: list[Process] = []
+        self._entered = entered
+        self._refused: dict[int, Process] = {}
+        self._sent = {id(port.process): port for port in sent}
+        self._processes = [p for p in entered.processes if self._is_taken(p)]
+        for process in entered.processes:
+            if not self._is_taken(process) and kind(process) not in SINKS:
                 self._refuse_unless_it_only_listens(process)
         for process in self._processes:
             if process.runtime is not None:
-                self.report(label(process), "it is running", "a graph that has not run yet")
+                self.report(self.label(process), "it is running", "a graph that has not run yet")
             self.names[id(process)] = self._free_name(process)
 
     def of(self, kinds: Collection[str]) -> list[Process]:
         """The Processes of these classes."""
         return [process for process in self._processes if kind(process) in kinds]
 
+    @property
+    def sources(self) -> list[Process]:
+        """The Processes that send what is known beforehand."""
+        return [p for p in self._processes if kind(p) in SOURCES or id(p) in self._sent]
+
+    def label(self, process: Process) -> str:
+        """A Process in words; an inner one by its attribute and the Process that it is part of."""
+        return self._entered.places.get(id(process), label(process))
+
     def report(self, where: str, measured: str, allowed: str = "", fix: str = "") -> None:
         """Remember that something cannot be taken."""
         self.problems.append(Problem(where, measured, allowed, fix))
+
+    def note(self, kind: str, where: str, measured: str, meaning: str, fix: str = "") -> None:
+        """Remember a warning."""
+        self.findings.append(Finding("warning", where, measured, meaning, fix, kind=kind))
+
+    def is_refused(self, process: Process) -> bool:
+        """Whether a Process is named as one that is not taken; nothing more is said about it."""
+        return id(process) in self._refused
+
+    @property
+    def has_refused_senders(self) -> bool:
+        """Whether something that is not taken would send."""
+        return any(p.out_ports.members for p in self._refused.values())
+
+    def links(self, port: Any) -> Iterator[Link]:
+        """What arrives at a port; nothing comes from open ports of hierarchical Processes."""
+        for link in _links(port):
+            if id(link.process) not in self._entered.outer:
+                yield link
 
     def targets(self, connection: Process) -> list[tuple[Process, Link]]:
         """The neurons that a connection feeds, each with the way there."""
         return [
             (neurons, link)
             for neurons in self.of(NEURONS)
-            for link in links(neurons.a_in)
+            for link in self.links(neurons.a_in)
             if link.process is connection
         ]
 
     def check_ports(self) -> None:
         """Report what arrives at a port from where it cannot be taken."""
+        three = [process for process in self.of(LEARNING) if has_three_factors(process)]
         for process in self._processes:
             for port in process.in_ports.members:
-                for link in links(port):
+                if process in three and port.name != "s_in":
+                    continue  # named with the rule
+                if three and port.name == "a_third_factor_in":
+                    continue
+                for link in self.links(port):
                     self._check_link(process, port, link)
         for process in self.of(CONNECTIONS):
-            arriving = len(list(links(process.s_in)))
+            arriving = len(list(self.links(process.s_in)))
             if arriving > 1:
                 measured = f"{arriving} senders, which Lava adds up before it weighs them"
-                self.report(f"{label(process)}.s_in", measured, "one", "use a connection for each")
+                where = f"{self.label(process)}.s_in"
+                self.report(where, measured, "one", "use a connection for each")
+        for process in three:
+            self._refuse_third_factor(process)
         for process in self.of(LEARNING):
+            if process in three:
+                continue
             fed = [target for target, _ in self.targets(process)]
-            heard = [link.process for link in links(process.s_in_bap)]
+            heard = [link.process for link in self.links(process.s_in_bap)]
+            around = [*heard, *(port.process for port in process.a_out.get_dst_ports())]
+            if any(self.is_refused(other) for other in around):
+                continue
             if len(fed) != 1 or len(heard) != 1 or fed[0] is not heard[0]:
-                measured = f"a_out feeds {_listed(fed)}, s_in_bap hears {_listed(heard)}"
-                self.report(label(process), measured, "one population of neurons, the same at both")
+                hears = f"a_out feeds {self._listed(fed)}, s_in_bap hears {self._listed(heard)}"
+                allowed = "one population of neurons, the same at both"
+                self.report(self.label(process), hears, allowed)
+
+    def _refuse_third_factor(self, connection: Process) -> None:
+        """Name a three-factor rule with what would send its factors, unless that is named."""
+        factors = {
+            y: list(self.links(getattr(connection, f"s_in_{y}"))) for y in ("y1", "y2", "y3")
+        }
+        senders = [link.process for links in factors.values() for link in links]
+        if any(self.is_refused(sender) for sender in senders):
+            return
+        said = []
+        for name in post_factors(connection):
+            sources = dict.fromkeys(self.label(link.process) for link in factors[name])
+            said.append(f"{name} from {' and '.join(sources) or 'nothing'}")
+        rule = type(connection.proc_params["learning_rule"]).__name__
+        self.report(
+            f"{self.label(connection)}.learning_rule",
+            f"{rule}, whose third factor is sent to it ({', '.join(said) or 'none is read'})",
+            "a two-factor rule (Loihi2FLearningRule)",
+            "three-factor rules run in Lava alone",
+        )
 
     def _check_link(self, process: Process, port: Any, link: Link) -> None:
-        edge = f"{label(link.process)}.{link.port.name} -> {label(process)}.{port.name}"
+        edge = f"{self.label(link.process)}.{link.port.name} -> {self.label(process)}.{port.name}"
         if link.order is None:
             self.report(edge, "concatenated ports", "a Process of its own for each")
         elif id(link.process) in self.names:  # others are named already
@@ -200,15 +198,42 @@ class ForeignGraph:
                 "s_in": [*spikes, *((k, "s_out") for k in SOURCES)],
                 "s_in_bap": spikes,
             }
-            if sender not in allowed.get(port.name, []):
+            known = port.name == "s_in" and link.port is self._sent.get(id(link.process))
+            if not known and sender not in allowed.get(port.name, []):
                 fix = "put a Dense between" if port.name == "a_in" else ""
                 self.report(edge, "a link of another kind", "neurons and connections in turn", fix)
 
+    def _is_taken(self, process: Process) -> bool:
+        if id(process) in self._entered.causes and kind(process) in _TAKEN:
+            return False  # Lava would not run it
+        return kind(process) in _TAKEN or id(process) in self._sent
+
     def _refuse_unless_it_only_listens(self, process: Process) -> None:
-        cause, fix = _REFUSED.get(kind(process), ("it has no counterpart here", ""))
         sending = (*process.out_ports.members, *process.ref_ports.members)
-        if kind(process) in _REFUSED or any(port.out_connections for port in sending):
-            self.report(label(process), cause, fix=fix)
+        if kind(process) in REFUSED:
+            cause, fix = REFUSED[kind(process)]
+            self._refused[id(process)] = process
+            self.report(self.label(process), cause, fix=fix)
+        elif any(port.out_connections for port in sending):
+            self.refuse(process)
+        elif not type(process).__module__.startswith("lava."):
+            self.silent.append(process)
+
+    def refuse(self, process: Process) -> None:
+        """Name a Process of the user's, once."""
+        self._refused[id(process)] = process
+        bases = [c for c in type(process).__mro__ if f"{c.__module__}.{c.__name__}" in _TAKEN]
+        fix = "pass its inner Processes, or give it a SubProcessModel of Lava's own Processes"
+        fix = f"use {bases[0].__name__} itself" if bases else fix
+        weighed = [port for port in process.out_ports.members if _is_weighed(port)]
+        if weighed and not any(port.in_connections for port in process.in_ports.members):
+            fix += f"; or say what it sends: sources={{process.{weighed[0].name}: values}}"
+        cause = self._entered.causes.get(id(process), "it has no counterpart here")
+        if taught := _taught(process):
+            listed = ", ".join(f"{self.label(c)} ({', '.join(post_factors(c))})" for c in taught)
+            cause += f", which sends the third factor of {listed}"
+            fix = "three-factor rules run in Lava alone; LIF and a two-factor rule are taken"
+        self.report(self.label(process), cause, fix=fix)
 
     def _free_name(self, process: Process) -> str:
         """The Process's name; Lava's default one counts all Processes of a session."""
@@ -221,6 +246,18 @@ class ForeignGraph:
         numbers = range(1 if default else 2, len(self._processes) + 3)
         return next(name for k in numbers if (name := f"{stem}_{k}") not in in_use)
 
+    def _listed(self, processes: list[Process]) -> str:
+        return ", ".join(self.label(process) for process in processes) or "nothing"
 
-def _listed(processes: list[Process]) -> str:
-    return ", ".join(label(process) for process in processes) or "nothing"
+
+def _is_weighed(port: Any) -> bool:
+    """Whether an output port leads to connections alone."""
+    ends = port.get_dst_ports()
+    return bool(ends) and all(kind(e.process) in CONNECTIONS and e.name == "s_in" for e in ends)
+
+
+def _taught(process: Process) -> list[Process]:
+    """Connections with a three-factor rule to whose y1, y2 or y3 a Process sends."""
+    ends = [end for port in process.out_ports.members for end in port.get_dst_ports()]
+    found = [end.process for end in ends if end.name.startswith("s_in_y")]
+    return [connection for connection in dict.fromkeys(found) if has_three_factors(connection)]

@@ -3,13 +3,14 @@
 The graph is taken as Lava's fixed-point models run it (``select_tag="fixed_pt"``): weights lose
 their fractions, the sign mode is the one that Lava detects, and both are written down. What cannot
 be taken is named, all at once; quirks of Lava are named where they are followed. Nothing here
-imports Lava: Processes are known by the names of their classes, see `_foreign_graph`.
+imports Lava: Processes are known by the names of their classes, see `_foreign_processes`.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from hrsnn_lava.chip_learning import (
@@ -21,21 +22,22 @@ from hrsnn_lava.chip_learning import (
     Product,
     Trace,
 )
-from hrsnn_lava.errors import NetworkError, Problem, SpecError, raise_if
+from hrsnn_lava.errors import NetworkError, SpecError, raise_if
+from hrsnn_lava.findings import Finding, warn, worst_first
 from hrsnn_lava.integer_format import INT32, WEIGHT_BITS
-from hrsnn_lava.processes._foreign_graph import (
+from hrsnn_lava.processes._foreign_graph import ForeignGraph
+from hrsnn_lava.processes._foreign_processes import (
     CONNECTIONS,
     LEARNING,
     NEURONS,
     RING,
     SOURCES,
-    ForeignGraph,
     Process,
+    has_three_factors,
     kind,
-    label,
-    links,
-    reachable,
 )
+from hrsnn_lava.processes._foreign_values import neuron_field, note_float_neurons, option, whole
+from hrsnn_lava.processes._hierarchy import entered, model_of
 from hrsnn_lava.quantized import (
     QuantizedInput,
     QuantizedNetwork,
@@ -49,12 +51,18 @@ __all__ = ["FromLava", "from_lava"]
 
 Index: TypeAlias = NDArray[np.integer[Any]]
 Matrix: TypeAlias = NDArray[np.integer[Any]] | sparse.csr_matrix
-_RULES = "lava.magma.core.learning.learning_rule."
+_TWO_FACTORS = "lava.magma.core.learning.learning_rule.Loihi2FLearningRule"
 #: `GradedSpikeCfg` by its value.
 _GRADED: tuple[GradedSpikes, ...] = get_args(GradedSpikes)
 
 
-class FromLava(NamedTuple):
+class _Taken(NamedTuple):
+    network: QuantizedNetwork
+    inputs: SpikeInput | None
+    steps: int
+
+
+class FromLava(_Taken):
     """A graph that was read: what `hl.simulate` and `hl.verify` take, in their order.
 
     Attributes:
@@ -63,38 +71,67 @@ class FromLava(NamedTuple):
             ``input_1`` and so on.
         inputs: what the sources of the graph send, None without a source.
         steps: number of steps that `inputs` covers.
+        findings: what a user has to know: fractions that Lava cuts off, parameters of its float
+            models.
     """
 
-    network: QuantizedNetwork
-    inputs: SpikeInput | None
-    steps: int
+    findings: tuple[Finding, ...] = ()
 
 
-def from_lava(process: Process, steps: int | None = None) -> FromLava:
+def from_lava(
+    process: Process,
+    steps: int | None = None,
+    *,
+    run_config: Any = None,
+    sources: Mapping[Any, ArrayLike] | None = None,
+) -> FromLava:
     """Read the graph that `process` belongs to, before it runs.
 
     ``hl.simulate(*hl.from_lava(lif, steps=100))`` gives the spikes that ``lif.run(RunSteps(100),
     Loihi2SimCfg(select_tag="fixed_pt"))`` gives in Lava. Step 0 here is Lava's time step 1.
+    Hierarchical Processes are entered, whatever their depth; the graph stays as it was.
 
     Args:
         process: any Process of the graph.
         steps: length of the run; a `RingBuffer` starts over as often as needed. By default the
             length of the longest source.
+        run_config: Lava's run configuration, where it has to say which of several
+            SubProcessModels is meant. By default the one tagged ``fixed_pt``, or the only one.
+        sources: what Processes of your own send, by output port, ``{port: values}``; the last axis
+            is time, as in a `RingBuffer`, and nothing is sent after its end.
 
     Raises:
         SpecError: `process` is no Lava Process, `steps` is missing, or the graph has parts that
             cannot be taken; every one of them is named.
     """
-    problems: list[Problem] = []
-    graph = ForeignGraph(reachable(process), problems)
+    sent = {port: v for port, v in (sources or {}).items() if hasattr(port, "process")}
+    closed = {id(port.process) for port in sent}
+    with entered(process, run_config, closed) as found:
+        graph = ForeignGraph(found, sent)
+        for key in (sources or {}).keys() - sent.keys():
+            graph.report("sources", repr(key), "output ports of Processes of this graph")
+        taken = _read(graph, steps, sent)
+        _note_float_models(graph, run_config)
+        raise_if(SpecError, "this Lava graph cannot be taken", graph.problems)
+    taken.findings = worst_first(graph.findings)
+    warn(taken.findings)
+    return taken
+
+
+def _read(graph: ForeignGraph, steps: int | None, sent: dict[Any, ArrayLike]) -> FromLava:
+    """Everything that is taken, where nothing is reported."""
     graph.check_ports()
-    sources = [(p, sent_rows(p)) for p in graph.of(SOURCES)]
+    _check_sent(graph, sent)
+    sources = [(p, sent_rows(graph, p, sent)) for p in graph.sources]
     if steps is None:
         steps = max((len(rows) for _, rows in sources), default=0)
-    if steps < 1:
+    if steps < 1 and not graph.has_refused_senders:
         fix = "say how many steps the run has"
-        problems.append(Problem("steps", str(steps), "a number >= 1", fix))
+        graph.report("steps", str(steps), "a number >= 1", fix)
     neurons = [population(graph, p) for p in graph.of(NEURONS)]
+    if not graph.of(NEURONS) and not graph.problems:
+        for silent in graph.silent:
+            graph.refuse(silent)
     peaks = {id(p): np.abs(rows.astype(np.int64)).max(axis=0, initial=0) for p, rows in sources}
     projections = [q for p in graph.of(CONNECTIONS) for q in _projections(graph, p, peaks)]
     graded = {q.pre for q in projections if q.num_message_bits}
@@ -105,41 +142,75 @@ def from_lava(process: Process, steps: int | None = None) -> FromLava:
         for p, rows in sources
     ]
     network = QuantizedNetwork((*channels, *filter(None, neurons)), tuple(projections))
-    if not problems:
+    if not graph.problems:
         try:
             network.verify()
         except NetworkError as error:
-            problems += error.problems
-    raise_if(SpecError, "this Lava graph cannot be taken", problems)
+            graph.problems += error.problems
     with_payloads = any(channel.payload_scale is not None for channel in channels)
-    return FromLava(network, _events(sources, steps, with_payloads), steps)
+    return FromLava(network, _events(sources, max(steps, 1), with_payloads), steps)
+
+
+def _check_sent(graph: ForeignGraph, sent: dict[Any, ArrayLike]) -> None:
+    """Report keys of `sources` that are no output ports of this graph."""
+    for port, values in sent.items():
+        owner = port.process
+        if id(owner) not in graph.names or port not in owner.out_ports.members:
+            graph.report("sources", repr(port), "output ports of Processes of this graph")
+        elif np.shape(values)[:-1] != tuple(port.shape):
+            where = f"sources, {graph.label(owner)}.{port.name}"
+            graph.report(where, f"shape {np.shape(values)}", f"{(*port.shape, 'steps')}")
+
+
+def _note_float_models(graph: ForeignGraph, run_config: Any) -> None:
+    """Note that a run configuration picks Lava's float models."""
+    if run_config is None:
+        return
+    floats = set()
+    for process in (*graph.of(NEURONS), *graph.of(CONNECTIONS), *graph.of(SOURCES)):
+        try:
+            tags = model_of(process, run_config).tags
+        except LookupError:
+            continue  # it runs no stock Process, and is here for the hierarchical ones
+        if "floating_pt" in tags and "fixed_pt" not in tags:
+            floats.add(type(process).__name__)
+    if floats:
+        graph.note(
+            "float_models",
+            "run_config",
+            f"it picks Lava's float models of {', '.join(sorted(floats))}",
+            "what is taken is what the fixed-point models do",
+            "select_tag='fixed_pt' picks them",
+        )
 
 
 def _projections(
     graph: ForeignGraph, process: Process, peaks: dict[int, NDArray[np.int64]]
 ) -> list[QuantizedProjection]:
     """The projections of one connection, one for each population that it feeds."""
-    sources = list(links(process.s_in))
+    sources = list(graph.links(process.s_in))
     targets = graph.targets(process)
     if len(sources) != 1 or id(sources[0].process) not in graph.names:
         return []  # nothing arrives, or what arrives is named already
     source = sources[0]
-    whole = synapses(graph, process)
-    options = whole.options
+    every = synapses(graph, process)
+    options = every.options
     peak = peaks.get(id(source.process))
     if peak is None:
         options["num_message_bits"] = 0  # neurons send 0 and 1, with which both do the same
     elif source.order is not None and options["num_message_bits"] and options["weight_exp"] < 0:
         # Lava wraps the sum to 32 bits before the shift to the right
-        most = int((abs(whole.matrix().astype(np.int64)) @ peak[source.order]).max(initial=0))
+        most = int((abs(every.matrix().astype(np.int64)) @ peak[source.order]).max(initial=0))
         if most > INT32[1]:
-            graph.report(f"{label(process)}.weights", f"sums of payloads up to {most}", "32 bits")
+            graph.report(
+                f"{graph.label(process)}.weights", f"sums of payloads up to {most}", "32 bits"
+            )
     result = []
     for target, link in targets:
         if source.order is None or link.order is None:
             continue
         suffix = f"_to_{graph.names[id(target)]}" if len(targets) > 1 else ""
-        placed = whole.moved(rows=np.argsort(link.order), cols=source.order)
+        placed = every.moved(rows=np.argsort(link.order), cols=source.order)
         result.append(
             QuantizedProjection(
                 graph.names[id(process)] + suffix,
@@ -182,40 +253,34 @@ def _events(
 def population(graph: ForeignGraph, process: Process) -> QuantizedPopulation | None:
     """The population of a LIF Process; None where something is reported."""
     shape = tuple(process.s_out.shape)
-    fields = ["du", "dv", "vth", "bias_mant", "bias_exp", "u", "v"]
+    fields = ["du", "dv", "vth", "bias_mant", "bias_exp"]
     fields += ["refractory"] if hasattr(process, "refractory") else []
-    values, before = {}, len(graph.problems)
-    for field in fields:
-        where, value = f"{label(process)}.{field}", np.asarray(getattr(process, field).init)
-        if field in ("du", "dv", "vth") and value.dtype.kind not in "iu":
-            # Lava's fixed-point models fail on them, so the graph is meant for the float ones
-            allowed = "integers, as for select_tag='fixed_pt'"
-            graph.report(where, f"{value.dtype} values", allowed)
-            continue
-        try:
-            value = np.broadcast_to(value, shape).ravel()
-        except ValueError:
-            graph.report(where, f"shape {value.shape}", f"() or {shape}")
-            continue
-        values[field] = np.clip(np.trunc(value), *INT32).astype(np.int32)
+    before = len(graph.problems)
+    values = {field: neuron_field(graph, process, field, shape) for field in fields}
     for field in ("u", "v"):
-        if np.any(values.pop(field, 0)):
-            graph.report(f"{label(process)}.{field}", "not 0 at the start", "a start from rest")
+        if np.any(getattr(process, field).init):
+            where = f"{graph.label(process)}.{field}"
+            graph.report(where, "not 0 at the start", "a start from rest")
     if len(graph.problems) > before:
         return None
-    return QuantizedPopulation(graph.names[id(process)], int(np.prod(shape)), **values)
+    note_float_neurons(graph, process)
+    given: dict[str, Any] = dict(values)
+    return QuantizedPopulation(graph.names[id(process)], int(np.prod(shape)), **given)
 
 
-def sent_rows(process: Process) -> NDArray[np.int32]:
+def sent_rows(
+    graph: ForeignGraph, process: Process, sent: Mapping[Any, ArrayLike]
+) -> NDArray[np.int32]:
     """What a source sends, (n_steps, n_channels)."""
-    if kind(process) == RING:
-        data = np.asarray(process.data.init)  # the last axis is time
-        rows = data.reshape(-1, data.shape[-1]).T
-    else:
+    given = next((v for port, v in sent.items() if port.process is process), None)
+    if given is None and kind(process) != RING:
         data = np.load(process.proc_params["path"], mmap_mode="r", allow_pickle=False)
-        rows = data.reshape(len(data), -1)
-    sent: NDArray[np.int32] = rows.astype(np.int32)
-    return sent
+        return whole(graph, graph.label(process), data.reshape(len(data), -1))
+    data = np.asarray(process.data.init if given is None else given)  # the last axis is time
+    if data.ndim == 0:
+        data = data[None]  # reported already
+    rows = data.reshape(int(np.prod(data.shape[:-1])), data.shape[-1]).T
+    return whole(graph, f"{graph.label(process)}.data", rows)
 
 
 class Synapses(NamedTuple):
@@ -256,38 +321,41 @@ class Synapses(NamedTuple):
 def synapses(graph: ForeignGraph, process: Process) -> Synapses:
     """The synapses of a connection, with the options that decide their grid."""
     weights = process.weights.init
+    where = f"{graph.label(process)}.weights"
     learns = kind(process) in LEARNING
     if sparse.issparse(weights):
         merged = weights.tocsr().copy()
         merged.sum_duplicates()
         if merged.nnz != weights.nnz:
             measured = f"{weights.nnz - merged.nnz} entries at places of others"
-            graph.report(f"{label(process)}.weights", measured, "one entry for a synapse")
-        whole = merged.astype(np.int32).tocoo()
+            graph.report(where, measured, "one entry for a synapse")
         signed = merged  # Sparse looks at the signs before it cuts the fractions off
+        places = merged.tocoo()
+        values = whole(graph, where, merged.data)
+        stored = sparse.coo_matrix((values, (places.row, places.col)), shape=merged.shape)
     else:
-        signed = np.asarray(weights).astype(np.int32)
-        whole = sparse.coo_matrix(signed)
+        signed = whole(graph, where, weights)
+        stored = sparse.coo_matrix(signed)
     mode = _sign_mode(graph, process, signed, learns)
     options = {
         "sign_mode": mode,
-        "weight_exp": int(process.proc_params.get("weight_exp", 0)),
-        "num_weight_bits": int(process.proc_params.get("num_weight_bits", WEIGHT_BITS)),
+        "weight_exp": option(graph, process, "weight_exp", 0),
+        "num_weight_bits": option(graph, process, "num_weight_bits", WEIGHT_BITS),
         "num_message_bits": int(process.num_message_bits.init or 0),
     }
-    present = whole.data != 0
+    present = stored.data != 0
     if learns and not sparse.issparse(weights):  # in a LearningDense weights of 0 learn as well
-        places = np.indices(signed.shape).reshape(2, -1)
-        whole = sparse.coo_matrix((signed.ravel(), tuple(places)), shape=signed.shape)
-        present = np.ones(whole.nnz, dtype=np.bool_)
-    rows, cols = whole.row[present], whole.col[present]
-    result = Synapses(whole.shape, rows, cols, whole.data[present], None, (None, None), options)
+        at = np.indices(signed.shape).reshape(2, -1)
+        stored = sparse.coo_matrix((signed.ravel(), tuple(at)), shape=signed.shape)
+        present = np.ones(stored.nnz, dtype=np.bool_)
+    rows, cols = stored.row[present], stored.col[present]
+    result = Synapses(stored.shape, rows, cols, stored.data[present], None, (None, None), options)
     if hasattr(process, "delays"):
         result = result._replace(delays=_delays(graph, process, result))
     if learns:
         tags = (_tag(graph, process, "tag_1", result), _tag(graph, process, "tag_2", result))
         result = result._replace(tags=tags)
-    return result.moved(np.arange(whole.shape[0]), np.arange(whole.shape[1]))
+    return result.moved(np.arange(stored.shape[0]), np.arange(stored.shape[1]))
 
 
 def _sign_mode(
@@ -305,7 +373,7 @@ def _sign_mode(
         return SignMode[mode.name]
     if mode is not None:
         allowed = "MIXED, EXCITATORY or INHIBITORY"
-        graph.report(f"{label(process)}.sign_mode", "SignMode.NULL", allowed)
+        graph.report(f"{graph.label(process)}.sign_mode", "SignMode.NULL", allowed)
     if learns:
         return SignMode.MIXED
     if weights.min() >= 0:
@@ -320,7 +388,7 @@ def _delays(graph: ForeignGraph, process: Process, among: Synapses) -> NDArray[n
     limit = int(process.proc_params["max_delay"])
     if limit < longest:
         measured = f"{limit}, below a delay of {longest}, whose synapses Lava drops"
-        graph.report(f"{label(process)}.max_delay", measured, f">= {longest}")
+        graph.report(f"{graph.label(process)}.max_delay", measured, f">= {longest}")
     if sparse.issparse(values):
         values = values.toarray()
     delays: NDArray[np.int32] = np.broadcast_to(values, among.shape)[among.rows, among.cols]
@@ -345,19 +413,25 @@ def _tag(
         without = here - set(zip(entries.row.tolist(), entries.col.tolist(), strict=True))
         if without:
             measured = f"no entry at {len(without)} of {len(here)} weights"
-            graph.report(f"{label(process)}.{name}", measured, "an entry for every weight")
+            graph.report(f"{graph.label(process)}.{name}", measured, "an entry for every weight")
+        elif values.dtype not in (np.int32, np.int64):
+            # it shifts them left by 7 in their own type, which wraps, or fails on floats
+            measured = f"{values.dtype} values, which Lava shifts in that type"
+            graph.report(f"{graph.label(process)}.{name}", measured, "int32 or int64")
         values = matrix.toarray()
-    tags: NDArray[np.int32] = np.asarray(values)[among.rows, among.cols].astype(np.int32)
-    return tags
+    matching = np.broadcast_to(np.asarray(values), among.shape)[among.rows, among.cols]
+    return whole(graph, f"{graph.label(process)}.{name}", matching)
 
 
 def learning(graph: ForeignGraph, process: Process, among: Synapses) -> Learning | None:
     """The learning of a connection; None without a rule, or where something is reported."""
     if kind(process) not in LEARNING:
         return None
-    rule, where = process.proc_params["learning_rule"], f"{label(process)}.learning_rule"
+    rule, where = process.proc_params["learning_rule"], f"{graph.label(process)}.learning_rule"
+    if has_three_factors(process):
+        return None  # named already
     families = {f"{c.__module__}.{c.__qualname__}" for c in type(rule).__mro__}
-    if f"{_RULES}Loihi2FLearningRule" not in families:
+    if _TWO_FACTORS not in families:
         graph.report(where, f"a {type(rule).__name__}", "a two-factor rule (Loihi2FLearningRule)")
         return None
     products = {

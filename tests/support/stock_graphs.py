@@ -110,6 +110,37 @@ def sparse_custom_rule() -> StockGraph:
     return _stdp(5, 150, lambda: LearningSparse(weights=matrix, learning_rule=rule, name="plastic"))
 
 
+def custom_rule() -> StockGraph:
+    """The tutorial of rules of one's own: a rule in text, in a LearningDense of one neuron."""
+    from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
+    from lava.proc.dense.process import LearningDense
+
+    rule = Loihi2FLearningRule(
+        dw="1 * (-2) * x0 * y1 + 1 * 2 * y0 * x1",
+        x1_impulse=16,
+        x1_tau=10,
+        y1_impulse=16,
+        y1_tau=10,
+        t_epoch=2,
+        rng_seed=4,
+    )
+    weights = np.full((1, 1), 50)
+    return _stdp(1, 200, lambda: LearningDense(weights=weights, learning_rule=rule, name="plastic"))
+
+
+def serialization() -> StockGraph:
+    """The tutorial of serialization: neurons without decay that drive others below threshold."""
+    from lava.proc.dense.process import Dense
+    from lava.proc.lif.process import LIF
+
+    first = LIF(shape=(2,), bias_mant=100, vth=120, name="LIF_neuron input")
+    dense = Dense(weights=np.ones((3, 2)) * 10, name="Dense")
+    second = LIF(shape=(3,), bias_mant=0, vth=50000, name="LIF_neuron output")
+    first.s_out.connect(dense.s_in)
+    dense.a_out.connect(second.a_in)
+    return StockGraph((first, second), (), 900)
+
+
 def delayed_ring() -> StockGraph:
     """Pulses that go round in a ring of neurons with a delay in every link."""
     from lava.proc.dense.process import Dense
@@ -139,6 +170,8 @@ BUILDERS: dict[str, Callable[[], StockGraph]] = {
     "stdp_pair": stdp_pair,
     "stdp_layer": stdp_layer,
     "sparse_custom_rule": sparse_custom_rule,
+    "custom_rule": custom_rule,
+    "serialization": serialization,
     "delayed_ring": delayed_ring,
 }
 

@@ -62,7 +62,7 @@ def lava_spikes(neurons: list[Any], steps: int, folder: Path) -> Any:
     from lava.proc.lif.models import PyLifModelBitAcc
     from lava.proc.sparse import models as of_sparse
 
-    from hrsnn_lava.processes._foreign_graph import reachable
+    from hrsnn_lava.processes._foreign_processes import reachable
     from hrsnn_lava.processes.lif import HeterogeneousLIFFixed
     from hrsnn_lava.processes.mapped_files import MmapSink, MmapSinkFixed
     from hrsnn_lava.processes.runtimes import run_in_threads

@@ -88,9 +88,52 @@ def test_a_class_of_the_users_own_is_refused_unless_it_only_listens() -> None:
     mine.s_out.connect(conn.s_in)
     conn.a_out.connect(good.a_in)
     assert refusal(good) == [
-        "Own 'own': it has no counterpart here",
-        "OwnLIF 'mine': it has no counterpart here",
+        "Own 'own': a Process of your own, and Lava finds no ProcessModel of it. Pass its inner "
+        "Processes, or give it a SubProcessModel of Lava's own Processes",
+        "OwnLIF 'mine': a Process of your own, and Lava finds no ProcessModel of it. Use LIF "
+        "itself; or say what it sends: sources={process.s_out: values}",
     ]
+
+
+@pytest.mark.lava
+def test_what_a_refused_process_would_do_is_no_second_problem() -> None:
+    """Neither a missing length nor learning that hears nobody."""
+    from lava.magma.core.process.ports.ports import InPort, OutPort
+    from lava.magma.core.process.process import AbstractProcess
+    from lava.proc.dense.process import LearningDense
+
+    class Own(AbstractProcess):
+        def __init__(self) -> None:
+            super().__init__(name="own")
+            self.a_in, self.s_out = InPort(shape=(2,)), OutPort(shape=(2,))
+
+    before, learns = plastic()
+    own = Own()
+    after = LearningDense(weights=np.ones((2, 2)), learning_rule=rule(), name="after")
+    before.s_out.connect(learns.s_in_bap)
+    before.s_out.connect(after.s_in)
+    after.a_out.connect(own.a_in)
+    own.s_out.connect(after.s_in_bap)
+    assert len(refusal(before, None)) == 1
+
+
+@pytest.mark.lava
+def test_a_process_of_the_users_is_named_where_no_neurons_are_left() -> None:
+    from lava.magma.core.process.ports.ports import InPort, OutPort
+    from lava.magma.core.process.process import AbstractProcess
+    from lava.proc.io.source import RingBuffer
+
+    class Layer(AbstractProcess):
+        def __init__(self) -> None:
+            super().__init__(name="layer")
+            self.s_in, self.s_out = InPort(shape=(4,)), OutPort(shape=(3,))
+
+    source, layer = RingBuffer(data=np.ones((4, 10), int)), Layer()
+    source.s_out.connect(layer.s_in)
+    for start in (source, layer):
+        (found,) = refusal(start, None)
+        assert found.startswith("Layer 'layer': a Process of your own, and Lava finds no")
+        assert "Pass its inner Processes" in found
 
 
 @pytest.mark.lava
@@ -111,6 +154,18 @@ def test_ranges_are_those_of_the_integer_network() -> None:
         "population 'exc'.vth: 131072 at neuron 0 (2 in all)",
         "population 'exc'.bias_mant: 5000 at neuron 0 (2 in all)",
         "population 'exc'.bias_exp: -1 at neuron 0 (2 in all)",
+    ]
+
+
+@pytest.mark.lava
+def test_a_graph_without_neurons_names_no_sink_of_lava() -> None:
+    from lava.proc.io.sink import RingBuffer as Sink
+    from lava.proc.io.source import RingBuffer
+
+    source, sink = RingBuffer(data=np.ones((2, 3), int)), Sink(shape=(2,), buffer=3)
+    source.s_out.connect(sink.a_in)
+    assert [line.split(";")[0] for line in refusal(source)] == [
+        "populations: no population of neurons"
     ]
 
 
@@ -175,14 +230,19 @@ def test_synapses_that_lava_drops_or_adds_differently() -> None:
     ]
 
 
+def rule() -> Any:
+    """A rule of two factors."""
+    from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
+
+    return Loihi2FLearningRule(dw="x0 * y1", y1_tau=5, y1_impulse=4, rng_seed=1)
+
+
 def plastic(**options: Any) -> Any:
     """A neuron that learns from itself: ``(neuron, connection)``."""
-    from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
     from lava.proc.dense.process import LearningDense
 
-    rule = Loihi2FLearningRule(dw="x0 * y1", y1_tau=5, y1_impulse=4, rng_seed=1)
-    given = {"weights": np.full((2, 2), 8), "learning_rule": rule, "name": "plastic"} | options
-    neuron, conn = lif(), LearningDense(**given)
+    given = {"weights": np.full((2, 2), 8), "learning_rule": rule(), "name": "plastic"} | options
+    neuron, conn = lif(du=9), LearningDense(**given)
     neuron.s_out.connect(conn.s_in)
     conn.a_out.connect(neuron.a_in)
     return neuron, conn
@@ -203,17 +263,82 @@ def test_learning_that_hears_nobody_or_somebody_else() -> None:
 
 
 @pytest.mark.lava
-def test_three_factor_rules_and_constants_that_are_no_integers() -> None:
-    from lava.magma.core.learning.learning_rule import Loihi2FLearningRule, Loihi3FLearningRule
+def test_constants_that_are_no_integers() -> None:
+    from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
 
-    for rule, words in (
-        (Loihi3FLearningRule(dw="x0 * y1"), "a Loihi3FLearningRule; allowed: a two-factor rule"),
-        (Loihi2FLearningRule(dw="x0 * (y1 + 2^-1)"), "the factor y1 + 0.5; allowed: a variable"),
-    ):
-        neuron, conn = plastic(learning_rule=rule)
+    rule = Loihi2FLearningRule(dw="x0 * (y1 + 2^-1)")
+    neuron, conn = plastic(learning_rule=rule)
+    neuron.s_out.connect(conn.s_in_bap)
+    (found,) = refusal(neuron)
+    words = "the factor y1 + 0.5; allowed: a variable"
+    assert found.startswith(f"LearningDense 'plastic'.learning_rule: {words}")
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("sends", ["ring", "dense", "spikes", "learning_lif", "nothing"])
+def test_a_three_factor_rule_is_one_problem_that_says_where_its_factor_comes_from(
+    sends: str,
+) -> None:
+    from lava.proc.dense.process import LearningDense
+    from lava.proc.io.source import RingBuffer
+    from lava.proc.learning_rules.r_stdp_learning_rule import RewardModulatedSTDP
+    from lava.proc.lif.process import LearningLIF
+
+    rule = RewardModulatedSTDP(1, 2, -2, 10, 10, 16, 16, 0.5, t_epoch=1, rng_seed=3)
+    conn = LearningDense(weights=np.full((2, 2), 8), learning_rule=rule, name="plastic")
+    pre, post = lif(du=9, name="pre"), lif(du=9, name="post")
+    reward, weigh = RingBuffer(data=np.ones((2, 4), int)), connection(name="weigh")
+    if sends == "learning_lif":
+        post = LearningLIF(shape=(2,), du=9, dv=9, name="post", learning_rule=rule)
+        weigh.a_out.connect(post.a_third_factor_in)
+    heard = {"ring": reward.s_out, "dense": weigh.a_out, "spikes": pre.s_out}
+    heard["learning_lif"] = getattr(post, "s_out_y2", None)
+    reward.s_out.connect(weigh.s_in)
+    pre.s_out.connect(conn.s_in)
+    conn.a_out.connect(post.a_in)
+    (post.s_out_bap if sends == "learning_lif" else post.s_out).connect(conn.s_in_bap)
+    post.s_out.connect(conn.s_in_y1)
+    if sends != "nothing":
+        heard[sends].connect(conn.s_in_y2)
+    (found,) = refusal(pre)
+    kind = "LearningLIF" if sends == "learning_lif" else "LIF"
+    name = {
+        "ring": f"RingBuffer {reward.name!r}",
+        "dense": "Dense 'weigh'",
+        "spikes": "LIF 'pre'",
+        "learning_lif": "LearningLIF 'post'",
+        "nothing": "nothing",
+    }[sends]
+    assert found == (
+        "LearningDense 'plastic'.learning_rule: RewardModulatedSTDP, whose third factor is sent to "
+        f"it (y1 from {kind} 'post', y2 from {name}); allowed: a two-factor rule "
+        "(Loihi2FLearningRule). Three-factor rules run in Lava alone"
+    )
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "float64", "uint32"])
+def test_tags_that_a_sparse_connection_shifts_in_their_own_type(dtype: str) -> None:
+    """Live Lava: 60 in int8 becomes 0 with the first epoch, and floats fail."""
+    from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
+    from lava.proc.sparse.process import LearningSparse
+
+    for given, wrong in ((dtype, True), ("int32", False), ("int64", False)):
+        rule = Loihi2FLearningRule(dt="x0 * y1", y1_tau=5, y1_impulse=4, rng_seed=1)
+        neuron = lif(du=9)
+        weights = sparse.csr_matrix(np.full((2, 2), 8))
+        tags = sparse.csr_matrix(np.full((2, 2), 60, given))
+        conn = LearningSparse(weights=weights, tag_1=tags, learning_rule=rule, name="plastic")
+        neuron.s_out.connect(conn.s_in)
+        conn.a_out.connect(neuron.a_in)
         neuron.s_out.connect(conn.s_in_bap)
-        (found,) = refusal(neuron)
-        assert found.startswith(f"LearningDense 'plastic'.learning_rule: {words}")
+        if wrong:
+            assert refusal(neuron) == [
+                f"LearningSparse 'plastic'.tag_1: {dtype} values, which Lava shifts in that type; "
+                "allowed: int32 or int64"
+            ]
+        else:
+            assert from_lava(neuron, 3).network.projections[0].learning is not None
 
 
 @pytest.mark.lava

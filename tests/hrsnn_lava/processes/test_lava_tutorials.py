@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import stock_graphs
+from live_lava import run_script
 from scipy import sparse
 
 import hrsnn_lava as hl
@@ -26,22 +24,8 @@ if sys.version_info >= (3, 11):
 def live(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """All graphs run by Lava itself, in a child of their own."""
     out = tmp_path_factory.mktemp("lava") / "live.npz"
-    command = [sys.executable, "-W", "ignore", stock_graphs.__file__, str(out)]
-    child = subprocess.Popen(
-        [*command, *stock_graphs.BUILDERS],
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        _, errors = child.communicate(timeout=120)
-    finally:
-        if child.returncode != 0:  # Lava's own processes outlive it when a model fails
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-    assert child.returncode == 0, errors
-    with np.load(out) as archive:
-        return dict(archive)
+    found: dict[str, Any] = run_script(stock_graphs.__file__, stock_graphs.BUILDERS, out)
+    return found
 
 
 @pytest.mark.parametrize("backend", ["reference", "native"])
@@ -66,3 +50,18 @@ def test_spikes_and_weights_equal_those_of_live_lava(
         np.testing.assert_array_equal(matrix.toarray(), theirs)
         start = plastic.weights.init
         assert np.any(theirs != (start.toarray() if sparse.issparse(start) else start))
+
+
+@pytest.mark.filterwarnings("ignore:.* not found, skipping conversion test:ImportWarning")
+def test_a_graph_that_lava_compiled_saved_and_loaded_is_read(tmp_path: Path) -> None:
+    from lava.magma.core.run_configs import Loihi2SimCfg
+    from lava.utils.serialization import load, save
+
+    graph = stock_graphs.serialization()
+    expected = from_lava(graph.neurons[0], graph.steps)
+    executable = graph.neurons[0].compile(Loihi2SimCfg(select_tag="fixed_pt"))
+    save(list(graph.neurons), str(tmp_path / "graph"), executable)
+    processes, _ = load(str(tmp_path / "graph.pickle"))
+    taken = from_lava(processes[1], graph.steps)
+    assert [p.name for p in taken.network.populations] == ["LIF_neuron input", "LIF_neuron output"]
+    assert hl.simulate(*taken).digest == hl.simulate(*expected).digest
