@@ -6,7 +6,7 @@ populations of neurons in a trace, over the input populations in an input.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -20,6 +20,8 @@ from hrsnn_lava.integer_format import INT32
 Int = NDArray[np.int32]
 #: Arrays of a trace with counts by step, of the run as a whole.
 UPDATES = ("active_updates", "membrane_updates")
+#: Arrays of a trace with counts by neuron, of the run as a whole.
+LOSSES = ("wraps", "saturations")
 
 
 def _int32(values: ArrayLike) -> Int:
@@ -159,6 +161,9 @@ class Trace(Saved):
         active_updates: (n_steps,) int32, neurons that had something to update in every step, when
             the backend counted them; see `hrsnn_lava.compiler.analysis.operations.activity`.
         membrane_updates: (n_steps,) int32, neurons whose potential changed, before it was reset.
+        wraps: (n_neurons,) int64, how often each current left its 24 bits and wrapped; None when
+            not known.
+        saturations: (n_neurons,) int64, in how many steps each potential was at its lower end.
 
     A trace is what Lava's learning connection holds in its Var of that name. After the last step
     of an epoch that is the trace in that step: decayed, impulses added. Within an epoch it is the
@@ -180,6 +185,8 @@ class Trace(Saved):
     traces: Mapping[str, Int] = field(default_factory=dict)
     active_updates: Int | None = None
     membrane_updates: Int | None = None
+    wraps: NDArray[np.int64] | None = None
+    saturations: NDArray[np.int64] | None = None
 
     @property
     def n_spikes(self) -> int:
@@ -202,6 +209,16 @@ class Trace(Saved):
             ("spikes", f"{self.n_spikes:,}", share),
         ]
         return card("Trace", "of a run", figures)
+
+
+def summed_losses(parts: Iterable[Trace], n_neurons: int) -> dict[str, Any]:
+    """`Trace.wraps` and `Trace.saturations` of a run in parts; without those some part lacks."""
+    traces, sums = list(parts), {}
+    for name in LOSSES:
+        counts = [getattr(trace, name) for trace in traces]
+        if all(count is not None for count in counts):
+            sums[name] = np.sum([np.zeros(n_neurons), *counts], axis=0).astype(np.int64)
+    return sums
 
 
 def split_trace(key: str) -> tuple[str, str, int | None]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.artifacts.container import Arrays, Artifact, Codec, below
 from hrsnn_lava.errors import ArtifactError
-from hrsnn_lava.trace import UPDATES, SpikeInput, Trace
+from hrsnn_lava.trace import LOSSES, UPDATES, SpikeInput, Trace
 
 _REQUIRED = ("spike_steps", "spike_neurons", "n_steps", "n_neurons")
 
@@ -21,7 +21,7 @@ def _to_artifact(trace: Trace) -> Artifact:
         "n_steps": np.array(trace.n_steps, dtype=np.int64),
         "n_neurons": np.array(trace.n_neurons, dtype=np.int64),
     }
-    optional = {name: getattr(trace, name) for name in ("v", "u", *UPDATES)}
+    optional = {name: getattr(trace, name) for name in ("v", "u", *UPDATES, *LOSSES)}
     arrays |= {name: value for name, value in optional.items() if value is not None}
     arrays |= {f"weights/{name}": value for name, value in trace.weights.items()}
     arrays |= {f"traces/{name}": value for name, value in trace.traces.items()}
@@ -53,7 +53,10 @@ def _from_artifact(artifact: Artifact) -> Trace:
         below(arrays, "weights/"),
         inputs,
         below(arrays, "traces/"),
-        *(_updates(arrays, name, n_steps) for name in UPDATES),
+        active_updates=_updates(arrays, "active_updates", n_steps),
+        membrane_updates=_updates(arrays, "membrane_updates", n_steps),
+        wraps=_losses(arrays, "wraps", n_neurons),
+        saturations=_losses(arrays, "saturations", n_neurons),
     )
 
 
@@ -71,6 +74,15 @@ def _updates(arrays: Arrays, name: str, n_steps: int) -> NDArray[np.int32] | Non
         measured = f"{counts.dtype} {counts.shape}"
         raise ArtifactError(f"{name}: {measured}; allowed: integers ({n_steps},)")
     return None if counts is None else counts.astype(np.int32)
+
+
+def _losses(arrays: Arrays, name: str, n_neurons: int) -> NDArray[np.int64] | None:
+    """Counts by neuron, checked; None when the file has none."""
+    counts = arrays.get(name)
+    if counts is not None and (counts.dtype.kind not in "iu" or counts.shape != (n_neurons,)):
+        measured = f"{counts.dtype} {counts.shape}"
+        raise ArtifactError(f"{name}: {measured}; allowed: integers ({n_neurons},)")
+    return None if counts is None else counts.astype(np.int64)
 
 
 CODEC = Codec(_to_artifact, _from_artifact, _REQUIRED)

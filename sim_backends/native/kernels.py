@@ -113,13 +113,15 @@ def _neurons(
     active: Any,
     changed: Any,
 ) -> Any:
-    """One step of all neurons; how many are active and how many potentials change.
+    """One step of all neurons: how many are active, how many potentials change, and whether a
+    state met the end of its range.
 
     Arguments but the last two as of `integer_steps`; these are 0, or None for no counting: which
     of them are None is known when the loop is compiled. All is 32 bits wide, as Lava's is, so that
     eight neurons fit where four would: counting takes a fifth of the loop then.
     """
     limit, turn, share = np.int32(STATE_WRAP), np.int32(2 * STATE_WRAP), 1.0 / DECAY_ONE
+    wrapped, lowest = np.int32(0), np.int32(0)
     n_idle, n_same = np.int32(0), np.int32(0)  # equality takes one instruction less than the rest
     for i in range(n):
         was_u, was_v = u[i], v[i]
@@ -135,6 +137,9 @@ def _neurons(
         vi = np.int32(np.int32(rest + ui) + bias[i])
         vi = min(max(vi, np.int32(1 - limit)), np.int32(limit - 1))
         vi = np.int32(0) if waiting[i] > 0 else vi  # at rest v is held, u goes on
+        # not 0 where the current wrapped
+        wrapped = np.int32(wrapped | np.int32(ui ^ d))
+        lowest = np.int32(min(lowest, vi))
         fires = vi > threshold[i]
         waiting[i] = refractory[i] if fires else max(np.int32(waiting[i] - 1), np.int32(0))
         u[i] = ui
@@ -145,7 +150,27 @@ def _neurons(
             n_idle = np.int32(n_idle + ((was_u | was_v | ui | bias[i]) == 0))
         if changed is not None:
             n_same = np.int32(n_same + (vi == was_v))
-    return n - n_idle, n - n_same
+    return n - n_idle, n - n_same, (wrapped != 0) | (lowest == 1 - limit)
+
+
+@jit
+def _count_losses(
+    arriving: Any, wide: Any, before: Any, keep_u: Any, u: Any, v: Any, losses: Any
+) -> None:
+    """Add to `losses` the currents that wrapped and the potentials at their lower end.
+
+    Unless much arrives at once, u lies within 24 bits. What was left of it before is u less what
+    arrived; where that does not lie within 24 bits, the sum has wrapped: the range is one turn.
+    """
+    for i in range(u.shape[0]):
+        raised = np.int64(arriving[i]) << STATE_SHIFT
+        if wide[0]:
+            rest = np.int64(np.float64(before[i]) * keep_u[i] * (1.0 / DECAY_ONE))
+            losses[0, i] += u[i] != rest + raised
+        else:
+            rest = np.int64(u[i]) - raised
+            losses[0, i] += (rest <= -STATE_WRAP) | (rest > STATE_WRAP)
+        losses[1, i] += v[i] == 1 - STATE_WRAP
 
 
 @jit
@@ -156,16 +181,16 @@ def grouped_run(a: Any) -> Run:
         Synapses(a[4], a[5], a[6], a[7], a[8], a[9]),
         Potentials(a[10], a[11], a[12]),
         Ring(a[13], a[14], a[15]),
-        Scratch(a[16], a[17], a[18]),
+        Scratch(a[16], a[17], a[18], a[19], a[20], a[21]),
     )
 
 
 @jit
 def grouped(a: Any) -> tuple[Run, Drive, Events, Out]:
     """The groups of a call for integers, from all their arrays one after the other."""
-    drive = Drive(a[19], a[20], a[21], a[22])
-    events = Events(a[23], a[24], a[25])
-    return grouped_run(a), drive, events, Out(a[26], a[27], a[28], a[29])
+    drive = Drive(a[22], a[23], a[24], a[25])
+    events = Events(a[26], a[27], a[28])
+    return grouped_run(a), drive, events, Out(a[29], a[30], a[31], a[32])
 
 
 @jit
@@ -199,7 +224,7 @@ def integer_steps(
     block_delay, block_shift, block_graded, indptr, targets, weights = run.synapses
     u, v, waiting = run.potentials
     ring_source, ring_value, ring_count = run.ring
-    arriving, partial, spiked = run.scratch
+    arriving, partial, spiked, wide, before, losses = run.scratch
     bias_exp, bias, starts, mantissas = drive
     event_ptr, event_source, event_value = events
     out_step, out_neuron, out_v, out_u = out
@@ -270,13 +295,19 @@ def integer_steps(
                 # proc/dense/models.py), and no block adds two projections onto the same neurons
                 for i in range(n):
                     arriving[i] += np.int32(partial[i] >> block_shift[b])
+        if wide[0]:
+            for i in range(n):
+                before[i] = u[i]
         cells = (keep_u, keep_v, threshold, refractory, bias, arriving, u, v, waiting, spiked)
         if updates is None:  # decided when the kernel is compiled
-            _neurons(n, *cells, None, None)
+            ended = _neurons(n, *cells, None, None)[2]
         elif unsure:
-            updates[k, 0], updates[k, 1] = _neurons(n, *cells, 0, 0)
+            updates[k, 0], updates[k, 1], ended = _neurons(n, *cells, 0, 0)
         else:
-            updates[k, 0], updates[k, 1] = n, _neurons(n, *cells, None, 0)[1]
+            _, changes, ended = _neurons(n, *cells, None, 0)
+            updates[k, 0], updates[k, 1] = n, changes
+        if ended or wide[1]:
+            _count_losses(arriving, wide, before, keep_u, u, v, losses)
         slot = t % depth
         count = collect_spikes(spiked, ring_source[slot])
         for e in range(count):

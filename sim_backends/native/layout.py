@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hrsnn_lava.integer_format import WEIGHT_MAX
 from hrsnn_lava.sim_backends.base import Program
 from hrsnn_lava.trace import SpikeInput
 
@@ -104,11 +105,20 @@ class Ring(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """Of a step, (n,): what arrives, the sum of a block before its shift, who spiked."""
+    """Of a step, (n,): what arrives, the sum of a block before its shift, who spiked.
+
+    `wide` (2,): whether as much may arrive in a step as the current holds, and more than 32 bits
+    hold in its unit; then `before` (n,) is the current before the step. `losses` (2, n): since it
+    was cleared, how often the current wrapped, and in how many steps the potential was at its
+    lower end.
+    """
 
     arriving: NDArray[Any]
     partial: NDArray[np.int64]
     spiked: NDArray[np.bool_]
+    wide: NDArray[np.bool_]
+    before: NDArray[Any]
+    losses: NDArray[np.int64]
 
 
 class Run(NamedTuple):
@@ -128,6 +138,22 @@ class Out(NamedTuple):
     neuron: Int
     v: NDArray[Any]
     u: NDArray[Any]
+
+
+def most_that_arrives(program: Program) -> float:
+    """Largest sum of weights that may arrive at a neuron in a step; infinite with payloads."""
+    total = np.zeros(program.n_neurons)
+    for block in program.blocks:
+        if block.graded:
+            return np.inf
+        total += np.asarray(abs(block.weights).sum(axis=1)).ravel() * 2.0**block.weight_exp
+    for plastic in program.plastic:
+        if plastic.graded:
+            return np.inf
+        fan_in = np.bincount(plastic.rows, minlength=plastic.n_post)
+        targets = slice(plastic.target, plastic.target + plastic.n_post)
+        total[targets] += fan_in * (WEIGHT_MAX + 1) * 2.0**plastic.weight_exp
+    return float(total.max(initial=0.0))
 
 
 def flatten(
@@ -204,7 +230,14 @@ class NetworkState:
                 np.zeros((depth, n_sources), self.kind),
                 np.zeros(depth, np.int64),
             ),
-            Scratch(np.zeros(n, self.kind), np.zeros(n, np.int64), np.zeros(n, np.bool_)),
+            Scratch(
+                np.zeros(n, self.kind),
+                np.zeros(n, np.int64),
+                np.zeros(n, np.bool_),
+                np.zeros(2, np.bool_),
+                np.zeros(n, self.kind),
+                np.zeros((2, n), np.int64),
+            ),
         )
         self.arrays = tuple(array for group in self.run_arrays for array in group)
         self._spikes: Spikes = (np.zeros(0, np.int32), np.zeros(0, np.int32))

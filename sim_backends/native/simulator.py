@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.errors import ArtifactError
+from hrsnn_lava.integer_format import STATE_UNIT, STATE_WRAP
 from hrsnn_lava.quantized import HeldInput, QuantizedNetwork
 from hrsnn_lava.sim_backends.base import Engine, Program, Stretch, as_quantized, lower
 from hrsnn_lava.sim_backends.learning_program import Arrays
@@ -23,6 +24,7 @@ from hrsnn_lava.sim_backends.native.layout import (
     Neurons,
     Spikes,
     integer_synapses,
+    most_that_arrives,
 )
 from hrsnn_lava.sim_backends.native.learning import LearningState
 from hrsnn_lava.sim_backends.state import check_state, messages, sent_by_age
@@ -44,6 +46,8 @@ class IntegerSimulator(NetworkState):
         learning: its learning projections, None without any.
         updates: (steps, 2) int32, active and membrane updates of every step of the last call, as
             `hrsnn_lava.compiler.analysis.operations.activity` defines them; None when not counted.
+        losses: (2, n_neurons) int64, of the last call: how often each current wrapped, and in how
+            many steps each potential was at its lower end.
     """
 
     def __init__(self, network: Any, counting: bool = True) -> None:
@@ -52,8 +56,11 @@ class IntegerSimulator(NetworkState):
         self.program = program
         neurons = Neurons(program.keep_u, program.keep_v, program.threshold, program.refractory)
         super().__init__(neurons, integer_synapses(program), program.n_inputs)
+        most = most_that_arrives(program) * STATE_UNIT
+        self.run_arrays.scratch.wide[:] = most >= STATE_WRAP, most >= 2**31
         self._counting = counting or bool(program.plastic)
         self.updates: Int | None = None
+        self.losses: NDArray[np.int64] = self.run_arrays.scratch.losses
         self._bias = program.bias_mant << program.bias_exp
         self._held = HeldInput(self.network)
         scales = [getattr(p, "payload_scale", None) or 1.0 for p in self.network.input_populations]
@@ -115,6 +122,7 @@ class IntegerSimulator(NetworkState):
             out_v, out_u: (steps, n_neurons), filled where given.
         """
         self.updates = np.empty((steps, 2), dtype=np.int32) if self._counting else None
+        self.losses[:] = 0
         out = self.out(steps, out_v, out_u)
         # writable arrays alone: one kernel to compile, however it is called
         starts = starts if starts.flags.writeable else starts.copy()
@@ -202,6 +210,8 @@ class NativeEngine(Engine):
             inputs=stretch.inputs,
             active_updates=active,
             membrane_updates=membrane,
+            wraps=simulator.losses[0].copy(),
+            saturations=simulator.losses[1].copy(),
         )
 
     def weights(self) -> dict[str, Int]:

@@ -41,7 +41,7 @@ def decay(state: Int, keep: Int) -> Int:
 
 def step(
     program: Program, u: Int, v: Int, waiting: Int, arriving: Int, bias_mant: Int
-) -> tuple[Int, Int, Int, NDArray[np.bool_]]:
+) -> tuple[Int, Int, Int, NDArray[np.bool_], NDArray[np.bool_]]:
     """One step of all neurons.
 
     Args:
@@ -52,8 +52,9 @@ def step(
         bias_mant: mantissas of this step.
 
     Returns:
-        u, v, waiting after the step, and which neurons sent a spike.
+        u, v, waiting after the step, which neurons sent a spike, and whose current wrapped.
     """
+    exact = decay(u, program.keep_u) + (arriving.astype(np.int64) << STATE_SHIFT)
     with np.errstate(over="ignore"):  # int32 wraps here, as it does in Lava
         d = decay(u, program.keep_u) + (arriving << STATE_SHIFT)
         # Lava tests the lower end on the wrapped value and then adds to the one before the wrap
@@ -64,7 +65,7 @@ def step(
     v = np.where(at_rest, 0, np.clip(total, -POTENTIAL_MAX, POTENTIAL_MAX)).astype(np.int32)
     spikes = v > program.threshold
     waiting = np.where(spikes, program.refractory, np.maximum(waiting - 1, 0)).astype(np.int32)
-    return u, np.where(spikes, 0, v).astype(np.int32), waiting, spikes
+    return u, np.where(spikes, 0, v).astype(np.int32), waiting, spikes, u != exact
 
 
 class ReferenceEngine(Engine):
@@ -106,6 +107,7 @@ class ReferenceEngine(Engine):
         n, past = program.n_neurons, len(self.sent)
         states = {p: np.zeros((steps, n), dtype=np.int32) for p in stretch.probes}
         active, membrane = np.zeros((2, steps), dtype=np.int32)
+        wraps, saturations = np.zeros((2, n), dtype=np.int64)
         sent = np.zeros((past + steps, n + program.n_inputs), dtype=np.int32)  # row past + t: t
         sent[:past] = self.sent
         sent[past:, n:] = input_values(stretch.inputs, steps)
@@ -121,9 +123,11 @@ class ReferenceEngine(Engine):
                 arriving += shift_sum(matrix @ message.astype(np.int64), block.weight_exp)
             mantissa = stretch.mantissas[np.searchsorted(stretch.starts, t, side="right") - 1]
             u, v = self.u, self.v
-            self.u, self.v, self.waiting, spikes = step(
+            self.u, self.v, self.waiting, spikes, wrapped = step(
                 program, u, v, self.waiting, arriving.astype(np.int32), mantissa
             )
+            wraps += wrapped
+            saturations += self.v == -POTENTIAL_MAX
             active[t] = np.count_nonzero((u != 0) | (v != 0) | (self.u != 0) | (mantissa != 0))
             membrane[t] = np.count_nonzero(spikes | (self.v != v))
             sent[now, :n] = spikes
@@ -148,6 +152,8 @@ class ReferenceEngine(Engine):
             inputs=stretch.inputs,
             active_updates=active,
             membrane_updates=membrane,
+            wraps=wraps,
+            saturations=saturations,
         )
 
     def weights(self) -> dict[str, Int]:

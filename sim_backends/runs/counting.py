@@ -7,10 +7,10 @@ but for one number a step and projection, which ``per_step=False`` leaves out.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.operations.activity import updates_of
 from hrsnn_lava.compiler.analysis.operations.counting import Counting, Counts
@@ -27,7 +27,7 @@ from hrsnn_lava.sim_backends.base import (
     with_updates,
 )
 from hrsnn_lava.sim_backends.runs.inputs import InputCursor, Inputs, part_of
-from hrsnn_lava.sim_backends.runs.session import Session, State
+from hrsnn_lava.sim_backends.runs.session import Session, State, joined
 from hrsnn_lava.trace import SpikeInput, Trace
 
 #: A stretch holds at most this many neuron-steps.
@@ -135,10 +135,10 @@ def recount(network: Any, trace: Trace) -> Trace:
     """The trace with its updates by step, found out where it lacks them.
 
     They follow from recorded v and u, else from a second run on `native` from rest, if the trace
-    says what drove it and the second run gives the same spikes. Where neither is so the trace
-    comes back as it is, and `activity` gives an upper bound. The second run takes as long as
-    the first one did, and no memory: ask for it only where the updates are wanted. Traces that
-    `simulate`, `record` and sessions give have their updates.
+    says what drove it and the second run gives the same spikes; so do wraps and saturations, from
+    a second run alone. Where neither is so the trace comes back as it is, and `activity` gives an
+    upper bound. The second run takes as long as the first one did: ask for it only where the
+    counts are wanted. Traces that `simulate`, `record` and sessions give have them.
 
     Args:
         network: that was run.
@@ -150,18 +150,23 @@ def recount(network: Any, trace: Trace) -> Trace:
     integer = as_quantized(network)
     check_trace(integer, trace)
     updates = updates_of(integer, trace)
-    return with_updates(trace, _replayed(integer, trace) if updates is None else updates)
+    if updates is not None and trace.wraps is not None:
+        return with_updates(trace, updates)
+    again = _replayed(integer, trace)
+    if again is None:
+        return with_updates(trace, updates)
+    counts = (again.active_updates, again.membrane_updates)
+    whole = with_updates(trace, counts if updates is None else updates)
+    return replace(whole, wraps=again.wraps, saturations=again.saturations)
 
 
-def _replayed(
-    network: QuantizedNetwork, trace: Trace
-) -> tuple[NDArray[np.int32], NDArray[np.int32]] | None:
-    """Updates of a second run; None if it cannot be done or does something else."""
+def _replayed(network: QuantizedNetwork, trace: Trace) -> Trace | None:
+    """The counts of a second run; None if it cannot be done or does something else."""
     if trace.inputs is None and network.n_inputs:
         return None
     inputs = SpikeInput.empty(max(trace.n_steps, 1), 0) if trace.inputs is None else trace.inputs
     session = Session(network)
-    active, membrane = np.zeros((2, trace.n_steps), dtype=np.int32)
+    parts = []
     for first in range(0, trace.n_steps, session.stretch_steps):
         end = min(first + session.stretch_steps, trace.n_steps)
         again = session.advance(part_of(inputs, first, end - first))
@@ -169,5 +174,5 @@ def _replayed(
         same = np.array_equal(again.spike_neurons, trace.spike_neurons[lo:hi])
         if not same or not np.array_equal(again.spike_steps + first, trace.spike_steps[lo:hi]):
             return None
-        active[first:end], membrane[first:end] = again.active_updates, again.membrane_updates
-    return active, membrane
+        parts.append(again)
+    return joined(parts, network.n_neurons)

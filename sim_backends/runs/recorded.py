@@ -16,7 +16,7 @@ from hrsnn_lava.artifacts.container import below, load_npz
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError, raise_if
 from hrsnn_lava.sim_backends.base import STATES
 from hrsnn_lava.sim_backends.runs.chunk_log import Chunk, read_part, scan
-from hrsnn_lava.trace import UPDATES, SpikeInput, Trace
+from hrsnn_lava.trace import LOSSES, UPDATES, SpikeInput, Trace
 
 Int = NDArray[np.int32]
 FORMAT = "hrsnn-lava recording"
@@ -322,7 +322,16 @@ class Recording:
             inputs=inputs,
             active_updates=counts.get("active_updates"),
             membrane_updates=counts.get("membrane_updates"),
+            **self._losses(chunks),
         )
+
+    def _losses(self, chunks: Sequence[Chunk]) -> dict[str, Any]:
+        """Wraps and saturations of each neuron, where all chunks have them."""
+        return {
+            name: np.sum(list(self.blocks(name, chunks)), axis=0, dtype=np.int64)
+            for name in LOSSES
+            if chunks and all(name in chunk.parts for chunk in chunks)
+        }
 
     def _column(self, name: str, chunks: Sequence[Chunk]) -> NDArray[Any]:
         """One array over several chunks."""
@@ -363,6 +372,8 @@ class Recording:
         yield "n_neurons", _whole(np.int64(plan.n_neurons))
         for name in _counted(self._chunks):
             yield name, stored(name)
+        for name, sums in self._losses(self._chunks).items():
+            yield name, _whole(sums)
         for name in plan.states:
             yield name if plan.everything else f"probe/{name}", stored(name)
         if plan.states and not plan.everything:

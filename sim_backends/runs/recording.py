@@ -39,7 +39,7 @@ from hrsnn_lava.sim_backends.runs.recorded import (
     write_members,
 )
 from hrsnn_lava.sim_backends.runs.session import Session, State
-from hrsnn_lava.trace import UPDATES, SpikeInput
+from hrsnn_lava.trace import LOSSES, UPDATES, SpikeInput
 
 __all__ = ["Probed", "RecordOptions", "Recorder", "Recording", "partial_folder", "record"]
 
@@ -234,7 +234,7 @@ class Recorder:
             "spike_steps": trace.spike_steps + shift,
             "spike_neurons": trace.spike_neurons,
             **_input_arrays(inputs, first),
-            **{name: a for name in UPDATES if (a := getattr(trace, name)) is not None},
+            **{n: a for n in (*UPDATES, *LOSSES) if (a := getattr(trace, n)) is not None},
         }
         columns = slice(None) if self._plan.neurons is None else self._plan.neuron_indices()
         for name in states:

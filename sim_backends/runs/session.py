@@ -32,10 +32,12 @@ from hrsnn_lava.sim_backends.base import (
     runnable,
 )
 from hrsnn_lava.sim_backends.runs.inputs import part_of
-from hrsnn_lava.trace import UPDATES, SpikeInput, Trace
+from hrsnn_lava.trace import UPDATES, SpikeInput, Trace, summed_losses
 
 #: A stretch holds at most this many neuron-steps: it bounds memory and the time to an interrupt.
 STRETCH_VALUES = 1_000_000
+#: The engine that counts wraps and saturations where another one does not.
+_COUNTING = "native"
 
 
 def simulate(
@@ -121,6 +123,8 @@ class Session:
     def _rest(self) -> None:
         self._step = 0
         self._held = np.zeros(self.network.n_inputs, dtype=np.int32)
+        self._shadow: Session | None = None
+        self._counted = True
 
     def __enter__(self) -> Session:
         return self
@@ -205,8 +209,31 @@ class Session:
         if not isinstance(trace, Trace):
             text = f"advance gave {type(trace).__name__}; allowed: a {Trace.__module__}.Trace"
             raise registry.failure("engine", self.backend.name, text)
+        if trace.wraps is None:
+            trace = self._with_losses(trace, inputs)
         self._step, self._held = self._step + inputs.n_steps, held_values
         return trace
+
+    def _with_losses(self, trace: Trace, inputs: SpikeInput) -> Trace:
+        """The trace of a stretch with wraps and saturations, for engines that do not count them.
+
+        A session on the default engine runs along: where it sends the same spikes, its counts hold.
+        """
+        if self._counted and self._shadow is None and self.backend.name != _COUNTING:
+            self._shadow = Session(self.network, backend=_COUNTING)
+            if self._step:
+                self._counted = False  # it began somewhere else
+        if not self._counted or self._shadow is None:
+            return trace
+        again = self._shadow.advance(inputs)
+        same = [
+            np.array_equal(getattr(again, name), getattr(trace, name))
+            for name in ("spike_steps", "spike_neurons")
+        ]
+        if not all(same) or again.wraps is None:
+            self._counted = False
+            return trace
+        return replace(trace, wraps=again.wraps, saturations=again.saturations)
 
     def _drive(
         self, inputs: SpikeInput
@@ -287,4 +314,5 @@ def joined(parts: Sequence[Trace], n_neurons: int) -> Trace:
         n_neurons,
         active_updates=counts.get("active_updates"),
         membrane_updates=counts.get("membrane_updates"),
+        **summed_losses(parts, n_neurons),
     )

@@ -58,6 +58,7 @@ class Activity:
         membrane_updates_first_step: those of step 0, which NeuroBench counts in a way of its own.
         messages_in_of, messages_out_of: (n_cores,) messages that every core receives, those of
             input channels included, and that its neurons send.
+        wraps_of, saturations_of: (n_neurons,), as in a `Trace`; None when not known.
     """
 
     spikes_of: Int
@@ -75,6 +76,8 @@ class Activity:
     membrane_updates_first_step: int | None
     messages_in_of: Int
     messages_out_of: Int
+    wraps_of: Int | None = None
+    saturations_of: Int | None = None
 
     @property
     def spikes(self) -> int:
@@ -122,6 +125,7 @@ class ActivityTally:
         self._exact = True
         self._membrane: int | None = 0
         self._membrane_first: int | None = None
+        self._losses: tuple[Int, Int] | None = tuple(np.zeros((2, self._fan.n_neurons), np.int64))
 
     def anew(self) -> ActivityTally:
         """Another one that has counted nothing yet; the tables are shared."""
@@ -131,6 +135,13 @@ class ActivityTally:
 
     def add(self, stretch: Trace) -> None:
         """Count a stretch of the run."""
+        if self._losses is not None and stretch.wraps is not None:
+            wraps, saturations = self._losses
+            stays = stretch.saturations
+            stays = np.zeros_like(saturations) if stays is None else stays
+            self._losses = wraps + stretch.wraps, saturations + stays
+        else:
+            self._losses = None
         updates = updates_of(self._network, stretch, rested=self._first + self._steps == 0)
         if updates is None:
             self._active += self._fan.n_neurons * stretch.n_steps
@@ -174,6 +185,8 @@ class ActivityTally:
             membrane_updates_first_step=self._membrane_first,
             messages_in_of=messages_in_of,
             messages_out_of=out,
+            wraps_of=None if self._losses is None else self._losses[0].copy(),
+            saturations_of=None if self._losses is None else self._losses[1].copy(),
         )
 
     def _learning_updates(self) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.trace import SpikeInput, Trace
+from hrsnn_lava.trace import SpikeInput, Trace, summed_losses
 
 Int: TypeAlias = NDArray[np.int64]
 #: More windows than this are taken for a mistake.
@@ -154,14 +154,16 @@ def joined(traces: Sequence[Trace], what: str = "one trace") -> tuple[Trace, Win
     n_steps = int(bounds[-1])
     if n_steps >= 2**31:
         raise SpecError(f"traces of {n_steps} steps in all; allowed: fewer than 2^31")
+    n_neurons = widths.pop()
     whole = Trace(
         np.concatenate(steps).astype(np.int32),
         np.concatenate([t.spike_neurons for t in traces]),
         n_steps,
-        widths.pop(),
+        n_neurons,
         inputs=_joined_inputs(traces, bounds),
         active_updates=_joined_counts([t.active_updates for t in traces]),
         membrane_updates=_joined_counts([t.membrane_updates for t in traces]),
+        **summed_losses(traces, n_neurons),
     )
     return whole, Windows(bounds, n_steps, what)
 
