@@ -7,10 +7,12 @@ for many trials and for runs of any length.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.pipeline import AnyPass, compile_network
+from hrsnn_lava.findings import warn, worst_first
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
@@ -35,11 +37,15 @@ def compile(
 ) -> CompiledNetwork:
     """Compile a network for a chip; see `hrsnn_lava.compiler.pipeline.compile_network`.
 
+    What is lost on the way is in `findings` of the result, and a `FindingWarning` each.
+
     Raises:
         CapacityError: the network does not fit; `violations` lists every broken rule.
     """
     chip = HardwareProfile.load(profile) if isinstance(profile, str) else profile
-    return compile_network(network, chip, passes, **options)
+    compiled = compile_network(network, chip, passes, **options)
+    warn(compiled.findings)
+    return compiled
 
 
 def quantize(
@@ -60,7 +66,9 @@ def quantize(
     from hrsnn_lava.compiler.passes.quantize import Quantize
 
     context = Context(observed=observed or Nothing(), seed=seed)
-    return Quantize(weight_bits, **options)(network, context)
+    integer, report = Quantize(weight_bits, **options).apply(network, context)
+    warn((report or {}).get("findings", ()))
+    return integer
 
 
 def simulate(
@@ -74,12 +82,18 @@ def simulate(
 
     `backend` is the name of an engine: ``reference``, ``native``, ``lava``, ``lava-stock``, or one
     of your own. What `from_lava` returns may be given as the only argument: it states inputs and
-    steps.
+    steps. What one has to know of the run, such as currents that wrapped, is in `findings` of the
+    trace, and a `FindingWarning` each.
     """
+    from hrsnn_lava.compiler.analysis.run_findings import run_findings
+    from hrsnn_lava.sim_backends.base import as_quantized
     from hrsnn_lava.sim_backends.runs import session
 
     network, inputs, steps = _parts(network, inputs, steps)
-    return session.simulate(network, inputs, steps, backend, probes)
+    trace = session.simulate(network, inputs, steps, backend, probes)
+    findings = worst_first(run_findings(as_quantized(network), trace, trace.n_steps))
+    warn(findings)
+    return replace(trace, findings=findings)
 
 
 def simulate_batch(

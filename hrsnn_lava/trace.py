@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.findings import Finding
 from hrsnn_lava.integer_format import INT32
 
 Int = NDArray[np.int32]
@@ -164,6 +165,7 @@ class Trace(Saved):
         wraps: (n_neurons,) int64, how often each current left its 24 bits and wrapped; None when
             not known.
         saturations: (n_neurons,) int64, in how many steps each potential was at its lower end.
+        findings: what a user has to know of the run; not saved, since it follows from the rest.
 
     A trace is what Lava's learning connection holds in its Var of that name. After the last step
     of an epoch that is the trace in that step: decayed, impulses added. Within an epoch it is the
@@ -187,6 +189,7 @@ class Trace(Saved):
     membrane_updates: Int | None = None
     wraps: NDArray[np.int64] | None = None
     saturations: NDArray[np.int64] | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def n_spikes(self) -> int:

@@ -50,7 +50,7 @@ from hrsnn_lava.compiler.quantization.findings import (
 )
 from hrsnn_lava.compiler.quantization.headroom import Headroom, caps_of
 from hrsnn_lava.compiler.quantization.row_gains import BIAS_MAX, Rows, row_scales, with_row_gains
-from hrsnn_lava.compiler.quantization.scaling.base import Target, scaling
+from hrsnn_lava.compiler.quantization.scaling.base import scaling
 from hrsnn_lava.compiler.quantization.synapses import (
     GRADED_PAYLOAD_SCALE,
     HELD_PAYLOAD_SCALE,
@@ -66,6 +66,7 @@ from hrsnn_lava.compiler.quantization.synapses import (
     target_of,
     weight_error,
 )
+from hrsnn_lava.compiler.quantization.target import Target
 from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.hardware_profiles import HardwareProfile

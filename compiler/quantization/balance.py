@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.quantization.current_error import CurrentTerms
-from hrsnn_lava.compiler.quantization.scaling.base import Synapses, Target
+from hrsnn_lava.compiler.quantization.target import Synapses, Target
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]

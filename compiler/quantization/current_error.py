@@ -31,7 +31,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.quantization.scaling.base import Synapses, Target, nearest
+from hrsnn_lava.compiler.quantization.target import Synapses, Target, nearest
 
 Float = NDArray[np.float64]
 _HOPELESS = 0.1**2

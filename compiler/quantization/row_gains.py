@@ -30,12 +30,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.quantization.balance import with_coarse_rows_balanced
 from hrsnn_lava.compiler.quantization.current_error import Chosen, NeuronErrors
-from hrsnn_lava.compiler.quantization.scaling.base import (
-    Synapses,
-    Target,
-    exponent_for,
-    nearest,
-)
+from hrsnn_lava.compiler.quantization.target import Synapses, Target, exponent_for, nearest
 from hrsnn_lava.csr import row_lengths, scaled_rows
 from hrsnn_lava.integer_format import NEURON_RANGES, STATE_UNIT, WEIGHT_EXP_RANGE
 from hrsnn_lava.network import Network, Projection

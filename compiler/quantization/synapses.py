@@ -19,7 +19,8 @@ from hrsnn_lava.compiler.learning.lowering import Lowering, LowerSTDP, is_unifor
 from hrsnn_lava.compiler.quantization.balance import with_coarse_rows_balanced
 from hrsnn_lava.compiler.quantization.current_error import Chosen
 from hrsnn_lava.compiler.quantization.findings import time_error
-from hrsnn_lava.compiler.quantization.scaling.base import Scaling, Synapses, Target
+from hrsnn_lava.compiler.quantization.scaling.base import Scaling
+from hrsnn_lava.compiler.quantization.target import Synapses, Target
 from hrsnn_lava.csr import rows_of
 from hrsnn_lava.errors import Problem
 from hrsnn_lava.integer_format import (

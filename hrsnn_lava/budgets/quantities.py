@@ -162,6 +162,9 @@ _TABLE = (
     _q("longest_hops", "hop", "activity.max_hops", "hops of the farthest message"),
     _run("learning_updates", "update", "activity.learning_updates", "updates of learning synapses"),
     _q("mismatches", "value", "parity.mismatches", "differences between backends"),
+    _q("findings", "", "findings_count.serious", "findings that are errors or warnings"),
+    _run("wraps", "", "activity.wraps", "currents that left their 24 bits and wrapped"),
+    _run("saturations", "", "activity.saturations", "neuron steps at the lower end of v"),
     _q(
         "rmse",
         "",

@@ -203,6 +203,7 @@ def summary(compiled: CompiledNetwork) -> dict[str, Any]:
         "synapses": network.n_synapses,
         "synapses_before": compiled.synapses_before,
         "cores": usage.n_cores,
+        "findings": [finding.to_dict() for finding in compiled.findings],
         "constraints": constraints(usage, profile),
         "quantization": integers(compiled),
         "passes": [record.to_dict() for record in compiled.records],
@@ -212,6 +213,7 @@ def summary(compiled: CompiledNetwork) -> dict[str, Any]:
 def summary_text(data: dict[str, Any]) -> str:
     """`summary` as tables."""
     from hrsnn_lava.report.sections.quantization import tables
+    from hrsnn_lava.report.sections.verdict import findings_lines
 
     integers = data["quantization"]
     head = (
@@ -229,7 +231,7 @@ def summary_text(data: dict[str, Any]) -> str:
     quantized = [columns(rows, names, range(1, len(names))) for names, rows in tables(integers)]
     return "\n\n".join(
         [
-            head,
+            "\n".join([head, *findings_lines(data["findings"])]),
             columns(limits, ("resource", "worst core", "used", "limit", "share"), (1, 2, 3, 4)),
             *quantized,
             columns(passes, ("pass", "neurons after", "synapses after"), (1, 2)),

@@ -286,7 +286,9 @@ def _extremes(blocks: Iterable[Any]) -> dict[str, int | None]:
 
 
 def text(data: Mapping[str, Any]) -> str:
-    """The table for people."""
+    """The table for people, and what they have to know."""
+    from hrsnn_lava.report.sections.verdict import findings_lines
+
     steps = data["steps"]
     if data["first_step"]:
         steps = f"{data['steps']:,}, after {data['first_step']:,} before"
@@ -324,7 +326,7 @@ def text(data: Mapping[str, Any]) -> str:
         )
         if data.get(key) is not None
     ]
-    return columns(rows)
+    return "\n".join([columns(rows), *findings_lines(data["findings"])])
 
 
 def remark(console: Console, network: Any, backends: Iterable[str]) -> None:

@@ -25,10 +25,13 @@ from hrsnn_lava.compiler.analysis.pricing.energy import (
     event_counts,
     host_work,
 )
+from hrsnn_lava.compiler.analysis.pricing.findings import energy_findings
 from hrsnn_lava.compiler.analysis.pricing.latency import Latency, latency
+from hrsnn_lava.compiler.analysis.run_findings import run_findings
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.design_rules.check import PlacedNetwork
 from hrsnn_lava.errors import Problem, SpecError
+from hrsnn_lava.findings import Finding, worst_first
 from hrsnn_lava.hardware_profiles import CostSet, CountKey
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
@@ -170,6 +173,29 @@ class Facts:
         """Chips that hold a core of the network; each of them draws its static power."""
         per_chip = self.compiled.profile.chip.cores.value
         return -(-self.compiled.placement.n_cores // per_chip) if per_chip else 1
+
+    @property
+    def synapses_before(self) -> int | None:
+        """Synapses before pruning; None where nothing was pruned.
+
+        What quantization drops is no pruning.
+        """
+        before = self.compiled.synapses_before
+        records = {record.name: record for record in self.compiled.records}
+        entering = self.compiled.network.n_synapses
+        if "quantize" in records:
+            entering = records["quantize"].before["synapses"]
+        return before if before is not None and before > entering else None
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a user has to know of the program, its run and its prices, the worst first."""
+        of_run: Iterable[Finding] = ()
+        if self.counts is not None:
+            network = self.compiled.network
+            of_run = run_findings(network, self.counts.done, self.counts.steps)
+        of_prices = () if self.energy is None else energy_findings(self.energy)
+        return worst_first([*self.compiled.findings, *of_run, *of_prices])
 
     def pass_report(self, name: str) -> Plain:
         """What a pass recorded; empty when it did not run."""

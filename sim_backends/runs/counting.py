@@ -15,8 +15,10 @@ import numpy as np
 from hrsnn_lava.compiler.analysis.operations.activity import updates_of
 from hrsnn_lava.compiler.analysis.operations.counting import Counting, Counts
 from hrsnn_lava.compiler.analysis.operations.synops import check_trace
+from hrsnn_lava.compiler.analysis.run_findings import run_findings
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.errors import SpecError
+from hrsnn_lava.findings import worst_first
 from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.sim_backends.base import (
@@ -123,6 +125,11 @@ def run_figures(network: Any, counts: Counts) -> dict[str, Any]:
         "sop": {"total": ops.total, "recurrent": ops.recurrent},
         "macs": ops.macs,
         "host_macs": ops.host_macs,
+        "wraps": None if run.wraps_of is None else int(run.wraps_of.sum()),
+        "saturations": None if run.saturations_of is None else int(run.saturations_of.sum()),
+        "findings": [
+            finding.to_dict() for finding in worst_first(run_findings(integer, run, counts.steps))
+        ],
     }
 
 

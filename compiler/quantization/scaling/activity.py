@@ -10,15 +10,8 @@ from __future__ import annotations
 
 from hrsnn_lava.compiler.quantization.balance import balanced_weights
 from hrsnn_lava.compiler.quantization.current_error import CurrentTerms, hopeful_sum
-from hrsnn_lava.compiler.quantization.scaling.base import (
-    Float,
-    Plain,
-    Synapses,
-    Target,
-    best_scale,
-    exponent_for,
-    fitting_exponent,
-)
+from hrsnn_lava.compiler.quantization.scaling.base import Float, Plain, best_scale
+from hrsnn_lava.compiler.quantization.target import Synapses, Target, exponent_for, fitting_exponent
 from hrsnn_lava.integer_format import WEIGHT_EXP_RANGE
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hrsnn_lava.compiler.quantization.scaling.base import Plain, Synapses, Target, exponent_for
+from hrsnn_lava.compiler.quantization.scaling.base import Plain
+from hrsnn_lava.compiler.quantization.target import Synapses, Target, exponent_for
 
 
 class Option(Plain):

@@ -13,14 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hrsnn_lava.compiler.quantization.scaling.base import (
-    Plain,
-    Synapses,
-    Target,
-    best_scale,
-    clipping_exponents,
-    nearest,
-)
+from hrsnn_lava.compiler.quantization.scaling.base import Plain, best_scale
+from hrsnn_lava.compiler.quantization.target import Synapses, Target, clipping_exponents, nearest
 
 
 class Option(Plain):

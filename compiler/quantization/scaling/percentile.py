@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from hrsnn_lava.compiler.quantization.current_error import CurrentTerms, hopeful_sum
-from hrsnn_lava.compiler.quantization.scaling.base import Plain, Synapses, Target, exponent_for
+from hrsnn_lava.compiler.quantization.scaling.base import Plain
+from hrsnn_lava.compiler.quantization.target import Synapses, Target, exponent_for
 from hrsnn_lava.errors import Problem, SpecError
 
 

@@ -52,6 +52,8 @@ def data(facts: Facts) -> Plain:
             "hops_y": run.hops_y,
             "max_hops": run.max_hops,
             "learning_updates": run.learning_updates,
+            "wraps": None if run.wraps_of is None else int(run.wraps_of.sum()),
+            "saturations": None if run.saturations_of is None else int(run.saturations_of.sum()),
             "convention": UPDATES if run.updates_exact else BOUND,
         }
     }

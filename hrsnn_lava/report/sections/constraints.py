@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 import numpy as np
 from markupsafe import Markup
 
+from hrsnn_lava.budgets.quantities import FILLED
 from hrsnn_lava.compiler.analysis.occupancy.utilization import Utilization
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.report import format as forms
@@ -18,6 +19,8 @@ from hrsnn_lava.report.section import Section, render
 
 #: Cores that the heat map draws one by one; of more, neighbours share a column.
 MAX_COLUMNS = 128
+#: Share of a limit from which on it is tight.
+_TIGHT = 0.5
 #: Cores that get a line each; more are shown in groups of neighbours.
 MAX_CORE_ROWS = 16
 #: Columns of the table per core: Lava's compiler log, then memory and the tables of parameters.
@@ -53,13 +56,20 @@ def data(facts: Facts) -> Plain:
 
 
 def constraints(used: Utilization, profile: HardwareProfile) -> list[Constraint]:
-    """Use against limit of every resource, on the core that uses most; the tightest is marked."""
+    """Use against limit of every resource, on the core that uses most; the tightest is marked.
+
+    Tables that the compiler fills on purpose, and the cores, are not tight, however full they are;
+    and below a half nothing is.
+    """
     units = {"cores": "core", **{r.name: r.unit for r in used.resources}}
     limits = list(used.constraints())
-    tightest = max((r["fraction"] for r in limits if r["fraction"] is not None), default=None)
+    fractions = [r["fraction"] for r in limits if r["rule"] not in FILLED and r["fraction"]]
+    tightest = max((f for f in fractions if f >= _TIGHT), default=None)
     rows: list[Constraint] = []
     for entry in limits:
-        binding = entry["fraction"] is not None and entry["fraction"] == tightest
+        binding = (
+            tightest is not None and entry["rule"] not in FILLED and entry["fraction"] == tightest
+        )
         row: Any = {**entry, "unit": units[entry["rule"]], "binding": binding}
         if profile.synapse_memory is None and row["rule"] == "synapse_memory":
             row["used"] = row["worst_core"] = None  # no encoding is published to count by

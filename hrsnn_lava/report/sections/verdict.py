@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup
 
-from hrsnn_lava.budgets.quantities import FILLED, is_number, shown
+from hrsnn_lava.budgets.quantities import is_number, shown
 from hrsnn_lava.compiler.design_rules.check import check
+from hrsnn_lava.findings import SEVERITIES, Finding
 from hrsnn_lava.report import format as forms
 from hrsnn_lava.report.facts import Facts
 from hrsnn_lava.report.format import UNKNOWN, Plain
 from hrsnn_lava.report.section import Section, render
 from hrsnn_lava.report.sections.comparison import headline
 from hrsnn_lava.report.sections.constraints import constraints
+
+#: Findings that a headline spells out.
+FINDINGS_SHOWN = 5
+UNCHECKED = "parity not checked"
+_MARKS = {"error": "x", "warning": "!", "note": "-"}
 
 
 class Tile(NamedTuple):
@@ -28,15 +34,20 @@ class Tile(NamedTuple):
 def data(facts: Facts) -> Plain:
     """Names, verdict with one sentence of why, every violation, and sizes of the network."""
     compiled = facts.compiled
-    network, profile, before = compiled.network, compiled.profile, compiled.synapses_before
+    network, profile, before = compiled.network, compiled.profile, facts.synapses_before
     violations = list(check(facts.placed))
+    findings = facts.findings
+    number = {s: sum(f.severity == s for f in findings) for s in SEVERITIES}
     mismatches = (facts.evidence.parity or {}).get("mismatches") or 0
+    failed = violations or mismatches or number["error"]
     return {
         "project": network.name,
         "profile": profile.name,
-        "verdict": "FAIL" if violations or mismatches else "PASS",
-        "summary": _summary(facts, len(violations), mismatches),
+        "verdict": "FAIL" if failed else "PASS",
+        "summary": _summary(facts, len(violations), mismatches, number),
         "violations": [vars(v) for v in violations],
+        "findings": [finding.to_dict() for finding in findings],
+        "findings_count": {**number, "serious": number["error"] + number["warning"]},
         "network": {
             "neurons": network.n_neurons,
             "inputs": network.n_inputs,
@@ -50,7 +61,23 @@ def data(facts: Facts) -> Plain:
     }
 
 
-def _summary(facts: Facts, broken: int, mismatches: int) -> str:
+def _summary(facts: Facts, broken: int, mismatches: int, number: Mapping[str, int]) -> str:
+    """Whether it fits, what limits it, and what speaks against it."""
+    return "; ".join([_fit(facts, broken, mismatches), *_remarks(facts, number)])
+
+
+def _remarks(facts: Facts, number: Mapping[str, int]) -> list[str]:
+    """How many findings there are, and whether backends were compared."""
+    counts = [
+        f"{number[severity]} {severity}{'' if number[severity] == 1 else 's'}"
+        for severity in ("error", "warning")
+        if number[severity]
+    ]
+    compared = "mismatches" in (facts.evidence.parity or {})
+    return [*([" and ".join(counts)] if counts else []), *([] if compared else [UNCHECKED])]
+
+
+def _fit(facts: Facts, broken: int, mismatches: int) -> str:
     profile = facts.compiled.profile.name
     disagree = f"backends disagree: {mismatches:,} mismatches"
     if broken:
@@ -63,13 +90,24 @@ def _summary(facts: Facts, broken: int, mismatches: int) -> str:
     cores = next(row for row in rows if row["rule"] == "cores")
     limit = "" if cores["limit"] is None else f" of {cores['limit']:,}"
     summary = f"fits {profile} on {cores['used']:,}{limit} cores"
-    limited = [r for r in rows if r["fraction"] is not None and r["rule"] not in FILLED]
-    tight = max(limited, key=lambda r: r["fraction"] or 0.0, default=None)
+    tight = next((row for row in rows if row["binding"]), None)
     if tight is not None:
         rule = forms.label(tight["rule"])
         summary += f"; tightest: {rule} on core {tight['worst_core']}, "
         summary += f"{tight['used']:,} of {tight['limit']:,}"
     return summary
+
+
+def findings_lines(findings: Sequence[Plain], most: int = FINDINGS_SHOWN) -> list[str]:
+    """The first few, the worst first, as lines; notes are counted where others are shown."""
+    serious = [f for f in findings if f["severity"] != "note"]
+    shown = serious[:most] or list(findings[:most])
+    lines = [
+        forms.wrap(f"  {_MARKS[f['severity']]} {f['severity']}: {Finding.from_dict(f)}", "    ")
+        for f in shown
+    ]
+    left = len(findings) - len(shown)
+    return [*lines, f"  {left} more in the JSON and on the page"] if left else lines
 
 
 def tiles(report: Plain) -> list[Tile]:
@@ -126,6 +164,7 @@ def text(report: Plain) -> str:
         before = forms.integer(size["synapses_before"])
         line += f" ({forms.percent(size['density_kept'])} of {before} before pruning)"
     lines = [forms.wrap(head, "      "), f"{line}; target {size['profile_title']}"]
+    lines += findings_lines(report["findings"])
     for v in report["violations"]:
         broken = f"{v['rule']}: {v['where']}: {v['measured']}; limit {v['limit']}; {v['fix']}"
         lines.append(forms.wrap(f"  - {broken}", "    "))

@@ -14,14 +14,9 @@ from scipy import sparse
 from hrsnn_lava import registry
 from hrsnn_lava.compiler.quantization.balance import with_coarse_rows_balanced
 from hrsnn_lava.compiler.quantization.current_error import CurrentTerms, hopeful_sum
-from hrsnn_lava.compiler.quantization.scaling.base import (
-    Synapses,
-    Target,
-    exponent_for,
-    nearest,
-    scaling,
-)
+from hrsnn_lava.compiler.quantization.scaling.base import scaling
 from hrsnn_lava.compiler.quantization.scaling.mse import squared_error
+from hrsnn_lava.compiler.quantization.target import Synapses, Target, exponent_for, nearest
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.quantized import SignMode
 

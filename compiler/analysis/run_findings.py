@@ -1,0 +1,93 @@
+"""What a user has to know of a run: currents that wrapped, potentials at their end, silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.compiler.analysis.operations.activity import Activity
+from hrsnn_lava.findings import Finding
+from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation
+from hrsnn_lava.trace import Trace
+
+Int = NDArray[np.int64]
+#: Share of neurons and steps at the lower end of the potential that is more than a note (ours).
+_SATURATED = 1e-3
+
+
+def run_findings(network: QuantizedNetwork, run: Trace | Activity, steps: int) -> Iterator[Finding]:
+    """Everything that a user has to know of a run.
+
+    Args:
+        network: that was run.
+        run: its trace, or its counts. steps: of the run.
+    """
+    if not steps:
+        return
+    if isinstance(run, Activity):
+        wraps, saturations, spikes = run.wraps_of, run.saturations_of, run.spikes_of
+    else:
+        wraps, saturations, spikes = run.wraps, run.saturations, run.counts()
+    if wraps is None:
+        yield Finding(
+            "note",
+            "run",
+            "wraps of currents are not known",
+            "the run was recorded without counts of them",
+            "simulate it again",
+            kind="wraps_not_counted",
+        )
+    for population in network.compute_populations:
+        first = network.offset(population.name)
+        part = slice(first, first + population.size)
+        if wraps is not None:
+            yield from _wrapped(population, wraps[part], steps)
+        if saturations is not None:
+            yield from _saturated(population, saturations[part], steps)
+        yield from _silent(population, spikes[part], steps)
+
+
+def _wrapped(population: QuantizedPopulation, wraps: Int, steps: int) -> Iterator[Finding]:
+    total = int(wraps.sum())
+    if total:
+        worst = int(np.argmax(wraps))
+        yield Finding(
+            "error",
+            f"population {population.name!r}",
+            f"the current wrapped {total:,} times in {steps:,} steps, at "
+            f"{np.count_nonzero(wraps)} of {population.size} neurons, most at neuron {worst}",
+            "beyond 24 bits it changes its sign: strong excitation became inhibition",
+            "quantize with headroom 'worst_case', or 'measured' with a run; or drive it less",
+            kind="current_wrapped",
+        )
+
+
+def _saturated(population: QuantizedPopulation, saturations: Int, steps: int) -> Iterator[Finding]:
+    total = int(saturations.sum())
+    if total:
+        share = total / (steps * population.size)
+        yield Finding(
+            "warning" if share > _SATURATED else "note",
+            f"population {population.name!r}",
+            f"the potential was at its lower end in {100 * share:.3g} % of neuron steps, at "
+            f"{np.count_nonzero(saturations)} of {population.size} neurons",
+            "an inhibited neuron forgets how far below it was, and recovers too soon",
+            "weaken the inhibition, or quantize to a smaller scale (a larger margin)",
+            kind="potential_saturated",
+        )
+
+
+def _silent(population: QuantizedPopulation, spikes: Int, steps: int) -> Iterator[Finding]:
+    silent = int(np.count_nonzero(spikes == 0))
+    if silent:
+        everybody = silent == population.size
+        yield Finding(
+            "warning" if everybody else "note",
+            f"population {population.name!r}",
+            f"{silent} of {population.size} neurons sent no spike in {steps:,} steps",
+            "they take room on the chip and do nothing in this run",
+            "look at the drive, and at weights that became 0" if everybody else "",
+            kind="silent_neurons",
+        )
