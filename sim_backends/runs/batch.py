@@ -44,7 +44,7 @@ class BatchOptions:
 def simulate_batch(
     network: Any,
     inputs: Sequence[SpikeInput | None] | None = None,
-    steps: int | Sequence[int] = 1000,
+    steps: int | Sequence[int | None] | None = None,
     probes: Collection[str] = ("spikes",),
     **options: Any,
 ) -> Iterator[Trace]:
@@ -55,7 +55,7 @@ def simulate_batch(
             that returns network and input of trial k. `make` is called for one trial after the
             other, in the thread that takes the results, shortly before the trial runs.
         inputs: one for each trial, None for none; left out with `make`.
-        steps: of every trial, or one number for each.
+        steps: of every trial, or one number for each; None: those of its input, see `simulate`.
         probes: as of `hrsnn_lava.sim_backends.runs.session.simulate`.
         options: those of `BatchOptions`.
 
@@ -70,7 +70,7 @@ def simulate_batch(
     if threads < 1:
         raise SpecError(f"workers: {threads}; allowed: >= 1")
     threads = min(threads, max(count, 1))
-    lengths = [steps] * count if isinstance(steps, int) else list(steps)
+    lengths = list(steps) if isinstance(steps, Sequence) else [steps] * count
     one = not callable(network) and not isinstance(network, Sequence)
     sessions = _Sessions(require_backend(settings.backend), one_network=one)
     work = _Work(_maker(network, inputs), lengths, tuple(probes), sessions)
@@ -170,12 +170,12 @@ class _Work:
     """
 
     make: Make
-    lengths: Sequence[int]
+    lengths: Sequence[int | None]
     probes: Collection[str]
     sessions: _Sessions
     stopped: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, trial: Trial, steps: int) -> Trace:
+    def run(self, trial: Trial, steps: int | None) -> Trace:
         """One trial, in the thread of a worker."""
         network, inputs = trial
         session = self.sessions.at_rest(network)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.quantized import QuantizedInput, QuantizedNetwork
+from hrsnn_lava.quantized import QuantizedInput, QuantizedNetwork, in_counts
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.trace import SpikeInput
 
@@ -60,14 +60,22 @@ def pieces_of(
 
 
 class InputCursor:
-    """Hands out the input stretch by stretch; nothing is sent after its end."""
+    """Hands out the input stretch by stretch; nothing is sent after its end.
 
-    def __init__(self, source: Inputs, n_neurons: int) -> None:
+    Pieces are in payload counts where the network has a scale, since one may have payloads and the
+    next none.
+    """
+
+    def __init__(self, source: Inputs, network: QuantizedNetwork) -> None:
         whole = source is None or isinstance(source, SpikeInput)
         pieces: Any = (() if source is None else (source,)) if whole else source
-        self._pieces: Iterator[SpikeInput] = iter(pieces)
-        self._n_neurons = n_neurons
-        self._piece = SpikeInput.empty(0, n_neurons)
+        if not whole and not isinstance(pieces, Iterable):
+            found = type(source).__name__
+            raise SpecError(f"inputs: {found}; allowed: a SpikeInput, pieces of one, or None")
+        self._pieces: Iterator[Any] = iter(pieces)
+        self._network, self._convert = network, not whole
+        self._n_neurons = network.n_inputs
+        self._piece = SpikeInput.empty(0, self._n_neurons)
         self._used = 0
         self._number = 0
 
@@ -100,12 +108,16 @@ class InputCursor:
             piece = next(self._pieces, None)
             if piece is None:
                 return False
+            if not isinstance(piece, SpikeInput):
+                found = type(piece).__name__
+                raise SpecError(f"input piece {self._number}: {found}; allowed: a SpikeInput")
             if piece.n_neurons != self._n_neurons:
                 raise SpecError(
                     f"input piece {self._number}: {piece.n_neurons} channels; "
                     f"allowed: {self._n_neurons} (the network's)"
                 )
-            self._piece, self._used = piece, 0
+            self._piece = in_counts(self._network, piece) if self._convert else piece
+            self._used = 0
             self._number += 1
         return True
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hrsnn_lava import registry
 from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule
+from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule, in_counts
 from hrsnn_lava.sim_backends.base import (
     LAST_STEP,
     STATES,
@@ -41,7 +41,7 @@ STRETCH_VALUES = 1_000_000
 def simulate(
     network: Any,
     inputs: SpikeInput | None = None,
-    steps: int = 1000,
+    steps: int | None = None,
     backend: str | Backend = "native",
     probes: Collection[str] = ("spikes",),
 ) -> Trace:
@@ -50,7 +50,8 @@ def simulate(
     Args:
         network: `CompiledNetwork` or `QuantizedNetwork`; checked here, once.
         inputs: events for the input populations; None for none.
-        steps: number of steps, >= 0; events after them are ignored.
+        steps: number of steps, >= 0; events after them are ignored. None: those of the input, or
+            `DEFAULT_STEPS` without one.
         backend: name of an engine, or a `Backend` with options of its own.
         probes: any of ``spikes`` (always recorded), ``v``, ``u``.
 
@@ -157,7 +158,7 @@ class Session:
     def run(
         self,
         inputs: SpikeInput | None = None,
-        steps: int = 1000,
+        steps: int | None = None,
         probes: Collection[str] = ("spikes",),
         keep_going: Callable[[], None] = lambda: None,
     ) -> Trace:
@@ -165,7 +166,7 @@ class Session:
 
         Args:
             inputs: events; step 0 is the first step of this run.
-            steps: number of steps, >= 0.
+            steps: number of steps, >= 0; None: as of `simulate`.
             probes: as of `simulate`.
             keep_going: called before every stretch of steps; may raise to end the run.
 
@@ -173,7 +174,7 @@ class Session:
             SpecError: as `simulate`, and beyond 2^31 - 1 steps since rest.
             BackendError: the engine failed now or before, or the session is closed.
         """
-        whole, n = check_run(self.network, inputs, steps, probes), self.network.n_neurons
+        (whole, steps), n = check_run(self.network, inputs, steps, probes), self.network.n_neurons
         states = tuple(probe for probe in STATES if probe in probes)
         if 0 < steps <= self.stretch_steps:
             keep_going()
@@ -189,7 +190,13 @@ class Session:
                     values[first : first + count] = getattr(part, name)
                 parts.append(replace(part, v=None, u=None))  # or memory would hold them twice
             trace = replace(joined(parts, n), v=rows.get("v"), u=rows.get("u"))
-        return replace(trace, weights=self.weights(), inputs=whole, traces=self.traces())
+        return replace(
+            trace,
+            weights=self.weights(),
+            inputs=whole,
+            traces=self.traces(),
+            network_digest=self.network_digest,
+        )
 
     def advance(self, inputs: SpikeInput, probes: Collection[str] = ()) -> Trace:
         """Run the ``inputs.n_steps`` steps of one stretch, in one piece; `probes`: "v", "u"."""
@@ -198,6 +205,8 @@ class Session:
                 f"{self._step + inputs.n_steps:,} steps since rest; allowed: {LAST_STEP:,}. "
                 "Reset the session"
             )
+        self.network.verify()  # at once, unless a matrix was exchanged since
+        inputs = in_counts(self.network, inputs)
         starts, mantissas, held_values = self._drive(inputs)
         stretch = Stretch(self._step, inputs, starts, mantissas, probes)
         with registry.guarded("engine", self.backend.name):
@@ -206,7 +215,7 @@ class Session:
             text = f"advance gave {type(trace).__name__}; allowed: a {Trace.__module__}.Trace"
             raise registry.failure("engine", self.backend.name, text)
         self._step, self._held = self._step + inputs.n_steps, held_values
-        return trace
+        return replace(trace, network_digest=self.network_digest)
 
     def _drive(
         self, inputs: SpikeInput
