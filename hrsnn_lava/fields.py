@@ -102,8 +102,11 @@ def whole_values(
     Raises:
         HrsnnError: of type `error`, for anything else.
     """
+    if type(value) is np.ndarray and value.dtype == np.int32 and limits is INT32:
+        return own(value)
     low, high = limits
-    array = plain_array(where, value, f"integers in {low}..{high}", error)
+    allowed = "integers of 32 bits" if limits == INT32 else f"integers in {low}..{high}"
+    array = plain_array(where, value, allowed, error)
     if array.size and array.dtype.kind == "f":
         advice = f"; {fix}" if fix else ""
         if not floats:
@@ -116,7 +119,7 @@ def whole_values(
         least, most = array.min(), array.max()
         if least < low or most > high:
             first = _first(array, (array < low) | (array > high))
-            raise refusal(where, first, f"integers in {low}..{high}", error=error)
+            raise error(f"{where}: {allowed} expected, found {first}")
     if array.dtype == np.int32:
         return own(array)
     return locked(np.ascontiguousarray(array.astype(np.int32)).reshape(array.shape))

@@ -105,8 +105,6 @@ class AnyProjection:
     def connection_problems(self, populations: Mapping[str, AnyPopulation]) -> Iterator[Problem]:
         """Unknown ends, a wrong shape, a wrong target, given the populations by name."""
         where = f"projection {self.name!r}"
-        if self.altered:
-            yield altered_problem(self.name)
         post, pre = (
             populations.get(end) if isinstance(end, str) else None for end in (self.post, self.pre)
         )
@@ -469,11 +467,22 @@ class Graph(Saved, Generic[Inputs, Neurons, Proj]):
         Raises:
             NetworkError: with every problem there is, not just the first.
         """
-        problems = self._problems or [
-            altered_problem(p.name) for p in self.projections if p.altered
-        ]
-        raise_if(NetworkError, f"network {self.name!r} is not valid", problems)
+        self.require_unaltered()
+        raise_if(NetworkError, f"network {self.name!r} is not valid", self._problems)
         return self
+
+    def require_unaltered(self) -> None:
+        """Refuse a network in which a matrix was changed by a method of its own.
+
+        Raises:
+            NetworkError: with the projections that were.
+        """
+        problems = [
+            altered_problem(projection.name)
+            for projection in self.projections
+            if isinstance(projection, AnyProjection) and projection.altered
+        ]
+        raise_if(NetworkError, f"network {self.name!r} was changed", problems)
 
     def _type_problems(self) -> Iterator[Problem]:
         """Populations and projections that are none of this kind of network."""

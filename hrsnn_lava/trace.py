@@ -7,7 +7,7 @@ populations of neurons in a trace, over the input populations in an input.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -88,10 +88,10 @@ class SpikeInput(Saved):
     samples: Int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("n_steps", "n_neurons"):
-            object.__setattr__(self, name, _extent(name, getattr(self, name)))
         steps, neurons = _integers("steps", self.steps), _integers("neurons", self.neurons)
         payloads = None if self.payloads is None else _integers("payloads", self.payloads, _SCALE)
+        for name in ("n_steps", "n_neurons"):
+            object.__setattr__(self, name, _extent(name, getattr(self, name)))
         places = (("steps", steps, self.n_steps), ("neurons", neurons, self.n_neurons))
         problems = _index_problems(places)
         if payloads is not None and payloads.shape != steps.shape:
@@ -175,6 +175,38 @@ def _rising(starts: Int, n_steps: int) -> bool:
     return bool(inside and (np.diff(starts) > 0).all())
 
 
+class Origin:
+    """Which integer network ran. Its digest is worked out when somebody asks for it: that takes
+    as long as a short run, and most traces are read beside the very object that ran.
+
+    Args:
+        network: that ran.
+        digest: SHA-256 of it, where the network is not at hand.
+
+    Raises:
+        SpecError: `digest` is none.
+    """
+
+    __slots__ = ("_digest", "_network")
+
+    def __init__(self, network: Saved | None = None, digest: str | None = None) -> None:
+        if network is None and not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
+            raise SpecError(f"network_digest: {digest!r:.80}; allowed: 64 hexadecimal digits")
+        self._network, self._digest = network, digest
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the network."""
+        return self._digest or self._network.digest  # type: ignore[union-attr] # one is there
+
+    def is_of(self, network: Saved) -> bool:
+        """Whether it is this network, or one equal to it."""
+        return self._network is network or self.digest == network.digest
+
+    def __reduce__(self) -> tuple[type[Origin], tuple[None, str]]:
+        return Origin, (None, self.digest)  # a trace goes to other processes without its network
+
+
 @dataclass(frozen=True, eq=False)
 class Trace(Saved):
     """What a run did; saved as ``.npz``.
@@ -194,9 +226,8 @@ class Trace(Saved):
         active_updates: (n_steps,) int32, neurons that had something to update in every step, when
             the backend counted them; see `hrsnn_lava.compiler.analysis.operations.activity`.
         membrane_updates: (n_steps,) int32, neurons whose potential changed, before it was reset.
-        network_digest: SHA-256 of the integer network that ran, as `CompiledNetwork.network_digest`
-            has it (weights that were learned are not in it); None where that is not known. What
-            reads a trace beside a network refuses one of another network, see `require_network`.
+        origin: the network that ran, None where that is not known. What reads a trace beside a
+            network refuses one of another network, see `require_network`.
 
     A trace is what Lava's learning connection holds in its Var of that name. After the last step
     of an epoch that is the trace in that step: decayed, impulses added. Within an epoch it is the
@@ -218,7 +249,7 @@ class Trace(Saved):
     traces: Mapping[str, Int] = field(default_factory=dict)
     active_updates: Int | None = None
     membrane_updates: Int | None = None
-    network_digest: str | None = None
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         for name in ("n_steps", "n_neurons"):
@@ -256,25 +287,27 @@ class Trace(Saved):
                 problems.append(Problem(field_name, type(values).__name__, "arrays by name"))
         if self.inputs is not None and not isinstance(self.inputs, SpikeInput):
             problems.append(Problem("inputs", type(self.inputs).__name__, "a SpikeInput or None"))
-        digest = self.network_digest
-        if digest is not None and not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
-            problems.append(Problem("network_digest", f"{digest!r:.80}", "64 hexadecimal digits"))
+        if self.origin is not None and not isinstance(self.origin, Origin):
+            problems.append(Problem("origin", type(self.origin).__name__, "an Origin or None"))
         return problems
 
-    def require_network(self, digest: Callable[[], str], name: str) -> None:
-        """Refuse a trace that says it is one of another network.
+    @property
+    def network_digest(self) -> str | None:
+        """SHA-256 of the integer network that ran, as `CompiledNetwork.network_digest` has it:
+        with the weights before they learned. None where that is not known."""
+        return None if self.origin is None else self.origin.digest
 
-        Args:
-            digest: gives the network's; asked only where the trace has one to compare with.
-            name: of the network.
+    def require_network(self, network: Saved) -> None:
+        """Refuse a trace of another integer network; one of unknown origin passes.
 
         Raises:
             SpecError: the digests differ.
         """
-        if self.network_digest is not None and self.network_digest != digest():
+        if self.origin is not None and not self.origin.is_of(network):
+            name = getattr(network, "name", "the network")
             raise SpecError(
-                f"trace: of the network {self.network_digest[:12]}; allowed: one of {name!r}, "
-                f"{digest()[:12]}. Run that network, or read the trace beside its own"
+                f"trace: of the network {self.origin.digest[:12]}; allowed: one of {name!r}, "
+                f"{network.digest[:12]}. Run that network, or read the trace beside its own"
             )
 
     @property

@@ -246,10 +246,13 @@ def runnable(network: Any) -> QuantizedNetwork:
         SpecError: no integer network, or learning with several profiles and a negative exponent.
     """
     integer = as_quantized(network)
-    if integer is not network and hasattr(network, "verify_placement"):
-        network.verify_placement()
-    integer.verify()
+    integer.require_unaltered()
+    if integer is not network and "_placed" not in vars(network):
+        if hasattr(network, "verify_placement"):
+            network.verify_placement()
+            object.__setattr__(network, "_placed", True)
     if "_runnable" not in vars(integer):
+        integer.verify()
         raise_if(SpecError, "the run is not possible", learning_problems(integer))
         object.__setattr__(integer, "_runnable", True)  # frozen, so it stays true
     return integer

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hrsnn_lava.artifacts.container import Artifact, Codec, below
 from hrsnn_lava.codecs.input import whole_item
 from hrsnn_lava.errors import ArtifactError
-from hrsnn_lava.trace import UPDATES, SpikeInput, Trace, digest_array
+from hrsnn_lava.trace import UPDATES, Origin, SpikeInput, Trace, digest_array
 
 _REQUIRED = ("spike_steps", "spike_neurons", "n_steps", "n_neurons")
 
@@ -26,8 +26,8 @@ def _to_artifact(trace: Trace) -> Artifact:
     arrays |= {name: value for name, value in optional.items() if value is not None}
     arrays |= {f"weights/{name}": value for name, value in trace.weights.items()}
     arrays |= {f"traces/{name}": value for name, value in trace.traces.items()}
-    if trace.network_digest is not None:
-        arrays["network_digest"] = digest_array(trace.network_digest)
+    if trace.origin is not None:
+        arrays["network_digest"] = digest_array(trace.origin.digest)
     if trace.inputs is not None:
         events = trace.inputs.to_artifact().arrays
         arrays |= {f"input/{name}": value for name, value in events.items()}
@@ -52,7 +52,7 @@ def _from_artifact(artifact: Artifact) -> Trace:
         below(arrays, "traces/"),
         arrays.get("active_updates"),
         arrays.get("membrane_updates"),
-        None if digest is None else digest_text(digest),
+        None if digest is None else Origin(digest=digest_text(digest)),
     )
 
 

@@ -18,7 +18,7 @@ from hrsnn_lava.fields import whole_number, whole_values
 from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.sim_backends.base import STATES
 from hrsnn_lava.sim_backends.runs.chunk_log import Chunk, read_part, scan
-from hrsnn_lava.trace import UPDATES, SpikeInput, Trace, digest_array
+from hrsnn_lava.trace import UPDATES, Origin, SpikeInput, Trace, digest_array
 
 Int = NDArray[np.int32]
 FORMAT = "hrsnn-lava recording"
@@ -340,7 +340,7 @@ class Recording:
             inputs=inputs,
             active_updates=counts.get("active_updates"),
             membrane_updates=counts.get("membrane_updates"),
-            network_digest=self._digest,
+            origin=None if self._digest is None else Origin(digest=self._digest),
         )
 
     def _column(self, name: str, chunks: Sequence[Chunk]) -> NDArray[Any]:

@@ -32,7 +32,7 @@ from hrsnn_lava.sim_backends.base import (
     runnable,
 )
 from hrsnn_lava.sim_backends.runs.inputs import part_of
-from hrsnn_lava.trace import UPDATES, SpikeInput, Trace
+from hrsnn_lava.trace import UPDATES, Origin, SpikeInput, Trace
 
 #: A stretch holds at most this many neuron-steps: it bounds memory and the time to an interrupt.
 STRETCH_VALUES = 1_000_000
@@ -178,14 +178,14 @@ class Session:
         states = tuple(probe for probe in STATES if probe in probes)
         if 0 < steps <= self.stretch_steps:
             keep_going()
-            trace = self.advance(part_of(whole, 0, steps), states)
+            trace = self._advance(part_of(whole, 0, steps), states)
         else:
             rows = {name: np.empty((steps, n), dtype=np.int32) for name in states}
             parts = []
             for first in range(0, steps, self.stretch_steps):
                 keep_going()
                 count = min(self.stretch_steps, steps - first)
-                part = self.advance(part_of(whole, first, count), states)
+                part = self._advance(part_of(whole, first, count), states)
                 for name, values in rows.items():
                     values[first : first + count] = getattr(part, name)
                 parts.append(replace(part, v=None, u=None))  # or memory would hold them twice
@@ -195,17 +195,22 @@ class Session:
             weights=self.weights(),
             inputs=whole,
             traces=self.traces(),
-            network_digest=self.network_digest,
+            origin=Origin(self.network),
         )
 
     def advance(self, inputs: SpikeInput, probes: Collection[str] = ()) -> Trace:
         """Run the ``inputs.n_steps`` steps of one stretch, in one piece; `probes`: "v", "u"."""
+        if inputs.n_neurons != self.network.n_inputs:
+            check_run(self.network, inputs, inputs.n_steps, probes)
+        return replace(self._advance(inputs, probes), origin=Origin(self.network))
+
+    def _advance(self, inputs: SpikeInput, probes: Collection[str]) -> Trace:
         if self._step + inputs.n_steps > LAST_STEP:
             raise SpecError(
                 f"{self._step + inputs.n_steps:,} steps since rest; allowed: {LAST_STEP:,}. "
                 "Reset the session"
             )
-        self.network.verify()  # at once, unless a matrix was exchanged since
+        self.network.require_unaltered()
         inputs = in_counts(self.network, inputs)
         starts, mantissas, held_values = self._drive(inputs)
         stretch = Stretch(self._step, inputs, starts, mantissas, probes)
@@ -215,7 +220,7 @@ class Session:
             text = f"advance gave {type(trace).__name__}; allowed: a {Trace.__module__}.Trace"
             raise registry.failure("engine", self.backend.name, text)
         self._step, self._held = self._step + inputs.n_steps, held_values
-        return replace(trace, network_digest=self.network_digest)
+        return trace
 
     def _drive(
         self, inputs: SpikeInput

@@ -289,7 +289,7 @@ def check_trace(network: QuantizedNetwork, trace: Trace) -> None:
         allowed = f"{network.n_inputs} (the network's)"
         problems.append(Problem("trace.inputs", f"{trace.inputs.n_neurons} channels", allowed))
     raise_if(SpecError, "the trace is not one of this network", problems)
-    trace.require_network(lambda: network.digest, network.name)
+    trace.require_network(network)
 
 
 def _bias_writes(network: QuantizedNetwork, inputs: SpikeInput, steps: int) -> int:
