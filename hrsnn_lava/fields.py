@@ -122,7 +122,7 @@ def whole_values(
             raise error(f"{where}: {allowed} expected, found {first}")
     if array.dtype == np.int32:
         return own(array)
-    return locked(np.ascontiguousarray(array.astype(np.int32)).reshape(array.shape))
+    return locked(np.array(array, dtype=np.int32, order="C"))
 
 
 def real_values(where: str, value: Any, *, error: type[HrsnnError] = NetworkError) -> Float:
@@ -130,7 +130,7 @@ def real_values(where: str, value: Any, *, error: type[HrsnnError] = NetworkErro
     array = plain_array(where, value, "numbers", error)
     if array.dtype == np.float64:
         return own(array)
-    return locked(np.ascontiguousarray(array.astype(np.float64)).reshape(array.shape))
+    return locked(np.array(array, dtype=np.float64, order="C"))
 
 
 def is_whole(value: Any) -> bool:

@@ -43,6 +43,7 @@ from hrsnn_lava.fields import (
     text_fault,
     whole_values,
 )
+from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.plasticity import STDP
 
 Float = NDArray[np.float64]
@@ -63,7 +64,7 @@ class AnyPopulation:
 
     def _take_size(self) -> bool:
         """Make NumPy's integer Python's, whose sums do not wrap; False where it is no size."""
-        if not is_whole(self.size) or self.size < 1:
+        if not is_whole(self.size) or self.size < 0:
             return False
         object.__setattr__(self, "size", int(self.size))
         return True
@@ -314,8 +315,9 @@ class Projection(AnyProjection):
                 )
         if self.delays is not None:
             steps = np.asarray(self.delays) / dt
-            if np.any(~np.isfinite(steps)) or np.any(steps < 0):
-                yield Problem(f"{where}.delays", "negative or not finite", "seconds >= 0")
+            if not np.all((steps >= 0) & (steps <= INT32[1])):  # NaN compares as false
+                measured = "negative, not finite or beyond 2^31 steps"
+                yield Problem(f"{where}.delays", measured, "seconds >= 0")
         if self.plasticity is not None and not isinstance(self.plasticity, STDP):
             yield Problem(f"{where}.plasticity", type(self.plasticity).__name__, "STDP or None")
         elif self.plasticity is not None:
@@ -495,6 +497,11 @@ class Graph(Saved, Generic[Inputs, Neurons, Proj]):
                     allowed = " or ".join(kind.__name__ for kind in types)
                     yield Problem(f"{field}[{k}]", type(item).__name__, f"a {allowed}")
 
+    @property
+    def has_step(self) -> bool:
+        """True when `dt` is seconds above 0."""
+        return bool(is_real(self.dt) and np.isfinite(self.dt) and self.dt > 0)
+
     @cached_property
     def _problems(self) -> tuple[Problem, ...]:
         if wrong := tuple(self._type_problems()):
@@ -502,7 +509,7 @@ class Graph(Saved, Generic[Inputs, Neurons, Proj]):
         problems: list[Problem] = []
         if fault := text_fault(self.name):
             problems.append(Problem("name", fault, "printable text"))
-        if not is_real(self.dt) or not (np.isfinite(self.dt) and self.dt > 0):
+        if not self.has_step:
             problems.append(Problem("dt", f"{self.dt!r}", "seconds > 0"))
         if not self.compute_populations:
             problems.append(Problem("populations", "no population of neurons", "at least one"))
@@ -608,10 +615,16 @@ class Network(Graph[Population, Population, Projection]):
 
     def part_problems(self, populations: Mapping[str, Population]) -> Iterator[Problem]:
         """What is wrong with any population or projection."""
+        dt = self.dt if self.has_step else 1.0  # a wrong one is a problem of its own
         for population in self.populations:
             yield from population.problems()
+            if isinstance(population.neuron, LIF):
+                steps = np.asarray(population.neuron.refractory) / dt
+                if np.any(np.isfinite(steps) & (steps > INT32[1])):
+                    where = f"population {population.name!r}.refractory"
+                    yield Problem(where, f"{np.max(steps):g} steps", "seconds, below 2^31 steps")
         for projection in self.projections:
-            yield from projection.problems(populations, self.dt)
+            yield from projection.problems(populations, dt)
 
     def without_plasticity(self) -> Network:
         """A copy whose weights stay as they are."""

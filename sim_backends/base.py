@@ -247,10 +247,9 @@ def runnable(network: Any) -> QuantizedNetwork:
     """
     integer = as_quantized(network)
     integer.require_unaltered()
-    if integer is not network and "_placed" not in vars(network):
-        if hasattr(network, "verify_placement"):
-            network.verify_placement()
-            object.__setattr__(network, "_placed", True)
+    if hasattr(network, "verify_placement") and "_placed" not in vars(network):
+        network.verify_placement()
+        object.__setattr__(network, "_placed", True)
     if "_runnable" not in vars(integer):
         integer.verify()
         raise_if(SpecError, "the run is not possible", learning_problems(integer))

@@ -60,9 +60,7 @@ class FloatSimulator(NetworkState):
     kind = np.float64
 
     def __init__(self, network: Network, past_steps: int = 0) -> None:
-        if not isinstance(network, Network):
-            raise SpecError(f"network: {type(network).__name__}; allowed: a float Network")
-        self.network = network.verify()
+        self.network = _verified(network)
         dt, tau_mem, tau_syn = network.dt, network.gather("tau_mem"), network.gather("tau_syn")
         with np.errstate(divide="ignore"):
             keep_u = 1.0 - (1.0 - np.exp(-dt / tau_syn))
@@ -152,6 +150,13 @@ class FloatSimulator(NetworkState):
         """Membrane potentials in the network's unit, (n_neurons,)."""
         values: Float = self.run_arrays.potentials.v * self._leak
         return values
+
+
+def _verified(network: Any) -> Network:
+    """The argument, if it is a float network without a fault."""
+    if not isinstance(network, Network):
+        raise SpecError(f"network: {type(network).__name__}; allowed: a float Network")
+    return network.verify()
 
 
 def float_synapses(network: Network) -> Synapses:
@@ -327,7 +332,7 @@ class PlasticSimulator(FloatSimulator):
     """
 
     def __init__(self, network: Network) -> None:
-        layout = self._plastic = PlasticLayout.of(network)
+        layout = self._plastic = PlasticLayout.of(_verified(network))
         fixed = replace(
             network, projections=tuple(p for p in network.projections if p.plasticity is None)
         )

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from hrsnn_lava.errors import BackendError, HrsnnError, SpecError
 from hrsnn_lava.progress import Progress, silent
@@ -70,8 +70,8 @@ def simulate_batch(
     if threads < 1:
         raise SpecError(f"workers: {threads}; allowed: >= 1")
     threads = min(threads, max(count, 1))
-    lengths = list(steps) if isinstance(steps, Sequence) else [steps] * count
-    one = not callable(network) and not isinstance(network, Sequence)
+    lengths: list[Any] = list(steps) if _several(steps) else [steps] * count
+    one = not callable(network) and not _several(network)
     sessions = _Sessions(require_backend(settings.backend), one_network=one)
     work = _Work(_maker(network, inputs), lengths, tuple(probes), sessions)
     return _run(work, threads, settings.progress)
@@ -91,7 +91,7 @@ def _count(network: Any, inputs: Any, steps: Any, trials: int | None) -> int:
     lengths = {
         name: len(value)
         for name, value in (("network", network), ("inputs", inputs), ("steps", steps))
-        if isinstance(value, Sequence)
+        if _several(value)
     }
     if trials is not None:
         lengths["trials"] = trials
@@ -106,13 +106,18 @@ def _count(network: Any, inputs: Any, steps: Any, trials: int | None) -> int:
     return count
 
 
+def _several(value: Any) -> TypeGuard[Sequence[Any]]:
+    """True for one value a trial; a text is one wrong value."""
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
 def _maker(network: Any, inputs: Sequence[SpikeInput | None] | None) -> Make:
     if callable(network):
         by_user: Make = network
         return by_user
 
     def make(k: int) -> Trial:
-        one = network[k] if isinstance(network, Sequence) else network
+        one = network[k] if _several(network) else network
         return one, None if inputs is None else inputs[k]
 
     return make
