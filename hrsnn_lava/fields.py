@@ -21,6 +21,8 @@ Float = NDArray[np.float64]
 Int = NDArray[np.int32]
 #: What `numpy.dtype.kind` says, in words, of everything that is no number.
 _KINDS: Final = {"b": "booleans", "c": "complex numbers", "U": "text", "S": "bytes", "M": "dates"}
+#: Ends of keys in `Trace.weights`, which the name of a projection is the beginning of.
+_KEY_ENDS: Final = ("/tag_1", "/tag_2")
 #: Longest name; a member of a zip has 65,535 bytes.
 NAME_LENGTH: Final = 255
 
@@ -173,7 +175,7 @@ def name_fault(name: Any) -> str | None:
     """Why a name cannot be one: what was found, or None where it can be stored and shown.
 
     Names are part of the keys of arrays in files, such as ``projection/NAME/delays``, and of
-    those of a trace, such as ``NAME/tag_1``; so they hold no slash.
+    those of a trace, such as ``NAME/tag_1``. A backslash in a file's member is a slash elsewhere.
     """
     if not isinstance(name, str) or not name:
         return "no name"
@@ -183,9 +185,9 @@ def name_fault(name: Any) -> str | None:
         return fault
     if name != name.strip():
         return "blanks at an end"
-    if "/" in name or "\\" in name or name in (".", ".."):
-        return "a path"
-    return None
+    if "\\" in name:
+        return "a backslash"
+    return "the end of a key of its own" if name.endswith(_KEY_ENDS) else None
 
 
 def text_fault(text: Any) -> str | None:

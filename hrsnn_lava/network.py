@@ -31,6 +31,7 @@ from hrsnn_lava.artifacts.files import PathLike
 from hrsnn_lava.csr import rows_of, with_values
 from hrsnn_lava.errors import NetworkError, Problem, raise_if
 from hrsnn_lava.fields import (
+    NAME_LENGTH,
     is_flag,
     is_real,
     is_whole,
@@ -426,7 +427,7 @@ def _name_problems(kind: str, names: list[Any]) -> Iterator[Problem]:
         yield Problem(f"{kind} {name!r}", f"the name is used {names.count(name)} times", "once")
     for name in names:
         if fault := name_fault(name):
-            allowed = "printable text, without / and \\, without blanks at its ends"
+            allowed = f"1..{NAME_LENGTH} printable characters, no backslash, no blank at an end"
             yield Problem(f"{kind} {name!r:.80}", fault, allowed)
 
 

@@ -200,11 +200,22 @@ class Origin:
         return self._digest or self._network.digest  # type: ignore[union-attr] # one is there
 
     def is_of(self, network: Saved) -> bool:
-        """Whether it is this network, or one equal to it."""
-        return self._network is network or self.digest == network.digest
+        """Whether it is this network, one made of the same parts, or one equal to it."""
+        if self._network is network:
+            return True
+        if self._network is not None and _same_parts(self._network, network):
+            return True
+        return self.digest == network.digest
 
     def __reduce__(self) -> tuple[type[Origin], tuple[None, str]]:
         return Origin, (None, self.digest)  # a trace goes to other processes without its network
+
+
+def _same_parts(first: Any, second: Any) -> bool:
+    """Whether two networks differ in their titles alone, which nothing that runs depends on."""
+    parts = [(*network.populations, *network.projections) for network in (first, second)]
+    same = len(parts[0]) == len(parts[1]) and all(a is b for a, b in zip(*parts, strict=True))
+    return same and first.dt == second.dt
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,11 +281,9 @@ class Trace(Saved):
                 object.__setattr__(self, name, _integers(name, getattr(self, name)))
 
     def _array_problems(self) -> list[Problem]:
-        """States, counts, weights and traces that are no numbers, or of another shape."""
-        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(UPDATES, (self.n_steps,))
-        shapes |= dict.fromkeys(("v", "u"), (self.n_steps, self.n_neurons))
-        problems = []
-        for name, shape in shapes.items():
+        """States of another shape, and what is of another type."""
+        problems, shape = [], (self.n_steps, self.n_neurons)
+        for name in ("v", "u"):
             value = getattr(self, name)
             if value is None:
                 continue

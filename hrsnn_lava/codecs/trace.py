@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.artifacts.container import Artifact, Codec, below
+from hrsnn_lava.artifacts.container import Arrays, Artifact, Codec, below
 from hrsnn_lava.codecs.input import whole_item
 from hrsnn_lava.errors import ArtifactError
 from hrsnn_lava.trace import UPDATES, Origin, SpikeInput, Trace, digest_array
@@ -50,10 +50,18 @@ def _from_artifact(artifact: Artifact) -> Trace:
         below(arrays, "weights/"),
         inputs,
         below(arrays, "traces/"),
-        arrays.get("active_updates"),
-        arrays.get("membrane_updates"),
+        _updates(arrays, "active_updates"),
+        _updates(arrays, "membrane_updates"),
         None if digest is None else Origin(digest=digest_text(digest)),
     )
+
+
+def _updates(arrays: Arrays, name: str) -> NDArray[Any] | None:
+    """Counts by step, their shape checked; None when the file has none."""
+    counts, shape = arrays.get(name), (int(arrays["n_steps"]),)
+    if counts is not None and counts.shape != shape:
+        raise ArtifactError(f"{name}: shape {counts.shape}; allowed: {shape}")
+    return counts
 
 
 def digest_text(array: NDArray[Any]) -> str:
