@@ -107,9 +107,7 @@ class AnyProjection:
     def connection_problems(self, populations: Mapping[str, AnyPopulation]) -> Iterator[Problem]:
         """Unknown ends, a wrong shape, a wrong target, given the populations by name."""
         where = f"projection {self.name!r}"
-        post, pre = (
-            populations.get(end) if isinstance(end, str) else None for end in (self.post, self.pre)
-        )
+        post, pre = by_name(populations, self.post), by_name(populations, self.pre)
         for end, name, population in (("post", self.post, post), ("pre", self.pre, pre)):
             if population is None:
                 allowed = f"one of {', '.join(populations)}"
@@ -126,6 +124,11 @@ class AnyProjection:
             yield Problem(f"{where}.target", repr(self.target), "synapse or bias")
         if self.target == "bias" and pre is not None and not pre.is_input:
             yield Problem(f"{where}.target", f"bias, from {self.pre!r}", "bias from inputs only")
+
+
+Inputs = TypeVar("Inputs", bound=AnyPopulation)
+Neurons = TypeVar("Neurons", bound=AnyPopulation)
+Proj = TypeVar("Proj", bound=AnyProjection)
 
 
 @dataclass(frozen=True)
@@ -303,7 +306,7 @@ class Projection(AnyProjection):
         yield from self.connection_problems(populations)
         if not np.all(np.isfinite(self.weights.data)):
             yield Problem(f"{where}.weights", "not all finite", "finite numbers")
-        pre = populations.get(self.pre)
+        pre = by_name(populations, self.pre)
         sign = None if pre is None else pre.sign
         if sign is not None and self.target == "synapse" and self.n_synapses:
             wrong = self.weights.data < 0 if sign == "excitatory" else self.weights.data > 0
@@ -323,6 +326,11 @@ class Projection(AnyProjection):
             yield Problem(f"{where}.plasticity", type(self.plasticity).__name__, "STDP or None")
         elif self.plasticity is not None:
             yield from self.plasticity.problems(f"{where}.plasticity", self.n_synapses)
+
+
+def by_name(populations: Mapping[str, Neurons], name: Any) -> Neurons | None:
+    """The population of a name; None where there is none, or it is no name."""
+    return populations.get(name) if isinstance(name, str) else None
 
 
 def canonical_csr(
@@ -429,11 +437,6 @@ def _name_problems(kind: str, names: list[Any]) -> Iterator[Problem]:
         if fault := name_fault(name):
             allowed = f"1..{NAME_LENGTH} printable characters, no backslash, no blank at an end"
             yield Problem(f"{kind} {name!r:.80}", fault, allowed)
-
-
-Inputs = TypeVar("Inputs", bound=AnyPopulation)
-Neurons = TypeVar("Neurons", bound=AnyPopulation)
-Proj = TypeVar("Proj", bound=AnyProjection)
 
 
 class Graph(Saved, Generic[Inputs, Neurons, Proj]):

@@ -44,6 +44,7 @@ from hrsnn_lava.network import (
     Graph,
     Target,
     as_csr,
+    by_name,
     canonical_csr,
     closed,
 )
@@ -275,7 +276,7 @@ class QuantizedProjection(AnyProjection):
             if self.delays is not None or self.target != "synapse":
                 clash = "delays" if self.delays is not None else "target bias"
                 yield Problem(f"{where}.learning", f"with {clash}", "plain synapses only")
-        pre = populations.get(self.pre)
+        pre = by_name(populations, self.pre)
         if self.num_message_bits and pre is not None and not pre.is_input:
             yield Problem(
                 f"{where}.num_message_bits",
