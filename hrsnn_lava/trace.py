@@ -124,13 +124,18 @@ class SpikeInput(Saved):
     def held(cls, values: ArrayLike, steps_per_sample: int) -> SpikeInput:
         """Integer samples (n_samples, n_channels), each held for `steps_per_sample` steps.
 
+        What `numpy.rint` gives are integers, too.
+
         One event a sample and channel: a held value is sent once, when it changes.
 
         Raises:
             SpecError: `values` are no integers of 32 bits in two dimensions, or the recording
                 would be longer than 2^31 steps.
         """
-        payloads = _integers("values", values, _SCALE)
+        array = plain_array("values", values, "integers of 32 bits", SpecError)
+        if array.dtype.kind == "f" and not np.all(array == np.trunc(array)):
+            raise SpecError(f"values: integers expected, found {array.dtype}; {_SCALE}")
+        payloads = whole_values("values", array, fix=_SCALE, error=SpecError)
         if payloads.ndim != 2:
             raise SpecError(f"values: shape {payloads.shape}; allowed: (n_samples, n_channels)")
         n_samples, n_channels = payloads.shape

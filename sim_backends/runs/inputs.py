@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.errors import SpecError
+from hrsnn_lava.fields import whole_number
 from hrsnn_lava.quantized import QuantizedInput, QuantizedNetwork, in_counts
 from hrsnn_lava.seeding import generator
-from hrsnn_lava.trace import SpikeInput
+from hrsnn_lava.trace import EXTENT, SpikeInput
 
 #: One recording, or pieces of one: each counts its steps from its own start.
 Inputs = SpikeInput | Iterable[SpikeInput] | None
@@ -45,13 +46,18 @@ def pieces_of(
         piece_steps: length of a piece in steps.
 
     Raises:
-        SpecError: the steps do not rise, or lie outside 0..n_steps - 1.
+        SpecError: the steps are no integers, do not rise, or lie outside 0..n_steps - 1.
     """
-    edge = steps.dtype.type
+    if getattr(steps, "dtype", None) is None or steps.dtype.kind not in "iu":
+        raise SpecError(f"steps: {getattr(steps, 'dtype', type(steps))}; allowed: integers")
+    n_steps = whole_number("n_steps", n_steps, (0, 2**62), floats=True, error=SpecError)
+    piece_steps = whole_number("piece_steps", piece_steps, (1, EXTENT[1]), error=SpecError)
+    edge, last = steps.dtype.type, int(np.iinfo(steps.dtype).max)
     lo = 0
     for first in range(0, n_steps, piece_steps):
         count = min(piece_steps, n_steps - first)
-        hi = int(np.searchsorted(steps, edge(first + count))) if first + count < n_steps else -1
+        inside = first + count < n_steps and first + count <= last  # else the edge would wrap
+        hi = int(np.searchsorted(steps, edge(first + count))) if inside else -1
         part = slice(lo, steps.size if hi < 0 else hi)
         at = np.asarray(steps[part], dtype=np.int64) - first
         if np.any(np.diff(at) < 0):

@@ -292,7 +292,18 @@ def test_input_events_in_any_order_of_any_width():
 
 @pytest.mark.parametrize(
     "values",
-    [[[0.9, -0.9]], [[1.0]], "1", None, [["1"]], [[True]], [1, 2], [[2**32]], [[1j]]],
+    [
+        [[0.9, -0.9]],
+        [[np.nan]],
+        [[np.inf]],
+        "1",
+        None,
+        [["1"]],
+        [[True]],
+        [1, 2],
+        [[2**32]],
+        [[1j]],
+    ],
     ids=repr,
 )
 def test_held_values(values):
@@ -305,6 +316,8 @@ def test_held_floats_say_what_to_do():
         SpecError, match=r"integers expected, found float64; multiply by the input's payload_scale"
     ):
         hl.SpikeInput.held([[0.9, -0.9], [1.9, -1.9]], steps_per_sample=20)
+    rounded = hl.SpikeInput.held(np.rint([[0.9, -0.9]]), 20)
+    assert rounded.payloads.tolist() == [1, -1]
     for steps in (0, -1, 2.5, "20", None, 2**31):
         with pytest.raises(SpecError, match="steps_per_sample: "):
             hl.SpikeInput.held([[1, 2], [3, 4]], steps)

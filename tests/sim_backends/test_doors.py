@@ -428,3 +428,15 @@ def test_no_weight_and_no_step_changes_on_the_way(weight, step):
     else:
         with pytest.raises(SpecError, match=str(step)):
             hl.SpikeInput([step], [0], 2**31, 1)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.int32, np.uint64])
+def test_pieces_of_arrays_of_any_width(kind):
+    """A bound that the type of the steps does not hold must not wrap."""
+    from hrsnn_lava.sim_backends.runs.inputs import pieces_of
+
+    at = np.array([3, 90, 120], kind)
+    parts = list(pieces_of(at, np.zeros(3, kind), 1000, 1, piece_steps=100))
+    assert [part.steps.tolist() for part in parts] == [[3, 90], [20]] + [[]] * 8
+    with pytest.raises(SpecError, match="steps: float64"):
+        next(pieces_of(at.astype(float), np.zeros(3, int), 1000, 1))

@@ -59,7 +59,7 @@ def test_random_input_is_seeded_and_said(run: Any, files: Any) -> None:
 
 
 def test_input_file_sets_the_length(run: Any, files: Any, tmp_path: Path) -> None:
-    hl.SpikeInput.held(np.ones((4, 3), np.int32), 10).save(tmp_path / "in.npz")
+    hl.SpikeInput.held(np.ones((4, 3)), 10).save(tmp_path / "in.npz")
     found = run("simulate", files.quantized, "--input", "in.npz", "--json").json()
     assert (found["steps"], found["input_events"]) == (40, 12)
     longer = run("simulate", files.quantized, "--input", "in.npz", "--steps", "50", "--json").json()

@@ -266,7 +266,7 @@ LEARNER = QuantizedNetwork(
 def running():
     """A state in mid-epoch, with spikes on their way."""
     session = Session(LEARNER)
-    session.run(SpikeInput.held(np.ones((30, 2), np.int32), 1), 30)
+    session.run(SpikeInput.held(np.ones((30, 2)), 1), 30)
     state = session.state()
     assert all(np.any(state.arrays[name]) for name in ("u", "pending", "learning/0/x"))
     assert set(state.arrays["sent/age"]) == {0, 1, 2}
