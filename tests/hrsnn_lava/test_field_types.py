@@ -79,9 +79,19 @@ def test_population(field, value):
     refused(lambda v: population(**{field: v}), where, value)
 
 
+SHAPES = [np.full((2, 2), np.nan), np.ones((2, 2, 2)), np.ones((3, 2))]
 PROJECTION = {
-    "weights": ["w", None, 5, True, np.ones((2, 2), bool), np.full((2, 2), 1j), [["1"]]]
-    + [np.full((2, 2), np.nan), np.ones((2, 2, 2)), np.ones((3, 2)), {}],
+    "weights": [
+        "w",
+        None,
+        5,
+        True,
+        {},
+        [["1"]],
+        np.ones((2, 2), bool),
+        np.full((2, 2), 1j),
+        *SHAPES,
+    ],
     "delays": ["1", True, 1j, -1e-3, np.nan, np.inf, 1e12, np.ones(3), [["1"]]],
     "pre": ["b", None, 5, ["a"]],
     "post": ["b", None, 5, ["a"]],
