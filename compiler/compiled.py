@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.compiler.design_rules.check import check
-from hrsnn_lava.compiler.mapped import Placement
+from hrsnn_lava.compiler.mapped import Mapped, Placement
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.findings import Finding, worst_first
 from hrsnn_lava.hardware_profiles import HardwareProfile
@@ -97,14 +97,22 @@ class CompiledNetwork(Saved):
         Raises:
             NetworkError, CapacityError: with everything that is wrong.
         """
-        self.network.verify()
-        self.placement.verify()
+        self.verify_placement()
         violations = check(self)
         if violations:
             raise CapacityError(
                 f"{self.network.name!r} breaks the rules of profile {self.profile.name!r}",
                 violations=violations,
             )
+        return self
+
+    def verify_placement(self) -> CompiledNetwork:
+        """Check that network and placement are valid, and go together; return self.
+
+        Raises:
+            NetworkError: with everything that is wrong.
+        """
+        Mapped(self.network, self.placement).verify()
         return self
 
     def _repr_html_(self) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.palettes.snapping import PaletteReport
 from hrsnn_lava.errors import NetworkError, Problem, SpecError, raise_if
+from hrsnn_lava.fields import whole_values
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.quantized import QuantizedNetwork
 
@@ -34,9 +35,14 @@ class Placement:
     @staticmethod
     def of(core_of: Any, coordinates: Any = None, **info: Any) -> Placement:
         """Build from arrays, and verify."""
-        cores = np.ascontiguousarray(core_of, dtype=np.int32)
-        tiles = None if coordinates is None else np.ascontiguousarray(coordinates, np.int32)
-        return Placement(cores, int(cores.max(initial=-1)) + 1, tiles, info).verify()
+        cores = whole_values("placement.core_of", core_of)
+        return Placement(cores, int(cores.max(initial=-1)) + 1, coordinates, info).verify()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "core_of", whole_values("placement.core_of", self.core_of))
+        if self.coordinates is not None:
+            tiles = whole_values("placement.coordinates", self.coordinates)
+            object.__setattr__(self, "coordinates", tiles)
 
     def verify(self) -> Placement:
         """Check everything; return self; raises `NetworkError` with every problem."""

@@ -74,11 +74,14 @@ def quantize(
 def simulate(
     network: CompiledNetwork | QuantizedNetwork,
     inputs: SpikeInput | None = None,
-    steps: int = 1000,
+    steps: int | None = None,
     backend: str | Backend = "native",
     probes: Collection[str] = ("spikes",),
 ) -> Trace:
     """Run `steps` steps from rest; see `hrsnn_lava.sim_backends.runs.session.simulate`.
+
+    Without `steps` it is as many as the input has, here and in every other verb; without an input
+    too it is 1000.
 
     `backend` is the name of an engine: ``reference``, ``native``, ``lava``, ``lava-stock``, or one
     of your own. What `from_lava` returns may be given as the only argument: it states inputs and
@@ -99,7 +102,7 @@ def simulate(
 def simulate_batch(
     network: Any,
     inputs: Sequence[SpikeInput | None] | None = None,
-    steps: int | Sequence[int] = 1000,
+    steps: int | Sequence[int | None] | None = None,
     probes: Collection[str] = ("spikes",),
     **options: Any,
 ) -> Iterator[Trace]:
@@ -116,7 +119,7 @@ def simulate_batch(
 def record(
     network: CompiledNetwork | QuantizedNetwork,
     inputs: Inputs,
-    steps: int,
+    steps: int | None,
     path: Any,
     probes: Collection[str] = ("spikes",),
     **options: Any,
@@ -133,7 +136,7 @@ def record(
 def count(
     network: CompiledNetwork | QuantizedNetwork,
     inputs: Inputs = None,
-    steps: int = 1000,
+    steps: int | None = None,
     **options: Any,
 ) -> Counts:
     """Run `steps` steps and count operations, updates, messages and hops; no trace is kept.
@@ -149,13 +152,13 @@ def count(
 def to_lava(
     network: CompiledNetwork | QuantizedNetwork,
     inputs: SpikeInput | None = None,
-    steps: int = 1000,
+    steps: int | None = None,
     max_processes: int | None = None,
 ) -> StockGraph:
     """The network in stock Lava Processes, connected and not yet run; needs Lava.
 
     What runs it, ``Loihi2SimCfg(select_tag="fixed_pt")`` or a hardware configuration, is the
-    caller's. `inputs` go into sources that hold `steps` steps.
+    caller's. `inputs` go into sources that hold `steps` steps, by default those of the input.
 
     Raises:
         CapacityError: stock Processes cannot express it; every reason is listed.
@@ -168,7 +171,7 @@ def to_lava(
 def verify(
     network: CompiledNetwork | QuantizedNetwork,
     inputs: SpikeInput | None = None,
-    steps: int = 1000,
+    steps: int | None = None,
     backends: Sequence[str] = ("reference", "native"),
 ) -> Parity:
     """Compare engines bit for bit; returns a `Parity`, with ``mismatches`` and ``line()``."""
@@ -178,7 +181,7 @@ def verify(
     return verify_parity(network, inputs, steps, backends)[0]
 
 
-def _parts(network: Any, inputs: SpikeInput | None, steps: int) -> Any:
+def _parts(network: Any, inputs: SpikeInput | None, steps: int | None) -> Any:
     """Network, inputs and steps, which `from_lava` returns as one."""
     from hrsnn_lava.processes.from_lava import FromLava
 

@@ -13,15 +13,16 @@ exp(-1 / tau) a step, rounded stochastically, and rise by an impulse at a spike.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.csr import frozen, select_values
+from hrsnn_lava.csr import select_values
 from hrsnn_lava.errors import Problem
+from hrsnn_lava.fields import is_flag, is_real, is_whole, refusal, whole_values
 from hrsnn_lava.integer_format import (
     CONSTANT_RANGE,
     EPOCH_RANGE,
@@ -39,6 +40,8 @@ POST_TRACES = ("y1", "y2", "y3")
 TRACES = (*PRE_TRACES, *POST_TRACES)
 SYNAPTIC = ("w", "d", "t")
 TARGETS = ("dw", "dd", "dt")
+#: Largest seed: Lava seeds NumPy's 32-bit generators with it and the three that follow.
+SEED_MAX = 2**32 - 4
 #: Fields of `Learning` that may have a value of its own for every synapse.
 PER_SYNAPSE = ("profile", "tag_1", "tag_2")
 #: Names as they stand in a rule's text and in a signature.
@@ -68,8 +71,8 @@ class Factor:
         if self.sign and self.variable not in SYNAPTIC:
             yield Problem(where, f"sign of {self.variable}", f"sign of {', '.join(SYNAPTIC)}")
         low, high = CONSTANT_RANGE
-        if not low <= self.constant <= high:
-            yield Problem(where, f"constant {self.constant}", f"{low}..{high}")
+        if not is_whole(self.constant) or not low <= self.constant <= high:
+            yield Problem(where, f"constant {self.constant!r}", f"a whole number in {low}..{high}")
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,8 @@ class Product:
             ("mantissa", self.mantissa, MANTISSA_RANGE),
             ("exponent", self.exponent, EXPONENT_RANGE),
         ):
-            if not low <= value <= high:
-                yield Problem(where, f"{name} {value}", f"{low}..{high}")
+            if not is_whole(value) or not low <= value <= high:
+                yield Problem(where, f"{name} {value!r}", f"a whole number in {low}..{high}")
         for factor in self.factors:
             yield from factor.problems(where)
 
@@ -164,20 +167,26 @@ class LearningRule:
                 yield from product.problems(f"{where}.{target}[{k}]")
         for name in TRACES:
             trace = getattr(self, name)
-            if not (np.isfinite(trace.impulse) and 0 <= trace.impulse <= TRACE_MAX):
-                allowed = f"0..{TRACE_MAX}"
-                yield Problem(f"{where}.{name}.impulse", f"{trace.impulse:g}", allowed)
-            if not (np.isfinite(trace.tau) and trace.tau >= 0):
-                yield Problem(f"{where}.{name}.tau", f"{trace.tau:g}", ">= 0 steps")
+            for field, highest, allowed in (
+                ("impulse", TRACE_MAX, f"0..{TRACE_MAX}"),
+                ("tau", np.inf, ">= 0 steps"),
+            ):
+                value = getattr(trace, field)
+                if not (is_real(value) and np.isfinite(value) and 0 <= value <= highest):
+                    yield Problem(f"{where}.{name}.{field}", f"{value!r}", allowed)
         low, high = EPOCH_RANGE
-        if not low <= self.t_epoch <= high:
-            yield Problem(f"{where}.t_epoch", str(self.t_epoch), f"{low}..{high}")
-        uses_u = any(product.dependency == "u" for product in self.products)
-        if uses_u and (self.decimate_exponent is None or not 0 <= self.decimate_exponent <= 9):
+        if not is_whole(self.t_epoch) or not low <= self.t_epoch <= high:
+            yield Problem(
+                f"{where}.t_epoch", repr(self.t_epoch), f"a whole number in {low}..{high}"
+            )
+        uses_u, exponent = any(p.dependency == "u" for p in self.products), self.decimate_exponent
+        given = exponent is not None
+        if (uses_u or given) and not (is_whole(exponent) and 0 <= (exponent or 0) <= 9):
             allowed = "0..9, where a product depends on u"
-            yield Problem(f"{where}.decimate_exponent", str(self.decimate_exponent), allowed)
-        if self.rng_seed < 0:
-            yield Problem(f"{where}.rng_seed", str(self.rng_seed), ">= 0")
+            yield Problem(f"{where}.decimate_exponent", repr(exponent), allowed)
+        if not is_whole(self.rng_seed) or not 0 <= self.rng_seed <= SEED_MAX:
+            allowed = f"a whole number in 0..{SEED_MAX}"
+            yield Problem(f"{where}.rng_seed", repr(self.rng_seed), allowed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,12 +216,15 @@ class Learning:
     plastic_zeros: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.rules, Iterable):
+            raise refusal("learning.rules", type(self.rules).__name__, "a sequence of rules")
         object.__setattr__(self, "rules", tuple(self.rules))
         for field in PER_SYNAPSE:
             value = getattr(self, field)
-            if value is not None and np.ndim(value) > 0:
-                array = np.ascontiguousarray(value, dtype=np.int32)
-                object.__setattr__(self, field, frozen(array))
+            if value is None and field == "profile":
+                continue
+            array = whole_values(f"learning.{field}", value)
+            object.__setattr__(self, field, array if array.ndim else array.item())
 
     def profile_of(self, n_synapses: int) -> NDArray[np.int32]:
         """Index of the rule of every synapse, (nnz,)."""
@@ -248,6 +260,9 @@ class Learning:
             yield Problem(f"{where}.rules", "none", "at least one")
             return
         for k, rule in enumerate(self.rules):
+            if not isinstance(rule, LearningRule):
+                yield Problem(f"{where}.rules[{k}]", type(rule).__name__, "a LearningRule")
+                return
             yield from rule.problems(f"{where}.rules[{k}]")
             first = self.rules[0]
             for field in ("t_epoch", "decimate_exponent", "rng_seed"):
@@ -265,6 +280,8 @@ class Learning:
             elif values.size and (values.min() < low or values.max() > high):
                 measured = f"{values.min()}..{values.max()}"
                 yield Problem(f"{where}.{field}", measured, f"{low}..{high}")
+        if not is_flag(self.plastic_zeros):
+            yield Problem(f"{where}.plastic_zeros", repr(self.plastic_zeros), "True or False")
         if self.graded_spikes not in ("regular", "overwrite", "add_saturating", "add_overflow"):
             allowed = "regular, overwrite, add_saturating or add_overflow"
             yield Problem(f"{where}.graded_spikes", repr(self.graded_spikes), allowed)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, Generic, Literal, TypeVar
@@ -30,8 +31,23 @@ from typing_extensions import Self
 
 from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.artifacts.files import PathLike
-from hrsnn_lava.csr import frozen, rows_of
+from hrsnn_lava.csr import rows_of, with_values
 from hrsnn_lava.errors import NetworkError, Problem, raise_if
+from hrsnn_lava.fields import (
+    NAME_LENGTH,
+    is_flag,
+    is_real,
+    is_whole,
+    locked,
+    name_fault,
+    own,
+    plain_array,
+    real_values,
+    refusal,
+    text_fault,
+    whole_values,
+)
+from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.plasticity import STDP
 
 Float = NDArray[np.float64]
@@ -50,9 +66,16 @@ class AnyPopulation:
         """True for a population that is driven from outside."""
         return False
 
+    def _take_size(self) -> bool:
+        """Make NumPy's integer Python's, whose sums do not wrap; False where it is no size."""
+        if not is_whole(self.size) or self.size < 0:
+            return False
+        object.__setattr__(self, "size", int(self.size))
+        return True
+
     def size_problems(self) -> Iterator[Problem]:
         """A size that is none."""
-        if not isinstance(self.size, (int, np.integer)) or self.size < 1:
+        if not is_whole(self.size) or self.size < 1:
             yield Problem(f"population {self.name!r}.size", repr(self.size), "an integer >= 1")
 
 
@@ -70,10 +93,24 @@ class AnyProjection:
         """Number of stored weights."""
         return int(self.weights.nnz)
 
+    def _take_weights(self, weights: sparse.csr_matrix) -> None:
+        """Hold a matrix that nobody can write to, and remember its arrays."""
+        object.__setattr__(self, "weights", weights)
+        arrays = (weights.data, weights.indices, weights.indptr)
+        object.__setattr__(self, "_weight_arrays", arrays)
+
+    @property
+    def altered(self) -> bool:
+        """True when the matrix was given other arrays, as its own methods can do, since it was
+        looked at: what was found then says nothing any more."""
+        now = (self.weights.data, self.weights.indices, self.weights.indptr)
+        then: tuple[Any, ...] = vars(self)["_weight_arrays"]
+        return any(a is not b for a, b in zip(now, then, strict=True))
+
     def connection_problems(self, populations: Mapping[str, AnyPopulation]) -> Iterator[Problem]:
         """Unknown ends, a wrong shape, a wrong target, given the populations by name."""
         where = f"projection {self.name!r}"
-        post, pre = populations.get(self.post), populations.get(self.pre)
+        post, pre = by_name(populations, self.post), by_name(populations, self.pre)
         for end, name, population in (("post", self.post, post), ("pre", self.pre, pre)):
             if population is None:
                 allowed = f"one of {', '.join(populations)}"
@@ -86,10 +123,15 @@ class AnyProjection:
         if post is not None and post.is_input:
             measured = f"{self.post!r} is an input"
             yield Problem(f"{where}.post", measured, "a population of neurons")
-        if self.target not in ("synapse", "bias"):
+        if not isinstance(self.target, str) or self.target not in ("synapse", "bias"):
             yield Problem(f"{where}.target", repr(self.target), "synapse or bias")
         if self.target == "bias" and pre is not None and not pre.is_input:
             yield Problem(f"{where}.target", f"bias, from {self.pre!r}", "bias from inputs only")
+
+
+Inputs = TypeVar("Inputs", bound=AnyPopulation)
+Neurons = TypeVar("Neurons", bound=AnyPopulation)
+Proj = TypeVar("Proj", bound=AnyProjection)
 
 
 @dataclass(frozen=True)
@@ -155,13 +197,17 @@ class Population(AnyPopulation):
     positions: Float | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.neuron, LIF) and isinstance(self.size, (int, np.integer)):
+        where = f"population {self.name!r}"
+        if self.positions is not None:
+            positions = real_values(f"{where}.positions", self.positions)
+            object.__setattr__(self, "positions", positions)
+        if self._take_size() and isinstance(self.neuron, LIF):
             fields = {}
             for field in LIF_FIELDS:
-                value = np.asarray(getattr(self.neuron, field), dtype=np.float64)
-                if value.ndim == 0 and self.size > 0:
-                    value = np.full(self.size, float(value))
-                fields[field] = frozen(np.ascontiguousarray(value))
+                value = real_values(f"{where}.{field}", getattr(self.neuron, field))
+                if value.ndim == 0:
+                    value = locked(np.full(self.size, float(value)))
+                fields[field] = value
             object.__setattr__(self, "neuron", LIF(**fields))
 
     @property
@@ -198,9 +244,16 @@ class Population(AnyPopulation):
             return
         if self.positions is not None and np.shape(self.positions) != (self.size, 3):
             yield Problem(f"{where}.positions", f"shape {np.shape(self.positions)}", "(size, 3)")
-        if self.sign not in (None, "excitatory", "inhibitory"):
+        elif self.positions is not None and not np.isfinite(self.positions).all():
+            yield Problem(f"{where}.positions", "not all finite", "finite numbers")
+        if self.sign is not None and self.sign not in ("excitatory", "inhibitory"):
             yield Problem(f"{where}.sign", repr(self.sign), "excitatory, inhibitory or None")
-        if self.is_input:
+        if isinstance(self.neuron, Input):
+            if not is_flag(self.neuron.graded):
+                yield Problem(f"{where}.neuron.graded", repr(self.neuron.graded), "True or False")
+            return
+        if not isinstance(self.neuron, LIF):
+            yield Problem(f"{where}.neuron", type(self.neuron).__name__, "LIF or Input")
             return
         bounds = {
             "tau_mem": (0.0, False),
@@ -252,8 +305,10 @@ class Projection(AnyProjection):
     target: Target = "synapse"
 
     def __post_init__(self) -> None:
-        weights, delays = canonical_csr(self.weights, self.delays, np.float64)
-        object.__setattr__(self, "weights", weights)
+        where = f"projection {self.name!r}"
+        delays = None if self.delays is None else real_values(f"{where}.delays", self.delays)
+        weights, delays = canonical_csr(where, self.weights, delays, np.float64)
+        self._take_weights(weights)
         object.__setattr__(self, "delays", delays)
 
     def problems(self, populations: Mapping[str, Population], dt: float) -> Iterator[Problem]:
@@ -267,7 +322,7 @@ class Projection(AnyProjection):
         yield from self.connection_problems(populations)
         if not np.all(np.isfinite(self.weights.data)):
             yield Problem(f"{where}.weights", "not all finite", "finite numbers")
-        pre = populations.get(self.pre)
+        pre = by_name(populations, self.pre)
         sign = None if pre is None else pre.sign
         if sign is not None and self.target == "synapse" and self.n_synapses:
             wrong = self.weights.data < 0 if sign == "excitatory" else self.weights.data > 0
@@ -280,75 +335,124 @@ class Projection(AnyProjection):
                 )
         if self.delays is not None:
             steps = np.asarray(self.delays) / dt
-            if np.any(~np.isfinite(steps)) or np.any(steps < 0):
-                yield Problem(f"{where}.delays", "negative or not finite", "seconds >= 0")
-        if self.plasticity is not None:
+            if not np.all((steps >= 0) & (steps <= INT32[1])):  # NaN compares as false
+                measured = "negative, not finite or beyond 2^31 steps"
+                yield Problem(f"{where}.delays", measured, "seconds >= 0")
+        if self.plasticity is not None and not isinstance(self.plasticity, STDP):
+            yield Problem(f"{where}.plasticity", type(self.plasticity).__name__, "STDP or None")
+        elif self.plasticity is not None:
             yield from self.plasticity.problems(f"{where}.plasticity", self.n_synapses)
 
 
+def by_name(populations: Mapping[str, Neurons], name: Any) -> Neurons | None:
+    """The population of a name; None where there is none, or it is no name."""
+    return populations.get(name) if isinstance(name, str) else None
+
+
 def canonical_csr(
-    weights: Any, delays: ArrayLike | None, dtype: DTypeLike
-) -> tuple[sparse.csr_matrix, ArrayLike | None]:
+    where: str, weights: Any, delays: NDArray[Any] | None, dtype: DTypeLike
+) -> tuple[sparse.csr_matrix, Any]:
     """The one form in which projections hold synapses: rows sorted, no duplicates, no zeros.
 
+    Nobody can write to the arrays of the result. Those of `weights` are shared where that is so
+    already and they have the form, else copied.
+
     Args:
-        weights: anything that SciPy makes a CSR of, (n_post, n_pre). Shared, not copied, where it
-            has that form already.
+        where: name of the projection.
+        weights: anything that SciPy makes a CSR of, (n_post, n_pre).
         delays: None, a scalar, or one value per stored weight; (nnz,) stay aligned with the data.
-        dtype: of the weights; fractions are refused where it is an integer.
+        dtype: of the weights; what it cannot hold is refused.
 
     Raises:
-        NetworkError: `weights` is no 2-D matrix, or `delays` has neither one value nor nnz.
+        NetworkError: `weights` is no 2-D matrix of numbers, or `delays` has neither one value nor
+            nnz.
     """
-    try:
-        csr = sparse.csr_matrix(weights)
-    except (TypeError, ValueError) as error:
-        raise NetworkError(f"weights are no matrix of shape (n_post, n_pre): {error}") from error
-    if csr.data.dtype != dtype:
-        if np.issubdtype(dtype, np.integer):
-            refuse_fractions(csr.data)
-        csr = csr.astype(dtype)
-    plain = csr.has_canonical_format and not np.any(csr.data == 0)
-    per_synapse = delays is not None and np.ndim(delays) > 0
-    if per_synapse:
-        aligned = np.asarray(delays)
-        if aligned.shape != csr.data.shape:
-            raise NetworkError(
-                f"delays have shape {aligned.shape}; allowed: a scalar or one per stored "
-                f"weight ({csr.data.size},)"
-            )
+    csr = as_csr(where, weights)
+    data = weight_values(where, csr.data, dtype)
+    plain = csr.has_canonical_format and not np.any(data == 0)
+    per_synapse = delays is not None and delays.ndim > 0
+    aligned: Any = delays
+    if delays is not None and per_synapse:
+        if delays.shape != data.shape:
+            allowed = f"a scalar or one per stored weight ({data.size},)"
+            raise refusal(f"{where}.delays", f"shape {delays.shape}", allowed)
         if not plain:
             order = np.lexsort((csr.indices, rows_of(csr)))
-            aligned = aligned[order[csr.data[order] != 0]]
-        delays = frozen(np.ascontiguousarray(aligned))
+            aligned = own(delays[order[data[order] != 0]])
+    elif delays is not None:
+        aligned = delays.item()
+    csr = with_values(csr, data)
     if not plain:
         csr = csr.copy()
         n_stored = csr.nnz
         csr.sum_duplicates()
         if per_synapse and csr.nnz != n_stored:
-            raise NetworkError("duplicate synapses cannot carry delays of their own")
+            raise refusal(where, "duplicate synapses with delays of their own", "one for a pair")
         csr.eliminate_zeros()
-    return csr, delays
+        for array in (csr.data, csr.indices, csr.indptr):
+            locked(array)
+    return closed(csr), aligned
 
 
-def refuse_fractions(weights: NDArray[Any]) -> None:
-    """Raise `NetworkError` where numbers that have to be integers are none."""
-    if weights.dtype.kind not in "iub" and np.any(weights != np.trunc(weights)):
-        raise NetworkError("integer weights expected, fractions found")
+def as_csr(where: str, weights: Any) -> sparse.csr_matrix:
+    """Anything that SciPy makes a CSR of, its indices looked at: the kernels test none.
+
+    Raises:
+        NetworkError: it is no 2-D matrix, or an index leads out of it.
+    """
+    allowed = "a matrix (n_post, n_pre) of numbers"
+    shares = isinstance(weights, tuple) or getattr(weights, "format", None) == "csr"
+    try:
+        if not sparse.issparse(weights) and not isinstance(weights, tuple):
+            weights = plain_array(f"{where}.weights", weights, allowed)
+        elif hasattr(weights, "check_format"):
+            copy(weights).check_format(full_check=True)  # of a copy: it may exchange arrays
+        csr = sparse.csr_matrix(weights)
+        if isinstance(weights, tuple):
+            csr.check_format(full_check=True)
+    except (TypeError, ValueError, IndexError) as error:
+        raise refusal(f"{where}.weights", f"no matrix ({error})", allowed) from error
+    if not shares:  # SciPy made the arrays
+        for array in (csr.data, csr.indices, csr.indptr):
+            locked(array)
+    return csr
 
 
-def _name_problems(kind: str, names: list[str]) -> Iterator[Problem]:
-    """Names that are empty, no text, or used twice."""
-    for name in sorted({str(n) for n in names if names.count(n) > 1}):
+def weight_values(where: str, data: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
+    """Stored weights in the type of their network, see `hrsnn_lava.fields`."""
+    if np.issubdtype(dtype, np.integer):
+        return whole_values(f"{where}.weights", data)
+    return real_values(f"{where}.weights", data)
+
+
+def closed(csr: sparse.csr_matrix) -> sparse.csr_matrix:
+    """A canonical matrix (rows sorted, no duplicates), of arrays to which nobody can write."""
+    data, indices, indptr = (own(array) for array in (csr.data, csr.indices, csr.indptr))
+    matrix = sparse.csr_matrix((data, indices, indptr), shape=csr.shape)
+    matrix.data, matrix.indices, matrix.indptr = data, indices, indptr
+    matrix.has_canonical_format = True
+    return matrix
+
+
+def altered_problem(name: str) -> Problem:
+    """Of a projection whose matrix was given other arrays."""
+    return Problem(
+        f"projection {name!r}.weights",
+        "the matrix was changed in place",
+        "the one it was made with",
+        "make another projection with `dataclasses.replace`",
+    )
+
+
+def _name_problems(kind: str, names: list[Any]) -> Iterator[Problem]:
+    """Names that are empty, no text, used twice, or that no file can hold."""
+    texts = [name for name in names if isinstance(name, str)]
+    for name in sorted({n for n in texts if texts.count(n) > 1}):
         yield Problem(f"{kind} {name!r}", f"the name is used {names.count(name)} times", "once")
     for name in names:
-        if not isinstance(name, str) or not name:
-            yield Problem(f"{kind} {name!r}", "no name", "a non-empty text")
-
-
-Inputs = TypeVar("Inputs", bound=AnyPopulation)
-Neurons = TypeVar("Neurons", bound=AnyPopulation)
-Proj = TypeVar("Proj", bound=AnyProjection)
+        if fault := name_fault(name):
+            allowed = f"1..{NAME_LENGTH} printable characters, no backslash, no blank at an end"
+            yield Problem(f"{kind} {name!r:.80}", fault, allowed)
 
 
 class Graph(Saved, Generic[Inputs, Neurons, Proj]):
@@ -358,40 +462,83 @@ class Graph(Saved, Generic[Inputs, Neurons, Proj]):
     network is a frozen dataclass: it never changes, so what follows from it is computed once.
     """
 
+    #: Types of the parts, see `_type_problems`.
+    population_types: ClassVar[tuple[type, ...]]
+    projection_types: ClassVar[tuple[type, ...]]
+
     name: str
+    dt: float
     populations: tuple[Inputs | Neurons, ...]
     projections: tuple[Proj, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "populations", tuple(self.populations))
-        object.__setattr__(self, "projections", tuple(self.projections))
+        for field in ("populations", "projections"):
+            items = getattr(self, field)
+            if not isinstance(items, Iterable) or isinstance(items, (str, bytes, Mapping)):
+                measured = f"{type(items).__name__}"
+                raise refusal(field, measured, f"a sequence of {field}")
+            object.__setattr__(self, field, tuple(items))
 
     def verify(self) -> Self:
         """Check everything; return self.
 
         The check is made once and remembered: to change a network, make another one with
-        `with_projection` or `with_population`. Arrays of weights that are written to in place
-        afterwards are not checked again.
+        `with_projection` or `with_population`. No array can be written to; a matrix that was
+        changed by a method of its own is found at once.
 
         Raises:
             NetworkError: with every problem there is, not just the first.
         """
+        self.require_unaltered()
         raise_if(NetworkError, f"network {self.name!r} is not valid", self._problems)
         return self
 
+    def require_unaltered(self) -> None:
+        """Refuse a network in which a matrix was changed by a method of its own.
+
+        Raises:
+            NetworkError: with the projections that were.
+        """
+        problems = [
+            altered_problem(projection.name)
+            for projection in self.projections
+            if isinstance(projection, AnyProjection) and projection.altered
+        ]
+        raise_if(NetworkError, f"network {self.name!r} was changed", problems)
+
+    def _type_problems(self) -> Iterator[Problem]:
+        """Populations and projections that are none of this kind of network."""
+        for field, types in (
+            ("populations", self.population_types),
+            ("projections", self.projection_types),
+        ):
+            for k, item in enumerate(getattr(self, field)):
+                if not isinstance(item, types):
+                    allowed = " or ".join(kind.__name__ for kind in types)
+                    yield Problem(f"{field}[{k}]", type(item).__name__, f"a {allowed}")
+
+    @property
+    def has_step(self) -> bool:
+        """True when `dt` is seconds above 0."""
+        return bool(is_real(self.dt) and np.isfinite(self.dt) and self.dt > 0)
+
     @cached_property
     def _problems(self) -> tuple[Problem, ...]:
-        problems = list(self.own_problems())
+        if wrong := tuple(self._type_problems()):
+            return wrong
+        problems: list[Problem] = []
+        if fault := text_fault(self.name):
+            problems.append(Problem("name", fault, "printable text"))
+        if not self.has_step:
+            problems.append(Problem("dt", f"{self.dt!r}", "seconds > 0"))
         if not self.compute_populations:
             problems.append(Problem("populations", "no population of neurons", "at least one"))
-        problems += _name_problems("population", [p.name for p in self.populations])
-        problems += _name_problems("projection", [p.name for p in self.projections])
+        for kind in ("population", "projection"):
+            problems += _name_problems(kind, [part.name for part in getattr(self, f"{kind}s")])
+        if not all(isinstance(part.name, str) for part in (*self.populations, *self.projections)):
+            return tuple(problems)  # parts are looked up by their names
         problems += self.part_problems({p.name: p for p in self.populations})
         return tuple(problems)
-
-    def own_problems(self) -> Iterable[Problem]:
-        """What is wrong with the fields that populations and projections have no part in."""
-        return ()
 
     @abstractmethod
     def part_problems(self, populations: Mapping[str, Inputs | Neurons]) -> Iterator[Problem]:
@@ -478,23 +625,26 @@ class Network(Graph[Population, Population, Projection]):
     """
 
     stage: ClassVar[str] = "network"
+    population_types = (Population,)
+    projection_types = (Projection,)
 
     dt: float
     populations: tuple[Population, ...]
     projections: tuple[Projection, ...] = ()
     name: str = "network"
 
-    def own_problems(self) -> Iterator[Problem]:
-        """A step that is none."""
-        if not (np.isfinite(self.dt) and self.dt > 0):
-            yield Problem("dt", f"{self.dt!r}", "seconds > 0")
-
     def part_problems(self, populations: Mapping[str, Population]) -> Iterator[Problem]:
         """What is wrong with any population or projection."""
+        dt = self.dt if self.has_step else 1.0  # a wrong one is a problem of its own
         for population in self.populations:
             yield from population.problems()
+            if isinstance(population.neuron, LIF):
+                steps = np.asarray(population.neuron.refractory) / dt
+                if np.any(np.isfinite(steps) & (steps > INT32[1])):
+                    where = f"population {population.name!r}.refractory"
+                    yield Problem(where, f"{np.max(steps):g} steps", "seconds, below 2^31 steps")
         for projection in self.projections:
-            yield from projection.problems(populations, self.dt)
+            yield from projection.problems(populations, dt)
 
     def without_plasticity(self) -> Network:
         """A copy whose weights stay as they are."""

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from hrsnn_lava.csr import select_values
 from hrsnn_lava.distributions import Constant, Distribution
 from hrsnn_lava.errors import Problem
+from hrsnn_lava.fields import real_values
 
 Float = NDArray[np.float64]
 DRAWN_FIELDS = ("a_plus", "a_minus", "tau_plus", "tau_minus")
@@ -45,6 +46,13 @@ class STDP:
     tau_plus: ArrayLike = 0.020
     tau_minus: ArrayLike = 0.020
     w_max: ArrayLike | None = None
+
+    def __post_init__(self) -> None:
+        for field in STDP_FIELDS:
+            value = getattr(self, field)
+            if value is not None or field != "w_max":
+                array = real_values(f"plasticity.{field}", value)
+                object.__setattr__(self, field, array if array.ndim else array.item())
 
     @property
     def uniform_traces(self) -> bool:

@@ -13,7 +13,7 @@ One step of a neuron, all state int32 (Lava `proc/lif/models.py`, `PyLifModelBit
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, ClassVar
 
@@ -22,8 +22,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from hrsnn_lava.chip_learning import PER_SYNAPSE, Learning, LearningRule
-from hrsnn_lava.csr import drives, from_rows, frozen, rows_of
-from hrsnn_lava.errors import NetworkError, Problem
+from hrsnn_lava.csr import drives, from_rows, rows_of
+from hrsnn_lava.errors import NetworkError, Problem, SpecError
+from hrsnn_lava.fields import is_real, is_whole, locked, refusal, whole_values
 from hrsnn_lava.integer_format import (
     BIAS_WEIGHT_EXP_RANGE,
     DELAY_MAX,
@@ -42,8 +43,10 @@ from hrsnn_lava.network import (
     AnyProjection,
     Graph,
     Target,
+    as_csr,
+    by_name,
     canonical_csr,
-    refuse_fractions,
+    closed,
 )
 from hrsnn_lava.trace import SpikeInput
 
@@ -77,6 +80,7 @@ class QuantizedInput(AnyPopulation):
         name: unique in the network.
         size: number of channels.
         payload_scale: payload counts per 1.0 of an analog value; None for spikes without payload.
+            A spike that a recording gives no payload is 1.0 on either.
     """
 
     name: str
@@ -84,11 +88,14 @@ class QuantizedInput(AnyPopulation):
     payload_scale: float | None = None
     is_input = True
 
+    def __post_init__(self) -> None:
+        self._take_size()
+
     def problems(self) -> Iterator[Problem]:
         """Everything that is wrong with this population."""
         yield from self.size_problems()
         scale = self.payload_scale
-        if scale is not None and not (np.isfinite(scale) and scale > 0):
+        if scale is not None and not (is_real(scale) and np.isfinite(scale) and scale > 0):
             yield Problem(f"population {self.name!r}.payload_scale", repr(scale), "> 0")
 
 
@@ -114,14 +121,12 @@ class QuantizedPopulation(AnyPopulation):
     refractory: ArrayLike = 0
 
     def __post_init__(self) -> None:
+        sized = self._take_size()
         for field in NEURON_RANGES:
-            raw = np.asarray(getattr(self, field))
-            if raw.dtype.kind not in "iu" and np.any(raw != np.trunc(raw)):
-                raise NetworkError(f"population {self.name!r}.{field}: integers expected")
-            value = np.clip(raw, *INT32).astype(np.int32)
-            if value.ndim == 0:
-                value = np.full(self.size, value, dtype=np.int32)
-            object.__setattr__(self, field, frozen(np.ascontiguousarray(value)))
+            value = whole_values(f"population {self.name!r}.{field}", getattr(self, field))
+            if value.ndim == 0 and sized:
+                value = locked(np.full(self.size, value, dtype=np.int32))
+            object.__setattr__(self, field, value)
 
     def parameter(self, field: str) -> Int:
         """One field as a (size,) int32 array."""
@@ -177,26 +182,34 @@ class QuantizedProjection(AnyProjection):
     def __post_init__(self) -> None:
         try:
             object.__setattr__(self, "sign_mode", SignMode(self.sign_mode))
-        except ValueError:
+        except (ValueError, TypeError):
             allowed = ", ".join(m.value for m in SignMode)
             raise NetworkError(
                 f"projection {self.name!r}.sign_mode: {self.sign_mode!r}; allowed: {allowed}"
             ) from None
         if isinstance(self.learning, LearningRule):
             object.__setattr__(self, "learning", Learning((self.learning,)))
+        for field in ("weight_exp", "num_weight_bits", "num_message_bits"):
+            if is_whole(getattr(self, field)):  # Python's, whose shifts do not wrap
+                object.__setattr__(self, field, int(getattr(self, field)))
+        where = f"projection {self.name!r}"
         delays = self.delays
         if sparse.issparse(delays):
-            delays = _aligned_delays(self.name, sparse.csr_matrix(self.weights), delays)
-        elif delays is not None and np.ndim(delays) == 0:
-            delays = int(delays) or None
-        if delays is not None and np.ndim(delays) > 0:
-            delays = np.asarray(delays, dtype=np.int32)
+            delays = _aligned_delays(where, as_csr(where, self.weights), delays)
+        elif delays is not None:
+            delays = whole_values(f"{where}.delays", delays)
+        if delays is not None and delays.ndim == 0 and delays == 0:
+            delays = None
         if self.learning is None:
-            weights, delays = canonical_csr(self.weights, delays, np.int32)
+            weights, delays = canonical_csr(where, self.weights, delays, np.int32)
+        elif not isinstance(self.learning, Learning):
+            measured = type(self.learning).__name__
+            raise refusal(f"{where}.learning", measured, "Learning, LearningRule or None")
         else:
-            weights, learning = _canonical_learning(self.name, self.weights, self.learning)
+            weights, learning = _canonical_learning(where, self.weights, self.learning)
             object.__setattr__(self, "learning", learning)
-        object.__setattr__(self, "weights", weights)
+            delays = delays.item() if delays is not None and delays.ndim == 0 else delays
+        self._take_weights(weights)
         object.__setattr__(self, "delays", delays)
 
     @property
@@ -249,7 +262,7 @@ class QuantizedProjection(AnyProjection):
             worst = steps.max() if steps.max() > DELAY_MAX else steps.min()
             fields.append(("delays", int(worst), 0, DELAY_MAX))
         for field, value, low, high in fields:
-            if not isinstance(value, (int, np.integer)):
+            if not is_whole(value):
                 yield Problem(f"{where}.{field}", repr(value), f"a whole number in {low}..{high}")
             elif not low <= value <= high:
                 yield Problem(f"{where}.{field}", str(value), f"{low}..{high}")
@@ -263,7 +276,7 @@ class QuantizedProjection(AnyProjection):
             if self.delays is not None or self.target != "synapse":
                 clash = "delays" if self.delays is not None else "target bias"
                 yield Problem(f"{where}.learning", f"with {clash}", "plain synapses only")
-        pre = populations.get(self.pre)
+        pre = by_name(populations, self.pre)
         if self.num_message_bits and pre is not None and not pre.is_input:
             yield Problem(
                 f"{where}.num_message_bits",
@@ -273,42 +286,39 @@ class QuantizedProjection(AnyProjection):
 
 
 def _canonical_learning(
-    name: str, matrix: Any, learning: Learning
+    where: str, matrix: Any, learning: Learning
 ) -> tuple[sparse.csr_matrix, Learning]:
     """`canonical_csr` for weights that learn, with profile and tags in the order of the weights.
 
     Stored zeros stay if they learn (`Learning.plastic_zeros`), otherwise they go. Duplicates are
     refused, since they could carry different tags.
     """
-    csr = sparse.csr_matrix(matrix)
+    csr = as_csr(where, matrix)
     rows = rows_of(csr)
     order = np.lexsort((csr.indices, rows))
-    rows, cols, data = rows[order], csr.indices[order], csr.data[order]
+    rows, cols = rows[order], csr.indices[order]
+    data = whole_values(f"{where}.weights", csr.data)[order]
     if np.any((np.diff(rows) == 0) & (np.diff(cols) == 0)):
-        raise NetworkError(
-            f"projection {name!r}: two weights for one pair of neurons, with learning"
-        )
-    refuse_fractions(data)
+        raise NetworkError(f"{where}: two weights for one pair of neurons, with learning")
     keep = np.ones(data.size, dtype=np.bool_) if learning.plastic_zeros else data != 0
     for field in PER_SYNAPSE:
         value = getattr(learning, field)
         if value is not None and np.ndim(value) > 0 and np.shape(value) != data.shape:
-            raise NetworkError(
-                f"projection {name!r}.learning.{field}: shape {np.shape(value)}; "
-                f"allowed: one per stored weight ({data.size},)"
-            )
-    weights = from_rows(rows[keep], cols[keep], data[keep].astype(np.int32), csr.shape)
-    return weights, learning.select(order[keep])
+            allowed = f"one per stored weight ({data.size},)"
+            raise refusal(f"{where}.learning.{field}", f"shape {np.shape(value)}", allowed)
+    weights = from_rows(rows[keep], cols[keep], data[keep], csr.shape)
+    for array in (weights.data, weights.indices, weights.indptr):
+        locked(array)
+    return closed(weights), learning.select(order[keep])
 
 
-def _aligned_delays(name: str, weights: sparse.csr_matrix, delays: sparse.spmatrix) -> Int:
+def _aligned_delays(where: str, weights: sparse.csr_matrix, delays: sparse.spmatrix) -> Int:
     """Delays given as a matrix, read at the places of the stored weights, (nnz,)."""
-    if delays.shape != weights.shape:
-        raise NetworkError(
-            f"projection {name!r}.delays: shape {delays.shape}; allowed: {weights.shape}"
-        )
-    picked = sparse.csr_matrix(delays)[rows_of(weights), weights.indices]
-    return np.asarray(picked, dtype=np.int32).ravel()
+    matrix = as_csr(f"{where}.delays", delays)
+    if matrix.shape != weights.shape:
+        raise refusal(f"{where}.delays", f"shape {matrix.shape}", f"{weights.shape}")
+    picked = np.asarray(matrix[rows_of(weights), weights.indices]).ravel()
+    return whole_values(f"{where}.delays", picked)
 
 
 @dataclass(frozen=True, eq=False)
@@ -316,6 +326,8 @@ class QuantizedNetwork(Graph[QuantizedInput, QuantizedPopulation, QuantizedProje
     """Populations and projections in integers; `dt` in seconds is kept for reports."""
 
     stage: ClassVar[str] = "quantized"
+    population_types = (QuantizedInput, QuantizedPopulation)
+    projection_types = (QuantizedProjection,)
 
     populations: tuple[QuantizedPopulation | QuantizedInput, ...]
     projections: tuple[QuantizedProjection, ...] = ()
@@ -347,6 +359,39 @@ def learning_problems(network: QuantizedNetwork) -> Iterator[Problem]:
                 "apart",
                 "set weight_exp to 0 or more, or use one profile",
             )
+
+
+def unit_counts(network: QuantizedNetwork) -> Int | None:
+    """Payload counts of a plain spike, one without a payload, on every channel, (n_inputs,).
+
+    A spike is 1.0: `payload_scale` counts, rounded, on channels with values, and 1 on others. 0
+    where the scale has no count for it. None where all are 1.
+    """
+    populations = network.input_populations
+    if all(p.payload_scale is None for p in populations):
+        return None
+    scales = [1.0 if p.payload_scale is None else p.payload_scale for p in populations]
+    counts = np.rint(np.minimum(scales, float(INT32[1]))).astype(np.int64)
+    return np.repeat(counts, [p.size for p in populations]).astype(np.int32)
+
+
+def in_counts(network: QuantizedNetwork, inputs: SpikeInput) -> SpikeInput:
+    """The input as engines take it: plain spikes get their payloads, see `unit_counts`.
+
+    Raises:
+        SpecError: a plain spike on a channel whose scale has no count for 1.0.
+    """
+    units = None if inputs.payloads is not None else unit_counts(network)
+    if units is None:
+        return inputs
+    payloads = units[inputs.neurons]
+    if not payloads.all():
+        channel = int(inputs.neurons[payloads == 0][0])
+        raise SpecError(
+            f"inputs: a spike without payload on channel {channel}, which is 1.0; allowed: "
+            "payloads, since the channel's payload_scale rounds 1.0 to 0"
+        )
+    return replace(inputs, payloads=payloads)
 
 
 class HeldInput:

@@ -6,6 +6,7 @@ populations of neurons in a trace, over the input populations in an input.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.fields import locked, plain_array, whole_number, whole_values
 from hrsnn_lava.findings import Finding
 from hrsnn_lava.integer_format import INT32
 
@@ -25,14 +27,52 @@ UPDATES = ("active_updates", "membrane_updates")
 LOSSES = ("wraps", "saturations")
 
 
-def _int32(values: ArrayLike) -> Int:
-    array = np.ascontiguousarray(values)
-    if array.size and array.dtype.kind not in "iub":
-        raise SpecError(f"integers expected, found {array.dtype}")
-    if array.size and (array.min() < INT32[0] or array.max() > INT32[1]):
-        span = f"{array.min()}..{array.max()}"
-        raise SpecError(f"integers of 32 bits expected, found {span}")  # a cast would wrap them
-    return array.astype(np.int32)
+#: Extents: the last step and the last neuron have an index of 32 bits.
+EXTENT = (0, INT32[1] + 1)
+_DIGEST = re.compile("[0-9a-f]{64}")
+#: What to do with values that are no integers.
+_SCALE = "multiply by the input's payload_scale, and round"
+
+
+def _integers(where: str, values: Any, fix: str = "") -> Int:
+    return whole_values(where, values, floats=False, fix=fix, error=SpecError)
+
+
+def _losses(where: str, values: Any, n_neurons: int) -> NDArray[np.int64]:
+    """Counts by neuron, checked."""
+    counts = plain_array(where, values, f"counts ({n_neurons},)", SpecError)
+    if counts.dtype.kind not in "iu" or counts.shape != (n_neurons,):
+        raise SpecError(f"{where}: {counts.dtype} {counts.shape}; allowed: integers ({n_neurons},)")
+    return counts.astype(np.int64)
+
+
+def _extent(where: str, value: Any) -> int:
+    return whole_number(where, value, EXTENT, floats=True, error=SpecError)
+
+
+def _index_problems(
+    places: tuple[tuple[str, Int, int], tuple[str, Int, int]],
+) -> list[Problem]:
+    """Lists of steps and neurons that do not belong together, or lead out of their extent."""
+    (first, steps, _), (second, neurons, _) = places
+    if steps.ndim != 1 or steps.shape != neurons.shape:
+        allowed = f"as {first} {steps.shape}, one-dimensional"
+        return [Problem(second, f"shape {neurons.shape}", allowed)]
+    problems = []
+    for name, values, limit in places:
+        if values.size and (values.min() < 0 or values.max() >= limit):
+            measured = f"{values.min()}..{values.max()}"
+            extent = "n_steps" if name == first else "n_neurons"
+            problems.append(Problem(name, measured, f"0..{limit - 1} ({extent})"))
+    return problems
+
+
+def _sorted(steps: Int, neurons: Int, n_neurons: int) -> bool:
+    """Whether events are by step, then neuron, and none occurs twice."""
+    if steps.size < 2:
+        return True
+    keys = steps.astype(np.int64) * n_neurons + neurons
+    return bool((keys[1:] > keys[:-1]).all())
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,35 +99,28 @@ class SpikeInput(Saved):
     samples: Int | None = None
 
     def __post_init__(self) -> None:
-        steps, neurons = _int32(self.steps), _int32(self.neurons)
-        payloads = None if self.payloads is None else _int32(self.payloads)
-        problems = []
-        if not (steps.ndim == 1 and steps.shape == neurons.shape):
-            problems.append(Problem("neurons", f"shape {neurons.shape}", f"as steps {steps.shape}"))
-        elif payloads is not None and payloads.shape != steps.shape:
-            problems.append(
-                Problem("payloads", f"shape {payloads.shape}", f"as steps {steps.shape}")
-            )
-        for name, values, limit in (
-            ("steps", steps, self.n_steps),
-            ("neurons", neurons, self.n_neurons),
-        ):
-            if values.size and (values.min() < 0 or values.max() >= limit):
-                measured = f"{values.min()}..{values.max()}"
-                problems.append(Problem(name, measured, f"0..{limit - 1} (n_{name})"))
-        starts = None if self.samples is None else _int32(self.samples)
+        steps, neurons = _integers("steps", self.steps), _integers("neurons", self.neurons)
+        payloads = None if self.payloads is None else _integers("payloads", self.payloads, _SCALE)
+        for name in ("n_steps", "n_neurons"):
+            object.__setattr__(self, name, _extent(name, getattr(self, name)))
+        places = (("steps", steps, self.n_steps), ("neurons", neurons, self.n_neurons))
+        problems = _index_problems(places)
+        if payloads is not None and payloads.shape != steps.shape:
+            allowed = f"as steps {steps.shape}"
+            problems.append(Problem("payloads", f"shape {payloads.shape}", allowed))
+        starts = None if self.samples is None else _integers("samples", self.samples)
         if starts is not None and not _rising(starts, self.n_steps):
             problems.append(Problem("samples", f"{starts!r:.60}", f"rising, 0..{self.n_steps - 1}"))
         raise_if(SpecError, "the input events are not valid", problems)
-        object.__setattr__(self, "samples", starts)
-        order = np.lexsort((neurons, steps))
-        steps, neurons = steps[order], neurons[order]
-        if np.any((np.diff(steps) == 0) & (np.diff(neurons) == 0)):
-            raise SpecError("a channel sends more than one event in a step; send one")
-        object.__setattr__(self, "steps", steps)
-        object.__setattr__(self, "neurons", neurons)
-        if payloads is not None:
-            object.__setattr__(self, "payloads", payloads[order])
+        if not _sorted(steps, neurons, self.n_neurons):
+            order = np.lexsort((neurons, steps))
+            steps, neurons = locked(steps[order]), locked(neurons[order])
+            payloads = None if payloads is None else locked(payloads[order])
+            if not _sorted(steps, neurons, self.n_neurons):
+                raise SpecError("a channel sends more than one event in a step; send one")
+        arrays = {"steps": steps, "neurons": neurons, "payloads": payloads, "samples": starts}
+        for name, array in arrays.items():
+            object.__setattr__(self, name, array)
 
     def payload_values(self) -> Int:
         """The payloads, 1 for every event without one, (E,) int32."""
@@ -102,10 +135,25 @@ class SpikeInput(Saved):
     def held(cls, values: ArrayLike, steps_per_sample: int) -> SpikeInput:
         """Integer samples (n_samples, n_channels), each held for `steps_per_sample` steps.
 
+        What `numpy.rint` gives are integers, too.
+
         One event a sample and channel: a held value is sent once, when it changes.
+
+        Raises:
+            SpecError: `values` are no integers of 32 bits in two dimensions, or the recording
+                would be longer than 2^31 steps.
         """
-        payloads = np.asarray(values, dtype=np.int32)
+        array = plain_array("values", values, "integers of 32 bits", SpecError)
+        if array.dtype.kind == "f" and not np.all(array == np.trunc(array)):
+            raise SpecError(f"values: integers expected, found {array.dtype}; {_SCALE}")
+        payloads = whole_values("values", array, fix=_SCALE, error=SpecError)
+        if payloads.ndim != 2:
+            raise SpecError(f"values: shape {payloads.shape}; allowed: (n_samples, n_channels)")
         n_samples, n_channels = payloads.shape
+        longest = (1, EXTENT[1] // max(n_samples, 1))
+        steps_per_sample = whole_number(
+            "steps_per_sample", steps_per_sample, longest, floats=True, error=SpecError
+        )
         steps = np.repeat(np.arange(n_samples, dtype=np.int32) * steps_per_sample, n_channels)
         neurons = np.tile(np.arange(n_channels, dtype=np.int32), n_samples)
         return cls(steps, neurons, n_samples * steps_per_sample, n_channels, payloads.ravel())
@@ -143,6 +191,49 @@ def _rising(starts: Int, n_steps: int) -> bool:
     return bool(inside and (np.diff(starts) > 0).all())
 
 
+class Origin:
+    """Which integer network ran. Its digest is worked out when somebody asks for it: that takes
+    as long as a short run, and most traces are read beside the very object that ran.
+
+    Args:
+        network: that ran.
+        digest: SHA-256 of it, where the network is not at hand.
+
+    Raises:
+        SpecError: `digest` is none.
+    """
+
+    __slots__ = ("_digest", "_network")
+
+    def __init__(self, network: Saved | None = None, digest: str | None = None) -> None:
+        if network is None and not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
+            raise SpecError(f"network_digest: {digest!r:.80}; allowed: 64 hexadecimal digits")
+        self._network, self._digest = network, digest
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the network."""
+        return self._digest or self._network.digest  # type: ignore[union-attr] # one is there
+
+    def is_of(self, network: Saved) -> bool:
+        """Whether it is this network, one made of the same parts, or one equal to it."""
+        if self._network is network:
+            return True
+        if self._network is not None and _same_parts(self._network, network):
+            return True
+        return self.digest == network.digest
+
+    def __reduce__(self) -> tuple[type[Origin], tuple[None, str]]:
+        return Origin, (None, self.digest)  # a trace goes to other processes without its network
+
+
+def _same_parts(first: Any, second: Any) -> bool:
+    """Whether two networks differ in their titles alone, which nothing that runs depends on."""
+    parts = [(*network.populations, *network.projections) for network in (first, second)]
+    same = len(parts[0]) == len(parts[1]) and all(a is b for a, b in zip(*parts, strict=True))
+    return same and first.dt == second.dt
+
+
 @dataclass(frozen=True, eq=False)
 class Trace(Saved):
     """What a run did; saved as ``.npz``.
@@ -166,6 +257,8 @@ class Trace(Saved):
             not known.
         saturations: (n_neurons,) int64, in how many steps each potential was at its lower end.
         findings: what a user has to know of the run; not saved, since it follows from the rest.
+        origin: the network that ran, None where that is not known. What reads a trace beside a
+            network refuses one of another network, see `require_network`.
 
     A trace is what Lava's learning connection holds in its Var of that name. After the last step
     of an epoch that is the trace in that step: decayed, impulses added. Within an epoch it is the
@@ -189,7 +282,68 @@ class Trace(Saved):
     membrane_updates: Int | None = None
     wraps: NDArray[np.int64] | None = None
     saturations: NDArray[np.int64] | None = None
+    origin: Origin | None = None
     findings: tuple[Finding, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("n_steps", "n_neurons"):
+            object.__setattr__(self, name, _extent(name, getattr(self, name)))
+        steps, neurons = (_integers(n, getattr(self, n)) for n in ("spike_steps", "spike_neurons"))
+        problems = _index_problems(
+            (("spike_steps", steps, self.n_steps), ("spike_neurons", neurons, self.n_neurons))
+        )
+        problems += self._array_problems()
+        raise_if(SpecError, "the trace is not valid", problems)
+        if not _sorted(steps, neurons, self.n_neurons):
+            order = np.lexsort((neurons, steps))
+            steps, neurons = locked(steps[order]), locked(neurons[order])
+        object.__setattr__(self, "spike_steps", steps)
+        object.__setattr__(self, "spike_neurons", neurons)
+        for name in UPDATES:
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _integers(name, getattr(self, name)))
+        for name in LOSSES:
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _losses(name, getattr(self, name), self.n_neurons))
+
+    def _array_problems(self) -> list[Problem]:
+        """States of another shape, and what is of another type."""
+        problems, shape = [], (self.n_steps, self.n_neurons)
+        for name in ("v", "u"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            array = plain_array(name, value, f"numbers {shape}", SpecError)
+            if array.shape != shape:
+                problems.append(Problem(name, f"shape {array.shape}", f"{shape}"))
+        for field_name in ("weights", "traces"):
+            values = getattr(self, field_name)
+            if not isinstance(values, Mapping):
+                problems.append(Problem(field_name, type(values).__name__, "arrays by name"))
+        if self.inputs is not None and not isinstance(self.inputs, SpikeInput):
+            problems.append(Problem("inputs", type(self.inputs).__name__, "a SpikeInput or None"))
+        if self.origin is not None and not isinstance(self.origin, Origin):
+            problems.append(Problem("origin", type(self.origin).__name__, "an Origin or None"))
+        return problems
+
+    @property
+    def network_digest(self) -> str | None:
+        """SHA-256 of the integer network that ran, as `CompiledNetwork.network_digest` has it:
+        with the weights before they learned. None where that is not known."""
+        return None if self.origin is None else self.origin.digest
+
+    def require_network(self, network: Saved) -> None:
+        """Refuse a trace of another integer network; one of unknown origin passes.
+
+        Raises:
+            SpecError: the digests differ.
+        """
+        if self.origin is not None and not self.origin.is_of(network):
+            name = getattr(network, "name", "the network")
+            raise SpecError(
+                f"trace: of the network {self.origin.digest[:12]}; allowed: one of {name!r}, "
+                f"{network.digest[:12]}. Run that network, or read the trace beside its own"
+            )
 
     @property
     def n_spikes(self) -> int:
@@ -222,6 +376,11 @@ def summed_losses(parts: Iterable[Trace], n_neurons: int) -> dict[str, Any]:
         if all(count is not None for count in counts):
             sums[name] = np.sum([np.zeros(n_neurons), *counts], axis=0).astype(np.int64)
     return sums
+
+
+def digest_array(digest: str) -> NDArray[np.uint8]:
+    """A digest as a file of plain numbers holds it: its 32 bytes."""
+    return np.frombuffer(bytes.fromhex(digest), dtype=np.uint8)
 
 
 def split_trace(key: str) -> tuple[str, str, int | None]:

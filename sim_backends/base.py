@@ -14,7 +14,7 @@ the sum of one projection and delay, so only projections onto different neurons 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -24,6 +24,7 @@ from scipy import sparse
 
 from hrsnn_lava import registry
 from hrsnn_lava.errors import BackendMissingError, Problem, SpecError, raise_if
+from hrsnn_lava.fields import is_whole, whole_number
 from hrsnn_lava.integer_format import INT32, STATE_SHIFT, kept_of_current, kept_of_potential
 from hrsnn_lava.quantized import QuantizedNetwork, learning_problems
 from hrsnn_lava.sim_backends.learning_program import (
@@ -40,6 +41,8 @@ STATES = ("v", "u")
 PROBES = ("spikes", *STATES)
 #: Steps since rest that can be counted: spikes carry their step as int32.
 LAST_STEP = INT32[1]
+#: Steps of a run that has neither a number of steps nor an input to take it from.
+DEFAULT_STEPS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,8 +149,13 @@ class Backend(ABC):
 
 def backend_of(backend: str | Backend) -> Backend:
     """The backend of a name; raises `SpecError`, which lists the names there are."""
-    if not isinstance(backend, str):
+    if isinstance(backend, Backend):
         return backend
+    if not isinstance(backend, str):
+        raise SpecError(
+            f"backend: {type(backend).__name__}; allowed: one of "
+            f"{', '.join(registry.names('engine'))}, or a Backend"
+        )
     engine: Backend = registry.load("engine", backend)
     return engine
 
@@ -231,11 +239,17 @@ def as_quantized(network: Any) -> QuantizedNetwork:
 def runnable(network: Any) -> QuantizedNetwork:
     """The integer network of any argument, checked once: the kernels test no index themselves.
 
+    Of a compiled network the cores are looked at too, since counts go by them.
+
     Raises:
-        NetworkError: the network contradicts itself.
+        NetworkError: the network contradicts itself, or has other neurons than its placement.
         SpecError: no integer network, or learning with several profiles and a negative exponent.
     """
     integer = as_quantized(network)
+    integer.require_unaltered()
+    if hasattr(network, "verify_placement") and "_placed" not in vars(network):
+        network.verify_placement()
+        object.__setattr__(network, "_placed", True)
     if "_runnable" not in vars(integer):
         integer.verify()
         raise_if(SpecError, "the run is not possible", learning_problems(integer))
@@ -243,20 +257,59 @@ def runnable(network: Any) -> QuantizedNetwork:
     return integer
 
 
+def run_steps(inputs: Any, steps: int | None) -> int:
+    """Length of a run: what is asked for, else the input's, else `DEFAULT_STEPS`.
+
+    Args:
+        inputs: a recording, a sequence of pieces, an iterator of pieces, or None.
+        steps: None, or a whole number, 0 to `LAST_STEP`.
+
+    Raises:
+        SpecError: another number, or none beside pieces that are not there yet.
+    """
+    if steps is not None:
+        return whole_number("steps", steps, (0, LAST_STEP), error=SpecError)
+    if inputs is None:
+        return DEFAULT_STEPS
+    if isinstance(inputs, SpikeInput):
+        return run_steps(None, inputs.n_steps)
+    if isinstance(inputs, Sequence) and all(isinstance(piece, SpikeInput) for piece in inputs):
+        return run_steps(None, sum(piece.n_steps for piece in inputs))
+    if isinstance(inputs, Iterator):
+        raise SpecError("steps: not given, and pieces of input do not say how many; say how many")
+    raise SpecError(f"inputs: {type(inputs).__name__}; allowed: a SpikeInput, pieces of one, None")
+
+
 def check_run(
-    network: QuantizedNetwork, inputs: SpikeInput | None, steps: int, probes: Collection[str] = ()
-) -> SpikeInput:
-    """The inputs of a run, empty ones for None; raises `SpecError` with all that does not fit."""
+    network: QuantizedNetwork,
+    inputs: SpikeInput | None,
+    steps: int | None,
+    probes: Collection[str] = (),
+) -> tuple[SpikeInput, int]:
+    """Inputs and steps of a run: empty events for None, and see `run_steps`.
+
+    Raises:
+        SpecError: with all that does not fit.
+    """
     problems = []
-    if not 0 <= steps <= LAST_STEP:
-        problems.append(Problem("steps", str(steps), f"0..{LAST_STEP}"))
-    problems += [Problem("probes", repr(p), ", ".join(PROBES)) for p in probes if p not in PROBES]
+    if inputs is not None and not isinstance(inputs, SpikeInput):
+        problems.append(Problem("inputs", type(inputs).__name__, "a SpikeInput or None"))
+        raise_if(SpecError, "the run is not possible", problems)
+    if steps is not None and not (is_whole(steps) and 0 <= steps <= LAST_STEP):
+        problems.append(Problem("steps", repr(steps), f"a whole number in 0..{LAST_STEP}"))
+    if isinstance(probes, str) or not isinstance(probes, Iterable):
+        problems.append(Problem("probes", repr(probes), f"a list of {', '.join(PROBES)}"))
+    else:
+        problems += [
+            Problem("probes", repr(p), ", ".join(PROBES)) for p in probes if p not in PROBES
+        ]
     if inputs is not None and inputs.n_neurons != network.n_inputs:
         problems.append(
             Problem("inputs", f"{inputs.n_neurons} channels", f"{network.n_inputs} (the network's)")
         )
     raise_if(SpecError, "the run is not possible", problems)
-    return SpikeInput.empty(max(steps, 1), network.n_inputs) if inputs is None else inputs
+    count = run_steps(inputs, steps)
+    return SpikeInput.empty(max(count, 1), network.n_inputs) if inputs is None else inputs, count
 
 
 def with_updates(trace: Trace, updates: tuple[Any, Any] | None) -> Trace:

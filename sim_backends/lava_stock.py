@@ -246,7 +246,10 @@ def _trace_sizes(plastic: Plastic) -> dict[str, int]:
 
 
 def stock_processes(
-    compiled: Any, inputs: SpikeInput | None, steps: int, max_processes: int | None = None
+    compiled: Any,
+    inputs: SpikeInput | None = None,
+    steps: int | None = None,
+    max_processes: int | None = None,
 ) -> StockGraph:
     """The Processes of a network, connected and not yet run; see `StockGraph`.
 
@@ -261,7 +264,7 @@ def stock_processes(
         SpecError: the inputs do not fit.
     """
     network = runnable(compiled)
-    check_run(network, inputs, steps)
+    inputs, steps = check_run(network, inputs, steps)
     split = lower_stock(network, MAX_PROCESSES if max_processes is None else max_processes)
     require_backend(ENGINE)
     from hrsnn_lava.processes.stock import stock_graph

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from hrsnn_lava.kernels import kernel
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 
-@njit(cache=True)
+@kernel()
 def divide(w: Float, wx: Float, wxx: Float, k_max: int) -> tuple[Float, Int]:
     """Error and starts as `Breaks` has them, by divide and conquer over the monotone starts.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.partitioning.problem import (
@@ -21,6 +20,7 @@ from hrsnn_lava.compiler.partitioning.problem import (
     Caps,
     Level,
 )
+from hrsnn_lava.kernels import kernel
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -88,13 +88,13 @@ def empty_state(level: Level, caps: Caps, n_cores: int) -> State:
     )
 
 
-@njit(cache=True)
+@kernel()
 def slots_of(mask: int) -> int:
     """Input axon slots of a source on a core: 1, or 2 for each setting of learning traces."""
     return 2 * axons_of(mask) if mask >> 1 else mask & 1
 
 
-@njit(cache=True)
+@kernel()
 def axons_of(mask: int) -> int:
     """Output axons from a source to a core: 1, or 1 for each setting of learning traces."""
     learning = mask >> 1
@@ -107,7 +107,7 @@ def axons_of(mask: int) -> int:
     return count
 
 
-@njit(cache=True)
+@kernel()
 def _mask(state: State, caps: Caps, source: int, core: int) -> int:
     mask = 0
     first = state.list_start[source]
@@ -117,7 +117,7 @@ def _mask(state: State, caps: Caps, source: int, core: int) -> int:
     return mask
 
 
-@njit(cache=True)
+@kernel()
 def _add(state: State, caps: Caps, source: int, form: int, core: int, n: int) -> None:
     """`n` synapses more (or fewer) on a list; empty lists vanish."""
     list_core, list_form, list_size = state.list_core, state.list_form, state.list_size
@@ -145,7 +145,7 @@ def _add(state: State, caps: Caps, source: int, form: int, core: int, n: int) ->
         state.form_count[core, form] -= 1
 
 
-@njit(cache=True)
+@kernel()
 def _place(level: Level, caps: Caps, state: State, v: int, core: int, sign: int) -> None:
     """Put a vertex on a core (sign 1) or take it away (-1)."""
     pin_source, pin_form, pin_size = level.source, level.form, level.synapses
@@ -211,7 +211,7 @@ def _place(level: Level, caps: Caps, state: State, v: int, core: int, sign: int)
     state.second[core] += sign * level.second[v]
 
 
-@njit(cache=True)
+@kernel()
 def move(level: Level, caps: Caps, state: State, v: int, target: int) -> None:
     """Move a vertex to another core, with every count; a core of -1 is nowhere."""
     here = state.core_of[v]
@@ -222,7 +222,7 @@ def move(level: Level, caps: Caps, state: State, v: int, target: int) -> None:
     state.core_of[v] = target
 
 
-@njit(cache=True)
+@kernel()
 def start(level: Level, caps: Caps, state: State) -> None:
     """Count the partition ``state.core_of`` into empty arrays."""
     cores = state.core_of.copy()

@@ -7,7 +7,6 @@ anew: a core takes neurons while all of its counts stay within their limits.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.occupancy.core_filling import limits_of
@@ -20,6 +19,7 @@ from hrsnn_lava.compiler.partitioning.problem import (
     PartitionProblem,
     words_table,
 )
+from hrsnn_lava.kernels import kernel
 
 Int = NDArray[np.int64]
 NAMES = (
@@ -62,7 +62,7 @@ def fill_fast(
     )
 
 
-@njit(cache=True)
+@kernel()
 def _runs(
     level: Level, caps: Caps, order: Int, most: Int, tables: Int, kind: Int, largest: int
 ) -> Int:
@@ -128,7 +128,7 @@ def _runs(
     return bounds[: cores + 1]
 
 
-@njit(cache=True)
+@kernel()
 def _more(
     level: Level, caps: Caps, v: int, count: NDArray[np.int32], mask: Int, table: Int
 ) -> tuple[int, int]:
@@ -149,7 +149,7 @@ def _more(
     return words, slots
 
 
-@njit(cache=True)
+@kernel()
 def _kinds(level: Level, caps: Caps, v: int, lists_of_form: Int, in_class: Int, most: Int) -> bool:
     """Whether formats, classes, traces and epochs stay within their limits with `v`."""
     traces, epochs, forms, classes = 0, 0, 0, 0

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.partitioning.core_state import State
 from hrsnn_lava.compiler.partitioning.problem import NEURONS, Caps, Level
+from hrsnn_lava.kernels import kernel
 
 Int = NDArray[np.int64]
 
 
-@njit(cache=True)
+@kernel()
 def overflow(state: State, caps: Caps) -> float:
     """How much all cores hold too much, as shares of the limits, summed over resources."""
     total = 0.0
@@ -24,7 +24,7 @@ def overflow(state: State, caps: Caps) -> float:
     return total
 
 
-@njit(cache=True)
+@kernel()
 def cost_of(level: Level, state: State, hop: float, mask: Int) -> float:
     """Messages plus `hop` per message between cores; `mask` is working space, -1s of K cores."""
     total = 0.0
@@ -45,7 +45,7 @@ def cost_of(level: Level, state: State, hop: float, mask: Int) -> float:
     return total
 
 
-@njit(cache=True)
+@kernel()
 def palette_of(state: State) -> float:
     """Summed squared distance of the neurons to the mean of their core."""
     total = 0.0

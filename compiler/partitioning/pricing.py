@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.partitioning.core_state import State, axons_of, slots_of
 from hrsnn_lava.compiler.partitioning.problem import OUT, Caps, Level
+from hrsnn_lava.kernels import kernel
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -58,7 +58,7 @@ def new_scan(n_cores: int) -> Scan:
     )
 
 
-@njit(cache=True)
+@kernel()
 def scan(level: Level, caps: Caps, state: State, v: int, hop: float, work: Scan) -> None:
     """Price all moves of vertex `v`; see `Scan`. One visit of the lists of its sources."""
     near, home, saved_slots, saved_words = work.near, work.home, work.slots, work.words
@@ -134,7 +134,7 @@ def scan(level: Level, caps: Caps, state: State, v: int, hop: float, work: Scan)
         _scan_own(level, state, v, core, hop, work)
 
 
-@njit(cache=True)
+@kernel()
 def _scan_forms(
     level: Level,
     caps: Caps,
@@ -206,7 +206,7 @@ def _scan_forms(
     return away
 
 
-@njit(cache=True)
+@kernel()
 def _scan_own(level: Level, state: State, v: int, core: int, hop: float, work: Scan) -> None:
     """The home term of the sources inside `v`; those that reach `v` itself are always at home."""
     pin_source, own, stamp, home = level.source, level.own, work.stamp, work.home
@@ -239,7 +239,7 @@ def _scan_own(level: Level, state: State, v: int, core: int, hop: float, work: S
             stamp[list_core[entry]] = -1
 
 
-@njit(cache=True)
+@kernel()
 def kinds_fit(level: Level, caps: Caps, state: State, v: int, core: int) -> bool:
     """Whether formats, classes, traces and epochs of a core stay in number with `v` on it.
 
@@ -271,7 +271,7 @@ def kinds_fit(level: Level, caps: Caps, state: State, v: int, core: int) -> bool
     return more == 0 or count + more <= caps.classes
 
 
-@njit(cache=True)
+@kernel()
 def _ones(mask: int) -> int:
     count = 0
     while mask:
@@ -280,7 +280,7 @@ def _ones(mask: int) -> int:
     return count
 
 
-@njit(cache=True)
+@kernel()
 def out_overflow_change(
     level: Level, caps: Caps, state: State, v: int, target: int, out: Int
 ) -> float:

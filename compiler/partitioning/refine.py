@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.partitioning.core_state import NO_CORE, State, move
 from hrsnn_lava.compiler.partitioning.pricing import Scan, kinds_fit, out_overflow_change, scan
 from hrsnn_lava.compiler.partitioning.problem import NEURONS, SLOTS, SYNAPSES, WORDS, Caps, Level
+from hrsnn_lava.kernels import kernel
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -16,7 +16,7 @@ Float = NDArray[np.float64]
 REMOTE, PASS_OVER = 6.0, 0.7
 
 
-@njit(cache=True)
+@kernel()
 def uniform(state: NDArray[np.uint64]) -> float:
     """A number in [0, 1) from a generator of one word (xorshift64*, Vigna 2016)."""
     x = state[0]
@@ -28,14 +28,14 @@ def uniform(state: NDArray[np.uint64]) -> float:
     return float(mixed >> np.uint64(11)) / 9007199254740992.0
 
 
-@njit(cache=True)
+@kernel()
 def _excess(use: int, change: int, limit: int) -> float:
     """What a change adds to (or takes from) the overflow of a resource, as a share, >= 0."""
     more = max(use, use + change) - max(limit, min(use, use + change))
     return more / limit if more > 0 else 0.0
 
 
-@njit(cache=True)
+@kernel()
 def sweep(
     level: Level,
     caps: Caps,
@@ -113,7 +113,7 @@ def sweep(
     return n_moves
 
 
-@njit(cache=True)
+@kernel()
 def _left(level: Level, state: State, v: int, core: int, dims: int) -> float:
     """Fall of the spread of a core when `v` leaves it."""
     n, size = state.used[core, NEURONS], level.size[v]
@@ -127,7 +127,7 @@ def _left(level: Level, state: State, v: int, core: int, dims: int) -> float:
     return fall
 
 
-@njit(cache=True)
+@kernel()
 def _joined(level: Level, state: State, v: int, core: int, dims: int) -> float:
     """Rise of the spread of a core when `v` joins it."""
     n, size = state.used[core, NEURONS], level.size[v]
@@ -140,7 +140,7 @@ def _joined(level: Level, state: State, v: int, core: int, dims: int) -> float:
     return rise
 
 
-@njit(cache=True)
+@kernel()
 def cluster(
     level: Level,
     pin_start: Int,

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from hrsnn_lava.compiler.partitioning.core_state import NO_CORE, State, move
 from hrsnn_lava.compiler.partitioning.pricing import Scan, kinds_fit, scan
 from hrsnn_lava.compiler.partitioning.problem import NEURONS, SLOTS, SYNAPSES, WORDS, Caps, Level
+from hrsnn_lava.kernels import kernel
 
 
-@njit(cache=True)
+@kernel()
 def stream(level: Level, caps: Caps, state: State, work: Scan, hop: float, balance: float) -> None:
     """Put every vertex, in order, where ``near - balance * neurons`` is most among cores that
     hold it; where none does, on the emptiest."""

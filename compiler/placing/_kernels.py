@@ -14,8 +14,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from hrsnn_lava.kernels import kernel
 
 Int = NDArray[np.int64]
 Float = NDArray[np.float64]
@@ -23,7 +24,7 @@ Float = NDArray[np.float64]
 _NO_SLOT: Any = np.int64(-1)
 
 
-@njit(cache=True)
+@kernel()
 def weight_of(indptr: Int, indices: Int, weights: Int, a: int, b: int) -> int:
     """S_ab by bisection; columns of a row are sorted."""
     low, high = indptr[a], indptr[a + 1]
@@ -39,7 +40,7 @@ def weight_of(indptr: Int, indices: Int, weights: Int, a: int, b: int) -> int:
     return 0
 
 
-@njit(cache=True)
+@kernel()
 def change(
     indptr: Int,
     indices: Int,
@@ -68,7 +69,7 @@ def change(
     return total
 
 
-@njit(cache=True)
+@kernel()
 def move(
     indptr: Int,
     indices: Int,
@@ -94,7 +95,7 @@ def move(
                 at_y[k, j] += w * (abs(j - y1) - abs(j - y0))
 
 
-@njit(cache=True)
+@kernel()
 def exchange(
     indptr: Int,
     indices: Int,
@@ -119,7 +120,7 @@ def exchange(
         move(indptr, indices, weights, column_x, at_x, at_y, height, other, stop, start)
 
 
-@njit(cache=True)
+@kernel()
 def anneal(
     indptr: Int,
     indices: Int,
@@ -193,7 +194,7 @@ def anneal(
     return gained, n_moves
 
 
-@njit(cache=True)
+@kernel()
 def descend(
     indptr: Int,
     indices: Int,

@@ -189,15 +189,15 @@ def _parts() -> list[Finding]:
 
 
 def _numba_cache() -> list[Finding]:
-    fix = "Set NUMBA_CACHE_DIR to a folder that can be written"
-    try:
-        from hrsnn_lava.sim_backends.native import kernels
-    except RuntimeError as error:  # numba: "no locator available for file ..."
-        return [Finding("numba cache", "broken", str(error), fix)]
-    where = Path(str(kernels.integer_steps.stats.cache_path))
+    from hrsnn_lava.kernels import ADVICE, cache_path
+    from hrsnn_lava.sim_backends.native import kernels
+
+    where = cache_path(kernels.integer_steps)
+    if where is None:
+        return [Finding("numba cache", "note", "no folder can be written: slow starts", ADVICE)]
     if os.access(nearest_folder(where), os.W_OK):
         return [Finding("numba cache", "ok", str(where))]
-    return [Finding("numba cache", "note", f"{where} cannot be written: slow starts", fix)]
+    return [Finding("numba cache", "note", f"{where} cannot be written: slow starts", ADVICE)]
 
 
 def _machine() -> list[Finding]:

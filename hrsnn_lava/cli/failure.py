@@ -76,7 +76,9 @@ def describe(error: BaseException) -> Failure:
         return Failure(kind, error.message, error.exit_code, error.problems, expected)
     if isinstance(error, click.ClickException):
         return Failure(kind, error.format_message(), error.exit_code)
-    if isinstance(error, (click.Abort, KeyboardInterrupt, EOFError)):
+    if isinstance(error, click.Abort) and isinstance(error.__cause__, EOFError):
+        return describe(error.__cause__)  # click takes any end of a file for that of a prompt
+    if isinstance(error, (click.Abort, KeyboardInterrupt)):
         return Failure("Interrupted", "interrupted", 130)
     if isinstance(error, Terminated):
         return Failure("Terminated", "terminated; nothing half-written is left", 128 + error.number)

@@ -119,6 +119,7 @@ def _npz(path: Path) -> dict[str, Any]:
             "steps": trace.n_steps,
             "neurons": trace.n_neurons,
             "spikes": trace.n_spikes,
+            "network": trace.network_digest,
             "states": [name for name in ("v", "u") if getattr(trace, name) is not None],
             "weights": sorted(trace.weights),
             "traces": sorted(trace.traces),

@@ -116,6 +116,11 @@ def read_runs(
                 f"{path}: {trace.n_neurons} neurons; {program} has {network.n_neurons}. "
                 "Simulate this network"
             )
+        if trace.origin is not None and not trace.origin.is_of(network):
+            raise ArtifactError(
+                f"{path}: a trace of the network {trace.origin.digest[:12]}; {program} has "
+                f"{network.digest[:12]}. Simulate this network"
+            )
     if recount:
         traces = [_counted(path, t, network) for path, t in zip(paths, traces, strict=True)]
     if len(traces) > 1:

@@ -129,7 +129,9 @@ def csr_from(arrays: Arrays, key: str, shape: tuple[int, int]) -> sparse.csr_mat
     data, indices, indptr = (arrays[f"{key}/{part}"] for part in ("data", "indices", "indptr"))
     n_post, n_pre = (int(n) for n in shape)
     bad = (
-        indptr.shape != (n_post + 1,)
+        indices.dtype.kind not in "iu"
+        or indptr.dtype.kind not in "iu"
+        or indptr.shape != (n_post + 1,)
         or indptr[0] != 0
         or np.any(np.diff(indptr) < 0)
         or indptr[-1] != data.size

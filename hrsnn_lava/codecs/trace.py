@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.artifacts.container import Arrays, Artifact, Codec, below
+from hrsnn_lava.codecs.input import whole_item
 from hrsnn_lava.errors import ArtifactError
-from hrsnn_lava.trace import LOSSES, UPDATES, SpikeInput, Trace
+from hrsnn_lava.trace import LOSSES, UPDATES, Origin, SpikeInput, Trace, digest_array
 
 _REQUIRED = ("spike_steps", "spike_neurons", "n_steps", "n_neurons")
 
@@ -25,6 +26,8 @@ def _to_artifact(trace: Trace) -> Artifact:
     arrays |= {name: value for name, value in optional.items() if value is not None}
     arrays |= {f"weights/{name}": value for name, value in trace.weights.items()}
     arrays |= {f"traces/{name}": value for name, value in trace.traces.items()}
+    if trace.origin is not None:
+        arrays["network_digest"] = digest_array(trace.origin.digest)
     if trace.inputs is not None:
         events = trace.inputs.to_artifact().arrays
         arrays |= {f"input/{name}": value for name, value in events.items()}
@@ -36,53 +39,39 @@ def _from_artifact(artifact: Artifact) -> Trace:
     inputs = None
     if "input/steps" in arrays:
         inputs = SpikeInput.from_artifact(Artifact("input", {}, below(arrays, "input/")))
-    steps, neurons = (_indices(arrays, name) for name in ("spike_steps", "spike_neurons"))
-    n_steps, n_neurons = int(arrays["n_steps"]), int(arrays["n_neurons"])
-    outside = steps.size and (
-        min(steps.min(), neurons.min()) < 0 or steps.max() >= n_steps or neurons.max() >= n_neurons
-    )
-    if steps.shape != neurons.shape or outside:
-        raise ArtifactError(f"spikes outside the trace's {n_steps} x {n_neurons}")
+    digest = arrays.get("network_digest")
     return Trace(
-        steps,
-        neurons,
-        n_steps,
-        n_neurons,
+        arrays["spike_steps"],
+        arrays["spike_neurons"],
+        whole_item("n_steps", arrays["n_steps"]),
+        whole_item("n_neurons", arrays["n_neurons"]),
         arrays.get("v"),
         arrays.get("u"),
         below(arrays, "weights/"),
         inputs,
         below(arrays, "traces/"),
-        active_updates=_updates(arrays, "active_updates", n_steps),
-        membrane_updates=_updates(arrays, "membrane_updates", n_steps),
-        wraps=_losses(arrays, "wraps", n_neurons),
-        saturations=_losses(arrays, "saturations", n_neurons),
+        active_updates=_updates(arrays, "active_updates"),
+        membrane_updates=_updates(arrays, "membrane_updates"),
+        wraps=arrays.get("wraps"),
+        saturations=arrays.get("saturations"),
+        origin=None if digest is None else Origin(digest=digest_text(digest)),
     )
 
 
-def _indices(arrays: Arrays, name: str) -> NDArray[np.int32]:
-    values = np.ascontiguousarray(arrays[name])
-    if values.size and values.dtype.kind not in "iub":
-        raise ArtifactError(f"not a trace: {name}: integers expected, found {values.dtype}")
-    return values.astype(np.int32)
+def _updates(arrays: Arrays, name: str) -> NDArray[Any] | None:
+    """Counts by step, their shape checked; None when the file has none."""
+    counts, shape = arrays.get(name), (int(arrays["n_steps"]),)
+    if counts is not None and counts.shape != shape:
+        raise ArtifactError(f"{name}: shape {counts.shape}; allowed: {shape}")
+    return counts
 
 
-def _updates(arrays: Arrays, name: str, n_steps: int) -> NDArray[np.int32] | None:
-    """Counts by step, checked; None when the file has none."""
-    counts = arrays.get(name)
-    if counts is not None and (counts.dtype.kind not in "iu" or counts.shape != (n_steps,)):
-        measured = f"{counts.dtype} {counts.shape}"
-        raise ArtifactError(f"{name}: {measured}; allowed: integers ({n_steps},)")
-    return None if counts is None else counts.astype(np.int32)
-
-
-def _losses(arrays: Arrays, name: str, n_neurons: int) -> NDArray[np.int64] | None:
-    """Counts by neuron, checked; None when the file has none."""
-    counts = arrays.get(name)
-    if counts is not None and (counts.dtype.kind not in "iu" or counts.shape != (n_neurons,)):
-        measured = f"{counts.dtype} {counts.shape}"
-        raise ArtifactError(f"{name}: {measured}; allowed: integers ({n_neurons},)")
-    return None if counts is None else counts.astype(np.int64)
+def digest_text(array: NDArray[Any]) -> str:
+    """The inverse of `hrsnn_lava.trace.digest_array`; raises `ArtifactError`."""
+    if array.dtype != np.uint8 or array.shape != (32,):
+        measured = f"{array.dtype} {array.shape}"
+        raise ArtifactError(f"network_digest: {measured}; allowed: uint8 (32,)")
+    return array.tobytes().hex()
 
 
 CODEC = Codec(_to_artifact, _from_artifact, _REQUIRED)

@@ -26,6 +26,7 @@ from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.report.facts import Evidence, Facts, StepTime
 from hrsnn_lava.report.format import UNKNOWN, integer, label, parts, si, table, wrap
 from hrsnn_lava.report.sections.timing import timing
+from hrsnn_lava.sim_backends.base import run_steps
 from hrsnn_lava.sim_backends.runs.inputs import random_input
 from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput
@@ -316,10 +317,7 @@ def compare(
         raise SpecError(
             f"inputs: {inputs.n_neurons} channels; allowed: {network.n_inputs} (the network's)"
         )
-    if steps is None:
-        steps = 1000 if inputs is None else inputs.n_steps
-    if steps < 0:
-        raise SpecError(f"steps: {steps}; allowed: >= 0")
+    steps = run_steps(inputs, steps)
     task = _Comparison(network, inputs, steps, prices, RunOptions(**run))
     rows: list[ComparisonRow] = []
     for k, chip in enumerate(chips):

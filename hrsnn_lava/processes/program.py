@@ -17,12 +17,14 @@ from scipy import sparse
 from hrsnn_lava.chip_learning import Learning, LearningRule, rule_from_dict, rule_to_dict
 from hrsnn_lava.csr import from_rows, held_drive, rows_of
 from hrsnn_lava.errors import Problem, SpecError, raise_if
-from hrsnn_lava.integer_format import MESSAGE_BITS_MAX, NEURON_RANGES, WEIGHT_BITS
+from hrsnn_lava.fields import whole_number
+from hrsnn_lava.integer_format import INT32, MESSAGE_BITS_MAX, NEURON_RANGES, WEIGHT_BITS
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import (
     QuantizedNetwork,
     QuantizedProjection,
     drive_schedule,
+    in_counts,
     learning_problems,
 )
 from hrsnn_lava.trace import SpikeInput
@@ -244,14 +246,15 @@ def lava_program(
     probes = set(probes)
     if unknown := sorted(probes - set(PROBES)):
         raise SpecError(f"unknown probe {', '.join(unknown)}; allowed: {', '.join(PROBES)}")
-    if steps < 0:
-        raise SpecError(f"steps: {steps}; allowed: >= 0")
+    steps = whole_number("steps", steps, (0, INT32[1]), error=SpecError)
     inputs = SpikeInput.empty(max(steps, 1), network.n_inputs) if inputs is None else inputs
     if inputs.n_neurons != network.n_inputs:
         raise SpecError(
             f"the input has {inputs.n_neurons} channels, the network {network.n_inputs}"
         )
     _refuse_learning(network)
+    if isinstance(network, QuantizedNetwork):
+        inputs = in_counts(network, inputs)
     ordered = tuple(p for p in PROBES if p == "spikes" or p in probes)
     sources = _sources(network, inputs, steps)
     if isinstance(network, QuantizedNetwork):

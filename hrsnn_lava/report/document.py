@@ -139,9 +139,11 @@ def build_report(
 
     Raises:
         SpecError: the trace is not one of this network, or an argument is unknown or out of range.
+        NetworkError: the network contradicts itself, or its placement is of other neurons.
     """
     prices = CostSet.load(cost_set) if isinstance(cost_set, str) else cost_set
     facts = Facts(compiled, trace, prices, Evidence.of(evidence))
+    facts.check()
     data: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
     for section in in_order():
         part = _data(section, facts)

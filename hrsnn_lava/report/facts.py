@@ -16,7 +16,11 @@ from typing import Any, Literal, TypeAlias
 from hrsnn_lava.budgets.judge import Budget
 from hrsnn_lava.compiler.analysis.operations.activity import Activity
 from hrsnn_lava.compiler.analysis.operations.counting import Counts, count_trace
-from hrsnn_lava.compiler.analysis.operations.synops import SynapticOperations, synaptic_operations
+from hrsnn_lava.compiler.analysis.operations.synops import (
+    SynapticOperations,
+    check_trace,
+    synaptic_operations,
+)
 from hrsnn_lava.compiler.analysis.operations.windows import Windows, from_count, from_starts
 from hrsnn_lava.compiler.analysis.pricing.energy import (
     Energy,
@@ -162,6 +166,31 @@ class Facts:
     trace: Trace | None = None
     cost_set: CostSet | None = None
     evidence: Evidence = field(default_factory=Evidence)
+
+    def check(self) -> None:
+        """Refuse what is no compiled network, and runs of another one.
+
+        Raises:
+            SpecError: something is of another type, or of another network.
+            NetworkError: the network contradicts itself, or its placement is of other neurons.
+        """
+        for name, value, kind in (
+            ("compiled", self.compiled, CompiledNetwork),
+            ("trace", self.trace, Trace),
+            ("trace_before", self.evidence.trace_before, Trace),
+            ("counts", self.evidence.counts, Counts),
+        ):
+            if value is not None and not isinstance(value, kind):
+                raise SpecError(f"{name}: {type(value).__name__}; allowed: a {kind.__name__}")
+        network = self.compiled.verify_placement().network
+        if self.trace is not None:
+            check_trace(network, self.trace)
+        counts = self.evidence.counts
+        if counts is not None and counts.origin is not None and not counts.origin.is_of(network):
+            raise SpecError(
+                f"counts: of the network {counts.origin.digest[:12]}; allowed: one of "
+                f"{network.name!r}, {network.digest[:12]}. Count that network, or report its own"
+            )
 
     @cached_property
     def placed(self) -> PlacedNetwork:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
+from hrsnn_lava.kernels import kernel
 from hrsnn_lava.sim_backends.native.kernels import (
     FETCH_FROM,
     FETCH_SPIKES,
@@ -21,7 +21,7 @@ from hrsnn_lava.sim_backends.native.kernels import (
 from hrsnn_lava.sim_backends.native.layout import Events, Out, Run
 
 #: Unlike `jit`, these make arrays, so references are counted.
-_plastic_jit = numba.njit(cache=True, error_model="numpy", boundscheck=False, nogil=True)
+_plastic_jit = kernel(error_model="numpy", boundscheck=False, nogil=True)
 
 
 @jit

@@ -24,6 +24,7 @@ from scipy import sparse
 
 from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.fields import real_values
 from hrsnn_lava.network import Network, Projection
 from hrsnn_lava.plasticity import STDP
 from hrsnn_lava.sim_backends.learning_program import source_offset
@@ -47,7 +48,8 @@ class FloatSimulator(NetworkState):
     threshold is v_threshold / (1 - beta). This is the same dynamics as `network` documents.
 
     Args:
-        network: verified `Network`; its plastic projections act with the weights they have.
+        network: `Network`, checked here, once; its plastic projections act with the weights they
+            have.
         past_steps: steps for which what was sent is kept, if more than the network's own delays
             ask for.
 
@@ -58,7 +60,7 @@ class FloatSimulator(NetworkState):
     kind = np.float64
 
     def __init__(self, network: Network, past_steps: int = 0) -> None:
-        self.network = network
+        self.network = _verified(network)
         dt, tau_mem, tau_syn = network.dt, network.gather("tau_mem"), network.gather("tau_syn")
         with np.errstate(divide="ignore"):
             keep_u = 1.0 - (1.0 - np.exp(-dt / tau_syn))
@@ -82,8 +84,12 @@ class FloatSimulator(NetworkState):
 
     def run(self, x: Float, steps: int) -> Spikes:
         """Hold the analog input `x` (n_inputs,) for `steps` steps; spikes relative to the call."""
-        first = self.time
-        at, who = self.advance(steps, Events.none(steps, np.float64), self.bias + self._drive @ x)
+        first, values = self.time, real_values("x", x, error=SpecError)
+        if values.shape != (self.n_inputs,) or not np.isfinite(values).all():
+            allowed = f"finite numbers ({self.n_inputs},), one a channel"
+            raise SpecError(f"x: shape {values.shape} or not finite; allowed: {allowed}")
+        bias = self.bias + self._drive @ values
+        at, who = self.advance(steps, Events.none(steps, np.float64), bias)
         return at - np.int32(first), who
 
     def run_events(
@@ -95,7 +101,8 @@ class FloatSimulator(NetworkState):
     ) -> Spikes:
         """Run over steps `first` to ``first + steps`` of a recording (None: to its end).
 
-        `unit` is the value of one payload count, a scalar or per channel (n_inputs,).
+        `unit` is the value of one payload count, a scalar or per channel (n_inputs,). A spike
+        without a payload is 1.0, in integers too.
 
         An event sends payload times weight; for the traces of learning it is one spike, unless
         its payload is 0.
@@ -106,14 +113,18 @@ class FloatSimulator(NetworkState):
         Raises:
             SpecError: `inputs` has another number of channels than the network.
         """
+        if not isinstance(inputs, SpikeInput):
+            raise SpecError(f"inputs: {type(inputs).__name__}; allowed: a SpikeInput")
         if inputs.n_neurons != self.n_inputs:
             raise SpecError(
                 f"inputs: {inputs.n_neurons} channels; allowed: {self.n_inputs}, as the network has"
             )
         count, start = inputs.n_steps - first if steps is None else steps, self.time
         events = Events.of(inputs, first, count, self.n_neurons)
-        each = np.zeros(self.n_inputs) + np.asarray(unit, dtype=np.float64)
-        value = events.value * each[events.source - self.n_neurons]
+        value = events.value.astype(np.float64)
+        if inputs.payloads is not None:
+            each = np.zeros(self.n_inputs) + np.asarray(unit, dtype=np.float64)
+            value *= each[events.source - self.n_neurons]
         at, who = self.advance(count, Events(events.ptr, events.source, value), self.bias)
         return at - np.int32(start), who
 
@@ -139,6 +150,13 @@ class FloatSimulator(NetworkState):
         """Membrane potentials in the network's unit, (n_neurons,)."""
         values: Float = self.run_arrays.potentials.v * self._leak
         return values
+
+
+def _verified(network: Any) -> Network:
+    """The argument, if it is a float network without a fault."""
+    if not isinstance(network, Network):
+        raise SpecError(f"network: {type(network).__name__}; allowed: a float Network")
+    return network.verify()
 
 
 def float_synapses(network: Network) -> Synapses:
@@ -314,7 +332,7 @@ class PlasticSimulator(FloatSimulator):
     """
 
     def __init__(self, network: Network) -> None:
-        layout = self._plastic = PlasticLayout.of(network)
+        layout = self._plastic = PlasticLayout.of(_verified(network))
         fixed = replace(
             network, projections=tuple(p for p in network.projections if p.plasticity is None)
         )

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import types
@@ -22,6 +21,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic
 
 from hrsnn_lava.integer_format import DECAY_ONE, STATE_SHIFT, STATE_WRAP
+from hrsnn_lava.kernels import kernel
 from hrsnn_lava.sim_backends.native.layout import (
     Drive,
     Events,
@@ -42,8 +42,7 @@ OPTIONS: dict[str, Any] = {"error_model": "numpy", "boundscheck": False, "_nrt":
 
 def jit(function: Kernel) -> Dispatcher[Kernel]:
     """Compile a function when it is first called."""
-    compiled: Dispatcher[Kernel] = numba.njit(cache=True, nogil=True, **OPTIONS)(function)
-    return compiled
+    return kernel(nogil=True, **OPTIONS)(function)
 
 
 #: From this many synapses on, columns are fetched ahead; fewer fit into the second-level cache.

@@ -61,7 +61,9 @@ class Events(NamedTuple):
         edges = np.searchsorted(inputs.steps, np.arange(first, first + n_steps + 1))
         part = slice(edges[0], edges[-1])
         source = inputs.neurons[part] + np.int32(n_neurons)
-        return cls((edges - edges[0]).astype(np.int64), source, inputs.payload_values()[part])
+        value = inputs.payload_values()[part]
+        value = value if value.flags.writeable else value.copy()  # one kind of array, one kernel
+        return cls((edges - edges[0]).astype(np.int64), source, value)
 
 
 class Neurons(NamedTuple):

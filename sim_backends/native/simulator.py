@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.errors import ArtifactError
-from hrsnn_lava.integer_format import STATE_UNIT, STATE_WRAP
-from hrsnn_lava.quantized import HeldInput, QuantizedNetwork
-from hrsnn_lava.sim_backends.base import Engine, Program, Stretch, as_quantized, lower
+from hrsnn_lava.errors import ArtifactError, SpecError
+from hrsnn_lava.fields import real_values
+from hrsnn_lava.integer_format import INT32, STATE_UNIT, STATE_WRAP
+from hrsnn_lava.quantized import HeldInput, QuantizedNetwork, unit_counts
+from hrsnn_lava.sim_backends.base import Engine, Program, Stretch, check_run, lower, runnable
 from hrsnn_lava.sim_backends.learning_program import Arrays
 from hrsnn_lava.sim_backends.native.layout import (
     Events,
@@ -37,7 +38,7 @@ class IntegerSimulator(NetworkState):
     """An integer network with its state.
 
     Args:
-        network: verified `QuantizedNetwork` (or a `CompiledNetwork`).
+        network: `QuantizedNetwork` or `CompiledNetwork`; checked here, once.
         counting: count updates while running, see `advance`. Without it a step of a network that
             does not learn takes a little less; learning kernels always count.
 
@@ -51,7 +52,7 @@ class IntegerSimulator(NetworkState):
     """
 
     def __init__(self, network: Any, counting: bool = True) -> None:
-        self.network: QuantizedNetwork = as_quantized(network)
+        self.network: QuantizedNetwork = runnable(network)
         program: Program = lower(self.network)
         self.program = program
         neurons = Neurons(program.keep_u, program.keep_v, program.threshold, program.refractory)
@@ -65,6 +66,7 @@ class IntegerSimulator(NetworkState):
         self._held = HeldInput(self.network)
         scales = [getattr(p, "payload_scale", None) or 1.0 for p in self.network.input_populations]
         self._scale = np.repeat(scales, [p.size for p in self.network.input_populations])
+        self._units = unit_counts(self.network)
         self.learning = LearningState(program.plastic, self.n_neurons) if program.plastic else None
 
     def reset(self, rng: np.random.Generator | None = None) -> None:
@@ -85,22 +87,42 @@ class IntegerSimulator(NetworkState):
 
         Returns:
             steps (relative to the call) and neurons of the spikes, (S,) int32 each.
+
+        Raises:
+            SpecError: `x` is no number a channel, or one that has no count of 32 bits.
         """
         first = self.time
-        payloads = np.rint(x * self._scale).astype(np.int64)
+        payloads = self._payloads(x)
         mantissas = self._held.mantissas(payloads)[None, :]
         at, who = self.advance(steps, Events.none(steps), np.array([first]), mantissas)
         return at - np.int32(first), who
+
+    def _payloads(self, x: Float) -> NDArray[np.int64]:
+        """Payload counts of held values, (n_inputs,)."""
+        values = real_values("x", x, error=SpecError)
+        if values.shape != (self.n_inputs,):
+            raise SpecError(f"x: shape {values.shape}; allowed: ({self.n_inputs},), one a channel")
+        counts: Float = np.rint(values * self._scale)
+        if not (np.abs(counts) <= INT32[1]).all():  # NaN compares as false
+            raise SpecError("x: no finite number, or beyond the 32 bits of a payload")
+        payloads: NDArray[np.int64] = counts.astype(np.int64)
+        return payloads
 
     def run_events(self, inputs: SpikeInput, first: int, steps: int) -> Spikes:
         """Run over steps `first` to ``first + steps`` of a recording; analog inputs hold 0.
 
         Returns:
             steps (relative to the call) and neurons of the spikes, (S,) int32 each.
+
+        Raises:
+            SpecError: `inputs` has another number of channels than the network.
         """
+        check_run(self.network, inputs, steps)
         start = self.time
         at_rest = self._held.mantissas(np.zeros(self.n_inputs, dtype=np.int64))[None, :]
         events = Events.of(inputs, first, steps, self.n_neurons)
+        if inputs.payloads is None and self._units is not None:
+            events = events._replace(value=self._units[events.source - self.n_neurons])
         at, who = self.advance(steps, events, np.array([start]), at_rest)
         return at - np.int32(start), who
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from hrsnn_lava.errors import BackendError, HrsnnError, SpecError
 from hrsnn_lava.progress import Progress, silent
@@ -44,7 +44,7 @@ class BatchOptions:
 def simulate_batch(
     network: Any,
     inputs: Sequence[SpikeInput | None] | None = None,
-    steps: int | Sequence[int] = 1000,
+    steps: int | Sequence[int | None] | None = None,
     probes: Collection[str] = ("spikes",),
     **options: Any,
 ) -> Iterator[Trace]:
@@ -55,7 +55,7 @@ def simulate_batch(
             that returns network and input of trial k. `make` is called for one trial after the
             other, in the thread that takes the results, shortly before the trial runs.
         inputs: one for each trial, None for none; left out with `make`.
-        steps: of every trial, or one number for each.
+        steps: of every trial, or one number for each; None: those of its input, see `simulate`.
         probes: as of `hrsnn_lava.sim_backends.runs.session.simulate`.
         options: those of `BatchOptions`.
 
@@ -70,8 +70,8 @@ def simulate_batch(
     if threads < 1:
         raise SpecError(f"workers: {threads}; allowed: >= 1")
     threads = min(threads, max(count, 1))
-    lengths = [steps] * count if isinstance(steps, int) else list(steps)
-    one = not callable(network) and not isinstance(network, Sequence)
+    lengths: list[Any] = list(steps) if _several(steps) else [steps] * count
+    one = not callable(network) and not _several(network)
     sessions = _Sessions(require_backend(settings.backend), one_network=one)
     work = _Work(_maker(network, inputs), lengths, tuple(probes), sessions)
     return _run(work, threads, settings.progress)
@@ -91,7 +91,7 @@ def _count(network: Any, inputs: Any, steps: Any, trials: int | None) -> int:
     lengths = {
         name: len(value)
         for name, value in (("network", network), ("inputs", inputs), ("steps", steps))
-        if isinstance(value, Sequence)
+        if _several(value)
     }
     if trials is not None:
         lengths["trials"] = trials
@@ -106,13 +106,18 @@ def _count(network: Any, inputs: Any, steps: Any, trials: int | None) -> int:
     return count
 
 
+def _several(value: Any) -> TypeGuard[Sequence[Any]]:
+    """True for one value a trial; a text is one wrong value."""
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
 def _maker(network: Any, inputs: Sequence[SpikeInput | None] | None) -> Make:
     if callable(network):
         by_user: Make = network
         return by_user
 
     def make(k: int) -> Trial:
-        one = network[k] if isinstance(network, Sequence) else network
+        one = network[k] if _several(network) else network
         return one, None if inputs is None else inputs[k]
 
     return make
@@ -170,12 +175,12 @@ class _Work:
     """
 
     make: Make
-    lengths: Sequence[int]
+    lengths: Sequence[int | None]
     probes: Collection[str]
     sessions: _Sessions
     stopped: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, trial: Trial, steps: int) -> Trace:
+    def run(self, trial: Trial, steps: int | None) -> Trace:
         """One trial, in the thread of a worker."""
         network, inputs = trial
         session = self.sessions.at_rest(network)

@@ -25,6 +25,7 @@ from hrsnn_lava.sim_backends.base import (
     Backend,
     as_quantized,
     check_run,
+    run_steps,
     runnable,
     with_updates,
 )
@@ -39,7 +40,7 @@ STRETCH_VALUES = 5_000_000
 def count(
     network: CompiledNetwork | QuantizedNetwork,
     inputs: Inputs = None,
-    steps: int = 1000,
+    steps: int | None = None,
     *,
     state: State | None = None,
     backend: str | Backend = "native",
@@ -51,7 +52,7 @@ def count(
     Args:
         network: `CompiledNetwork`; a `QuantizedNetwork` counts as if on one core.
         inputs: a recording, or an iterable of pieces that follow one another; None for none.
-        steps: number of steps.
+        steps: number of steps; None: the input's, all its pieces together, or 1000 without one.
         state: where to start; None is rest.
         backend: as of `Session`.
         per_step: keep synaptic operations by step and projection.
@@ -62,13 +63,14 @@ def count(
         BackendError, BackendMissingError: Lava is missing or failed.
     """
     integer = runnable(network)
+    steps = run_steps(inputs, steps)
     check_run(integer, inputs if isinstance(inputs, SpikeInput) else None, steps)
     first = 0 if state is None else state.step
     if isinstance(network, CompiledNetwork):
         counting = Counting.of(network, per_step=per_step, first_step=first)
     else:
         counting = Counting(integer, per_step=per_step, first_step=first)
-    cursor = InputCursor(inputs, integer.n_inputs)
+    cursor = InputCursor(inputs, integer)
     with Session(integer, state, backend) as session:
         while counting.steps < steps:
             stretch = min(stretch_steps(integer), steps - counting.steps)

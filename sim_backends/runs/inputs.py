@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.quantized import QuantizedInput, QuantizedNetwork
+from hrsnn_lava.fields import whole_number
+from hrsnn_lava.quantized import QuantizedInput, QuantizedNetwork, in_counts
 from hrsnn_lava.seeding import generator
-from hrsnn_lava.trace import SpikeInput
+from hrsnn_lava.trace import EXTENT, SpikeInput
 
 #: One recording, or pieces of one: each counts its steps from its own start.
 Inputs = SpikeInput | Iterable[SpikeInput] | None
@@ -21,6 +22,8 @@ HELD_STEPS, SPIKE_PROBABILITY = 20, 0.1
 
 def part_of(inputs: SpikeInput, first: int, count: int) -> SpikeInput:
     """The events of steps ``first`` to ``first + count``, counted from `first`."""
+    if first == 0 and count == inputs.n_steps and inputs.samples is None:
+        return inputs
     lo, hi = np.searchsorted(inputs.steps, (first, first + count))
     payloads = None if inputs.payloads is None else inputs.payloads[lo:hi]
     steps = inputs.steps[lo:hi] - np.int32(first)
@@ -43,13 +46,18 @@ def pieces_of(
         piece_steps: length of a piece in steps.
 
     Raises:
-        SpecError: the steps do not rise, or lie outside 0..n_steps - 1.
+        SpecError: the steps are no integers, do not rise, or lie outside 0..n_steps - 1.
     """
-    edge = steps.dtype.type
+    if getattr(steps, "dtype", None) is None or steps.dtype.kind not in "iu":
+        raise SpecError(f"steps: {getattr(steps, 'dtype', type(steps))}; allowed: integers")
+    n_steps = whole_number("n_steps", n_steps, (0, 2**62), floats=True, error=SpecError)
+    piece_steps = whole_number("piece_steps", piece_steps, (1, EXTENT[1]), error=SpecError)
+    edge, last = steps.dtype.type, int(np.iinfo(steps.dtype).max)
     lo = 0
     for first in range(0, n_steps, piece_steps):
         count = min(piece_steps, n_steps - first)
-        hi = int(np.searchsorted(steps, edge(first + count))) if first + count < n_steps else -1
+        inside = first + count < n_steps and first + count <= last  # else the edge would wrap
+        hi = int(np.searchsorted(steps, edge(first + count))) if inside else -1
         part = slice(lo, steps.size if hi < 0 else hi)
         at = np.asarray(steps[part], dtype=np.int64) - first
         if np.any(np.diff(at) < 0):
@@ -60,14 +68,22 @@ def pieces_of(
 
 
 class InputCursor:
-    """Hands out the input stretch by stretch; nothing is sent after its end."""
+    """Hands out the input stretch by stretch; nothing is sent after its end.
 
-    def __init__(self, source: Inputs, n_neurons: int) -> None:
+    Pieces are in payload counts where the network has a scale, since one may have payloads and the
+    next none.
+    """
+
+    def __init__(self, source: Inputs, network: QuantizedNetwork) -> None:
         whole = source is None or isinstance(source, SpikeInput)
         pieces: Any = (() if source is None else (source,)) if whole else source
-        self._pieces: Iterator[SpikeInput] = iter(pieces)
-        self._n_neurons = n_neurons
-        self._piece = SpikeInput.empty(0, n_neurons)
+        if not whole and not isinstance(pieces, Iterable):
+            found = type(source).__name__
+            raise SpecError(f"inputs: {found}; allowed: a SpikeInput, pieces of one, or None")
+        self._pieces: Iterator[Any] = iter(pieces)
+        self._network, self._convert = network, not whole
+        self._n_neurons = network.n_inputs
+        self._piece = SpikeInput.empty(0, self._n_neurons)
         self._used = 0
         self._number = 0
 
@@ -100,12 +116,16 @@ class InputCursor:
             piece = next(self._pieces, None)
             if piece is None:
                 return False
+            if not isinstance(piece, SpikeInput):
+                found = type(piece).__name__
+                raise SpecError(f"input piece {self._number}: {found}; allowed: a SpikeInput")
             if piece.n_neurons != self._n_neurons:
                 raise SpecError(
                     f"input piece {self._number}: {piece.n_neurons} channels; "
                     f"allowed: {self._n_neurons} (the network's)"
                 )
-            self._piece, self._used = piece, 0
+            self._piece = in_counts(self._network, piece) if self._convert else piece
+            self._used = 0
             self._number += 1
         return True
 

@@ -12,7 +12,13 @@ from hrsnn_lava.chip_learning import PRE_TRACES
 from hrsnn_lava.errors import ParityError, SpecError
 from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.quantized import QuantizedNetwork
-from hrsnn_lava.sim_backends.base import PROBES, backend_of, require_backend, runnable
+from hrsnn_lava.sim_backends.base import (
+    PROBES,
+    backend_of,
+    check_run,
+    require_backend,
+    runnable,
+)
 from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput, Trace, split_trace
 
@@ -190,7 +196,7 @@ def _compare_traces(pair: _Pair, key: str) -> tuple[int, str | None]:
 def verify_parity(
     network: Any,
     inputs: SpikeInput | None,
-    steps: int,
+    steps: int | None = None,
     backends: Sequence[str] = DEFAULT,
     progress: Progress = silent,
     timeout_s: float | None = None,
@@ -202,7 +208,7 @@ def verify_parity(
     Args:
         network: compiled or quantized.
         inputs: events, or None.
-        steps: length of the run, > 0.
+        steps: length of the run; None: the input's, see `simulate`.
         backends: names of two or more engines.
         progress: told an engine's name before it runs.
         timeout_s: limit for engines that have one, such as the child process of Lava.
@@ -219,6 +225,7 @@ def verify_parity(
     if len(names) < 2:
         raise SpecError(f"backends {', '.join(names) or 'none'}; name at least two of {DEFAULT}")
     integer = runnable(network)
+    steps = check_run(integer, inputs, steps)[1]
     engines = [require_backend(name).within(timeout_s) for name in names]
     for engine in engines:  # before the others have run for nothing
         engine.check(integer)

@@ -14,9 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from hrsnn_lava.artifacts.container import below, load_npz
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError, raise_if
+from hrsnn_lava.fields import whole_number, whole_values
+from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.sim_backends.base import STATES
 from hrsnn_lava.sim_backends.runs.chunk_log import Chunk, read_part, scan
-from hrsnn_lava.trace import LOSSES, UPDATES, SpikeInput, Trace
+from hrsnn_lava.trace import LOSSES, UPDATES, Origin, SpikeInput, Trace, digest_array
 
 Int = NDArray[np.int32]
 FORMAT = "hrsnn-lava recording"
@@ -77,10 +79,18 @@ class ProbePlan:
         if isinstance(neurons, slice):
             indices = tuple(range(n)[neurons])
         elif neurons is not None:
-            indices = tuple(sorted({int(k) for k in np.atleast_1d(np.asarray(neurons))}))
-        window = None if between is None else (int(between[0]), int(between[1]))
+            listed = np.atleast_1d(whole_values("neurons", neurons, error=SpecError))
+            indices = tuple(sorted({int(k) for k in listed}))
+        window = None
+        if between is not None:
+            first, last = whole_values("between", between, error=SpecError)
+            window = (int(first), int(last))
+        steps = whole_number("steps", steps, INT32, error=SpecError)
+        every = whole_number("every", every, INT32, error=SpecError)
+        if isinstance(probes, str) or not isinstance(probes, Iterable):
+            raise SpecError(f"probes: {probes!r}; allowed: a list of {', '.join(PROBES)}")
         kinds = tuple(p for p in PROBES if p in probes and p != "spikes")
-        plan = cls(int(steps), n, network.n_inputs, kinds, int(every), window, indices)
+        plan = cls(steps, n, network.n_inputs, kinds, every, window, indices)
         unknown = [p for p in probes if p not in PROBES]
         raise_if(SpecError, "the probes are not possible", plan._problems(unknown))
         return plan
@@ -212,8 +222,15 @@ class Recording:
         complete: True when nothing is missing.
     """
 
-    def __init__(self, path: Path, plan: ProbePlan, chunks: Sequence[Chunk], trace: Trace | None):
-        self.path, self.plan = path, plan
+    def __init__(
+        self,
+        path: Path,
+        plan: ProbePlan,
+        chunks: Sequence[Chunk],
+        trace: Trace | None,
+        digest: str | None = None,
+    ) -> None:
+        self.path, self.plan, self._digest = path, plan, digest
         self._chunks, self._trace = chunks, trace
         self.n_steps = plan.n_steps
         ends = [c.meta["first"] + c.meta["count"] for c in chunks]
@@ -237,7 +254,8 @@ class Recording:
             trace = Trace.load(where)
             return cls(where, ProbePlan(trace.n_steps, trace.n_neurons), (), trace)
         chunks = scan(folder / LOG)
-        return cls(folder, plan_of(folder, chunks), chunks[1:], None)
+        plan = plan_of(folder, chunks)
+        return cls(folder, plan, chunks[1:], None, chunks[0].meta.get("network"))
 
     def trace(self) -> Trace:
         """Everything in memory; ``n_steps`` is `steps_done`.
@@ -323,6 +341,7 @@ class Recording:
             active_updates=counts.get("active_updates"),
             membrane_updates=counts.get("membrane_updates"),
             **self._losses(chunks),
+            origin=None if self._digest is None else Origin(digest=self._digest),
         )
 
     def _losses(self, chunks: Sequence[Chunk]) -> dict[str, Any]:
@@ -370,6 +389,8 @@ class Recording:
         yield "spike_neurons", stored("spike_neurons")
         yield "n_steps", _whole(np.int64(self.steps_done))
         yield "n_neurons", _whole(np.int64(plan.n_neurons))
+        if self._digest is not None:
+            yield "network_digest", _whole(digest_array(self._digest))
         for name in _counted(self._chunks):
             yield name, stored(name)
         for name, sums in self._losses(self._chunks).items():

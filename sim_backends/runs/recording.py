@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from hrsnn_lava.artifacts.container import Artifact, read_artifact, write_artifact
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.progress import Progress, silent
-from hrsnn_lava.sim_backends.base import Backend, backend_of, check_run, runnable
+from hrsnn_lava.sim_backends.base import Backend, backend_of, check_run, run_steps, runnable
 from hrsnn_lava.sim_backends.runs.chunk_log import Chunk, LogWriter, read_part, scan
 from hrsnn_lava.sim_backends.runs.inputs import InputCursor, Inputs
 from hrsnn_lava.sim_backends.runs.recorded import (
@@ -78,7 +78,7 @@ class RecordOptions:
 def record(
     network: Any,
     inputs: Inputs,
-    steps: int,
+    steps: int | None,
     path: Any,
     probes: Collection[str] = ("spikes",),
     **options: Any,
@@ -88,7 +88,7 @@ def record(
     Args:
         network: `CompiledNetwork` or `QuantizedNetwork`.
         inputs: a recording, or an iterable of pieces that follow one another; None for none.
-        steps: number of steps.
+        steps: number of steps; None: the input's, all its pieces together, or 1000 without one.
         path: of the trace ``.npz``; a file that is there stays until the new one is complete.
         probes: any of ``spikes`` (always kept, whole), ``v``, ``u``, ``weights`` and ``traces``.
         options: those of `RecordOptions`.
@@ -102,6 +102,7 @@ def record(
     """
     settings = RecordOptions(**options)
     integer = runnable(network)
+    steps = run_steps(inputs, steps)
     check_run(integer, inputs if isinstance(inputs, SpikeInput) else None, steps)
     plan = ProbePlan.of(integer, steps, probes, settings.every, settings.between, settings.neurons)
     with contextlib.closing(Recorder(integer, path, plan, settings)) as recorder:
@@ -196,7 +197,7 @@ class Recorder:
     def run(self, inputs: Inputs) -> None:
         """Record what is missing; `inputs` are those from the very start."""
         plan = self._plan
-        cursor = InputCursor(inputs, plan.n_inputs)
+        cursor = InputCursor(inputs, self._session.network)
         self._pass_over(cursor)
         while self.step < plan.n_steps:
             end = plan.stretch_end(self.step, self._session.stretch_steps)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hrsnn_lava import registry
 from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule
+from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule, in_counts
 from hrsnn_lava.sim_backends.base import (
     LAST_STEP,
     STATES,
@@ -32,7 +32,7 @@ from hrsnn_lava.sim_backends.base import (
     runnable,
 )
 from hrsnn_lava.sim_backends.runs.inputs import part_of
-from hrsnn_lava.trace import UPDATES, SpikeInput, Trace, summed_losses
+from hrsnn_lava.trace import UPDATES, Origin, SpikeInput, Trace, summed_losses
 
 #: A stretch holds at most this many neuron-steps: it bounds memory and the time to an interrupt.
 STRETCH_VALUES = 1_000_000
@@ -43,7 +43,7 @@ _COUNTING = "native"
 def simulate(
     network: Any,
     inputs: SpikeInput | None = None,
-    steps: int = 1000,
+    steps: int | None = None,
     backend: str | Backend = "native",
     probes: Collection[str] = ("spikes",),
 ) -> Trace:
@@ -52,7 +52,8 @@ def simulate(
     Args:
         network: `CompiledNetwork` or `QuantizedNetwork`; checked here, once.
         inputs: events for the input populations; None for none.
-        steps: number of steps, >= 0; events after them are ignored.
+        steps: number of steps, >= 0; events after them are ignored. None: those of the input, or
+            `DEFAULT_STEPS` without one.
         backend: name of an engine, or a `Backend` with options of its own.
         probes: any of ``spikes`` (always recorded), ``v``, ``u``.
 
@@ -161,7 +162,7 @@ class Session:
     def run(
         self,
         inputs: SpikeInput | None = None,
-        steps: int = 1000,
+        steps: int | None = None,
         probes: Collection[str] = ("spikes",),
         keep_going: Callable[[], None] = lambda: None,
     ) -> Trace:
@@ -169,7 +170,7 @@ class Session:
 
         Args:
             inputs: events; step 0 is the first step of this run.
-            steps: number of steps, >= 0.
+            steps: number of steps, >= 0; None: as of `simulate`.
             probes: as of `simulate`.
             keep_going: called before every stretch of steps; may raise to end the run.
 
@@ -177,31 +178,44 @@ class Session:
             SpecError: as `simulate`, and beyond 2^31 - 1 steps since rest.
             BackendError: the engine failed now or before, or the session is closed.
         """
-        whole, n = check_run(self.network, inputs, steps, probes), self.network.n_neurons
+        (whole, steps), n = check_run(self.network, inputs, steps, probes), self.network.n_neurons
         states = tuple(probe for probe in STATES if probe in probes)
         if 0 < steps <= self.stretch_steps:
             keep_going()
-            trace = self.advance(part_of(whole, 0, steps), states)
+            trace = self._advance(part_of(whole, 0, steps), states)
         else:
             rows = {name: np.empty((steps, n), dtype=np.int32) for name in states}
             parts = []
             for first in range(0, steps, self.stretch_steps):
                 keep_going()
                 count = min(self.stretch_steps, steps - first)
-                part = self.advance(part_of(whole, first, count), states)
+                part = self._advance(part_of(whole, first, count), states)
                 for name, values in rows.items():
                     values[first : first + count] = getattr(part, name)
                 parts.append(replace(part, v=None, u=None))  # or memory would hold them twice
             trace = replace(joined(parts, n), v=rows.get("v"), u=rows.get("u"))
-        return replace(trace, weights=self.weights(), inputs=whole, traces=self.traces())
+        return replace(
+            trace,
+            weights=self.weights(),
+            inputs=whole,
+            traces=self.traces(),
+            origin=Origin(self.network),
+        )
 
     def advance(self, inputs: SpikeInput, probes: Collection[str] = ()) -> Trace:
         """Run the ``inputs.n_steps`` steps of one stretch, in one piece; `probes`: "v", "u"."""
+        if inputs.n_neurons != self.network.n_inputs:
+            check_run(self.network, inputs, inputs.n_steps, probes)
+        return replace(self._advance(inputs, probes), origin=Origin(self.network))
+
+    def _advance(self, inputs: SpikeInput, probes: Collection[str]) -> Trace:
         if self._step + inputs.n_steps > LAST_STEP:
             raise SpecError(
                 f"{self._step + inputs.n_steps:,} steps since rest; allowed: {LAST_STEP:,}. "
                 "Reset the session"
             )
+        self.network.require_unaltered()
+        inputs = in_counts(self.network, inputs)
         starts, mantissas, held_values = self._drive(inputs)
         stretch = Stretch(self._step, inputs, starts, mantissas, probes)
         with registry.guarded("engine", self.backend.name):

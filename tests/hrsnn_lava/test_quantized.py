@@ -75,7 +75,7 @@ def test_projection_fields_are_checked_together():
 
 
 def test_fractions_and_unknown_sign_modes_are_refused():
-    with pytest.raises(NetworkError, match="integer weights expected"):
+    with pytest.raises(NetworkError, match=r"'p'.weights: integers expected, found 0.5 at 0"):
         QuantizedProjection("p", "a", "a", np.array([[0.5]]))
     with pytest.raises(NetworkError, match="allowed: mixed, excitatory, inhibitory"):
         QuantizedProjection("p", "a", "a", np.array([[1]]), sign_mode="both")

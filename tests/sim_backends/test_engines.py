@@ -185,7 +185,7 @@ def test_nothing_reaches_an_engine_unchecked(engine):
 @pytest.mark.parametrize("field", ["steps", "payloads"])
 def test_an_input_beyond_32_bits_is_refused_and_not_wrapped(field):
     events = {"steps": [1], "neurons": [0], "payloads": [1], field: [2**32 + 1]}
-    with pytest.raises(SpecError, match=r"32 bits expected, found 4294967297\.\.4294967297"):
+    with pytest.raises(SpecError, match=r"32 bits expected, found 4294967297"):
         hl.SpikeInput(n_steps=2**33, n_neurons=1, **events)
 
 
@@ -204,7 +204,7 @@ class Late(NativeEngine):
     def advance(self, stretch):
         trace = super().advance(stretch)
         at = trace.spike_steps.copy()
-        at[-1:] += 1
+        at[:1] += 1
         return replace(trace, spike_steps=at)
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from hrsnn_lava.kernels import kernel
 
 Float = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 
-@njit(cache=True)
+@kernel()
 def shared_neighbours(
     indptr: Index, indices: Index, row: Index, column: Index, value: Float
 ) -> tuple[Index, Float]:
@@ -40,7 +41,7 @@ def shared_neighbours(
     return count, total
 
 
-@njit(cache=True)
+@kernel()
 def brandes(indptr: Index, indices: Index, sources: Index) -> Float:
     """Unweighted directed betweenness summed over the paths that leave `sources` (Brandes 2001).
 

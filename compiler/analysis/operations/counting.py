@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,7 +24,7 @@ from hrsnn_lava.compiler.analysis.operations.synops import SopTally, SynapticOpe
 from hrsnn_lava.compiler.mapped import PlacedProgram, Placement
 from hrsnn_lava.errors import ArtifactError
 from hrsnn_lava.quantized import QuantizedNetwork
-from hrsnn_lava.trace import Trace
+from hrsnn_lava.trace import Origin, Trace
 
 Int = NDArray[np.int64]
 #: A block of `loads` holds at most this many values of each kind.
@@ -39,11 +39,13 @@ class Counts:
         steps: of the run.
         ops: synaptic operations.
         done: spikes, updates, messages, hops.
+        origin: the network that ran, None where that is not known.
     """
 
     steps: int
     ops: SynapticOperations
     done: Activity
+    origin: Origin | None = field(default=None, compare=False, repr=False)
 
     def save(self, path: PathLike, compiled: PlacedProgram) -> str:
         """Write an ``.hlx`` artifact; `compiled` is what was run. Returns the file's SHA-256."""
@@ -61,7 +63,7 @@ class Counts:
         if file.network_digest != expected.network_digest or file.cores != expected.cores:
             other = "network" if file.network_digest != expected.network_digest else "placement"
             raise ArtifactError(f"{path}: counts of another {other}; count this program")
-        return file.counts
+        return replace(file.counts, origin=Origin(compiled.network))
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +141,7 @@ class Counting:
         fan = FanOut.of(network, None if placement is None else placement.core_of)
         if placement is None:
             placement = Placement.of(np.zeros(network.n_neurons, dtype=np.int32))
+        self._network = network
         self._ops = SopTally(network, fan, per_step)
         self._done = ActivityTally(network, fan, placement, first_step)
         self._synapses_before = synapses_before
@@ -178,7 +181,8 @@ class Counting:
         """What was counted so far."""
         operations, messages = self._ops.by_core()
         ops = self._ops.result(self._synapses_before, operations)
-        return Counts(self.steps, ops, self._done.result(self._ops.events, messages))
+        done = self._done.result(self._ops.events, messages)
+        return Counts(self.steps, ops, done, Origin(self._network))
 
 
 def count_trace(compiled: PlacedProgram, trace: Trace) -> Counts:

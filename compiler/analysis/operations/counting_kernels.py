@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from hrsnn_lava.kernels import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def tally(
     steps: Any,
     sources: Any,
@@ -51,7 +52,7 @@ def tally(
         e = stop
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def by_core(
     events: Any, ptr: Any, source: Any, acting: Any, operations: Any, messages: Any
 ) -> None:

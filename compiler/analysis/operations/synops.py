@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.occupancy.fan_out import FanOut, Kind, ProjectionFan
+from hrsnn_lava.csr import frozen
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import SpikeInput, Trace
@@ -209,16 +210,17 @@ class SopTally:
         fan, per_step = self.fan, np.zeros((len(self.fan.projections), stretch.n_steps), np.int64)
         of_synapses: Any = (*fan.synaptic.arrays, self.events, per_step)
         of_host: Any = (*fan.host.arrays, self.sent, per_step)
-        tally(stretch.spike_steps, stretch.spike_neurons, *of_synapses)
+        tally(frozen(stretch.spike_steps), frozen(stretch.spike_neurons), *of_synapses)
         inputs = stretch.inputs
         if inputs is not None and inputs.steps.size:
             inside = np.searchsorted(inputs.steps, stretch.n_steps)
             at, who = inputs.steps[:inside], inputs.neurons[:inside] + np.int32(fan.n_neurons)
-            tally(at, who, *of_host)
+            # read-only ones alone: one kernel to compile
+            tally(frozen(at), frozen(who), *of_host)
             if inputs.payloads is not None:
                 felt = inputs.payloads[:inside] != 0
                 at, who = at[felt], who[felt]
-            tally(at, who, *of_synapses)
+            tally(frozen(at), frozen(who), *of_synapses)
             if fan.host.fan.size:
                 self._bias_writes += _bias_writes(self.network, inputs, stretch.n_steps)
         self.inputs_known &= inputs is not None or not fan.n_inputs
@@ -287,6 +289,7 @@ def check_trace(network: QuantizedNetwork, trace: Trace) -> None:
         allowed = f"{network.n_inputs} (the network's)"
         problems.append(Problem("trace.inputs", f"{trace.inputs.n_neurons} channels", allowed))
     raise_if(SpecError, "the trace is not one of this network", problems)
+    trace.require_network(network)
 
 
 def _bias_writes(network: QuantizedNetwork, inputs: SpikeInput, steps: int) -> int:

@@ -137,7 +137,8 @@ def joined(traces: Sequence[Trace], what: str = "one trace") -> tuple[Trace, Win
     States, learned weights and spike traces are left out: they are those of separate runs.
 
     Raises:
-        SpecError: none, of different widths, without a step, or some with inputs and some not.
+        SpecError: none, of different widths or networks, without a step, or some with inputs and
+            some not.
     """
     widths = {trace.n_neurons for trace in traces}
     channels = {None if t.inputs is None else t.inputs.n_neurons for t in traces}
@@ -146,6 +147,10 @@ def joined(traces: Sequence[Trace], what: str = "one trace") -> tuple[Trace, Win
             f"traces of {sorted(widths)} neurons and {sorted(map(str, channels))} input channels "
             "do not join; allowed: runs of one network, all with their inputs or none"
         )
+    origins = {trace.network_digest: trace.origin for trace in traces}
+    if len(origins.keys() - {None}) > 1:
+        digests = ", ".join(digest[:12] for digest in origins if digest is not None)
+        raise SpecError(f"traces of the networks {digests} do not join; allowed: runs of one")
     lengths = np.array([trace.n_steps for trace in traces], dtype=np.int64)
     if (lengths < 1).any():
         raise SpecError("a trace without steps is no sample; leave it out")
@@ -164,6 +169,7 @@ def joined(traces: Sequence[Trace], what: str = "one trace") -> tuple[Trace, Win
         active_updates=_joined_counts([t.active_updates for t in traces]),
         membrane_updates=_joined_counts([t.membrane_updates for t in traces]),
         **summed_losses(traces, n_neurons),
+        origin=next((origin for origin in origins.values() if origin is not None), None),
     )
     return whole, Windows(bounds, n_steps, what)
 

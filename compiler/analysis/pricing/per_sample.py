@@ -18,7 +18,7 @@ from scipy import sparse
 from hrsnn_lava.compiler.analysis.occupancy.fan_out import FanOut
 from hrsnn_lava.compiler.analysis.occupancy.traffic import routes
 from hrsnn_lava.compiler.analysis.operations.activity import updates_of
-from hrsnn_lava.compiler.analysis.operations.synops import SynapticOperations
+from hrsnn_lava.compiler.analysis.operations.synops import SynapticOperations, check_trace
 from hrsnn_lava.compiler.analysis.operations.windows import Windows
 from hrsnn_lava.compiler.analysis.pricing.energy_terms import added, price_static, price_term
 from hrsnn_lava.compiler.mapped import PlacedProgram
@@ -91,8 +91,13 @@ def window_counts(
     windows: Windows,
     ops: SynapticOperations,
 ) -> WindowCounts:
-    """The counts that cost sets price, of every window and of what is outside, (n + 1,) each."""
+    """The counts that cost sets price, of every window and of what is outside, (n + 1,) each.
+
+    Raises:
+        SpecError: the trace is one of another network.
+    """
     network, places = compiled.network, compiled.placement.coordinates
+    check_trace(network, trace)
     links = FanOut.of(network, compiled.core_of).destinations
     way = routes(sparse.csr_matrix(links).T.tocsr(), compiled.core_of, places)
     steps, senders = trace.spike_steps, trace.spike_neurons

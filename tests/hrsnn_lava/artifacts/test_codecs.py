@@ -78,7 +78,9 @@ def test_counts_know_their_program(tmp_path):
 def test_arrays_of_runs_are_those_of_before(kind, make, name, tmp_path):
     for value in (kind.load(GOLDEN / name), make()):
         value.save(tmp_path / name)
-        assert members(tmp_path / name) == members(GOLDEN / name)
+        later = ("network_digest.npy",)  # files of before do not say which network ran
+        stored = [entry for entry in members(tmp_path / name) if entry[0] not in later]
+        assert stored == members(GOLDEN / name)
 
 
 def test_the_digest_of_a_file_is_returned(tmp_path):

@@ -1,0 +1,211 @@
+"""What a field may hold: numbers of one kind, looked at before any cast, and then out of reach.
+
+A cast says nothing: to int32 it wraps, from float it cuts fractions off, text becomes a number,
+None becomes NaN. So whatever a user gives goes through here, and what a field cannot hold is
+refused by its name. What it holds afterwards nobody can write to: an array that its owner could
+still change is copied, one that nobody can change is shared.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.errors import HrsnnError, NetworkError, Problem
+from hrsnn_lava.integer_format import INT32
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int32]
+#: What `numpy.dtype.kind` says, in words, of everything that is no number.
+_KINDS: Final = {"b": "booleans", "c": "complex numbers", "U": "text", "S": "bytes", "M": "dates"}
+#: Ends of keys in `Trace.weights`, which the name of a projection is the beginning of.
+_KEY_ENDS: Final = ("/tag_1", "/tag_2")
+#: Longest name; a member of a zip has 65,535 bytes.
+NAME_LENGTH: Final = 255
+
+
+def out_of_reach(array: NDArray[Any]) -> bool:
+    """True when nobody can write to an array, nor to one that it is a view of."""
+    holder: Any = array
+    while isinstance(holder, np.ndarray):
+        if holder.flags.writeable:
+            return False
+        holder = holder.base
+    return holder is None or isinstance(holder, bytes)
+
+
+def own(array: NDArray[Any]) -> NDArray[Any]:
+    """The same values where nobody can write to them: shared if so already, else copied."""
+    if out_of_reach(array) and array.flags.c_contiguous:
+        return array
+    return locked(np.array(array, order="C"))
+
+
+def locked(array: NDArray[Any]) -> NDArray[Any]:
+    """An array that was just made, closed to writing."""
+    array.flags.writeable = False
+    return array
+
+
+def refusal(
+    where: str, measured: str, allowed: str, fix: str = "", error: type[HrsnnError] = NetworkError
+) -> HrsnnError:
+    """The error of one field."""
+    return error(str(Problem(where, measured, allowed, fix)))
+
+
+def plain_array(
+    where: str, value: Any, allowed: str, error: type[HrsnnError] = NetworkError
+) -> NDArray[Any]:
+    """`value` as an array of integers or floats, whatever their width; no cast.
+
+    Raises:
+        HrsnnError: of type `error`, for anything else: text, None, booleans, complex numbers,
+            lists of lists that are no array.
+    """
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError, OverflowError) as fault:
+        raise refusal(where, f"no array ({fault})", allowed, error=error) from fault
+    if array.dtype.kind in "iuf":
+        return array
+    if value is None:
+        raise refusal(where, "None", allowed, error=error)
+    if array.dtype.kind == "O":
+        items = array.ravel().tolist()
+        if items and all(isinstance(item, int) and not isinstance(item, bool) for item in items):
+            measured = f"{max(items, key=abs)}"  # beyond 64 bits, or NumPy had made integers of it
+            raise refusal(where, measured, allowed, error=error)
+    measured = _KINDS.get(array.dtype.kind, "objects")
+    shown = f"{measured}: {value!r:.40}" if array.ndim == 0 else f"{measured} ({array.dtype})"
+    raise refusal(where, shown, allowed, error=error)
+
+
+def whole_values(
+    where: str,
+    value: Any,
+    limits: tuple[int, int] = INT32,
+    *,
+    floats: bool = True,
+    fix: str = "",
+    error: type[HrsnnError] = NetworkError,
+) -> Int:
+    """Integers of 32 bits, of any shape; nobody can write to them.
+
+    Args:
+        where: name of the field.
+        limits: smallest and largest value.
+        floats: floats are welcome if they are integers.
+        fix: advice where they are not.
+
+    Raises:
+        HrsnnError: of type `error`, for anything else.
+    """
+    if type(value) is np.ndarray and value.dtype == np.int32 and limits is INT32:
+        return own(value)
+    low, high = limits
+    allowed = "integers of 32 bits" if limits == INT32 else f"integers in {low}..{high}"
+    array = plain_array(where, value, allowed, error)
+    if array.size and array.dtype.kind == "f":
+        advice = f"; {fix}" if fix else ""
+        if not floats:
+            raise error(f"{where}: integers expected, found {array.dtype}{advice}")
+        array = array.astype(np.float64)  # a half has no 32 bits to compare with
+        wrong = ~np.isfinite(array) | (array != np.trunc(array))
+        if wrong.any():
+            raise error(f"{where}: integers expected, found {_first(array, wrong)}{advice}")
+    if array.size and (array.dtype != np.int32 or limits != INT32):
+        least, most = array.min(), array.max()
+        if least < low or most > high:
+            first = _first(array, (array < low) | (array > high))
+            raise error(f"{where}: {allowed} expected, found {first}")
+    if array.dtype == np.int32:
+        return own(array)
+    return locked(np.array(array, dtype=np.int32, order="C"))
+
+
+def real_values(where: str, value: Any, *, error: type[HrsnnError] = NetworkError) -> Float:
+    """Numbers as float64, of any shape, infinite ones and NaN among them; nobody can write."""
+    array = plain_array(where, value, "numbers", error)
+    if array.dtype == np.float64:
+        return own(array)
+    return locked(np.array(array, dtype=np.float64, order="C"))
+
+
+def is_whole(value: Any) -> bool:
+    """True for a single integer, Python's or NumPy's; booleans are none."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def is_real(value: Any) -> bool:
+    """True for a single number, Python's or NumPy's; booleans are none."""
+    return is_whole(value) or isinstance(value, (float, np.floating))
+
+
+def whole_number(
+    where: str,
+    value: Any,
+    limits: tuple[int, int],
+    *,
+    floats: bool = False,
+    error: type[HrsnnError] = NetworkError,
+) -> int:
+    """One integer within `limits`; with `floats` also such as 10.0.
+
+    Raises:
+        HrsnnError: of type `error`, for anything else.
+    """
+    low, high = limits
+    number = value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
+    whole = is_whole(number) or (floats and is_real(number) and float(number).is_integer())
+    if not whole or not low <= number <= high:
+        raise refusal(where, f"{value!r:.60}", f"a whole number in {low}..{high}", error=error)
+    return int(number)
+
+
+def is_flag(value: Any) -> bool:
+    """True for True and False, Python's or NumPy's."""
+    return isinstance(value, (bool, np.bool_))
+
+
+def name_fault(name: Any) -> str | None:
+    """Why a name cannot be one: what was found, or None where it can be stored and shown.
+
+    Names are part of the keys of arrays in files, such as ``projection/NAME/delays``, and of
+    those of a trace, such as ``NAME/tag_1``. A backslash in a file's member is a slash elsewhere.
+    """
+    if not isinstance(name, str) or not name:
+        return "no name"
+    if len(name) > NAME_LENGTH:
+        return f"{len(name)} characters"
+    if fault := text_fault(name):
+        return fault
+    if name != name.strip():
+        return "blanks at an end"
+    if "\\" in name:
+        return "a backslash"
+    return "the end of a key of its own" if name.endswith(_KEY_ENDS) else None
+
+
+def text_fault(text: Any) -> str | None:
+    """Why a text cannot be stored: what was found, or None."""
+    if not isinstance(text, str):
+        return f"{type(text).__name__}, no text"
+    for character in text:
+        kind = unicodedata.category(character)
+        if kind in ("Cc", "Cs", "Zl", "Zp"):
+            what = "a lone surrogate" if kind == "Cs" else "a control character"
+            return f"{what}, U+{ord(character):04X}"
+    return None
+
+
+def _first(array: NDArray[Any], wrong: NDArray[np.bool_]) -> str:
+    """The first wrong value, where it is, and how many there are."""
+    if array.ndim == 0:
+        return f"{array[()]}"
+    places = np.argwhere(wrong)
+    at = ", ".join(str(int(k)) for k in places[0])
+    return f"{array[tuple(places[0])]} at {at} ({len(places)} in all)"
