@@ -20,7 +20,7 @@ from hrsnn_lava.fields import (
 NO_NUMBERS = [None, True, "5", b"5", 1j, [[1], [1, 2]], {}, object(), np.datetime64("2020-01-01")]
 
 
-@pytest.mark.parametrize("value", NO_NUMBERS, ids=repr)
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: type(value).__name__)
 def test_what_is_no_number_is_refused_by_name(value):
     for read in (whole_values, real_values):
         with pytest.raises(NetworkError, match=r"population 'a'\.du: "):
