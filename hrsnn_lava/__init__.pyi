@@ -66,6 +66,8 @@ from .distributions import (
 )
 from .errors import CapacityError as CapacityError
 from .errors import HrsnnError as HrsnnError
+from .findings import Finding as Finding
+from .findings import FindingWarning as FindingWarning
 from .hardware_profiles import CostSet as CostSet
 from .hardware_profiles import HardwareProfile as HardwareProfile
 from .hrsnn import build_hrsnn as build_hrsnn
