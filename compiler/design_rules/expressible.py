@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from hrsnn_lava.compiler.design_rules.placed_network import PlacedNetwork, Rule
 from hrsnn_lava.errors import Violation
 from hrsnn_lava.integer_format import WEIGHT_EXP_RANGE
-from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection
 
 Int = NDArray[np.int64]
 
@@ -119,6 +121,22 @@ def fan_in(placed: PlacedNetwork) -> Iterator[Violation]:
         )
 
 
+def fan_out(placed: PlacedNetwork) -> Iterator[Violation]:
+    """A neuron has a bounded number of synapses that it sends to."""
+    if (limit := placed.profile.limit("neuron.fan_out")) is not None:
+        counts = np.zeros(placed.links.n_sources, dtype=np.int64)
+        for pattern in placed.links.inbound:
+            counts += np.asarray(pattern.sum(axis=0)).ravel()
+        yield from worst_of_each(
+            placed,
+            "fan_out",
+            counts[: placed.links.n_neurons],
+            limit,
+            "synapses from one neuron",
+            "prune {excess} of them",
+        )
+
+
 def weight_values(placed: PlacedNetwork) -> Iterator[Violation]:
     """The synapses onto a neuron have few distinct weights, exponents counted in."""
     if (limit := placed.profile.limit("neuron.weight_values")) is not None:
@@ -195,11 +213,71 @@ def input_channels(placed: PlacedNetwork) -> Iterator[Violation]:
         )
 
 
+def input_targets(placed: PlacedNetwork) -> Iterator[Violation]:
+    """Input channels have synapses onto a bounded number of neurons."""
+    if (limit := placed.profile.limit("chip.input_targets")) is None:
+        return
+    links = placed.links
+    reached = np.zeros(links.n_neurons, dtype=np.bool_)
+    for pattern in links.inbound:
+        reached |= np.diff(pattern[:, links.n_neurons :].indptr) > 0
+    if (count := int(reached.sum())) > limit:
+        names = {p.post for p in placed.network.projections if _spikes_come_in(placed, p)}
+        yield Violation(
+            "input_targets",
+            " and ".join(f"population {name!r}" for name in sorted(names)),
+            f"{count} neurons with synapses of input channels",
+            str(limit),
+            f"let inputs reach {count - limit} neurons fewer",
+        )
+
+
+def _spikes_come_in(placed: PlacedNetwork, projection: QuantizedProjection) -> bool:
+    is_input = placed.network.population(projection.pre).is_input
+    return is_input and projection.target == "synapse"
+
+
+def recurrence(placed: PlacedNetwork) -> Iterator[Violation]:
+    """No population sends to itself, directly or through others, where a chip is a chain of layers."""
+    if not placed.profile.lacks("recurrence"):
+        return
+    names = [p.name for p in placed.network.compute_populations]
+    index = {name: k for k, name in enumerate(names)}
+    pairs = [
+        (index[p.pre], index[p.post])
+        for p in placed.network.projections
+        if p.target == "synapse" and p.pre in index and p.n_synapses
+    ]
+    graph = sparse.csr_matrix(
+        (np.ones(len(pairs)), tuple(np.array(pairs, dtype=np.int64).reshape(-1, 2).T)),
+        (len(names), len(names)),
+    )
+    label = connected_components(graph, connection="strong")[1]
+    loops = sorted({int(label[pre]) for pre, post in pairs if label[pre] == label[post]})
+    for loop in loops:
+        members = [name for name, k in zip(names, label, strict=True) if k == loop]
+        inside = [
+            p.name
+            for p in placed.network.projections
+            if p.target == "synapse" and p.pre in members and p.post in members and p.n_synapses
+        ]
+        yield Violation(
+            "recurrence",
+            " and ".join(f"population {name!r}" for name in members),
+            f"a loop of {len(inside)} projection{'s' * (len(inside) > 1)}: {', '.join(inside)}",
+            f"feed-forward layers alone on {placed.profile.name}",
+            "such a network cannot be expressed there: take another chip, or a network without them",
+        )
+
+
 EXPRESSIBLE_RULES: tuple[Rule, ...] = (
     fan_in,
+    fan_out,
     weight_values,
     source_delays,
     parallel_synapses,
     source_signs,
     input_channels,
+    input_targets,
+    recurrence,
 )
