@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.artifacts.container import Saved
-from hrsnn_lava.compiler.design_rules.check import check
+from hrsnn_lava.compiler.design_rules.check import PlacedNetwork, check
 from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import HardwareProfile
@@ -85,11 +85,13 @@ class CompiledNetwork(Saved):
         """
         self.network.verify()
         self.placement.verify()
-        violations = check(self)
+        placed = PlacedNetwork.of(self.network, self.core_of, self.profile)
+        violations = check(placed)
         if violations:
             raise CapacityError(
                 f"{self.network.name!r} breaks the rules of profile {self.profile.name!r}",
                 violations=violations,
+                placement=placed,
             )
         return self
 

@@ -7,7 +7,7 @@ Inputs with ``target="bias"`` have none, since the host writes the biases.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +90,8 @@ def worst_of_each(
     Args:
         counts: (n,) what each neuron uses, or each source: input channels after the neurons.
         what: follows the number in `measured`.
-        fix: may use ``{excess}``, the number above the limit, and ``{limit}``.
+        fix: may use ``{use}``, ``{limit}``, ``{excess}`` (the number above the limit),
+            ``{percent}`` (the share of the use that this is) and ``{where}``.
     """
     over = np.flatnonzero(counts > limit)
     if not over.size:
@@ -99,15 +100,27 @@ def worst_of_each(
     for name in dict.fromkeys(names):
         members = over[[n == name for n in names]]
         worst = int(members[np.argmax(counts[members])])
-        use = int(counts[worst])
+        use, where = int(counts[worst]), name_of(placed.network, worst)
         others = f" ({members.size} such in all)" if members.size > 1 else ""
         yield Violation(
             rule,
-            name_of(placed.network, worst),
+            where,
             f"{use} {what}{others}",
             str(limit),
-            fix.format(excess=use - limit, limit=limit),
+            fix.format(
+                use=f"{use:,}",
+                limit=limit,
+                excess=f"{use - limit:,}",
+                percent=percent_over(use, limit),
+                where=where,
+            ),
+            share=use / max(limit, 1),
         )
+
+
+def percent_over(use: int, limit: int) -> str:
+    """Share of a use that is above the limit, in percent, rounded up: what has to go."""
+    return f"{np.ceil(1000 * (1 - limit / use)) / 10:.1f}"
 
 
 def fan_in(placed: PlacedNetwork) -> Iterator[Violation]:
@@ -117,7 +130,12 @@ def fan_in(placed: PlacedNetwork) -> Iterator[Violation]:
         for pattern in placed.links.inbound:
             counts += np.asarray(pattern.sum(axis=1)).ravel()
         yield from worst_of_each(
-            placed, "fan_in", counts, limit, "synapses onto one neuron", "prune {excess} of them"
+            placed,
+            "fan_in",
+            counts,
+            limit,
+            "synapses onto one neuron",
+            "prune {excess} of the {use} inputs of {where}",
         )
 
 
@@ -133,7 +151,7 @@ def fan_out(placed: PlacedNetwork) -> Iterator[Violation]:
             counts[: placed.links.n_neurons],
             limit,
             "synapses from one neuron",
-            "prune {excess} of them",
+            "prune {excess} of the {use} synapses that {where} sends to",
         )
 
 
@@ -161,7 +179,7 @@ def source_delays(placed: PlacedNetwork) -> Iterator[Violation]:
             _distinct(synapses.source, synapses.delay, placed.links.n_sources),
             limit,
             "distinct delays from one source",
-            "give its synapses {excess} fewer",
+            "give its synapses {excess} distinct delays fewer",
         )
 
 
@@ -179,22 +197,28 @@ def parallel_synapses(placed: PlacedNetwork) -> Iterator[Violation]:
         counts,
         1,
         "synapses from one source onto one neuron",
-        "add them up into one",
+        "add the {use} up into one",
     )
 
 
 def source_signs(placed: PlacedNetwork) -> Iterator[Violation]:
     """A source is excitatory or inhibitory, where the chip keeps one sign for each."""
-    if placed.profile.lacks("mixed_signs"):
-        synapses = Synapses.of(placed.network)
-        yield from worst_of_each(
-            placed,
-            "source_signs",
-            _distinct(synapses.source, np.sign(synapses.weight), placed.links.n_sources),
-            1,
-            "signs of weights from one source",
-            "make its weights all positive or all negative, or split it in two",
-        )
+    if not placed.profile.lacks("mixed_signs"):
+        return
+    synapses, n = Synapses.of(placed.network), placed.links.n_sources
+    for violation in worst_of_each(
+        placed,
+        "source_signs",
+        _distinct(synapses.source, np.sign(synapses.weight), n),
+        1,
+        "signs of weights from one source",
+        "{where}",
+    ):
+        source = next(i for i in range(n) if name_of(placed.network, i) == violation.where)
+        signs = np.sign(synapses.weight[synapses.source == source])
+        rare = int(min(np.count_nonzero(signs > 0), np.count_nonzero(signs < 0)))
+        fix = f"turn {rare:,} of its {signs.size:,} weights to the sign of the others, or split it"
+        yield replace(violation, fix=f"{fix} in two")
 
 
 def input_channels(placed: PlacedNetwork) -> Iterator[Violation]:
@@ -209,7 +233,8 @@ def input_channels(placed: PlacedNetwork) -> Iterator[Violation]:
             " and ".join(f"population {p.name!r}" for p in inputs),
             f"{n_channels} input channels",
             str(limit),
-            f"drop or merge {n_channels - limit} of them",
+            f"drop or merge {n_channels - limit:,} of the {n_channels:,} channels",
+            share=n_channels / limit,
         )
 
 
@@ -228,7 +253,8 @@ def input_targets(placed: PlacedNetwork) -> Iterator[Violation]:
             " and ".join(f"population {name!r}" for name in sorted(names)),
             f"{count} neurons with synapses of input channels",
             str(limit),
-            f"let inputs reach {count - limit} neurons fewer",
+            f"let inputs reach {count - limit:,} of these {count:,} neurons fewer",
+            share=count / limit,
         )
 
 
@@ -238,7 +264,7 @@ def _spikes_come_in(placed: PlacedNetwork, projection: QuantizedProjection) -> b
 
 
 def recurrence(placed: PlacedNetwork) -> Iterator[Violation]:
-    """No population sends to itself, directly or through others, where a chip is a chain of layers."""
+    """No population sends to itself, directly or through others, where a chip has no loops."""
     if not placed.profile.lacks("recurrence"):
         return
     names = [p.name for p in placed.network.compute_populations]
@@ -266,7 +292,7 @@ def recurrence(placed: PlacedNetwork) -> Iterator[Violation]:
             " and ".join(f"population {name!r}" for name in members),
             f"a loop of {len(inside)} projection{'s' * (len(inside) > 1)}: {', '.join(inside)}",
             f"feed-forward layers alone on {placed.profile.name}",
-            "such a network cannot be expressed there: take another chip, or a network without them",
+            "it cannot be expressed there: take another chip, or a network without loops",
         )
 
 

@@ -51,6 +51,7 @@ def data(facts: Facts) -> Plain:
             "hops_x": run.hops_x,
             "hops_y": run.hops_y,
             "max_hops": run.max_hops,
+            "chip_crossings": run.chip_crossings,
             "learning_updates": run.learning_updates,
             "convention": UPDATES if run.updates_exact else BOUND,
         }
