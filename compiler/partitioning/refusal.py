@@ -60,9 +60,10 @@ def refuse_early(
             cores that breaks the same rules.
     """
     demand = Demand.of(links, profile, neurons_per_core)
-    bounds, limit = cores_needed(demand), profile.total_cores
-    most = bounds[0].cores
-    cramped = limit is not None and limit < most <= links.n_neurons
+    # one of more cores than neurons comes of a neuron that is too much for any core
+    bound = next(b for b in cores_needed(demand) if b.cores <= links.n_neurons)
+    limit = profile.total_cores
+    cramped = limit is not None and limit < bound.cores
     reach = destinations_needed(demand)
     allowed = profile.limit("neuron.destinations")
     far = allowed is not None and bool((reach > allowed).any())
@@ -74,10 +75,10 @@ def refuse_early(
     fan_in = np.zeros(links.n_neurons, dtype=np.int64)
     for pattern in links.inbound:
         fan_in += np.asarray(pattern.sum(axis=1)).ravel()
-    tried = placed(network, links, profile, relaxed_fill(demand, fan_in, most))
+    tried = placed(network, links, profile, relaxed_fill(demand, fan_in, bound.cores))
     found: list[Violation] = []
     if cramped and limit is not None:
-        found.append(_too_few_cores(demand, bounds[0], limit, links.n_neurons))
+        found.append(_too_few_cores(demand, bound, limit, links.n_neurons))
     for name, used, allowed_alone in lonely:
         found += _too_much_alone(tried, name, used, allowed_alone)
     if far and allowed is not None:

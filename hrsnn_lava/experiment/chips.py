@@ -376,9 +376,9 @@ def _why(error: CapacityError | SpecError | NetworkError) -> str:
         return f"{worst.rule}: {worst.where}: {worst.measured}, limit {worst.limit}{more}"
     if not error.problems:
         return error.message
-    first, more = error.problems[0], len(error.problems) - 1
+    first, others = error.problems[0], len(error.problems) - 1
     text = f"{first.where}: {first.measured}, limit {first.allowed}"
-    return f"{text} (and {more} more)" if more else text
+    return f"{text} (and {others} more)" if others else text
 
 
 def _row(facts: Facts) -> ComparisonRow:

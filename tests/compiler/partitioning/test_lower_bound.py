@@ -79,10 +79,11 @@ def test_other_resources_by_hand():
 
 
 def test_what_pruning_has_to_take_is_a_lower_bound_too():
-    """40 neurons, 6 a core by memory, on 5 cores: 8 a core have to do, with 3/4 of the synapses."""
-    profile = with_limits(HardwareProfile.load("loihi2_lava"), words=60)  # 240 weights of 8 bits
+    """A list takes a word for 4 weights, and 40 lists have 60 words: 4 neurons a core. On 5 cores
+    there are 8, whose lists can have 6 synapses on average, 3/4 of what they have now."""
+    profile = with_limits(HardwareProfile.load("loihi2_lava"), words=60)
     net = dense(40)
-    assert cores_needed(demand(net, profile))[0].cores == 7
+    assert cores_needed(demand(net, profile))[0].cores == 10
     share = pruning_needed(demand(net, profile), 5)
     assert share == pytest.approx(0.25, abs=0.02)
     assert pruning_needed(demand(net, with_limits(LOIHI, neurons=4)), 9) is None
