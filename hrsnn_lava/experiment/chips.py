@@ -371,9 +371,10 @@ def _why(error: CapacityError | SpecError | NetworkError) -> str:
     """The first broken rule with its worst violation, and how many more rules are broken."""
     if isinstance(error, CapacityError) and error.violations:
         rules = by_rule(error.violations)
-        worst = rules[0][0]
+        worst, others = rules[0]
+        alike = f" ({others} other{'s' * (others > 1)} too)" if others else ""
         more = f" (and {len(rules) - 1} more rule{'s' * (len(rules) > 2)})" if rules[1:] else ""
-        return f"{worst.rule}: {worst.where}: {worst.measured}, limit {worst.limit}{more}"
+        return f"{worst.rule}: {worst.where}{alike}: {worst.measured}, limit {worst.limit}{more}"
     if not error.problems:
         return error.message
     first, others = error.problems[0], len(error.problems) - 1
