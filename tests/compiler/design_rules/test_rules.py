@@ -141,7 +141,7 @@ def test_merging_profiles_states_the_largest_change() -> None:
     [
         ("du", [0, 4095], -1, "du_range"),
         ("dv", [0, 4095], 4096, "dv_range"),
-        ("vth", [1, 131071], 131072, "vth_range"),
+        ("vth", [0, 131071], 131072, "vth_range"),
         ("bias_mant", [-4095, 4095], -4096, "bias_mant_range"),
         ("bias_exp", [0, 7], 8, "bias_exp_range"),
         ("refractory", [0, 62], 63, "refractory_range"),
