@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
+from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
 from hrsnn_lava.compiler.context import Context
 from hrsnn_lava.compiler.partitioning import lower_bound
 from hrsnn_lava.compiler.partitioning.lower_bound import (
@@ -132,6 +134,36 @@ def test_never_above_what_fits_on_any_chip(case):
         placed = unbounded(net, profile)
         if placed is not None:
             assert cores_needed(demand(net, profile))[0].cores <= placed.n_cores, name
+
+
+@functools.cache
+def some_networks():
+    """Generated networks of every kind, with their synapses collected."""
+    return [Connectivity.of(network(case)) for case in cases(36, 90, first=9000)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    number=st.integers(0, 35),
+    seed=st.integers(0, 10**6),
+    chip=st.sampled_from(["loihi1", "loihi2_lava", "spinnaker2", "truenorth", "dynap_se"]),
+)
+def test_a_chip_made_to_measure_is_never_refused(number, seed, chip):
+    """Any placement fits the chip whose limits are what it uses: no bound may say otherwise."""
+    links, rng = some_networks()[number], np.random.default_rng(seed)
+    spread = rng.integers(0, rng.integers(1, max(2, links.n_neurons)), links.n_neurons)
+    cores = np.unique(spread, return_inverse=True)[1].ravel()
+    used = utilization(links, cores, HardwareProfile.load(chip))
+    raw = HardwareProfile.load(chip).to_dict()
+    raw.pop("neuron", None)
+    for resource in used.resources:
+        measure = {"value": max(resource.worst, 1), "evidence": "chosen"}
+        if resource.name == "synapse_memory" and raw.get("synapse_memory"):
+            raw["synapse_memory"]["words"].update(measure)
+        elif raw["core"].get(resource.name, {}).get("value") is not None:
+            raw["core"][resource.name].update(measure)
+    profile = HardwareProfile.from_dict(raw)
+    assert cores_needed(Demand.of(links, profile))[0].cores <= used.n_cores
 
 
 def test_the_bound_is_close_where_networks_fill_cores():
