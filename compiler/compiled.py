@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.artifacts.container import Saved
-from hrsnn_lava.compiler.design_rules.check import check
+from hrsnn_lava.compiler.design_rules.check import PlacedNetwork, check
 from hrsnn_lava.compiler.mapped import Mapped, Placement
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.findings import Finding, worst_first
@@ -98,11 +98,13 @@ class CompiledNetwork(Saved):
             NetworkError, CapacityError: with everything that is wrong.
         """
         self.verify_placement()
-        violations = check(self)
+        placed = PlacedNetwork.of(self.network, self.core_of, self.profile)
+        violations = check(placed)
         if violations:
             raise CapacityError(
                 f"{self.network.name!r} breaks the rules of profile {self.profile.name!r}",
                 violations=violations,
+                placement=placed,
             )
         return self
 

@@ -59,6 +59,29 @@ class Placement:
         return self
 
 
+@dataclass(frozen=True)
+class Chips:
+    """Chips that a placement takes.
+
+    Attributes:
+        number: of chips with a core of the network.
+        width: tiles of one along x; None without a mesh.
+    """
+
+    number: int = 1
+    width: int | None = None
+
+    @staticmethod
+    def of(profile: HardwareProfile, n_cores: int) -> Chips:
+        """Those that so many cores of a chip fill one after the other."""
+        per_chip = profile.chip.cores.value
+        number = max(1, -(-n_cores // per_chip)) if per_chip else 1
+        return Chips(number, profile.chip.mesh_width.value)
+
+
+ONE_CHIP = Chips()
+
+
 @dataclass(frozen=True, eq=False)
 class ThresholdPlan:
     """Thresholds to be, weights not yet changed.

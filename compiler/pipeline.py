@@ -27,6 +27,7 @@ from hrsnn_lava.compiler.passes.partition import Partition
 from hrsnn_lava.compiler.passes.place import Place
 from hrsnn_lava.compiler.passes.quantize import Quantize
 from hrsnn_lava.errors import Problem, SpecError
+from hrsnn_lava.findings import Finding
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.network import Network
 from hrsnn_lava.options import options_of
@@ -80,7 +81,8 @@ def _applied(network: Any, step: AnyPass, context: Context) -> tuple[Any, PassRe
     if report is None:
         return output, None
     measured = dict(report)
-    findings = tuple(measured.pop("findings", ()))
+    listed = measured.pop("findings", ())
+    findings = tuple(f if isinstance(f, Finding) else Finding.from_dict(f) for f in listed)
     record = PassRecord(
         step.name, _options(step), before, _sizes(output), seconds, plain(measured), findings
     )

@@ -60,12 +60,17 @@ CountKey = Literal[
     "messages",
     "hops_x",
     "hops_y",
+    "chip_crossings",
     "learning_updates",
 ]
 #: What a run counts: spikes times fan-out; graded operations; neurons times steps, those among
 #: them with and without state to update; spikes; (spike, destination core) pairs; router hops
-#: along x and y; synapses updated by a learning rule.
+#: along x and y; passages of a message from one chip to the next, which are no hops; synapses
+#: updated by a learning rule.
 COUNT_KEYS: tuple[CountKey, ...] = get_args(CountKey)
+#: Counts that a file may leave out, since sets were written before they were counted. They have
+#: no price then, and never that of something else.
+_LATER: frozenset[CountKey] = frozenset({"chip_crossings"})
 
 
 #: Keys that only some tables have; left out of the plain data where they say nothing.
@@ -123,6 +128,18 @@ class Coefficient(Sourced):
         yield from range_problems(where, self.low_j, self.value_j, self.high_j, self.range_source)
         if (self.time_s is None) != (self.time_evidence == "none"):
             yield Problem(where, "time without evidence, or the reverse", "both or neither")
+
+
+def _unnamed(count: CountKey) -> Coefficient:
+    """The term of a count that a file leaves out: no price is known."""
+    return Coefficient(
+        name=count.replace("_", " ").removesuffix("s"),
+        count=count,
+        unit="J",
+        source="the cost set does not name it",
+        evidence="none",
+        condition="not published",
+    )
 
 
 class Covered(Strict):
@@ -249,9 +266,15 @@ class CostSet(Document):
         """A whole set, or one that extends another by ``[[override]]`` tables, resolved."""
         return _resolve(path)
 
+    @property
+    def terms(self) -> tuple[Coefficient, ...]:
+        """The coefficients, and one without a price for every count that the file leaves out."""
+        named = {c.count for c in self.coefficients} | {c.count for c in self.covered}
+        return (*self.coefficients, *map(_unnamed, sorted(_LATER - named)))
+
     def coefficient(self, count: CountKey) -> Coefficient | None:
         """The term for a count; None when another term covers it."""
-        return next((c for c in self.coefficients if c.count == count), None)
+        return next((c for c in self.terms if c.count == count), None)
 
     def is_proxy_for(self, profile: HardwareProfile) -> bool:
         """True when this set describes another chip than `profile`."""
@@ -289,7 +312,7 @@ class CostSet(Document):
             yield Problem("name", repr(self.name)[:80], "letters, digits, dots, _ and -")
         times = Counter([c.count for c in self.coefficients] + [c.count for c in self.covered])
         for key in COUNT_KEYS:
-            if times[key] != 1:
+            if times[key] != 1 and not (key in _LATER and times[key] == 0):
                 allowed = "once, as a coefficient or as covered"
                 yield Problem(f"count {key!r}", f"named {times[key]} times", allowed)
         extra = [c.count for c in self.coefficients if c.count != "synaptic_operations"]
@@ -395,9 +418,11 @@ def extended(base: CostSet, extension: Extension) -> dict[str, Any]:
             data["static"] = _static(base, override)
         elif not misplaced:
             data["coefficients"] = [
-                _coefficient(base, override) if old["count"] == override.count else old
-                for old in data["coefficients"]
+                _coefficient(base, override) if term.count == override.count else old
+                for term, old in zip(base.coefficients, data["coefficients"], strict=True)
             ]
+            if override.count not in {c.count for c in base.coefficients}:
+                data["coefficients"].append(_coefficient(base, override))
     raise_if(ProfileError, f"cost set {extension.name!r} cannot extend {base.name!r}", problems)
     own: dict[str, Any] = {
         "format": extension.format,
@@ -440,7 +465,7 @@ def _replacement(
 
 
 def _coefficient(base: CostSet, override: Override) -> dict[str, Any]:
-    old = next(c for c in base.coefficients if c.count == override.count)
+    old = next(c for c in base.terms if c.count == override.count)
     new = _replacement(old, override, "j", set(_WATTS))
     new["name"] = override.name or old.name
     return new if override.time_s is not None else new | {k: getattr(old, k) for k in _TIMES}

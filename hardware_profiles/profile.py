@@ -77,6 +77,7 @@ class Chip(Table):
 
     Attributes:
         inputs: channels that spikes from outside can come in by.
+        input_targets: neurons that such channels can have synapses onto.
     """
 
     cores: Limit
@@ -85,6 +86,7 @@ class Chip(Table):
     mesh_height: Limit
     cores_per_tile: Limit
     inputs: Limit | None = None
+    input_targets: Limit | None = None
 
     def problems(self, where: str) -> Iterator[Problem]:
         yield from super().problems(where)
@@ -127,12 +129,14 @@ class Neuron(Table):
 
     Attributes:
         fan_in: synapses onto it.
+        fan_out: synapses that it sends to; those of input channels are not meant.
         destinations: cores that it can send to.
         weight_values: distinct weights among the synapses onto it.
         delays: distinct delays among the synapses that it, or an input channel, sends to.
     """
 
     fan_in: Limit | None = None
+    fan_out: Limit | None = None
     destinations: Limit | None = None
     weight_values: Limit | None = None
     delays: Limit | None = None
@@ -186,12 +190,14 @@ class Features(Strict):
         programmable_learning: by rules that are sums of products of traces.
         parallel_synapses: a source may have more than one synapse onto a neuron.
         mixed_signs: a source may have synapses of both signs.
+        recurrence: populations may send to themselves, directly or through others.
     """
 
     learning: Flag
     programmable_learning: Flag | None = None
     parallel_synapses: Flag | None = None
     mixed_signs: Flag | None = None
+    recurrence: Flag | None = None
 
     def problems(self, where: str) -> Iterator[Problem]:
         yield from super().problems(where)

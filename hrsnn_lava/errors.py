@@ -20,8 +20,9 @@ A message says where, what was measured, what is allowed, and what to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = [
     "ArtifactError",
@@ -38,6 +39,7 @@ __all__ = [
     "ProfileError",
     "SpecError",
     "Violation",
+    "by_rule",
 ]
 
 
@@ -63,7 +65,11 @@ class Problem:
 class Violation:
     """A broken design rule: which, where, what was measured, the limit, the smallest fix.
 
-    `profile` names the chip whose limit it is; `check` fills it in.
+    Attributes:
+        rule: its name.
+        where, measured, limit, fix: as those of a `Problem`.
+        profile: the chip whose limit it is; `check` fills it in.
+        share: what was measured over the limit, where both are counts; 0 elsewhere.
     """
 
     rule: str
@@ -72,6 +78,7 @@ class Violation:
     limit: str
     fix: str
     profile: str = ""
+    share: float = 0.0
 
     def __str__(self) -> str:
         chip = f" ({self.profile})" if self.profile else ""
@@ -116,12 +123,33 @@ class ProfileError(ArtifactError):
     """A hardware profile or a cost set contradicts itself."""
 
 
+def by_rule(violations: Iterable[Violation]) -> list[tuple[Violation, int]]:
+    """For every broken rule its worst violation, and how many others there are, in their order.
+
+    The worst is the one furthest above its limit; the first, where that is no number.
+    """
+    rules: dict[str, list[Violation]] = {}
+    for violation in violations:
+        rules.setdefault(violation.rule, []).append(violation)
+    return [(max(broken, key=lambda v: v.share), len(broken) - 1) for broken in rules.values()]
+
+
 class CapacityError(HrsnnError):
-    """The network does not fit the chip; `violations` holds every broken design rule."""
+    """The network does not fit the chip.
+
+    As text it is a line for every broken rule, that of its worst violation.
+
+    Attributes:
+        violations: every single one.
+        placement: the placement that was refused, a `compiler.design_rules.PlacedNetwork`:
+            `core_of`, and in `used` what it takes of every core. None where there was none.
+    """
 
     exit_code = 4
 
-    def __init__(self, message: str, *, violations: Sequence[Violation] = ()) -> None:
+    def __init__(
+        self, message: str, *, violations: Sequence[Violation] = (), placement: Any = None
+    ) -> None:
         super().__init__(
             message,
             problems=[
@@ -130,6 +158,16 @@ class CapacityError(HrsnnError):
             ],
         )
         self.violations = tuple(violations)
+        self.placement = placement
+
+    def __str__(self) -> str:
+        return "\n".join([self.message, *(f"  - {line}" for line in self._lines())])
+
+    def _lines(self) -> Iterator[str]:
+        for worst, others in by_rule(self.violations):
+            more = f" ({others:,} other{'s' * (others > 1)} too)" if others else ""
+            where = f"{worst.rule}: {worst.where}{more}"
+            yield str(Problem(where, worst.measured, worst.limit, worst.fix))
 
 
 class GateError(HrsnnError):

@@ -26,7 +26,8 @@ def destinations(placed: PlacedNetwork) -> Iterator[Violation]:
         reach,
         limit,
         "destination cores",
-        "gather its targets on {limit} of them, or relay its spikes by further neurons",
+        "gather the targets of {where} on {limit} cores instead of {use}, or relay its spikes by "
+        "further neurons",
     )
 
 
@@ -52,7 +53,9 @@ def axon_types(placed: PlacedNetwork) -> Iterator[Violation]:
                 if n_types > most
                 else f"{n_types} types of axons",
                 str(limit),
-                "quantize to fewer bits, or give projections onto its neurons weights in common",
+                f"quantize to fewer bits, or give projections onto its neurons weights in common: "
+                f"{'at least ' if n_types > most else ''}{n_types - limit} types too many",
+                share=n_types / limit,
             )
 
 

@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.occupancy.core_filling import FILL_RESOURCES, fill
 from hrsnn_lava.compiler.design_rules.axons import AXON_RULES
-from hrsnn_lava.compiler.design_rules.expressible import EXPRESSIBLE_RULES
+from hrsnn_lava.compiler.design_rules.expressible import (
+    EXPRESSIBLE_RULES,
+    name_of,
+    percent_over,
+)
 from hrsnn_lava.compiler.design_rules.learning import LEARNING_RULES
 from hrsnn_lava.compiler.design_rules.placed_network import PlacedNetwork, Rule
 from hrsnn_lava.compiler.design_rules.values import FIELD_RULES
@@ -83,8 +87,22 @@ def cores_on_chip(placed: PlacedNetwork) -> Iterator[Violation]:
             f"profile {placed.profile.name}",
             f"{n_cores} cores",
             f"{limit} cores",
-            f"use {chips} chips (at least, while other rules are broken), or prune the network",
+            f"use {chips} chips, or {_fewer_cores(placed, limit)} (at least, while other rules are "
+            "broken)",
+            share=n_cores / limit,
         )
+
+
+def _fewer_cores(placed: PlacedNetwork, limit: int) -> str:
+    """What has to go for `limit` cores as full as these are on average."""
+    used = placed.used
+    mean = {r.name: float(r.used.mean()) / r.limit for r in used.resources if r.limit}
+    fullest = max(mean, key=lambda name: mean[name], default="neurons")
+    percent = percent_over(used.n_cores, limit)
+    if fullest == "neurons":
+        return f"drop {percent} % of the {placed.links.n_neurons:,} neurons"
+    synapses = int(used["synapses"].used.sum())
+    return f"prune {percent} % of the {synapses:,} synapses"
 
 
 def _resource(placed: PlacedNetwork, name: str) -> Iterator[Violation]:
@@ -94,12 +112,14 @@ def _resource(placed: PlacedNetwork, name: str) -> Iterator[Violation]:
         use, limit = int(resource.used[core]), resource.limit or 1
         members = np.flatnonzero(placed.core_of == core)
         if members.size == 1:
-            where, fix = f"core {core}, neuron {members[0]} alone", _fix_one(name, use, limit)
+            where = f"core {core}, neuron {members[0]} alone"
+            fix = _fix_one(placed, name, int(members[0]), use, limit)
         else:
-            where, fix = f"core {core}", _split(placed, name, int(core), members)
+            where = f"core {core}"
+            fix = _split(placed, name, int(core), members) + _or_fewer(name, int(core), use, limit)
         label = resource.name.replace("_", " ")
         text = f"{use} {resource.unit}s" if name == "synapse_memory" else f"{use} {label}"
-        yield Violation(name, where, text, str(limit), fix)
+        yield Violation(name, where, text, str(limit), fix, share=use / limit)
 
 
 def _split(placed: PlacedNetwork, name: str, core: int, members: NDArray[np.int64]) -> str:
@@ -118,10 +138,33 @@ def _split(placed: PlacedNetwork, name: str, core: int, members: NDArray[np.int6
     return f"split core {core} into {-(-use // limit)}"
 
 
-def _fix_one(name: str, use: int, limit: int) -> str:
+def _or_fewer(name: str, core: int, use: int, limit: int) -> str:
+    """What else would do on a core of many neurons, by how much."""
+    if name in ("synapse_memory", "synapses"):
+        return f", or prune {percent_over(use, limit)} % of the synapses onto core {core}"
+    if name == "in_axons":
+        return f", or prune what {use - limit:,} of its {use:,} axons bring"
+    if name == "neurons":
+        return f", or drop {use - limit:,} of its {use:,} neurons"
+    return ""
+
+
+def _fix_one(placed: PlacedNetwork, name: str, neuron: int, use: int, limit: int) -> str:
+    where = name_of(placed.network, neuron)
     if name == "out_axons":
-        return f"gather the targets of this neuron on {limit} cores instead of {use}"
-    return f"prune {100 - 100 * limit / use:.1f} % of the inputs of this neuron"
+        return f"gather the targets of {where} on {limit} cores instead of {use}"
+    inputs = _inputs_of(placed, neuron, name)
+    # words and axons of a source are a whole number each, so the share is at least this one
+    fewer = -(-(use - limit) * inputs // use)
+    return f"prune {fewer:,} of the {inputs:,} inputs of {where}"
+
+
+def _inputs_of(placed: PlacedNetwork, neuron: int, name: str) -> int:
+    """Sources of a neuron for its axons, else its synapses."""
+    rows = [pattern[neuron] for pattern in placed.links.inbound]
+    if name == "in_axons":
+        return int(np.unique(np.concatenate([row.indices for row in rows])).size)
+    return int(sum(row.sum() for row in rows))
 
 
 def neurons(placed: PlacedNetwork) -> Iterator[Violation]:
@@ -180,19 +223,23 @@ def _tables(placed: PlacedNetwork, name: str, columns: tuple[int, ...]) -> Itera
             classes = int(compartment_classes(*parameters[:, (0, 1, 2)].T).max()) + 1
             fix = f"split core {index} into {-(-classes // limit)}, by refractory period"
         label = name.replace("_", " ")
-        yield Violation(name, f"core {index}", f"{use} {label}", str(limit), fix)
+        where, measured = f"core {index}", f"{use} {label}"
+        yield Violation(name, where, measured, str(limit), fix, share=use / limit)
 
 
 def synapse_formats(placed: PlacedNetwork) -> Iterator[Violation]:
     """The synapses of a core have few distinct formats (bits, exponent, sign, delay bits)."""
     resource = placed.used["synapse_formats"]
     for core in resource.over():
+        use, limit = int(resource.used[core]), resource.limit or 1
         yield Violation(
             "synapse_formats",
             f"core {core}",
-            f"{resource.used[core]} synapse formats",
-            str(resource.limit),
-            "give projections a common weight_exp, or keep the populations on cores of their own",
+            f"{use} synapse formats",
+            str(limit),
+            f"give projections a common weight_exp, which are {use - limit} formats fewer, or keep "
+            "the populations on cores of their own",
+            share=use / limit,
         )
 
 

@@ -7,15 +7,17 @@ Inputs with ``target="bias"`` have none, since the host writes the biases.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from hrsnn_lava.compiler.design_rules.placed_network import PlacedNetwork, Rule
 from hrsnn_lava.errors import Violation
 from hrsnn_lava.integer_format import WEIGHT_EXP_RANGE
-from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection
 
 Int = NDArray[np.int64]
 
@@ -88,7 +90,8 @@ def worst_of_each(
     Args:
         counts: (n,) what each neuron uses, or each source: input channels after the neurons.
         what: follows the number in `measured`.
-        fix: may use ``{excess}``, the number above the limit, and ``{limit}``.
+        fix: may use ``{use}``, ``{limit}``, ``{excess}`` (the number above the limit),
+            ``{percent}`` (the share of the use that this is) and ``{where}``.
     """
     over = np.flatnonzero(counts > limit)
     if not over.size:
@@ -97,15 +100,27 @@ def worst_of_each(
     for name in dict.fromkeys(names):
         members = over[[n == name for n in names]]
         worst = int(members[np.argmax(counts[members])])
-        use = int(counts[worst])
+        use, where = int(counts[worst]), name_of(placed.network, worst)
         others = f" ({members.size} such in all)" if members.size > 1 else ""
         yield Violation(
             rule,
-            name_of(placed.network, worst),
+            where,
             f"{use} {what}{others}",
             str(limit),
-            fix.format(excess=use - limit, limit=limit),
+            fix.format(
+                use=f"{use:,}",
+                limit=limit,
+                excess=f"{use - limit:,}",
+                percent=percent_over(use, limit),
+                where=where,
+            ),
+            share=use / max(limit, 1),
         )
+
+
+def percent_over(use: int, limit: int) -> str:
+    """Share of a use that is above the limit, in percent, rounded up: what has to go."""
+    return f"{np.ceil(1000 * (1 - limit / use)) / 10:.1f}"
 
 
 def fan_in(placed: PlacedNetwork) -> Iterator[Violation]:
@@ -115,7 +130,28 @@ def fan_in(placed: PlacedNetwork) -> Iterator[Violation]:
         for pattern in placed.links.inbound:
             counts += np.asarray(pattern.sum(axis=1)).ravel()
         yield from worst_of_each(
-            placed, "fan_in", counts, limit, "synapses onto one neuron", "prune {excess} of them"
+            placed,
+            "fan_in",
+            counts,
+            limit,
+            "synapses onto one neuron",
+            "prune {excess} of the {use} inputs of {where}",
+        )
+
+
+def fan_out(placed: PlacedNetwork) -> Iterator[Violation]:
+    """A neuron has a bounded number of synapses that it sends to."""
+    if (limit := placed.profile.limit("neuron.fan_out")) is not None:
+        counts = np.zeros(placed.links.n_sources, dtype=np.int64)
+        for pattern in placed.links.inbound:
+            counts += np.asarray(pattern.sum(axis=0)).ravel()
+        yield from worst_of_each(
+            placed,
+            "fan_out",
+            counts[: placed.links.n_neurons],
+            limit,
+            "synapses from one neuron",
+            "prune {excess} of the {use} synapses that {where} sends to",
         )
 
 
@@ -143,7 +179,7 @@ def source_delays(placed: PlacedNetwork) -> Iterator[Violation]:
             _distinct(synapses.source, synapses.delay, placed.links.n_sources),
             limit,
             "distinct delays from one source",
-            "give its synapses {excess} fewer",
+            "give its synapses {excess} distinct delays fewer",
         )
 
 
@@ -161,22 +197,28 @@ def parallel_synapses(placed: PlacedNetwork) -> Iterator[Violation]:
         counts,
         1,
         "synapses from one source onto one neuron",
-        "add them up into one",
+        "add the {use} up into one",
     )
 
 
 def source_signs(placed: PlacedNetwork) -> Iterator[Violation]:
     """A source is excitatory or inhibitory, where the chip keeps one sign for each."""
-    if placed.profile.lacks("mixed_signs"):
-        synapses = Synapses.of(placed.network)
-        yield from worst_of_each(
-            placed,
-            "source_signs",
-            _distinct(synapses.source, np.sign(synapses.weight), placed.links.n_sources),
-            1,
-            "signs of weights from one source",
-            "make its weights all positive or all negative, or split it in two",
-        )
+    if not placed.profile.lacks("mixed_signs"):
+        return
+    synapses, n = Synapses.of(placed.network), placed.links.n_sources
+    for violation in worst_of_each(
+        placed,
+        "source_signs",
+        _distinct(synapses.source, np.sign(synapses.weight), n),
+        1,
+        "signs of weights from one source",
+        "{where}",
+    ):
+        source = next(i for i in range(n) if name_of(placed.network, i) == violation.where)
+        signs = np.sign(synapses.weight[synapses.source == source])
+        rare = int(min(np.count_nonzero(signs > 0), np.count_nonzero(signs < 0)))
+        fix = f"turn {rare:,} of its {signs.size:,} weights to the sign of the others, or split it"
+        yield replace(violation, fix=f"{fix} in two")
 
 
 def input_channels(placed: PlacedNetwork) -> Iterator[Violation]:
@@ -191,15 +233,77 @@ def input_channels(placed: PlacedNetwork) -> Iterator[Violation]:
             " and ".join(f"population {p.name!r}" for p in inputs),
             f"{n_channels} input channels",
             str(limit),
-            f"drop or merge {n_channels - limit} of them",
+            f"drop or merge {n_channels - limit:,} of the {n_channels:,} channels",
+            share=n_channels / limit,
+        )
+
+
+def input_targets(placed: PlacedNetwork) -> Iterator[Violation]:
+    """Input channels have synapses onto a bounded number of neurons."""
+    if (limit := placed.profile.limit("chip.input_targets")) is None:
+        return
+    links = placed.links
+    reached = np.zeros(links.n_neurons, dtype=np.bool_)
+    for pattern in links.inbound:
+        reached |= np.diff(pattern[:, links.n_neurons :].indptr) > 0
+    if (count := int(reached.sum())) > limit:
+        names = {p.post for p in placed.network.projections if _spikes_come_in(placed, p)}
+        yield Violation(
+            "input_targets",
+            " and ".join(f"population {name!r}" for name in sorted(names)),
+            f"{count} neurons with synapses of input channels",
+            str(limit),
+            f"let inputs reach {count - limit:,} of these {count:,} neurons fewer",
+            share=count / limit,
+        )
+
+
+def _spikes_come_in(placed: PlacedNetwork, projection: QuantizedProjection) -> bool:
+    is_input = placed.network.population(projection.pre).is_input
+    return is_input and projection.target == "synapse"
+
+
+def recurrence(placed: PlacedNetwork) -> Iterator[Violation]:
+    """No population sends to itself, directly or through others, where a chip has no loops."""
+    if not placed.profile.lacks("recurrence"):
+        return
+    names = [p.name for p in placed.network.compute_populations]
+    index = {name: k for k, name in enumerate(names)}
+    pairs = [
+        (index[p.pre], index[p.post])
+        for p in placed.network.projections
+        if p.target == "synapse" and p.pre in index and p.n_synapses
+    ]
+    graph = sparse.csr_matrix(
+        (np.ones(len(pairs)), tuple(np.array(pairs, dtype=np.int64).reshape(-1, 2).T)),
+        (len(names), len(names)),
+    )
+    label = connected_components(graph, connection="strong")[1]
+    loops = sorted({int(label[pre]) for pre, post in pairs if label[pre] == label[post]})
+    for loop in loops:
+        members = [name for name, k in zip(names, label, strict=True) if k == loop]
+        inside = [
+            p.name
+            for p in placed.network.projections
+            if p.target == "synapse" and p.pre in members and p.post in members and p.n_synapses
+        ]
+        yield Violation(
+            "recurrence",
+            " and ".join(f"population {name!r}" for name in members),
+            f"a loop of {len(inside)} projection{'s' * (len(inside) > 1)}: {', '.join(inside)}",
+            f"feed-forward layers alone on {placed.profile.name}",
+            "it cannot be expressed there: take another chip, or a network without loops",
         )
 
 
 EXPRESSIBLE_RULES: tuple[Rule, ...] = (
     fan_in,
+    fan_out,
     weight_values,
     source_delays,
     parallel_synapses,
     source_signs,
     input_channels,
+    input_targets,
+    recurrence,
 )

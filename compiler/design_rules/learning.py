@@ -39,16 +39,17 @@ def _limited(placed: PlacedNetwork, name: str) -> Iterator[Violation]:
             neuron = int(np.argmax(per_neuron[first : first + population.size]))
             where = f"population {population.name!r}, neuron {neuron}"
             fix = _fewer(placed, population, name, limit)
-            yield Violation(name, where, f"{most} {_WHAT[name]} on one neuron", str(limit), fix)
+            measured = f"{most} {_WHAT[name]} on one neuron"
+            yield Violation(name, where, measured, str(limit), fix, share=most / limit)
     for core in placed.used[name].over():
         members = np.flatnonzero(placed.core_of == core)
         if per_neuron[members].max(initial=0) > limit:
             continue  # the population is named already, and no division of the core would help
         pieces = fill(placed.links, members, placed.profile, only=name).size - 1
-        measured = f"{placed.used[name].used[core]} {_WHAT[name]}"
-        yield Violation(
-            name, f"core {core}", measured, str(limit), f"split core {core} into {pieces}"
-        )
+        use = int(placed.used[name].used[core])
+        where, measured = f"core {core}", f"{use} {_WHAT[name]}"
+        fix = f"split core {core} into {pieces}"
+        yield Violation(name, where, measured, str(limit), fix, share=use / limit)
 
 
 def _fewer(placed: PlacedNetwork, population: QuantizedPopulation, name: str, limit: int) -> str:

@@ -110,7 +110,7 @@ def no_refractory_period(plan: StockPlan) -> Iterator[Violation]:
                 f"population {population.name!r}",
                 f"{count} of {population.size} neurons, up to {periods.max()} steps",
                 "0 steps: LIFRefractory has no fixed-point model",
-                f"set refractory to 0, or {_OURS}",
+                f"set refractory of these {count:,} neurons to 0, or {_OURS}",
             )
 
 
@@ -169,7 +169,9 @@ def few_processes(plan: StockPlan) -> Iterator[Violation]:
         f"{plan.processes:,} Processes: {sum(plan.groups.values()):,} LIF ({groups}), "
         f"{sum(plan.connections.values()):,} connections, {plan.sources} sources",
         f"{plan.max_processes:,}",
-        f"let neurons share du, dv and vth (the pass StockGroups), raise max_processes, or {_OURS}",
+        f"let neurons share du, dv and vth (the pass StockGroups) for "
+        f"{plan.processes - plan.max_processes:,} Processes fewer, raise max_processes, or {_OURS}",
+        share=plan.processes / max(plan.max_processes, 1),
     )
 
 

@@ -9,59 +9,99 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.design_rules.placed_network import PlacedNetwork, Rule
+from hrsnn_lava.compiler.palettes.clustering import decay_rate
 from hrsnn_lava.errors import Violation
 from hrsnn_lava.hardware_profiles import HardwareProfile, Range
 from hrsnn_lava.quantized import QuantizedProjection
 
+#: What to do about the value of a field that is outside, given the end of the range it passed.
+Advice = Callable[[int, int], str]
 
-def _neuron_field(placed: PlacedNetwork, field: str, advice: str) -> Iterator[Violation]:
-    """One violation per population; `advice` may use ``{factor}`` and ``{bits}`` of the excess."""
+
+def _neuron_field(placed: PlacedNetwork, field: str, advice: Advice) -> Iterator[Violation]:
+    """One violation per population, of the neuron that is furthest outside."""
     allowed: Range = getattr(placed.profile.fields, field)
+    if allowed.low is None or allowed.high is None:
+        return
     for population in placed.network.compute_populations:
         values = population.parameter(field).astype(np.int64)
         outside = _outside(values, allowed)
         if not outside.size:
             continue
-        bound = max(abs(allowed.low or 0), abs(allowed.high or 0), 1)
-        excess = float(np.abs(values[outside]).max()) / bound
-        first = int(outside[0])
+        past = np.maximum(values - allowed.high, allowed.low - values)
+        worst = int(np.argmax(past))
+        value = int(values[worst])
+        end = allowed.high if value > allowed.high else allowed.low
         yield Violation(
             f"{field}_range",
-            f"population {population.name!r}, neuron {first}",
-            f"{field} {values[first]} ({outside.size} of {values.size} outside)",
+            f"population {population.name!r}, neuron {worst}",
+            f"{field} {value} ({outside.size} of {values.size} outside)",
             f"{allowed.low}..{allowed.high}",
-            advice.format(factor=excess, bits=max(1, int(np.ceil(np.log2(excess))))),
+            advice(value, end),
         )
+
+
+def _tau(placed: PlacedNetwork, name: str, value: int, end: int, offset: int) -> str:
+    """The nearest time constant that a decay field can hold, ``-1 / ln(1 - decay / 4096)`` steps.
+
+    A decay of 0 forgets nothing, so that any time constant of 1/2 of a field's step is as near.
+    """
+    decay = max(end + offset, 0.5)
+    tau = float(1.0 / decay_rate(decay))
+    bound = "at most" if value < end else "at least"
+    return f"set {name} to {bound} {tau:.3g} steps ({1e3 * tau * placed.network.dt:.3g} ms)"
 
 
 def du_range(placed: PlacedNetwork) -> Iterator[Violation]:
     """The decay du of every neuron's current is in range."""
-    yield from _neuron_field(placed, "du", "change tau_syn or dt")
+    yield from _neuron_field(placed, "du", lambda v, end: _tau(placed, "tau_syn", v, end, 1))
 
 
 def dv_range(placed: PlacedNetwork) -> Iterator[Violation]:
     """The decay dv of every neuron's potential is in range."""
-    yield from _neuron_field(placed, "dv", "change tau_mem or dt")
+    yield from _neuron_field(placed, "dv", lambda v, end: _tau(placed, "tau_mem", v, end, 0))
 
 
 def vth_range(placed: PlacedNetwork) -> Iterator[Violation]:
     """The threshold of every neuron is in range."""
-    yield from _neuron_field(placed, "vth", "lower the weight scale by {factor:.3g}")
+
+    def advice(value: int, end: int) -> str:
+        if value < end:
+            return f"raise the threshold to {end}"
+        return f"lower the weight scale by {value / end:.3g}"
+
+    yield from _neuron_field(placed, "vth", advice)
 
 
 def bias_mant_range(placed: PlacedNetwork) -> Iterator[Violation]:
     """The mantissa of every neuron's bias is in range."""
-    yield from _neuron_field(placed, "bias_mant", "raise bias_exp by {bits}")
+
+    def advice(value: int, end: int) -> str:
+        bits = next(bits for bits in range(1, 64) if abs(value) >> bits <= abs(end))
+        return f"raise bias_exp by {bits}"
+
+    yield from _neuron_field(placed, "bias_mant", advice)
 
 
 def bias_exp_range(placed: PlacedNetwork) -> Iterator[Violation]:
     """The exponent of every neuron's bias is in range."""
-    yield from _neuron_field(placed, "bias_exp", "put the scale into bias_mant")
+    yield from _neuron_field(
+        placed, "bias_exp", lambda value, end: f"put a factor 2^{value - end} into bias_mant"
+    )
 
 
 def refractory_range(placed: PlacedNetwork) -> Iterator[Violation]:
     """The refractory period of every neuron is in range."""
-    yield from _neuron_field(placed, "refractory", "shorten the refractory period, or raise dt")
+
+    def advice(value: int, end: int) -> str:
+        if value < end:
+            return f"lengthen the refractory period to {end} steps"
+        return (
+            f"shorten the refractory period by {value - end} to {end} steps, or raise dt by "
+            f"{100 * (value / max(end, 1) - 1):.1f} %"
+        )
+
+    yield from _neuron_field(placed, "refractory", advice)
 
 
 def _outside(values: Any, allowed: Range) -> NDArray[np.int64]:
@@ -75,49 +115,55 @@ def _synaptic(placed: PlacedNetwork) -> Iterator[QuantizedProjection]:
     return (p for p in placed.network.projections if p.target == "synapse")
 
 
-def _synapse_field(
-    placed: PlacedNetwork,
-    name: str,
-    allowed: Range,
-    value: Callable[[QuantizedProjection], int],
-    fix: str,
-) -> Iterator[Violation]:
-    """One violation per projection whose `value` is outside."""
-    for projection in _synaptic(placed):
-        if _outside(value(projection), allowed).size:
-            yield Violation(
-                f"{name}_range",
-                f"projection {projection.name!r}",
-                f"{name} {value(projection)}",
-                f"{allowed.low}..{allowed.high}",
-                fix,
-            )
-
-
 def delay_range(placed: PlacedNetwork) -> Iterator[Violation]:
     """The delays of every projection are in range."""
     allowed = placed.profile.fields.delay
-    for end, fix in ((np.max, f"clip delays at {allowed.high} steps"), (np.min, "raise delays")):
-
-        def extreme(projection: QuantizedProjection, end: Any = end) -> int:
-            return int(end(projection.delay_steps, initial=allowed.low or 0))
-
-        yield from _synapse_field(placed, "delay", allowed, extreme, fix)
+    if allowed.low is None or allowed.high is None:
+        return
+    for projection in _synaptic(placed):
+        steps = projection.delay_steps
+        for beyond, end, extreme in (
+            (steps > allowed.high, allowed.high, int(steps.max(initial=allowed.low))),
+            (steps < allowed.low, allowed.low, int(steps.min(initial=allowed.low))),
+        ):
+            if count := int(np.count_nonzero(beyond)):
+                yield Violation(
+                    "delay_range",
+                    f"projection {projection.name!r}",
+                    f"delay {extreme}",
+                    f"{allowed.low}..{allowed.high}",
+                    f"clip {count:,} of its {steps.size:,} delays at {end} steps",
+                )
 
 
 def weight_exp_range(placed: PlacedNetwork) -> Iterator[Violation]:
     """The weight exponent of every projection is in range."""
     allowed = placed.profile.fields.weight_exp
-    yield from _synapse_field(
-        placed, "weight_exp", allowed, lambda p: p.weight_exp, "rescale the weights"
-    )
+    for projection in _synaptic(placed):
+        exponent = projection.weight_exp
+        if _outside(exponent, allowed).size and allowed.high is not None:
+            end = allowed.high if exponent > allowed.high else allowed.low or 0
+            yield Violation(
+                "weight_exp_range",
+                f"projection {projection.name!r}",
+                f"weight_exp {exponent}",
+                f"{allowed.low}..{allowed.high}",
+                f"put a factor 2^{exponent - end} into its weights",
+            )
 
 
 def weight_bits_range(placed: PlacedNetwork) -> Iterator[Violation]:
     """The weights of every projection have a number of bits that the chip can store."""
     allowed = placed.profile.fields.weight_bits
-    fix = f"quantize with --weight-bits {allowed.high} or less"
-    yield from _synapse_field(placed, "weight_bits", allowed, lambda p: p.num_weight_bits, fix)
+    for projection in _synaptic(placed):
+        if _outside(projection.num_weight_bits, allowed).size:
+            yield Violation(
+                "weight_bits_range",
+                f"projection {projection.name!r}",
+                f"weight_bits {projection.num_weight_bits}",
+                f"{allowed.low}..{allowed.high}",
+                f"quantize with --weight-bits {allowed.high} or less",
+            )
 
 
 def weight_grid(placed: PlacedNetwork) -> Iterator[Violation]:
@@ -157,7 +203,8 @@ def graded_spikes(placed: PlacedNetwork) -> Iterator[Violation]:
                 f"projection {projection.name!r}",
                 f"{projection.num_message_bits} payload bits",
                 str(allowed.high),
-                'encode the input as spikes, or give it target="bias"',
+                (f"scale payloads down to {allowed.high} bits, " if allowed.high else "")
+                + 'encode the input as spikes, or give it target="bias"',
             )
 
 

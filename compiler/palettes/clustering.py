@@ -188,6 +188,7 @@ def snap_core(
         new_du, new_dv = pair
     scale = np.where(dv == 0, 1.0, dv / np.maximum(new_dv, 1))
     new_vth = np.clip(np.rint(vth * scale), *NEURON_RANGES["vth"]).astype(np.int64)
+    new_vth = np.maximum(new_vth, np.minimum(vth, 1))  # only what is 0 fires at every input
     if threshold_limit is not None:
         for_thresholds = weights if threshold_weights is None else threshold_weights
         new_vth = snap_thresholds(new_vth, threshold_limit, for_thresholds)

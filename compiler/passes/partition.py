@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
-from hrsnn_lava.compiler.analysis.occupancy.utilization import utilization
 from hrsnn_lava.compiler.context import Context, Pass, Report, Stage
-from hrsnn_lava.compiler.design_rules.check import CAPACITY_RULES, VALUE_RULES, PlacedNetwork, check
+from hrsnn_lava.compiler.design_rules.check import CAPACITY_RULES, VALUE_RULES, check
+from hrsnn_lava.compiler.design_rules.placed_network import PlacedNetwork
 from hrsnn_lava.compiler.mapped import Mapped, Placement
 from hrsnn_lava.compiler.partitioning.baselines import baselines as other_ways
 from hrsnn_lava.compiler.partitioning.candidates import Candidate
@@ -36,8 +36,10 @@ from hrsnn_lava.compiler.partitioning.ordered import (
 )
 from hrsnn_lava.compiler.partitioning.palette_coordinates import palette_coordinates
 from hrsnn_lava.compiler.partitioning.problem import PartitionProblem
+from hrsnn_lava.compiler.partitioning.refusal import placed, refuse, refuse_early
 from hrsnn_lava.compiler.partitioning.search import searched
-from hrsnn_lava.errors import CapacityError, Violation
+from hrsnn_lava.errors import CapacityError
+from hrsnn_lava.findings import Finding
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.options import Count, NonNegative, Positive, Seed, options
 from hrsnn_lava.quantized import QuantizedNetwork
@@ -91,19 +93,21 @@ def partition(network: QuantizedNetwork, options: Partition, context: Context) -
 
     `Placement.info` holds the method taken, its traffic, the neurons a core, a row per candidate
     (`tried`: cores, legality, messages, and the 95th percentile of the error that the tables
-    cause) and the `baselines`.
+    cause), the `baselines`, and `findings`: whether the tolerance costs cores.
 
     Args:
         context: its chip, its observed rates, which weigh messages, and its progress.
 
     Raises:
         CapacityError: with every violation; the tables are not among them, since the palette
-            pass makes parameters fit them.
+            pass makes parameters fit them. Before any search where no placement could fit.
     """
     profile, method, tolerance = context.chip(), options.method, options.tolerance
     links = Connectivity.of(network)
     if not links.n_neurons:
         raise CapacityError("no neurons to place")
+    context.progress("partition: bounds")
+    refuse_early(network, links, profile, options.neurons_per_core)
     graph = Hypergraph.of(links, *context.observed.traffic)
     weight = graph.rate if graph.rate.any() else np.ones_like(graph.rate)
     crowded = profile.has_profile_tables and _overflows(links, profile)
@@ -128,8 +132,10 @@ def partition(network: QuantizedNetwork, options: Partition, context: Context) -
         candidates += more
         best = min(more if method == "multilevel" else candidates, key=lambda c: c.rank(tolerance))
     if not best.legal:
-        _refuse(network, problem, [best, *candidates])
+        refuse(network, [_placed(network, problem, c) for c in (best, *candidates)])
     info: dict[str, Any] = {"tried": [c.row() for c in candidates]}
+    costs = cores_of_tolerance(best, candidates, tolerance)
+    info["findings"] = [finding.to_dict() for finding in costs]
     if options.baselines:
         context.progress("partition: baselines")
         info["baselines"] = (
@@ -152,32 +158,47 @@ def _settled(
         return True
     if problem.links.n_neurons == 1:
         return True
-    violations = _violations(network, problem, best)
-    return any("alone" in v.where or "on one neuron" in v.measured for v in violations) or bool(
-        check(_placed(network, problem, best), VALUE_RULES)
-    )
+    on_cores = _placed(network, problem, best)
+    violations = check(on_cores, CAPACITY_RULES)
+    alone = any("alone" in v.where or "on one neuron" in v.measured for v in violations)
+    return alone or bool(check(on_cores, VALUE_RULES))
 
 
 def _placed(network: QuantizedNetwork, problem: PartitionProblem, one: Candidate) -> PlacedNetwork:
-    cores, links = one.core_of.astype(np.int32), problem.links
-    return PlacedNetwork(
-        network, problem.profile, cores, links, utilization(links, cores, problem.profile)
-    )
+    return placed(network, problem.links, problem.profile, one.core_of)
 
 
-def _violations(
-    network: QuantizedNetwork, problem: PartitionProblem, one: Candidate
-) -> list[Violation]:
-    return check(_placed(network, problem, one), (*CAPACITY_RULES, *VALUE_RULES))
+def cores_of_tolerance(
+    best: Candidate, candidates: list[Candidate], tolerance: float
+) -> list[Finding]:
+    """A note where a legal partition with fewer cores was left for the error of its tables.
+
+    Args:
+        best: what was taken.
+        candidates: what was tried; every order is filled first as densely as the chip allows.
+        tolerance: relative error that 95 % of the neurons shall stay below.
+    """
+    fewer = [c for c in candidates if c.legal and c.n_cores < best.n_cores and c.error > tolerance]
+    if not fewer or best.error > tolerance:
+        return []
+    least = min(fewer, key=lambda c: (c.n_cores, c.error))
+    allowed, error = 100 * tolerance, 100 * least.error
+    return [
+        Finding(
+            "note",
+            "partition",
+            f"{best.n_cores} cores; {least.n_cores} would do",
+            f"time constants and thresholds of 95 % of the neurons within {allowed:g} % need "
+            f"{best.n_cores}; on {least.n_cores} they are within {error:.1f} %",
+            f"raise partition.tolerance to {_above(least.error):g} where that is near enough",
+            kind="palette_costs_cores",
+        )
+    ]
 
 
-def _refuse(network: QuantizedNetwork, problem: PartitionProblem, some: list[Candidate]) -> None:
-    """Raise the violations of the candidate with the fewest; return if it has none after all."""
-    least = min((_violations(network, problem, c) for c in some), key=len)
-    raise CapacityError(
-        f"network {network.name!r} does not fit profile {problem.profile.name!r}",
-        violations=least,
-    )
+def _above(error: float) -> float:
+    """The next hundredth above an error, as an option to try."""
+    return float(np.ceil(100 * error + 1e-9) / 100)
 
 
 def _overflows(links: Connectivity, profile: HardwareProfile) -> bool:

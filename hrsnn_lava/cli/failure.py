@@ -13,17 +13,19 @@ import contextlib
 import errno
 import os
 import traceback
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import click
 
 from hrsnn_lava import registry
 from hrsnn_lava.cli.console import ReaderGone, answer, columns, json_document, say
-from hrsnn_lava.errors import CapacityError, HrsnnError, PartError, Problem
+from hrsnn_lava.errors import CapacityError, HrsnnError, PartError, Problem, by_rule
 
 TRACEBACK_VARIABLE = "HRSNN_LAVA_TRACEBACK"
+#: Rows of the utilization of a refused placement.
+FULLEST = 5
 #: Faults of the surroundings, not of this program: named, and answered like a usage error.
 _SURROUNDINGS = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOENT, errno.EISDIR),
@@ -49,6 +51,7 @@ class Failure:
         message: one line or more.
         exit_code: of the process.
         problems: every single finding.
+        details: more of it, by name, for JSON.
         expected: False for a bug of ours, which may show a traceback.
     """
 
@@ -57,6 +60,7 @@ class Failure:
     exit_code: int
     problems: tuple[Problem, ...] = ()
     expected: bool = True
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The ``error`` object of a JSON answer."""
@@ -65,6 +69,7 @@ class Failure:
             "message": self.message,
             "problems": [asdict(problem) for problem in self.problems],
             "exit_code": self.exit_code,
+            **self.details,
         }
 
 
@@ -73,7 +78,8 @@ def describe(error: BaseException) -> Failure:
     kind = type(error).__name__
     if isinstance(error, HrsnnError):
         expected = error.exit_code != 1
-        return Failure(kind, error.message, error.exit_code, error.problems, expected)
+        details = refusal(error) if isinstance(error, CapacityError) else {}
+        return Failure(kind, error.message, error.exit_code, error.problems, expected, details)
     if isinstance(error, click.ClickException):
         return Failure(kind, error.format_message(), error.exit_code)
     if isinstance(error, click.Abort) and isinstance(error.__cause__, EOFError):
@@ -116,6 +122,41 @@ def report_failure(error: BaseException, command: str | None, arguments: Sequenc
     return failure.exit_code
 
 
+def refusal(error: CapacityError) -> dict[str, Any]:
+    """What JSON says of a network that does not fit: every violation, and what was tried."""
+    found: dict[str, Any] = {"violations": [asdict(v) for v in error.violations]}
+    if error.placement is not None:
+        used = error.placement.used
+        found["placement"] = {
+            "cores": used.n_cores,
+            "core_of": error.placement.core_of.tolist(),
+            "utilization": list(used.constraints()),
+        }
+    return found
+
+
+def _fullest(error: CapacityError) -> list[str]:
+    """The fullest resources of the placement that was refused, as a table."""
+    if error.placement is None:
+        return []
+    limited = [row for row in error.placement.used.constraints() if row["fraction"] is not None]
+    limited.sort(key=lambda row: -row["fraction"])
+    rows = [
+        (
+            row["rule"],
+            row["worst_core"],
+            row["used"],
+            row["limit"],
+            f"{100 * row['fraction']:.1f} %",
+        )
+        for row in limited[:FULLEST]
+    ]
+    if not rows:
+        return []
+    names = ("resource", "worst core", "used", "limit", "share")
+    return ["", "the placement that was refused:", columns(rows, names, (1, 2, 3, 4))]
+
+
 def has_flag(arguments: Sequence[str], flag: str) -> bool:
     """True when `flag` is among the options, also where the others could not be parsed."""
     end = list(arguments).index("--") if "--" in arguments else len(arguments)
@@ -136,8 +177,12 @@ def _text(error: BaseException, failure: Failure, arguments: Sequence[str]) -> s
         lines += [error.ctx.get_usage(), f"Try '{error.ctx.command_path} --help' for help.", ""]
     lines.append(failure.message if failure.exit_code == 130 else f"error: {failure.message}")
     if isinstance(error, CapacityError) and error.violations:
-        rows = [(v.rule, v.where, v.measured, v.limit, v.fix) for v in error.violations]
-        lines += ["", columns(rows, ("rule", "where", "measured", "limit", "smallest fix"))]
+        rows = [
+            (v.rule, v.where, f"{others:,}" if others else "-", v.measured, v.limit, v.fix)
+            for v, others in by_rule(error.violations)
+        ]
+        names = ("rule", "worst", "others", "measured", "limit", "smallest fix")
+        lines += ["", columns(rows, names, (2,)), *_fullest(error)]
     else:
         lines += [f"  - {problem}" for problem in failure.problems]
     if isinstance(error, PartError) and error.__cause__ and not wants_traceback(arguments):

@@ -18,6 +18,8 @@ def _to_artifact(file: CountsFile) -> Artifact:
     arrays = {f"per_step/{k}": p.per_step for k, p in enumerate(ops.projections)}
     if ops.per_core is not None:
         arrays["per_core"] = ops.per_core
+    # files from before passages between chips were counted do not name them, as where none is known
+    unknown = ("chip_crossings",) if activity.chip_crossings is None else ()
     arrays |= {f"done/{k}": v for k, v in vars(activity).items() if isinstance(v, np.ndarray)}
     meta = {
         "program": file.network_digest,
@@ -25,7 +27,7 @@ def _to_artifact(file: CountsFile) -> Artifact:
         "steps": file.counts.steps,
         "ops": _plain_fields(ops, "projections"),
         "projections": [_plain_fields(p) for p in ops.projections],
-        "done": _plain_fields(activity),
+        "done": _plain_fields(activity, *unknown),
     }
     return Artifact(CountsFile.stage, meta, arrays)
 

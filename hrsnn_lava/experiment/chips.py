@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from hrsnn_lava.artifacts.container import plain
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.pipeline import compile_network
-from hrsnn_lava.errors import CapacityError, NetworkError, SpecError
+from hrsnn_lava.errors import CapacityError, NetworkError, SpecError, by_rule
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.network import Network
 from hrsnn_lava.options import Seed, options
@@ -366,13 +366,18 @@ class _Comparison:
 
 
 def _why(error: CapacityError | SpecError | NetworkError) -> str:
-    """The first broken rule, and how many more there are."""
-    problems = error.problems
-    if not problems:
+    """The first broken rule with its worst violation, and how many more rules are broken."""
+    if isinstance(error, CapacityError) and error.violations:
+        rules = by_rule(error.violations)
+        worst, others = rules[0]
+        alike = f" ({others} other{'s' * (others > 1)} too)" if others else ""
+        more = f" (and {len(rules) - 1} more rule{'s' * (len(rules) > 2)})" if rules[1:] else ""
+        return f"{worst.rule}: {worst.where}{alike}: {worst.measured}, limit {worst.limit}{more}"
+    if not error.problems:
         return error.message
-    first = problems[0]
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{first.where}: {first.measured}, limit {first.allowed}{more}"
+    first, others = error.problems[0], len(error.problems) - 1
+    text = f"{first.where}: {first.measured}, limit {first.allowed}"
+    return f"{text} (and {others} more)" if others else text
 
 
 def _row(facts: Facts) -> ComparisonRow:

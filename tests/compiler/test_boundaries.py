@@ -118,6 +118,18 @@ def of_fan_in(n):
     return of_in_axons(n)
 
 
+def of_fan_out(n):
+    """One neuron that sends to n others."""
+    weights = sparse.lil_matrix((n + 1, n + 1), dtype=int)
+    weights[1:, 0] = 128
+    return network(n + 1, 1, joined(weights, "a")), zeros(n + 1)
+
+
+def of_input_targets(n):
+    """One channel with a synapse onto each of n neurons."""
+    return network(n, 1, joined(np.full((n, 1), 128))), zeros(n)
+
+
 def of_destinations(n):
     """One neuron that sends to n cores."""
     weights = sparse.lil_matrix((n + 1, n + 1), dtype=int)
@@ -145,6 +157,7 @@ def of_inputs(n):
 LIMITS = {
     "chip.cores": ("cores_on_chip", of_cores),
     "chip.inputs": ("input_channels", of_inputs),
+    "chip.input_targets": ("input_targets", of_input_targets),
     "core.neurons": ("neurons", of_neurons),
     "core.in_axons": ("in_axons", of_in_axons),
     "core.out_axons": ("out_axons", of_out_axons),
@@ -156,6 +169,7 @@ LIMITS = {
     "core.learning_epochs": ("learning_epochs", of_epochs),
     "core.axon_types": ("axon_types", of_axon_types),
     "neuron.fan_in": ("fan_in", of_fan_in),
+    "neuron.fan_out": ("fan_out", of_fan_out),
     "neuron.destinations": ("destinations", of_destinations),
     "neuron.weight_values": ("weight_values", of_weights),
     "neuron.delays": ("source_delays", of_delays),
@@ -277,6 +291,7 @@ def test_ranges_of_synapses(name, field, end, step):
             "source_signs",
             [joined([[128], [-256]], sign_mode="mixed", num_weight_bits=2)],
         ),
+        ("recurrence", "recurrence", [joined(np.full((2, 2), 128), "a")]),
     ],
 )
 def test_features(feature, rule, projections):
@@ -313,7 +328,7 @@ def test_every_rule_has_a_boundary():
     tried = {rule for rule, _ in LIMITS.values()}
     ranges = {*NEURON_FIELDS, *SYNAPSE_FIELDS} - {"message_bits"}
     tried |= {f"{field}_range" for field in ranges} | {"graded_spikes"}
-    tried |= {"learning", "parallel_synapses", "source_signs"}  # features
+    tried |= {"learning", "parallel_synapses", "source_signs", "recurrence"}  # features
     tried |= {"weight_grid"}  # no limit of a profile: tests/compiler/test_rules.py
     assert {rule.__name__ for rule in RULES} == tried
 

@@ -11,7 +11,7 @@ import functools
 import numpy as np
 import pytest
 from chip_networks import KINDS, STYLES, cases, network
-from independent_checker import check_network, check_placement, read_toml, synapses_of
+from independent_checker import check_placement, read_toml
 
 from hrsnn_lava.compiler.design_rules.check import PlacedNetwork, check
 from hrsnn_lava.compiler.pipeline import compile_network
@@ -30,29 +30,13 @@ def plain(name):
     return read_toml(HardwareProfile.path_of(name))
 
 
-def attempted(error):
-    """The placement that was refused: core of every neuron, from the frames that raised."""
-    frame, found = error.__traceback__, None
-    while frame is not None:
-        for value in frame.tb_frame.f_locals.values():
-            cores = getattr(value, "core_of", None)
-            if isinstance(cores, np.ndarray) and cores.ndim == 1:
-                found = value
-        frame = frame.tb_next
-    return found
-
-
 def judge(integer, name):
     """Compile for a chip: the violations that it was refused for, and the checker's findings."""
     try:
         compiled = compile_network(integer, HardwareProfile.load(name))
     except CapacityError as refusal:
-        tried = attempted(refusal)
-        if tried is None:
-            synapses, n_neurons = synapses_of(integer)
-            return refusal, list(check_network(integer, synapses, n_neurons, plain(name)))
-        network_of = getattr(tried, "network", integer)
-        return refusal, check_placement(network_of, tried.core_of, plain(name))
+        tried = refusal.placement
+        return refusal, check_placement(tried.network, tried.core_of, plain(name))
     return None, check_placement(compiled.network, compiled.core_of, plain(name))
 
 

@@ -100,7 +100,12 @@ def test_cuts_that_are_not_exact_are_excluded_for_a_reason():
 
 
 #: Ends of fields that Lava has and Loihi has not.
-LOIHI = {"du": (0, 4095), "dv": (0, 4095), "bias_mant": (-4095, 4095)}
+LOIHI = {
+    "du": (0, 4095),
+    "dv": (0, 4095),
+    "bias_mant": (-4095, 4095),
+    "refractory": (0, 62),
+}
 
 
 def for_the_chip(network):

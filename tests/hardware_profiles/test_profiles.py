@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 
 import pytest
@@ -14,15 +15,19 @@ from hrsnn_lava.hardware_profiles.profile import CONTRADICTIONS
 
 def test_shipped_profiles_load_and_survive_a_round_trip() -> None:
     assert HardwareProfile.names() == (
+        "dynap_cnn",
         "dynap_se",
         "loihi1",
         "loihi2",
         "loihi2_lava",
         "odin",
+        "speck2f",
         "spinnaker1",
         "spinnaker2",
         "truenorth",
         "xylo_audio2",
+        "xylo_audio3",
+        "xylo_imu",
     )
     for name in HardwareProfile.names():
         profile = HardwareProfile.load(name)
@@ -41,12 +46,19 @@ def test_published_limits() -> None:
     assert (one.core.in_axons.value, one.core.out_axons.value) == (4096, 4096)
     assert (one.core.compartment_profiles.value, one.core.threshold_profiles.value) == (31, 7)
     assert (one.trace_profiles, one.learning_epochs) == (3, 1)
+    # validate_core: len(synapse_cfgs) <= 16, whose index 0 stays unused
+    assert one.core.synapse_formats.value == 16 - 1
+    # REFRACT_DELAY_MAX = 63 is steps + 1
+    assert (one.fields.refractory.low, one.fields.refractory.high) == (0, 63 - 1)
+    for text in ("1..64", "each source and format", "-8..7", "asserts above 0"):
+        assert any(text in line for line in one.alternatives)
     assert one.synapse_memory is not None
     assert one.synapse_memory.words.value == 16384
     assert one.synapse_memory.word_bits.value == 64
     assert one.has_profile_tables
     assert one.has_mesh
     two = HardwareProfile.load("loihi2")
+    assert two.total_cores == 152  # arXiv 2602.04717
     assert two.core.neurons.value == 8192
     assert two.core.synapses.value == 120_000_000 // 128
     assert not two.has_profile_tables
@@ -54,6 +66,7 @@ def test_published_limits() -> None:
     logs = HardwareProfile.load("loihi2_lava")
     assert logs.synapse_memory is not None
     assert logs.synapse_memory.words.value == 12000
+    assert (logs.total_cores, logs.fields.message_bits.high) == (152, 32)
 
 
 def test_published_limits_of_the_chips_for_comparison() -> None:
@@ -81,6 +94,37 @@ def test_published_limits_of_the_chips_for_comparison() -> None:
     for name in ("spinnaker1", "spinnaker2"):
         assert not HardwareProfile.load(name).lacks("programmable_learning")
     assert HardwareProfile.load("spinnaker1").total_cores == 16
+    second = HardwareProfile.load("spinnaker2")
+    assert second.total_cores == 152
+    assert second.synapse_memory is not None
+    assert second.synapse_memory.words.value * 4 == 128 * 1024  # bytes of a core
+
+
+@pytest.mark.parametrize(
+    ("name", "hidden", "fan_out", "targets"),
+    [("xylo_audio2", 1000, 64, None), ("xylo_audio3", 992, 1024, 128), ("xylo_imu", 496, 512, 128)],
+)
+def test_published_limits_of_the_xylos(name, hidden, fan_out, targets) -> None:
+    """Rockpool's mappers, and the maker's table of the family."""
+    chip = HardwareProfile.load(name)
+    assert (chip.total_cores, chip.core.neurons.value) == (1, hidden)
+    assert (chip.limit("chip.inputs"), chip.limit("chip.input_targets")) == (16, targets)
+    assert chip.limit("neuron.fan_out") == fan_out
+    assert chip.fields.weight_bits.high == 8
+    assert chip.lacks("learning")
+    assert not chip.lacks("recurrence")
+    assert chip.core.synapses.value is None
+
+
+@pytest.mark.parametrize("name", ["speck2f", "dynap_cnn"])
+def test_published_limits_of_convolutional_chips(name) -> None:
+    """sinabs: nine layers, at most 64 Ki neurons each, two destinations, weights of 8 bits."""
+    chip = HardwareProfile.load(name)
+    assert (chip.total_cores, chip.core.neurons.value) == (9, 64 * 1024)
+    assert chip.limit("neuron.destinations") == 2
+    assert chip.fields.weight_bits.high == 8
+    assert chip.lacks("recurrence")
+    assert chip.cost_sets == ()
 
 
 def test_what_a_file_leaves_out_is_neither_a_limit_nor_a_lack() -> None:
@@ -120,8 +164,9 @@ def test_limits_of_learning_may_be_left_out() -> None:
     assert old.trace_profiles is None
     assert old.to_dict() == raw
     assert old.digest != HardwareProfile.load("loihi1").digest
-    # the hash that profile "loihi1" had without them
-    assert old.digest == "481b7a674dcf67d411062566ae0cde4a61f4f89aa73087cdf84dae73e085524f"
+    # what `sha256` says of the plain data, which has no entry for what is left out
+    plain = json.dumps(raw, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert old.digest == hashlib.sha256(plain.encode()).hexdigest()
 
 
 def test_digest_ignores_the_layout_of_the_file(tmp_path) -> None:

@@ -40,7 +40,7 @@ EXPECTED = {
     "chips": 1,
     "neurons": 3,
     "synapses": 2,
-    "core_fill_percent": 100 / 7,  # one of seven synapse formats
+    "core_fill_percent": 100 / 15,  # one of fifteen synapse formats
     "spikes": SPIKES,
     "spikes_per_step": SPIKES / STEPS,
     "spikes_per_inference": SPIKES / SAMPLES,

@@ -240,14 +240,21 @@ def check_network(network, synapses, n_neurons, profile):
     """What no placement can change."""
     fan_in, values, delays = defaultdict(int), defaultdict(set), defaultdict(set)
     pairs, signs = defaultdict(int), defaultdict(set)
+    fan_out, from_outside = defaultdict(int), set()
     for s in synapses:
         fan_in[s.post] += 1
+        if s.source < n_neurons:
+            fan_out[s.source] += 1
+        else:
+            from_outside.add(s.post)
         values[s.post].add(s.weight)
         delays[s.source].add(s.delay)
         pairs[s.source, s.post] += 1
         signs[s.source].add((s.weight > 0) - (s.weight < 0))
     for path, rule, used in (
         ("neuron.fan_in", "fan_in", max(fan_in.values(), default=0)),
+        ("neuron.fan_out", "fan_out", max(fan_out.values(), default=0)),
+        ("chip.input_targets", "input_targets", len(from_outside)),
         ("neuron.weight_values", "weight_values", max(map(len, values.values()), default=0)),
         ("neuron.delays", "source_delays", max(map(len, delays.values()), default=0)),
         ("chip.inputs", "input_channels", spiking_channels(network)),
@@ -262,11 +269,31 @@ def check_network(network, synapses, n_neurons, profile):
         yield Finding("parallel_synapses", -1, max(pairs.values()), 1)
     if number(profile, "features.mixed_signs") is False and any(len(s) > 1 for s in signs.values()):
         yield Finding("source_signs", -1, 2, 1)
+    if number(profile, "features.recurrence") is False and loops(network):
+        yield Finding("recurrence", -1, 1, 0)
     learns = any(p.learning is not None for p in network.projections)
     for feature in ("learning", "programmable_learning"):
         if learns and number(profile, f"features.{feature}") is False:
             yield Finding("learning", -1, 1, 0)
     yield from check_fields(network, profile)
+
+
+def loops(network):
+    """Whether some population reaches itself, walking along the projections."""
+    onward = defaultdict(set)
+    for p in network.projections:
+        if p.target == "synapse" and len(p.weights.data):
+            onward[p.pre].add(p.post)
+    for start in list(onward):
+        seen, waiting = set(), [start]
+        while waiting:
+            for name in onward.get(waiting.pop(), ()):
+                if name == start:
+                    return True
+                if name not in seen:
+                    seen.add(name)
+                    waiting.append(name)
+    return False
 
 
 def spiking_channels(network):

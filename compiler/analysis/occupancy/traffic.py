@@ -2,7 +2,8 @@
 
 A spike sends one message to every core on which it has a synapse, its own core included
 (SANA-FE counts so too). A message travels along x, then along y; its hops are the Manhattan
-distance of the tiles, 0 within a tile. Input channels come from the host: their messages are
+distance of the tiles, 0 within a tile; where chips stand side by side, the step from one to the
+next is a passage between chips and no hop. Input channels come from the host: their messages are
 counted apart, and their way to the core is not known, so it has no hops.
 """
 
@@ -30,18 +31,25 @@ class Routes:
 
     Attributes:
         messages: (n_sources,) destination cores; neurons first, input channels after them.
-        hops_x, hops_y: (n_sources,) router hops summed over the messages; 0 for inputs, and
-            0 throughout when there is no mesh.
-        longest: (n_sources,) hops of the farthest message.
+        hops_x, hops_y: (n_sources,) router hops on the chips, summed over the messages; 0 for
+            inputs, and 0 throughout when there is no mesh.
+        crossings: (n_sources,) passages from one chip to the next, which are no hops, summed alike.
+        longest: (n_sources,) hops and passages of the farthest message.
     """
 
     messages: Int
     hops_x: Int
     hops_y: Int
+    crossings: Int
     longest: Int
 
 
-def routes(destinations: sparse.csr_matrix, core_of: Any, coordinates: Any | None) -> Routes:
+def routes(
+    destinations: sparse.csr_matrix,
+    core_of: Any,
+    coordinates: Any | None,
+    chip_width: int | None = None,
+) -> Routes:
     """Messages and hops of one spike of every source.
 
     A run's counts are then ``spikes_per_source @ routes.messages`` and so on.
@@ -51,12 +59,13 @@ def routes(destinations: sparse.csr_matrix, core_of: Any, coordinates: Any | Non
             (`Utilization.destinations`).
         core_of: (n_neurons,) core of every neuron.
         coordinates: (n_cores, 2) tiles, or None.
+        chip_width: tiles of one chip along x; None: all tiles are on one chip.
     """
     cores = np.asarray(core_of, dtype=np.int64)
     n_sources = destinations.shape[1]
     messages = np.bincount(destinations.indices, minlength=n_sources).astype(np.int64)
     hops = np.zeros((2, n_sources), dtype=np.int64)
-    longest = np.zeros(n_sources, dtype=np.int64)
+    crossings, longest = np.zeros((2, n_sources), dtype=np.int64)
     if coordinates is not None:
         places = np.asarray(coordinates, dtype=np.int64)
         target = np.repeat(np.arange(destinations.shape[0]), np.diff(destinations.indptr))
@@ -64,10 +73,22 @@ def routes(destinations: sparse.csr_matrix, core_of: Any, coordinates: Any | Non
         onchip = source < cores.size
         target, source = target[onchip], source[onchip]
         steps = np.abs(places[target] - places[cores[source]])
+        np.maximum.at(longest, source, steps.sum(axis=1))
+        passages = chips_apart(places[target], places[cores[source]], chip_width)
+        steps[:, 0] -= passages
+        np.add.at(crossings, source, passages)
         for axis in (0, 1):
             np.add.at(hops[axis], source, steps[:, axis])
-        np.maximum.at(longest, source, steps.sum(axis=1))
-    return Routes(messages, hops[0], hops[1], longest)
+    return Routes(messages, hops[0], hops[1], crossings, longest)
+
+
+def chips_apart(here: Int, there: Int, chip_width: int | None) -> Int:
+    """Passages from chip to chip between tiles (n, 2) and (n, 2): chips stand side by side along x,
+    so each step of x from one to the next is one."""
+    if not chip_width:
+        return np.zeros(here.shape[0], dtype=np.int64)
+    apart: Int = np.abs(here[:, 0] // chip_width - there[:, 0] // chip_width)
+    return apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +154,8 @@ class CoreTraffic:
             messages_per_step, input_messages_per_step, between_cores_per_step (messages that
             leave their core), inter_chip_messages_per_step, hops_per_step, mean_hops (per message
             of a neuron), max_hops (of neurons that fire at all) and messages_by_hops_per_step (a
-            list, from 0 hops on); those from the fourth on None without a mesh.
+            list, from 0 hops on); those from the fourth on None without a mesh. Hops are distances
+            of tiles here, so that a passage between chips is one of them.
         """
         sender, receiver, amount = self.pairs
         total = float(amount.sum())

@@ -33,7 +33,7 @@ from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.occupancy.fan_out import FanOut
 from hrsnn_lava.compiler.analysis.occupancy.traffic import routes
-from hrsnn_lava.compiler.mapped import Placement
+from hrsnn_lava.compiler.mapped import ONE_CHIP, Chips, Placement
 from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule
 from hrsnn_lava.trace import Trace
 
@@ -49,9 +49,11 @@ class Activity:
         neuron_updates: neurons times steps.
         messages, input_messages: (spike, destination core) pairs, the own core included, of
             neurons and of input channels.
-        hops_x, hops_y: router hops of the neurons' messages; None where no mesh is known.
+        hops_x, hops_y: router hops of the neurons' messages on the chips; None where no mesh is
+            known.
         learning_updates: synapses that learn, once an epoch.
-        max_hops: of any message that was sent; None where no mesh is known.
+        max_hops: of any message that was sent, passages between chips among them; None where no
+            mesh is known.
         neuron_updates_active: updates that found something to do; all of them when not known.
         updates_exact: False when `neuron_updates_active` is that upper bound.
         membrane_updates: updates that changed the potential; None when not known.
@@ -59,6 +61,8 @@ class Activity:
         messages_in_of, messages_out_of: (n_cores,) messages that every core receives, those of
             input channels included, and that its neurons send.
         wraps_of, saturations_of: (n_neurons,), as in a `Trace`; None when not known.
+        chip_crossings: passages of the neurons' messages from one chip to the next; None where it
+            is not known on which chips cores are.
     """
 
     spikes_of: Int
@@ -76,6 +80,7 @@ class Activity:
     membrane_updates_first_step: int | None
     messages_in_of: Int
     messages_out_of: Int
+    chip_crossings: int | None = None
     wraps_of: Int | None = None
     saturations_of: Int | None = None
 
@@ -108,14 +113,21 @@ class ActivityTally:
         fan: its fan-out, by core.
         placement: cores, and tiles where there is a mesh.
         first_step: steps since rest, which learning epochs are counted from.
+        chips: how cores are spread over chips.
     """
 
     def __init__(
-        self, network: QuantizedNetwork, fan: FanOut, placement: Placement, first_step: int = 0
+        self,
+        network: QuantizedNetwork,
+        fan: FanOut,
+        placement: Placement,
+        first_step: int = 0,
+        chips: Chips = ONE_CHIP,
     ) -> None:
         self._network, self._fan, self._placement = network, fan, placement
         onto = sparse.csr_matrix(fan.destinations.T)
-        self._routes = routes(onto, placement.core_of, placement.coordinates)
+        self._routes = routes(onto, placement.core_of, placement.coordinates, chips.width)
+        self._on_chips_known = placement.coordinates is not None or chips.number == 1
         self._first = first_step
         self._rest()
 
@@ -187,6 +199,7 @@ class ActivityTally:
             messages_out_of=out,
             wraps_of=None if self._losses is None else self._losses[0].copy(),
             saturations_of=None if self._losses is None else self._losses[1].copy(),
+            chip_crossings=int(events[:n] @ paths.crossings[:n]) if self._on_chips_known else None,
         )
 
     def _learning_updates(self) -> int:

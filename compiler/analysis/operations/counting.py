@@ -21,7 +21,7 @@ from hrsnn_lava.artifacts.files import PathLike
 from hrsnn_lava.compiler.analysis.occupancy.fan_out import FanOut
 from hrsnn_lava.compiler.analysis.operations.activity import Activity, ActivityTally, active_neurons
 from hrsnn_lava.compiler.analysis.operations.synops import SopTally, SynapticOperations, check_trace
-from hrsnn_lava.compiler.mapped import PlacedProgram, Placement
+from hrsnn_lava.compiler.mapped import ONE_CHIP, Chips, PlacedProgram, Placement
 from hrsnn_lava.errors import ArtifactError
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import Origin, Trace
@@ -127,6 +127,7 @@ class Counting:
         per_step: keep synaptic operations by step and projection.
         first_step: steps since rest of the first stretch; learning epochs are counted from rest.
         synapses_before: synapses before pruning, if known, for `SynapticOperations.dense`.
+        chips: how cores are spread over chips.
     """
 
     def __init__(
@@ -137,13 +138,14 @@ class Counting:
         per_step: bool = True,
         first_step: int = 0,
         synapses_before: int | None = None,
+        chips: Chips = ONE_CHIP,
     ) -> None:
         fan = FanOut.of(network, None if placement is None else placement.core_of)
         if placement is None:
             placement = Placement.of(np.zeros(network.n_neurons, dtype=np.int32))
         self._network = network
         self._ops = SopTally(network, fan, per_step)
-        self._done = ActivityTally(network, fan, placement, first_step)
+        self._done = ActivityTally(network, fan, placement, first_step, chips)
         self._synapses_before = synapses_before
 
     @staticmethod
@@ -155,6 +157,7 @@ class Counting:
             per_step=per_step,
             first_step=first_step,
             synapses_before=compiled.synapses_before,
+            chips=Chips.of(compiled.profile, compiled.placement.n_cores),
         )
 
     def anew(self) -> Counting:

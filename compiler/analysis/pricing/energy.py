@@ -6,7 +6,9 @@
     total   = dynamic + static,  T_wall = steps * step_time
 
 `total_j` is None as soon as a term with a count has no price, a count is not known, or the
-static power is not known; `unpriced` names each of them. What the host does is no part of a
+static power is not known; `unpriced` names each of them. A message that passes from one chip to the
+next is counted apart (`chip_crossings`): nobody has published its price, which is not that of a hop
+on the chip. What the host does is no part of a
 chip's cost set: `excluded` names it with its count. An all-in cost set is one price that holds
 everything, static power too, so nothing is added to it.
 """
@@ -134,6 +136,7 @@ def event_counts(ops: SynapticOperations, done: Activity) -> dict[CountKey, int 
         "messages": done.messages,
         "hops_x": done.hops_x,
         "hops_y": done.hops_y,
+        "chip_crossings": done.chip_crossings,
         "learning_updates": done.learning_updates,
     }
 
@@ -182,6 +185,8 @@ def energy(
     """
     counts = {key: None if n is None else index(n) for key, n in counts.items()}
     _check(counts, steps, step_time_s, n_chips, samples)
+    if n_chips == 1 and counts.get("chip_crossings") is None:
+        counts["chip_crossings"] = 0  # no message leaves the only chip
     wall = None if step_time_s is None else steps * step_time_s
     if cost_set is None:
         return _without_prices(counts, steps, step_time_s, n_chips, samples)
@@ -192,7 +197,7 @@ def energy(
             "nothing may be added to it"
         )
     proxy = cost_set.is_proxy_for(profile)
-    terms = tuple(price_term(c, counts.get(c.count), proxy) for c in cost_set.coefficients)
+    terms = tuple(price_term(c, counts.get(c.count), proxy) for c in cost_set.terms)
     static = price_static(cost_set, wall, n_chips, proxy)
     unpriced = [_missing(t) for t in terms if t.energy_j is None]
     beyond = [c for c in cost_set.covered if c.absent and counts.get(c.count) != 0]

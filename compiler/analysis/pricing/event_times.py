@@ -73,8 +73,9 @@ class EventTimes:
         return not any(self._of_network(name) for name in self.unknown)
 
     def _of_network(self, name: str) -> bool:
-        hops = (self.cost_set.coefficient("hops_x"), self.cost_set.coefficient("hops_y"))
-        return name == HOPS or name in {c.name for c in hops if c is not None}
+        ways: tuple[CountKey, ...] = ("hops_x", "hops_y", "chip_crossings")
+        terms = [self.cost_set.coefficient(key) for key in ways]
+        return name == HOPS or name in {c.name for c in terms if c is not None}
 
     def _use(self, name: str, seconds: float | None, evidence: str, source: str) -> float:
         if seconds is None:

@@ -5,7 +5,8 @@ have agreed on the end (our choice of a bound that needs published figures alone
 
     T(t)       = compute(t) + network(t) + barrier
     compute(t) = max over cores c of  sum over events e of  count_e(c, t) * time_e
-    network(t) = max over messages m sent in t of  hops_x(m) * time_x + hops_y(m) * time_y
+    network(t) = max over messages m sent in t of
+                 hops_x(m) * time_x + hops_y(m) * time_y + crossings(m) * time_crossing
     barrier    = the entry of the cost set's table for as many tiles as are in use
 
 The events of a core are neuron updates, spikes, synaptic operations, graded operations, updates
@@ -14,8 +15,8 @@ in step t. Between two entries of the barrier table the next larger one holds, a
 one nothing is known: our choice, so that a barrier is never too short.
 
 Left out, since no figure is published: messages that wait for one another (SANA-FE models that),
-the overlap of computing with sending, crossings between chips (counted as plain hops), the
-embedded processors, the host, and its input and output.
+the overlap of computing with sending, the embedded processors, the host, and its input and output.
+Nor is the time of a passage between chips, so a run with such messages has no network time.
 
 A time that is missing where its event happens makes the sum null, and `unknown` names it.
 """
@@ -29,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.occupancy.fan_out import FanOut
+from hrsnn_lava.compiler.analysis.occupancy.traffic import chips_apart
 from hrsnn_lava.compiler.analysis.operations.counting import CoreLoads, loads
 from hrsnn_lava.compiler.analysis.operations.windows import Windows
 from hrsnn_lava.compiler.analysis.pricing.event_times import HOPS, EventTimes
@@ -46,7 +48,7 @@ _LOADS: tuple[tuple[str, CountKey], ...] = (
     ("messages_out", "messages"),
     ("active", "neuron_updates_active"),
 )
-_AXES: tuple[CountKey, CountKey] = ("hops_x", "hops_y")
+_WAYS: tuple[CountKey, ...] = ("hops_x", "hops_y", "chip_crossings")
 NO_SET = "no cost set for this chip"
 EXCLUDED = (
     "messages that wait for one another, the embedded processors, the host, its input and output"
@@ -201,8 +203,8 @@ class LatencyMeter:
             if senders.size:
                 self.times.unknown.add(HOPS)
             return longest
-        for axis, key in enumerate(_AXES):
-            self.times.of(key, bool(self.turns[axis][senders].any()))
+        for way, key in enumerate(_WAYS):
+            self.times.of(key, bool(self.turns[way][senders].any()))
         np.maximum.at(longest, at, self.way_s[senders])
         return longest
 
@@ -218,16 +220,21 @@ def tiles_in_use(compiled: PlacedProgram) -> int | None:
 def _ways(
     compiled: PlacedProgram, times: EventTimes, fan: FanOut | None
 ) -> tuple[Float, NDArray[np.bool_]]:
-    """Seconds of every neuron's longest way, (n,), and whether it goes along x and y, (2, n)."""
+    """Seconds of every neuron's longest way, (n,), and whether it goes along x, y and to another
+    chip, (3, n)."""
     n, places = compiled.network.n_neurons, compiled.placement.coordinates
-    way_s, turns = np.zeros(n), np.zeros((2, n), dtype=np.bool_)
+    way_s, turns = np.zeros(n), np.zeros((len(_WAYS), n), dtype=np.bool_)
     if places is not None:
         fan = FanOut.of(compiled.network, compiled.core_of) if fan is None else fan
         source, target = fan.destinations[:n].nonzero()
-        hops = np.abs(places[target].astype(np.int64) - places[compiled.core_of[source]])
-        np.maximum.at(way_s, source, hops @ np.array([times.hop(key) for key in _AXES]))
-        for axis in range(len(_AXES)):
-            turns[axis][source[hops[:, axis] > 0]] = True
+        here = places[compiled.core_of[source]].astype(np.int64)
+        there = places[target].astype(np.int64)
+        crossings = chips_apart(here, there, compiled.profile.chip.mesh_width.value)
+        hops = np.column_stack([np.abs(there - here), crossings])
+        hops[:, 0] -= crossings
+        np.maximum.at(way_s, source, hops @ np.array([times.hop(key) for key in _WAYS]))
+        for way in range(len(_WAYS)):
+            turns[way][source[hops[:, way] > 0]] = True
     return way_s, turns
 
 

@@ -21,7 +21,7 @@ from hrsnn_lava.compiler.analysis.operations.activity import updates_of
 from hrsnn_lava.compiler.analysis.operations.synops import SynapticOperations, check_trace
 from hrsnn_lava.compiler.analysis.operations.windows import Windows
 from hrsnn_lava.compiler.analysis.pricing.energy_terms import added, price_static, price_term
-from hrsnn_lava.compiler.mapped import PlacedProgram
+from hrsnn_lava.compiler.mapped import Chips, PlacedProgram
 from hrsnn_lava.hardware_profiles import CostSet, CountKey
 from hrsnn_lava.trace import Trace
 
@@ -99,7 +99,9 @@ def window_counts(
     network, places = compiled.network, compiled.placement.coordinates
     check_trace(network, trace)
     links = FanOut.of(network, compiled.core_of).destinations
-    way = routes(sparse.csr_matrix(links).T.tocsr(), compiled.core_of, places)
+    chips = Chips.of(compiled.profile, compiled.placement.n_cores)
+    way = routes(sparse.csr_matrix(links).T.tocsr(), compiled.core_of, places, chips.width)
+    on_chips_known = places is not None or chips.number == 1
     steps, senders = trace.spike_steps, trace.spike_neurons
     every = np.arange(trace.n_steps)
     lengths = np.append(windows.lengths, windows.outside).astype(np.int64)
@@ -116,6 +118,7 @@ def window_counts(
         "messages": windows.sums(steps, way.messages[senders]),
         "hops_x": None if places is None else windows.sums(steps, way.hops_x[senders]),
         "hops_y": None if places is None else windows.sums(steps, way.hops_y[senders]),
+        "chip_crossings": windows.sums(steps, way.crossings[senders]) if on_chips_known else None,
         "learning_updates": _learning(compiled, windows),
     }
     return counts
@@ -171,7 +174,7 @@ def per_sample(
     for k in range(lengths.size):
         wall = None if wall_time_s is None else float(wall_time_s[k])
         here = {key: None if c is None else int(c[k]) for key, c in counts.items()}
-        terms = [price_term(c, here.get(c.count), proxy) for c in cost_set.coefficients]
+        terms = [price_term(c, here.get(c.count), proxy) for c in cost_set.terms]
         static = price_static(cost_set, wall, n_chips, proxy)
         dynamic[k], total[k] = added(terms)[0], added((*terms, static))[0]
         lacks_price = any(t.energy_j is None for t in terms)

@@ -51,6 +51,7 @@ def data(facts: Facts) -> Plain:
             "hops_x": run.hops_x,
             "hops_y": run.hops_y,
             "max_hops": run.max_hops,
+            "chip_crossings": run.chip_crossings,
             "learning_updates": run.learning_updates,
             "wraps": None if run.wraps_of is None else int(run.wraps_of.sum()),
             "saturations": None if run.saturations_of is None else int(run.saturations_of.sum()),

@@ -98,7 +98,9 @@ def test_synapse_memory_at_its_limit(n_synapses, fits) -> None:
     if not fits:
         (violation,) = violations
         assert violation.measured == "17 64-bit words"
-        assert violation.fix == "split core 0 into 2"
+        assert violation.fix == (
+            "split core 0 into 2, or prune 5.9 % of the synapses onto core 0"  # 1 of 17 words
+        )
 
 
 @pytest.mark.parametrize(("n_cores", "fits"), [(127, True), (128, True), (129, False)])
@@ -114,12 +116,12 @@ def test_pieces_are_counted_by_trying() -> None:
     # Every neuron listens to all 3 inputs: no division makes input axons fewer.
     net = network(QuantizedProjection("p", "inp", "a", dense(4, 3)))
     (violation,) = found(net, profile=limited(in_axons=2))
-    assert violation.fix == "split core 0 into 4"
+    assert violation.fix == "split core 0 into 4, or prune what 1 of its 3 axons bring"
     alone = found(
         network(QuantizedProjection("p", "inp", "a", dense(1, 3)), n=1), None, limited(in_axons=2)
     )
     assert alone[0].where == "core 0, neuron 0 alone"
-    assert alone[0].fix == "prune 33.3 % of the inputs of this neuron"
+    assert alone[0].fix == "prune 1 of the 3 inputs of population 'a', neuron 0"
 
 
 def test_merging_profiles_states_the_largest_change() -> None:
@@ -142,7 +144,7 @@ def test_merging_profiles_states_the_largest_change() -> None:
         ("vth", [0, 131071], 131072, "vth_range"),
         ("bias_mant", [-4095, 4095], -4096, "bias_mant_range"),
         ("bias_exp", [0, 7], 8, "bias_exp_range"),
-        ("refractory", [0, 63], 64, "refractory_range"),
+        ("refractory", [0, 62], 63, "refractory_range"),
     ],
 )
 def test_ranges_of_neuron_fields(field, inside, outside, rule) -> None:
@@ -213,8 +215,10 @@ def test_graded_input() -> None:
     assert (violation.rule, violation.limit) == ("graded_spikes", "0")
     assert not found(network(graded), profile=LOIHI2)
     logs = HardwareProfile.load("loihi2_lava")
-    wide = QuantizedProjection("p", "inp", "a", dense(4, 3), num_message_bits=25)
-    assert found(network(wide), profile=logs)[0].limit == "24"
+    widest = QuantizedProjection("p", "inp", "a", dense(4, 3), num_message_bits=32)
+    assert not found(network(widest), profile=logs)
+    wide = QuantizedProjection("p", "inp", "a", dense(4, 3), num_message_bits=33)
+    assert found(network(wide), profile=logs)[0].limit == "32"
 
 
 def test_learning_on_a_chip_without() -> None:
@@ -235,7 +239,7 @@ def test_fan_in_names_the_worst_neuron_of_each_population() -> None:
     (violation,) = found(network(projection, n=3, n_in=70), profile=DYNAP)
     assert str(violation) == (
         "population 'a', neuron 1: 70 synapses onto one neuron (2 such in all), "
-        "limit 64 (dynap_se): prune 6 of them"
+        "limit 64 (dynap_se): prune 6 of the 70 inputs of population 'a', neuron 1"
     )
 
 
@@ -249,10 +253,10 @@ def test_a_chip_of_one_bit_refuses_weights_of_eight() -> None:
     violations = found(network(*projections, n=1, n_in=5), profile=TRUENORTH)
     assert [str(v) for v in violations] == [
         "core 0: 5 types of axons, limit 4 (truenorth): quantize to fewer bits, or give "
-        "projections onto its neurons weights in common",
+        "projections onto its neurons weights in common: 1 types too many",
         "population 'a', neuron 0: 5 distinct weights onto one neuron, limit 4 (truenorth): "
         "quantize the weights to fewer bits: 1 values too many",
-        "projection 'p': delay 15, limit 0..14 (truenorth): clip delays at 14 steps",
+        "projection 'p': delay 15, limit 0..14 (truenorth): clip 1 of its 5 delays at 14 steps",
         "projection 'p': weight_bits 8, limit 1..1 (truenorth): "
         "quantize with --weight-bits 1 or less",
         "projection 'q': weight_bits 8, limit 1..1 (truenorth): "
@@ -279,9 +283,9 @@ def test_a_crossbar_has_one_synapse_and_a_source_one_sign() -> None:
     violations = found(network(plus, minus, n=2), profile=ODIN)
     assert [str(v) for v in violations] == [
         "population 'a', neuron 0: 2 synapses from one source onto one neuron (2 such in all), "
-        "limit 1 (odin): add them up into one",
+        "limit 1 (odin): add the 2 up into one",
         "population 'a', neuron 0: 2 signs of weights from one source (2 such in all), "
-        "limit 1 (odin): make its weights all positive or all negative, or split it in two",
+        "limit 1 (odin): turn 2 of its 4 weights to the sign of the others, or split it in two",
     ]
 
 
@@ -292,7 +296,8 @@ def test_one_destination_and_one_delay_for_each_neuron_of_truenorth() -> None:
     (violation,) = found(net, [0, 0, 1, 2], TRUENORTH)
     assert str(violation) == (
         "population 'a', neuron 0: 3 destination cores (4 such in all), limit 1 (truenorth): "
-        "gather its targets on 1 of them, or relay its spikes by further neurons"
+        "gather the targets of population 'a', neuron 0 on 1 cores instead of 3, or relay its "
+        "spikes by further neurons"
     )
     delays = np.tile([0, 1, 1, 1], 4)
     late = QuantizedProjection("p", "a", "a", dense(4, 4, 128), delays=delays, **one_bit)
@@ -310,7 +315,8 @@ def test_input_channels_count_where_spikes_come_in() -> None:
     spikes = QuantizedProjection("p", "inp", "a", dense(4, 17))
     (violation,) = found(network(spikes, n_in=17), profile=xylo)
     assert str(violation) == (
-        "population 'inp': 17 input channels, limit 16 (xylo_audio2): drop or merge 1 of them"
+        "population 'inp': 17 input channels, limit 16 (xylo_audio2): drop or merge 1 of the 17 "
+        "channels"
     )
     held = QuantizedProjection("p", "inp", "a", dense(4, 17), target="bias")
     assert not found(network(held, n_in=17), profile=xylo)

@@ -201,6 +201,6 @@ def test_a_neuron_too_large_for_a_core_is_refused_with_how_much() -> None:
         (QuantizedPopulation("a", 50, 1, 1, 1), QuantizedPopulation("b", 1, 1, 1, 1)),
         (QuantizedProjection("p", "a", "b", weights, sign_mode="excitatory"),),
     )
-    with pytest.raises(CapacityError, match=r"rune 20\.0 ?% of the inputs of this neuron"):
+    with pytest.raises(CapacityError, match="rune 10 of the 50 inputs of population 'b'"):
         partition(network, limited(in_axons=40))
     assert partition(network, limited(in_axons=50)).n_cores == 1

@@ -218,3 +218,41 @@ def test_median_error_of_gamma_time_constants_is_below_two_percent() -> None:
     _, report = snap(rows, np.zeros(1000, int), LOIHI)
     assert report.tau_mem.median < 0.02
     assert report.weighted["tau_mem"] == pytest.approx(np.sqrt((report.errors[:, 0] ** 2).mean()))
+
+
+def one_core(dv, **fields) -> Mapped:
+    population = QuantizedPopulation("a", len(dv), 700, dv, 1000, **fields)
+    cores = np.zeros(len(dv), dtype=int)
+    return Mapped(QuantizedNetwork((population,)), Placement.of(cores))
+
+
+def test_the_largest_error_is_a_finding_and_says_whose_it_is() -> None:
+    """32 values for 31 entries: 1600 and 1602 are merged, a change of 0.08 % of tau."""
+    dv = np.array([*range(100, 1600, 50), 1600, 1602])
+    _, report = Palette().apply(one_core(dv), Context(LOIHI))
+    (finding,) = report["findings"]
+    assert (finding["kind"], finding["severity"]) == ("palette_error", "note")
+    assert finding["where"] in ("population 'a', neuron 30", "population 'a', neuron 31")
+    assert finding["measured"].startswith("tau_mem changed by 0.1 % on core 0, 0 of 32 neurons")
+
+
+def test_an_error_above_a_fifth_is_a_warning() -> None:
+    # 100 and 200 share a refractory period of their own, and all entries are taken
+    dv = np.array([100] * 31 + [200])
+    periods = np.append(np.arange(31), 0)
+    _, report = Palette().apply(one_core(dv, refractory=periods), Context(LOIHI))
+    (finding,) = report["findings"]
+    assert finding["severity"] == "warning"
+    assert "2 of 32 neurons above 20 %" in finding["measured"]  # 142: see above
+    assert "partition.tolerance" in finding["fix"]
+
+
+def test_what_no_table_changed_has_no_finding() -> None:
+    _, report = Palette().apply(one_core(np.arange(100, 110)), Context(LOIHI))
+    assert report["findings"] == []
+
+
+def test_a_refused_palette_carries_its_placement() -> None:
+    with pytest.raises(CapacityError) as caught:
+        Palette().apply(one_core([100] * 32, refractory=np.arange(32)), Context(LOIHI))
+    assert caught.value.placement.used["compartment_profiles"].worst == 32

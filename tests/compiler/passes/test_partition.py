@@ -174,13 +174,14 @@ def test_all_violations_are_listed() -> None:
     text = str(caught.value)
     assert "alone" in text
     assert "128 cores" in text
-    assert "prune" in text
+    assert "prune" in text.lower()
 
 
 def test_more_chips_make_room() -> None:
     network = random_network(300, 0.0, spread=False)
     profile = limited(neurons=2)
-    with pytest.raises(CapacityError, match=r"150 cores; allowed: 128 cores\. Use 2 chips"):
+    message = r"at least 150 cores \(300 neurons, at most 2 on a core\); allowed: 128 cores\. "
+    with pytest.raises(CapacityError, match=message + r"Use 2 chips at least, or drop 44 neurons"):
         partition(network, profile)
     assert partition(network, profile.with_chips(2)).n_cores == 150
 
@@ -193,3 +194,72 @@ def test_placements_are_verified(core_of: Any, message: str) -> None:
         Placement.of(core_of)
     with pytest.raises(NetworkError, match="coordinates"):
         Placement.of([0, 1], [[0, 0]])
+
+
+def test_what_cannot_fit_is_refused_before_any_search(monkeypatch) -> None:
+    """3 x 128 cores' worth of dense synapses: no order is filled and nothing is searched."""
+
+    def never(*_: Any) -> None:
+        raise AssertionError("a partition was tried")
+
+    monkeypatch.setattr("hrsnn_lava.compiler.passes.partition.PartitionProblem.of", never)
+    profile = limited(neurons=8)
+    raw = profile.to_dict()
+    raw["synapse_memory"]["words"].update(value=500, evidence="chosen")
+    network = random_network(500, 1.0, spread=False)
+    with pytest.raises(CapacityError) as caught:
+        partition(network, HardwareProfile.from_dict(raw))
+    (violation,) = caught.value.violations
+    # a list of 8 + 6 bits a synapse: 3 synapses and a header are 52 bits, a word of 64 holds no 4th
+    assert violation.rule == "cores_on_chip"
+    assert violation.measured == (
+        f"at least 167 cores ({network.n_synapses:,} synapses, and synapse memory for at most 3 "
+        "neurons on a core)"
+    )
+    assert violation.fix.startswith("use 2 chips at least, or prune ")
+    assert violation.profile == "loihi1"
+    assert violation.share == 167 / 128
+    placed = caught.value.placement
+    assert placed.used.n_cores >= 167
+    assert placed.core_of.shape == (500,)
+
+
+def test_a_neuron_that_is_too_much_for_any_core_is_named_with_how_much() -> None:
+    weights = np.zeros((20, 20), dtype=int)
+    weights[3], weights[4, :15] = 2, 2
+    projection = QuantizedProjection("p", "a", "a", sparse.csr_matrix(weights))
+    network = QuantizedNetwork((QuantizedPopulation("a", 20, 742, 200, 100),), (projection,))
+    with pytest.raises(CapacityError) as caught:
+        partition(network, limited(in_axons=13))
+    (violation,) = caught.value.violations
+    assert str(violation) == (
+        "population 'a', neuron 3: 20 input axons of one neuron alone (2 such in all), limit 13 "
+        "(loihi1): prune 7 of the 20 inputs of population 'a', neuron 3"
+    )
+
+
+def test_a_placement_that_the_search_gave_up_is_in_the_error() -> None:
+    profile = limited(neurons=16, out_axons=64)
+    with pytest.raises(CapacityError) as caught:
+        partition(random_network(80, 1.0, spread=False), profile)
+    error = caught.value
+    used = utilization(error.placement.network, error.placement.core_of, profile)
+    over = {r.name for r in used.resources if r.over().size}
+    assert {"out_axons"} <= over
+    assert error.placement.used["out_axons"].worst == used["out_axons"].worst
+    assert len(str(error).splitlines()) == 1 + len({v.rule for v in error.violations})
+
+
+def test_cores_that_the_tolerance_costs_are_a_finding() -> None:
+    network = random_network(400, 0.05)
+    tight = partition(network, LOIHI, tolerance=0.02)
+    (finding,) = tight.info["findings"]
+    assert (finding["kind"], finding["severity"]) == ("palette_costs_cores", "note")
+    fewest = min(row["cores"] for row in tight.info["tried"] if row["fits"])
+    assert fewest < tight.n_cores
+    assert finding["measured"] == f"{tight.n_cores} cores; {fewest} would do"
+    assert "within 2 %" in finding["meaning"]
+    option = float(finding["fix"].split()[3])
+    assert partition(network, LOIHI, tolerance=option).n_cores <= tight.n_cores
+    assert partition(network, LOIHI, tolerance=1.0).info["findings"] == []
+    assert partition(random_network(300, 0.1), LOIHI2).info["findings"] == []

@@ -98,7 +98,7 @@ def test_a_chip_that_contradicts_itself_is_refused_with_every_contradiction(run,
         tmp_path,
         **{
             "value = 128": "value = 200",
-            "low = 0\nhigh = 62": "low = 0\nhigh = 500",
+            "[fields.delay]\nlow = 0\nhigh = 62": "[fields.delay]\nlow = 0\nhigh = 500",
             "[0, 6, 7, 8, 9, 10, 11, 12]": "[0, 6]",
         },
     )

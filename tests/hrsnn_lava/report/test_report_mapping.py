@@ -10,10 +10,10 @@ from markupsafe import Markup
 
 from hrsnn_lava.compiler.analysis.occupancy.congestion import LinkLoads
 from hrsnn_lava.compiler.context import Context
-from hrsnn_lava.compiler.mapped import Mapped
+from hrsnn_lava.compiler.mapped import Mapped, Placement
 from hrsnn_lava.compiler.mesh import Mesh
 from hrsnn_lava.compiler.passes.place import Place
-from hrsnn_lava.hardware_profiles import HardwareProfile
+from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.report.document import build_report
 from hrsnn_lava.report.sections import mapping
 from hrsnn_lava.report.sections.mapping import drawing, hops_plot
@@ -160,3 +160,38 @@ def test_the_page_shows_the_mesh(whole):
     page = whole.to_html()
     assert "Cores and link loads on the mesh" in page or "Cores on the mesh" in page
     assert "neuron order, Hilbert curve" in page
+
+
+def test_messages_between_chips_are_counted_apart_and_have_no_price(compiled, trace):
+    """Their number by walking over every spike; the total of the energy is null."""
+    raw = compiled.profile.to_dict()
+    raw["chip"]["cores"]["value"] = 1
+    raw["chip"]["mesh_width"]["value"] = raw["chip"]["mesh_height"]["value"] = 1
+    profile = HardwareProfile.from_dict(raw).with_chips(2)
+    half = compiled.network.n_neurons // 2
+    cores = np.repeat([0, 1], [half, compiled.network.n_neurons - half])
+    placement = Placement.of(cores, [[0, 0], [1, 0]])
+    program = replace(compiled, profile=profile, placement=placement)
+    crossings = 0
+    reached = {i: set() for i in range(program.network.n_neurons)}
+    for projection in program.network.projections:
+        if program.network.population(projection.pre).is_input or projection.target == "bias":
+            continue
+        rows, columns = projection.effective_weights().nonzero()
+        first, onto = (program.network.offset(x) for x in (projection.pre, projection.post))
+        for post, pre in zip(rows + onto, columns + first, strict=True):
+            reached[int(pre)].add(int(cores[post]))
+    for neuron in trace.spike_neurons:
+        crossings += sum(core != cores[neuron] for core in reached[int(neuron)])
+    assert crossings > 0
+    data = build_report(program, trace, CostSet.load("sanafe_loihi")).to_dict()
+    assert data["activity"]["chip_crossings"] == crossings
+    assert data["activity"]["hops"] == 0
+    energy = data["energy"]
+    assert energy["total_j"] is None
+    assert [(row["name"], row["count"]) for row in energy["unpriced"]] == [
+        ("chip crossing", crossings)
+    ]
+    terms = {term["key"]: term for term in energy["terms"]}
+    assert terms["hops_x"]["energy_j"] == 0.0
+    assert terms["chip_crossings"]["energy_j"] is None

@@ -86,6 +86,7 @@ def test_routes_by_hand() -> None:
     assert found.hops_x.tolist() == [2, 2, 0, 0]
     assert found.hops_y.tolist() == [4, 2, 0, 0]
     assert found.longest.tolist() == [3, 4, 0, 0]
+    assert found.crossings.tolist() == [0, 0, 0, 0]
     assert found.messages[:3].sum() == used["out_axons"].used.sum()
     rates = {"rates": [0.5, 0.25, 1.0], "input_rates": 0.1}
     figures = traffic(network, core_of, LOIHI, coordinates, **rates)
@@ -206,3 +207,16 @@ def test_silent_neurons_cause_no_traffic() -> None:
     figures = CoreTraffic.of(network_of(weights), core_of, rates=0.0).summary(coordinates, 8)
     assert figures["messages_per_step"] == figures["hops_per_step"] == figures["max_hops"] == 0
     assert figures["mean_hops"] == 0.0
+
+
+def test_the_step_from_chip_to_chip_is_no_hop() -> None:
+    """Cores at x = 1, 8 and 20 on chips of 8 tiles: chips 0, 1 and 2."""
+    network = network_of([[2, 0, 0], [2, 0, 0], [2, 2, 0]], [[2], [0], [2]])
+    core_of, coordinates = [0, 1, 2], [[1, 0], [8, 1], [20, 3]]
+    used = utilization(network, core_of, LOIHI)
+    found = routes(used.destinations, core_of, coordinates, chip_width=8)
+    # 0 -> 1: 7 along x, 1 of them between chips; 0 -> 2: 19 and 2; 1 -> 2: 12 and 1
+    assert found.crossings.tolist() == [3, 1, 0, 0]
+    assert found.hops_x.tolist() == [6 + 17, 11, 0, 0]
+    assert found.hops_y.tolist() == [1 + 3, 2, 0, 0]
+    assert found.longest.tolist() == [22, 14, 0, 0]

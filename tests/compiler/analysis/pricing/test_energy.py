@@ -160,7 +160,7 @@ def test_total_is_the_sum_of_its_lines_or_null(values, steps, chips, cost_set):
 
 
 @pytest.mark.parametrize("name", ["truenorth_all_in", "odin_all_in"])
-@pytest.mark.parametrize("key", ["macs", "learning_updates"])
+@pytest.mark.parametrize("key", ["macs", "learning_updates", "chip_crossings"])
 def test_what_a_chip_cannot_do_is_not_inside_its_all_in_price(name, key):
     """A graded operation on TrueNorth has no price, and is no part of the measured 26 pJ."""
     found = energy(counts(synaptic_operations=10, **{key: 3}), CostSet.load(name), LOIHI1, 5)
@@ -169,3 +169,31 @@ def test_what_a_chip_cannot_do_is_not_inside_its_all_in_price(name, key):
     assert key not in [left.name for left in found.covered]
     idle = energy(counts(synaptic_operations=10), CostSet.load(name), LOIHI1, 5)
     assert idle.total_j is not None
+
+
+@pytest.mark.parametrize("cost_set", [DAVIES, SANAFE])
+def test_a_message_between_chips_has_no_price_and_not_that_of_a_hop(cost_set):
+    found = energy(counts(hops_x=4, chip_crossings=5), cost_set, LOIHI1, 1, 1e-3, 2)
+    assert found.dynamic_j == pytest.approx(4 * 3e-12)
+    assert found.total_j is None
+    assert [(left.name, left.count) for left in found.unpriced] == [("chip crossing", 5)]
+    assert "no published price" in found.unpriced[0].reason
+
+
+def test_nothing_leaves_a_single_chip():
+    known = {key: 0 for key in COUNT_KEYS if key != "chip_crossings"}
+    assert energy(known, SANAFE, LOIHI1, 1, 1e-3, 1).total_j is not None
+    found = energy(known, SANAFE, LOIHI1, 1, 1e-3, 2)
+    assert [(left.name, left.count) for left in found.unpriced] == [("chip crossing", None)]
+
+
+def test_a_cost_set_from_before_crossings_were_counted_has_no_price_of_them():
+    raw = SANAFE.to_dict()
+    raw["coefficients"] = [c for c in raw["coefficients"] if c["count"] != "chip_crossings"]
+    old = CostSet.from_dict({**raw, "name": "older"})
+    assert old.to_dict()["coefficients"] == raw["coefficients"]
+    assert energy(counts(), old, LOIHI1, 1, 1e-3, 2).total_j is not None
+    found = energy(counts(chip_crossings=2), old, LOIHI1, 1, 1e-3, 2)
+    assert found.total_j is None
+    assert found.unpriced[0].count == 2
+    assert "does not name it" in found.unpriced[0].reason

@@ -62,7 +62,7 @@ def close(found, exact):
     [(DAVIES, davies2018, ()), (SANAFE, sanafe_loihi, ("learning_updates",))],
 )
 def test_both_loihi_sets(prices, formula, unpriced, values, steps, step_time_us, chips):
-    counted = {**values, "macs": 0, **dict.fromkeys(unpriced, 0)}
+    counted = {**values, "macs": 0, "chip_crossings": 0, **dict.fromkeys(unpriced, 0)}
     found = energy(counted, prices, LOIHI1, steps, step_time_us / 1e6, chips)
     dynamic = formula(counted)
     static = Fraction("0.0296") * chips * steps * Fraction(step_time_us, 10**6)
@@ -74,7 +74,7 @@ def test_both_loihi_sets(prices, formula, unpriced, values, steps, step_time_us,
 @given(values=st.fixed_dictionaries({key: st.integers(0, 2**60) for key in COUNT_KEYS}))
 def test_both_ends_of_the_range(values):
     """SOP 23.6 to 35.5 pJ, hops 3.0 to 3.5 and 3.5 to 4.2 pJ, idle 29 to 29.6 mW."""
-    counted = {**values, "macs": 0, "learning_updates": 0}
+    counted = {**values, "macs": 0, "learning_updates": 0, "chip_crossings": 0}
     found = energy(counted, SANAFE, LOIHI1, 1000, 1e-3)
     middle = sanafe_loihi({**counted, "synaptic_operations": 0, "hops_x": 0, "hops_y": 0})
     ends = ((found.dynamic_low_j, found.total_low_j), (found.dynamic_high_j, found.total_high_j))

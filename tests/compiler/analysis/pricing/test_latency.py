@@ -202,3 +202,14 @@ def test_an_empty_run_takes_no_time(two_cores) -> None:
     found = latency(two_cores, run([], [], 0, 3), SANAFE)
     assert found.total_s == 0
     assert found.slowest_s == 0
+
+
+def test_the_time_of_a_passage_between_chips_is_not_known() -> None:
+    """Two chips of 8 tiles: one message stays on its chip, one does not."""
+    apart = placed(np.array([[0, 0], [2, 0]]), [0, 1], [[7, 0], [8, 0]])
+    found = latency(apart, run([0], [0], 1, 2), SANAFE)
+    assert found.network_s is None
+    assert "chip crossing" in found.unknown
+    assert found.compute_s is not None
+    beside = placed(np.array([[0, 0], [2, 0]]), [0, 1], [[6, 0], [7, 0]])
+    assert latency(beside, run([0], [0], 1, 2), SANAFE).network_s == pytest.approx(4.1 * NS)
