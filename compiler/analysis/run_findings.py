@@ -47,6 +47,24 @@ def run_findings(network: QuantizedNetwork, run: Trace | Activity, steps: int) -
         if saturations is not None:
             yield from _saturated(population, saturations[part], steps)
         yield from _silent(population, spikes[part], steps)
+    if not spikes.any() and _driven(network, run):
+        yield Finding(
+            "warning",
+            "run",
+            f"no neuron sent a spike in {steps:,} steps, though something drives them",
+            "all operations are those of the input",
+            "look at the unit of the input, and at weights that became 0",
+            kind="silent_network",
+        )
+
+
+def _driven(network: QuantizedNetwork, run: Trace | Activity) -> bool:
+    """Whether there are biases above 0, or events that reach a synapse."""
+    if np.any(network.gather("bias_mant") > 0):
+        return True
+    if isinstance(run, Activity):
+        return bool(run.input_events_of.any())
+    return run.inputs is not None and run.inputs.steps.size > 0
 
 
 def _wrapped(population: QuantizedPopulation, wraps: Int, steps: int) -> Iterator[Finding]:
@@ -82,12 +100,10 @@ def _saturated(population: QuantizedPopulation, saturations: Int, steps: int) ->
 def _silent(population: QuantizedPopulation, spikes: Int, steps: int) -> Iterator[Finding]:
     silent = int(np.count_nonzero(spikes == 0))
     if silent:
-        everybody = silent == population.size
         yield Finding(
-            "warning" if everybody else "note",
+            "note",
             f"population {population.name!r}",
             f"{silent} of {population.size} neurons sent no spike in {steps:,} steps",
             "they take room on the chip and do nothing in this run",
-            "look at the drive, and at weights that became 0" if everybody else "",
             kind="silent_neurons",
         )

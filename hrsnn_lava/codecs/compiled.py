@@ -23,6 +23,7 @@ def _to_artifact(compiled: CompiledNetwork) -> Artifact:
     arrays |= {f"readout/{name}": np.asarray(a) for name, a in compiled.readout.items()}
     # durations differ from run to run, so records go without: equal input gives equal bytes
     records = [{k: v for k, v in asdict(r).items() if k != "seconds"} for r in compiled.records]
+    records = [{k: v for k, v in r.items() if k != "findings" or v} for r in records]
     meta = {
         "network": inner.meta,
         "profile": {

@@ -13,13 +13,17 @@ from hrsnn_lava.compiler.analysis.operations.counting import Counts, CountsFile
 from hrsnn_lava.compiler.analysis.operations.synops import ProjectionOps, SynapticOperations
 
 
+#: Counts that older files do not have.
+_LATER = ("chip_crossings", "wraps_of", "saturations_of")
+
+
 def _to_artifact(file: CountsFile) -> Artifact:
     ops, activity = file.counts.ops, file.counts.done
     arrays = {f"per_step/{k}": p.per_step for k, p in enumerate(ops.projections)}
     if ops.per_core is not None:
         arrays["per_core"] = ops.per_core
-    # files from before passages between chips were counted do not name them, as where none is known
-    unknown = ("chip_crossings",) if activity.chip_crossings is None else ()
+    # files from before these were counted do not name them, as where they are not known
+    unknown = [name for name in _LATER if getattr(activity, name) is None]
     arrays |= {f"done/{k}": v for k, v in vars(activity).items() if isinstance(v, np.ndarray)}
     meta = {
         "program": file.network_digest,

@@ -40,7 +40,7 @@ def test_counts_take_the_place_of_a_trace(run: Any, files: Any) -> None:
 
 def test_text_says_where_counts_went(run: Any, files: Any) -> None:
     outcome = run("simulate", files.compiled, "--steps", "20", "--counts", "c.hlx", "--quiet")
-    assert outcome.out.rstrip().endswith("counts written to    c.hlx")
+    assert "counts written to    c.hlx" in outcome.out
 
 
 def test_counts_start_from_a_state(run: Any, files: Any) -> None:
