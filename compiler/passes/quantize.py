@@ -229,7 +229,10 @@ class _Quantization:
     @cached_property
     def rates(self) -> dict[str, Float]:
         """Spikes per step by population, as far as a run told."""
-        return self.observed.by_population(self.network)
+        rates = self.observed.by_population(self.network)
+        if self.observed.channel_rates is None:  # nothing is known of inputs, not that they rest
+            rates = {n: r for n, r in rates.items() if not self.network.population(n).is_input}
+        return rates
 
     @cached_property
     def gains(self) -> dict[str, Float]:

@@ -64,11 +64,12 @@ class FloatSimulator(NetworkState):
         dt, tau_mem, tau_syn = network.dt, network.gather("tau_mem"), network.gather("tau_syn")
         with np.errstate(divide="ignore"):
             keep_u = 1.0 - (1.0 - np.exp(-dt / tau_syn))
-        self._leak: Float = 1.0 - np.exp(-dt / tau_mem)
+        leak = 1.0 - np.exp(-dt / tau_mem)
+        self._gain: Float = np.where(np.isinf(tau_mem), 1.0, leak)  # see `membrane_gain`
         neurons = Neurons(
             keep_u,
-            1.0 - self._leak,
-            network.gather("v_threshold") / self._leak,
+            1.0 - leak,
+            network.gather("v_threshold") / self._gain,
             np.rint(network.gather("refractory") / dt).astype(np.int32),
         )
         super().__init__(neurons, float_synapses(network), network.n_inputs, past_steps)
@@ -148,7 +149,7 @@ class FloatSimulator(NetworkState):
     @property
     def potential(self) -> Float:
         """Membrane potentials in the network's unit, (n_neurons,)."""
-        values: Float = self.run_arrays.potentials.v * self._leak
+        values: Float = self.run_arrays.potentials.v * self._gain
         return values
 
 

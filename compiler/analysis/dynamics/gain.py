@@ -82,9 +82,10 @@ def _charge(network: AnyNetwork, name: str) -> Float:
         steps = population.parameter("du").astype(np.float64) + 1.0
         ratio: Float = population.parameter("dv") / np.maximum(steps, 1.0)
         return ratio
-    beta = decay(network.dt, np.asarray(population.parameter("tau_mem"), dtype=np.float64))
     alpha = decay(network.dt, np.asarray(population.parameter("tau_syn"), dtype=np.float64))
-    share: Float = (1.0 - beta) / (1.0 - alpha)
+    tau_mem = np.asarray(population.parameter("tau_mem"), dtype=np.float64)
+    gain = np.where(np.isinf(tau_mem), 1.0, 1.0 - decay(network.dt, tau_mem))
+    share: Float = gain / (1.0 - alpha)
     return share
 
 

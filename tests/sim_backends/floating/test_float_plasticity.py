@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from plain_plasticity import plain_run
 from stdp_networks import DT, commanded, commands, gamma_rule, noise, recurrent
 
+import hrsnn_lava as hl
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
 from hrsnn_lava.plasticity import STDP
@@ -226,3 +227,18 @@ def test_one_scalar_delay_moves_the_arrival_alone():
             trace[t] = simulator.potential[0]
         moved.append(int(np.flatnonzero(trace)[0]))
     assert moved == [1, 5]
+
+
+def test_a_neuron_without_leak_adds_its_input_up():
+    """v[t] = v[t-1] + bias + i[t], with the factor 1 where 1 - beta would be 0."""
+    populations = (
+        hl.Population("i", 1, hl.Input()),
+        hl.Population("a", 1, hl.LIF(np.inf, tau_syn=0.0, v_threshold=2.0, bias=0.25)),
+    )
+    network = hl.Network(DT, populations, (hl.Projection("p", "i", "a", [[0.5]]),))
+    inputs = hl.SpikeInput([0, 1, 2], [0, 0, 0], 20, 1)
+    at, _ = PlasticSimulator(network).run_events(inputs)
+    # 0.25, then three times 0.75: 2.5 in step 3; then nine steps of 0.25 are above 2
+    assert at.tolist() == [3, 12]
+    trace = hl.simulate(hl.quantize(network), inputs)
+    assert trace.spike_steps.tolist() == [3, 12]
