@@ -293,7 +293,8 @@ class _Quantization:
             first = self.network.offset(population.name)
             peak = self.observed.current_peak[first : first + population.size]
             worst = np.minimum(worst, self.options.margin * np.abs(peak))
-        room: Float = 0.99 * STATE_WRAP / STATE_UNIT / np.maximum(worst, 1e-300)
+        room = np.full(population.size, np.inf)
+        np.divide(0.99 * STATE_WRAP / STATE_UNIT, worst, out=room, where=worst > 0)
         return room
 
     def integers(self, caps: Mapping[str, float]) -> tuple[QuantizedNetwork, dict[str, Any]]:

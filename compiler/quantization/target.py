@@ -122,7 +122,7 @@ class Target:
         """
         count, size = self._arrivals
         tau = self.keep / np.maximum(1.0 - self.keep, 0.5 / DECAY_ONE)
-        alive = tau * np.log1p(2.0 * STATE_UNIT * size * scale / np.maximum(tau, 1e-300))
+        alive = tau * np.log1p(2.0 * STATE_UNIT * size * scale / np.maximum(tau, 1e-6))
         loss: Float = np.minimum(alive, 1.0 / np.maximum(count, 1e-300)) / (2.0 * STATE_UNIT)
         return loss
 

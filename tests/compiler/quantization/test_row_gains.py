@@ -9,6 +9,7 @@ from float_networks import driven_network
 import hrsnn_lava as hl
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.compiler.quantization.row_gains import with_row_gains
+from hrsnn_lava.errors import SpecError
 from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
 
 
@@ -152,3 +153,39 @@ def test_room_for_the_current_is_made_neuron_by_neuron():
     every = np.divmod(np.arange(100 * 400), 100)
     trace = hl.simulate(integer, hl.SpikeInput(*every, 400, 100), 400, probes=("u",))
     assert trace.u.min() >= 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**31))
+def test_extreme_numbers_have_integers_or_are_refused(seed):
+    """18 decades of weights, thresholds and biases: no warning of NumPy's, and a network that runs."""
+    rng = np.random.default_rng(seed)
+    n, m, bits = (int(k) for k in rng.integers(1, [6, 6, 9]))
+
+    def sizes(low, high, shape):
+        return rng.choice([-1, 1], shape) * 10 ** rng.uniform(low, high, shape)
+
+    tau_mem = np.abs(sizes(-7, 6, n))
+    tau_mem[rng.random(n) < 0.1] = np.inf
+    tau_syn = np.abs(sizes(-7, 4, n)) * (rng.random(n) < 0.8)
+    neuron = hl.LIF(tau_mem, tau_syn, np.abs(sizes(-9, 9, n)), sizes(-9, 9, n))
+    graded = bool(rng.random() < 0.3)
+    held = graded and rng.random() < 0.5
+    populations = (hl.Population("i", m, hl.Input(graded=graded)), hl.Population("a", n, neuron))
+    spread = 9 if rng.random() < 0.5 else 1
+    projections = (
+        hl.Projection(
+            "p", "i", "a", sizes(-spread, spread, (n, m)), target="bias" if held else "synapse"
+        ),
+        hl.Projection("r", "a", "a", np.abs(sizes(-spread, spread, (n, n)))),
+    )
+    network = hl.Network(10 ** rng.uniform(-6, 1), populations, projections)
+    scaling = str(rng.choice(["max", "mse", "percentile:90", "activity"]))
+    headroom = str(rng.choice(["auto", "worst_case", "none"]))
+    seen = Observed(rng.random(n), rng.random(m))
+    try:
+        integer, _ = quantize(network, Quantize(bits, scaling=scaling, headroom=headroom), seen)
+    except SpecError:
+        return
+    inputs = None if held else hl.SpikeInput(np.arange(9), rng.integers(0, m, 9), 9, m)
+    assert hl.simulate(integer, inputs, 9).n_steps == 9
