@@ -5,7 +5,7 @@ room for it costs resolution. So there are four ways (`MODES`, our choice):
 
 - ``auto``: room for the worst case where it costs nothing: thresholds within 0.1 % of what they
   should be; and the weights of every projection within 0.5 %, or no more than 5 % further off than
-  without, or the currents of all neurons within 0.2 %. Where it costs, room for the largest current
+  without, or the currents of all neurons within 1 %. Where it costs, room for the largest current
   of a run, times a margin; without a run the scale stays, and the report says so.
 - ``worst_case``: room for the worst case, whatever it costs.
 - ``measured``: room for the largest current of a run, times the margin.
@@ -25,7 +25,7 @@ Headroom = Literal["auto", "worst_case", "measured", "none"]
 MODES: tuple[str, ...] = get_args(Headroom)
 #: Relative errors of thresholds and weights, and a rise of the latter, that cost nothing.
 _THRESHOLD_ERROR, _WEIGHT_ERROR, _WEIGHT_ERROR_RISE = 1e-3, 5e-3, 1.05
-_CURRENT_ERROR = 2e-3
+_CURRENT_ERROR = 0.01
 #: A little less than the whole, since rounded weights may sum up to a little more.
 _WITHIN = 0.99
 _ATTEMPTS = 6

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from float_networks import driven_network
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import hrsnn_lava as hl
+from hrsnn_lava.compiler.context import Observed
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.compiler.quantization.row_gains import with_row_gains
 from hrsnn_lava.errors import SpecError
@@ -158,7 +161,7 @@ def test_room_for_the_current_is_made_neuron_by_neuron():
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**31))
 def test_extreme_numbers_have_integers_or_are_refused(seed):
-    """18 decades of weights, thresholds and biases: no warning of NumPy's, and a network that runs."""
+    """18 decades of weights, thresholds and biases: no warning, and a network that runs."""
     rng = np.random.default_rng(seed)
     n, m, bits = (int(k) for k in rng.integers(1, [6, 6, 9]))
 
