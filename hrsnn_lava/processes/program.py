@@ -19,7 +19,7 @@ from hrsnn_lava.csr import from_rows, held_drive, rows_of
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.fields import whole_number
 from hrsnn_lava.integer_format import INT32, MESSAGE_BITS_MAX, NEURON_RANGES, WEIGHT_BITS
-from hrsnn_lava.network import Network
+from hrsnn_lava.network import Network, membrane_gain
 from hrsnn_lava.quantized import (
     QuantizedNetwork,
     QuantizedProjection,
@@ -371,20 +371,23 @@ def _floating(
     neurons = []
     for population in network.compute_populations:
         lif = {k: population.parameter(k) for k in ("tau_mem", "tau_syn", "v_threshold", "bias")}
-        leak = -np.expm1(-network.dt / lif["tau_mem"])
+        leak, gain = (
+            -np.expm1(-network.dt / lif["tau_mem"]),
+            membrane_gain(lif["tau_mem"], network.dt),
+        )
         with np.errstate(divide="ignore"):  # tau_syn = 0 is no filter: du = 1
             du = -np.expm1(-network.dt / lif["tau_syn"])
         parameters = {
             "du": du,
             "dv": leak,
-            "vth": lif["v_threshold"] / leak,
+            "vth": lif["v_threshold"] / gain,
             "bias_mant": lif["bias"],
             "bias_exp": np.zeros(population.size, dtype=np.int32),
             "refractory": np.rint(population.parameter("refractory") / network.dt).astype(np.int32),
         }
         first = network.offset(population.name)
         part = drive[:, first : first + population.size]
-        neurons.append(Neurons(population.name, parameters, change, part, v_unit=leak))
+        neurons.append(Neurons(population.name, parameters, change, part, v_unit=gain))
     graded = inputs.payloads is not None
     is_input = {p.name for p in network.input_populations}
     connections = []

@@ -84,7 +84,8 @@ def _charge(network: AnyNetwork, name: str) -> Float:
         return ratio
     beta = decay(network.dt, np.asarray(population.parameter("tau_mem"), dtype=np.float64))
     alpha = decay(network.dt, np.asarray(population.parameter("tau_syn"), dtype=np.float64))
-    share: Float = (1.0 - beta) / (1.0 - alpha)
+    gain = np.where(beta < 1.0, 1.0 - beta, 1.0)  # without a leak, see `membrane_gain`
+    share: Float = gain / (1.0 - alpha)
     return share
 
 

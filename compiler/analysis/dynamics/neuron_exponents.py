@@ -149,6 +149,8 @@ class SurrogateLIF:
         self._options, self._rng = options, rng
         self._alpha = decay(network.dt, network.gather("tau_syn"))
         self._beta = decay(network.dt, network.gather("tau_mem"))
+        # not membrane_gain itself: the exponent of a chaotic network depends on the last bit
+        self._gain = np.where(self._beta < 1.0, 1.0 - self._beta, 1.0)
         self._threshold = network.gather("v_threshold")
         self._bias = network.gather("bias") + options.drive
         hold = np.rint(network.gather("refractory") / network.dt)
@@ -180,7 +182,7 @@ class SurrogateLIF:
         drive = self._bias + self._i
         if self._options.noise:
             drive = drive + self._options.noise * self._rng.standard_normal(self._v.size)
-        v = self._beta * np.where(self._spikes, 0.0, self._v) + (1 - self._beta) * drive
+        v = self._beta * np.where(self._spikes, 0.0, self._v) + self._gain * drive
         self._hold_left = np.where(
             self._spikes, self._refractory, np.maximum(self._hold_left - 1, 0)
         )
@@ -199,7 +201,7 @@ class SurrogateLIF:
             leak = leak - self._beta * self._v * slopes
         self._advance()
         leak[self._held] = 0.0
-        gain = np.where(self._held, 0.0, 1 - self._beta)
+        gain = np.where(self._held, 0.0, self._gain)
         result = np.empty_like(tangent)
         current, potential = result[n:], result[:n]
         np.multiply(tangent[n:], self._alpha[:, None], out=current)
