@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hrsnn_lava import registry
 from hrsnn_lava.errors import Problem, ProfileError, SpecError, raise_if
+from hrsnn_lava.spelling import did_you_mean
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -141,7 +142,9 @@ class Document(Strict):
         if text.endswith(".toml"):
             return Path(text)
         if text not in cls.names():
-            raise SpecError(f"no {cls.NOUN} {text!r}; there are: {', '.join(cls.names())}")
+            near = did_you_mean(text, cls.names())
+            hint = f". {near[:1].upper()}{near[1:]}" if near else ""
+            raise SpecError(f"no {cls.NOUN} {text!r}; there are: {', '.join(cls.names())}{hint}")
         return registry.path(cls.KIND, text)
 
     @classmethod

@@ -49,6 +49,7 @@ from hrsnn_lava.fields import (
 )
 from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.plasticity import STDP
+from hrsnn_lava.spelling import did_you_mean
 
 Float = NDArray[np.float64]
 Sign = Literal["excitatory", "inhibitory"]
@@ -610,8 +611,10 @@ def _by_name(kind: str, items: tuple[Any, ...], name: str) -> Any:
     for item in items:
         if item.name == name:
             return item
-    names = ", ".join(item.name for item in items) or "none"
-    raise NetworkError(f"no {kind} {name!r}; there are: {names}")
+    known = [item.name for item in items if isinstance(item.name, str)]
+    near = did_you_mean(str(name), known)
+    hint = f". {near[:1].upper()}{near[1:]}" if near else ""
+    raise NetworkError(f"no {kind} {name!r}; there are: {', '.join(known) or 'none'}{hint}")
 
 
 @dataclass(frozen=True, eq=False)
