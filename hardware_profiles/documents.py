@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hrsnn_lava import registry
+from hrsnn_lava.artifacts.files import decoded
 from hrsnn_lava.errors import Problem, ProfileError, SpecError, raise_if
 from hrsnn_lava.spelling import did_you_mean
 
@@ -156,7 +157,7 @@ class Document(Strict):
                 raise ProfileError(f"{path}: no regular file")
             if path.stat().st_size > MAX_FILE_BYTES:
                 raise ProfileError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
-            return tomllib.loads(path.read_text(encoding="utf-8"))
+            return tomllib.loads(decoded(path.read_bytes()))
         except OSError as error:
             raise SpecError(f"cannot read {cls.NOUN} {path}: {error.strerror}") from error
         except RecursionError:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.artifacts.files import FULL
 from hrsnn_lava.compiler.analysis.operations.windows import Windows, by_length
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
 from hrsnn_lava.compiler.context import Context, Observed
@@ -169,6 +170,8 @@ def run_spec(
         with threadpool_limits(limits=1):
             return _run(Bench(target, trial, runner), out, progress)
     except OSError as error:
+        if error.errno in FULL:  # it says which file there is no room for
+            raise
         raise ArtifactError(f"{out}: cannot be written ({error.strerror})") from error
 
 

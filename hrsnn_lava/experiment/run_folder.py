@@ -51,13 +51,13 @@ class RunIdentity:
         return f"spec {self.name or ''} {self.spec_digest[:12]}{seed}".replace("  ", " ")
 
 
-def identity_in(folder: Path) -> RunIdentity | None:
+def identity_in(folder: Path, journal: str = JOURNAL) -> RunIdentity | None:
     """Which run a folder holds, finished or not; None where it does not say.
 
     The journal says it in its first line, else the report in its provenance.
     """
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        with (folder / JOURNAL).open("rb") as handle:
+        with (folder / journal).open("rb") as handle:
             entry = json.loads(handle.readline(_LINE))
         if entry["stage"] == STAGE:
             stated = entry["result"]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from hrsnn_lava import __version__, registry
+from hrsnn_lava.artifacts.files import naming
 from hrsnn_lava.progress import Progress, silent
 
 T = TypeVar("T")
@@ -98,7 +99,8 @@ class Journal:
             path.read_text(encoding="utf-8", errors="replace") if resume and path.exists() else ""
         )
         if not (text and text.startswith(head)):  # one of another run has nothing to go on from
-            path.write_text(head, encoding="utf-8")
+            with naming(path):
+                path.write_text(head, encoding="utf-8")
             return
         for line in text.splitlines():
             try:
@@ -122,7 +124,7 @@ class Journal:
         return recorded
 
     def _append(self, text: str) -> None:
-        with self._path.open("a", encoding="utf-8") as handle:
+        with naming(self._path), self._path.open("a", encoding="utf-8") as handle:
             handle.write(text)
             handle.flush()
             os.fsync(handle.fileno())
