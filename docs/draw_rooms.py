@@ -23,7 +23,7 @@ LINKED = ("compiler", "deploy", "hardware_profiles", "sim_backends")
 TYPES, GROUND = "network types", "ground"
 ON_THE_GROUND = (
     *("csr", "errors", "integer_format", "notebook", "options", "part_files", "progress"),
-    *("registry", "seeding"),
+    *("registry", "seeding", "spelling"),
 )
 WIDTH, GAP, LINE, PAD = 1180, 26, 17, 10
 

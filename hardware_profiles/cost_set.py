@@ -49,6 +49,7 @@ from hrsnn_lava.hardware_profiles.documents import (
     validated,
 )
 from hrsnn_lava.hardware_profiles.profile import HardwareProfile
+from hrsnn_lava.spelling import did_you_mean
 
 CountKey = Literal[
     "synaptic_operations",
@@ -504,8 +505,10 @@ def document_of(name: str) -> HardwareProfile | CostSet:
                 # the one with fewer faults is what it was meant to be
                 raise min(error, other, key=lambda e: len(e.problems)) from None
     if name not in HardwareProfile.names():
+        near = did_you_mean(name, (*HardwareProfile.names(), *CostSet.names()))
+        hint = f". {near[:1].upper()}{near[1:]}" if near else ""
         raise SpecError(
             f"no profile and no cost set {name!r}; there are: "
-            f"{', '.join(HardwareProfile.names())}; {', '.join(CostSet.names())}"
+            f"{', '.join(HardwareProfile.names())}; {', '.join(CostSet.names())}{hint}"
         )
     return HardwareProfile.load(name)

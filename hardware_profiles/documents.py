@@ -16,7 +16,9 @@ from typing import Any, ClassVar, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hrsnn_lava import registry
+from hrsnn_lava.artifacts.files import decoded
 from hrsnn_lava.errors import Problem, ProfileError, SpecError, raise_if
+from hrsnn_lava.spelling import did_you_mean
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -141,7 +143,9 @@ class Document(Strict):
         if text.endswith(".toml"):
             return Path(text)
         if text not in cls.names():
-            raise SpecError(f"no {cls.NOUN} {text!r}; there are: {', '.join(cls.names())}")
+            near = did_you_mean(text, cls.names())
+            hint = f". {near[:1].upper()}{near[1:]}" if near else ""
+            raise SpecError(f"no {cls.NOUN} {text!r}; there are: {', '.join(cls.names())}{hint}")
         return registry.path(cls.KIND, text)
 
     @classmethod
@@ -153,7 +157,7 @@ class Document(Strict):
                 raise ProfileError(f"{path}: no regular file")
             if path.stat().st_size > MAX_FILE_BYTES:
                 raise ProfileError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
-            return tomllib.loads(path.read_text(encoding="utf-8"))
+            return tomllib.loads(decoded(path.read_bytes()))
         except OSError as error:
             raise SpecError(f"cannot read {cls.NOUN} {path}: {error.strerror}") from error
         except RecursionError:

@@ -49,6 +49,7 @@ from hrsnn_lava.fields import (
 )
 from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.plasticity import STDP
+from hrsnn_lava.spelling import did_you_mean
 
 Float = NDArray[np.float64]
 Sign = Literal["excitatory", "inhibitory"]
@@ -610,8 +611,10 @@ def _by_name(kind: str, items: tuple[Any, ...], name: str) -> Any:
     for item in items:
         if item.name == name:
             return item
-    names = ", ".join(item.name for item in items) or "none"
-    raise NetworkError(f"no {kind} {name!r}; there are: {names}")
+    known = [item.name for item in items if isinstance(item.name, str)]
+    near = did_you_mean(str(name), known)
+    hint = f". {near[:1].upper()}{near[1:]}" if near else ""
+    raise NetworkError(f"no {kind} {name!r}; there are: {', '.join(known) or 'none'}{hint}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -659,3 +662,45 @@ class Network(Graph[Population, Population, Projection]):
             network = network.with_population(population.with_parameters(bias=part))
             start += population.size
         return network
+
+    @classmethod
+    def from_arrays(
+        cls,
+        w_in: Any,
+        w_rec: Any = None,
+        tau_mem: ArrayLike | None = None,
+        v_threshold: ArrayLike = 1.0,
+        dt: float = 1e-3,
+        **options: Any,
+    ) -> Network:
+        """One population of neurons, driven by inputs, from arrays of weights.
+
+        Args:
+            w_in: (n_neurons, n_inputs), or None. w_rec: (n_neurons, n_neurons), or None.
+                Dense, sparse, or a tensor.
+            tau_mem: membrane time constant in seconds; infinite for no leak. Or give ``beta``.
+            v_threshold: firing threshold, of the potential that the convention has.
+            dt: seconds of a step.
+            **options: those of `hrsnn_lava.own_network.ArrayOptions`: convention (``exact``,
+                ``snntorch``, ``snntorch_rleaky``, ``norse``), beta, tau_syn, alpha, bias,
+                bias_channel, refractory, reset, split_signs and names.
+
+        Raises:
+            NetworkError: the arrays do not belong together, or cannot be expressed.
+        """
+        from hrsnn_lava.own_network import ArrayOptions, translate
+
+        try:
+            chosen = ArrayOptions(**options)
+        except TypeError as error:
+            known = ", ".join(vars(ArrayOptions()))
+            raise refusal("from_arrays", f"{error}", known) from None
+        arrays = translate(w_in, w_rec, tau_mem, v_threshold, dt, chosen)
+        source, target = chosen.input_name, chosen.neuron_name
+        neurons = Population(target, arrays.n_neurons, LIF(**arrays.neuron))
+        inputs = [Population(source, arrays.n_inputs, Input())] if arrays.n_inputs else []
+        projections = [
+            Projection(name, source if from_inputs else target, target, weights)
+            for name, from_inputs, weights in arrays.projections
+        ]
+        return cls(dt, (*inputs, neurons), tuple(projections), chosen.name).verify()

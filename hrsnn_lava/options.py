@@ -34,6 +34,7 @@ from typing_extensions import dataclass_transform
 
 from hrsnn_lava import registry
 from hrsnn_lava.errors import Problem, SpecError
+from hrsnn_lava.spelling import did_you_mean, names_in
 
 T = TypeVar("T")
 
@@ -279,17 +280,22 @@ def problems_of(error: ValidationError, cls: Any, where: str = "") -> list[Probl
         if item["type"] == "union_tag_invalid":
             key, measured = f"{key}.distribution", repr(item["ctx"]["tag"])
         if item["type"] == "problem":  # one that another options class has put into words
-            problem = Problem(key, item["ctx"]["measured"], item["ctx"]["allowed"])
+            allowed = item["ctx"]["allowed"]
+            measured = item["ctx"]["measured"]
+            problem = Problem(key, measured, allowed, _near(measured.strip("'"), allowed))
         elif item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-            problem = Problem(key, "unknown key", _known_keys(cls, location))
+            known = _known_keys(cls, location)
+            fix = did_you_mean(path[-1] if path else "", names_in(known))
+            problem = Problem(key, "unknown key", known, fix)
         elif item["type"] in ("missing", "missing_argument"):
             problem = Problem(key, "missing", "required here")
         else:
-            problem = Problem(key, measured, _allowed(item))
+            problem = Problem(key, measured, _allowed(item), _near(value, _allowed(item)))
         if key in merged:  # branches of one union: say what each of them allows
             before = merged[key]
             if problem.allowed not in before.allowed:
-                problem = Problem(key, before.measured, f"{before.allowed}, or {problem.allowed}")
+                both = f"{before.allowed}, or {problem.allowed}"
+                problem = Problem(key, before.measured, both, before.fix or problem.fix)
             else:
                 problem = before
         merged[key] = problem
@@ -324,6 +330,14 @@ _ALLOWED = {
     "too_short": "not empty",
     "union_tag_not_found": 'a table with distribution = "gamma|lognormal|normal|uniform"',
 }
+
+
+def _near(value: Any, allowed: str) -> str:
+    """What a text may have been meant to be, of those that are allowed."""
+    if not isinstance(value, str):
+        return ""
+    names = names_in(allowed)
+    return "" if value in names else did_you_mean(value.partition(":")[0], names)
 
 
 def _is_tag(part: str) -> bool:

@@ -6,7 +6,6 @@ by its place, one of another package by its entry point. `hrsnn_lava.registry` l
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import os
 import re
@@ -17,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from hrsnn_lava.errors import Problem, SpecError
+from hrsnn_lava.spelling import did_you_mean
 
 PARTS_VARIABLE = "HRSNN_LAVA_PARTS"
 #: Package that the files of the user's folders are imported into.
@@ -136,7 +136,7 @@ def _nested(kind: Kind, origin: Path, package: str) -> dict[str, PartFile]:
         stems = [package, *(stem for stem in below if stem != "__init__")]
         modules = [".".join(stems[: k + 1]) for k in range(len(stems))]
         if others.isdisjoint(modules):
-            for name in _NAMED.findall(file.read_text(encoding="utf-8")):
+            for name in _NAMED.findall(file.read_text(encoding="utf-8-sig")):
                 places[name] = PartFile(file, modules[-1])
     return places
 
@@ -145,7 +145,7 @@ def _offers(file: Path, kind: Kind, stem: str) -> bool:
     """Whether a file defines what the kind asks for, by its text: it is not imported for that."""
     if not file.is_file():
         return False
-    text = file.read_text(encoding="utf-8")
+    text = file.read_text(encoding="utf-8-sig")
     if kind.attribute:
         starts = tuple(
             form.format(kind.attribute) for form in ("{} =", "{}:", "class {}", "def {}(")
@@ -179,8 +179,8 @@ def folders() -> tuple[Path, ...]:
     for folder in map(Path, named):
         if strange := of_no_kind(folder):
             text = f"{PARTS_VARIABLE}: {', '.join(map(str, strange))}: of no kind, left out"
-            near = difflib.get_close_matches(strange[0].name, KINDS, n=1)
-            hint = f". Did you mean {near[0]!r}?" if near else ""
+            near = did_you_mean(strange[0].name, KINDS)
+            hint = f". {near[:1].upper()}{near[1:]}" if near else ""
             warnings.warn(f"{text}; kinds: {', '.join(KINDS)}{hint}", UserWarning, stacklevel=2)
     return tuple(map(Path, named))
 

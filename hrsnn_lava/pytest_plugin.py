@@ -10,7 +10,7 @@ the standard library alone; the rest is loaded when a test measures something.
         sop_counter.record(compiled, trace)
 
     def test_it_is_cheap(energy_budget):
-        energy_budget(compiled, trace, max_uj=5.0)
+        energy_budget(compiled, trace, max_dynamic_uj=5.0)
 
 ``--sop-baseline FILE`` compares what each test recorded with the file, ``--sop-update`` writes it.
 Workers of pytest-xdist attach what they recorded to their test reports; the controller alone
@@ -88,7 +88,7 @@ def sop_counter(request: pytest.FixtureRequest) -> SopCounter:
 
 @pytest.fixture
 def energy_budget(request: pytest.FixtureRequest) -> Any:
-    """Fails the test where a run costs too much: ``energy_budget(compiled, trace, max_uj=5.0)``.
+    """Fails the test where a run costs too much: ``energy_budget(compiled, trace, max_sops=9000)``.
 
     The call takes what `SopCounter.budget` takes, and returns the report.
     """

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import difflib
 import importlib
 import importlib.util
 import sys
@@ -38,6 +37,7 @@ from hrsnn_lava.part_files import (
     in_folder,
     installed,
 )
+from hrsnn_lava.spelling import did_you_mean
 
 __all__ = [
     "KINDS",
@@ -165,7 +165,7 @@ def summary(kind: str, name: str) -> str:
         if place.path is None:
             doc = _module(place).__doc__
         else:
-            tree = ast.parse(place.path.read_text(encoding="utf-8"))
+            tree = ast.parse(place.path.read_text(encoding="utf-8-sig"))
             classes = [n for n in tree.body if isinstance(n, ast.ClassDef) and KINDS[kind].nested]
             own = [c for c in classes if any(_names(statement, name) for statement in c.body)]
             doc = ast.get_docstring(own[0] if own else tree)
@@ -197,10 +197,8 @@ def given() -> dict[Path, dict[str, int]]:
 
 def unknown(kind: str, name: str, known: tuple[str, ...]) -> SpecError:
     """The error that lists the known names, the nearest one as the fix."""
-    near = difflib.get_close_matches(name, known, n=1)
-    fix = f"did you mean {near[0]!r}?" if near else ""
     label = kind.replace("_", " ")
-    problem = Problem(label, repr(name), ", ".join(known), fix)
+    problem = Problem(label, repr(name), ", ".join(known), did_you_mean(name, known))
     return SpecError(f"there is no {label} {name!r}", problems=[problem])
 
 

@@ -33,6 +33,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from hrsnn_lava import registry
+from hrsnn_lava.artifacts.files import decoded
 from hrsnn_lava.budgets.judge import Budget, budgets_of
 from hrsnn_lava.compiler.context import Pass
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
@@ -355,7 +356,7 @@ class Spec(Section):
         """
         where = Path(os.fspath(path))
         try:
-            data = tomllib.loads(where.read_text(encoding="utf-8"))
+            data = tomllib.loads(decoded(where.read_bytes()))
         except FileNotFoundError:
             raise SpecError(f"{where}: no such spec file") from None
         except OSError as error:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hrsnn_lava.artifacts.container import Saved
+from hrsnn_lava.dense import MAX_BYTES, Duplicates, dense, events_of, merged
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.fields import locked, plain_array, whole_number, whole_values
 from hrsnn_lava.findings import Finding
@@ -183,6 +184,55 @@ class SpikeInput(Saved):
             current[channels[first:end]] = payloads[first:end]
             row[:] = current
         return change.astype(np.int32), values
+
+    @classmethod
+    def from_dense(cls, array: ArrayLike, graded: bool | None = None) -> SpikeInput:
+        """The events of an array (n_steps, n_channels): 0 is none, 1 a spike.
+
+        Args:
+            array: booleans, 0 and 1, or integers, which are sent as payloads; whole floats, too.
+            graded: whether events have payloads; None: where some value is neither 0 nor 1.
+
+        Raises:
+            SpecError: it is no such array.
+        """
+        events, extent = events_of(array, graded)
+        return cls(events.steps, events.neurons, *extent, events.payloads)
+
+    @classmethod
+    def from_events(
+        cls,
+        steps: ArrayLike,
+        channels: ArrayLike,
+        *,
+        n_steps: int,
+        n_neurons: int,
+        payloads: ArrayLike | None = None,
+        duplicates: Duplicates = "error",
+    ) -> SpikeInput:
+        """Events in any order, ``channels[k]`` sends in ``steps[k]``; whole floats, too.
+
+        Args:
+            steps, channels: (E,) each. payloads: (E,), or None for plain spikes.
+            n_steps, n_neurons: extent of the recording; `n_neurons` is the number of channels.
+            duplicates: of a channel in a step: ``error``; ``once``, one event with the first
+                payload; ``sum``, one event with the sum of the payloads.
+
+        Raises:
+            SpecError: lengths differ, an index leads out of the extent, an event occurs twice.
+        """
+        events = merged(steps, channels, payloads, duplicates)
+        return cls(events.steps, events.neurons, n_steps, n_neurons, events.payloads)
+
+    def dense(self, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
+        """What each channel sends in each step, (n_steps, n_neurons): booleans, or int32 payloads.
+
+        Raises:
+            SpecError: the array would have more than `max_bytes`, 1 GiB by default.
+        """
+        places, shape = (self.steps, self.neurons), (self.n_steps, self.n_neurons)
+        values: Any = True if self.payloads is None else self.payloads
+        return dense("input", places, shape, values, max_bytes)
 
 
 def _rising(starts: Int, n_steps: int) -> bool:
@@ -353,6 +403,15 @@ class Trace(Saved):
     def counts(self) -> NDArray[np.int64]:
         """Spikes of each neuron, (n_neurons,)."""
         return np.bincount(self.spike_neurons, minlength=self.n_neurons)
+
+    def dense(self, max_bytes: int = MAX_BYTES) -> NDArray[np.bool_]:
+        """Whether each neuron sends in each step, (n_steps, n_neurons), neurons in global order.
+
+        Raises:
+            SpecError: the array would have more than `max_bytes`, 1 GiB by default.
+        """
+        places, shape = (self.spike_steps, self.spike_neurons), (self.n_steps, self.n_neurons)
+        return dense("trace", places, shape, True, max_bytes)
 
     def _repr_html_(self) -> str:
         """Steps and spikes, for a notebook."""

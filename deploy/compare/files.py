@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from hrsnn_lava.artifacts.files import decoded
 from hrsnn_lava.errors import ArtifactError
 
 #: Version of reports that the gate understands.
@@ -95,7 +96,7 @@ def _read(where: Path) -> str:
     if len(raw) > MAX_BYTES:
         raise ArtifactError(f"{where}: more than {MAX_BYTES // 2**20} MiB; not a report")
     try:
-        return raw.decode("utf-8-sig")  # some shells write a mark of byte order
+        return decoded(raw)
     except UnicodeDecodeError as error:
         raise ArtifactError(f"{where}: not UTF-8: {error.reason} at byte {error.start}") from None
 

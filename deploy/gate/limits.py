@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hrsnn_lava.artifacts.files import decoded
 from hrsnn_lava.budgets.judge import Budget, budgets_of, number, wrong
 from hrsnn_lava.deploy.gate.baseline import tolerances_of
 from hrsnn_lava.errors import Problem, SpecError, raise_if
@@ -51,7 +52,7 @@ def read_limits(source: Any) -> Limits:
     """
     where = Path(os.fspath(source))
     try:
-        data = tomllib.loads(where.read_text(encoding="utf-8"))
+        data = tomllib.loads(decoded(where.read_bytes()))
     except FileNotFoundError:
         raise SpecError(f"{where}: no such file") from None
     except OSError as error:

@@ -87,6 +87,48 @@ def render_junit(result: CheckResult) -> str:
     suite.set("errors", "0")
     suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
     suite.set("time", "0")
+    return _document(root)
+
+
+def error_markdown(report: str, lines: Sequence[str], exit_code: int) -> str:
+    """A page that says why nothing was checked.
+
+    Args:
+        report: path of what was to be checked.
+        lines: what is wrong, the main line first.
+        exit_code: of the command.
+    """
+    first, *rest = lines
+    blocks = [
+        f"## ❌ ERROR: {code(report)} was not checked",
+        f"Exit code {exit_code}. {escape(first, 600)}",
+        "\n".join(f"- {escape(line, 600)}" for line in rest),
+    ]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def error_junit(report: str, kind: str, lines: Sequence[str]) -> str:
+    """A suite of one case with an error, which is no failure of what it tests.
+
+    Args:
+        report: path of what was to be checked.
+        kind: of the error.
+        lines: what is wrong, the main line first.
+    """
+    root = ElementTree.Element("testsuites")
+    counts = {"tests": "1", "failures": "0", "errors": "1", "skipped": "0", "time": "0"}
+    name = f"hrsnn-lava check: {visible(report, 300)}"
+    suite = ElementTree.SubElement(root, "testsuite", {"name": name, **counts})
+    attributes = {"classname": f"{CLASS}.check", "name": "check", "time": "0"}
+    entry = ElementTree.SubElement(suite, "testcase", attributes)
+    message = visible(lines[0], 600)
+    error = ElementTree.SubElement(entry, "error", type=kind, message=message)
+    error.text = "\n".join(visible(line, 600) for line in lines)
+    return _document(root)
+
+
+def _document(root: ElementTree.Element) -> str:
+    """The XML with its declaration."""
     ElementTree.indent(root)
     text = ElementTree.tostring(root, encoding="unicode")
     return f"<?xml version='1.0' encoding='utf-8'?>\n{text}\n"

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from hrsnn_lava.budgets.quantities import ReportData
 
 #: Short names of budgets, for those that are asked for most.
-SHORT = {"max_uj": "max_energy_uj", "min_uj": "min_energy_uj"}
+SHORT = {
+    "max_uj": "max_energy_uj",
+    "min_uj": "min_energy_uj",
+    "max_dynamic_uj": "max_dynamic_energy_uj",
+    "min_dynamic_uj": "min_dynamic_energy_uj",
+}
 #: Projections that a failure names.
 NAMED = 3
 
@@ -84,15 +89,18 @@ class SopCounter:
             step_time_s: wall time of a step, 1 ms by default, or ``"fastest"``.
             samples: inputs that the run processed, for budgets per inference.
             proxy_ok: False fails energies at the prices of another chip.
-            budgets: keys of `hrsnn-lava check`, such as ``max_sops``; ``max_uj`` is
-                ``max_energy_uj``. None is no limit.
+            budgets: keys of `hrsnn-lava check`, such as ``max_sops``; ``max_dynamic_uj`` is
+                ``max_dynamic_energy_uj``, and ``max_uj`` is ``max_energy_uj``, which holds the
+                static energy of every step. None is no limit.
 
         Raises:
             SpecError: no budget, an unknown key, or an argument that does not belong.
         """
         limits = {key: value for key, value in budgets.items() if value is not None}
         if not limits:
-            raise SpecError("no budget: give at least one, such as max_uj=5.0 or max_sops=20_000")
+            raise SpecError(
+                "no budget: give at least one, such as max_dynamic_uj=5.0 or max_sops=20_000"
+            )
         report = self.record(
             what, trace, cost_set=cost_set, step_time_s=step_time_s, samples=samples
         )

@@ -237,7 +237,22 @@ def _row(report: ReportData, budget: Budget, proxy_ok: bool) -> JudgedBudget:
         share = "" if margin is None else f", {abs(margin):.4g} %"
         side = "above" if most else "below"
         reason = f"{shown(abs(room), quantity.unit)}{share} {side} the limit"
-        return replace(row, ok=False, reason=reason)
+        return replace(row, ok=False, reason=reason + _static_text(report, row))
     if measured.proxy and not proxy_ok:
         return replace(row, ok=False, reason="a proxy is not accepted here")
     return row
+
+
+def _static_text(report: ReportData, row: JudgedBudget) -> str:
+    """How much of an energy or power that is too high is static; empty for other values.
+
+    Static power is charged for the time of a step, so no change of the network moves it.
+    """
+    static = quantities.static_share(report, row.where)
+    if not static or not row.most or row.value is None:
+        return ""
+    part = static * row.value
+    text = f"; {shown(part, row.unit)} of it static"
+    if exceeds(part, row.limit):
+        text += ", above the limit alone: limit the dynamic energy, or price shorter steps"
+    return text

@@ -336,6 +336,21 @@ def measure(report: ReportData, quantity: Quantity) -> MeasuredQuantity:
     return MeasuredQuantity(quantity, value, "", _proxy(report, where))
 
 
+#: Values that hold static energy in the share that the run's total has.
+_WITH_STATIC = ("energy.total_j", "energy.per_sample_j", "energy.per_step_j", "per_second.total_w")
+
+
+def static_share(report: ReportData, where: str) -> float | None:
+    """The share of static energy, 0..1, in a value that is read at `where`; None for others."""
+    if where.partition(" / ")[0] not in _WITH_STATIC:
+        return None
+    energy = table(report, "energy")
+    static, total = energy.get("static_j"), energy.get("total_j")
+    if not is_number(static) or not is_number(total) or not 0 < static <= total:
+        return None
+    return static / total
+
+
 def shown(value: float | None, unit: str = "") -> str:
     """A number for people: counts whole, other numbers in six digits, with the unit."""
     if value is None:

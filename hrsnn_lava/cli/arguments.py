@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from hrsnn_lava.cli.console import STANDARD_OUTPUT
+from hrsnn_lava.cli.file_kinds import misplaced
 from hrsnn_lava.errors import ArtifactError
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -93,18 +94,28 @@ class OutputFolder(click.Path):
 
 
 class InputFile(click.Path):
-    """A file to read. Whether it is there is left to its reader, which knows the exit code."""
+    """A file to read. Whether it is there is left to its reader, which knows the exit code.
+
+    Args:
+        pipes: whether it may come from a pipe.
+    """
 
     name = "file"
 
-    def __init__(self) -> None:
+    def __init__(self, pipes: bool = False) -> None:
         super().__init__(path_type=Path)
+        self.pipes = pipes
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """The path; an `ArtifactError` for a pipe or a device, which may never end."""
+        """The path; an `ArtifactError` for a pipe or a device, which may never end, and for a file
+        of a kind that the command does not take here."""
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        if path.exists() and not (path.is_file() or path.is_dir()):
+        if path.exists() and not (path.is_file() or path.is_dir()) and not self.pipes:
             raise ArtifactError(f"{path}: not a regular file")
+        if ctx is not None and param is not None:
+            fault = misplaced(ctx.info_name or "", param.name or "", path)
+            if fault is not None:
+                raise fault.error()
         return path
 
 
@@ -128,7 +139,7 @@ class PositiveNumber(click.FloatRange):
 
 INPUT_FILE = InputFile()
 #: A spec may come from a pipe.
-SPEC_FILE = click.Path(path_type=Path)
+SPEC_FILE = InputFile(pipes=True)
 POSITIVE = PositiveNumber()
 
 

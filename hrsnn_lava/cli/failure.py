@@ -12,9 +12,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import click
@@ -22,6 +23,7 @@ import click
 from hrsnn_lava import registry
 from hrsnn_lava.cli.console import ReaderGone, answer, columns, json_document, say
 from hrsnn_lava.errors import CapacityError, HrsnnError, PartError, Problem, by_rule
+from hrsnn_lava.spelling import did_you_mean, names_in
 
 TRACEBACK_VARIABLE = "HRSNN_LAVA_TRACEBACK"
 #: Rows of the utilization of a refused placement.
@@ -79,9 +81,10 @@ def describe(error: BaseException) -> Failure:
     if isinstance(error, HrsnnError):
         expected = error.exit_code != 1
         details = refusal(error) if isinstance(error, CapacityError) else {}
-        return Failure(kind, error.message, error.exit_code, error.problems, expected, details)
+        problems = tuple(map(_with_near_name, error.problems))
+        return Failure(kind, error.message, error.exit_code, problems, expected, details)
     if isinstance(error, click.ClickException):
-        return Failure(kind, error.format_message(), error.exit_code)
+        return Failure(kind, error.format_message() + _meant(error), error.exit_code)
     if isinstance(error, click.Abort) and isinstance(error.__cause__, EOFError):
         return describe(error.__cause__)  # click takes any end of a file for that of a prompt
     if isinstance(error, (click.Abort, KeyboardInterrupt)):
@@ -100,6 +103,24 @@ def describe(error: BaseException) -> Failure:
     text = str(error).strip()
     detail = f"{kind}: {text}" if text else kind
     return Failure(kind, f"this is a bug in hrsnn-lava: {detail}", 1, expected=False)
+
+
+def _with_near_name(problem: Problem) -> Problem:
+    """The problem of a name that is not among those allowed, with the one that may be meant."""
+    name = re.fullmatch(r"'([^']*)'", problem.measured)
+    if name is None or problem.fix:
+        return problem
+    return replace(problem, fix=did_you_mean(name[1], names_in(problem.allowed)))
+
+
+def _meant(error: click.ClickException) -> str:
+    """What a wrong value of an option with choices may have been meant to be."""
+    value = re.match(r"'(.*)' is not one of", error.message)
+    kind = getattr(getattr(error, "param", None), "type", None)
+    if value is None or not isinstance(kind, click.Choice):
+        return ""
+    near = did_you_mean(value[1], map(str, kind.choices))
+    return f" {near[:1].upper()}{near[1:]}" if near else ""
 
 
 def report_failure(error: BaseException, command: str | None, arguments: Sequence[str]) -> int:

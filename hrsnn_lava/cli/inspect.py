@@ -11,19 +11,25 @@ import click
 
 from hrsnn_lava.cli.arguments import INPUT_FILE
 from hrsnn_lava.cli.console import Console, columns, with_console
+from hrsnn_lava.cli.file_kinds import kind_of
+from hrsnn_lava.cli.inspect_texts import TEXTS
 from hrsnn_lava.errors import ArtifactError
 
 #: Artifacts of a run; all that can be said of them without the network are their arrays.
-NO_NETWORK = ("counts", "state")
+NO_NETWORK = ("counts", "state", "checkpoint")
 
 
 @click.command("inspect")
 @click.argument("file", type=INPUT_FILE)
 @with_console
 def inspect(console: Console, file: Path) -> None:
-    """Say what FILE holds: an artifact (.hlx), an input or trace (.npz), a spec (.toml)."""
-    readers = {".toml": _toml, ".npz": _npz}
-    data = readers.get(file.suffix.lower(), _artifact)(file)
+    """Say what FILE holds: any file or folder that this program writes or reads."""
+    kind = kind_of(file)
+    readers = {**TEXTS, "trace": _npz, "input": _npz, "arrays": _npz, "spec": _toml}
+    readers |= dict.fromkeys(("profile", "cost set"), _toml)
+    by_suffix = {".toml": _toml, ".npz": _npz, ".json": TEXTS["report"]}
+    reader = readers.get(kind or "", by_suffix.get(file.suffix.lower(), _artifact))
+    data = reader(file)
     console.result({"file": file, **data}, _text(file, data))
 
 
@@ -178,9 +184,9 @@ def _text(path: Path, data: dict[str, Any]) -> str:
         for key, value in data.items()
         if not isinstance(value, (dict, list)) and key != "kind"
     ]
-    if data["kind"] == "trace":
+    if data["kind"] in ("trace", *TEXTS):
         lists = ((key, names) for key, names in data.items() if names and isinstance(names, list))
-        simple += [(key, ", ".join(names)) for key, names in lists]
+        simple += [(key, ", ".join(map(str, names))) for key, names in lists]
     if isinstance(data.get("profile"), dict):
         simple.append(("profile", f"{data['profile']['name']} {data['profile']['digest'][:12]}"))
     parts = [f"{path}: {data['kind']}", columns(simple)]

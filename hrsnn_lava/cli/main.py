@@ -8,7 +8,6 @@ and no numerical library; a test watches that.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import signal
@@ -23,6 +22,7 @@ from hrsnn_lava import registry
 from hrsnn_lava.cli.console import ReaderGone, say, warnings_as
 from hrsnn_lava.cli.failure import Terminated, has_flag, report_failure
 from hrsnn_lava.errors import BackendError, HrsnnError, PartError
+from hrsnn_lava.spelling import nearest
 
 PROGRAM = "hrsnn-lava"
 #: An integer by which the help is sorted, read from the text of a command's file.
@@ -40,7 +40,7 @@ def command_parts() -> dict[str, str]:
 def _order(part: str) -> float:
     """``ORDER`` of a command's file; those without one come last."""
     try:
-        text = registry.path("command", part).read_text(encoding="utf-8")
+        text = registry.path("command", part).read_text(encoding="utf-8-sig")
     except (HrsnnError, OSError, ValueError):  # of another package, which names no file
         return math.inf
     order = _ORDER.search(text)
@@ -84,7 +84,7 @@ class Program(click.Group):
         name = args[0] if args else ""
         names = self.list_commands(ctx)
         if name and name not in names and not name.startswith("-"):
-            near = difflib.get_close_matches(name, names, n=2)
+            near = nearest(name, names, 2)
             hint = f"Did you mean {' or '.join(near)}?" if near else f"One of {', '.join(names)}."
             raise click.UsageError(f"No such command {name!r}. {hint}", ctx)
         return super().resolve_command(ctx, args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -18,10 +19,17 @@ from hrsnn_lava.errors import GateError, Problem
 if TYPE_CHECKING:
     from hrsnn_lava.spec import Spec
 
+#: Longest text of overrides in the name of a folder, in characters.
+LONGEST = 80
+
 
 @click.command("run")
 @click.argument("spec", type=SPEC_FILE)
-@click.option("--out", type=OutputFolder(), help="Folder for the results.  [default: out/NAME]")
+@click.option(
+    "--out",
+    type=OutputFolder(),
+    help="Folder for the results.  [default: out/NAME, and what was overridden]",
+)
 @click.option(
     "--set",
     "overrides",
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
     help="Override a value of the spec, such as prune.density=0.05; repeatable.",
 )
 @click.option("--resume", is_flag=True, help="Go on where an earlier run into the folder stopped.")
+@click.option("--force", is_flag=True, help="Replace the run of another spec in the folder.")
 @click.option("--profile", help="Chip, instead of the spec's; see `profiles`.")
 @click.option("--cost-set", help="Prices, instead of the spec's; see `profiles`.")
 @seed_option("Instead of the spec's.", default=None)
@@ -40,37 +49,78 @@ def run(
     out: Path | None,
     overrides: tuple[str, ...],
     resume: bool,
+    force: bool,
     **instead: Any,
 ) -> int:
     """Build, train, prune, quantize, place, verify and report the network of SPEC.
 
     Writes network.hlx, compiled.hlx, report.json, report.html and journal.jsonl; then exit code 5
-    when a budget of the spec is not kept.
+    when a budget of the spec is not kept. A folder that holds the run of another spec, or of
+    another seed, is left as it is.
     """
     from hrsnn_lava.spec import Spec
 
     keys = {"seed": "seed", "profile": "compile.profile", "cost_set": "report.cost_set"}
     # JSON's texts and integers are TOML's
     extra = [f"{keys[k]}={json.dumps(v)}" for k, v in instead.items() if v is not None]
-    loaded_spec = Spec.load(spec, (*overrides, *extra))
-    return whole_line(
-        console, loaded_spec, out or Path("out") / folder_name(loaded_spec.name), resume=resume
-    )
+    changes = (*overrides, *extra)
+    loaded_spec = Spec.load(spec, changes)
+    folder = out or default_folder(spec, loaded_spec, changes)
+    return whole_line(console, loaded_spec, folder, resume=resume, force=force)
+
+
+def default_folder(path: Path, spec: Spec, changes: Sequence[str]) -> Path:
+    """``out/NAME``, and behind it what was overridden, where that makes it another run.
+
+    Args:
+        path: of the spec.
+        spec: with the changes.
+        changes: ``KEY=VALUE`` each; their order does not matter.
+    """
+    name = folder_name(spec.name)
+    if changes and not _is_own(path, spec):
+        texts = sorted(text.replace('"', "").replace(" ", "") for text in changes)
+        tail = "-".join(texts)
+        if len(tail) > LONGEST:
+            tail = f"{tail[:LONGEST]}-{hashlib.sha256(tail.encode()).hexdigest()[:8]}"
+        name = folder_name(f"{name}-{tail}")
+    return Path("out") / name
+
+
+def _is_own(path: Path, spec: Spec) -> bool:
+    """Whether a spec with changes is the one in its file."""
+    from hrsnn_lava.errors import SpecError
+    from hrsnn_lava.spec import Spec as AnySpec
+
+    try:  # what comes through a pipe cannot be read again
+        return path.is_file() and AnySpec.load(path).canonical() == spec.canonical()
+    except SpecError:  # the changes make it one
+        return False
 
 
 def folder_name(name: str) -> str:
     """`name` as one harmless path component."""
-    return re.sub(r"[^\w.-]+", "_", name).strip("._") or "run"
+    return re.sub(r"[^\w.=-]+", "_", name).strip("._") or "run"
 
 
-def whole_line(console: Console, spec: Spec, out: Path, *, resume: bool) -> int:
-    """Run a spec into a folder, print its report, and return 5 where a budget is not kept."""
+def whole_line(
+    console: Console, spec: Spec, out: Path, *, resume: bool, force: bool | None = None
+) -> int:
+    """Run a spec into a folder, print its report, and return 5 where a budget is not kept.
+
+    `force` replaces the run of another spec in the folder; None where the command has no such
+    option.
+    """
     from hrsnn_lava.experiment import run_spec
+    from hrsnn_lava.experiment.run_folder import require_own
     from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 
     # an unknown name is better found now than after training
     HardwareProfile.load(spec.compile.profile)
     CostSet.load(spec.report.cost_set)
+    if not force:
+        replace = "" if force is None else ", or replace what is there with --force"
+        require_own(out, spec, f"give another folder with --out{replace}")
     out.mkdir(parents=True, exist_ok=True)
     with console.progress() as progress:
         result = run_spec(spec, out, resume=resume, progress=progress)

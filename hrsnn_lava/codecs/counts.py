@@ -12,7 +12,6 @@ from hrsnn_lava.compiler.analysis.operations.activity import Activity
 from hrsnn_lava.compiler.analysis.operations.counting import Counts, CountsFile
 from hrsnn_lava.compiler.analysis.operations.synops import ProjectionOps, SynapticOperations
 
-
 #: Counts that older files do not have.
 _LATER = ("chip_crossings", "wraps_of", "saturations_of")
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.artifacts.files import FULL
 from hrsnn_lava.compiler.analysis.operations.windows import Windows, by_length
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
 from hrsnn_lava.compiler.context import Context, Observed
@@ -24,6 +25,7 @@ from hrsnn_lava.compiler.pipeline import History, run_pass
 from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError
 from hrsnn_lava.experiment.compilation import Pruned, Pruning, Target, prune, pruning_curve
+from hrsnn_lava.experiment.run_folder import JOURNAL, RunIdentity
 from hrsnn_lava.experiment.runner import Journal, Runner, Stage, named_files, own_parts
 from hrsnn_lava.experiment.scoring import (
     Arm,
@@ -160,13 +162,16 @@ def run_spec(
     try:
         out.mkdir(parents=True, exist_ok=True)
         text = spec.canonical()
-        journal = Journal(out / "journal.jsonl", text, resume, (*own_parts(), *named_files(text)))
+        files, head = (*own_parts(), *named_files(text)), RunIdentity.of(spec).line()
+        journal = Journal(out / JOURNAL, text, resume, files, head)
         points = len(pruning_curve(spec.prune, "none"))
         runner = Runner(journal, 9 + len(spec.prune.controls) + points, progress)
         # one BLAS thread: sums in another order would move the last bits of a chaotic forecast
         with threadpool_limits(limits=1):
             return _run(Bench(target, trial, runner), out, progress)
     except OSError as error:
+        if error.errno in FULL:  # it says which file there is no room for
+            raise
         raise ArtifactError(f"{out}: cannot be written ({error.strerror})") from error
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from hrsnn_lava import __version__, registry
+from hrsnn_lava.artifacts.files import naming
 from hrsnn_lava.progress import Progress, silent
 
 T = TypeVar("T")
@@ -85,16 +86,22 @@ class Journal:
         base: what every key depends on, such as the canonical spec.
         resume: read what is there; otherwise start anew.
         files: what else every key depends on, see `own_parts` and `named_files`.
+        head: the first line of a journal that is started anew, with which no stage begins.
     """
 
-    def __init__(self, path: Path, base: str, resume: bool, files: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, path: Path, base: str, resume: bool, files: tuple[str, ...] = (), head: str = ""
+    ) -> None:
         self._path = path
         self._base = (base, *files)
         self._results: dict[tuple[str, str], Any] = {}
-        if not (resume and path.exists()):
-            path.write_text("", encoding="utf-8")
+        text = (
+            path.read_text(encoding="utf-8", errors="replace") if resume and path.exists() else ""
+        )
+        if not (text and text.startswith(head)):  # one of another run has nothing to go on from
+            with naming(path):
+                path.write_text(head, encoding="utf-8")
             return
-        text = path.read_text(encoding="utf-8", errors="replace")
         for line in text.splitlines():
             try:
                 entry = json.loads(line)
@@ -117,7 +124,7 @@ class Journal:
         return recorded
 
     def _append(self, text: str) -> None:
-        with self._path.open("a", encoding="utf-8") as handle:
+        with naming(self._path), self._path.open("a", encoding="utf-8") as handle:
             handle.write(text)
             handle.flush()
             os.fsync(handle.fileno())

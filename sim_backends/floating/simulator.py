@@ -25,7 +25,7 @@ from scipy import sparse
 from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.fields import real_values
-from hrsnn_lava.network import Network, Projection
+from hrsnn_lava.network import Network, Projection, membrane_gain
 from hrsnn_lava.plasticity import STDP
 from hrsnn_lava.sim_backends.learning_program import source_offset
 from hrsnn_lava.sim_backends.native.layout import (
@@ -39,13 +39,16 @@ from hrsnn_lava.sim_backends.native.layout import (
 from hrsnn_lava.trace import SpikeInput
 
 Float = NDArray[np.float64]
+#: Leak of a step below which `membrane_gain` takes the place of the rounded 1 - beta.
+LONG = 1e-6
 
 
 class FloatSimulator(NetworkState):
     """A float network with its state, in the form in which Lava's float LIF computes.
 
     The potential is kept as v / (1 - beta): ``u = u alpha + a; v = v beta + u + bias``, and the
-    threshold is v_threshold / (1 - beta). This is the same dynamics as `network` documents.
+    threshold is v_threshold / (1 - beta); without a leak, as v, see `membrane_gain`. This is the
+    same dynamics as `network` documents.
 
     Args:
         network: `Network`, checked here, once; its plastic projections act with the weights they
@@ -65,7 +68,8 @@ class FloatSimulator(NetworkState):
         with np.errstate(divide="ignore"):
             keep_u = 1.0 - (1.0 - np.exp(-dt / tau_syn))
         leak = 1.0 - np.exp(-dt / tau_mem)
-        self._gain: Float = np.where(np.isinf(tau_mem), 1.0, leak)  # see `membrane_gain`
+        # of a long time constant, that difference has few digits left; of an infinite one, none
+        self._gain: Float = np.where(leak < LONG, membrane_gain(tau_mem, dt), leak)
         neurons = Neurons(
             keep_u,
             1.0 - leak,

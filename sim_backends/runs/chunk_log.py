@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.artifacts.files import naming
 from hrsnn_lava.errors import ArtifactError
 
 _FRAME = struct.Struct("<4sIQ")
@@ -69,7 +70,7 @@ class LogWriter:
         except BaseException:
             os.close(self._handle)
             raise
-        self.chunks, self.end = chunks, end
+        self.chunks, self.end, self._path = chunks, end, path
         self._open, self._placed = True, False
 
     def append(self, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -87,17 +88,19 @@ class LogWriter:
         self.end += _FRAME.size + len(payload)
 
     def _write(self, data: bytes) -> None:
-        if not self._placed:
-            os.ftruncate(self._handle, self.end)
-            os.lseek(self._handle, self.end, os.SEEK_SET)
-            self._placed = True
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._handle, view) :]
+        with naming(self._path):
+            if not self._placed:
+                os.ftruncate(self._handle, self.end)
+                os.lseek(self._handle, self.end, os.SEEK_SET)
+                self._placed = True
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._handle, view) :]
 
     def sync(self) -> None:
         """Wait until the disk has it all."""
-        os.fsync(self._handle)
+        with naming(self._path):
+            os.fsync(self._handle)
 
     def close(self) -> None:
         """Close the file and give up the lock."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hrsnn_lava.artifacts.container import below, load_npz
+from hrsnn_lava.artifacts.files import atomic_write
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError, raise_if
 from hrsnn_lava.fields import whole_number, whole_values
 from hrsnn_lava.integer_format import INT32
@@ -466,17 +467,18 @@ def _whole(value: Any) -> Member:
 
 
 def write_members(path: Path, members: Iterable[tuple[str, Member]]) -> None:
-    """Write an ``.npz`` block by block; memory holds one block. Equal content, equal bytes."""
-    with path.open("wb") as handle:
-        with zipfile.ZipFile(
-            handle, "w", zipfile.ZIP_DEFLATED, compresslevel=_DEFLATE_LEVEL
-        ) as archive:
-            for name, (dtype, shape, blocks) in members:
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
-                    head = {"descr": descr, "fortran_order": False, "shape": shape}
-                    np.lib.format.write_array_header_1_0(member, head)
-                    for block in blocks:
-                        member.write(np.ascontiguousarray(block, dtype=dtype).tobytes())
-        handle.flush()
-        os.fsync(handle.fileno())
+    """Write an ``.npz`` block by block, whole or not at all; memory holds one block.
+
+    Equal content, equal bytes.
+    """
+    with (
+        atomic_write(path) as handle,
+        zipfile.ZipFile(handle, "w", zipfile.ZIP_DEFLATED, compresslevel=_DEFLATE_LEVEL) as archive,
+    ):
+        for name, (dtype, shape, blocks) in members:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
+                head = {"descr": descr, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(member, head)
+                for block in blocks:
+                    member.write(np.ascontiguousarray(block, dtype=dtype).tobytes())

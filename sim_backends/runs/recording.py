@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hrsnn_lava.artifacts.container import Artifact, read_artifact, write_artifact
+from hrsnn_lava.artifacts.files import FULL
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.sim_backends.base import Backend, backend_of, check_run, run_steps, runnable
@@ -166,11 +167,17 @@ class Recorder:
         try:
             self._folder.mkdir(exist_ok=True)
         except OSError as error:
+            if error.errno in FULL:
+                raise
             raise ArtifactError(f"{self._folder}: cannot be written ({error.strerror})") from error
         self._log = LogWriter(self._folder / LOG)
-        (self._folder / CHECKPOINT).unlink(missing_ok=True)  # it is of what is cut off now
-        self._log.append(header, {})
-        self.checkpoint()
+        try:
+            (self._folder / CHECKPOINT).unlink(missing_ok=True)  # it is of what is cut off now
+            self._log.append(header, {})
+            self.checkpoint()
+        except BaseException:
+            self._log.close()  # which nobody else can do yet, and its lock would stay
+            raise
         return self._log
 
     def _go_on(self, chunks: list[Chunk], header: Mapping[str, Any]) -> LogWriter:

@@ -75,7 +75,7 @@ class Job:
 
     def gitlab(self, shell=("sh",), **variables):
         script = "\n".join(["set -e", *JOB["script"]])
-        given = {"HRSNN_VERSION": "installed", **JOB["variables"], **variables}
+        given = {"HRSNN_INSTALL": "installed", **JOB["variables"], **variables}
         return self.run(shell, script, **given)
 
     def outputs(self):
@@ -106,7 +106,7 @@ def job(tmp_path):
 
 def test_the_action_is_a_composite_with_known_inputs_and_outputs():
     assert ACTION["runs"]["using"] == "composite"
-    wanted = {"report", "baseline", "budgets", "max-regress", "python-version", "version"}
+    wanted = {"report", "baseline", "budgets", "max-regress", "python-version", "install"}
     assert wanted <= set(ACTION["inputs"])
     assert ACTION["outputs"]["verdict"]["value"] == "${{ steps.check.outputs.verdict }}"
     assert all(entry["description"] for entry in ACTION["inputs"].values())
@@ -126,12 +126,12 @@ def test_every_option_of_the_scripts_exists():
 
     from hrsnn_lava.cli.main import cli
 
-    command = cli.get_command(click.Context(cli), "check")
-    known = {option for parameter in command.params for option in parameter.opts}
+    commands = [cli.get_command(click.Context(cli), name) for name in ("check", "run")]
+    known = {text for command in commands for p in command.params for text in p.opts}
     for script in (STEPS["Check"]["run"], JOB["script"][0]):
         used = set(re.findall(r"(--[a-z-]+)=", script))
-        assert used == {"--markdown", "--junit", "--baseline", "--budgets", "--budget"} | {
-            "--max-regress"
+        assert used - {"--out"} == {
+            *("--markdown", "--junit", "--baseline", "--budgets", "--budget", "--max-regress")
         }
         assert used <= known
 
@@ -197,7 +197,10 @@ def test_github_says_error_where_nothing_was_checked(job):
     done = job.github(report="missing.json")
     assert done.returncode == 3
     assert job.outputs() == {"verdict": "ERROR", "exit-code": "3"}
-    assert not (job.folder / "summary.md").exists()
+    summary = (job.folder / "summary.md").read_text(encoding="utf-8")
+    assert "of another run" not in summary
+    assert "missing.json: no such file" in summary
+    assert "<error" in (job.folder / "hrsnn-lava-junit.xml").read_text(encoding="utf-8")
 
 
 def test_names_are_no_commands_of_the_runner(job):
@@ -226,43 +229,99 @@ def test_no_input_is_an_option(job):
     assert "no such file" in done.stderr
 
 
-@pytest.mark.parametrize("text", [HOSTILE, "1.0 @ file:evil", "1.0;touch ran", "1.0\ntouch ran"])
-def test_a_version_is_a_version(job, text):
-    for script, shell in (
-        (STEPS["Install hrsnn-lava"]["run"], BASH),
-        (JOB["before_script"][0], ("sh",)),
-    ):
-        done = job.run(shell, script, HRSNN_VERSION=text)
+#: Scripts that install, each with the shell that runs it.
+INSTALLS = ((STEPS["Install hrsnn-lava"]["run"], BASH), (JOB["before_script"][0], ("sh",)))
+
+
+@pytest.mark.parametrize(
+    "text", ["", HOSTILE, "hrsnn-lava", "hrsnn-lava==0.1.0", "a @ file:evil", "--help", "-r./x.whl"]
+)
+def test_no_index_is_asked_for_the_program(job, text):
+    for script, shell in INSTALLS:
+        done = job.run(shell, script, HRSNN_INSTALL=text)
         assert done.returncode == 2
-        assert "letters, digits" in done.stderr
+        assert "a wheel, a git URL" in done.stderr
         assert not (job.folder / "ran").exists()
 
 
-def test_the_version_is_what_pip_is_asked_for(job):
-    """A stand-in for Python writes down what it was called with."""
-    bin_folder = job.folder / "bin"
+@pytest.fixture
+def asked(job):
+    """Runs an install script with a stand-in for Python, and says what pip was asked for."""
+    bin_folder, log = job.folder / "bin", job.folder / "asked"
     bin_folder.mkdir()
     stand_in = bin_folder / "python"
     stand_in.write_text('#!/bin/sh\nfor a; do echo "$a" >> asked; done\n', encoding="utf-8")
     stand_in.chmod(0o755)
     path = os.pathsep.join([str(bin_folder), os.environ["PATH"]])
-    asked = job.folder / "asked"
-    for version, requirement in (("", "hrsnn-lava"), ("0.1.0", "hrsnn-lava==0.1.0")):
-        for script, shell in (
-            (STEPS["Install hrsnn-lava"]["run"], BASH),
-            (JOB["before_script"][0], ("sh",)),
-        ):
-            asked.unlink(missing_ok=True)
-            done = job.run(shell, f"PATH='{path}'\n{script}", HRSNN_VERSION=version)
-            assert done.returncode == 0, done.stderr
-            assert asked.read_text(encoding="utf-8").split()[-1] == requirement
-    asked.unlink()
-    for script, shell in (
-        (STEPS["Install hrsnn-lava"]["run"], BASH),
-        (JOB["before_script"][0], ("sh",)),
-    ):
-        assert job.run(shell, f"PATH='{path}'\n{script}", HRSNN_VERSION="installed").returncode == 0
-    assert not asked.exists()
+
+    def ask(script, shell, what):
+        log.unlink(missing_ok=True)
+        done = job.run(shell, f"PATH='{path}'\n{script}", HRSNN_INSTALL=what)
+        assert done.returncode == 0, done.stderr
+        return log.read_text(encoding="utf-8").split("\n")[:-1] if log.exists() else []
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "./wheels/hrsnn_lava-0.1.0-py3-none-any.whl",
+        "hrsnn_lava-0.1.0.tar.gz",
+        "../hrsnn lava",
+        "/opt/hrsnn-lava",
+        "git+ssh://git@host/hrsnn-lava.git@v1",
+    ],
+)
+def test_what_is_named_is_what_pip_is_asked_for(asked, source):
+    for script, shell in INSTALLS:
+        assert asked(script, shell, source)[:3] == ["-m", "pip", "install"]
+        assert asked(script, shell, source)[-1] == source
+        assert asked(script, shell, "installed") == []
+
+
+@pytest.fixture
+def runner(job):
+    """A job with a stand-in for the program, which writes down its call and ends with a code."""
+
+    def prepare(code):
+        folder = job.folder / f"code{code}"
+        folder.mkdir()
+        program = folder / "hrsnn-lava"
+        program.write_text(
+            "#!/bin/sh\n"
+            'echo "$1" >> called\n'
+            '[ "$1" = run ] || exit 0\n'
+            'for a; do case "$a" in --out=*) mkdir -p "${a#--out=}"; '
+            'cp more.json "${a#--out=}/report.json";; esac; done\n'
+            f'for last; do :; done; echo "$last" >> called; exit {code}\n',
+            encoding="utf-8",
+        )
+        program.chmod(0o755)
+        return f"PATH='{folder}':\"$PATH\"\n"
+
+    return prepare
+
+
+@pytest.mark.parametrize(("code", "judged"), [(0, True), (5, True), (7, True), (2, False)])
+def test_a_spec_is_run_and_its_report_is_the_one_to_judge(job, runner, code, judged):
+    path = runner(code)
+    report = job.folder / "report.json"
+    env = {"HRSNN_SPEC": "my spec.toml", "HRSNN_REPORT": "report.json"}
+    done = job.run(BASH, path + STEPS["Run"]["run"], **env)
+    assert (done.returncode, report.exists()) == ((0, True) if judged else (code, False))
+    report.unlink(missing_ok=True)
+    done = job.run(("sh",), path + "\n".join(["set -e", *JOB["script"]]), **JOB["variables"] | env)
+    assert (done.returncode, report.exists()) == ((0, True) if judged else (code, False))
+    called = (job.folder / "called").read_text(encoding="utf-8").split("\n")[:-1]
+    assert called == ["run", "my spec.toml"] * 2 + ["check"] * judged
+
+
+def test_a_hostile_spec_stays_a_name(job):
+    done = job.run(BASH, STEPS["Run"]["run"], HRSNN_SPEC=HOSTILE, HRSNN_REPORT="r.json")
+    assert done.returncode == 2
+    job.gitlab(HRSNN_SPEC=HOSTILE)
+    assert not (job.folder / "ran").exists()
 
 
 def test_gitlab_passes_and_fails(job):

@@ -439,3 +439,39 @@ def test_nobody_knows_the_direction_of_a_score_that_is_not_there():
 def test_a_key_without_the_name_of_a_score_is_unknown():
     with pytest.raises(SpecError, match=r"score\.: unknown key"):
         Budget.of("score.", 1)
+
+
+def static_report(static_j=29.6e-6, total_j=30.0e-6):
+    data = report()
+    data["energy"] |= {"static_j": static_j, "total_j": total_j, "wall_time_s": 1e-3}
+    data["energy"] |= {"per_step_j": total_j, "per_sample_j": total_j / 2, "samples": 2}
+    return data
+
+
+@pytest.mark.parametrize(
+    ("key", "limit", "text"),
+    [
+        ("max_energy_uj", 5.0, "25 µJ, 500 % above the limit; 29.6 µJ of it static, above the "),
+        ("max_energy_uj", 29.8, "0.2 µJ, 0.6711 % above the limit; 29.6 µJ of it static"),
+        ("max_energy_uj_per_step", 5.0, "29.6 µJ of it static"),
+        ("max_energy_uj_per_inference", 5.0, "14.8 µJ of it static"),
+        ("max_power_mw", 5.0, "29.6 mW of it static"),
+        ("max:energy.total_j", 5e-6, "2.96e-05 J of it static"),
+    ],
+)
+def test_an_energy_that_is_too_high_says_how_much_of_it_is_static(key, limit, text):
+    (row,) = judge(static_report(), [Budget.of(key, limit)])
+    assert not row.ok
+    assert text in row.line()
+
+
+def test_only_energies_that_hold_static_ones_say_so():
+    data = static_report()
+    for key in ("max_dynamic_energy_uj", "max_sops", "min_energy_uj"):
+        limit = 1e9 if key.startswith("min") else 0
+        (row,) = judge(data, [Budget.of(key, limit)])
+        assert "static" not in row.line(), key
+    (row,) = judge(static_report(0.0), [Budget.of("max_energy_uj", 5)])
+    assert "static" not in row.line()
+    (row,) = judge(data, [Budget.of("max_energy_uj", 29.8)])
+    assert "alone" not in row.line()

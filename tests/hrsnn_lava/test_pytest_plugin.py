@@ -432,3 +432,25 @@ def test_networks_and_their_traces(project):
     )
     code, output = project.pytest(apart=True)
     assert code == 0, output
+
+
+def test_the_energy_of_one_idle_step_is_static(project):
+    """29.6 mW on loihi1 for 1 ms; a budget of operations can be kept beside it."""
+    project.tests(
+        "import warnings\n"
+        "import hrsnn_lava as hl\n"
+        "def ran():\n"
+        "    warnings.simplefilter('ignore')  # that the neuron is idle\n"
+        "    parts = (hl.QuantizedPopulation('a', 1, du=1, dv=1, vth=1),)\n"
+        "    compiled = hl.compile(hl.QuantizedNetwork(parts), 'loihi1')\n"
+        "    return compiled, hl.simulate(compiled, None, 1)\n"
+        "def test_dynamic(energy_budget):\n"
+        "    made = energy_budget(*ran(), cost_set='sanafe_loihi', max_dynamic_uj=0.001)\n"
+        "    assert abs(made['energy']['static_j'] - 29.6e-6) < 1e-12\n"
+        "def test_total(energy_budget):\n"
+        "    energy_budget(*ran(), cost_set='sanafe_loihi', max_uj=5.0)\n"
+    )
+    code, output = project.pytest()
+    assert code == 1
+    assert "29.6 µJ of it static" in output
+    assert "1 failed, 1 passed" in output

@@ -241,3 +241,46 @@ def test_every_key_has_a_row_on_the_page():
     for quantity in QUANTITIES.values():
         assert f"| `{quantity.budget}` | {quantity.unit or '–'} |" in text, quantity.budget
     assert cli.get_command(None, "check").name == "check"
+
+
+ERRORS = {
+    "a missing report": (("no.json",), 3, "no such file"),
+    "a report of another kind": (("{spec}",), 3, "is a spec"),
+    "an unknown key": (("{report}", "--budget", "max_sop=1"), 2, "max_sop: unknown key"),
+    "no baseline": (("{report}", "--baseline", "no.json"), 3, "no such file"),
+    "tolerances alone": (("{report}", "--max-regress", "sops=1"), 2, "needs a --baseline"),
+    "missing budgets": (("{report}", "--budgets", "no.toml"), 2, "no such file"),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_a_check_that_ends_in_an_error_writes_its_files(run, files, tmp_path, case):
+    import hrsnn_lava as hl
+
+    report = tmp_path / "report.json"
+    hl.report(hl.CompiledNetwork.load(files.compiled)).write(report)
+    call, code, words = ERRORS[case]
+    filled = [text.format(report=report, spec=files.spec) for text in call]
+    outcome = run("check", *filled, "--junit", "j.xml", "--markdown", "m.md")
+    assert outcome.code == code
+    assert words in outcome.err
+    (suite,) = ElementTree.parse(tmp_path / "j.xml").getroot()
+    assert (suite.get("tests"), suite.get("errors"), suite.get("failures")) == ("1", "1", "0")
+    error = suite.find("testcase/error")
+    assert words in error.text
+    page = (tmp_path / "m.md").read_text(encoding="utf-8")
+    assert page.startswith("## ❌ ERROR: ")
+    assert f"Exit code {code}." in page
+    assert words.split(":")[0].replace("_", "") in page.replace("\\_", "").replace("_", "")
+    printed = run("check", *filled, "--markdown", "-")
+    assert (printed.code, printed.out) == (code, page)
+
+
+def test_a_check_without_a_budget_says_so(run, files, tmp_path):
+    import hrsnn_lava as hl
+
+    hl.report(hl.CompiledNetwork.load(files.compiled)).write(tmp_path / "report.json")
+    outcome = run("check", "report.json")
+    assert outcome.code == 0
+    assert "no budget and no baseline: only the report's own verdict was checked" in outcome.err
+    assert run("check", "report.json", "--json").json()["notes"]

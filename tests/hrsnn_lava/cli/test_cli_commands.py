@@ -287,7 +287,10 @@ def test_run_and_demo_hand_over_what_was_asked(
     extra = ("--set", "prune.density=0.25", "--set", 'prune.method="random"')
     chosen = ("--profile", "loihi2", "--cost-set", "davies2018", "--seed", "11")
     outcome = run("run", files.spec, *extra, *chosen, "--resume")
-    assert (outcome.code, outcome.out) == (0, "fits\n\nwritten to out/small\n")
+    folder = calls[0].out
+    assert (outcome.code, outcome.out) == (0, f"fits\n\nwritten to {folder}\n")
+    assert folder.parent == Path("out")
+    assert folder.name.startswith("small-compile.profile=loihi2-prune.density=0.25-")
     assert outcome.err == "at work\n"
     spec = calls[0].spec
     assert (spec.prune.density, spec.prune.method, spec.seed) == (0.25, "random", 11)

@@ -146,10 +146,10 @@ def test_wrong_version(run: Any, files: Any, tmp_path: Path) -> None:
 
 
 def test_wrong_stage(run: Any, files: Any) -> None:
-    assert_failure(run("simulate", files.network), 3, "holds a float network", "compile")
-    assert_failure(run("report", files.quantized), 3, "holds a quantized network")
+    assert_failure(run("simulate", files.network), 3, "is a float network; `compile` takes it")
+    assert_failure(run("report", files.quantized), 3, "is a quantized network; `compile` takes it")
     again = ("compile", files.compiled, "--profile", "loihi1", "-o", "o.hlx")
-    assert_failure(run(*again), 3, "holds a compiled network; accepted: a network")
+    assert_failure(run(*again), 3, "is a compiled network", "expected: network or quantized")
     prune = ("prune", files.compiled, "--method", "random", "--density", "0.5", "-o", "o.hlx")
     assert_failure(run(*prune), 3, "expected: network")
 

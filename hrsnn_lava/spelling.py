@@ -1,0 +1,29 @@
+"""Names that somebody may have meant."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+#: A name in a list of names, in words: "one of a, b or 'c'".
+_NAME = re.compile(r"[^\W_][\w.:/-]*")
+_GLUE = {"one", "of", "or", "and"}
+
+
+def nearest(name: str, known: Iterable[str], count: int = 1) -> list[str]:
+    """Those of the known names that are spelled much like `name`, the nearest first."""
+    by_letters = {text.casefold(): text for text in known}
+    near = difflib.get_close_matches(name.casefold(), by_letters, n=count)
+    return [by_letters[text] for text in near]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``did you mean 'random'?``, or nothing where no name is near."""
+    near = nearest(name, known)
+    return f"did you mean {near[0]!r}?" if near else ""
+
+
+def names_in(text: str) -> list[str]:
+    """The names in a text that lists what is allowed."""
+    return [name.rstrip(".,:") for name in _NAME.findall(text) if name not in _GLUE]

@@ -1,0 +1,221 @@
+"""Every file that the program writes or reads is known, and named where another one is wanted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+
+import hrsnn_lava as hl
+from hrsnn_lava.cli.file_kinds import ACCEPTED, NOUNS, TAKERS, kind_of
+from hrsnn_lava.cli.main import cli, command_parts
+from hrsnn_lava.experiment.run_folder import RunIdentity
+from hrsnn_lava.spec import Spec
+
+ROOT = Path(__file__).resolve().parents[3]
+#: Steps of a recording that is stopped after its first chunk.
+LONG = 5_000_000
+
+
+@pytest.fixture(scope="module")
+def everything(files, clock, tmp_path_factory):
+    """A file of every kind, by kind."""
+    folder = tmp_path_factory.mktemp("everything")
+    paths = {kind: getattr(files, kind) for kind in ("network", "quantized", "compiled", "spec")}
+    compiled = hl.CompiledNetwork.load(files.compiled)
+    inputs = hl.SpikeInput.from_dense(np.eye(20, 3))
+    session = hl.Session(compiled)
+    trace = session.run(inputs, 20)
+    session.state().save(folder / "state.hlx")
+    trace.save(folder / "trace.npz")
+    inputs.save(folder / "input.npz")
+    np.savez(folder / "arrays.npz", samples=np.zeros(3))
+    counts = hl.count(compiled, inputs, 20)
+    counts.save(folder / "counts.hlx", compiled)
+    report = hl.report(compiled, trace, cost_set="sanafe_loihi")
+    run = folder / "run"
+    run.mkdir()
+    report.write(run / "report.json")
+    report.write(folder / "page.html")
+    head = RunIdentity.of(Spec.load(files.spec)).line()
+    (run / "journal.jsonl").write_text(head + '{"stage": "arm/a", "key": "k", "result": 1}\n{"st')
+    (folder / "answer.json").write_text('{"schema_version": 1, "command": "doctor", "checks": []}')
+    budgets = "# limits\n[budgets]\nmax_sops = 100\n[tolerances]\nsops = 2\n"
+    (folder / "budgets.toml").write_text(budgets)
+    with pytest.raises(KeyboardInterrupt):
+        hl.record(clock, None, LONG, folder / "rec.npz", progress=interrupt, checkpoint_s=0.0)
+    names = ("state.hlx", "trace.npz", "input.npz", "arrays.npz", "counts.hlx", "answer.json")
+    paths |= {name.partition(".")[0]: folder / name for name in (*names, "budgets.toml")}
+    recording = folder / "rec.npz.partial"
+    profiles = ROOT / "hardware_profiles"
+    return paths | {
+        "page": folder / "page.html",
+        "report": run / "report.json",
+        "journal": run / "journal.jsonl",
+        "run": run,
+        "recording": recording,
+        "checkpoint": recording / "checkpoint.hlx",
+        "log": recording / "chunks.log",
+        "baseline": ROOT / "examples" / "ci" / "sops.json",
+        "profile": profiles / "loihi1.toml",
+        "cost set": profiles / "cost_sets" / "davies2018.toml",
+    }
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def test_there_is_a_file_of_every_kind(everything):
+    assert set(everything) == set(NOUNS)
+
+
+@pytest.mark.parametrize("kind", NOUNS)
+def test_a_kind_is_told_by_the_content(everything, kind, tmp_path):
+    path = everything[kind]
+    assert kind_of(path) == kind
+    if path.is_file():  # whatever its name
+        shutil.copy(path, tmp_path / "thing.dat")
+        assert kind_of(tmp_path / "thing.dat") == kind
+
+
+@pytest.mark.parametrize("kind", NOUNS)
+def test_inspect_knows_every_kind(run, everything, kind):
+    outcome = run("inspect", everything[kind], "--json")
+    if kind == "arrays":
+        assert outcome.code == 3
+        assert "found: samples" in outcome.json()["error"]["message"]
+        return
+    assert outcome.code == 0, outcome.out
+    assert outcome.json()["kind"] == {"log": "recording"}.get(kind, kind)
+    text = run("inspect", everything[kind])
+    assert text.code == 0
+    assert text.out.startswith(f"{everything[kind]}: ")
+
+
+def test_what_inspect_says_of_texts(run, everything):
+    report = run("inspect", everything["report"], "--json").json()
+    assert (report["verdict"], report["profile"], report["steps"]) == ("PASS", "loihi1", 20)
+    truth = json.loads(everything["report"].read_text())
+    assert report["synaptic_operations"] == truth["sop"]["total"]
+    journal = run("inspect", everything["journal"], "--json").json()
+    assert (journal["seed"], journal["stages"], journal["damaged_lines"]) == (3, ["arm/a"], 1)
+    folder = run("inspect", everything["run"], "--json").json()
+    assert (folder["name"], folder["seed"], folder["verdict"]) == ("small", 3, "PASS")
+    budgets = run("inspect", everything["budgets"], "--json").json()
+    assert (budgets["budgets"], budgets["tolerances"]) == (["max_sops = 100"], ["sops = 2 %"])
+    recording = run("inspect", everything["recording"], "--json").json()
+    assert (recording["steps"], recording["complete"]) == (LONG, False)
+    assert 0 < recording["steps_done"] < LONG
+    baseline = run("inspect", everything["baseline"], "--json").json()
+    assert (baseline["runs"], baseline["synaptic_operations"]) == (2, 2 * 19172)
+
+
+#: How each parameter is given; what else the command must have to get as far.
+CALLS = {
+    ("run", "spec"): ["run", "FILE"],
+    ("compile", "model"): ["compile", "FILE", "-o", "o.hlx"],
+    ("compile", "run"): ["compile", "NETWORK", "--rates", "FILE", "-o", "o.hlx"],
+    ("prune", "network"): ["prune", "FILE", "--method", "random", "--density", "1", "-o", "o.hlx"],
+    ("simulate", "compiled"): ["simulate", "FILE"],
+    ("simulate", "input_file"): ["simulate", "COMPILED", "--input", "FILE"],
+    ("simulate", "state_in"): ["simulate", "COMPILED", "--state-in", "FILE"],
+    ("verify", "compiled"): ["verify", "FILE"],
+    ("verify", "input_file"): ["verify", "COMPILED", "--input", "FILE"],
+    ("report", "compiled"): ["report", "FILE"],
+    ("report", "traces"): ["report", "COMPILED", "--trace", "FILE"],
+    ("report", "counts"): ["report", "COMPILED", "--counts", "FILE"],
+    ("report", "unpruned"): ["report", "COMPILED", "--unpruned", "FILE"],
+    ("report", "source"): ["report", "COMPILED", "--network", "FILE"],
+    ("report", "budgets"): ["report", "COMPILED", "--budgets", "FILE"],
+    ("check", "report"): ["check", "FILE"],
+    ("check", "baseline"): ["check", "REPORT", "--baseline", "FILE"],
+    ("check", "file"): ["check", "REPORT", "--budgets", "FILE"],
+    ("compare", "model"): ["compare", "FILE"],
+    ("compare", "input_file"): ["compare", "COMPILED", "--input", "FILE"],
+    ("diff", "before"): ["diff", "FILE", "REPORT"],
+    ("diff", "after"): ["diff", "REPORT", "FILE"],
+}
+
+
+def test_every_file_that_a_command_takes_is_in_the_table():
+    from hrsnn_lava.cli.arguments import InputFile
+
+    for name in set(command_parts()) - {"inspect"}:
+        for parameter in cli.get_command(click.Context(cli), name).params:
+            if isinstance(parameter.type, InputFile):
+                assert (name, parameter.name) in ACCEPTED
+    assert set(CALLS) == set(ACCEPTED)
+
+
+@pytest.mark.parametrize("place", CALLS, ids="-".join)
+def test_a_file_of_another_kind_is_named_with_what_takes_it(run, everything, place):
+    stand_ins = {k.upper(): str(everything[k]) for k in ("network", "compiled", "report")}
+    for kind, path in everything.items():
+        if kind in ACCEPTED[place] or kind == "arrays":
+            continue
+        call = [str(path) if w == "FILE" else stand_ins.get(w, w) for w in CALLS[place]]
+        outcome = run(*call)
+        toml = set(ACCEPTED[place]) <= {"spec", "budgets"}
+        assert outcome.code == (2 if toml else 3), (kind, outcome.err)
+        assert f"{path} is {NOUNS[kind]}" in outcome.err
+        if kind in TAKERS:
+            assert TAKERS[kind] in outcome.err
+        assert "Traceback" not in outcome.err
+
+
+def test_what_takes_a_kind_is_a_command_with_that_option():
+    for kind, words in TAKERS.items():
+        command, *options = words.split()
+        if kind in ("page", "baseline"):
+            continue
+        parameters = cli.get_command(click.Context(cli), command).params
+        known = {text for p in parameters for text in p.opts}
+        assert set(options) <= known, words
+
+
+def test_a_mark_of_byte_order_is_no_part_of_a_text(run, everything, tmp_path):
+    for kind in ("spec", "budgets", "report", "baseline", "answer", "profile", "cost set"):
+        path = tmp_path / f"marked{everything[kind].suffix}"
+        text = everything[kind].read_bytes()
+        if kind in ("profile", "cost set"):  # those that come with the package keep their names
+            text = text.replace(b'name = "', b'name = "my_', 1)
+        path.write_bytes(b"\xef\xbb\xbf" + text)
+        assert run("inspect", path).code == 0, kind
+    report, budgets = tmp_path / "report.json", tmp_path / "budgets.toml"
+    report.write_bytes(b"\xef\xbb\xbf" + everything["report"].read_bytes())
+    budgets.write_bytes(b"\xef\xbb\xbf[budgets]\nmax_sops = 1e9\n")
+    assert run("check", report, "--baseline", report, "--budgets", budgets).code == 0
+    spec = tmp_path / "spec.toml"
+    spec.write_bytes(b"\xef\xbb\xbf" + everything["spec"].read_bytes())
+    assert run("compile", spec, "-o", "o.hlx").code == 0
+
+
+def test_names_that_are_spelled_wrong_are_answered_with_the_right_one(run, everything):
+    spec, compiled = everything["spec"], everything["compiled"]
+    for call, word in (
+        (["simulat", compiled], "simulate"),
+        (["simulate", compiled, "--bakend", "native"], "--backend"),
+        (["simulate", compiled, "--backend", "nativ"], "native"),
+        (["verify", compiled, "--backends", "nativ,reference"], "native"),
+        (["prune", everything["network"], "--method", "randm", "-o", "o.hlx"], "random"),
+        (["compile", spec, "--profile", "loihi_1", "-o", "o.hlx"], "loihi1"),
+        (["profiles", "davis2018"], "davies2018"),
+        (["run", spec, "--cost-set", "sanafe_lohi"], "sanafe_loihi"),
+        (["run", spec, "--set", "prune.densty=1"], "density"),
+        (["run", spec, "--set", "sead=1"], "seed"),
+        (["run", spec, "--set", "prune.method=lyapunv"], "lyapunov"),
+        (["run", spec, "--set", "task.kind=lorens63"], "lorenz63"),
+        (["run", spec, "--set", "quantize.scaling=mze"], "mse"),
+        (["run", spec, "--set", "network.input.target=bia"], "bias"),
+        (["run", spec, "--set", "budgets.max_sop=1"], "max_sops"),
+        (["check", everything["report"], "--budget", "max_sop=1"], "max_sops"),
+    ):
+        outcome = run(*call)
+        assert outcome.code == 2, outcome.err
+        meant = outcome.err.lower().partition("did you mean")[2]
+        assert meant.lstrip(" '").startswith(word.lower()), (call, outcome.err)
