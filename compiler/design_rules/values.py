@@ -186,7 +186,7 @@ def refused_learning(profile: HardwareProfile, names: Iterable[str]) -> Iterator
 
 
 def third_factor(placed: PlacedNetwork) -> Iterator[Violation]:
-    """Learning has two factors: no profile says how a third one reaches a core, or what it costs."""
+    """Learning has two factors: no profile says how a third one reaches a core, at what cost."""
     if any(refused_learning(placed.profile, ["any"])):
         return  # two factors are refused as well
     for projection in _synaptic(placed):
