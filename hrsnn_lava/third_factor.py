@@ -52,23 +52,25 @@ def third_factor_problems(network: Any) -> Iterator[Problem]:
         third = None if projection.learning is None else projection.learning.third_factor
         if third is None:
             continue
+        if not isinstance(third, ThirdFactor):
+            continue  # named with the rule
         heard.update(third.senders)
         for k, sender in enumerate(third.senders, start=1):
             where = f"projection {projection.name!r}.learning.third_factor.y{k}"
-            if sender is None:
+            if not isinstance(sender, str):
                 continue
             if (sender in sizes) == (sender in factors):
                 both = "a population and a projection of that name"
                 measured = f"{sender!r}, {both if sender in sizes else 'which is not there'}"
-                yield Problem(where, measured, "one population, or projection onto target factor")
+                yield Problem(where, measured, 'one population, or projection with target="factor"')
             elif sender in factors and factors[sender].post != projection.post:
                 measured = f"{sender!r}, which is sent to {factors[sender].post!r}"
                 yield Problem(where, measured, f"one onto {projection.post!r}")
             elif sender in sizes and sizes[sender] != sizes.get(projection.post):
-                measured = f"{sender!r}, which has {sizes[sender]} senders"
+                measured = f"{sender!r} of size {sizes[sender]}"
                 allowed = f"{sizes.get(projection.post)}, one for each neuron"
                 fix = 'put a projection with target="factor" between'
                 yield Problem(where, measured, allowed, fix)
     for name in sorted(factors.keys() - heard):
         where = f"projection {name!r}.target"
-        yield Problem(where, "factor, which no rule hears", "named by a third_factor")
+        yield Problem(where, "factor, which no rule hears", "a name in some third_factor")
