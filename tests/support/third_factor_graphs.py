@@ -36,15 +36,17 @@ def random_graph(seed: int) -> StockGraph:
     from lava.proc.sparse.process import DelaySparse, LearningSparse
 
     rng = np.random.default_rng(seed)
-    n_pre, n_post = (int(n) for n in rng.integers(1, 6, 2))
+    n_pre, n_post = (int(n) for n in rng.integers(1, 7, 2))
+    turned = n_post == 6  # neurons in a grid, whose rows and columns the ports exchange
     t_epoch = int(rng.integers(1, 5))
     layers = {}
     for name, n in (("pre", n_pre), ("post", n_post)):
         fired = RingBuffer(data=(rng.random((n, 17)) < 0.3).astype(int))
         inputs = Dense(weights=np.eye(n) * 250, name=f"in_{name}")
-        layers[name] = LIF(shape=(n,), du=4095, dv=4095, vth=240, name=name)
+        shape = (2, 3) if turned and name == "post" else (n,)
+        layers[name] = LIF(shape=shape, du=4095, dv=4095, vth=240, name=name)
         fired.s_out.connect(inputs.s_in)
-        inputs.a_out.connect(layers[name].a_in)
+        inputs.a_out.reshape(shape).connect(layers[name].a_in)
     learns_sparse = rng.random() < 0.4
     if learns_sparse or rng.random() < 0.5:
         terms = rng.choice(_PRODUCTS, int(rng.integers(1, 4)), replace=False)
@@ -65,16 +67,20 @@ def random_graph(seed: int) -> StockGraph:
     else:
         plastic = LearningDense(weights=weights, learning_rule=rule, name="plastic")
     layers["pre"].s_out.connect(plastic.s_in)
-    plastic.a_out.connect(layers["post"].a_in)
-    layers["post"].s_out.connect(plastic.s_in_bap)
+    feeds, spikes = plastic.a_out, layers["post"].s_out
+    if turned:
+        feeds, spikes = feeds.reshape((3, 2)).transpose((1, 0)), spikes.transpose((1, 0)).flatten()
+    feeds.connect(layers["post"].a_in)
+    spikes.connect(plastic.s_in_bap)
     for y in ("y1", "y2", "y3"):
         port, size = getattr(plastic, f"s_in_{y}"), int(rng.choice([2, 100, 300, 2**31 - 1]))
         values = rng.integers(-size - 1, size, (n_post, 13), endpoint=True)
         sender = rng.choice(["ring", "ring", "spikes", "dense", "weighed", "delayed", "nothing"])
         if sender == "ring":
-            RingBuffer(data=values).s_out.connect(port)
+            sent = RingBuffer(data=values.reshape(2, 3, -1) if turned else values).s_out
+            (sent.transpose((1, 0)).flatten() if turned else sent).connect(port)
         elif sender == "spikes":
-            layers["post"].s_out.connect(port)
+            spikes.connect(port)
         elif sender == "dense":
             own = rng.integers(-200, 201, (n_post, n_pre))
             weigh = Dense(weights=own, weight_exp=int(rng.integers(-3, 4)), name=f"to_{y}")
