@@ -287,6 +287,8 @@ class Learning:
         if not isinstance(third, ThirdFactor):
             yield Problem(f"{where}.third_factor", type(third).__name__, "a ThirdFactor")
             return
+        if not isinstance(third.y0, bool):
+            yield Problem(f"{where}.third_factor.y0", repr(third.y0), "True or False")
         for name, sender in zip(POST_TRACES, third.senders, strict=True):
             if sender is not None and not isinstance(sender, str):
                 yield Problem(f"{where}.third_factor.{name}", repr(sender), "a name, or None")

@@ -31,11 +31,15 @@ class ThirdFactor:
     postsynaptic neuron: 1 for a spike, or the payload, in the same step. Or the name of a
     projection with ``target="factor"`` onto the postsynaptic population: its sum, in the step in
     which it would arrive at the neurons, one after it was sent, or later by its delays.
+
+    `y0` says whether the spikes of the postsynaptic neurons come back to the synapses (Lava's
+    `s_in_bap`). Where they do not, no product of y0 acts, and no spike cuts what arrived.
     """
 
     y1: str | None = None
     y2: str | None = None
     y3: str | None = None
+    y0: bool = True
 
     @property
     def senders(self) -> tuple[str | None, ...]:

@@ -83,6 +83,7 @@ class Plastic:
         tags: initial tag_1 and tag_2 of all stored synapses.
         followed: indices of the rules that some stored synapse follows.
         factor: what arrives at y1, y2 and y3, which are its sums then; None with two factors.
+        hears_spikes: the spikes of the postsynaptic neurons reach the synapses.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Plastic:
     tags: tuple[Int, Int]
     followed: tuple[int, ...]
     factor: tuple[Arriving, ...] | None = None
+    hears_spikes: bool = True
 
     @property
     def accumulator_limits(self) -> tuple[int, int]:
@@ -182,6 +184,7 @@ def plastic_projections(network: QuantizedNetwork) -> tuple[Plastic, ...]:
                 tags=tags,
                 followed=learning.used_rules(n_synapses),
                 factor=_third_factor(network, projection),
+                hears_spikes=learning.third_factor is None or learning.third_factor.y0,
             )
         )
     return tuple(result)

@@ -197,6 +197,8 @@ class ForeignGraph:
             around = [*heard, *(port.process for port in process.a_out.get_dst_ports())]
             if any(self.is_refused(other) for other in around):
                 continue
+            if len(fed) == 1 and process in every and not heard:
+                continue  # a rule with a third factor may do without postsynaptic spikes
             if len(fed) != 1 or len(heard) != 1 or fed[0] is not heard[0]:
                 hears = f"a_out feeds {self._listed(fed)}, s_in_bap hears {self._listed(heard)}"
                 allowed = "one population of neurons, the same at both"

@@ -256,7 +256,7 @@ def _taught(graph: ForeignGraph, process: Process) -> list[tuple[Process, str]]:
 
 def _third_factor(graph: ForeignGraph, learner: Process) -> ThirdFactor:
     """The senders of a three-factor rule by their names here; see `_projections`."""
-    names = {}
+    names: dict[str, Any] = {"y0": bool(list(graph.links(learner.s_in_bap)))}
     for y, link in graph.factor_links(learner).items():
         sender = link.process
         if id(sender) not in graph.names:

@@ -227,7 +227,9 @@ def build(
         if connection.learning is not None:
             path = learned_path(where, connection.learning.number)
             process = learning_connection(connection, str(path), program.n_steps)
-            populations[connection.post].s_out.connect(process.s_in_bap)
+            third = connection.learning.third_factor
+            if third is None or third.y0:
+                populations[connection.post].s_out.connect(process.s_in_bap)
             for trace, sender in _factor_senders(connection).items():
                 if sender in populations:
                     populations[sender].s_out.connect(getattr(process, f"s_in_{trace}"))

@@ -154,14 +154,15 @@ class Factors(NamedTuple):
     """What arrives at y1, y2 and y3 of the projections with a third factor, in Q pieces.
 
     Pieces: `first` (R + 1,): those of each projection, none with two factors; `three` (R,): has a
-    third factor; `trace` (0..2), `delay` (-1: the same step), `factor` (sums times this), `shift`
-    (sums shifted right by it), `graded` (Q,). `indptr` (Q, n_sources + 1), `targets` (local),
-    `weights`: their columns. `keep` (G, 3): share that a step keeps, `read` (G, 3). `received`
-    (3, NY) int32: what arrived in the last step.
+    third factor; `silent` (R,): its postsynaptic spikes do not come back; `trace` (0..2), `delay`
+    (-1: the same step), `factor` (sums times this), `shift` (sums shifted right by it), `graded`
+    (Q,). `indptr` (Q, n_sources + 1), `targets` (local), `weights`: their columns. `keep` (G, 3):
+    share that a step keeps, `read` (G, 3). `received` (3, NY) int32: what arrived in the last step.
     """
 
     first: Any
     three: Any
+    silent: Any
     trace: Any
     delay: Any
     factor: Any
@@ -576,6 +577,7 @@ def factors_of(plastic: tuple[Plastic, ...], rules: Rules) -> Factors | None:
     return Factors(
         _starts([len(p.factor or ()) for p in plastic]),
         np.array([p.factor is not None for p in plastic], dtype=np.bool_),
+        np.array([not p.hears_spikes for p in plastic], dtype=np.bool_),
         np.array([part.trace for part in pieces], dtype=np.int64),
         np.array([part.delay for part in pieces], dtype=np.int64),
         1 << np.maximum(exponents, 0),

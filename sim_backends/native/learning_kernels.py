@@ -76,8 +76,11 @@ def learning_steps(
                 _note_payloads(r, sources, values, within, wiring, rules, m)
             else:
                 _note_pre(r, sources, values, within, wiring, rules, m)
-            _note_post(r, fired, within, draws.y_repeat[r, k], wiring, rules, m)
-            if factors is not None:  # decided when the kernel is compiled
+            if factors is None:  # decided when the kernel is compiled
+                _note_post(r, fired, within, draws.y_repeat[r, k], wiring, rules, m)
+            else:
+                heard = fired[:0] if factors.silent[r] else fired
+                _note_post(r, heard, within, draws.y_repeat[r, k], wiring, rules, m)
                 ends = within == rules.epoch[r]
                 if factors.three[r] and (ends or k == n_steps - 1):  # no one looks in between
                     _receive(r, t, run.ring, wiring, rules, m, factors)

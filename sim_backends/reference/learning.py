@@ -98,6 +98,8 @@ class ReferenceLearning:
         at = t - streams.first
         if not p.graded:
             message = message != 0
+        if not p.hears_spikes:
+            spikes = np.zeros_like(spikes)
         within = t % p.t_epoch + 1
         for profile in self._profiles:
             profile.note_pre(message.astype(np.int64), within)

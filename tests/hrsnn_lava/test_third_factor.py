@@ -74,6 +74,11 @@ WHERE = "projection 'p'.learning.third_factor.y2"
             f"{WHERE}: 3; allowed: a name, or None",
         ),
         (
+            ThirdFactor(y2="three", y0="a"),
+            {},
+            "projection 'p'.learning.third_factor.y0: 'a'; allowed: True or False",
+        ),
+        (
             {"y2": "three"},
             {},
             "projection 'p'.learning.third_factor: dict; allowed: a ThirdFactor",
@@ -116,7 +121,7 @@ def test_a_float_projection_is_no_factor():
 
 
 def test_it_is_saved_and_loaded(tmp_path):
-    for third in (ThirdFactor(y1="three", y2="f", y3="a"), ThirdFactor(y2="f"), None):
+    for third in (ThirdFactor(y1="three", y2="f", y3="a"), ThirdFactor(y2="f", y0=False), None):
         whole = network(third, **({"name": "f"} if third else {}))
         whole.save(tmp_path / "n.hlx")
         again = QuantizedNetwork.load(tmp_path / "n.hlx")

@@ -114,6 +114,14 @@ def test_a_spike_cuts_what_arrived_to_a_trace_and_adds_the_impulse(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_spikes_that_do_not_come_back_cut_nothing(backend):
+    network = taught(ThirdFactor(y2="reward", y0=False), bias=(4000, 0), impulse=5)
+    inputs = rewards([-100, 10, 4000])
+    found = by_step(network, inputs, backend)
+    assert np.diff(found[:, 0], prepend=0).tolist() == [-100, 10, 127]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_weighed_factor_arrives_a_step_later_and_later_by_its_delays(backend):
     """1 and 2 units of a payload of 10, the second neuron's two steps later."""
     weights, delays = np.array([[2, 0], [0, 4]]), np.array([0, 2])

@@ -68,10 +68,14 @@ def random_graph(seed: int) -> StockGraph:
         plastic = LearningDense(weights=weights, learning_rule=rule, name="plastic")
     layers["pre"].s_out.connect(plastic.s_in)
     feeds, spikes = plastic.a_out, layers["post"].s_out
-    if turned:
-        feeds, spikes = feeds.reshape((3, 2)).transpose((1, 0)), spikes.transpose((1, 0)).flatten()
+    feeds = feeds.reshape((3, 2)).transpose((1, 0)) if turned else feeds
     feeds.connect(layers["post"].a_in)
-    spikes.connect(plastic.s_in_bap)
+
+    def connect_spikes(port: Any) -> None:
+        (spikes.transpose((1, 0)).flatten() if turned else spikes).connect(port)
+
+    if rng.random() < 0.8:
+        connect_spikes(plastic.s_in_bap)
     for y in ("y1", "y2", "y3"):
         port, size = getattr(plastic, f"s_in_{y}"), int(rng.choice([2, 100, 300, 2**31 - 1]))
         values = rng.integers(-size - 1, size, (n_post, 13), endpoint=True)
@@ -80,7 +84,7 @@ def random_graph(seed: int) -> StockGraph:
             sent = RingBuffer(data=values.reshape(2, 3, -1) if turned else values).s_out
             (sent.transpose((1, 0)).flatten() if turned else sent).connect(port)
         elif sender == "spikes":
-            spikes.connect(port)
+            connect_spikes(port)
         elif sender == "dense":
             own = rng.integers(-200, 201, (n_post, n_pre))
             weigh = Dense(weights=own, weight_exp=int(rng.integers(-3, 4)), name=f"to_{y}")

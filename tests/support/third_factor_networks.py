@@ -45,7 +45,7 @@ def third_factor_networks(draw, max_size: int = 8):
 
 def draw_third_factor(draw, network, projection, size, made):
     """Senders of y1, y2 and y3: nobody, neurons, inputs, or connections of their own."""
-    senders = {}
+    senders = {"y0": draw(st.sampled_from([True, True, True, False]))}
     for y in ("y1", "y2", "y3"):
         kind = draw(st.sampled_from(["none", "neurons", "input", "input", "connection"]))
         if kind == "neurons":
