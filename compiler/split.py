@@ -129,9 +129,14 @@ def split_network(network: QuantizedNetwork, labels: ArrayLike) -> Split:
             of sets of parameters.
 
     Raises:
-        SpecError: another number of labels.
+        SpecError: another number of labels, or a cut through a network with a three-factor rule,
+            whose senders and neurons go together in order.
     """
     pieces = Pieces(network, labels)
+    cut = any(len(sizes) > 1 for sizes in pieces.sizes.values())
+    learning = [p.learning for p in network.projections if p.learning is not None]
+    if cut and any(entry.third_factor is not None for entry in learning):
+        raise SpecError("a network with a three-factor rule is not cut into parts")
     used_names = {p.name for p in network.populations}
     populations: list[QuantizedPopulation | QuantizedInput] = []
     names: dict[str, list[str]] = {}

@@ -110,6 +110,7 @@ from .sim_backends.runs.recording import Recording as Recording
 from .sim_backends.runs.session import Session as Session
 from .sim_backends.runs.session import State as State
 from .spec import Spec as Spec
+from .third_factor import ThirdFactor as ThirdFactor
 from .trace import SpikeInput as SpikeInput
 from .trace import Trace as Trace
 from .training.simulation import measure_rates as measure_rates

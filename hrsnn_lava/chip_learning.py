@@ -31,6 +31,7 @@ from hrsnn_lava.integer_format import (
     MANTISSA_RANGE,
     TRACE_MAX,
 )
+from hrsnn_lava.third_factor import RECEIVED_TAU, ThirdFactor
 
 Variable = Literal["x0", "y0", "x1", "x2", "y1", "y2", "y3", "w", "d", "t"]
 Dependency = Literal["x0", "y0", "u"]
@@ -119,7 +120,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class LearningRule:
-    """A two-factor rule with its traces.
+    """A rule with its traces; with a third factor y1, y2 and y3 are sent to it, see `Learning`.
 
     Attributes:
         dw, dd, dt: products that change weight, delay variable and tag; empty: it stays.
@@ -152,6 +153,11 @@ class LearningRule:
     def products(self) -> tuple[Product, ...]:
         """All products of all targets."""
         return (*self.dw, *self.dd, *self.dt)
+
+    @property
+    def variables(self) -> frozenset[Variable]:
+        """What the factors of all products read."""
+        return frozenset(f.variable for product in self.products for f in product.factors)
 
     @property
     def event_driven(self) -> bool:
@@ -206,6 +212,8 @@ class Learning:
         plastic_zeros: what becomes of a synapse whose weight is truncated to 0 at the start. False:
             it is gone, weight and tags stay, as in Lava's `LearningSparse`; True: it learns like
             any other, as in Lava's `LearningDense`.
+        third_factor: who sends y1, y2 and y3, see `ThirdFactor`; None with two factors, where they
+            follow from the spikes.
     """
 
     rules: tuple[LearningRule, ...]
@@ -214,6 +222,7 @@ class Learning:
     tag_2: int | NDArray[np.int32] = 0
     graded_spikes: GradedSpikes = "regular"
     plastic_zeros: bool = False
+    third_factor: ThirdFactor | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.rules, Iterable):
@@ -285,6 +294,26 @@ class Learning:
         if self.graded_spikes not in ("regular", "overwrite", "add_saturating", "add_overflow"):
             allowed = "regular, overwrite, add_saturating or add_overflow"
             yield Problem(f"{where}.graded_spikes", repr(self.graded_spikes), allowed)
+        yield from self._third_factor_problems(where)
+
+    def _third_factor_problems(self, where: str) -> Iterator[Problem]:
+        """What is wrong with the third factor in itself; its senders are the network's."""
+        third = self.third_factor
+        if third is None:
+            return
+        if not isinstance(third, ThirdFactor):
+            yield Problem(f"{where}.third_factor", type(third).__name__, "a ThirdFactor")
+            return
+        if not isinstance(third.y0, bool):
+            yield Problem(f"{where}.third_factor.y0", repr(third.y0), "True or False")
+        for name, sender in zip(POST_TRACES, third.senders, strict=True):
+            if sender is not None and not isinstance(sender, str):
+                yield Problem(f"{where}.third_factor.{name}", repr(sender), "a name, or None")
+            for k, rule in enumerate(self.rules):
+                if sender is not None and name in rule.variables and not getattr(rule, name).tau:
+                    fix = f"use {RECEIVED_TAU:g}, as Lava's three-factor rules do"
+                    measured = "0, which forgets what is sent before it is read"
+                    yield Problem(f"{where}.rules[{k}].{name}.tau", measured, "> 0 steps", fix)
 
 
 def rule_to_dict(rule: LearningRule) -> dict[str, Any]:

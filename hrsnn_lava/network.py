@@ -53,7 +53,7 @@ from hrsnn_lava.spelling import did_you_mean
 
 Float = NDArray[np.float64]
 Sign = Literal["excitatory", "inhibitory"]
-Target = Literal["synapse", "bias"]
+Target = Literal["synapse", "bias", "factor"]
 
 
 class AnyPopulation:
@@ -88,6 +88,7 @@ class AnyProjection:
     post: str
     weights: sparse.csr_matrix
     target: Target
+    targets: ClassVar[tuple[Target, ...]] = ("synapse", "bias")
 
     @property
     def n_synapses(self) -> int:
@@ -124,8 +125,8 @@ class AnyProjection:
         if post is not None and post.is_input:
             measured = f"{self.post!r} is an input"
             yield Problem(f"{where}.post", measured, "a population of neurons")
-        if not isinstance(self.target, str) or self.target not in ("synapse", "bias"):
-            yield Problem(f"{where}.target", repr(self.target), "synapse or bias")
+        if not isinstance(self.target, str) or self.target not in self.targets:
+            yield Problem(f"{where}.target", repr(self.target), " or ".join(self.targets))
         if self.target == "bias" and pre is not None and not pre.is_input:
             yield Problem(f"{where}.target", f"bias, from {self.pre!r}", "bias from inputs only")
 

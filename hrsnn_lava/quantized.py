@@ -48,6 +48,7 @@ from hrsnn_lava.network import (
     canonical_csr,
     closed,
 )
+from hrsnn_lava.third_factor import third_factor_problems
 from hrsnn_lava.trace import SpikeInput
 
 Int = NDArray[np.int32]
@@ -164,7 +165,8 @@ class QuantizedProjection(AnyProjection):
             matrix of the shape of `weights` is read at the places of the stored weights.
         learning: on-chip learning, or None; a single `LearningRule` is taken as one profile.
         num_message_bits: 0 for binary spikes, 1..32 for graded ones (inputs only).
-        target: ``"synapse"`` or ``"bias"`` (inputs only, see `drive_schedule`).
+        target: ``"synapse"``, ``"bias"`` (inputs only, see `drive_schedule`), or ``"factor"``: what
+            arrives is a trace of a three-factor rule, and no current (see `ThirdFactor`).
     """
 
     name: str
@@ -178,6 +180,7 @@ class QuantizedProjection(AnyProjection):
     learning: Learning | None = None
     num_message_bits: int = 0
     target: Target = "synapse"
+    targets: ClassVar[tuple[Target, ...]] = ("synapse", "bias", "factor")
 
     def __post_init__(self) -> None:
         try:
@@ -251,7 +254,7 @@ class QuantizedProjection(AnyProjection):
         """Everything that is wrong with this projection, given the populations by name."""
         where = f"projection {self.name!r}"
         yield from self.connection_problems(populations)
-        low, high = WEIGHT_EXP_RANGE if self.target == "synapse" else BIAS_WEIGHT_EXP_RANGE
+        low, high = BIAS_WEIGHT_EXP_RANGE if self.target == "bias" else WEIGHT_EXP_RANGE
         fields = [
             ("weight_exp", self.weight_exp, low, high),
             ("num_weight_bits", self.num_weight_bits, 1, WEIGHT_BITS),
@@ -274,7 +277,7 @@ class QuantizedProjection(AnyProjection):
                 measured = f"{data.min()}..{data.max()}, with learning"
                 yield Problem(f"{where}.weights", measured, f"{low}..{high}", "clip them first")
             if self.delays is not None or self.target != "synapse":
-                clash = "delays" if self.delays is not None else "target bias"
+                clash = "delays" if self.delays is not None else f"target {self.target}"
                 yield Problem(f"{where}.learning", f"with {clash}", "plain synapses only")
         pre = by_name(populations, self.pre)
         if self.num_message_bits and pre is not None and not pre.is_input:
@@ -342,6 +345,7 @@ class QuantizedNetwork(Graph[QuantizedInput, QuantizedPopulation, QuantizedProje
             yield from population.problems()
         for projection in self.projections:
             yield from projection.problems(populations)
+        yield from third_factor_problems(self)
 
 
 def learning_problems(network: QuantizedNetwork) -> Iterator[Problem]:

@@ -223,7 +223,9 @@ class Program:
     @property
     def past_steps(self) -> int:
         """How many of the last steps' messages may still be on their way."""
-        return max((block.delay for block in self.blocks), default=0) + 1
+        delays = [block.delay for block in self.blocks]
+        delays += [part.delay for plastic in self.plastic for part in plastic.factor or ()]
+        return max([0, *delays]) + 1
 
 
 def as_quantized(network: Any) -> QuantizedNetwork:

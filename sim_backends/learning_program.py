@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from hrsnn_lava.chip_learning import TRACES, Learning, LearningRule, Product
 from hrsnn_lava.csr import rows_of
@@ -21,7 +22,7 @@ from hrsnn_lava.integer_format import (
     MANTISSA_BITS,
     TRACE_VALUES,
 )
-from hrsnn_lava.quantized import QuantizedNetwork, SignMode
+from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection, SignMode
 
 Int = NDArray[np.int32]
 Float = NDArray[np.float64]
@@ -39,6 +40,25 @@ def source_offset(network: Any, population: str) -> int:
     """Index of a population's first neuron among all sources: neurons, then input channels."""
     first: int = network.offset(population)
     return first + (network.n_neurons if network.population(population).is_input else 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Arriving:
+    """What is sent to a postsynaptic trace of a three-factor rule, with one delay.
+
+    Attributes:
+        trace: 0, 1 or 2, for y1, y2 or y3.
+        weights: CSC int32 (n_post, n_neurons + n_inputs).
+        delay: what is sent in step t arrives in step ``t + 1 + delay``; -1 for the same step.
+        weight_exp: applied to the sum of a step.
+        graded: multiply by the payload (True) or add the weight (False).
+    """
+
+    trace: int
+    weights: sparse.csc_matrix
+    delay: int
+    weight_exp: int
+    graded: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +82,8 @@ class Plastic:
         start: effective weights of all stored synapses, (stored,) int32, those that are gone too.
         tags: initial tag_1 and tag_2 of all stored synapses.
         followed: indices of the rules that some stored synapse follows.
+        factor: what arrives at y1, y2 and y3, which are its sums then; None with two factors.
+        hears_spikes: the spikes of the postsynaptic neurons reach the synapses.
     """
 
     name: str
@@ -84,6 +106,8 @@ class Plastic:
     start: Int
     tags: tuple[Int, Int]
     followed: tuple[int, ...]
+    factor: tuple[Arriving, ...] | None = None
+    hears_spikes: bool = True
 
     @property
     def accumulator_limits(self) -> tuple[int, int]:
@@ -159,8 +183,41 @@ def plastic_projections(network: QuantizedNetwork) -> tuple[Plastic, ...]:
                 start=start,
                 tags=tags,
                 followed=learning.used_rules(n_synapses),
+                factor=_third_factor(network, projection),
+                hears_spikes=learning.third_factor is None or learning.third_factor.y0,
             )
         )
+    return tuple(result)
+
+
+def _third_factor(
+    network: QuantizedNetwork, projection: QuantizedProjection
+) -> tuple[Arriving, ...] | None:
+    """What arrives at the postsynaptic traces of a learning projection; None with two factors."""
+    third = None if projection.learning is None else projection.learning.third_factor
+    if third is None:
+        return None
+    n_post, n_sources = projection.weights.shape[0], network.n_neurons + network.n_inputs
+    populations = {p.name for p in network.populations}
+    result = []
+    for trace, sender in enumerate(third.senders):
+        if sender is None:
+            continue
+        if sender in populations:
+            rows = np.arange(n_post)
+            entries = (np.ones(n_post, np.int32), (rows, rows + source_offset(network, sender)))
+            direct = sparse.csc_matrix(entries, shape=(n_post, n_sources))
+            result.append(Arriving(trace, direct, -1, 0, graded=True))
+            continue
+        factor = network.projection(sender)
+        weights, delays = factor.effective_weights().tocoo(), factor.delay_steps
+        cols = weights.col + source_offset(network, factor.pre)
+        for delay in np.unique(delays):
+            part = delays == delay
+            parts = (weights.data[part].astype(np.int32), (weights.row[part], cols[part]))
+            matrix = sparse.csc_matrix(parts, shape=(n_post, n_sources))
+            graded = factor.num_message_bits > 0
+            result.append(Arriving(trace, matrix, int(delay), int(factor.weight_exp), graded))
     return tuple(result)
 
 
@@ -176,7 +233,7 @@ def traces_read(rule: LearningRule, graded_spikes: str) -> tuple[str, ...]:
 
     They are those in the rule's products, and x1 where its overflow decides which spikes count.
     """
-    variables = {factor.variable for product in rule.products for factor in product.factors}
+    variables = set(rule.variables)
     if graded_spikes == "add_overflow":
         variables.add("x1")
     return tuple(name for name in TRACES if name in variables)
@@ -202,14 +259,20 @@ def impulse_parts(impulse: float) -> tuple[int, int]:
     return whole, int(np.round((impulse - whole) * 256))
 
 
+def kept_share(tau: float) -> Float:
+    """``exp(-1 / tau)``, (1,): the share of a trace that a step keeps; 0 where tau is 0."""
+    if tau == 0:
+        return np.zeros(1)
+    share: Float = np.exp(-1 / np.array([tau], dtype=np.float64))
+    return share
+
+
 def decay_tables(tau: float) -> tuple[Float, Float]:
     """Whole part and fraction of ``exp(-1 / tau) * value`` for all values of a trace, (256,).
 
     Made with `numpy.exp`, as Lava does, so that the fractions are the same floats.
     """
-    if tau == 0:
-        return np.zeros(TRACE_VALUES), np.zeros(TRACE_VALUES)
-    product = np.exp(-1 / np.array([tau], dtype=np.float64)) * np.arange(TRACE_VALUES)
+    product: Float = kept_share(tau) * np.arange(TRACE_VALUES)
     whole = np.floor(product)
     fraction: Float = product % 1
     return whole, fraction

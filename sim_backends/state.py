@@ -16,7 +16,8 @@ in which the network stores them, and P profiles:
 ``learning/K/...``                  of the K-th learning projection:
 ``weights``, ``tag_1``, ``tag_2``   (S,) values now
 ``x``, ``y``          (P, 2, n_pre), (P, 3, n_post)  traces x1, x2 and y1, y2, y3; 0 where no
-                                    product of the profile's rule reads them
+                                    product of the profile's rule reads them; y1, y2, y3 of a
+                                    three-factor rule are what arrived in the last step
 ``tx``, ``ty``        (P, n_pre), (P, n_post)  step of the last spike in this epoch, from 1; or 0
 ====================  ============  ==============================================================
 
@@ -104,12 +105,13 @@ def _learning_fields(plastic: Plastic) -> dict[str, Field]:
 
     x_high = np.full((profiles, 2, 1), TRACE_MAX)
     x_high[:, 0] = TRACE_VALUES - 1  # payloads can set x1 beyond 7 bits
+    y_range = (0, TRACE_MAX) if plastic.factor is None else INT32
     return {
         "weights": between(plastic.weights, plastic.sign_mode.limits),
         "tag_1": between(plastic.tag_1, TAG_RANGES["dt"]),
         "tag_2": between(plastic.tag_2, TAG_RANGES["dd"]),
         "x": Field((profiles, 2, plastic.n_pre), 0, x_high),
-        "y": Field((profiles, 3, plastic.n_post), 0, TRACE_MAX),
+        "y": Field((profiles, 3, plastic.n_post), *y_range),
         "tx": Field((profiles, plastic.n_pre), 0, plastic.t_epoch),
         "ty": Field((profiles, plastic.n_post), 0, plastic.t_epoch),
     }

@@ -55,7 +55,7 @@ def worst_case(
     low, high, drive = (np.zeros(population.size) for _ in range(3))
     bounded = True
     for projection in network.projections:
-        if projection.post != name:
+        if projection.post != name or projection.target == "factor":  # that is no current
             continue
         pre = network.population(projection.pre)
         payload = 1.0

@@ -158,6 +158,19 @@ def stock_learning(plan: StockPlan) -> Iterator[Violation]:
             )
 
 
+def two_factors(plan: StockPlan) -> Iterator[Violation]:
+    """A third factor goes from one Process to another in order, which groups would not keep."""
+    for projection in plan.network.projections:
+        if projection.learning is not None and projection.learning.third_factor is not None:
+            yield Violation(
+                "third factor",
+                f"projection {projection.name!r}",
+                "a three-factor rule",
+                "two-factor rules",
+                _OURS,
+            )
+
+
 def few_processes(plan: StockPlan) -> Iterator[Violation]:
     """Each group is a Process, and each pair of groups with a synapse another one."""
     if plan.processes <= plan.max_processes:
@@ -180,5 +193,6 @@ STOCK_RULES: tuple[StockRule, ...] = (
     no_refractory_period,
     sums_rounded_once,
     stock_learning,
+    two_factors,
     few_processes,
 )

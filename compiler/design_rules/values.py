@@ -232,6 +232,21 @@ def refused_learning(profile: HardwareProfile, names: Iterable[str]) -> Iterator
         )
 
 
+def third_factor(placed: PlacedNetwork) -> Iterator[Violation]:
+    """Learning has two factors: no profile says how a third one reaches a core, at what cost."""
+    if any(refused_learning(placed.profile, ["any"])):
+        return  # two factors are refused as well
+    for projection in _synaptic(placed):
+        if projection.learning is not None and projection.learning.third_factor is not None:
+            yield Violation(
+                "third_factor",
+                f"projection {projection.name!r}",
+                "a three-factor rule",
+                f"two factors: the profile of {placed.profile.name} has no path for a third one",
+                "simulate the network unplaced, or train off the chip and freeze the weights",
+            )
+
+
 FIELD_RULES: tuple[Rule, ...] = (
     du_range,
     dv_range,
@@ -245,4 +260,5 @@ FIELD_RULES: tuple[Rule, ...] = (
     weight_grid,
     graded_spikes,
     learning,
+    third_factor,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from hrsnn_lava.quantized import (
     QuantizedPopulation,
     QuantizedProjection,
 )
+from hrsnn_lava.third_factor import ThirdFactor
 
 
 def _to_artifact(network: QuantizedNetwork) -> Artifact:
@@ -94,6 +96,8 @@ def _learning_entry(learning: Learning) -> tuple[dict[str, Any], dict[str, NDArr
         "graded_spikes": learning.graded_spikes,
         "plastic_zeros": bool(learning.plastic_zeros),
     }
+    if learning.third_factor is not None:
+        entry["third_factor"] = asdict(learning.third_factor)
     values: dict[str, NDArray[np.int32]] = {}
     for field in PER_SYNAPSE:
         value = getattr(learning, field)
@@ -112,6 +116,7 @@ def _learning(arrays: Arrays, key: str, entry: Any) -> Learning | None:
         tuple(rule_from_dict(rule) for rule in entry["rules"]),
         graded_spikes=entry["graded_spikes"],
         plastic_zeros=bool(entry["plastic_zeros"]),
+        third_factor=ThirdFactor(**entry["third_factor"]) if "third_factor" in entry else None,
         **{field: value for field, value in values.items() if value is not None},
     )
 

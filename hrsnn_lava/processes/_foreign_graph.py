@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.chip_learning import POST_TRACES
 from hrsnn_lava.errors import Problem
 from hrsnn_lava.findings import Finding
 from hrsnn_lava.processes._foreign_processes import (
@@ -134,15 +135,50 @@ class ForeignGraph:
             if link.process is connection
         ]
 
+    def factor_links(self, connection: Process) -> dict[str, Link]:
+        """Who sends y1, y2 and y3 of a three-factor rule, by trace; there is one sender at most."""
+        arriving = {y: list(self.links(getattr(connection, f"s_in_{y}"))) for y in POST_TRACES}
+        return {y: links[0] for y, links in arriving.items() if links}
+
+    def factor_order(self, connection: Process, link: Link) -> NDArray[np.int64] | None:
+        """Element of what a sender sends, for each neuron that a connection feeds."""
+        feeds = [way.order for _, way in self.targets(connection)]
+        if len(feeds) != 1 or feeds[0] is None or link.order is None:
+            return None
+        return link.order[feeds[0]]
+
+    def _is_taken_factor(self, connection: Process) -> bool:
+        """Whether all senders of y1, y2 and y3 are such as are taken."""
+        for y in POST_TRACES:
+            links = list(self.links(getattr(connection, f"s_in_{y}")))
+            if len(links) > 1 or any(not self._is_factor(connection, link) for link in links):
+                return False
+        return True
+
+    def _is_factor(self, connection: Process, link: Link) -> bool:
+        """Whether a sender of y1, y2 or y3 is taken: a source or neurons in order, or weights."""
+        sender, name = kind(link.process), link.port.name
+        if link.order is None or id(link.process) not in self.names:
+            return False
+        if sender in CONNECTIONS:
+            return sender not in LEARNING and name == "a_out"
+        order = self.factor_order(connection, link)
+        in_order = order is None or np.array_equal(order, np.arange(order.size))
+        known = link.port is self._sent.get(id(link.process))
+        return in_order and (known or (sender in (*NEURONS, *SOURCES) and name == "s_out"))
+
     def check_ports(self) -> None:
         """Report what arrives at a port from where it cannot be taken."""
-        three = [process for process in self.of(LEARNING) if has_three_factors(process)]
+        every = [process for process in self.of(LEARNING) if has_three_factors(process)]
+        three = [process for process in every if not self._is_taken_factor(process)]
         for process in self._processes:
             for port in process.in_ports.members:
                 if process in three and port.name != "s_in":
                     continue  # named with the rule
                 if three and port.name == "a_third_factor_in":
                     continue
+                if process in every and port.name.startswith("s_in_y"):
+                    continue  # see `_is_taken_factor`
                 for link in self.links(port):
                     self._check_link(process, port, link)
         for process in self.of(CONNECTIONS):
@@ -161,6 +197,8 @@ class ForeignGraph:
             around = [*heard, *(port.process for port in process.a_out.get_dst_ports())]
             if any(self.is_refused(other) for other in around):
                 continue
+            if len(fed) == 1 and process in every and not heard:
+                continue  # a rule with a third factor may do without postsynaptic spikes
             if len(fed) != 1 or len(heard) != 1 or fed[0] is not heard[0]:
                 hears = f"a_out feeds {self._listed(fed)}, s_in_bap hears {self._listed(heard)}"
                 allowed = "one population of neurons, the same at both"
@@ -168,22 +206,26 @@ class ForeignGraph:
 
     def _refuse_third_factor(self, connection: Process) -> None:
         """Name a three-factor rule with what would send its factors, unless that is named."""
-        factors = {
-            y: list(self.links(getattr(connection, f"s_in_{y}"))) for y in ("y1", "y2", "y3")
-        }
+        factors = {y: list(self.links(getattr(connection, f"s_in_{y}"))) for y in POST_TRACES}
         senders = [link.process for links in factors.values() for link in links]
         if any(self.is_refused(sender) for sender in senders):
             return
         said = []
-        for name in post_factors(connection):
-            sources = dict.fromkeys(self.label(link.process) for link in factors[name])
-            said.append(f"{name} from {' and '.join(sources) or 'nothing'}")
+        for name, links in factors.items():
+            sources = dict.fromkeys(
+                f"{self.label(link.process)}.{link.port.name}"
+                + ("" if self._is_factor(connection, link) else ", not taken")
+                for link in links
+            )
+            if sources or name in post_factors(connection):
+                said.append(f"{name} from {' and '.join(sources) or 'nothing'}")
         rule = type(connection.proc_params["learning_rule"]).__name__
         self.report(
             f"{self.label(connection)}.learning_rule",
-            f"{rule}, whose third factor is sent to it ({', '.join(said) or 'none is read'})",
-            "a two-factor rule (Loihi2FLearningRule)",
-            "three-factor rules run in Lava alone",
+            f"{rule}, whose third factor is sent to it ({'; '.join(said)})",
+            "y1, y2 and y3 from one sender each: s_out of a source or of neurons, in their order, "
+            "or a_out of a connection whose weights are fixed",
+            "three-factor rules with other senders run in Lava alone",
         )
 
     def _check_link(self, process: Process, port: Any, link: Link) -> None:
@@ -226,13 +268,15 @@ class ForeignGraph:
         fix = "pass its inner Processes, or give it a SubProcessModel of Lava's own Processes"
         fix = f"use {bases[0].__name__} itself" if bases else fix
         weighed = [port for port in process.out_ports.members if _is_weighed(port)]
-        if weighed and not any(port.in_connections for port in process.in_ports.members):
+        if weighed and not _hears(process):
             fix += f"; or say what it sends: sources={{process.{weighed[0].name}: values}}"
         cause = self._entered.causes.get(id(process), "it has no counterpart here")
         if taught := _taught(process):
             listed = ", ".join(f"{self.label(c)} ({', '.join(post_factors(c))})" for c in taught)
             cause += f", which sends the third factor of {listed}"
-            fix = "three-factor rules run in Lava alone; LIF and a two-factor rule are taken"
+            if not weighed or _hears(process):
+                fix = "what RingBuffer, LIF or Dense send as third factor is taken; such neurons "
+                fix += "run in Lava alone"
         self.report(self.label(process), cause, fix=fix)
 
     def _free_name(self, process: Process) -> str:
@@ -251,9 +295,15 @@ class ForeignGraph:
 
 
 def _is_weighed(port: Any) -> bool:
-    """Whether an output port leads to connections alone."""
+    """Whether an output port leads to connections alone, as spikes or as a third factor."""
     ends = port.get_dst_ports()
-    return bool(ends) and all(kind(e.process) in CONNECTIONS and e.name == "s_in" for e in ends)
+    names = ("s_in", *(f"s_in_{y}" for y in POST_TRACES))
+    return bool(ends) and all(kind(e.process) in CONNECTIONS and e.name in names for e in ends)
+
+
+def _hears(process: Process) -> bool:
+    """Whether anything is sent to a Process."""
+    return any(port.in_connections for port in process.in_ports.members)
 
 
 def _taught(process: Process) -> list[Process]:

@@ -52,7 +52,7 @@ REFUSED = {
     ),
     f"{_LIF}TernaryLIF": ("its spikes have a sign", "use two populations of LIF"),
 }
-#: Class of the rules whose traces y1, y2 and y3 are computed in the neuron, and not here.
+#: Class of the rules whose traces y1, y2 and y3 are sent to the connection.
 _THREE_FACTORS = "lava.magma.core.learning.learning_rule.Loihi3FLearningRule"
 _PORTS = ("in_ports", "out_ports", "ref_ports", "var_ports")
 

@@ -15,7 +15,11 @@ from typing import Any
 
 import numpy as np
 from lava.magma.core.learning.constants import GradedSpikeCfg
-from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
+from lava.magma.core.learning.learning_rule import (
+    Loihi2FLearningRule,
+    Loihi3FLearningRule,
+    LoihiLearningRule,
+)
 from lava.magma.core.process.process import AbstractProcess
 from lava.proc.dense.models import PyLearningDenseModelBitApproximate
 from lava.proc.dense.process import LearningDense
@@ -107,14 +111,21 @@ class MaskedLearningDense(_Recorded, PyLearningDenseModelBitApproximate):  # typ
         self.weights[self._absent] = 0
 
 
-def lava_rule(rule: LearningRule) -> Loihi2FLearningRule:
+def lava_rule(rule: LearningRule, three_factors: bool = False) -> LoihiLearningRule:
     """Lava's rule object; one for each connection, since Lava's connections may change it."""
     traces: dict[str, float] = {}
     for name in TRACES:
         trace = getattr(rule, name)
         traces |= {f"{name}_impulse": trace.impulse, f"{name}_tau": trace.tau}
     equations = {target: rule.equation(target) for target in ("dw", "dd", "dt")}
-    return Loihi2FLearningRule(**equations, **traces, t_epoch=rule.t_epoch, rng_seed=rule.rng_seed)
+    options = {"t_epoch": rule.t_epoch, "rng_seed": rule.rng_seed}
+    if not three_factors:
+        return Loihi2FLearningRule(**equations, **traces, **options)
+    x = {name: value for name, value in traces.items() if name[0] == "x"}
+    result = Loihi3FLearningRule(**equations, **x, **options)
+    for name in traces.keys() - x.keys():  # its constructor takes none of these
+        setattr(result, name, traces[name])
+    return result
 
 
 def learning_connection(
@@ -135,7 +146,7 @@ def learning_connection(
     }
     options = {
         "name": connection.name,
-        "learning_rule": lava_rule(learning.rule),
+        "learning_rule": lava_rule(learning.rule, learning.third_factor is not None),
         "graded_spike_cfg": _GRADED[learning.graded_spikes],
         "num_message_bits": connection.num_message_bits,
         "weight_exp": connection.weight_exp,

@@ -25,6 +25,7 @@ from hrsnn_lava.chip_learning import (
 from hrsnn_lava.errors import NetworkError, SpecError, raise_if
 from hrsnn_lava.findings import Finding, warn, worst_first
 from hrsnn_lava.integer_format import INT32, WEIGHT_BITS
+from hrsnn_lava.network import Target
 from hrsnn_lava.processes._foreign_graph import ForeignGraph
 from hrsnn_lava.processes._foreign_processes import (
     CONNECTIONS,
@@ -45,6 +46,7 @@ from hrsnn_lava.quantized import (
     QuantizedProjection,
     SignMode,
 )
+from hrsnn_lava.third_factor import ThirdFactor
 from hrsnn_lava.trace import SpikeInput
 
 __all__ = ["FromLava", "from_lava"]
@@ -135,6 +137,13 @@ def _read(graph: ForeignGraph, steps: int | None, sent: dict[Any, ArrayLike]) ->
     peaks = {id(p): np.abs(rows.astype(np.int64)).max(axis=0, initial=0) for p, rows in sources}
     projections = [q for p in graph.of(CONNECTIONS) for q in _projections(graph, p, peaks)]
     graded = {q.pre for q in projections if q.num_message_bits}
+    graded |= {
+        graph.names[id(link.process)]
+        for p in graph.of(LEARNING)
+        if has_three_factors(p)
+        for link in graph.factor_links(p).values()
+        if id(link.process) in graph.names
+    }
     channels = [
         QuantizedInput(
             graph.names[id(p)], rows.shape[1], _scale(rows, graph.names[id(p)] in graded)
@@ -205,24 +214,61 @@ def _projections(
             graph.report(
                 f"{graph.label(process)}.weights", f"sums of payloads up to {most}", "32 bits"
             )
+    if source.order is None:
+        return []
     result = []
-    for target, link in targets:
-        if source.order is None or link.order is None:
+    ends: list[tuple[Process, NDArray[np.int64] | None, Target, str]]
+    ends = [(target, link.order, "synapse", "") for target, link in targets]
+    for learner, y in _taught(graph, process):
+        order = graph.factor_order(learner, graph.factor_links(learner)[y])
+        neurons = [target for target, _ in graph.targets(learner)]
+        ends += [(neurons[0], order, "factor", f"_{y}_of_{graph.names[id(learner)]}")]
+    for target, order, role, taught in ends:
+        if order is None:
             continue
-        suffix = f"_to_{graph.names[id(target)]}" if len(targets) > 1 else ""
-        placed = every.moved(rows=np.argsort(link.order), cols=source.order)
+        suffix = taught or f"_to_{graph.names[id(target)]}"
+        placed = every.moved(rows=np.argsort(order), cols=source.order)
         result.append(
             QuantizedProjection(
-                graph.names[id(process)] + suffix,
+                graph.names[id(process)] + (suffix if len(ends) > 1 else ""),
                 graph.names[id(source.process)],
                 graph.names[id(target)],
                 placed.matrix(),
                 delays=placed.delays,
                 learning=learning(graph, process, placed),
+                target=role,
                 **options,
             )
         )
     return result
+
+
+def _taught(graph: ForeignGraph, process: Process) -> list[tuple[Process, str]]:
+    """Connections to whose y1, y2 or y3 a connection of fixed weights sends."""
+    return [
+        (learner, y)
+        for learner in graph.of(LEARNING)
+        if has_three_factors(learner) and len(graph.targets(learner)) == 1
+        for y, link in graph.factor_links(learner).items()
+        if link.process is process
+    ]
+
+
+def _third_factor(graph: ForeignGraph, learner: Process) -> ThirdFactor:
+    """The senders of a three-factor rule by their names here; see `_projections`."""
+    names: dict[str, Any] = {"y0": bool(list(graph.links(learner.s_in_bap)))}
+    for y, link in graph.factor_links(learner).items():
+        sender = link.process
+        if id(sender) not in graph.names:
+            continue  # named already
+        names[y] = graph.names[id(sender)]
+        if kind(sender) not in CONNECTIONS:
+            continue
+        if not list(graph.links(sender.s_in)):
+            del names[y]  # a connection that hears nothing sends 0
+        elif len(graph.targets(sender)) + len(_taught(graph, sender)) > 1:
+            names[y] += f"_{y}_of_{graph.names[id(learner)]}"
+    return ThirdFactor(**names)
 
 
 def _scale(rows: NDArray[np.int32], graded: bool) -> float | None:
@@ -428,11 +474,11 @@ def learning(graph: ForeignGraph, process: Process, among: Synapses) -> Learning
     if kind(process) not in LEARNING:
         return None
     rule, where = process.proc_params["learning_rule"], f"{graph.label(process)}.learning_rule"
-    if has_three_factors(process):
-        return None  # named already
+    third = _third_factor(graph, process) if has_three_factors(process) else None
     families = {f"{c.__module__}.{c.__qualname__}" for c in type(rule).__mro__}
-    if _TWO_FACTORS not in families:
-        graph.report(where, f"a {type(rule).__name__}", "a two-factor rule (Loihi2FLearningRule)")
+    if third is None and _TWO_FACTORS not in families:
+        allowed = "a rule of Lava's (Loihi2FLearningRule, Loihi3FLearningRule)"
+        graph.report(where, f"a {type(rule).__name__}", allowed)
         return None
     products = {
         target: tuple(_product(graph, where, p) for p in series.products)
@@ -452,7 +498,7 @@ def learning(graph: ForeignGraph, process: Process, among: Synapses) -> Learning
     tag_1, tag_2 = (0 if tag is None else tag for tag in among.tags)
     graded = _GRADED[int(process.proc_params["graded_spike_cfg"])]
     dense = not sparse.issparse(process.weights.init)
-    return Learning((learning_rule,), None, tag_1, tag_2, graded, plastic_zeros=dense)
+    return Learning((learning_rule,), None, tag_1, tag_2, graded, dense, third)
 
 
 def _product(graph: ForeignGraph, where: str, product: Any) -> Product:

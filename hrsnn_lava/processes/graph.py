@@ -28,6 +28,7 @@ from lava.proc.sparse.models import (
 )
 from lava.proc.sparse.process import DelaySparse, LearningSparse, Sparse
 
+from hrsnn_lava.chip_learning import POST_TRACES
 from hrsnn_lava.processes.connections import (
     MaskedLearningDense,
     RecordedLearningSparse,
@@ -52,7 +53,7 @@ from hrsnn_lava.processes.mapped_files import (
     MmapSourceFloat,
     create_rows,
 )
-from hrsnn_lava.processes.program import PARAMETERS, LavaProgram, Neurons, Source
+from hrsnn_lava.processes.program import PARAMETERS, Connection, LavaProgram, Neurons, Source
 from hrsnn_lava.processes.stock import BiasWrite, RecordedLIF, bias_writes, stock_lif
 
 __all__ = [
@@ -170,6 +171,9 @@ def components(program: LavaProgram) -> list[tuple[list[int], LavaProgram]]:
 
     for connection in program.connections:
         parent[find(connection.pre)] = find(connection.post)
+        for sender in _factor_senders(connection).values():
+            if sender in parent:
+                parent[find(sender)] = find(connection.post)
     parts = []
     for root in dict.fromkeys(find(group.name) for group in program.neurons):
         numbers = [i for i, g in enumerate(program.neurons) if find(g.name) == root]
@@ -218,18 +222,34 @@ def build(
     for k, source in enumerate(program.sources):
         path = source_path(where, numbers[0] if numbers else 0, k)
         populations[source.name] = MmapSource(path=event_file(source, program, path))
-    connections = {}
-    for connection in program.connections:
+    connections: dict[str, AbstractProcess] = {}
+    for connection in program.connections:  # those that learn come last
         if connection.learning is not None:
             path = learned_path(where, connection.learning.number)
             process = learning_connection(connection, str(path), program.n_steps)
-            populations[connection.post].s_out.connect(process.s_in_bap)
+            third = connection.learning.third_factor
+            if third is None or third.y0:
+                populations[connection.post].s_out.connect(process.s_in_bap)
+            for trace, sender in _factor_senders(connection).items():
+                if sender in populations:
+                    populations[sender].s_out.connect(getattr(process, f"s_in_{trace}"))
+                elif sender in connections:  # one without a synapse sends nothing
+                    connections[sender].a_out.connect(getattr(process, f"s_in_{trace}"))
         else:
             process = fixed_connection(connection, fixed)
         populations[connection.pre].s_out.connect(process.s_in)
-        process.a_out.connect(populations[connection.post].a_in)
+        if connection.target != "factor":
+            process.a_out.connect(populations[connection.post].a_in)
         connections[connection.name] = process
     return LavaGraph(program.precision, populations, connections, tuple(helpers), tuple(writes))
+
+
+def _factor_senders(connection: Connection) -> dict[str, str]:
+    """Who sends y1, y2 and y3 of a connection, by trace; empty with two factors."""
+    if connection.learning is None or connection.learning.third_factor is None:
+        return {}
+    senders = zip(POST_TRACES, connection.learning.third_factor.senders, strict=True)
+    return {trace: sender for trace, sender in senders if sender is not None}
 
 
 def _rows(path: Path, shape: tuple[int, int], program: LavaProgram) -> "np.memmap[Any, Any]":

@@ -7,7 +7,7 @@ numbers are those of `HeterogeneousLIF` and of Lava's `Sparse` and `DelaySparse`
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -27,6 +27,7 @@ from hrsnn_lava.quantized import (
     in_counts,
     learning_problems,
 )
+from hrsnn_lava.third_factor import ThirdFactor
 from hrsnn_lava.trace import SpikeInput
 
 __all__ = ["PROBES", "Connection", "LavaProgram", "Neurons", "Source", "lava_program"]
@@ -76,6 +77,8 @@ class Source:
 class ConnectionLearning:
     """Learning of one connection: one rule, tags (nnz,), and the `number` of its result's file.
 
+    `third_factor` names the populations and connections that send y1, y2 and y3.
+
     `projection`, `profile` and `place` (nnz,) say which rule and which stored weights of the
     network these are; they stay with the parent and are not in the file.
     """
@@ -86,6 +89,7 @@ class ConnectionLearning:
     graded_spikes: str
     plastic_zeros: bool
     number: int
+    third_factor: ThirdFactor | None = None
     projection: str = ""
     place: Array | None = None
     profile: int = 0
@@ -95,7 +99,8 @@ class ConnectionLearning:
 class Connection:
     """One `Sparse`, `DelaySparse` where `delays` (nnz,) in steps is given, or a learning one.
 
-    `weights` is CSR (n_post, n_pre); `sign_mode` is the name of Lava's `SignMode` member.
+    `weights` is CSR (n_post, n_pre); `sign_mode` is the name of Lava's `SignMode` member. With
+    `target` "factor" it feeds the learning connections that name it, and not `post`.
     """
 
     name: str
@@ -107,6 +112,7 @@ class Connection:
     sign_mode: str = "MIXED"
     num_weight_bits: int = WEIGHT_BITS
     num_message_bits: int = 0
+    target: str = "synapse"
     learning: ConnectionLearning | None = None
 
 
@@ -185,6 +191,8 @@ class LavaProgram:
             learning = entry.pop("learning")
             if learning is not None:
                 rule = rule_from_dict(learning.pop("rule"))
+                third = learning.pop("third_factor")
+                learning["third_factor"] = None if third is None else ThirdFactor(**third)
                 tags = {k: arrays[f"connections/{i}/{k}"] for k in _TAGS}
                 learning = ConnectionLearning(rule, **tags, **learning)
             connections.append(
@@ -213,6 +221,7 @@ _CONNECTION = (
     "sign_mode",
     "num_weight_bits",
     "num_message_bits",
+    "target",
 )
 
 
@@ -220,7 +229,9 @@ def _learning_header(learning: ConnectionLearning | None) -> dict[str, Any] | No
     if learning is None:
         return None
     fields = ("graded_spikes", "plastic_zeros", "number")
-    return {"rule": rule_to_dict(learning.rule)} | {k: getattr(learning, k) for k in fields}
+    third = None if learning.third_factor is None else asdict(learning.third_factor)
+    numbers = {k: getattr(learning, k) for k in fields}
+    return {"rule": rule_to_dict(learning.rule), "third_factor": third, **numbers}
 
 
 def lava_program(
@@ -285,7 +296,11 @@ def _sources(
     network: QuantizedNetwork | Network, inputs: SpikeInput, steps: int
 ) -> tuple[Source, ...]:
     """Input populations that send spikes; values for ``target="bias"`` go another way."""
-    sending = {p.pre for p in network.projections if p.target == "synapse" and p.n_synapses}
+    sending = {p.pre for p in network.projections if p.target != "bias" and p.n_synapses}
+    if isinstance(network, QuantizedNetwork):
+        learning = [p.learning for p in network.projections if p.learning is not None]
+        thirds = [entry.third_factor for entry in learning if entry.third_factor is not None]
+        sending |= {sender for third in thirds for sender in third.senders if sender is not None}
     result = []
     for population in network.input_populations:
         if population.name in sending:
@@ -314,7 +329,7 @@ def _fixed(
             **_form(p),
         )
         for p in network.projections
-        if p.target == "synapse" and p.n_synapses and p.learning is None
+        if p.target != "bias" and p.n_synapses and p.learning is None
     ]
     for p in network.projections:
         if p.learning is not None and p.n_synapses:
@@ -332,6 +347,7 @@ def _form(projection: QuantizedProjection) -> dict[str, Any]:
         "sign_mode": projection.sign_mode.name,
         "num_weight_bits": int(projection.num_weight_bits),
         "num_message_bits": int(projection.num_message_bits),
+        "target": projection.target,
     }
 
 
@@ -354,6 +370,7 @@ def _profile_connections(
                 learning.graded_spikes,
                 bool(learning.plastic_zeros),
                 number,
+                learning.third_factor,
                 projection.name,
                 place,
                 k,

@@ -18,7 +18,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hrsnn_lava.chip_learning import PRE_TRACES, TARGETS, TRACES, LearningRule, Product
+from hrsnn_lava.chip_learning import (
+    POST_TRACES,
+    PRE_TRACES,
+    TARGETS,
+    TRACES,
+    LearningRule,
+    Product,
+)
 from hrsnn_lava.errors import ArtifactError
 from hrsnn_lava.integer_format import ACCUMULATOR_SHIFT, INITIAL_TAG_RANGES, TRACE_VALUES
 from hrsnn_lava.sim_backends.learning_program import (
@@ -29,6 +36,7 @@ from hrsnn_lava.sim_backends.learning_program import (
     Streams,
     decay_tables,
     impulse_parts,
+    kept_share,
     right_shift,
     scale,
     traces_read,
@@ -142,6 +150,32 @@ class Memory(NamedTuple):
     step_post: Any
 
 
+class Factors(NamedTuple):
+    """What arrives at y1, y2 and y3 of the projections with a third factor, in Q pieces.
+
+    Pieces: `first` (R + 1,): those of each projection, none with two factors; `three` (R,): has a
+    third factor; `silent` (R,): its postsynaptic spikes do not come back; `trace` (0..2), `delay`
+    (-1: the same step), `factor` (sums times this), `shift` (sums shifted right by it), `graded`
+    (Q,). `indptr` (Q, n_sources + 1), `targets` (local), `weights`: their columns. `keep` (G, 3):
+    share that a step keeps, `read` (G, 3). `received` (3, NY) int32: what arrived in the last step.
+    """
+
+    first: Any
+    three: Any
+    silent: Any
+    trace: Any
+    delay: Any
+    factor: Any
+    shift: Any
+    graded: Any
+    indptr: Any
+    targets: Any
+    weights: Any
+    keep: Any
+    read: Any
+    received: Any
+
+
 class Draws(NamedTuple):
     """Random numbers of R projections (R, steps); see `Streams`."""
 
@@ -160,6 +194,7 @@ class LearningState:
 
     Attributes:
         wiring, rules, memory: what the kernels read and write.
+        factors: third factors, None where no rule has one.
         pairs: `learning_pairs` runs it, not `learning_kernels`.
         shared: what never changes and a twin may share.
     """
@@ -171,7 +206,8 @@ class LearningState:
         self.wiring = wiring_of(self._merged, orders, n_neurons)
         self.rules = rules_of(self._merged)
         self.pairs = all(_every_step(p) for p in self._merged) and bool(self.rules.simple.all())
-        self.memory = memory_of(self.wiring, self.rules, n_neurons)
+        self.factors = factors_of(self._merged, self.rules)
+        self.memory = memory_of(self.wiring, self.rules, n_neurons, self.factors)
         self._places = self._find(orders)
         self.shared = (plastic, self._merged, self._part_of, self.wiring, self.rules, self._places)
         self._streams: list[Streams] = []
@@ -195,6 +231,8 @@ class LearningState:
         memory = self.memory
         for name in ("x", "y", "tx", "ty", "pending", "pinned"):
             getattr(memory, name)[...] = 0
+        if self.factors is not None:
+            self.factors.received[:] = 0
         for name in SYNAPTIC:
             for p, place in zip(self.plastic, self._places, strict=True):
                 getattr(memory, name)[place] = getattr(p, name)
@@ -223,7 +261,7 @@ class LearningState:
             pre, post = self._neurons(k, "x"), self._neurons(k, "y")
             values = {name: getattr(memory, name)[place] for name in SYNAPTIC}
             values |= {"x": memory.x[0][:, pre].swapaxes(0, 1), "tx": memory.tx[pre]}
-            values |= {"y": memory.y[0][:, post].swapaxes(0, 1), "ty": memory.ty[post]}
+            values |= {"y": self._y(k)[:, post].swapaxes(0, 1), "ty": memory.ty[post]}
             arrays |= learning_arrays(k, p, values)
         return arrays
 
@@ -247,7 +285,7 @@ class LearningState:
             pre, post = self._neurons(k, "x"), self._neurons(k, "y")
             memory.tx[pre], memory.ty[post] = state["tx"], state["ty"]
             memory.x[0][:, pre] = state["x"].swapaxes(0, 1)
-            memory.y[0][:, post] = state["y"].swapaxes(0, 1)
+            self._y(k)[:, post] = state["y"].swapaxes(0, 1)
         for k, state in enumerate(states):
             pre = self._neurons(k, "x")
             inside = max(state["tx"].max(initial=0), state["ty"].max(initial=0)) <= epoch
@@ -255,6 +293,12 @@ class LearningState:
             if not (inside and same and np.array_equal(memory.tx[pre], state["tx"])):
                 raise ArtifactError("the learning state holds values that no run reaches")
         self._list_active()
+
+    def _y(self, k: int) -> Any:
+        """Where y1, y2 and y3 of projection k are as they are now, (3, NY)."""
+        factors = self.factors
+        three = factors is not None and self.plastic[k].factor is not None
+        return factors.received if factors is not None and three else self.memory.y[0]
 
     def _neurons(self, k: int, side: str) -> Any:
         """Where the traces of projection k are on one side, (P, n_pre) or (P, n_post)."""
@@ -282,8 +326,8 @@ class LearningState:
 
             def read(rule: int, name: str, k: int = k) -> Any:
                 side = "x" if name in PRE_TRACES else "y"
-                values = getattr(self.memory, side)[0, int(name[1]) - 1]
-                return values[self._neurons(k, side)[rule]]
+                rows = self.memory.x[0] if side == "x" else self._y(k)
+                return rows[int(name[1]) - 1][self._neurons(k, side)[rule]]
 
             result |= plastic.traces(read)
         return result
@@ -324,7 +368,8 @@ def _every_step(plastic: Plastic) -> bool:
     """True when `learning_pairs` runs a projection whose rules are of the pair kind."""
     regular = plastic.graded_spikes == "regular" and not plastic.graded
     single = len(plastic.rules) == 1 and len(plastic.rules[0].dw) > 0
-    return regular and single and plastic.t_epoch == 1 and plastic.weight_exp >= 0
+    plain = regular and plastic.factor is None
+    return plain and single and plastic.t_epoch == 1 and plastic.weight_exp >= 0
 
 
 #: Fields of a projection by synapse, and those that projections which learn alike agree in.
@@ -364,7 +409,8 @@ def merge(plastic: tuple[Plastic, ...]) -> tuple[tuple[Plastic, ...], tuple[Part
 
 
 def _alike(one: Plastic, other: Plastic) -> bool:
-    return all(getattr(one, name) == getattr(other, name) for name in _ALIKE)
+    two_factors = one.factor is None and other.factor is None
+    return two_factors and all(getattr(one, name) == getattr(other, name) for name in _ALIKE)
 
 
 def _joined(group: list[Plastic]) -> Plastic:
@@ -434,7 +480,8 @@ def rules_of(plastic: tuple[Plastic, ...]) -> Rules:
             trace = getattr(rule, name)
             tables[g, k] = decay_tables(trace.tau)
             impulses[:, g, k] = impulse_parts(trace.impulse)
-            used[g, k] = name in trace_names
+            sent = p.factor is not None and name not in PRE_TRACES  # of these see `Factors`
+            used[g, k] = name in trace_names and not sent
     exponents = np.array([p.weight_exp for p in plastic], dtype=np.int64)
     limits = np.array([p.sign_mode.limits for p in plastic]).reshape(-1, 2)
     acc = np.array([p.accumulator_limits for p in plastic]).reshape(-1, 2)
@@ -474,7 +521,7 @@ def _simple(plastic: Plastic) -> int:
             return 0
         if len(kinds) == 2:
             orders.add(kinds[0])
-    if len(orders) > 1 or plastic.graded_spikes == "add_overflow":
+    if len(orders) > 1 or plastic.graded_spikes == "add_overflow" or plastic.factor is not None:
         return 0
     return 2 if orders == {"y0"} else 1
 
@@ -515,8 +562,41 @@ def _products(rules: list[LearningRule]) -> list[Any]:
     ]
 
 
-def memory_of(wiring: Wiring, rules: Rules, n: int) -> Memory:
-    """The state of `n` neurons and all learning synapses, everything 0."""
+def factors_of(plastic: tuple[Plastic, ...], rules: Rules) -> Factors | None:
+    """The third factors of all projections; None where none has any."""
+    if all(p.factor is None for p in plastic):
+        return None
+    pieces = [part for p in plastic for part in p.factor or ()]
+    groups = [(p, rule) for p in plastic for rule in p.rules]
+    base = _starts([part.weights.nnz for part in pieces])
+    columns = [part.weights.indptr + b for part, b in zip(pieces, base, strict=False)]
+    indptr = np.stack(columns) if columns else np.zeros((0, 1))
+    none = np.zeros(0, dtype=np.int32)
+    exponents = np.array([part.weight_exp for part in pieces], dtype=np.int64)
+    n_y = int(rules.y_first[-1]) + groups[-1][0].n_post
+    return Factors(
+        _starts([len(p.factor or ()) for p in plastic]),
+        np.array([p.factor is not None for p in plastic], dtype=np.bool_),
+        np.array([not p.hears_spikes for p in plastic], dtype=np.bool_),
+        np.array([part.trace for part in pieces], dtype=np.int64),
+        np.array([part.delay for part in pieces], dtype=np.int64),
+        1 << np.maximum(exponents, 0),
+        np.maximum(-exponents, 0),
+        np.array([part.graded for part in pieces], dtype=np.bool_),
+        indptr.astype(np.int64),
+        np.concatenate([none, *(part.weights.indices for part in pieces)]).astype(np.int32),
+        np.concatenate([none, *(part.weights.data for part in pieces)]).astype(np.int32),
+        np.array([[kept_share(getattr(r, y).tau)[0] for y in POST_TRACES] for _, r in groups]),
+        np.array([[y in r.variables for y in POST_TRACES] for _, r in groups]),
+        np.zeros((3, n_y), dtype=np.int32),
+    )
+
+
+def memory_of(wiring: Wiring, rules: Rules, n: int, factors: Factors | None) -> Memory:
+    """The state of `n` neurons and all learning synapses, everything 0.
+
+    What a third factor sends has a sign and more bits than a trace.
+    """
     size, count = wiring.targets.size, wiring.source.size
     depth = int(rules.epoch.max(initial=0)) + 1
     n_x = int((wiring.n_pre * np.diff(wiring.group)).sum())
@@ -528,7 +608,7 @@ def memory_of(wiring: Wiring, rules: Rules, n: int) -> Memory:
         tag_1=zeros(size, np.int16),
         tag_2=zeros(size, np.int16),
         x=zeros((depth, 2, n_x), np.uint8),
-        y=zeros((depth, 3, n_y), np.uint8),
+        y=zeros((depth, 3, n_y), np.uint8 if factors is None else np.int16),
         tx=zeros(n_x, np.uint8),
         ty=zeros(n_y, np.uint8),
         pending=zeros(n, np.int32),

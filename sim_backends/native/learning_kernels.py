@@ -41,17 +41,18 @@ ACC_MIN, ACC_MAX = ACCUMULATOR_RANGE
 _TAG_PINNED, _TAG_MAX = TAG_RANGES["dt"]  # pinned: the next epoch moves it, whatever the spikes do
 _DELAY_MAX = TAG_RANGES["dd"][1]
 _PAYLOAD_MASK = TRACE_VALUES - 1
+_SHORT_MAX = (1 << 15) - 1
 _ONE = 1 << ACCUMULATOR_SHIFT  # a weight or tag of 1 in the accumulator
 
 
 @jit
 def learning_steps(
     first: int, n_steps: int, updates: Any, wiring: Wiring, rules: Rules, m: Memory, draws: Draws,
-    *arrays: Any,
+    factors: Any, *arrays: Any,
 ) -> int:  # fmt: skip
     """Run `n_steps` steps of a network that learns; return how many spikes were written.
 
-    Arguments as of `run_integers`, and see `learning`.
+    Arguments as of `run_integers`, and see `learning`; `factors` is a `Factors`, or None.
     """
     run, drive, events, out = grouped(arrays)
     ring_source, ring_value, ring_count = run.ring
@@ -75,7 +76,18 @@ def learning_steps(
                 _note_payloads(r, sources, values, within, wiring, rules, m)
             else:
                 _note_pre(r, sources, values, within, wiring, rules, m)
-            _note_post(r, fired, within, draws.y_repeat[r, k], wiring, rules, m)
+            if factors is None:  # decided when the kernel is compiled
+                _note_post(r, fired, within, draws.y_repeat[r, k], wiring, rules, m)
+            else:
+                heard = fired[:0] if factors.silent[r] else fired
+                _note_post(r, heard, within, draws.y_repeat[r, k], wiring, rules, m)
+                ends = within == rules.epoch[r]
+                if factors.three[r] and (ends or k == n_steps - 1):  # no one looks in between
+                    _receive(r, t, run.ring, wiring, rules, m, factors)
+                    if ends:
+                        _received_history(
+                            r, draws.y_decay[r, k], draws.y_impulse[r, k], wiring, rules, m, factors
+                        )
             if within == rules.epoch[r]:
                 _end_epoch(r, t, k, wiring, rules, m, draws)
         n_written += spikes
@@ -111,6 +123,64 @@ def _deliver(r: Any, sources: Any, values: Any, wiring: Any, rules: Any, m: Any)
     if shift > 0:
         for i in range(wiring.target[r], wiring.target[r] + wiring.n_post[r]):
             pending[i] += np.int32(partial[i] >> shift)
+
+
+@jit
+def _receive(r: Any, t: Any, ring: Any, wiring: Any, rules: Any, m: Any, factors: Any) -> None:
+    """What arrives at y1, y2 and y3 in step `t`, whose messages are in the ring already."""
+    source, value, count = ring
+    n, begin, end = wiring.n_post[r], wiring.group[r], wiring.group[r + 1]
+    received = factors.received[:, rules.y_first[begin] : rules.y_first[begin] + n]
+    received[:] = 0
+    partial = m.partial[:n]
+    for q in range(factors.first[r], factors.first[r + 1]):
+        sent_at = t - 1 - factors.delay[q]
+        if sent_at < 0:
+            continue
+        slot = sent_at % count.shape[0]
+        partial[:] = 0
+        for e in range(count[slot]):
+            times = np.int64(value[slot, e])
+            if not factors.graded[q]:
+                times = np.int64(times != 0)
+            column = source[slot, e]
+            for s in range(factors.indptr[q, column], factors.indptr[q, column + 1]):
+                partial[factors.targets[s]] += np.int64(factors.weights[s]) * times
+        row = received[factors.trace[q]]
+        for i in range(n):
+            total = (partial[i] * factors.factor[q]) >> factors.shift[q]
+            row[i] = np.int32(np.int64(row[i]) + total)  # wraps at 32 bits, as Lava's ports do
+    for g in range(begin + 1, end):
+        for trace in range(3):
+            for i in range(n):
+                factors.received[trace, rules.y_first[g] + i] = received[trace, i]
+
+
+@jit
+def _received_history(
+    r: Any, decay: Any, random: Any, wiring: Any, rules: Any, m: Any, factors: Any
+) -> None:
+    """Fill the histories of y1, y2 and y3 from what arrived in the last step of the epoch.
+
+    In 16 bits: a factor is cut to -128..127, and its constant has no more bits than that.
+    """
+    epoch = rules.epoch[r]
+    for g in range(wiring.group[r], wiring.group[r + 1]):
+        for trace in range(3):
+            if not factors.read[g, trace]:
+                continue
+            share = factors.keep[g, trace]
+            impulse, part = rules.impulse[g, 2 + trace], rules.part[g, 2 + trace]
+            for at in range(rules.y_first[g], rules.y_first[g] + wiring.n_post[r]):
+                value = np.int64(factors.received[trace, at])
+                for k in range(1, epoch + 1):
+                    product = share * np.float64(value)
+                    whole = np.floor(product)
+                    value = np.int64(whole) + np.int64(decay < product - whole)
+                    if m.ty[at] == k:
+                        up = value + impulse + np.int64(random < part)
+                        value = min(max(up, np.int64(0)), np.int64(TRACE_MAX))
+                    m.y[k, trace, at] = min(max(value, np.int64(-(1 << 15))), np.int64(_SHORT_MAX))
 
 
 @jit

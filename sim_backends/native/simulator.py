@@ -56,7 +56,8 @@ class IntegerSimulator(NetworkState):
         program: Program = lower(self.network)
         self.program = program
         neurons = Neurons(program.keep_u, program.keep_v, program.threshold, program.refractory)
-        super().__init__(neurons, integer_synapses(program), program.n_inputs)
+        past = program.past_steps + 1
+        super().__init__(neurons, integer_synapses(program), program.n_inputs, past)
         most = most_that_arrives(program) * STATE_UNIT
         self.run_arrays.scratch.wide[:] = most >= STATE_WRAP, most >= 2**31
         self._counting = counting or bool(program.plastic)
@@ -156,12 +157,16 @@ class IntegerSimulator(NetworkState):
 
             count = int(run_integers(*call, *arrays))
         else:
-            if self.learning.pairs:
-                from hrsnn_lava.sim_backends.native.learning_pairs import pair_steps as run
-            else:
-                from hrsnn_lava.sim_backends.native.learning_kernels import learning_steps as run
             wiring, rules, memory, draws = self.learning.arrays(self.time, steps)
-            count = int(run(*call, wiring, rules, memory, draws, *arrays))
+            if self.learning.pairs:
+                from hrsnn_lava.sim_backends.native.learning_pairs import pair_steps
+
+                count = int(pair_steps(*call, wiring, rules, memory, draws, *arrays))
+            else:
+                from hrsnn_lava.sim_backends.native.learning_kernels import learning_steps
+
+                factors = self.learning.factors
+                count = int(learning_steps(*call, wiring, rules, memory, draws, factors, *arrays))
         self.time += steps
         return self.written(count)
 

@@ -136,7 +136,8 @@ class ReferenceEngine(Engine):
                 message = sent[now, p.source : p.source + p.n_pre]
                 post = slice(p.target, p.target + p.n_post)
                 self.pending[post] += part.deliver(message)
-                part.step(self.step + t, message, spikes[post])
+                received = part.received(sent[: now + 1])
+                part.step(self.step + t, message, spikes[post], received)
             for name, rows in states.items():
                 rows[t] = getattr(self, name)
         at, who = (index.astype(np.int32) for index in np.nonzero(sent[past:, :n]))

@@ -25,8 +25,8 @@ from hrsnn_lava.sim_backends.learning_program import (
     WIDTH,
     Plastic,
     Streams,
-    decay_tables,
     impulse_parts,
+    kept_share,
     right_shift,
     scale,
 )
@@ -65,21 +65,47 @@ class ReferenceLearning:
         result: Int = shift_sum(total, p.weight_exp)
         return result
 
-    def step(self, t: int, message: Any, spikes: NDArray[np.bool_]) -> None:
+    def received(self, sent: Any) -> Int | None:
+        """What is sent to y1, y2 and y3 in a step, (3, n_post); None with two factors.
+
+        Args:
+            sent: payloads of all sources (neurons, then inputs) in this step and those before,
+                this one last.
+        """
+        if self.plastic.factor is None:
+            return None
+        total = np.zeros((3, self.plastic.n_post), dtype=np.int32)
+        for part in self.plastic.factor:
+            message = sent[-2 - part.delay].astype(np.int64)
+            if not part.graded:
+                message = (message != 0).astype(np.int64)
+            arriving = shift_sum(part.weights @ message, part.weight_exp)
+            with np.errstate(over="ignore"):  # int32 wraps, as Lava's ports do
+                total[part.trace] += arriving.astype(np.int32)
+        return total.astype(np.int64)
+
+    def step(
+        self, t: int, message: Any, spikes: NDArray[np.bool_], received: Int | None = None
+    ) -> None:
         """Note the spikes of step `t` (from 0); learn if an epoch ends.
 
         Args:
             message: (n_pre,) payloads, 0 for silence.
             spikes: (n_post,) which postsynaptic neurons fired.
+            received: see the method of that name.
         """
         p, streams = self.plastic, self._streams
         at = t - streams.first
         if not p.graded:
             message = message != 0
+        if not p.hears_spikes:
+            spikes = np.zeros_like(spikes)
         within = t % p.t_epoch + 1
         for profile in self._profiles:
             profile.note_pre(message.astype(np.int64), within)
             profile.note_post(spikes, within, int(streams.y_repeat[at]))
+            if received is not None:
+                profile.y[:] = received
         if within != p.t_epoch:
             return
         new = {"dw": self.weights.copy(), "dt": self.tag_1.copy(), "dd": self.tag_2.copy()}
@@ -142,6 +168,7 @@ class _Profile:
 
     def __init__(self, rule: LearningRule, plastic: Plastic, synapses: Any) -> None:
         self.rule, self.mode = rule, plastic.graded_spikes
+        self.three_factors = plastic.factor is not None
         self.synapses = synapses
         self.pre, self.post = plastic.cols[synapses], plastic.rows[synapses]
         self.x = np.zeros((2, plastic.n_pre), dtype=np.int64)
@@ -188,6 +215,8 @@ class _Profile:
     def end_epoch(self, streams: Streams, at: int) -> None:
         """Histories of all traces over the epoch, (t_epoch + 1, n); the traces take the last.
 
+        With a third factor y1, y2 and y3 stay what arrived, until something else does.
+
         Row `at` of `streams` holds the random numbers of the epoch's end.
         """
         rule = self.rule
@@ -205,16 +234,15 @@ class _Profile:
                 if name[0] == "x"
                 else (streams.y_decay[at], streams.y_impulse[at])
             )
-            whole, fraction = decay_tables(trace.tau)
-            decayed = (whole + (decay < fraction)).astype(np.int64)
             rows = [state.copy()]
             for k in range(1, rule.t_epoch + 1):
-                row = decayed[rows[-1]]
+                row = _decayed(rows[-1], trace.tau, float(decay))
                 now = spike == k
                 row[now] = _raised(row[now], trace.impulse, int(impulse))
                 rows.append(row)
             self.history[name] = np.stack(rows)
-            state[:] = rows[-1]
+            if not (self.three_factors and name[0] == "y"):
+                state[:] = rows[-1]
 
     def accumulate(self, target: str, variables: dict[str, Int], value: Int, t: int) -> Int:
         """Accumulators of one target, (S,): the value 7 bits up, plus every product, clipped.
@@ -269,6 +297,13 @@ class _Profile:
         """A new epoch begins."""
         self.tx[:] = 0
         self.ty[:] = 0
+
+
+def _decayed(values: Int, tau: float, random: float) -> Int:
+    """Traces a step later; what a third factor sends may be any int32, negative ones too."""
+    product = kept_share(tau) * values
+    result: Int = (np.floor(product) + (random < product % 1)).astype(np.int64)
+    return result
 
 
 def _raised(values: Int, impulse: float, random: int) -> Int:

@@ -70,11 +70,13 @@ NEAREST: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             f"{CONFORMANCE}/test_boundaries_of_the_state.py",
             f"{STEPS}/test_learning_engine.py",
             f"{STEPS}/test_learning_known_values.py",
+            f"{STEPS}/test_third_factor.py",
             f"{STEPS}/native",
             f"{STEPS}/test_engines.py",
             f"{STEPS}/runs",
             f"{CONFORMANCE}/test_golden.py",
             f"{CONFORMANCE}/test_learning_networks.py",
+            f"{CONFORMANCE}/test_third_factor_networks.py",
         ),
     ),
     "partition": (

@@ -177,7 +177,12 @@ def _int32(*arrays: Any) -> Any:
 
 
 def acting(projection: QuantizedProjection) -> NDArray[np.bool_]:
-    """Stored synapses that act, (nnz,); all that learn do, whose weight may leave 0 any time."""
+    """Stored synapses that act, (nnz,); all that learn do, whose weight may leave 0 any time.
+
+    Those of a third factor do not: they change no current.
+    """
+    if projection.target == "factor":
+        return np.zeros(projection.n_synapses, dtype=np.bool_)
     if projection.learning is not None:
         return projection.plastic_synapses()
     alive: NDArray[np.bool_] = projection.effective_weights().data != 0
@@ -191,6 +196,8 @@ def _fan(network: QuantizedNetwork, projection: QuantizedProjection) -> Projecti
     if projection.target == "bias":
         kind = "host_mac"
     is_input = network.population(projection.pre).is_input
+    # what arrives as a third factor is added to no current: it counts as no operation
+    stored = weights.indices if projection.target != "factor" else weights.indices[:0]
     return ProjectionFan(
         projection.name,
         projection.pre,
@@ -199,7 +206,7 @@ def _fan(network: QuantizedNetwork, projection: QuantizedProjection) -> Projecti
         not is_input,
         network.offset(projection.pre) + (network.n_neurons if is_input else 0),
         np.bincount(weights.indices[acting(projection)], minlength=n_pre).astype(np.int64),
-        np.bincount(weights.indices, minlength=n_pre).astype(np.int64),
+        np.bincount(stored, minlength=n_pre).astype(np.int64),
         (n_post, n_pre),
     )
 

@@ -272,6 +272,6 @@ def test_neurons_of_ones_own_that_send_a_third_factor_are_one_problem(graphs: An
     (problem,) = caught.value.problems
     assert str(problem) == (
         "RewardLIF 'post': a Process of your own, computed by RewardLIFModel, which sends the "
-        "third factor of LearningDense 'plastic' (y1, y2). Three-factor rules run in Lava alone; "
-        "LIF and a two-factor rule are taken"
+        "third factor of LearningDense 'plastic' (y1, y2). What RingBuffer, LIF or Dense send as "
+        "third factor is taken; such neurons run in Lava alone"
     )

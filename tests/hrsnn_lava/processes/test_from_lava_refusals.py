@@ -275,8 +275,8 @@ def test_constants_that_are_no_integers() -> None:
 
 
 @pytest.mark.lava
-@pytest.mark.parametrize("sends", ["ring", "dense", "spikes", "learning_lif", "nothing"])
-def test_a_three_factor_rule_is_one_problem_that_says_where_its_factor_comes_from(
+@pytest.mark.parametrize("sends", ["learning_lif", "learning", "two", "transposed", "pieces"])
+def test_a_third_factor_that_is_not_taken_is_one_problem_that_says_who_sends_it(
     sends: str,
 ) -> None:
     from lava.proc.dense.process import LearningDense
@@ -284,35 +284,48 @@ def test_a_three_factor_rule_is_one_problem_that_says_where_its_factor_comes_fro
     from lava.proc.learning_rules.r_stdp_learning_rule import RewardModulatedSTDP
     from lava.proc.lif.process import LearningLIF
 
-    rule = RewardModulatedSTDP(1, 2, -2, 10, 10, 16, 16, 0.5, t_epoch=1, rng_seed=3)
-    conn = LearningDense(weights=np.full((2, 2), 8), learning_rule=rule, name="plastic")
-    pre, post = lif(du=9, name="pre"), lif(du=9, name="post")
-    reward, weigh = RingBuffer(data=np.ones((2, 4), int)), connection(name="weigh")
+    options = {"t_epoch": 1, "rng_seed": 3}
+    rule = RewardModulatedSTDP(1, 2, -2, 10, 10, 16, 16, 0.5, **options)
+    conn = LearningDense(weights=np.full((4, 4), 8), learning_rule=rule, name="plastic")
+    pre, post = lif(4, du=9, name="pre"), lif(4, du=9, name="post")
+    reward = RingBuffer(data=np.ones((4, 4), int))
     if sends == "learning_lif":
-        post = LearningLIF(shape=(2,), du=9, dv=9, name="post", learning_rule=rule)
-        weigh.a_out.connect(post.a_third_factor_in)
-    heard = {"ring": reward.s_out, "dense": weigh.a_out, "spikes": pre.s_out}
-    heard["learning_lif"] = getattr(post, "s_out_y2", None)
-    reward.s_out.connect(weigh.s_in)
+        post = LearningLIF(shape=(4,), du=9, dv=9, name="post", learning_rule=rule)
+        post.s_out_bap.connect(conn.s_in_bap)
+        post.s_out_y2.connect(conn.s_in_y2)
+        said = "LearningLIF 'post'.s_out_y2, not taken"
+    else:
+        post.s_out.connect(conn.s_in_bap)
+    if sends == "learning":
+        other = RewardModulatedSTDP(1, 2, -2, 10, 10, 16, 16, 0.5, **options)
+        learns = LearningDense(weights=np.ones((4, 4)), learning_rule=other, name="learns")
+        pre.s_out.connect(learns.s_in)
+        post.s_out.connect(learns.s_in_bap)
+        learns.a_out.connect(post.a_in)
+        learns.a_out.connect(conn.s_in_y2)
+        said = "LearningDense 'learns'.a_out, not taken"
+    if sends == "two":
+        pre.s_out.connect(conn.s_in_y2)
+        reward.s_out.connect(conn.s_in_y2)
+        said = f"LIF 'pre'.s_out and RingBuffer {reward.name!r}.s_out"
+    if sends == "transposed":
+        square = RingBuffer(data=np.ones((2, 2, 4), int))
+        square.s_out.transpose((1, 0)).flatten().connect(conn.s_in_y2)
+        said = f"RingBuffer {square.name!r}.s_out, not taken"
+    if sends == "pieces":
+        halves = [RingBuffer(data=np.ones((2, 4), int)) for _ in range(2)]
+        halves[0].s_out.concat_with([halves[1].s_out], axis=0).connect(conn.s_in_y2)
+        said = " and ".join(f"RingBuffer {half.name!r}.s_out, not taken" for half in halves)
     pre.s_out.connect(conn.s_in)
     conn.a_out.connect(post.a_in)
-    (post.s_out_bap if sends == "learning_lif" else post.s_out).connect(conn.s_in_bap)
     post.s_out.connect(conn.s_in_y1)
-    if sends != "nothing":
-        heard[sends].connect(conn.s_in_y2)
     (found,) = refusal(pre)
     kind = "LearningLIF" if sends == "learning_lif" else "LIF"
-    name = {
-        "ring": f"RingBuffer {reward.name!r}",
-        "dense": "Dense 'weigh'",
-        "spikes": "LIF 'pre'",
-        "learning_lif": "LearningLIF 'post'",
-        "nothing": "nothing",
-    }[sends]
     assert found == (
         "LearningDense 'plastic'.learning_rule: RewardModulatedSTDP, whose third factor is sent to "
-        f"it (y1 from {kind} 'post', y2 from {name}); allowed: a two-factor rule "
-        "(Loihi2FLearningRule). Three-factor rules run in Lava alone"
+        f"it (y1 from {kind} 'post'.s_out; y2 from {said}); allowed: y1, y2 and y3 from one sender "
+        "each: s_out of a source or of neurons, in their order, or a_out of a connection whose "
+        "weights are fixed. Three-factor rules with other senders run in Lava alone"
     )
 
 
