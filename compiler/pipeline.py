@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hrsnn_lava.artifacts.container import plain
+from hrsnn_lava.artifacts.container import plain, rounded
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
 from hrsnn_lava.compiler.context import Context, Observed, Pass
 from hrsnn_lava.compiler.mapped import Mapped
@@ -82,7 +82,13 @@ def _applied(network: Any, step: AnyPass, context: Context) -> tuple[Any, PassRe
     measured = dict(report)
     findings = tuple(measured.pop("findings", ()))
     record = PassRecord(
-        step.name, _options(step), before, _sizes(output), seconds, plain(measured), findings
+        step.name,
+        _options(step),
+        before,
+        _sizes(output),
+        seconds,
+        rounded(plain(measured)),
+        findings,
     )
     return output, record
 

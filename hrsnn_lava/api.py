@@ -1,4 +1,4 @@
-"""The verbs of the package: `compile`, `quantize`, `simulate`, `verify`, `report`, `compare`.
+"""The verbs of the package: `compile`, `quantize`, `simulate`, `verify`, `report`, `compare` ...
 
 `count` is `simulate` that counts and keeps no trace; `simulate_batch` and `record` are `simulate`
 for many trials and for runs of any length.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.pipeline import AnyPass, compile_network
@@ -181,6 +181,35 @@ def verify(
     return verify_parity(network, inputs, steps, backends)[0]
 
 
+def compare_float(
+    network: Network,
+    integer: QuantizedNetwork | CompiledNetwork,
+    inputs: Any = None,
+    steps: int | None = None,
+    *,
+    steps_per_sample: int = 20,
+    backend: str | Backend = "native",
+) -> dict[str, Any]:
+    """Run a float network and the integers made of it on the same input, and compare them.
+
+    `inputs` are events with the payloads of the integer network, such as ``trace.inputs``, or
+    (n, n_inputs) analog samples, each held for `steps_per_sample` steps. What is compared is said
+    by `hrsnn_lava.training.difference.compare_float_fixed`; the result goes into a report,
+    ``report(compiled, trace, float_vs_integer=compare_float(network, compiled, trace.inputs))``,
+    where spike counts that differ by more than 5 % are a finding.
+    """
+    from hrsnn_lava.training.difference import compare_float_fixed
+
+    return compare_float_fixed(
+        network,
+        integer,
+        inputs,
+        steps=steps,
+        steps_per_sample=steps_per_sample,
+        backend=backend,
+    )
+
+
 def _parts(network: Any, inputs: SpikeInput | None, steps: int | None) -> Any:
     """Network, inputs and steps, which `from_lava` returns as one."""
     from hrsnn_lava.processes.from_lava import FromLava
@@ -209,10 +238,14 @@ def compare(
 def report(
     compiled: CompiledNetwork,
     trace: Trace | None = None,
-    cost_set: CostSet | str | None = None,
+    cost_set: CostSet | str | Literal[False] | None = None,
     **options: Any,
 ) -> Any:
-    """Resources, synaptic operations and energy; see `hrsnn_lava.report.document.build_report`."""
+    """Resources, synaptic operations and energy; see `hrsnn_lava.report.document.build_report`.
+
+    Without `cost_set` the chip's own prices are taken, as the command does: ``sanafe_loihi`` on
+    Loihi 1, else the first that describes the chip. False, or ``"none"``, leaves energy unpriced.
+    """
     from hrsnn_lava.report.document import build_report
 
     return build_report(compiled, trace, cost_set, **options)

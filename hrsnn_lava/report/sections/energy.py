@@ -41,7 +41,7 @@ def data(facts: Facts) -> Plain:
     if priced is None or events is None or ops is None:
         lists: dict[str, list[Any]] = {"terms": [], "unpriced": [], "excluded": []}
         return {
-            "energy": {**dict.fromkeys(_KEYS), **lists},
+            "energy": {**dict.fromkeys(_KEYS), **lists, "unpruned": None},
             "energy_by_cost_set": [],
             "conventions": {"ops_45nm": None, "energy_by_cost_set": NOTE},
         }
@@ -51,13 +51,22 @@ def data(facts: Facts) -> Plain:
     dense = sum(n_post * n_pre for n_post, n_pre in shapes)
     acs, macs = events.get("synaptic_operations"), events.get("macs")
     return {
-        "energy": priced.to_dict(),
+        "energy": {**priced.to_dict(), "unpruned": _unpruned(facts)},
         "energy_by_cost_set": [row.to_dict() for row in rows],
         "conventions": {
             "ops_45nm": ops_45nm(acs, macs, ops.host_macs, dense, steps).to_dict(),
             "energy_by_cost_set": NOTE,
         },
     }
+
+
+def _unpruned(facts: Facts) -> Plain | None:
+    """The unpruned run at the same prices and pace; None where it is not known."""
+    before = facts.unpruned
+    if before is None:
+        return None
+    pace, profile = facts.pace, facts.compiled.profile
+    return before.priced(facts.cost_set, profile, pace.step_time_s, facts.chips)
 
 
 def marks(proxy: bool, overridden: bool) -> str:
@@ -109,9 +118,31 @@ def energy_text(section: Plain) -> str:
         if section["per_sample_j"] is not None:
             total += f", {si(section['per_sample_j'], 'J')} a sample"
         lines.append(total)
+    lines += _unpruned_lines(section)
     lines += _reasons("unpriced" + mark, section["unpriced"])
     lines += _reasons("not included", section["excluded"])
     return "\n".join(lines)
+
+
+def _unpruned_lines(section: Plain) -> Iterator[str]:
+    """The unpruned run beside this one; nothing where it is not known."""
+    before = section.get("unpruned")
+    if before is None:
+        return
+    proxy = marks(section["proxy"], False)
+    energies = ", ".join(
+        f"{name} {at_least(before, key)}" for name, key in (("dynamic", "dynamic_j"), ("total", "total_j"))
+    )
+    cores = "" if before["cores"] is None else f" on {integer(before['cores'])} cores"
+    yield wrap(f"unpruned{cores}{proxy}: {energies}" + (f": {before['reason']}" if before["reason"] else ""))
+
+
+def at_least(before: Plain, key: str) -> str:
+    """An energy of the unpruned run; ``≥`` where it is a lower bound."""
+    value = before[key]
+    if value is None:
+        return "null"
+    return f"{'' if before['exact'] else '≥ '}{si(value, 'J')}"
 
 
 def _span(low: float | None, high: float | None) -> str:
