@@ -29,6 +29,7 @@ from hrsnn_lava.compiler.passes.quantize import Quantize
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.network import Network
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.options import options_of
 from hrsnn_lava.quantized import QuantizedNetwork
 
@@ -130,6 +131,7 @@ def _options(step: AnyPass) -> dict[str, Any]:
     return dict(plain(values))
 
 
+@brief("chip=profile.name", "passes")
 @dataclass(frozen=True)
 class Pipeline:
     """Passes in the order in which they run, and the chip that they lead to.

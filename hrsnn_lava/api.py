@@ -15,6 +15,7 @@ from hrsnn_lava.compiler.pipeline import AnyPass, compile_network
 from hrsnn_lava.findings import warn, worst_first
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.network import Network
+from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import SpikeInput, Trace
 
@@ -77,6 +78,7 @@ def simulate(
     steps: int | None = None,
     backend: str | Backend = "native",
     probes: Collection[str] = ("spikes",),
+    progress: Progress = silent,
 ) -> Trace:
     """Run `steps` steps from rest; see `hrsnn_lava.sim_backends.runs.session.simulate`.
 
@@ -84,16 +86,16 @@ def simulate(
     too it is 1000.
 
     `backend` is the name of an engine: ``reference``, ``native``, ``lava``, ``lava-stock``, or one
-    of your own. What `from_lava` returns may be given as the only argument: it states inputs and
-    steps. What one has to know of the run, such as currents that wrapped, is in `findings` of the
-    trace, and a `FindingWarning` each.
+    of your own. `progress` is told how far the run is. What `from_lava` returns may be given as the
+    only argument: it states inputs and steps. What one has to know of the run, such as currents
+    that wrapped, is in `findings` of the trace, and a `FindingWarning` each.
     """
     from hrsnn_lava.compiler.analysis.run_findings import run_findings
     from hrsnn_lava.sim_backends.base import as_quantized
     from hrsnn_lava.sim_backends.runs import session
 
     network, inputs, steps = _parts(network, inputs, steps)
-    trace = session.simulate(network, inputs, steps, backend, probes)
+    trace = session.simulate(network, inputs, steps, backend, probes, progress)
     findings = worst_first(run_findings(as_quantized(network), trace, trace.n_steps))
     warn(findings)
     return replace(trace, findings=findings)
@@ -173,12 +175,16 @@ def verify(
     inputs: SpikeInput | None = None,
     steps: int | None = None,
     backends: Sequence[str] = ("reference", "native"),
+    progress: Progress = silent,
 ) -> Parity:
-    """Compare engines bit for bit; returns a `Parity`, with ``mismatches`` and ``line()``."""
+    """Compare engines bit for bit; returns a `Parity`, with ``mismatches`` and ``line()``.
+
+    It goes into a report: ``report(compiled, trace, parity=verify(compiled, trace.inputs))``.
+    """
     from hrsnn_lava.sim_backends.runs.parity import verify_parity
 
     network, inputs, steps = _parts(network, inputs, steps)
-    return verify_parity(network, inputs, steps, backends)[0]
+    return verify_parity(network, inputs, steps, backends, progress)[0]
 
 
 def compare_float(

@@ -31,6 +31,7 @@ from hrsnn_lava.integer_format import (
     MANTISSA_RANGE,
     TRACE_MAX,
 )
+from hrsnn_lava.notebook import brief
 
 Variable = Literal["x0", "y0", "x1", "x2", "y1", "y2", "y3", "w", "d", "t"]
 Dependency = Literal["x0", "y0", "u"]
@@ -189,6 +190,7 @@ class LearningRule:
             yield Problem(f"{where}.rng_seed", repr(self.rng_seed), allowed)
 
 
+@brief("rules", "profile", "tag_1", "tag_2", "graded_spikes")
 @dataclass(frozen=True, eq=False)
 class Learning:
     """Learning of one projection: K rules, the profile of each synapse, initial tags.

@@ -330,18 +330,18 @@ def plain(value: Any) -> Any:
     return value
 
 
-#: Digits of a measured number that are written down: the last three or so of a float64 depend on
-#: the version of NumPy that summed it, and a digest must not.
+#: Digits of a measured number that goes into a digest: the last ones of a float64 depend on the
+#: version of NumPy that summed it, and a digest must not.
 SIGNIFICANT = 12
 
 
-def rounded(value: Any) -> Any:
-    """Plain values with every float in `SIGNIFICANT` digits: for what is measured, not for data."""
+def rounded(value: Any, digits: int = SIGNIFICANT) -> Any:
+    """Plain values with every float in so many digits: for what is measured, not for data."""
     if isinstance(value, dict):
-        return {k: rounded(v) for k, v in value.items()}
+        return {k: rounded(v, digits) for k, v in value.items()}
     if isinstance(value, list):
-        return [rounded(v) for v in value]
-    return float(f"{value:.{SIGNIFICANT}g}") if isinstance(value, float) else value
+        return [rounded(v, digits) for v in value]
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
 
 def parse_npy(where: str, data: bytes) -> NDArray[Any]:

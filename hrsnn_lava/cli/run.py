@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     help="Override a value of the spec, such as prune.density=0.05; repeatable.",
 )
 @click.option("--resume", is_flag=True, help="Go on where an earlier run into the folder stopped.")
+@click.option("--full", is_flag=True, help="Print the whole report, not its first lines alone.")
 @click.option("--profile", help="Chip, instead of the spec's; see `profiles`.")
 @click.option("--cost-set", help="Prices, instead of the spec's; see `profiles`.")
 @seed_option("Instead of the spec's.", default=None)
@@ -40,6 +41,7 @@ def run(
     out: Path | None,
     overrides: tuple[str, ...],
     resume: bool,
+    full: bool,
     **instead: Any,
 ) -> int:
     """Build, train, prune, quantize, place, verify and report the network of SPEC.
@@ -53,9 +55,8 @@ def run(
     # JSON's texts and integers are TOML's
     extra = [f"{keys[k]}={json.dumps(v)}" for k, v in instead.items() if v is not None]
     loaded_spec = Spec.load(spec, (*overrides, *extra))
-    return whole_line(
-        console, loaded_spec, out or Path("out") / folder_name(loaded_spec.name), resume=resume
-    )
+    folder = out or Path("out") / folder_name(loaded_spec.name)
+    return whole_line(console, loaded_spec, folder, resume=resume, full=full)
 
 
 def folder_name(name: str) -> str:
@@ -63,7 +64,7 @@ def folder_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name).strip("._") or "run"
 
 
-def whole_line(console: Console, spec: Spec, out: Path, *, resume: bool) -> int:
+def whole_line(console: Console, spec: Spec, out: Path, *, resume: bool, full: bool = False) -> int:
     """Run a spec into a folder, print its report, and return 5 where a budget is not kept."""
     from hrsnn_lava.experiment import run_spec
     from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
@@ -73,11 +74,23 @@ def whole_line(console: Console, spec: Spec, out: Path, *, resume: bool) -> int:
     CostSet.load(spec.report.cost_set)
     out.mkdir(parents=True, exist_ok=True)
     with console.progress() as progress:
-        result = run_spec(spec, out, resume=resume, progress=progress)
-    text = f"{result.summary_text.rstrip()}\n\nwritten to {out}"
+        result = run_spec(spec, out, resume=resume, progress=progress, made=console.made())
+    if resume:
+        console.note(taken_over(result.earlier_stages, result.new_stages))
+    text = (result.report.to_text() if full else result.summary_text).rstrip()
+    more = "" if full else "; report.html there and --full show all of it"
     report = result.report.to_dict()
-    console.result({"out": out, "report": report}, text)
+    console.result({"out": out, "report": report}, f"{text}\n\nwritten to {out}{more}")
     return unmet(console, report.get("budgets", ()))
+
+
+def taken_over(earlier: Sequence[str], new: Sequence[str]) -> str:
+    """What a resumed run took from the one before it."""
+    stages = f"{len(earlier)} of {len(earlier) + len(new)} stages"
+    if not earlier:
+        return f"resume: {stages} came from an earlier run: there is none with this spec"
+    names = f"{', '.join(earlier[:3])}{', ...' if len(earlier) > 3 else ''}"
+    return f"resume: {stages} came from the earlier run ({names})"
 
 
 def unmet(console: Console, budgets: Sequence[Mapping[str, Any]]) -> int:

@@ -189,8 +189,11 @@ class _Run:
             self.console.progress() as progress,
             Session(self.network, self.state, options.backend) as session,
         ):
-            progress(f"simulate: {options.backend}, {self.steps} steps")
-            trace = session.run(self.inputs, self.steps, ("spikes", *options.probes))
+            moving = session.telling(
+                progress, f"simulate: {options.backend}, {self.steps} steps", self.steps
+            )
+            moving()
+            trace = session.run(self.inputs, self.steps, ("spikes", *options.probes), moving)
             if options.output is not None:
                 trace.save(options.output)
             if options.state_out is not None:

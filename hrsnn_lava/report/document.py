@@ -24,16 +24,18 @@ from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import CostSet
 from hrsnn_lava.hardware_profiles.cost_set import preferred
-from hrsnn_lava.notebook import GREEN, RED, card
+from hrsnn_lava.notebook import GREEN, RED, brief, card
 from hrsnn_lava.report import format as forms
 from hrsnn_lava.report.facts import Evidence, Facts
 from hrsnn_lava.report.format import Plain
-from hrsnn_lava.report.section import Section, render
 from hrsnn_lava.report.headline import tiles
+from hrsnn_lava.report.section import Section, render
 from hrsnn_lava.report.sections.verdict import summary
 from hrsnn_lava.trace import Trace
 
 SCHEMA_VERSION = 1
+#: Digits of a number in ``report.json``; sums of them still agree to 1e-12.
+DIGITS = 13
 #: What is said in place of a cost set where nothing is to be priced.
 NO_PRICES = "none"
 #: ``report.json`` and the text: what the program is, what its run did and cost, what was measured
@@ -63,10 +65,10 @@ PAGE: tuple[tuple[str, ...], ...] = (
     ("sop",),
     ("constraints",),
     ("energy",),
+    ("comparison",),
     ("timing",),
     ("network",),
     ("quantization",),
-    ("comparison",),
     ("accuracy", "float_vs_integer"),
     ("dynamics",),
     ("mapping",),
@@ -82,6 +84,9 @@ LAST = "provenance"
 Row: TypeAlias = tuple[Section, ...]
 
 
+@brief(
+    "project=data.project", "profile=data.profile", "verdict=data.verdict", "summary=data.summary"
+)
 @dataclass(frozen=True, eq=False)
 class Report:
     """A report as data, with the facts that its drawings need.
@@ -124,11 +129,7 @@ class Report:
         Raises:
             SpecError: no such section; the message lists them.
         """
-        known = [section.name for section in in_order()]
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f". Did you mean {near[0]!r}?" if near else ""
-            raise SpecError(f"section {name!r}; allowed: {', '.join(known)}{hint}")
+        check_section(name)
         found = _text(registry.load("section", name), self.data)
         return (found or f"{name}: this report has nothing to say of it") + "\n"
 
@@ -214,7 +215,7 @@ def _data(section: Section, facts: Facts) -> Plain:
     with registry.guarded("section", section.name):
         part: object = section.data(facts)
         if isinstance(part, Mapping):
-            values: dict[str, Any] = rounded(plain(part))
+            values: dict[str, Any] = rounded(plain(part), DIGITS)
             json.dumps(values)
             return values
     raise registry.failure("section", section.name, f"data gave {_kind(part)}; allowed: a dict")
@@ -283,6 +284,15 @@ def _check_places(own: Sequence[Section]) -> None:
                 text = f"after {place!r}; allowed: {', '.join((*ORDER, *after))}"
                 raise registry.failure("section", chain[-1], text)
             chain.append(place)
+
+
+def check_section(name: str) -> None:
+    """Raise `SpecError` that lists all sections where `name` is none of them."""
+    known = [section.name for section in in_order()]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f". Did you mean {near[0]!r}?" if near else ""
+        raise SpecError(f"section {name!r}; allowed: {', '.join(known)}{hint}")
 
 
 def render_text(report: Plain) -> str:

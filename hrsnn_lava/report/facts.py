@@ -34,6 +34,7 @@ from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.findings import Finding, worst_first
 from hrsnn_lava.hardware_profiles import CostSet, CountKey
 from hrsnn_lava.network import Network
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.report.agreement import agreement_findings
 from hrsnn_lava.report.format import Plain
@@ -46,6 +47,7 @@ StepTime: TypeAlias = float | Literal["fastest"]
 Mode: TypeAlias = Literal["real_time", "as_fast_as_possible"]
 
 
+@brief("step_time_s", "samples", "parity", "accuracy", in_cells=False)
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """What a caller of `hl.report` knows beside the program and its run; the fields are keywords.
@@ -126,6 +128,7 @@ class Evidence:
         return cls(**keywords)
 
 
+@brief("mode", "step_time_s", "wall_time_s", in_cells=False)
 @dataclass(frozen=True, eq=False)
 class Pace:
     """How long the steps of a run take, and what sets that.
@@ -152,6 +155,7 @@ class Pace:
         return self.mode == "real_time"
 
 
+@brief("compiled=compiled.network.name", "trace", "cost_set", in_cells=False)
 @dataclass(frozen=True, eq=False)
 class Facts:
     """A program, its run and its prices, and the figures that follow from them.
@@ -360,9 +364,7 @@ class Facts:
         steps = None if self.counts is None else self.counts.steps
         if whole is not None and steps is not None and whole.steps != steps:
             name = "trace_before" if self.evidence.unpruned is None else "unpruned"
-            raise SpecError(
-                f"{name}: {whole.steps} steps; allowed: {steps} (those of the trace)"
-            )
+            raise SpecError(f"{name}: {whole.steps} steps; allowed: {steps} (those of the trace)")
         return whole
 
 

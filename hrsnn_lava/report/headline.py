@@ -10,9 +10,17 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from hrsnn_lava.budgets.quantities import is_number
-from hrsnn_lava.report.format import Plain, integer, label, number, percent, si, wrap
-from hrsnn_lava.report.sections.comparison import headline
-from hrsnn_lava.report.sections.energy import at_least, marks
+from hrsnn_lava.report.format import (
+    Plain,
+    at_least,
+    integer,
+    label,
+    marks,
+    number,
+    percent,
+    si,
+    wrap,
+)
 
 UNCHECKED = "not checked"
 
@@ -43,9 +51,9 @@ class Tile(NamedTuple):
 
 
 def answers(report: Plain) -> list[Answer]:
-    """All answers, those first that decide; what a report does not know is said where it matters."""
+    """All answers; what a report does not know is said where a reader looks for it."""
     found = (
-        ("size", (size(report),)),
+        ("size", (f"{size(report)}; target {report['network']['profile_title']}",)),
         ("right", (parity(report), *filter(None, [agreement(report)]))),
         ("cost", tuple(cost(report))),
         ("pruning", tuple(pruning(report))),
@@ -65,12 +73,14 @@ def lines(report: Plain) -> list[str]:
 
 
 def size(report: Plain) -> str:
-    """Neurons, synapses, inputs, and the chip."""
+    """Neurons, synapses and inputs."""
     network = report["network"]
     counts = ", ".join(
-        f"{integer(network[key])} {key}" for key in ("neurons", "synapses", "inputs") if network[key]
+        f"{integer(network[key])} {key}"
+        for key in ("neurons", "synapses", "inputs")
+        if network[key]
     )
-    return f"{counts or 'nothing'}; target {network['profile_title']}"
+    return counts or "nothing"
 
 
 def parity(report: Plain) -> str:
@@ -142,7 +152,9 @@ def pruning(report: Plain) -> Iterator[str]:
         before = integer(network["synapses_before"])
         clauses.append(f"{percent(network['density_kept'])} of {before} synapses")
     ratios = (("", operations.get("ratio")), (" recurrent", operations.get("ratio_recurrent")))
-    clauses += [f"{value:.1f} times fewer{kind} SOPs" for kind, value in ratios if value is not None]
+    clauses += [
+        f"{value:.1f} times fewer{kind} SOPs" for kind, value in ratios if value is not None
+    ]
     if clauses:
         yield ", ".join(clauses) + ("" if network["synapses_before"] else " than unpruned")
     before = report["energy"].get("unpruned")
@@ -163,7 +175,7 @@ def score(report: Plain) -> Iterator[str]:
 
 def score_tile(report: Plain) -> list[Tile]:
     """The headline score of the program on the chip; none where there is no score."""
-    first, accuracy = headline(report), report["accuracy"]
+    first, accuracy = next(iter(report.get("scores") or ()), None), report["accuracy"]
     scores = accuracy.get("integer")
     value = scores.get(first["name"]) if first and isinstance(scores, dict) else None
     if first is None or not is_number(value):

@@ -65,8 +65,8 @@ def compare_float_fixed(
     events = _events(network, quantized, inputs, steps_per_sample)
     if steps is not None or inputs is None:
         steps = run_steps(None, steps)
-        events = part_of(events, 0, steps) if events.n_steps >= steps else replace(
-            events, n_steps=steps
+        events = (
+            part_of(events, 0, steps) if events.n_steps >= steps else replace(events, n_steps=steps)
         )
     trace = simulate(quantized, events, events.n_steps, backend, ("spikes", "v"))
     simulator = PlasticSimulator(network)

@@ -13,8 +13,10 @@ from hrsnn_lava.report.facts import Facts
 from hrsnn_lava.report.format import (
     UNKNOWN,
     Plain,
+    at_least,
     integer,
     label,
+    marks,
     parts,
     si,
     table,
@@ -67,12 +69,6 @@ def _unpruned(facts: Facts) -> Plain | None:
         return None
     pace, profile = facts.pace, facts.compiled.profile
     return before.priced(facts.cost_set, profile, pace.step_time_s, facts.chips)
-
-
-def marks(proxy: bool, overridden: bool) -> str:
-    """What has to stand beside a figure: ``" (proxy, overridden)"``, or nothing."""
-    words = ["proxy"] * proxy + ["overridden"] * overridden
-    return f" ({', '.join(words)})" if words else ""
 
 
 def ends(low: float | None, high: float | None, unit: str) -> str:
@@ -130,19 +126,10 @@ def _unpruned_lines(section: Plain) -> Iterator[str]:
     if before is None:
         return
     proxy = marks(section["proxy"], False)
-    energies = ", ".join(
-        f"{name} {at_least(before, key)}" for name, key in (("dynamic", "dynamic_j"), ("total", "total_j"))
-    )
+    energies = f"dynamic {at_least(before, 'dynamic_j')}, total {at_least(before, 'total_j')}"
     cores = "" if before["cores"] is None else f" on {integer(before['cores'])} cores"
-    yield wrap(f"unpruned{cores}{proxy}: {energies}" + (f": {before['reason']}" if before["reason"] else ""))
-
-
-def at_least(before: Plain, key: str) -> str:
-    """An energy of the unpruned run; ``≥`` where it is a lower bound."""
-    value = before[key]
-    if value is None:
-        return "null"
-    return f"{'' if before['exact'] else '≥ '}{si(value, 'J')}"
+    reason = f": {before['reason']}" if before["reason"] else ""
+    yield wrap(f"unpruned{cores}{proxy}: {energies}{reason}")
 
 
 def _span(low: float | None, high: float | None) -> str:

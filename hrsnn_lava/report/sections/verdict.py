@@ -136,13 +136,10 @@ def summary(report: Plain, hint: str = "") -> str:
     broken = report["violations"]
     short = {**report, "violations": broken[:VIOLATIONS_SHOWN]}
     more = len(broken) - VIOLATIONS_SHOWN
-    unmet = [row for row in report["budgets"] if not row["ok"]]
-    met = len(report["budgets"]) - len(unmet)
-    budgets = _budgets(unmet)
-    if report["budgets"]:
-        budgets = "\n".join(filter(None, [f"budgets: {met} of {len(report['budgets'])} kept", budgets]))
+    budgets, unmet = report["budgets"], [row for row in report["budgets"] if not row["ok"]]
+    kept = f"budgets: {len(budgets) - len(unmet)} of {len(budgets)} kept" if budgets else ""
     rest = f"{more} more broken rules; --section verdict lists them" if more > 0 else ""
-    return "\n".join(filter(None, [head(short), rest, budgets, hint]))
+    return "\n".join(filter(None, [head(short), rest, kept, _budgets(unmet), hint]))
 
 
 def _budgets(rows: Sequence[Plain]) -> str:
