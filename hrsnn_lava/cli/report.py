@@ -126,11 +126,11 @@ def report(console: Console, compiled: Path, **options: Any) -> int:
         parity=parity,
         **({} if settings.source is None else _source(settings.source, network, agreement)),
     )
-    whole = replace(whole, made=console.made())
     output, form = settings.output, settings.form
     if output is None:
         console.result({"report": whole.to_dict()}, settings.shown(whole).rstrip())
     else:
+        whole = replace(whole, made=console.made())
         form = form or SUFFIXES.get(output.suffix.lower(), "text")
         text = render(whole, form) if settings.section is None else settings.shown(whole)
         write_text(output, text)

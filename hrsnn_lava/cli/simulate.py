@@ -320,7 +320,7 @@ def text(data: Mapping[str, Any]) -> str:
         for name, s in data["states"].items()
         if s["min"] is not None
     ]
-    rows += [
+    files = [
         (label, data[key])
         for key, label in (
             ("output", "written to"),
@@ -329,7 +329,9 @@ def text(data: Mapping[str, Any]) -> str:
         )
         if data.get(key) is not None
     ]
-    return "\n".join([columns(rows), *findings_lines(data["findings"])])
+    lines = columns([*rows, *files]).split("\n")
+    found = findings_lines(data["findings"])
+    return "\n".join([*lines[: len(rows)], *found, *lines[len(rows) :]])
 
 
 def remark(console: Console, network: Any, backends: Iterable[str]) -> None:

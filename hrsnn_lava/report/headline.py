@@ -53,7 +53,7 @@ class Tile(NamedTuple):
 def answers(report: Plain) -> list[Answer]:
     """All answers; what a report does not know is said where a reader looks for it."""
     found = (
-        ("size", (f"{size(report)}; target {report['network']['profile_title']}",)),
+        ("size", (f"{size(report)}; target {target(report)}",)),
         ("right", (parity(report), *filter(None, [agreement(report)]))),
         ("cost", tuple(cost(report))),
         ("pruning", tuple(pruning(report))),
@@ -81,6 +81,13 @@ def size(report: Plain) -> str:
         if network[key]
     )
     return counts or "nothing"
+
+
+def target(report: Plain) -> str:
+    """The chip, and how many of them."""
+    chips = report["network"]["chips"]
+    more = "" if chips == 1 else f", {integer(chips)} chips"
+    return f"{report['network']['profile_title']}{more}"
 
 
 def parity(report: Plain) -> str:
@@ -200,7 +207,9 @@ def _fit(report: Plain) -> Iterator[Tile]:
     rows = report["constraints"]
     cores = next(row for row in rows if row["rule"] == "cores")
     of = "" if cores["limit"] is None else f"of {integer(cores['limit'])} "
-    yield Tile("cores", integer(cores["used"]), f"{of}on {report['profile']}", "constraints")
+    chips = report["network"]["chips"]
+    on = report["profile"] if chips == 1 else f"{integer(chips)} {report['profile']}"
+    yield Tile("cores", integer(cores["used"]), f"{of}on {on}", "constraints")
     tight = next((row for row in rows if row["binding"]), None)
     if tight is not None:
         used = f"{integer(tight['used'])} of {integer(tight['limit'])}"

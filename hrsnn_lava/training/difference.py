@@ -159,7 +159,8 @@ def _run_float(
     starts = np.unique(np.concatenate([reads, change[change < events.n_steps]]).astype(np.int64))
     bias = simulator.bias.copy()
     steps, neurons, potentials = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)], []
-    for first, end in zip(starts, np.append(starts[1:], events.n_steps), strict=True):
+    ends = np.append(starts, events.n_steps)[1:]
+    for first, end in zip(starts, ends, strict=True):
         row = int(np.searchsorted(change, first, side="right")) - 1
         if row >= 0:
             simulator.bias = bias + held_drive(simulator.network, values[row])

@@ -164,7 +164,13 @@ def _budgets(rows: Sequence[Plain]) -> str:
 def html(report: Plain, _: Facts) -> Markup:
     """What stands above all sections."""
     size = headline.size(report)
-    return render("verdict.html.j2", report, tiles=headline.tiles(report), size=size)
+    return render(
+        "verdict.html.j2",
+        report,
+        tiles=headline.tiles(report),
+        size=size,
+        target=headline.target(report),
+    )
 
 
 SECTION = Section("verdict", "Verdict", data, text, html)
