@@ -118,6 +118,7 @@ class Trace:
     tau: float = 0.0
 
 
+@brief("equations", "t_epoch", "rng_seed")
 @dataclass(frozen=True)
 class LearningRule:
     """A two-factor rule with its traces.
@@ -148,6 +149,12 @@ class LearningRule:
         if not products:
             return None
         return " + ".join(product.text(self.decimate_exponent) for product in products)
+
+    @property
+    def equations(self) -> str:
+        """All equations on one line, as ``dw = ...; dt = ...``."""
+        pairs = ((target, self.equation(target)) for target in TARGETS)
+        return "; ".join(f"{target} = {text}" for target, text in pairs if text)
 
     @property
     def products(self) -> tuple[Product, ...]:

@@ -64,7 +64,7 @@ def card(
 #: A line that a prompt shows is no longer.
 LONGEST = 200
 #: Of a text, a list or a mapping in it.
-_TEXT, _ITEMS = 40, 4
+_TEXT, _ITEMS = 60, 4
 _Class = TypeVar("_Class", bound=type)
 
 
@@ -145,7 +145,7 @@ def shape(value: Any) -> str:
         return _listed([_named(item) for item in value], "()")
     text = repr(value)
     own = getattr(type(value), "__repr__", object.__repr__) is not object.__repr__
-    return text if own and len(text) <= 2 * _TEXT and "\n" not in text else type(value).__name__
+    return text if own and len(text) <= _TEXT and "\n" not in text else type(value).__name__
 
 
 def _array(value: Any) -> str:

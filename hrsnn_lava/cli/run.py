@@ -77,7 +77,7 @@ def whole_line(console: Console, spec: Spec, out: Path, *, resume: bool, full: b
         result = run_spec(spec, out, resume=resume, progress=progress, made=console.made())
     if resume:
         console.note(taken_over(result.earlier_stages, result.new_stages))
-    text = (result.report.to_text() if full else result.summary_text).rstrip()
+    text = (result.summary_text if full else result.report.to_summary()).rstrip()
     more = "" if full else "; report.html there and --full show all of it"
     report = result.report.to_dict()
     console.result({"out": out, "report": report}, f"{text}\n\nwritten to {out}{more}")

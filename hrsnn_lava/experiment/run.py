@@ -70,8 +70,8 @@ class RunResult:
     """What a run leaves.
 
     Attributes:
-        report: of the program; ``report.to_text()`` is all of it.
-        summary_text: its first lines.
+        report: of the program; ``report.to_summary()`` is what answers first.
+        summary_text: all of it as text.
         parity: of the backends on the task's own input.
         comparison: the rows of the table of networks.
         files: by name.
@@ -241,7 +241,7 @@ def _run(bench: Bench, out: Path, progress: Progress, made: str) -> RunResult:
     progress("done", 1.0)
     check.parity.require()
     earlier, new = tuple(journal.earlier), tuple(journal.new)
-    return RunResult(report, report.to_summary(), check.parity, rows, files, earlier, new)
+    return RunResult(report, report.to_text(), check.parity, rows, files, earlier, new)
 
 
 def trial_of(spec: Spec) -> Trial:

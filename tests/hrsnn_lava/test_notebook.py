@@ -28,7 +28,8 @@ def objects():
     n = LARGE
     tau = rng.gamma(4, 5e-3, n) + 2e-3
     lif = hl.LIF(tau, tau, rng.normal(1, 0.1, n), rng.normal(0, 0.1, n))
-    weights = sparse.random(n, n, 1e-5, "csr", random_state=1)
+    places = (np.arange(n), np.arange(n)[::-1])
+    weights = sparse.csr_matrix((rng.random(n), places), (n, n))
     stdp = hl.STDP(0.01, 0.01, rng.gamma(4, 5e-3, weights.nnz), 0.02)
     populations = tuple(hl.Population(f"population_{k}", n, lif) for k in range(2))
     projections = tuple(
@@ -37,8 +38,8 @@ def objects():
     )
     network = hl.Network(1e-3, populations, projections, "a name " * 30)
     neurons = hl.QuantizedPopulation("neurons", n, 100, np.arange(n) % 4000, 100, np.arange(n) % 99)
-    integer = sparse.csr_matrix((np.arange(100), (np.arange(100), np.arange(100))), (n, n))
-    rule = pair_stdp(1.0, -1.0, 10.0, 10.0)
+    integer = sparse.csr_matrix((np.ones(100, int), (np.arange(100), np.arange(100))), (n, n))
+    rule = pair_stdp((1, 0), (1, 0), 10.0, 10.0)
     learning = hl.Learning((rule,), np.zeros(100, np.int32), np.arange(100))
     projection = hl.QuantizedProjection("out", "neurons", "neurons", integer, learning=learning)
     quantized = hl.QuantizedNetwork((neurons,), (projection,), "big").verify()

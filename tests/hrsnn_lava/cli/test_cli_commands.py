@@ -286,9 +286,9 @@ def test_run_and_demo_hand_over_what_was_asked(
     def fake(spec: Any, out: Path, *, resume: bool, progress: Any, made: str) -> Any:
         progress("at work", 0.5)
         calls.append(SimpleNamespace(spec=spec, out=out, resume=resume, made=made))
-        whole = SimpleNamespace(to_dict=lambda: {"verdict": "fits"}, to_text=lambda: "all\n")
+        whole = SimpleNamespace(to_dict=lambda: {"verdict": "fits"}, to_summary=lambda: "fits\n")
         stages = {"earlier_stages": ("arm/unpruned", "verify"), "new_stages": ("arm/LNP",)}
-        return SimpleNamespace(report=whole, summary_text="fits\n", **stages)
+        return SimpleNamespace(report=whole, summary_text="all\n", **stages)
 
     monkeypatch.setattr("hrsnn_lava.experiment.run_spec", fake)
     extra = ("--set", "prune.density=0.25", "--set", 'prune.method="random"')
