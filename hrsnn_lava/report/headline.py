@@ -158,10 +158,11 @@ def pruning(report: Plain) -> Iterator[str]:
     if network["synapses_before"]:
         before = integer(network["synapses_before"])
         clauses.append(f"{percent(network['density_kept'])} of {before} synapses")
-    ratios = (("", operations.get("ratio")), (" recurrent", operations.get("ratio_recurrent")))
-    clauses += [
-        f"{value:.1f} times fewer{kind} SOPs" for kind, value in ratios if value is not None
-    ]
+    ratio, recurrent = operations.get("ratio"), operations.get("ratio_recurrent")
+    if ratio is not None:
+        clauses.append(f"{ratio:.1f} times fewer SOPs")
+    if recurrent is not None and (ratio is None or f"{recurrent:.1f}" != f"{ratio:.1f}"):
+        clauses.append(f"{recurrent:.1f} times fewer recurrent SOPs")
     if clauses:
         yield ", ".join(clauses) + ("" if network["synapses_before"] else " than unpruned")
     before = report["energy"].get("unpruned")
