@@ -160,7 +160,9 @@ def test_what_is_measured_is_rounded_and_what_is_counted_is_not():
 
 
 def test_records_of_passes_hold_rounded_errors():
-    network = build_hrsnn(Spec.parse({"network": {"size": 60, "connectivity": {"mean_degree": 8.0}}}), seed=1)
+    network = build_hrsnn(
+        Spec.parse({"network": {"size": 60, "connectivity": {"mean_degree": 8.0}}}), seed=1
+    )
     compiled = compile(network, "loihi1")
     record = next(r for r in compiled.records if r.name == "quantize")
     errors = [p["rms_error"] for p in record.report["projections"].values()]
