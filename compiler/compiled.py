@@ -15,9 +15,11 @@ from hrsnn_lava.compiler.mapped import Mapped, Placement
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.findings import Finding, worst_first
 from hrsnn_lava.hardware_profiles import HardwareProfile
+from hrsnn_lava.notebook import brief, card
 from hrsnn_lava.quantized import QuantizedNetwork
 
 
+@brief("name", "before", "after", "seconds", "findings", in_cells=False)
 @dataclass(frozen=True)
 class PassRecord:
     """What one pass did: sizes before and after, and what it reports.
@@ -50,6 +52,13 @@ class PassRecord:
         return asdict(self)
 
 
+@brief(
+    "name=network.name",
+    "chip=profile.name",
+    "neurons=network.n_neurons",
+    "synapses=network.n_synapses",
+    "cores=placement.n_cores",
+)
 @dataclass(frozen=True, eq=False)
 class CompiledNetwork(Saved):
     """A placed program.
@@ -119,8 +128,6 @@ class CompiledNetwork(Saved):
 
     def _repr_html_(self) -> str:
         """Sizes and the chip, for a notebook."""
-        from hrsnn_lava.notebook import card
-
         network, cores = self.network, f"{self.placement.n_cores:,}"
         limit = self.profile.chip.cores.value
         figures = [

@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.network import Network
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.trace import Trace
 
@@ -51,6 +52,7 @@ Stage = Literal["float", "integer", "mapped"]
 INPUT_RANGE = 4.0
 
 
+@brief("rates", in_cells=False)
 @dataclass(frozen=True, eq=False)
 class Observed:
     """What a run showed of the network's neurons.
@@ -145,6 +147,7 @@ def _array(values: Float | float | None) -> Float | None:
     return None if values is None or np.ndim(values) == 0 else np.asarray(values, np.float64)
 
 
+@brief("profile", "observed", "seed", in_cells=False)
 @dataclass(frozen=True, eq=False)
 class Context:
     """One compilation, as every pass of it sees it.

@@ -12,9 +12,11 @@ from hrsnn_lava.compiler.palettes.snapping import PaletteReport
 from hrsnn_lava.errors import NetworkError, Problem, SpecError, raise_if
 from hrsnn_lava.fields import whole_values
 from hrsnn_lava.hardware_profiles import HardwareProfile
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.quantized import QuantizedNetwork
 
 
+@brief("n_cores", "core_of", "coordinates", in_cells=False)
 @dataclass(frozen=True, eq=False)
 class Placement:
     """A placement of N neurons on cores.
@@ -104,6 +106,7 @@ class ThresholdPlan:
     untouched: dict[str, int] = field(default_factory=dict)
 
 
+@brief("network=network.name", "placement")
 @dataclass(frozen=True, eq=False)
 class Mapped:
     """An integer network on its way onto a chip.

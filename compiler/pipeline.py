@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hrsnn_lava.artifacts.container import plain
+from hrsnn_lava.artifacts.container import plain, rounded
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
 from hrsnn_lava.compiler.context import Context, Observed, Pass
 from hrsnn_lava.compiler.mapped import Mapped
@@ -30,6 +30,7 @@ from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.findings import Finding
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.network import Network
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.options import options_of
 from hrsnn_lava.quantized import QuantizedNetwork
 
@@ -84,7 +85,13 @@ def _applied(network: Any, step: AnyPass, context: Context) -> tuple[Any, PassRe
     listed = measured.pop("findings", ())
     findings = tuple(f if isinstance(f, Finding) else Finding.from_dict(f) for f in listed)
     record = PassRecord(
-        step.name, _options(step), before, _sizes(output), seconds, plain(measured), findings
+        step.name,
+        _options(step),
+        before,
+        _sizes(output),
+        seconds,
+        rounded(plain(measured)),
+        findings,
     )
     return output, record
 
@@ -126,6 +133,7 @@ def _options(step: AnyPass) -> dict[str, Any]:
     return dict(plain(values))
 
 
+@brief("chip=profile.name", "passes")
 @dataclass(frozen=True)
 class Pipeline:
     """Passes in the order in which they run, and the chip that they lead to.

@@ -49,6 +49,7 @@ from hrsnn_lava.hardware_profiles.documents import (
     validated,
 )
 from hrsnn_lava.hardware_profiles.profile import HardwareProfile
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.spelling import did_you_mean
 
 CountKey = Literal[
@@ -224,6 +225,7 @@ class MessageIn(Sourced):
             yield Problem(where, f"{self.time_s} s", "0..1e-3 seconds per message")
 
 
+@brief("name", "title", "chip", "scope", "evidence")
 class CostSet(Document):
     """Energy and time per event of one chip, from one source.
 

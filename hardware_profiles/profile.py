@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.hardware_profiles.documents import Document, Sourced, Strict
+from hrsnn_lava.notebook import brief
 
 #: Tables whose optional numbers are left out of the plain data when a file leaves them out.
 _GROWING = ("chip", "core", "features")
@@ -210,6 +211,7 @@ class Features(Strict):
             )
 
 
+@brief("name", "title", "cores=chip.cores.value", "cost_sets")
 class HardwareProfile(Document):
     """A chip as the compiler sees it. Counts are plain numbers, fields are integers as stored.
 

@@ -7,6 +7,9 @@ from .api import (
     compare as compare,
 )
 from .api import (
+    compare_float as compare_float,
+)
+from .api import (
     compile as compile,
 )
 from .api import (

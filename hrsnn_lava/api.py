@@ -1,4 +1,4 @@
-"""The verbs of the package: `compile`, `quantize`, `simulate`, `verify`, `report`, `compare`.
+"""The verbs of the package: `compile`, `quantize`, `simulate`, `verify`, `report`, `compare` ...
 
 `count` is `simulate` that counts and keeps no trace; `simulate_batch` and `record` are `simulate`
 for many trials and for runs of any length.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.pipeline import AnyPass, compile_network
 from hrsnn_lava.findings import warn, worst_first
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.network import Network
+from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import SpikeInput, Trace
 
@@ -77,6 +78,7 @@ def simulate(
     steps: int | None = None,
     backend: str | Backend = "native",
     probes: Collection[str] = ("spikes",),
+    progress: Progress = silent,
 ) -> Trace:
     """Run `steps` steps from rest; see `hrsnn_lava.sim_backends.runs.session.simulate`.
 
@@ -84,16 +86,16 @@ def simulate(
     too it is 1000.
 
     `backend` is the name of an engine: ``reference``, ``native``, ``lava``, ``lava-stock``, or one
-    of your own. What `from_lava` returns may be given as the only argument: it states inputs and
-    steps. What one has to know of the run, such as currents that wrapped, is in `findings` of the
-    trace, and a `FindingWarning` each.
+    of your own. `progress` is told how far the run is. What `from_lava` returns may be given as the
+    only argument: it states inputs and steps. What one has to know of the run, such as currents
+    that wrapped, is in `findings` of the trace, and a `FindingWarning` each.
     """
     from hrsnn_lava.compiler.analysis.run_findings import run_findings
     from hrsnn_lava.sim_backends.base import as_quantized
     from hrsnn_lava.sim_backends.runs import session
 
     network, inputs, steps = _parts(network, inputs, steps)
-    trace = session.simulate(network, inputs, steps, backend, probes)
+    trace = session.simulate(network, inputs, steps, backend, probes, progress)
     findings = worst_first(run_findings(as_quantized(network), trace, trace.n_steps))
     warn(findings)
     return replace(trace, findings=findings)
@@ -173,12 +175,45 @@ def verify(
     inputs: SpikeInput | None = None,
     steps: int | None = None,
     backends: Sequence[str] = ("reference", "native"),
+    progress: Progress = silent,
 ) -> Parity:
-    """Compare engines bit for bit; returns a `Parity`, with ``mismatches`` and ``line()``."""
+    """Compare engines bit for bit; returns a `Parity`, with ``mismatches`` and ``line()``.
+
+    It goes into a report: ``report(compiled, trace, parity=verify(compiled, trace.inputs))``.
+    """
     from hrsnn_lava.sim_backends.runs.parity import verify_parity
 
     network, inputs, steps = _parts(network, inputs, steps)
-    return verify_parity(network, inputs, steps, backends)[0]
+    return verify_parity(network, inputs, steps, backends, progress)[0]
+
+
+def compare_float(
+    network: Network,
+    integer: QuantizedNetwork | CompiledNetwork,
+    inputs: Any = None,
+    steps: int | None = None,
+    *,
+    steps_per_sample: int = 20,
+    backend: str | Backend = "native",
+) -> dict[str, Any]:
+    """Run a float network and the integers made of it on the same input, and compare them.
+
+    `inputs` are events with the payloads of the integer network, such as ``trace.inputs``, or
+    (n, n_inputs) analog samples, each held for `steps_per_sample` steps. What is compared is said
+    by `hrsnn_lava.training.difference.compare_float_fixed`; the result goes into a report,
+    ``report(compiled, trace, float_vs_integer=compare_float(network, compiled, trace.inputs))``,
+    where spike counts that differ by more than 5 % are a finding.
+    """
+    from hrsnn_lava.training.difference import compare_float_fixed
+
+    return compare_float_fixed(
+        network,
+        integer,
+        inputs,
+        steps=steps,
+        steps_per_sample=steps_per_sample,
+        backend=backend,
+    )
 
 
 def _parts(network: Any, inputs: SpikeInput | None, steps: int | None) -> Any:
@@ -209,10 +244,14 @@ def compare(
 def report(
     compiled: CompiledNetwork,
     trace: Trace | None = None,
-    cost_set: CostSet | str | None = None,
+    cost_set: CostSet | str | Literal[False] | None = None,
     **options: Any,
 ) -> Any:
-    """Resources, synaptic operations and energy; see `hrsnn_lava.report.document.build_report`."""
+    """Resources, synaptic operations and energy; see `hrsnn_lava.report.document.build_report`.
+
+    Without `cost_set` the chip's own prices are taken, as the command does: ``sanafe_loihi`` on
+    Loihi 1, else the first that describes the chip. False, or ``"none"``, leaves energy unpriced.
+    """
     from hrsnn_lava.report.document import build_report
 
     return build_report(compiled, trace, cost_set, **options)

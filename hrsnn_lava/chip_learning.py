@@ -31,6 +31,7 @@ from hrsnn_lava.integer_format import (
     MANTISSA_RANGE,
     TRACE_MAX,
 )
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.third_factor import RECEIVED_TAU, ThirdFactor
 
 Variable = Literal["x0", "y0", "x1", "x2", "y1", "y2", "y3", "w", "d", "t"]
@@ -118,6 +119,7 @@ class Trace:
     tau: float = 0.0
 
 
+@brief("equations", "t_epoch", "rng_seed")
 @dataclass(frozen=True)
 class LearningRule:
     """A rule with its traces; with a third factor y1, y2 and y3 are sent to it, see `Learning`.
@@ -148,6 +150,12 @@ class LearningRule:
         if not products:
             return None
         return " + ".join(product.text(self.decimate_exponent) for product in products)
+
+    @property
+    def equations(self) -> str:
+        """All equations on one line, as ``dw = ...; dt = ...``."""
+        pairs = ((target, self.equation(target)) for target in TARGETS)
+        return "; ".join(f"{target} = {text}" for target, text in pairs if text)
 
     @property
     def products(self) -> tuple[Product, ...]:
@@ -195,6 +203,7 @@ class LearningRule:
             yield Problem(f"{where}.rng_seed", repr(self.rng_seed), allowed)
 
 
+@brief("rules", "profile", "tag_1", "tag_2", "graded_spikes")
 @dataclass(frozen=True, eq=False)
 class Learning:
     """Learning of one projection: K rules, the profile of each synapse, initial tags.

@@ -48,6 +48,7 @@ from hrsnn_lava.fields import (
     whole_values,
 )
 from hrsnn_lava.integer_format import INT32
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.plasticity import STDP
 from hrsnn_lava.spelling import did_you_mean
 
@@ -147,6 +148,7 @@ class Input:
     graded: bool = False
 
 
+@brief("tau_mem", "tau_syn", "v_threshold", "bias", "refractory")
 @dataclass(frozen=True, eq=False)
 class LIF:
     """Leaky integrate-and-fire parameters; each a scalar or one value per neuron.
@@ -180,6 +182,7 @@ def membrane_gain(tau_mem: ArrayLike, dt: float) -> Float:
 LIF_FIELDS = ("tau_mem", "tau_syn", "v_threshold", "bias", "refractory")
 
 
+@brief("name", "size", "neuron", "sign")
 @dataclass(frozen=True, eq=False)
 class Population(AnyPopulation):
     """A named group of neurons of one type.
@@ -284,6 +287,7 @@ class Population(AnyPopulation):
                 )
 
 
+@brief("name", "pre", "post", "weights", "target", "plasticity")
 @dataclass(frozen=True, eq=False)
 class Projection(AnyProjection):
     """Synapses from one population to another.
@@ -618,6 +622,7 @@ def _by_name(kind: str, items: tuple[Any, ...], name: str) -> Any:
     raise NetworkError(f"no {kind} {name!r}; there are: {', '.join(known) or 'none'}{hint}")
 
 
+@brief("name", "n_neurons", "n_inputs", "n_synapses", "populations", "projections", "dt")
 @dataclass(frozen=True, eq=False)
 class Network(Graph[Population, Population, Projection]):
     """A recurrent spiking network in float and SI units.

@@ -12,12 +12,14 @@ from hrsnn_lava.csr import select_values
 from hrsnn_lava.distributions import Constant, Distribution
 from hrsnn_lava.errors import Problem
 from hrsnn_lava.fields import real_values
+from hrsnn_lava.notebook import brief
 
 Float = NDArray[np.float64]
 DRAWN_FIELDS = ("a_plus", "a_minus", "tau_plus", "tau_minus")
 STDP_FIELDS = (*DRAWN_FIELDS, "w_max")
 
 
+@brief("a_plus", "a_minus", "tau_plus", "tau_minus", "w_max")
 @dataclass(frozen=True, eq=False)
 class STDP:
     r"""Pair-based STDP with its own amplitudes and time constants at every synapse.

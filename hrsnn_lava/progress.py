@@ -14,3 +14,12 @@ class Progress(Protocol):
 
 def silent(_: str, __: float | None = None, /) -> None:
     """Progress that says nothing."""
+
+
+def part_of(progress: Progress, k: int, parts: int) -> Progress:
+    """Progress of the k-th of so many equal parts of a work, told as progress of the whole."""
+
+    def show(text: str, fraction: float | None = None, /) -> None:
+        progress(text, (k + min(max(fraction or 0.0, 0.0), 1.0)) / parts)
+
+    return show

@@ -48,6 +48,7 @@ from hrsnn_lava.network import (
     canonical_csr,
     closed,
 )
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.third_factor import third_factor_problems
 from hrsnn_lava.trace import SpikeInput
 
@@ -100,6 +101,7 @@ class QuantizedInput(AnyPopulation):
             yield Problem(f"population {self.name!r}.payload_scale", repr(scale), "> 0")
 
 
+@brief("name", "size", "du", "dv", "vth", "bias_mant", "refractory")
 @dataclass(frozen=True, eq=False)
 class QuantizedPopulation(AnyPopulation):
     """Neurons with integer parameters, each a scalar or one value per neuron (size,).
@@ -151,6 +153,7 @@ class QuantizedPopulation(AnyPopulation):
                 yield Problem(f"{where}.{field}", measured, f"{low}..{high}")
 
 
+@brief("name", "pre", "post", "weights", "weight_exp", "sign_mode", "learning")
 @dataclass(frozen=True, eq=False)
 class QuantizedProjection(AnyProjection):
     """Integer synapses, with everything that decides their grid stated.
@@ -324,6 +327,7 @@ def _aligned_delays(where: str, weights: sparse.csr_matrix, delays: sparse.spmat
     return whole_values(f"{where}.delays", picked)
 
 
+@brief("name", "n_neurons", "n_inputs", "n_synapses", "populations", "projections", "dt")
 @dataclass(frozen=True, eq=False)
 class QuantizedNetwork(Graph[QuantizedInput, QuantizedPopulation, QuantizedProjection]):
     """Populations and projections in integers; `dt` in seconds is kept for reports."""

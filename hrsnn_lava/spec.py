@@ -48,6 +48,7 @@ from hrsnn_lava.compiler.passes.stock_groups import StockGroups
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.hrsnn_options import NetworkSpec, PositiveShare, RuleOptions, Section
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.options import Count, Number, Part, Positive, Registered, options, problems_of
 
 if sys.version_info >= (3, 11):
@@ -286,6 +287,14 @@ class ReportSpec(Section):
 _TASK = Part("task", default="lorenz63")
 
 
+@brief(
+    "name",
+    "seed",
+    "neurons=network.size",
+    "task=task.kind",
+    "prune=prune.method",
+    "chip=compile.profile",
+)
 class Spec(Section):
     """The whole file."""
 

@@ -20,6 +20,7 @@ from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.fields import locked, plain_array, whole_number, whole_values
 from hrsnn_lava.findings import Finding
 from hrsnn_lava.integer_format import INT32
+from hrsnn_lava.notebook import brief, card
 
 Int = NDArray[np.int32]
 #: Arrays of a trace with counts by step, of the run as a whole.
@@ -76,6 +77,7 @@ def _sorted(steps: Int, neurons: Int, n_neurons: int) -> bool:
     return bool((keys[1:] > keys[:-1]).all())
 
 
+@brief("n_steps", "n_neurons", "events=steps.size", "payloads")
 @dataclass(frozen=True, eq=False)
 class SpikeInput(Saved):
     """Events for the input populations, sorted by step, then channel; saved as ``.npz``.
@@ -241,6 +243,7 @@ def _rising(starts: Int, n_steps: int) -> bool:
     return bool(inside and (np.diff(starts) > 0).all())
 
 
+@brief("digest", in_cells=False)
 class Origin:
     """Which integer network ran. Its digest is worked out when somebody asks for it: that takes
     as long as a short run, and most traces are read beside the very object that ran.
@@ -284,6 +287,7 @@ def _same_parts(first: Any, second: Any) -> bool:
     return same and first.dt == second.dt
 
 
+@brief("n_steps", "n_neurons", "n_spikes", "v", "u", "weights")
 @dataclass(frozen=True, eq=False)
 class Trace(Saved):
     """What a run did; saved as ``.npz``.
@@ -415,8 +419,6 @@ class Trace(Saved):
 
     def _repr_html_(self) -> str:
         """Steps and spikes, for a notebook."""
-        from hrsnn_lava.notebook import card
-
         slots = self.n_steps * self.n_neurons
         share = f"{100 * self.n_spikes / slots:.3g} % of all neuron steps" if slots else ""
         figures = [

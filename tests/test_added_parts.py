@@ -129,7 +129,7 @@ def test_an_engine_a_chip_a_cost_set_and_a_section_in_python(folder):
     assert truth.n_spikes > 0
     facts = hl.report(compiled, truth, cost_set="our_board").to_dict()
     assert facts["energy"]["cost_set"] == "our_board"
-    assert facts["mean_fan_in"] == network.n_synapses / 60
+    assert facts["mean_fan_in"] == pytest.approx(network.n_synapses / 60, rel=1e-12)
 
 
 def test_a_codec(folder):

@@ -13,9 +13,11 @@ from hrsnn_lava.compiler.analysis.occupancy.connectivity import Connectivity
 from hrsnn_lava.compiler.analysis.occupancy.utilization import Utilization, utilization
 from hrsnn_lava.errors import Violation
 from hrsnn_lava.hardware_profiles import HardwareProfile
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.quantized import QuantizedNetwork
 
 
+@brief("network=network.name", in_cells=False)
 @dataclass(frozen=True, eq=False)
 class PlacedNetwork:
     """What the rules look at; the counts are made once."""

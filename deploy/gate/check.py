@@ -17,6 +17,7 @@ from hrsnn_lava.deploy.compare.differences import Growth, growth, projection_cou
 from hrsnn_lava.deploy.compare.files import as_report, read_report
 from hrsnn_lava.deploy.gate.baseline import BaselineRow, changes, remarks
 from hrsnn_lava.errors import GateError, SpecError
+from hrsnn_lava.notebook import brief
 
 #: Projections that are named.
 NAMED = 3
@@ -42,6 +43,7 @@ class Prices:
         return text + ("; proxy: prices of another chip" if self.proxy else "")
 
 
+@brief("verdict", "project", "profile", "rows", "changes")
 @dataclass(frozen=True)
 class CheckResult:
     """What the gate found.

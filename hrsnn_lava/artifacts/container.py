@@ -330,6 +330,20 @@ def plain(value: Any) -> Any:
     return value
 
 
+#: Digits of a measured number that goes into a digest: the last ones of a float64 depend on the
+#: version of NumPy that summed it, and a digest must not.
+SIGNIFICANT = 12
+
+
+def rounded(value: Any, digits: int = SIGNIFICANT) -> Any:
+    """Plain values with every float in so many digits: for what is measured, not for data."""
+    if isinstance(value, dict):
+        return {k: rounded(v, digits) for k, v in value.items()}
+    if isinstance(value, list):
+        return [rounded(v, digits) for v in value]
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value
+
+
 def parse_npy(where: str, data: bytes) -> NDArray[Any]:
     """An ``.npy`` of plain numbers; nothing is allocated beyond what the data holds.
 

@@ -178,7 +178,7 @@ _TABLE = (
         "accuracy.accuracy_integer or accuracy.integer.accuracy or accuracy.accuracy",
         "score of the integer network, in the unit of the report",
     ),
-    _gain("sop_ratio", "", "sop.ratio", "operations of the reference run over these"),
+    _gain("sop_ratio", "", "sop.ratio", "operations of the unpruned run over these"),
     _gain("connection_sparsity", "", "neurobench.ConnectionSparsity", "absent synapses"),
     _gain("activation_sparsity", "", "neurobench.ActivationSparsity", "silent steps"),
     _gain(

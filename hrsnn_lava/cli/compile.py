@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from hrsnn_lava.artifacts.container import NETWORK_STAGES, load_any
+from hrsnn_lava.budgets.quantities import FILLED
 from hrsnn_lava.cli.arguments import INPUT_FILE, POSITIVE, output_option, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
 from hrsnn_lava.cli.pass_options import chosen, given, pass_options
@@ -80,6 +81,7 @@ FOREIGN = {".nir": "NIR", ".net": "lava-dl's netx"}
     show_default=True,
     help="What a spike does to the potential.",
 )
+@click.option("--full", is_flag=True, help="Print limits, integers and passes as tables.")
 @seed_option("Of the network that a spec describes, instead of the spec's.", default=None)
 @output_option("Compiled network to write (.hlx).")
 @with_console
@@ -111,7 +113,8 @@ def compile_model(console: Console, model: Path, output: Path, **options: Any) -
         compiled = pipeline.run(network, Context(chip, observed, seed=seed, progress=progress))
     sha256 = compiled.save(output)
     data = {"output": output, "sha256": sha256, **summary(compiled)}
-    console.result(data, f"{summary_text(data)}\n\nwritten to {output}")
+    text = summary_text(data) if options["full"] else short_text(data)
+    console.result(data, f"{text}\n\nwritten to {output}")
 
 
 def _load(model: Path, seed: int | None) -> tuple[Network | QuantizedNetwork, Spec | None]:
@@ -210,17 +213,40 @@ def summary(compiled: CompiledNetwork) -> dict[str, Any]:
     }
 
 
+def short_text(data: dict[str, Any]) -> str:
+    """What it takes of the chip, what a user has to know, and what was done, in a few lines."""
+    from hrsnn_lava.report.sections.verdict import findings_lines
+
+    shares = [c for c in data["constraints"] if c["fraction"] and c["rule"] not in FILLED]
+    most = max(shares, key=lambda c: float(c["fraction"]), default=None)
+    lines = [head(data), *findings_lines(data["findings"])]
+    if most is not None:
+        where = "" if most["worst_core"] is None else f" on core {most['worst_core']}"
+        used = f"{most['used']:,} of {most['limit']:,}"
+        rule = most["rule"].replace("_", " ")
+        lines.append(f"fullest: {rule}{where}, {used} ({_percent(most['fraction'])})")
+    before, synapses = data["synapses_before"], data["synapses"]
+    if before is not None and before > synapses:
+        lines.append(f"synapses: {synapses:,} of {before:,} ({_percent(synapses / before)})")
+    lines.append(f"passes: {', '.join(p['name'] for p in data['passes'])}; --full shows tables")
+    return "\n".join(lines)
+
+
+def head(data: dict[str, Any]) -> str:
+    """Sizes and cores."""
+    return (
+        f"{data['name']} on {data['profile']['name']} ({data['profile']['title']}): "
+        f"{data['neurons']:,} neurons, {data['synapses']:,} synapses, {data['inputs']:,} inputs, "
+        f"{data['cores']:,} core{'' if data['cores'] == 1 else 's'}"
+    )
+
+
 def summary_text(data: dict[str, Any]) -> str:
     """`summary` as tables."""
     from hrsnn_lava.report.sections.quantization import tables
     from hrsnn_lava.report.sections.verdict import findings_lines
 
     integers = data["quantization"]
-    head = (
-        f"{data['name']} on {data['profile']['name']} ({data['profile']['title']}): "
-        f"{data['neurons']:,} neurons, {data['synapses']:,} synapses, {data['inputs']:,} inputs, "
-        f"{data['cores']:,} core{'' if data['cores'] == 1 else 's'}"
-    )
     limits = [
         (c["rule"], c["worst_core"], c["used"], c["limit"], _percent(c["fraction"]))
         for c in data["constraints"]
@@ -231,7 +257,7 @@ def summary_text(data: dict[str, Any]) -> str:
     quantized = [columns(rows, names, range(1, len(names))) for names, rows in tables(integers)]
     return "\n\n".join(
         [
-            "\n".join([head, *findings_lines(data["findings"])]),
+            "\n".join([head(data), *findings_lines(data["findings"], None)]),
             columns(limits, ("resource", "worst core", "used", "limit", "share"), (1, 2, 3, 4)),
             *quantized,
             columns(passes, ("pass", "neurons after", "synapses after"), (1, 2)),

@@ -7,7 +7,9 @@ import functools
 import json
 import math
 import os
+import shlex
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,12 +44,14 @@ class Console:
         json: one JSON document instead of text.
         quiet: neither progress nor remarks.
         notes: remarks made so far; they are part of the JSON document.
+        line: the command line.
     """
 
     command: str
     json: bool = False
     quiet: bool = False
     notes: list[str] = field(default_factory=list)
+    line: str = ""
 
     def note(self, text: str) -> None:
         """A remark on what was chosen or left out."""
@@ -77,6 +81,15 @@ class Console:
         """A `SpecError` where JSON and Markdown are both to be printed; before any work is done."""
         if self.json and markdown == STANDARD_OUTPUT:
             raise SpecError("--markdown - and --json both print; give --markdown a file")
+
+    def made(self) -> str:
+        """When and by what command, for the foot of what is written.
+
+        ``SOURCE_DATE_EPOCH`` takes the place of the clock, as wherever files are to be the same.
+        """
+        epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+        now = time.gmtime(int(epoch)) if epoch.isdecimal() else time.gmtime()
+        return f"{time.strftime('%Y-%m-%d %H:%M:%S UTC', now)} by {clean(self.line)}"
 
     @contextlib.contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -190,8 +203,9 @@ def with_console(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--traceback", is_flag=True, expose_value=False, help="Show a bug's traceback.")
     @functools.wraps(function)
     def command(*args: Any, as_json: bool, quiet: bool, **kwargs: Any) -> Any:
-        name = click.get_current_context().info_name or ""
-        console = Console(name, as_json, quiet)
+        context = click.get_current_context()
+        words = [context.find_root().info_name or "", *(context.obj or ())]
+        console = Console(context.info_name or "", as_json, quiet, line=shlex.join(words))
         with warnings_as(console.note):
             return function(console, *args, **kwargs)
 

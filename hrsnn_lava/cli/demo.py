@@ -23,9 +23,10 @@ DEMO_FOLDER = "hrsnn-demo"
     show_default=True,
     help="Folder for the results.",
 )
+@click.option("--full", is_flag=True, help="Print the whole report, not its first lines alone.")
 @seed_option("Instead of the example's.", default=None)
 @with_console
-def demo(console: Console, out: Path, seed: int | None) -> int:
+def demo(console: Console, out: Path, full: bool, seed: int | None) -> int:
     """Forecast the Lorenz-63 attractor with a pruned, quantized, placed and verified network."""
     from hrsnn_lava.spec import Spec
 
@@ -33,7 +34,7 @@ def demo(console: Console, out: Path, seed: int | None) -> int:
     packaged = resources.files("hrsnn_lava.tasks").joinpath(DEMO_SPEC)
     with resources.as_file(packaged) as path:
         spec = Spec.load(path, overrides)
-    return whole_line(console, spec, out, resume=False)
+    return whole_line(console, spec, out, resume=False, full=full)
 
 
 ORDER = 10

@@ -110,7 +110,7 @@ class Program(click.Group):
     def main(self, args: Sequence[str] | None = None, *_: Any, **kwargs: Any) -> NoReturn:
         """Run and exit with the code that `failure` lists for the outcome."""
         arguments = list(sys.argv[1:] if args is None else args)
-        kwargs.update(prog_name=PROGRAM, standalone_mode=False)
+        kwargs.update(prog_name=PROGRAM, standalone_mode=False, obj=tuple(arguments))
         quiet = has_flag(arguments, "-q") or has_flag(arguments, "--quiet")
         try:
             with warnings_as((lambda _: None) if quiet else say):

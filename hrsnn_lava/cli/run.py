@@ -39,6 +39,7 @@ LONGEST = 80
 )
 @click.option("--resume", is_flag=True, help="Go on where an earlier run into the folder stopped.")
 @click.option("--force", is_flag=True, help="Replace the run of another spec in the folder.")
+@click.option("--full", is_flag=True, help="Print the whole report, not its first lines alone.")
 @click.option("--profile", help="Chip, instead of the spec's; see `profiles`.")
 @click.option("--cost-set", help="Prices, instead of the spec's; see `profiles`.")
 @seed_option("Instead of the spec's.", default=None)
@@ -50,6 +51,7 @@ def run(
     overrides: tuple[str, ...],
     resume: bool,
     force: bool,
+    full: bool,
     **instead: Any,
 ) -> int:
     """Build, train, prune, quantize, place, verify and report the network of SPEC.
@@ -66,7 +68,7 @@ def run(
     changes = (*overrides, *extra)
     loaded_spec = Spec.load(spec, changes)
     folder = out or default_folder(spec, loaded_spec, changes)
-    return whole_line(console, loaded_spec, folder, resume=resume, force=force)
+    return whole_line(console, loaded_spec, folder, resume=resume, force=force, full=full)
 
 
 def default_folder(path: Path, spec: Spec, changes: Sequence[str]) -> Path:
@@ -104,7 +106,13 @@ def folder_name(name: str) -> str:
 
 
 def whole_line(
-    console: Console, spec: Spec, out: Path, *, resume: bool, force: bool | None = None
+    console: Console,
+    spec: Spec,
+    out: Path,
+    *,
+    resume: bool,
+    force: bool | None = None,
+    full: bool = False,
 ) -> int:
     """Run a spec into a folder, print its report, and return 5 where a budget is not kept.
 
@@ -123,11 +131,23 @@ def whole_line(
         require_own(out, spec, f"give another folder with --out{replace}")
     out.mkdir(parents=True, exist_ok=True)
     with console.progress() as progress:
-        result = run_spec(spec, out, resume=resume, progress=progress)
-    text = f"{result.summary_text.rstrip()}\n\nwritten to {out}"
+        result = run_spec(spec, out, resume=resume, progress=progress, made=console.made())
+    if resume:
+        console.note(taken_over(result.earlier_stages, result.new_stages))
+    text = (result.summary_text if full else result.report.to_summary()).rstrip()
+    more = "" if full else "; report.html there and --full show all of it"
     report = result.report.to_dict()
-    console.result({"out": out, "report": report}, text)
+    console.result({"out": out, "report": report}, f"{text}\n\nwritten to {out}{more}")
     return unmet(console, report.get("budgets", ()))
+
+
+def taken_over(earlier: Sequence[str], new: Sequence[str]) -> str:
+    """What a resumed run took from the one before it."""
+    stages = f"{len(earlier)} of {len(earlier) + len(new)} stages"
+    if not earlier:
+        return f"resume: {stages} came from an earlier run: there is none with this spec"
+    names = f"{', '.join(earlier[:3])}{', ...' if len(earlier) > 3 else ''}"
+    return f"resume: {stages} came from the earlier run ({names})"
 
 
 def unmet(console: Console, budgets: Sequence[Mapping[str, Any]]) -> int:

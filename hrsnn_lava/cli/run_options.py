@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hrsnn_lava.compiler.compiled import CompiledNetwork
     from hrsnn_lava.progress import Progress
     from hrsnn_lava.quantized import QuantizedNetwork
+    from hrsnn_lava.report.unpruned import UnprunedRun
     from hrsnn_lava.trace import Trace
 
 FASTEST = "fastest"
@@ -171,27 +172,30 @@ def stored_counts(path: Path, network: CompiledNetwork, traces: Sequence[Path]) 
     return Counts.load(path, network)
 
 
-def unpruned_operations(
+def unpruned_run(
     console: Console, other: Path, network: CompiledNetwork, traces: Sequence[Path]
-) -> dict[str, int]:
-    """Synaptic operations of the unpruned network in file `other` over the runs of the pruned one.
+) -> UnprunedRun:
+    """What the unpruned network in file `other` does over the runs of the pruned one.
 
     Raises:
         SpecError: there is no trace, or one without its inputs.
         ArtifactError: the two networks have different numbers of input channels.
     """
     from hrsnn_lava.cli.simulate import load_program
+    from hrsnn_lava.report.unpruned import UnprunedRun, comparable
     from hrsnn_lava.sim_backends.base import as_quantized
-    from hrsnn_lava.sim_backends.runs.counting import operations_on
+    from hrsnn_lava.sim_backends.runs.counting import counts_on
     from hrsnn_lava.trace import Trace
 
     if not traces:
         raise SpecError("--unpruned runs the other network on the input of a run; give --trace")
-    unpruned, n_inputs = as_quantized(load_program(other)), network.network.n_inputs
-    if unpruned.n_inputs != n_inputs:
+    unpruned, n_inputs = load_program(other), network.network.n_inputs
+    channels = as_quantized(unpruned).n_inputs
+    if channels != n_inputs:
         raise ArtifactError(
-            f"{other}: {unpruned.n_inputs} input channels; the pruned network has {n_inputs}"
+            f"{other}: {channels} input channels; the pruned network has {n_inputs}"
         )
+    unpruned = comparable(unpruned, network.profile)
 
     def loaded(progress: Progress) -> Iterator[Trace]:
         for k, path in enumerate(traces):
@@ -202,4 +206,4 @@ def unpruned_operations(
             yield trace
 
     with console.progress() as progress:
-        return operations_on(unpruned, loaded(progress))
+        return UnprunedRun.of(unpruned, counts_on(unpruned, loaded(progress)))

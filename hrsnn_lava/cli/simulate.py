@@ -189,8 +189,11 @@ class _Run:
             self.console.progress() as progress,
             Session(self.network, self.state, options.backend) as session,
         ):
-            progress(f"simulate: {options.backend}, {self.steps} steps")
-            trace = session.run(self.inputs, self.steps, ("spikes", *options.probes))
+            moving = session.telling(
+                progress, f"simulate: {options.backend}, {self.steps} steps", self.steps
+            )
+            moving()
+            trace = session.run(self.inputs, self.steps, ("spikes", *options.probes), moving)
             if options.output is not None:
                 trace.save(options.output)
             if options.state_out is not None:
@@ -317,7 +320,7 @@ def text(data: Mapping[str, Any]) -> str:
         for name, s in data["states"].items()
         if s["min"] is not None
     ]
-    rows += [
+    files = [
         (label, data[key])
         for key, label in (
             ("output", "written to"),
@@ -326,7 +329,9 @@ def text(data: Mapping[str, Any]) -> str:
         )
         if data.get(key) is not None
     ]
-    return "\n".join([columns(rows), *findings_lines(data["findings"])])
+    lines = columns([*rows, *files]).split("\n")
+    found = findings_lines(data["findings"])
+    return "\n".join([*lines[: len(rows)], *found, *lines[len(rows) :]])
 
 
 def remark(console: Console, network: Any, backends: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 
 from hrsnn_lava import __version__
-from hrsnn_lava.artifacts.container import Artifact, Codec, below, plain
+from hrsnn_lava.artifacts.container import Artifact, Codec, below, plain, rounded
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
 from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.errors import ArtifactError
@@ -31,8 +31,8 @@ def _to_artifact(compiled: CompiledNetwork) -> Artifact:
             "digest": profile.digest,
             "content": profile.to_dict(),
         },
-        "placement": {"info": plain(compiled.placement.info)},
-        "records": plain(records),
+        "placement": {"info": rounded(plain(compiled.placement.info))},
+        "records": rounded(plain(records)),
         "seed": compiled.seed,
         "readout": plain(dict(compiled.readout_meta)),
         "synapses_before": compiled.synapses_before,

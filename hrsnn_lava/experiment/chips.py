@@ -20,8 +20,9 @@ from hrsnn_lava.compiler.pipeline import compile_network
 from hrsnn_lava.errors import CapacityError, NetworkError, SpecError, by_rule
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.network import Network
+from hrsnn_lava.notebook import brief, shown
 from hrsnn_lava.options import Seed, options
-from hrsnn_lava.progress import Progress, silent
+from hrsnn_lava.progress import Progress
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.report.facts import Evidence, Facts, StepTime
 from hrsnn_lava.report.format import UNKNOWN, integer, label, parts, si, table, wrap
@@ -115,6 +116,7 @@ class ComparisonRow:
         return row
 
 
+@brief("network", "rows")
 @dataclass(frozen=True)
 class ProfileComparison:
     """Rows in the order of the profiles, then of the cost sets.
@@ -290,7 +292,7 @@ def compare(
     steps: int | None = None,
     cost_sets: Iterable[CostSet | str] | None = None,
     *,
-    progress: Progress = silent,
+    progress: Progress | None = None,
     **run: Any,
 ) -> ProfileComparison:
     """Compile a network for several chips, run it, and price each run.
@@ -301,7 +303,8 @@ def compare(
         inputs: what drives every run; seeded random events when not given.
         steps: of every run; by default as many as the inputs have, or 1000.
         cost_sets: prices, each for every chip; by default those that describe the chip.
-        progress: told what is being done and the share that is done.
+        progress: told what is being done and the share that is done; by default a bar in a
+            notebook, and nothing elsewhere.
         run: see `RunOptions`.
 
     Raises:
@@ -320,10 +323,11 @@ def compare(
     steps = run_steps(inputs, steps)
     task = _Comparison(network, inputs, steps, prices, RunOptions(**run))
     rows: list[ComparisonRow] = []
-    for k, chip in enumerate(chips):
-        progress(f"compare: {chip.name}", k / len(chips))
-        rows += task.rows(chip)
-    progress("compare: done", 1.0)
+    with shown(progress) as show:
+        for k, chip in enumerate(chips):
+            show(f"compare: {chip.name}", k / len(chips))
+            rows += task.rows(chip)
+        show("compare: done", 1.0)
     return ProfileComparison(network.name, tuple(rows))
 
 

@@ -8,6 +8,7 @@ specs give equal files, whether resumed or not.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava import __version__
 from hrsnn_lava.artifacts.files import FULL
 from hrsnn_lava.compiler.analysis.operations.windows import Windows, by_length
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
@@ -38,7 +40,8 @@ from hrsnn_lava.experiment.scoring import (
 )
 from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.network import Input, Network
-from hrsnn_lava.progress import Progress, silent
+from hrsnn_lava.notebook import brief, shown
+from hrsnn_lava.progress import Progress
 from hrsnn_lava.quantized import QuantizedInput
 from hrsnn_lava.report.document import Report, build_report
 from hrsnn_lava.report.sections.dynamics import dynamics
@@ -57,15 +60,38 @@ Floats = NDArray[np.float64]
 FILES = ("network.hlx", "compiled.hlx", "input.npz", "report.json", "report.html")
 
 
+@brief(
+    "project=report.data.project",
+    "verdict=report.data.verdict",
+    "mismatches=parity.mismatches",
+    "comparison",
+    "files",
+)
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """What a run leaves: the report, its text, and the files by name."""
+    """What a run leaves.
+
+    Attributes:
+        report: of the program; ``report.to_summary()`` is what answers first.
+        summary_text: all of it as text.
+        parity: of the backends on the task's own input.
+        comparison: the rows of the table of networks.
+        files: by name.
+        earlier_stages: those whose results were taken from an earlier run.
+        new_stages: those that were done now.
+    """
 
     report: Report
     summary_text: str
     parity: Parity
     comparison: list[Row]
     files: dict[str, Path] = field(default_factory=dict)
+    earlier_stages: tuple[str, ...] = ()
+    new_stages: tuple[str, ...] = ()
+
+    def _repr_html_(self) -> str:
+        """The card of the report."""
+        return self.report._repr_html_()
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +166,12 @@ class Check:
 
 
 def run_spec(
-    spec: Spec, out: Path, *, resume: bool = False, progress: Progress = silent
+    spec: Spec,
+    out: Path,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
+    made: str = "",
 ) -> RunResult:
     """Run a spec into the folder `out`.
 
@@ -149,7 +180,9 @@ def run_spec(
         out: made when missing; holds ``network.hlx``, ``compiled.hlx``, ``input.npz``,
             ``report.json``, ``report.html`` and ``journal.jsonl`` in the end.
         resume: take finished stages from the journal.
-        progress: called before every stage.
+        progress: called before every stage; by default a bar in a notebook, and nothing elsewhere.
+        made: when and by what command, for the foot of ``report.html``; the journal has the time
+            whatever is said here, and ``report.json`` never, so that equal runs give equal bytes.
 
     Raises:
         SpecError, CapacityError, BackendError, ParityError: see `hrsnn_lava.errors`; a parity
@@ -165,17 +198,17 @@ def run_spec(
         files, head = (*own_parts(), *named_files(text)), RunIdentity.of(spec).line()
         journal = Journal(out / JOURNAL, text, resume, files, head)
         points = len(pruning_curve(spec.prune, "none"))
-        runner = Runner(journal, 9 + len(spec.prune.controls) + points, progress)
         # one BLAS thread: sums in another order would move the last bits of a chaotic forecast
-        with threadpool_limits(limits=1):
-            return _run(Bench(target, trial, runner), out, progress)
+        with threadpool_limits(limits=1), shown(progress) as show:
+            runner = Runner(journal, 9 + len(spec.prune.controls) + points, show)
+            return _run(Bench(target, trial, runner), out, show, made)
     except OSError as error:
         if error.errno in FULL:  # it says which file there is no room for
             raise
         raise ArtifactError(f"{out}: cannot be written ({error.strerror})") from error
 
 
-def _run(bench: Bench, out: Path, progress: Progress) -> RunResult:
+def _run(bench: Bench, out: Path, progress: Progress, made: str) -> RunResult:
     """All stages in order."""
     spec, runner = bench.spec, bench.runner
     runner.say("build the network")
@@ -205,10 +238,15 @@ def _run(bench: Bench, out: Path, progress: Progress) -> RunResult:
     compiled.save(files["compiled.hlx"])
     check.inputs.save(files["input.npz"])
     report.write(files["report.json"])
+    report = replace(report, made=made)
     report.write(files["report.html"])
+    journal = runner.journal
+    seconds = [[record.name, round(record.seconds, 3)] for record in compiled.records]
+    journal.close(made=made, program=__version__, passes=seconds)
     progress("done", 1.0)
     check.parity.require()
-    return RunResult(report, report.to_text(), check.parity, rows, files)
+    earlier, new = tuple(journal.earlier), tuple(journal.new)
+    return RunResult(report, report.to_text(), check.parity, rows, files, earlier, new)
 
 
 def trial_of(spec: Spec) -> Trial:
@@ -447,6 +485,7 @@ def report_of(bench: Bench, networks: Networks, check: Check, **facts: Any) -> R
         network_float=networks.pruned,
         samples=steps / trial.steps_per_sample,
         sample_windows=sample_windows(trial, steps),
+        provenance={"spec": json.loads(spec.canonical())},
         spec_digest=hashlib.sha256(spec.canonical().encode()).hexdigest(),
         budgets=spec.budgets,
         **facts,

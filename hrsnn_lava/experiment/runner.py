@@ -1,6 +1,8 @@
 """Stages of a run, and the journal that keeps their results: one line of JSON per finished stage.
 
-A line is written at once, so a run that was killed resumes where it was.
+A line is written at once, so a run that was killed resumes where it was. The last line of a run
+says when it began, by what command, and how long its parts took: what differs between equal runs
+stands here, and nowhere else.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Generic, TypeVar
 
 from hrsnn_lava import __version__, registry
@@ -87,13 +91,19 @@ class Journal:
         resume: read what is there; otherwise start anew.
         files: what else every key depends on, see `own_parts` and `named_files`.
         head: the first line of a journal that is started anew, with which no stage begins.
+
+    Attributes:
+        earlier: stages whose results came from an earlier run, in order.
+        new: those that were worked out.
     """
 
     def __init__(
         self, path: Path, base: str, resume: bool, files: tuple[str, ...] = (), head: str = ""
     ) -> None:
-        self._path = path
+        self._path, self._started, self._clock = path, datetime.now(timezone.utc), perf_counter()
         self._base = (base, *files)
+        self.earlier: list[str] = []
+        self.new: list[str] = []
         self._results: dict[tuple[str, str], Any] = {}
         text = (
             path.read_text(encoding="utf-8", errors="replace") if resume and path.exists() else ""
@@ -115,19 +125,44 @@ class Journal:
         """The result of a stage: from the journal, or computed and recorded."""
         text = "\0".join([__version__, *self._base, *stage.depends_on])
         key = hashlib.sha256(text.encode()).hexdigest()
-        if (stage.name, key) not in self._results:
+        found = (stage.name, key) in self._results
+        names = self.earlier if found else self.new
+        if stage.name not in (*self.earlier, *self.new):
+            names.append(stage.name)
+        if not found:
+            began = perf_counter()
             result = stage.run()
-            self._append(json.dumps({"stage": stage.name, "key": key, "result": result}) + "\n")
+            line = {"stage": stage.name, "key": key, "result": result}
+            self._append(json.dumps({**line, "seconds": _seconds(began)}) + "\n")
             # what is read back and what is computed must not differ: floats survive JSON exactly
             self._results[stage.name, key] = json.loads(json.dumps(result))
         recorded: T = self._results[stage.name, key]
         return recorded
+
+    def close(self, **values: Any) -> None:
+        """The last line: when the run began and how long it took, what it took over, and `values`.
+
+        It has no key, so no stage is ever taken for it.
+        """
+        moment = self._started.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        line = {
+            "stage": f"run {moment}",
+            "seconds": _seconds(self._clock),
+            "from_earlier": self.earlier,
+            "new": self.new,
+            **values,
+        }
+        self._append(json.dumps(line) + "\n")
 
     def _append(self, text: str) -> None:
         with naming(self._path), self._path.open("a", encoding="utf-8") as handle:
             handle.write(text)
             handle.flush()
             os.fsync(handle.fileno())
+
+
+def _seconds(since: float) -> float:
+    return round(perf_counter() - since, 3)
 
 
 class Runner:
@@ -151,3 +186,8 @@ class Runner:
     def result(self, stage: Stage[T]) -> T:
         """The result of a stage, computed once."""
         return self._journal.result(stage)
+
+    @property
+    def journal(self) -> Journal:
+        """What has been done, and what was taken from an earlier run."""
+        return self._journal

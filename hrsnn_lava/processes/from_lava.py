@@ -26,6 +26,7 @@ from hrsnn_lava.errors import NetworkError, SpecError, raise_if
 from hrsnn_lava.findings import Finding, warn, worst_first
 from hrsnn_lava.integer_format import INT32, WEIGHT_BITS
 from hrsnn_lava.network import Target
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.processes._foreign_graph import ForeignGraph
 from hrsnn_lava.processes._foreign_processes import (
     CONNECTIONS,
@@ -64,6 +65,7 @@ class _Taken(NamedTuple):
     steps: int
 
 
+@brief("network=network.name", "neurons=network.n_neurons", "inputs", "steps")
 class FromLava(_Taken):
     """A graph that was read: what `hl.simulate` and `hl.verify` take, in their order.
 

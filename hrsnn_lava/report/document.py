@@ -7,30 +7,37 @@ is its own affair (`hrsnn_lava.report.sections`); that they stand in this order 
 from __future__ import annotations
 
 import copy
+import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from markupsafe import Markup
 
 from hrsnn_lava import registry
-from hrsnn_lava.artifacts.container import plain
+from hrsnn_lava.artifacts.container import plain, rounded
 from hrsnn_lava.artifacts.files import write_text
 from hrsnn_lava.budgets.judge import with_budgets
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.hardware_profiles import CostSet
-from hrsnn_lava.notebook import GREEN, RED, card
+from hrsnn_lava.hardware_profiles.cost_set import preferred
+from hrsnn_lava.notebook import GREEN, RED, brief, card
 from hrsnn_lava.report import format as forms
 from hrsnn_lava.report.facts import Evidence, Facts
 from hrsnn_lava.report.format import Plain
+from hrsnn_lava.report.headline import tiles
 from hrsnn_lava.report.section import Section, render
-from hrsnn_lava.report.sections.verdict import tiles
+from hrsnn_lava.report.sections.verdict import summary
 from hrsnn_lava.trace import Trace
 
 SCHEMA_VERSION = 1
+#: Digits of a number in ``report.json``; sums of them still agree to 1e-12.
+DIGITS = 13
+#: What is said in place of a cost set where nothing is to be priced.
+NO_PRICES = "none"
 #: ``report.json`` and the text: what the program is, what its run did and cost, what was measured
 #: beside it.
 ORDER = (
@@ -58,10 +65,10 @@ PAGE: tuple[tuple[str, ...], ...] = (
     ("sop",),
     ("constraints",),
     ("energy",),
+    ("comparison",),
     ("timing",),
     ("network",),
     ("quantization",),
-    ("comparison",),
     ("accuracy", "float_vs_integer"),
     ("dynamics",),
     ("mapping",),
@@ -69,33 +76,66 @@ PAGE: tuple[tuple[str, ...], ...] = (
     ("parity", "neurobench"),
     ("provenance",),
 )
+#: Sections of the page that show their main figure at once, and fold what is beyond it; all others
+#: are folded.
+OPEN = ("activity", "sop", "constraints", "energy", "comparison")
 #: Sections that nobody placed stand before this one.
 LAST = "provenance"
 Row: TypeAlias = tuple[Section, ...]
 
 
+@brief(
+    "project=data.project", "profile=data.profile", "verdict=data.verdict", "summary=data.summary"
+)
 @dataclass(frozen=True, eq=False)
 class Report:
-    """A report as data, with the facts that its drawings need."""
+    """A report as data, with the facts that its drawings need.
+
+    Attributes:
+        data: ``report.json``.
+        facts: what it was made from.
+        made: when and by what command, at the foot of text and page; never in ``report.json``,
+            which is the same for equal runs.
+    """
 
     data: dict[str, Any]
     facts: Facts
+    made: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """``report.json`` as plain values; a copy."""
         return copy.deepcopy(self.data)
 
     def to_json(self) -> str:
-        """``report.json``; equal input gives equal text, but for values under ``seconds``."""
+        """``report.json``; equal input gives equal text: no date, no run time, and measured
+        numbers in as many digits as all versions of NumPy agree on."""
         return json.dumps(self.data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
     def to_text(self) -> str:
-        """The report for a terminal."""
-        return render_text(self.data)
+        """The whole report for a terminal."""
+        return forms.parts(render_text(self.data).rstrip(), self.made) + "\n"
+
+    def to_summary(self, hint: str = "") -> str:
+        """Verdict, findings and the few figures that answer first, in about twenty lines.
+
+        Args:
+            hint: a last line.
+        """
+        return summary(self.data, hint) + "\n"
+
+    def section(self, name: str) -> str:
+        """The text of one section, by its name.
+
+        Raises:
+            SpecError: no such section; the message lists them.
+        """
+        check_section(name)
+        found = _text(registry.load("section", name), self.data)
+        return (found or f"{name}: this report has nothing to say of it") + "\n"
 
     def to_html(self) -> str:
         """The report as one page that needs nothing else: inline style and drawings, no script."""
-        return render_html(self.data, self.facts)
+        return render_html(self.data, self.facts, self.made)
 
     def _repr_html_(self) -> str:
         """The verdict and a few figures, for a notebook."""
@@ -103,7 +143,7 @@ class Report:
         return card(
             self.data["project"],
             self.data["summary"],
-            tiles(self.data),
+            [(tile.name, tile.value, tile.note) for tile in tiles(self.data)],
             (verdict, GREEN if verdict == "PASS" else RED),
             [f"budget not kept: {b['key']}" for b in self.data["budgets"] if not b["ok"]],
         )
@@ -125,7 +165,7 @@ class Report:
 def build_report(
     compiled: CompiledNetwork,
     trace: Trace | None = None,
-    cost_set: CostSet | str | None = None,
+    cost_set: CostSet | str | Literal[False] | None = None,
     **evidence: Any,
 ) -> Report:
     """Put together everything that is known of a compiled network and a run of it.
@@ -134,15 +174,15 @@ def build_report(
         compiled: the program; it is checked against its profile again.
         trace: a run; without one there are no operations and no energy. Where it holds neither the
             updates of every step nor v and u, all updates count as active, an upper bound.
-        cost_set: prices, or the name of a set; None leaves the energy unpriced.
+        cost_set: prices, or the name of a set; None: the one that is preferred of those that
+            describe the chip, if there is one; False or ``"none"``: the energy stays unpriced.
         evidence: what else is known, by the names of `hrsnn_lava.report.facts.Evidence`.
 
     Raises:
         SpecError: the trace is not one of this network, or an argument is unknown or out of range.
         NetworkError: the network contradicts itself, or its placement is of other neurons.
     """
-    prices = CostSet.load(cost_set) if isinstance(cost_set, str) else cost_set
-    facts = Facts(compiled, trace, prices, Evidence.of(evidence))
+    facts = Facts(compiled, trace, _prices(compiled, cost_set), Evidence.of(evidence))
     facts.check()
     data: dict[str, Any] = {"schema_version": SCHEMA_VERSION}
     for section in in_order():
@@ -155,12 +195,27 @@ def build_report(
     return Report(with_budgets(data, facts.evidence.budgets), facts)
 
 
+def _prices(
+    compiled: CompiledNetwork, cost_set: CostSet | str | Literal[False] | None
+) -> CostSet | None:
+    if cost_set is False or cost_set == NO_PRICES:
+        return None
+    if cost_set is None and isinstance(compiled, CompiledNetwork):
+        cost_set = preferred(compiled.profile)
+    if isinstance(cost_set, str):
+        return CostSet.load(cost_set)
+    if cost_set is not None and not isinstance(cost_set, CostSet):
+        allowed = f"a CostSet, its name, False or {NO_PRICES!r}"
+        raise SpecError(f"cost_set: {type(cost_set).__name__}; allowed: {allowed}")
+    return cost_set
+
+
 def _data(section: Section, facts: Facts) -> Plain:
     """A section's part of ``report.json``, as plain values."""
     with registry.guarded("section", section.name):
         part: object = section.data(facts)
         if isinstance(part, Mapping):
-            values: dict[str, Any] = plain(part)
+            values: dict[str, Any] = rounded(plain(part), DIGITS)
             json.dumps(values)
             return values
     raise registry.failure("section", section.name, f"data gave {_kind(part)}; allowed: a dict")
@@ -231,12 +286,21 @@ def _check_places(own: Sequence[Section]) -> None:
             chain.append(place)
 
 
+def check_section(name: str) -> None:
+    """Raise `SpecError` that lists all sections where `name` is none of them."""
+    known = [section.name for section in in_order()]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f". Did you mean {near[0]!r}?" if near else ""
+        raise SpecError(f"section {name!r}; allowed: {', '.join(known)}{hint}")
+
+
 def render_text(report: Plain) -> str:
     """The whole report, 100 columns wide where names allow."""
     return forms.parts(*(_text(section, report) for section in in_order())) + "\n"
 
 
-def render_html(report: Plain, facts: Facts) -> str:
+def render_html(report: Plain, facts: Facts, made: str = "") -> str:
     """The page; every name that a user chose is escaped."""
     report = copy.deepcopy(dict(report))
     head: Section = registry.load("section", "verdict")
@@ -247,5 +311,13 @@ def render_html(report: Plain, facts: Facts) -> str:
     rows = [row for row in rows if row]
     beside = {name.replace("_", "-") for names in PAGE if len(names) > 1 for name in names}
     return str(
-        render("page.html.j2", report, head=head.html(report, facts), rows=rows, beside=beside)
+        render(
+            "page.html.j2",
+            report,
+            head=head.html(report, facts),
+            rows=rows,
+            beside=beside,
+            open=OPEN,
+            made=made,
+        )
     )

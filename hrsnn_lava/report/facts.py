@@ -16,11 +16,7 @@ from typing import Any, Literal, TypeAlias
 from hrsnn_lava.budgets.judge import Budget
 from hrsnn_lava.compiler.analysis.operations.activity import Activity
 from hrsnn_lava.compiler.analysis.operations.counting import Counts, count_trace
-from hrsnn_lava.compiler.analysis.operations.synops import (
-    SynapticOperations,
-    check_trace,
-    synaptic_operations,
-)
+from hrsnn_lava.compiler.analysis.operations.synops import SynapticOperations, check_trace
 from hrsnn_lava.compiler.analysis.operations.windows import Windows, from_count, from_starts
 from hrsnn_lava.compiler.analysis.pricing.energy import (
     Energy,
@@ -38,8 +34,11 @@ from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.findings import Finding, worst_first
 from hrsnn_lava.hardware_profiles import CostSet, CountKey
 from hrsnn_lava.network import Network
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.report.agreement import agreement_findings
 from hrsnn_lava.report.format import Plain
+from hrsnn_lava.report.unpruned import UnprunedRun, chips_of
 from hrsnn_lava.trace import Trace
 
 #: Step time that stands for: as long as the chip needs.
@@ -48,6 +47,7 @@ StepTime: TypeAlias = float | Literal["fastest"]
 Mode: TypeAlias = Literal["real_time", "as_fast_as_possible"]
 
 
+@brief("step_time_s", "samples", "parity", "accuracy", in_cells=False)
 @dataclass(frozen=True, eq=False)
 class Evidence:
     """What a caller of `hl.report` knows beside the program and its run; the fields are keywords.
@@ -57,8 +57,8 @@ class Evidence:
             the chip needs, as far as its times are known.
         accuracy: what the caller measured, shown as given.
         parity: the same, or what `hl.verify` returned. ``mismatches`` above 0 fail the report.
-        float_vs_integer: how far the integers are from the float network on the same input, see
-            `hrsnn_lava.training.difference`.
+        float_vs_integer: how far the integers are from the float network on the same input, as
+            `hl.compare_float` says it; spike counts beyond 5 % are a finding.
         comparison: rows of a table, such as one per pruning method.
         scores: which columns of those rows are scores of the task, the headline first: for each
             ``name``, ``title``, ``better`` (``lower`` or ``higher``) and ``unit``, as
@@ -67,9 +67,11 @@ class Evidence:
             method are to be joined; those of `comparison` by default.
         dynamics: eigenvalues and Lyapunov spectrum, see
             `hrsnn_lava.report.sections.dynamics.dynamics`.
-        network_before: what the program is compared with, such as the unpruned network.
-        trace_before: run of `network_before` (integers then) over as many steps: its synaptic
-            operations are the reference, unless `sop_reference` gives them.
+        network_before: what the program is compared with, such as the unpruned network; compiled
+            for the same chip its messages, hops and cores are known too.
+        trace_before: run of `network_before` (integers then) over as many steps: what pruning saved
+            is taken from it, unless `unpruned` or `sop_reference` say it.
+        unpruned: the same, as `hrsnn_lava.report.unpruned.UnprunedRun` counts it.
         network_float: neurons before quantization, for the distributions; `network_before`
             otherwise.
         counts: what `hrsnn_lava.count` says of the run, in place of a trace; beside a trace of
@@ -78,7 +80,7 @@ class Evidence:
         sample_windows: where each of them begins and ends, or the steps they begin in; by default
             as ``trace.inputs.samples`` says, or windows of one length, where `samples` gives a
             whole number of steps.
-        sop_reference: synaptic operations of the reference run (in all), or a mapping with
+        sop_reference: synaptic operations of the unpruned run (in all), or a mapping with
             ``total`` and ``recurrent``; ``sop.ratio`` is how many times fewer this run has.
         spec_digest: SHA-256 of the spec.
         provenance: more of it, by name.
@@ -93,8 +95,9 @@ class Evidence:
     scores: Sequence[Plain] | None = None
     curve: Sequence[Plain] | None = None
     dynamics: Plain | None = None
-    network_before: Network | QuantizedNetwork | None = None
+    network_before: Network | QuantizedNetwork | CompiledNetwork | None = None
     trace_before: Trace | None = None
+    unpruned: UnprunedRun | None = None
     network_float: Network | None = None
     counts: Counts | None = None
     samples: float | None = None
@@ -125,6 +128,7 @@ class Evidence:
         return cls(**keywords)
 
 
+@brief("mode", "step_time_s", "wall_time_s", in_cells=False)
 @dataclass(frozen=True, eq=False)
 class Pace:
     """How long the steps of a run take, and what sets that.
@@ -151,6 +155,7 @@ class Pace:
         return self.mode == "real_time"
 
 
+@brief("compiled=compiled.network.name", "trace", "cost_set", in_cells=False)
 @dataclass(frozen=True, eq=False)
 class Facts:
     """A program, its run and its prices, and the figures that follow from them.
@@ -179,6 +184,7 @@ class Facts:
             ("trace", self.trace, Trace),
             ("trace_before", self.evidence.trace_before, Trace),
             ("counts", self.evidence.counts, Counts),
+            ("unpruned", self.evidence.unpruned, UnprunedRun),
         ):
             if value is not None and not isinstance(value, kind):
                 raise SpecError(f"{name}: {type(value).__name__}; allowed: a {kind.__name__}")
@@ -200,8 +206,7 @@ class Facts:
     @property
     def chips(self) -> int:
         """Chips that hold a core of the network; each of them draws its static power."""
-        per_chip = self.compiled.profile.chip.cores.value
-        return -(-self.compiled.placement.n_cores // per_chip) if per_chip else 1
+        return chips_of(self.compiled.placement.n_cores, self.compiled.profile)
 
     @property
     def synapses_before(self) -> int | None:
@@ -224,7 +229,8 @@ class Facts:
             network = self.compiled.network
             of_run = run_findings(network, self.counts.done, self.counts.steps)
         of_prices = () if self.energy is None else energy_findings(self.energy)
-        return worst_first([*self.compiled.findings, *of_run, *of_prices])
+        of_integers = agreement_findings(self.evidence.float_vs_integer or {})
+        return worst_first([*self.compiled.findings, *of_run, *of_integers, *of_prices])
 
     def pass_report(self, name: str) -> Plain:
         """What a pass recorded; empty when it did not run."""
@@ -233,8 +239,9 @@ class Facts:
     @property
     def origin(self) -> Network | QuantizedNetwork | None:
         """The network that neurons and weights are compared with."""
-        float_network = self.evidence.network_float
-        return self.evidence.network_before if float_network is None else float_network
+        float_network, before = self.evidence.network_float, self.evidence.network_before
+        before = before.network if isinstance(before, CompiledNetwork) else before
+        return before if float_network is None else float_network
 
     @cached_property
     def windows(self) -> Windows | None:
@@ -334,30 +341,31 @@ class Facts:
 
     @cached_property
     def reference(self) -> Mapping[str, float]:
-        """Synaptic operations of the run that this one is compared with: ``total`` and, where it
-        is known, ``recurrent``; empty without one.
+        """Synaptic operations of the unpruned run: ``total`` and, where it is known,
+        ``recurrent``; empty without one."""
+        reference, before = self.evidence.sop_reference, self.unpruned
+        if isinstance(reference, Mapping):
+            return dict(reference)
+        if reference is not None:
+            return {"total": reference}
+        return {} if before is None else {"total": before.total, "recurrent": before.recurrent}
+
+    @cached_property
+    def unpruned(self) -> UnprunedRun | None:
+        """What the unpruned network did on the same input; None where that is not known.
 
         Raises:
             SpecError: the run before is of a float network, or has another number of steps.
         """
-        sop_reference, before = self.evidence.sop_reference, self.evidence.trace_before
-        if isinstance(sop_reference, Mapping):
-            return dict(sop_reference)
-        if sop_reference is not None:
-            return {"total": sop_reference}
-        if before is None:
-            return {}
-        network = self.evidence.network_before
-        if not isinstance(network, QuantizedNetwork):
-            needs = "needs the integer network that was run as network_before"
-            raise SpecError(f"trace_before: {needs}")
-        if self.trace is not None and self.trace.n_steps != before.n_steps:
-            raise SpecError(
-                f"trace_before: {before.n_steps} steps; allowed: {self.trace.n_steps} (those of "
-                "the trace)"
-            )
-        operations = synaptic_operations(network, before)
-        return {"total": operations.total, "recurrent": operations.recurrent}
+        whole, before = self.evidence.unpruned, self.evidence.trace_before
+        if whole is None and before is not None:
+            network, profile = self.evidence.network_before, self.compiled.profile
+            whole = UnprunedRun.of_trace(network, before, profile)
+        steps = None if self.counts is None else self.counts.steps
+        if whole is not None and steps is not None and whole.steps != steps:
+            name = "trace_before" if self.evidence.unpruned is None else "unpruned"
+            raise SpecError(f"{name}: {whole.steps} steps; allowed: {steps} (those of the trace)")
+        return whole
 
 
 def _seconds(value: Any) -> float:

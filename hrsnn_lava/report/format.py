@@ -147,3 +147,17 @@ def pairs(entries: Plain) -> str:
         (f"{label(k):<{width}}  {show(v)}" for k, v in entries.items() if v is not None),
         " " * (width + 2),
     )
+
+
+def marks(proxy: bool, overridden: bool) -> str:
+    """What has to stand beside a figure: ``" (proxy, overridden)"``, or nothing."""
+    words = ["proxy"] * proxy + ["overridden"] * overridden
+    return f" ({', '.join(words)})" if words else ""
+
+
+def at_least(before: Plain, key: str) -> str:
+    """An energy of the unpruned run; ``≥`` where it is a lower bound."""
+    value = before[key]
+    if value is None:
+        return "null"
+    return f"{'' if before['exact'] else '≥ '}{si(value, 'J')}"

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.csr import held_drive
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.integer_format import DECAY_ONE, STATE_UNIT
 from hrsnn_lava.metrics.spike_distance import spike_distance
 from hrsnn_lava.network import Network
-from hrsnn_lava.quantized import QuantizedNetwork
-from hrsnn_lava.sim_backends.base import Backend, as_quantized
+from hrsnn_lava.quantized import QuantizedNetwork, in_counts
+from hrsnn_lava.sim_backends.base import Backend, as_quantized, run_steps
 from hrsnn_lava.sim_backends.floating.simulator import PlasticSimulator
+from hrsnn_lava.sim_backends.runs.inputs import part_of
 from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput, Trace
 
@@ -26,8 +29,9 @@ Int = NDArray[np.int32]
 def compare_float_fixed(
     network: Network,
     integer: Any,
-    inputs: Floats | SpikeInput,
+    inputs: Floats | SpikeInput | None,
     *,
+    steps: int | None = None,
     steps_per_sample: int = 20,
     backend: str | Backend = "native",
 ) -> dict[str, Any]:
@@ -39,11 +43,14 @@ def compare_float_fixed(
     Args:
         network: float. integer: `QuantizedNetwork` or `CompiledNetwork` made of it.
         inputs: (n, n_inputs) analog samples, each held for `steps_per_sample` steps; or events,
-            whose payloads are those of the integer network.
+            whose payloads are those of the integer network, also where they are held; or None.
+        steps: of the run; by default as many as the input has, or 1000 without one.
+        steps_per_sample: also how often potentials are read.
         backend: runs the integers.
 
     Returns:
-        steps; spikes {float, integer}; rate_ratio (integer / float); count_correlation (over
+        steps; spikes {float, integer}, and populations, the same by name; rate_ratio (integer /
+        float); count_correlation (over
         neurons, None where nothing varies); count_error (sum |difference| / sum float);
         coincidence (share of float spikes that the integers send in the same step);
         first_difference (step of the first spike that differs, or None); potential_error (mean
@@ -56,6 +63,11 @@ def compare_float_fixed(
     """
     quantized = as_quantized(integer)
     events = _events(network, quantized, inputs, steps_per_sample)
+    if steps is not None or inputs is None:
+        steps = run_steps(None, steps)
+        events = (
+            part_of(events, 0, steps) if events.n_steps >= steps else replace(events, n_steps=steps)
+        )
     trace = simulate(quantized, events, events.n_steps, backend, ("spikes", "v"))
     simulator = PlasticSimulator(network)
     start = {p.name: simulator.weights(p.name) for p in network.projections}
@@ -72,6 +84,7 @@ def compare_float_fixed(
     return {
         "steps": events.n_steps,
         "spikes": {"float": int(at.size), "integer": trace.n_spikes},
+        "populations": _by_population(network, counts),
         "rate_ratio": trace.n_spikes / at.size if at.size else None,
         "count_correlation": _correlation(*counts),
         "count_error": float(np.abs(counts[1] - counts[0]).sum() / max(1, at.size)),
@@ -85,13 +98,27 @@ def compare_float_fixed(
     }
 
 
+def _by_population(network: Network, counts: tuple[Any, Any]) -> dict[str, dict[str, int]]:
+    """Spikes of every population in floats and integers."""
+    parts = {}
+    for population in network.populations:
+        if not population.is_input:
+            first = network.offset(population.name)
+            exact, fixed = (int(c[first : first + population.size].sum()) for c in counts)
+            parts[population.name] = {"float": exact, "integer": fixed}
+    return parts
+
+
 def _held(network: Network) -> bool:
-    """True when the inputs are held currents; events when False."""
+    """True when inputs are held currents; events alone when False."""
     return any(p.target == "bias" for p in network.projections)
 
 
 def _events(
-    network: Network, integer: QuantizedNetwork, inputs: Floats | SpikeInput, per_sample: int
+    network: Network,
+    integer: QuantizedNetwork,
+    inputs: Floats | SpikeInput | None,
+    per_sample: int,
 ) -> SpikeInput:
     """The input of the integer network."""
     problems = []
@@ -99,12 +126,12 @@ def _events(
         sizes = f"{integer.n_neurons} neurons, {integer.n_inputs} inputs"
         allowed = f"{network.n_neurons} and {network.n_inputs}, as the float network has"
         problems.append(Problem("integer", sizes, allowed))
-    analog = not isinstance(inputs, SpikeInput)
-    if analog != _held(network):
-        kind = "analog samples" if analog else "events"
-        allowed = "events" if analog else "analog samples, since the network holds its inputs"
-        problems.append(Problem("inputs", kind, allowed))
+    analog = inputs is not None and not isinstance(inputs, SpikeInput)
+    if analog and not _held(network):
+        problems.append(Problem("inputs", "analog samples", "events"))
     raise_if(SpecError, "the networks cannot be compared", problems)
+    if inputs is None:
+        return SpikeInput.empty(run_steps(None, None), network.n_inputs)
     if isinstance(inputs, SpikeInput):
         return inputs
     payloads = np.rint(np.asarray(inputs, dtype=np.float64) * _scales(integer)).astype(np.int64)
@@ -121,24 +148,49 @@ def _run_float(
     simulator: PlasticSimulator,
     integer: QuantizedNetwork,
     events: SpikeInput,
-    inputs: Floats | SpikeInput,
+    inputs: Floats | SpikeInput | None,
     per_sample: int,
 ) -> tuple[Int, Int, Floats]:
     """Steps and neurons of the spikes; v / v_threshold at the ends of samples, (n, n_neurons)."""
     threshold = simulator.network.gather("v_threshold")
     unit = 1.0 / _scales(integer)
+    change, values = _held_values(simulator.network, integer, events, inputs, per_sample)
+    reads = range(0, events.n_steps, per_sample)
+    starts = np.unique(np.concatenate([reads, change[change < events.n_steps]]).astype(np.int64))
+    bias = simulator.bias.copy()
     steps, neurons, potentials = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)], []
-    for k, first in enumerate(range(0, events.n_steps, per_sample)):
-        if isinstance(inputs, SpikeInput):
-            count = min(per_sample, events.n_steps - first)
-            at, who = simulator.run_events(inputs, first, count, unit)
-        else:
-            at, who = simulator.run(inputs[k], per_sample)
+    ends = np.append(starts, events.n_steps)[1:]
+    for first, end in zip(starts, ends, strict=True):
+        row = int(np.searchsorted(change, first, side="right")) - 1
+        if row >= 0:
+            simulator.bias = bias + held_drive(simulator.network, values[row])
+        at, who = simulator.run_events(events, int(first), int(end - first), unit)
         steps.append(at + np.int32(first))
         neurons.append(who)
-        potentials.append(simulator.potential / threshold)
+        if end % per_sample == 0 or end == events.n_steps:
+            potentials.append(simulator.potential / threshold)
     shape = (len(potentials), threshold.size)
     return np.concatenate(steps), np.concatenate(neurons), np.reshape(potentials, shape)
+
+
+def _held_values(
+    network: Network,
+    integer: QuantizedNetwork,
+    events: SpikeInput,
+    inputs: Floats | SpikeInput | None,
+    per_sample: int,
+) -> tuple[NDArray[Any], Floats]:
+    """Steps (K,) at which held values change, and the values from then on, (K, n_inputs).
+
+    Analog samples are taken as they are, not as the payloads round them.
+    """
+    if inputs is not None and not isinstance(inputs, SpikeInput):
+        samples = np.asarray(inputs, dtype=np.float64)
+        return np.arange(len(samples)) * per_sample, samples
+    if not _held(network):
+        return np.zeros(0, np.int64), np.zeros((0, network.n_inputs))
+    change, payloads = in_counts(integer, events).held_values(events.n_steps)
+    return change, payloads / _scales(integer)
 
 
 def _correlation(a: NDArray[Any], b: NDArray[Any]) -> float | None:

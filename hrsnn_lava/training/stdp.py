@@ -20,6 +20,7 @@ from hrsnn_lava.compiler.context import Context, Pass
 from hrsnn_lava.distributions import Clip, Constant, Distribution, Gamma
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.network import Network, Projection
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.plasticity import DRAWN_FIELDS, draw_stdp
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.floating.simulator import PlasticSimulator, with_weights
@@ -34,6 +35,7 @@ _CHUNK = 1000
 _A_PLUS, _A_MINUS, _TAU = Constant(0.002), Constant(0.0021), Constant(0.020)
 
 
+@brief("a_plus", "a_minus", "tau_plus", "tau_minus", "ceiling", in_cells=False)
 @dataclass(frozen=True)
 class STDPOptions:
     """Rules of the plastic projections, and how long they act.

@@ -6,7 +6,7 @@ but for one number a step and projection, which ``per_step=False`` leaves out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -93,22 +93,23 @@ def count_pieces(network: Any, pieces: Iterable[Trace]) -> Counts:
     return counting.result()
 
 
-def operations_on(network: Any, traces: Iterable[Trace]) -> dict[str, int]:
-    """Synaptic operations, ``total`` and ``recurrent``, of a network on the inputs of other runs.
+def counts_on(network: Any, traces: Iterable[Trace]) -> Iterator[Counts]:
+    """Counts of a network on the inputs of other runs, one for each.
 
-    What a ratio refers to: the network before pruning on the input of the pruned one. Every trace
-    is run again from rest, counted as it goes; nothing of these runs is kept.
+    What pruning saved refers to: the network before pruning on the input of the pruned one. Every
+    trace is run again from rest, counted as it goes; nothing of these runs is kept.
+
+    Args:
+        network: `CompiledNetwork`; a `QuantizedNetwork` counts as if on one core.
 
     Raises:
         SpecError: a trace does not hold its inputs, or is of another number of channels.
     """
-    integer, sums = runnable(network), {"total": 0, "recurrent": 0}
+    integer = runnable(network)
     for trace in traces:
         if trace.inputs is None and integer.n_inputs:
             raise SpecError("a trace without its inputs cannot be run again")
-        ops = count(integer, trace.inputs, trace.n_steps, per_step=False).ops
-        sums = {"total": sums["total"] + ops.total, "recurrent": sums["recurrent"] + ops.recurrent}
-    return sums
+        yield count(network, trace.inputs, trace.n_steps, per_step=False)
 
 
 def run_figures(network: Any, counts: Counts) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from hrsnn_lava.chip_learning import PRE_TRACES
 from hrsnn_lava.errors import ParityError, SpecError
-from hrsnn_lava.progress import Progress, silent
+from hrsnn_lava.notebook import brief
+from hrsnn_lava.progress import Progress, part_of, silent
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.sim_backends.base import (
     PROBES,
@@ -19,13 +20,14 @@ from hrsnn_lava.sim_backends.base import (
     require_backend,
     runnable,
 )
-from hrsnn_lava.sim_backends.runs.session import simulate
+from hrsnn_lava.sim_backends.runs.session import Session
 from hrsnn_lava.trace import SpikeInput, Trace, split_trace
 
 #: Engines that are compared unless others are named: those that can express every network.
 DEFAULT = ("reference", "native", "lava")
 
 
+@brief("backends", "steps", "mismatches", "first", "spikes")
 @dataclass(frozen=True)
 class Parity:
     """Result of a comparison.
@@ -210,7 +212,7 @@ def verify_parity(
         inputs: events, or None.
         steps: length of the run; None: the input's, see `simulate`.
         backends: names of two or more engines.
-        progress: told an engine's name before it runs.
+        progress: told an engine's name before it runs, and how far it is.
         timeout_s: limit for engines that have one, such as the child process of Lava.
 
     Returns:
@@ -231,8 +233,11 @@ def verify_parity(
         engine.check(integer)
     truth, total, first = None, 0, None
     for k, engine in enumerate(engines):
-        progress(f"verify: {engine.name}, {steps:,} steps", k / len(engines))
-        trace = simulate(integer, inputs, steps, engine, PROBES)
+        text = f"verify: {engine.name}, {steps:,} steps"
+        progress(text, k / len(engines))
+        with Session(integer, backend=engine) as session:
+            share = part_of(progress, k, len(engines))
+            trace = session.run(inputs, steps, PROBES, session.telling(share, text, steps))
         truth = truth or trace
         if k:
             count, difference = compare(truth, trace, (names[0], engine.name), integer)

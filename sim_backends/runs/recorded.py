@@ -17,6 +17,7 @@ from hrsnn_lava.artifacts.files import atomic_write
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError, raise_if
 from hrsnn_lava.fields import whole_number, whole_values
 from hrsnn_lava.integer_format import INT32
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.sim_backends.base import STATES
 from hrsnn_lava.sim_backends.runs.chunk_log import Chunk, read_part, scan
 from hrsnn_lava.trace import LOSSES, UPDATES, Origin, SpikeInput, Trace, digest_array
@@ -213,6 +214,7 @@ class Probed:
     traces: Mapping[str, Int] = field(default_factory=dict)
 
 
+@brief("path", "n_steps", "steps_done", "complete")
 class Recording:
     """A recording on disk: a finished trace file, or the chunks of one that is not finished.
 

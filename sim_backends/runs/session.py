@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from hrsnn_lava import registry
 from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.errors import SpecError
+from hrsnn_lava.notebook import brief
+from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule, in_counts
 from hrsnn_lava.sim_backends.base import (
     LAST_STEP,
@@ -29,6 +31,7 @@ from hrsnn_lava.sim_backends.base import (
     check_run,
     opened,
     require_backend,
+    run_steps,
     runnable,
 )
 from hrsnn_lava.sim_backends.runs.inputs import part_of
@@ -46,6 +49,7 @@ def simulate(
     steps: int | None = None,
     backend: str | Backend = "native",
     probes: Collection[str] = ("spikes",),
+    progress: Progress = silent,
 ) -> Trace:
     """Run `steps` steps from rest (u = v = 0) and return the whole trace.
 
@@ -56,6 +60,7 @@ def simulate(
             `DEFAULT_STEPS` without one.
         backend: name of an engine, or a `Backend` with options of its own.
         probes: any of ``spikes`` (always recorded), ``v``, ``u``.
+        progress: told how far the run is, before every stretch of it.
 
     Raises:
         SpecError: unknown engine or probe, inputs of another width than the network's, or learning
@@ -65,9 +70,12 @@ def simulate(
         BackendMissingError, BackendError: the engine cannot run here, or failed.
     """
     with Session(network, backend=backend) as session:
-        return session.run(inputs, steps, probes)
+        steps = run_steps(inputs, steps)
+        moving = session.telling(progress, f"simulate: {session.backend.name}", steps)
+        return session.run(inputs, steps, probes, moving)
 
 
+@brief("step", "network_digest", "arrays")
 @dataclass(frozen=True, eq=False)
 class State(Saved):
     """Where a run stands: everything that the next step depends on.
@@ -86,6 +94,7 @@ class State(Saved):
     arrays: Mapping[str, NDArray[Any]]
 
 
+@brief("network=network.name", "backend=backend.name", "step")
 class Session:
     """An integer network that keeps its state between runs.
 
@@ -201,6 +210,11 @@ class Session:
             traces=self.traces(),
             origin=Origin(self.network),
         )
+
+    def telling(self, progress: Progress, text: str, steps: int) -> Callable[[], None]:
+        """A `keep_going` for a run of `steps` steps from here: it tells how far the run is."""
+        first = self._step
+        return lambda: progress(text, (self._step - first) / steps if steps else 1.0)
 
     def advance(self, inputs: SpikeInput, probes: Collection[str] = ()) -> Trace:
         """Run the ``inputs.n_steps`` steps of one stretch, in one piece; `probes`: "v", "u"."""

@@ -226,7 +226,7 @@ def test_energy_is_split_into_count_and_price(before, denser):
 
 
 def test_a_price_that_is_missing_leaves_the_shares_open(before):
-    unpriced = report(cost_set=None)
+    unpriced = report(cost_set=False)
     found = compare_reports(before, unpriced)
     assert "other cost sets: davies2018 and none" in found.notes
     assert all(t.from_count is None for t in found.terms)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from gate_reports import SAMPLES, SOPS, SPIKES, STATIC_W, STEPS, changed, report
 from hypothesis import given
 from hypothesis import strategies as st
 
+import hrsnn_lava as hl
 from hrsnn_lava.budgets.judge import Budget, budgets_of, judge, number, with_budgets
 from hrsnn_lava.budgets.quantities import FILLED, QUANTITIES, measure, of_path, parts, shown
 from hrsnn_lava.errors import SpecError
+from hrsnn_lava.findings import FindingWarning
 
 #: Dynamic energy of the run in joules, from the prices of `sanafe_loihi` and its counts.
 DYNAMIC_J = 1.85706e-08
@@ -64,6 +67,32 @@ EXPECTED = {
     "connection_sparsity": 0.0,
     "activation_sparsity": 1 - SPIKES / STEPS / 3,
 }
+
+
+def test_findings_wraps_and_saturations_can_fail_a_budget():
+    """Five spikes at once bring 5 x 254 x 2^13 > 2^23 to a current of 24 bits; twice in the run.
+
+    What comes out is 2^24 less, and a potential that keeps it is at its lower end from then on.
+    """
+    cells = hl.QuantizedPopulation("cells", 2, du=4095, dv=[4095, 0], vth=100_000)
+    into = hl.QuantizedProjection("in", "inp", "cells", [[254] * 5] * 2, weight_exp=7)
+    network = hl.QuantizedNetwork((hl.QuantizedInput("inp", 5), cells), (into,)).verify()
+    events = hl.SpikeInput(np.repeat([0, 3], 5), np.tile(np.arange(5), 2), 10, 5)
+    compiled = hl.compile(network, "loihi1")
+    with pytest.warns(FindingWarning):
+        trace = hl.simulate(compiled, events)
+    budgets = {"max_wraps": 3, "max_saturations": 5, "max_findings": 0}
+    data = hl.report(compiled, trace, budgets=budgets).to_dict()
+    rows = {row["key"]: row for row in data["budgets"]}
+    assert (rows["max_wraps"]["value"], rows["max_wraps"]["ok"]) == (4, False)
+    assert (rows["max_saturations"]["value"], rows["max_saturations"]["ok"]) == (
+        6,
+        False,
+    )  # steps 4 to 9
+    assert rows["max_findings"]["value"] == data["findings_count"]["serious"] >= 2
+    assert data["verdict"] == "FAIL"
+    data = hl.report(compiled, trace, budgets={"max_wraps": 4, "max_saturations": 6}).to_dict()
+    assert [row["ok"] for row in data["budgets"]] == [True, True]
 
 
 @pytest.mark.parametrize("name", QUANTITIES)

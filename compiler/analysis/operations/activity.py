@@ -34,12 +34,14 @@ from scipy import sparse
 from hrsnn_lava.compiler.analysis.occupancy.fan_out import FanOut
 from hrsnn_lava.compiler.analysis.occupancy.traffic import routes
 from hrsnn_lava.compiler.mapped import ONE_CHIP, Chips, Placement
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule
 from hrsnn_lava.trace import Trace
 
 Int = NDArray[np.int64]
 
 
+@brief("spikes", "messages", "neuron_updates", "neuron_updates_active", "hops_x", "hops_y")
 @dataclass(frozen=True, eq=False)
 class Activity:
     """Counts of a run.

@@ -23,6 +23,7 @@ from hrsnn_lava.compiler.analysis.operations.activity import Activity, ActivityT
 from hrsnn_lava.compiler.analysis.operations.synops import SopTally, SynapticOperations, check_trace
 from hrsnn_lava.compiler.mapped import ONE_CHIP, Chips, PlacedProgram, Placement
 from hrsnn_lava.errors import ArtifactError
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import Origin, Trace
 
@@ -31,6 +32,7 @@ Int = NDArray[np.int64]
 BLOCK_VALUES = 250_000
 
 
+@brief("steps", "spikes=done.spikes", "operations=ops.total", "messages=done.messages")
 @dataclass(frozen=True, eq=False)
 class Counts:
     """Counts of a run.

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from hrsnn_lava.compiler.analysis.occupancy.fan_out import FanOut, Kind, ProjectionFan
 from hrsnn_lava.csr import frozen
 from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import SpikeInput, Trace
 
@@ -67,6 +68,7 @@ class ProjectionOps:
     per_step: Int
 
 
+@brief("steps", "total", "recurrent", "macs", "dense")
 @dataclass(frozen=True, eq=False)
 class SynapticOperations:
     """Operations of a run.

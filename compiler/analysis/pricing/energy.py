@@ -33,6 +33,7 @@ from hrsnn_lava.compiler.analysis.pricing.energy_terms import (
 )
 from hrsnn_lava.errors import Problem, ProfileError, SpecError, raise_if
 from hrsnn_lava.hardware_profiles import COUNT_KEYS, CostSet, CountKey, HardwareProfile
+from hrsnn_lava.notebook import brief
 
 __all__ = [
     "Counts",
@@ -51,6 +52,7 @@ NO_SET = "no cost set for this chip; name one of another chip to get a proxy"
 MAX_COUNT_BITS = 256
 
 
+@brief("cost_set", "dynamic_j", "total_j", "steps", "proxy")
 @dataclass(frozen=True)
 class Energy:
     """Energy of a run in joules.

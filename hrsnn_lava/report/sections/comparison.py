@@ -81,6 +81,8 @@ OPERATIONS = (
 )
 #: Part of the axis that stands for no operation at all, which a logarithm has no place for.
 ZERO_SHARE = 0.16
+#: Lower edge of a text above and below its point, in percent of the height.
+ABOVE, BELOW = 3.0, -9.0
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -328,7 +330,7 @@ def _lines(curve: Sequence[Point], where: Sequence[tuple[float, float]]) -> Mark
 def _labels(
     where: Sequence[tuple[float, float]], texts: Sequence[str]
 ) -> tuple[tuple[float, float, str], ...]:
-    """Texts above their points, moved up while another text or point is close.
+    """Texts above their points, or below them where that is free, else moved further up.
 
     Returns:
         Percent of the two axes, and the text.
@@ -337,15 +339,23 @@ def _labels(
     texts_at: list[tuple[float, float]] = []
     placed = []
     for k in sorted(range(len(marks)), key=lambda k: marks[k][1]):
-        x, y = marks[k][0], marks[k][1] + 3.0
-        # a text is 12 px high, its lower edge at y; a point reaches 6 px around its centre
-        while any(abs(x - a) < 6 and abs(y - b) < 6 for a, b in texts_at) or any(
-            abs(x - a) < 5 and -2.5 < b - y < 7.5 for a, b in marks[:k] + marks[k + 1 :]
-        ):
-            y += 1.0
+        x, others = marks[k][0], marks[:k] + marks[k + 1 :]
+        heights = [ABOVE, BELOW, *(ABOVE + n for n in range(1, 100))]
+        free = (marks[k][1] + up for up in heights if marks[k][1] + up >= 0)
+        y = next((y for y in free if not _covered(x, y, texts_at, others)), marks[k][1] + ABOVE)
         texts_at.append((x, y))
         placed.append((x, y, texts[k]))
     return tuple(placed)
+
+
+def _covered(
+    x: float, y: float, texts: Sequence[tuple[float, float]], marks: Sequence[tuple[float, float]]
+) -> bool:
+    """Whether a text there would cover another one, or a point."""
+    # a text is 12 px high, its lower edge at y; a point reaches 6 px around its centre
+    return any(abs(x - a) < 6 and abs(y - b) < 6 for a, b in texts) or any(
+        abs(x - a) < 5 and -2.5 < b - y < 7.5 for a, b in marks
+    )
 
 
 def html(report: Plain, _: Facts) -> Markup:

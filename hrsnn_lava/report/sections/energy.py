@@ -13,8 +13,10 @@ from hrsnn_lava.report.facts import Facts
 from hrsnn_lava.report.format import (
     UNKNOWN,
     Plain,
+    at_least,
     integer,
     label,
+    marks,
     parts,
     si,
     table,
@@ -41,7 +43,7 @@ def data(facts: Facts) -> Plain:
     if priced is None or events is None or ops is None:
         lists: dict[str, list[Any]] = {"terms": [], "unpriced": [], "excluded": []}
         return {
-            "energy": {**dict.fromkeys(_KEYS), **lists},
+            "energy": {**dict.fromkeys(_KEYS), **lists, "unpruned": None},
             "energy_by_cost_set": [],
             "conventions": {"ops_45nm": None, "energy_by_cost_set": NOTE},
         }
@@ -51,7 +53,7 @@ def data(facts: Facts) -> Plain:
     dense = sum(n_post * n_pre for n_post, n_pre in shapes)
     acs, macs = events.get("synaptic_operations"), events.get("macs")
     return {
-        "energy": priced.to_dict(),
+        "energy": {**priced.to_dict(), "unpruned": _unpruned(facts)},
         "energy_by_cost_set": [row.to_dict() for row in rows],
         "conventions": {
             "ops_45nm": ops_45nm(acs, macs, ops.host_macs, dense, steps).to_dict(),
@@ -60,10 +62,13 @@ def data(facts: Facts) -> Plain:
     }
 
 
-def marks(proxy: bool, overridden: bool) -> str:
-    """What has to stand beside a figure: ``" (proxy, overridden)"``, or nothing."""
-    words = ["proxy"] * proxy + ["overridden"] * overridden
-    return f" ({', '.join(words)})" if words else ""
+def _unpruned(facts: Facts) -> Plain | None:
+    """The unpruned run at the same prices and pace; None where it is not known."""
+    before = facts.unpruned
+    if before is None:
+        return None
+    pace, profile = facts.pace, facts.compiled.profile
+    return before.priced(facts.cost_set, profile, pace.step_time_s, facts.chips)
 
 
 def ends(low: float | None, high: float | None, unit: str) -> str:
@@ -109,9 +114,22 @@ def energy_text(section: Plain) -> str:
         if section["per_sample_j"] is not None:
             total += f", {si(section['per_sample_j'], 'J')} a sample"
         lines.append(total)
+    lines += _unpruned_lines(section)
     lines += _reasons("unpriced" + mark, section["unpriced"])
     lines += _reasons("not included", section["excluded"])
     return "\n".join(lines)
+
+
+def _unpruned_lines(section: Plain) -> Iterator[str]:
+    """The unpruned run beside this one; nothing where it is not known."""
+    before = section.get("unpruned")
+    if before is None:
+        return
+    proxy = marks(section["proxy"], False)
+    energies = f"dynamic {at_least(before, 'dynamic_j')}, total {at_least(before, 'total_j')}"
+    cores = "" if before["cores"] is None else f" on {integer(before['cores'])} cores"
+    reason = f": {before['reason']}" if before["reason"] else ""
+    yield wrap(f"unpruned{cores}{proxy}: {energies}{reason}")
 
 
 def _span(low: float | None, high: float | None) -> str:

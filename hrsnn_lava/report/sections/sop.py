@@ -38,11 +38,11 @@ def operations(
     reference: Mapping[str, float] | None = None,
     samples: float | None = None,
 ) -> dict[str, Any]:
-    """Synaptic operations of a run, and how many times fewer they are than a reference run's.
+    """Synaptic operations of a run, and how many times fewer they are than the unpruned run's.
 
     Args:
         ops: None without a run.
-        reference: ``total`` and ``recurrent`` of the other run, as far as they are known.
+        reference: ``total`` and ``recurrent`` of the unpruned run, as far as they are known.
         samples: inputs that the run processed.
     """
     keys = ("total", "recurrent", "per_step", "per_step_max", "dense", "issued", "macs")
@@ -89,7 +89,7 @@ def text(report: Plain) -> str:
         f"graded MACs {integer(section['macs'])}",
     ]
     if section["ratio"] is not None:
-        lines.append(f"{section['ratio']:.1f} times fewer than the reference run")
+        lines.append(f"{section['ratio']:.1f} times fewer than unpruned")
     if section["ratio_recurrent"] is not None:
         lines.append(f"{section['ratio_recurrent']:.1f} times fewer recurrent ones")
     if not section["inputs_known"]:

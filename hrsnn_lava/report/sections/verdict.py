@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from markupsafe import Markup
 
-from hrsnn_lava.budgets.quantities import is_number, shown
+from hrsnn_lava.budgets.quantities import shown
 from hrsnn_lava.compiler.design_rules.check import check
 from hrsnn_lava.findings import SEVERITIES, Finding
 from hrsnn_lava.report import format as forms
+from hrsnn_lava.report import headline
 from hrsnn_lava.report.facts import Facts
 from hrsnn_lava.report.format import UNKNOWN, Plain
 from hrsnn_lava.report.section import Section, render
-from hrsnn_lava.report.sections.comparison import headline
 from hrsnn_lava.report.sections.constraints import constraints
 
 #: Findings that a headline spells out.
-FINDINGS_SHOWN = 5
+FINDINGS_SHOWN = 3
+#: Broken rules that a summary spells out.
+VIOLATIONS_SHOWN = 8
 UNCHECKED = "parity not checked"
 _MARKS = {"error": "x", "warning": "!", "note": "-"}
-
-
-class Tile(NamedTuple):
-    """A figure at the top: its name, its value, and what it is about."""
-
-    name: str
-    value: str
-    note: str
 
 
 def data(facts: Facts) -> Plain:
@@ -98,10 +91,14 @@ def _fit(facts: Facts, broken: int, mismatches: int) -> str:
     return summary
 
 
-def findings_lines(findings: Sequence[Plain], most: int = FINDINGS_SHOWN) -> list[str]:
-    """The first few, the worst first, as lines; notes are counted where others are shown."""
+def findings_lines(findings: Sequence[Plain], most: int | None = FINDINGS_SHOWN) -> list[str]:
+    """The first few, the worst first, as lines; notes are counted where others are shown.
+
+    Args:
+        most: how many of them; None: all, the notes too.
+    """
     serious = [f for f in findings if f["severity"] != "note"]
-    shown = serious[:most] or list(findings[:most])
+    shown = list(findings) if most is None else serious[:most] or list(findings[:most])
     lines = [
         forms.wrap(f"  {_MARKS[f['severity']]} {f['severity']}: {Finding.from_dict(f)}", "    ")
         for f in shown
@@ -110,65 +107,39 @@ def findings_lines(findings: Sequence[Plain], most: int = FINDINGS_SHOWN) -> lis
     return [*lines, f"  {left} more in the JSON and on the page"] if left else lines
 
 
-def tiles(report: Plain) -> list[Tile]:
-    """Seven figures at most."""
-    size, joules = report["network"], report["energy"]
-    cores = next(row for row in report["constraints"] if row["rule"] == "cores")
-    of = "" if cores["limit"] is None else f"of {forms.integer(cores['limit'])}"
-    share = size["density_kept"]
-    before = "" if share is None else f"{forms.percent(share)} of {size['synapses_before']:,}"
-    figures = [
-        Tile("neurons", forms.integer(size["neurons"]), f"{forms.integer(size['inputs'])} inputs"),
-        Tile("synapses", forms.integer(size["synapses"]), before),
-        Tile("cores", forms.integer(cores["used"]), f"{of} on {report['profile']}".strip()),
-    ]
-    operations = report["sop"]
-    if operations["total"] is not None:
-        ratio = operations["ratio"]
-        ratio = operations["ratio_recurrent"] if ratio is None else ratio
-        steps = forms.integer(report["activity"]["steps"])
-        note = f"{forms.integer(operations['total'])} in {steps} steps"
-        note = note if ratio is None else f"{ratio:.1f}× fewer than the reference"
-        figures.append(Tile("SOPs per step", forms.number(operations["per_step"]), note))
-        proxy = " (proxy)" if joules["proxy"] else ""
-        total = "not known" if joules["total_j"] is None else forms.si(joules["total_j"], "J")
-        dynamic, static = (forms.si(joules[key], "J") for key in ("dynamic_j", "static_j"))
-        note = f"dynamic {dynamic}, static {static}"
-        figures.append(Tile(f"energy of the run{proxy}", total, note))
-    figures += _score(report)
-    parity = report["parity"]
-    if "mismatches" in parity:
-        names = " = ".join(str(name) for name in parity.get("backends", ()))
-        figures.append(Tile("mismatches", forms.integer(parity["mismatches"]), names))
-    return figures
-
-
-def _score(report: Plain) -> list[Tile]:
-    """The headline score of the program on the chip, beside that of the unpruned network."""
-    first, accuracy = headline(report), report["accuracy"]
-    scores = accuracy.get("integer")
-    value = scores.get(first["name"]) if first and isinstance(scores, dict) else None
-    if first is None or not is_number(value):
-        return []
-    before = accuracy.get(f"{first['name'].removesuffix('_mean')}_unpruned")
-    note = f"unpruned: {forms.number(before)}" if is_number(before) else "on the chip"
-    return [Tile(first["title"], f"{forms.number(value)} {first['unit']}".strip(), note)]
-
-
 def text(report: Plain) -> str:
-    """Verdict, size and violations, then the budgets."""
-    size = report["network"]
-    head = f"{report['verdict']}  {report['project']}: {report['summary']}"
-    line = f"{forms.integer(size['neurons'])} neurons, {forms.integer(size['synapses'])} synapses"
-    if size["synapses_before"]:
-        before = forms.integer(size["synapses_before"])
-        line += f" ({forms.percent(size['density_kept'])} of {before} before pruning)"
-    lines = [forms.wrap(head, "      "), f"{line}; target {size['profile_title']}"]
-    lines += findings_lines(report["findings"])
+    """The head, then the budgets."""
+    return forms.parts(head(report, None), forms.titled("Budgets", _budgets(report["budgets"])))
+
+
+def head(report: Plain, most: int | None = FINDINGS_SHOWN) -> str:
+    """Verdict, what speaks against it, and the answers of `hrsnn_lava.report.headline`.
+
+    Args:
+        most: findings that are spelled out; None: all.
+    """
+    verdict = f"{report['verdict']}  {report['project']}: {report['summary']}"
+    lines = [forms.wrap(verdict, "      ")]
     for v in report["violations"]:
         broken = f"{v['rule']}: {v['where']}: {v['measured']}; limit {v['limit']}; {v['fix']}"
         lines.append(forms.wrap(f"  - {broken}", "    "))
-    return forms.parts("\n".join(lines), forms.titled("Budgets", _budgets(report["budgets"])))
+    lines += findings_lines(report["findings"], most)
+    return "\n".join([*lines, *headline.lines(report)])
+
+
+def summary(report: Plain, hint: str = "") -> str:
+    """About twenty lines: the head with the worst broken rules, and the budgets.
+
+    Args:
+        hint: a last line, such as how to see more.
+    """
+    broken = report["violations"]
+    short = {**report, "violations": broken[:VIOLATIONS_SHOWN]}
+    more = len(broken) - VIOLATIONS_SHOWN
+    budgets, unmet = report["budgets"], [row for row in report["budgets"] if not row["ok"]]
+    kept = f"budgets: {len(budgets) - len(unmet)} of {len(budgets)} kept" if budgets else ""
+    rest = f"{more} more broken rules; --section verdict lists them" if more > 0 else ""
+    return "\n".join(filter(None, [head(short), rest, kept, _budgets(unmet), hint]))
 
 
 def _budgets(rows: Sequence[Plain]) -> str:
@@ -192,7 +163,14 @@ def _budgets(rows: Sequence[Plain]) -> str:
 
 def html(report: Plain, _: Facts) -> Markup:
     """What stands above all sections."""
-    return render("verdict.html.j2", report, tiles=tiles(report))
+    size = headline.size(report)
+    return render(
+        "verdict.html.j2",
+        report,
+        tiles=headline.tiles(report),
+        size=size,
+        target=headline.target(report),
+    )
 
 
 SECTION = Section("verdict", "Verdict", data, text, html)

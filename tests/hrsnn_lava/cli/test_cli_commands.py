@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -91,9 +92,15 @@ def test_compile_a_network(run: Any, files: Any, tmp_path: Path) -> None:
     assert found["profile"]["digest"] == hl.HardwareProfile.load("loihi1").digest
     used = {c["rule"]: c for c in found["constraints"]}
     assert used["neurons"]["limit"] == 1024
-    text = run("compile", files.network, "--profile", "loihi1", "-o", "c.hlx").out
-    assert rows(text)["cores"][2] == "128"
-    assert text.rstrip().endswith("written to c.hlx")
+    command = ("compile", files.network, "--profile", "loihi1", "-o", "c.hlx")
+    text, whole = run(*command).out, run(*command, "--full").out
+    assert rows(whole)["cores"][2] == "128"
+    assert rows(whole)["partition"] == ["60", str(compiled.network.n_synapses)]
+    assert len(text.splitlines()) <= 12 < len(whole.splitlines())
+    assert text.splitlines()[0] == whole.splitlines()[0]
+    assert f"passes: {', '.join(p['name'] for p in found['passes'])}; --full" in text
+    for shown in (text, whole):
+        assert shown.rstrip().endswith("written to c.hlx")
 
 
 def test_compile_gives_equal_bytes(run: Any, files: Any, tmp_path: Path) -> None:
@@ -276,27 +283,33 @@ def test_run_and_demo_hand_over_what_was_asked(
 ) -> None:
     calls: list[Any] = []
 
-    def fake(spec: Any, out: Path, *, resume: bool, progress: Any) -> Any:
+    def fake(spec: Any, out: Path, *, resume: bool, progress: Any, made: str) -> Any:
         progress("at work", 0.5)
-        calls.append(SimpleNamespace(spec=spec, out=out, resume=resume))
-        return SimpleNamespace(
-            report=SimpleNamespace(to_dict=lambda: {"verdict": "fits"}), summary_text="fits\n"
-        )
+        calls.append(SimpleNamespace(spec=spec, out=out, resume=resume, made=made))
+        whole = SimpleNamespace(to_dict=lambda: {"verdict": "fits"}, to_summary=lambda: "fits\n")
+        stages = {"earlier_stages": ("arm/unpruned", "verify"), "new_stages": ("arm/LNP",)}
+        return SimpleNamespace(report=whole, summary_text="all\n", **stages)
 
     monkeypatch.setattr("hrsnn_lava.experiment.run_spec", fake)
     extra = ("--set", "prune.density=0.25", "--set", 'prune.method="random"')
     chosen = ("--profile", "loihi2", "--cost-set", "davies2018", "--seed", "11")
     outcome = run("run", files.spec, *extra, *chosen, "--resume")
     folder = calls[0].out
-    assert (outcome.code, outcome.out) == (0, f"fits\n\nwritten to {folder}\n")
     assert folder.parent == Path("out")
     assert folder.name.startswith("small-compile.profile=loihi2-prune.density=0.25-")
-    assert outcome.err == "at work\n"
+    more = "; report.html there and --full show all of it"
+    assert (outcome.code, outcome.out) == (0, f"fits\n\nwritten to {folder}{more}\n")
+    taken = "2 of 3 stages came from the earlier run (arm/unpruned, verify)"
+    assert outcome.err == f"at work\nresume: {taken}\n"
+    assert re.fullmatch(
+        r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC by hrsnn-lava run .* --seed 11 --resume",
+        calls[0].made,
+    )
     spec = calls[0].spec
     assert (spec.prune.density, spec.prune.method, spec.seed) == (0.25, "random", 11)
     assert (spec.compile.profile, spec.report.cost_set) == ("loihi2", "davies2018")
     assert (calls[0].resume, calls[0].out.is_dir()) == (True, True)
-    assert run("demo", "--seed", "5").code == 0
+    assert run("demo", "--seed", "5", "--full").out == "all\n\nwritten to hrsnn-demo\n"
     assert (calls[1].spec.name, calls[1].spec.seed, calls[1].out) == (
         "lorenz63",
         5,

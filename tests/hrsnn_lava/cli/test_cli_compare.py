@@ -102,7 +102,7 @@ def test_report_per_sample(run, files, traces, options, samples) -> None:
     assert outcome.code == 0, outcome.err
     found = outcome.json()["report"]["per_sample"]
     assert found["samples"] == samples
-    text = run("report", files.compiled, *options, "--quiet").out
+    text = run("report", files.compiled, *options, "--quiet", "--full").out
     assert f"{samples} samples; a sample is " in text
 
 

@@ -32,7 +32,7 @@ def ran(run, files):
 
 
 def report(ran, chip, *options):
-    outcome = ran("report", f"{chip}.hlx", "--trace", f"{chip}.npz", *options)
+    outcome = ran("report", f"{chip}.hlx", "--trace", f"{chip}.npz", "--full", *options)
     assert outcome.code == 0, outcome.err
     return outcome
 

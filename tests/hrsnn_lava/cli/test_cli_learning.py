@@ -28,7 +28,7 @@ def spec(tmp_path: Path) -> Path:
 
 
 def test_compile_takes_the_rules_of_a_spec(run: Any, spec: Path, tmp_path: Path) -> None:
-    result = run("compile", spec, "-o", tmp_path / "c.hlx")
+    result = run("compile", spec, "-o", tmp_path / "c.hlx", "--full")
     assert result.code == 0
     learning = CompiledNetwork.load(tmp_path / "c.hlx").network.projection("exc_exc").learning
     assert (len(learning.rules), learning.t_epoch) == (3, 2)

@@ -19,7 +19,7 @@ def test_the_result_shows_scales_headroom_and_errors(run: Any, files: Any) -> No
     assert found["options"]["scaling"] == "max"
     assert found["populations"]["exc"]["headroom"] == "any input"
     assert 0 < found["projections"]["exc_exc"]["rms_error"] < 0.1
-    text = run("compile", files.network, "--profile", "loihi1", "-o", "c.hlx").out
+    text = run("compile", files.network, "--profile", "loihi1", "-o", "c.hlx", "--full").out
     assert "no input can" in text
     assert "weight error" in text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -179,3 +180,43 @@ def test_a_parity_failure_is_reported_and_raised(tmp_path, monkeypatch):
     with pytest.raises(ParityError, match="step 3, neuron 1"):
         run_spec(Spec.parse(SMALL), tmp_path)
     assert json.loads((tmp_path / "report.json").read_text())["parity"]["mismatches"] == 1
+
+
+def test_equal_runs_differ_in_the_journal_alone(done, tmp_path):
+    """Date and run times are there; report.json, page and program are the same, byte for byte."""
+    out, _ = done
+    run_spec(Spec.parse(SMALL), tmp_path, made="")
+    for name in FILES - {"journal.jsonl"}:
+        assert (tmp_path / name).read_bytes() == (out / name).read_bytes(), name
+    report = json.loads((out / "report.json").read_text())
+    assert "seconds" not in {key for record in report["transforms"] for key in record}
+    assert report["provenance"]["spec"] == json.loads(Spec.parse(SMALL).canonical())
+    last = json.loads((out / "journal.jsonl").read_text().splitlines()[-1])
+    assert re.fullmatch(r"run 20\d\d-\d\d-\d\dT[\d:.]+Z", last["stage"])
+    names = [record["name"] for record in report["transforms"]]
+    assert [name for name, _ in last["passes"]] == names
+    assert 0 < sum(seconds for _, seconds in last["passes"]) < last["seconds"] < 600
+
+
+def test_a_page_says_when_and_by_what_it_was_made(done, tmp_path):
+    out, _ = done
+    made = "2026-01-01 00:00:00 UTC by hrsnn-lava run x.toml"
+    run_spec(Spec.parse(SMALL), tmp_path, made=made)
+    plain, page = (
+        [line for line in (folder / "report.html").read_text().splitlines() if line]
+        for folder in (out, tmp_path)
+    )
+    assert [line for line in page if made not in line] == plain
+    assert len(page) == len(plain) + 1
+    assert (tmp_path / "report.json").read_bytes() == (out / "report.json").read_bytes()
+    assert json.loads((tmp_path / "journal.jsonl").read_text().splitlines()[-1])["made"] == made
+
+
+def test_a_resumed_run_says_what_it_took(done, tmp_path):
+    out, result = done
+    assert result.earlier_stages == ()
+    lines = (out / "journal.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "journal.jsonl").write_text("".join(lines[:2]))
+    again = run_spec(Spec.parse(SMALL), tmp_path, resume=True)
+    assert again.earlier_stages == tuple(json.loads(line)["stage"] for line in lines[:2])
+    assert {*again.earlier_stages, *again.new_stages} == set(result.new_stages)

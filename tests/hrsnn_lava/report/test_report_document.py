@@ -13,7 +13,7 @@ import pytest
 from hrsnn_lava.compiler.analysis.operations.neurobench import NEURON_BITS
 from hrsnn_lava.compiler.mapped import Placement
 from hrsnn_lava.errors import ArtifactError, SpecError
-from hrsnn_lava.hardware_profiles import CostSet
+from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.report.document import build_report
 from hrsnn_lava.report.facts import Facts
 from hrsnn_lava.trace import Trace
@@ -168,14 +168,20 @@ def test_neurobench_by_hand(whole, compiled, trace):
     assert operations["Effective_MACs"] == 0
 
 
-def test_a_network_that_fits_passes_and_names_its_tightest_limit(whole):
+def test_a_network_that_fits_passes_and_names_its_tightest_limit(whole, compiled):
     data = whole.to_dict()
     assert data["verdict"] == "PASS"
     assert data["violations"] == []
-    tight = [row for row in data["constraints"] if row["binding"]]
     assert data["summary"].startswith("fits loihi1 on 5 of 128 cores")
-    assert ("tightest" in data["summary"]) == bool(tight)  # below a half nothing is tight
-    assert all(row["fraction"] >= 0.5 for row in tight)
+    assert "tightest" not in data["summary"]  # nothing of a core is half full
+    content = compiled.profile.to_dict()
+    content["core"]["neurons"]["value"] = 12
+    tight = replace(compiled, profile=HardwareProfile.from_dict(content))
+    data = build_report(tight).to_dict()
+    assert data["summary"].startswith(
+        "fits loihi1 on 5 of 128 cores; tightest: neurons on core 0, 10 of 12"
+    )
+    assert [row["rule"] for row in data["constraints"] if row["binding"]] == ["neurons"]
 
 
 def test_a_broken_rule_fails_the_report_and_keeps_the_fix(hostile):

@@ -23,7 +23,8 @@ def test_a_notebook_shows_the_verdict_and_a_few_figures(request, name):
 def test_figures_are_those_of_the_page(whole):
     card = Page(whole._repr_html_()).text
     page = Page(whole.to_html()).text
-    for value in ("50", "PASS"):
+    data = whole.to_dict()
+    for value in ("5", "PASS", f"{data['sop']['per_step']:.4g}", f"{data['sop']['ratio']:.1f}×"):
         assert value in card
         assert value in page
 

@@ -74,7 +74,7 @@ def test_every_section_is_placed_once():
 def test_a_section_of_ones_own_stands_where_it_says(plugin, compiled, trace):
     plugin("fan_in_of_mine", after="constraints")
     report = build_report(compiled, trace)
-    assert report.to_dict()["fan_in"] == compiled.network.n_synapses / 50
+    assert report.to_dict()["fan_in"] == pytest.approx(compiled.network.n_synapses / 50, rel=1e-12)
     text, page = report.to_text(), report.to_html()
     heads = ("PER CORE DISTRIBUTION", "FAN-IN", "TRANSFORMS")
     assert [text.index(f"\n{head}\n") for head in heads] == sorted(

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from stdp_networks import noise, recurrent
 
-from hrsnn_lava import Spec, build_hrsnn
+import hrsnn_lava as hl
+from hrsnn_lava import Spec, SpikeInput, build_hrsnn
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.errors import SpecError
@@ -70,3 +71,35 @@ def test_inputs_of_the_wrong_kind_are_named():
     other, _ = quantize(Network(1e-3, (Population("a", 1, LIF(0.020)),)))
     with pytest.raises(SpecError, match="integer: 1 neurons, 0 inputs; allowed: 40 and 10"):
         compare_float_fixed(network, other, noise(0, 5, 10))
+
+
+def test_a_held_recording_is_the_samples_that_it_was_made_of():
+    """Payloads that are exact in counts: samples and the recording of them give the same."""
+    spec = Spec.parse({"network": {"size": 60, "connectivity": {"mean_degree": 8.0}}})
+    network = build_hrsnn(spec, seed=2)
+    integer, _ = quantize(network)
+    scale = integer.input_populations[0].payload_scale
+    payloads = np.random.default_rng(1).integers(-scale, scale, (30, 3))
+    samples = hl.compare_float(network, integer, payloads / scale, steps_per_sample=10)
+    events = SpikeInput.held(payloads, 10)
+    recording = hl.compare_float(network, integer, events, steps_per_sample=10)
+    assert recording == samples
+    assert recording["spikes"]["float"] > 100
+    parts = recording["populations"]
+    for kind in ("float", "integer"):
+        assert sum(part[kind] for part in parts.values()) == recording["spikes"][kind]
+    half = hl.compare_float(network, integer, events, 150, steps_per_sample=10)
+    first = hl.compare_float(network, integer, payloads[:15] / scale, steps_per_sample=10)
+    assert half == first
+    longer = hl.compare_float(network, integer, events, 350, steps_per_sample=10)
+    assert (longer["steps"], half["steps"]) == (350, 150)
+
+
+def test_without_an_input_it_runs_on_the_biases():
+    network = Network(1e-3, (Population("a", 1, LIF(0.020, bias=3.0)),))
+    integer, _ = quantize(network)
+    alone = hl.compare_float(network, integer)
+    assert alone["steps"] == 1000
+    assert alone["spikes"]["float"] == alone["spikes"]["integer"] > 100
+    assert alone["populations"] == {"a": alone["spikes"]}
+    assert hl.compare_float(network, integer, steps=70)["steps"] == 70
