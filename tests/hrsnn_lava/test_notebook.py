@@ -18,7 +18,18 @@ from hrsnn_lava.progress import silent
 
 LARGE = 20_000
 #: Public names of a value that need no line of their own: functions, protocols, errors, scalars.
-PLAIN = {"Pass", "SignMode", "CapacityError", "HrsnnError", "from_lava", "FromLava", "StockGraph"}
+PLAIN = {
+    "Finding",
+    "FindingWarning",
+    "ThirdFactor",
+    "Pass",
+    "SignMode",
+    "CapacityError",
+    "HrsnnError",
+    "from_lava",
+    "FromLava",
+    "StockGraph",
+}
 
 
 @pytest.fixture(scope="module")

@@ -17,12 +17,12 @@ def quick(monkeypatch):
     """Runs that write what the folder of a run begins and ends with, and do nothing between."""
     calls = []
 
-    def fake(spec, out, *, resume, progress):
+    def fake(spec, out, *, resume, **_):
         calls.append((out, resume))
         (out / JOURNAL).write_text(RunIdentity.of(spec).line())
         (out / "report.json").write_text(spec.canonical())
-        report = SimpleNamespace(to_dict=lambda: {"verdict": "PASS"})
-        return SimpleNamespace(report=report, summary_text="PASS")
+        report = SimpleNamespace(to_dict=lambda: {"verdict": "PASS"}, to_summary=lambda: "PASS")
+        return SimpleNamespace(report=report, summary_text="PASS", earlier_stages=(), new_stages=())
 
     monkeypatch.setattr("hrsnn_lava.experiment.run_spec", fake)
     return calls
