@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from docutils import nodes
 from sphinx.application import Sphinx
 
 DOCS = Path(__file__).resolve().parent
@@ -115,9 +114,7 @@ def resolve_name(app: Sphinx, env: Any, node: Any, content: Any) -> Any:
     candidates = [f"hrsnn_lava.{'.'.join(parts[k:])}" for k in range(len(parts))]
     for name in (target, *candidates):
         if name in domain.objects and name.split(".")[-1]:
-            return domain.resolve_xref(
-                env, node["refdoc"], app.builder, "obj", name, node, content
-            )
+            return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, content)
     # a name written out in full has to be one; what an annotation names is there anyway
     if node["reftype"] == "obj" and target.startswith("hrsnn_lava.") and not _exists(target):
         return None
