@@ -17,6 +17,8 @@ from typing import Any
 import matplotlib as mpl
 from sphinx.application import Sphinx
 
+import hrsnn_lava
+
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS))
 
@@ -77,6 +79,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_gallery",
     "filename_pattern": r"\.py$",
     "within_subsection_order": "FileNameSortKey",
+    "minigallery_sort_order": site_navigation.place_in_the_gallery,
     "abort_on_example_error": True,
     "only_warn_on_example_error": False,
     "download_all_examples": False,
@@ -91,10 +94,13 @@ sphinx_gallery_conf = {
 
 
 def _public_names() -> dict[str, str]:
-    """Where the package keeps a name -> what a user writes, from the list of public names."""
-    stub = (DOCS.parent / "hrsnn_lava" / "__init__.pyi").read_text(encoding="utf-8")
-    names = re.findall(r"^\s*(?:from \S+ import )?(\w+) as \1,?$", stub, flags=re.M)
-    return {name: f"hrsnn_lava.{name}" for name in names}
+    """Where a name is defined -> what a user writes, such as ``hrsnn_lava.Network``."""
+    names = {}
+    for name in hrsnn_lava.__all__:
+        public = getattr(hrsnn_lava, name)
+        defined = f"{public.__module__}.{getattr(public, '__qualname__', name)}"
+        names[defined] = f"hrsnn_lava.{name}"
+    return names
 
 
 PUBLIC = _public_names()
@@ -103,17 +109,23 @@ PUBLIC = _public_names()
 def resolve_name(app: Sphinx, env: Any, node: Any, content: Any) -> Any:
     """A name of the package to its place in the reference, however it was written.
 
-    Annotations state the module that defines a name, docstrings its last part. What has no place
-    in the reference is shown as code.
+    Annotations state the module that defines a name, docstrings its last part, or that of a member
+    of the same class. What has no place in the reference is shown as code.
     """
     if node.get("refdomain") != "py":
         return None
     target = node["reftarget"]
-    parts = target.split(".")
+    owner, _, member = target.rpartition(".")
+    candidates = [
+        PUBLIC.get(target),
+        f"{PUBLIC[owner]}.{member}" if owner in PUBLIC else None,
+        f"hrsnn_lava.{target}",
+        f"{node.get('py:class')}.{target}",
+        f"hrsnn_lava.{node.get('py:class')}.{target}",
+    ]
     domain = env.domains.python_domain
-    candidates = [f"hrsnn_lava.{'.'.join(parts[k:])}" for k in range(len(parts))]
-    for name in (target, *candidates):
-        if name in domain.objects and name.split(".")[-1]:
+    for name in candidates:
+        if name in domain.objects:
             return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", name, node, content)
     # a name written out in full has to be one; what an annotation names is there anyway
     if node["reftype"] == "obj" and target.startswith("hrsnn_lava.") and not _exists(target):
@@ -143,7 +155,7 @@ _SEVERAL = re.compile(r"( +)(\w+(?:, \w+)+): (.*)")
 INTERNAL = {
     *("problems", "part_problems", "size_problems", "connection_problems", "require_unaltered"),
     *("population_types", "projection_types", "from_artifact", "to_artifact", "current_spelling"),
-    *("transform", "settled", "has_step"),
+    *("transform", "settled", "has_step", "renamed"),
 }
 
 

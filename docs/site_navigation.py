@@ -8,9 +8,10 @@ each, so that nothing is listed a second time. Used by ``conf.py`` and by the te
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
-#: A heading and what stands below it, up to the next one of its level.
+#: A heading of a group and what stands below it, up to the next one of its level.
 _GROUP = re.compile(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", flags=re.M | re.S)
 #: A row of a table whose first cell is a link to a page.
 _ROW = re.compile(r"^\| \[[^\]]+\]\(([\w./-]+\.(?:md|py))\) \|", flags=re.M)
@@ -36,6 +37,12 @@ def toctree(entries: list[str], caption: str = "") -> str:
 def example_page(script: str) -> str:
     """Page that is made of a script of the gallery, as seen from ``docs``."""
     return script.replace("gallery/", "auto_gallery/").removesuffix(".py")
+
+
+def place_in_the_gallery(script: str) -> int:
+    """Where ``gallery.md`` lists a script."""
+    page = Path(__file__).with_name("gallery.md").read_text(encoding="utf-8")
+    return [Path(row).name for row in rows(page)].index(Path(script).name)
 
 
 def with_navigation(name: str, text: str) -> str:

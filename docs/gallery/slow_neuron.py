@@ -64,7 +64,7 @@ plt.show()
 # %%
 # The integers follow the closed form of the time constant that they have. What each step rounds off
 # the potential does not show, since a potential has 23 bits. The 12 bits of the decay do, and no
-# scale of the weights mends them: a step of 2 ms doubles every ``dv`` and halves the error.
+# scale of the weights mends them. A step of 2 ms doubles every ``dv``: the grid is twice as fine.
 
 closed = BIAS * -np.expm1(-t / moved)
 print(f"asked {1e3 * SLOW:.0f} ms, dv = {int(slow.dv[0])}, so {1e3 * moved:.1f} ms")
