@@ -34,7 +34,9 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+PAGES += sorted((DOCS / "api").glob("*.md"))
 #: What a reader types on a bare machine; the part behind it is the program's.
 BOOTSTRAP = "pip install uv && uv run "
 ELIDED = "[...]"

@@ -36,7 +36,8 @@ def quantization_findings(network: Network, report: Mapping[str, Any]) -> Iterat
         yield from _room(population, entry)
     for projection in network.projections:
         entry = report["projections"][projection.name]
-        yield from _zeroed(projection, entry)
+        target = report["populations"][projection.post]
+        yield from _zeroed(projection, entry, target["current_errors"] > 0)
         yield from _clipped(projection, entry)
         yield from _delays(network, projection, entry)
 
@@ -162,12 +163,18 @@ def _room(population: Population, entry: Entry) -> Iterator[Finding]:
         )
 
 
-def _zeroed(projection: Projection, entry: Entry) -> Iterator[Finding]:
+def _zeroed(projection: Projection, entry: Entry, currents_off: bool) -> Iterator[Finding]:
+    """Weights that became 0; serious if much of the drive went, or all that some neuron had.
+
+    Args:
+        currents_off: whether some neuron of the target has a current that is off in thresholds:
+            a neuron that loses all of next to nothing loses nothing.
+    """
     zeroed, synapses = entry["zeroed"], entry["synapses"]
     if not zeroed:
         return
     lost, most = entry["zeroed_drive"], entry["zeroed_drive_max"]
-    serious = lost > _LOST_DRIVE or most > CURRENT_ERROR
+    serious = lost > _LOST_DRIVE or (most > CURRENT_ERROR and currents_off)
     measured = f"{zeroed:,} of {synapses:,} weights became 0"
     meaning = f"with them went {_percent(lost)} of its drive, of one neuron {_percent(most)}"
     fix = ""

@@ -40,13 +40,14 @@ _A_PLUS, _A_MINUS, _TAU = Constant(0.002), Constant(0.0021), Constant(0.020)
 class STDPOptions:
     """Rules of the plastic projections, and how long they act.
 
-    a_plus, a_minus:     amplitudes in units of the projection's w_max
-    tau_plus, tau_minus: time constants in seconds
-    ceiling:             w_max in units of the mean weight of the projection
-    projections:         names of those that learn; None: all synapses with positive weights onto
-                         excitatory neurons, inputs' included
-    steps_per_sample:    steps for which an analog sample is held
-    freeze:              take the rules off the trained network
+    Attributes:
+        a_plus, a_minus: amplitudes in units of the projection's w_max.
+        tau_plus, tau_minus: time constants in seconds.
+        ceiling: w_max in units of the mean weight of the projection.
+        projections: names of those that learn; None: all synapses with positive weights onto
+            excitatory neurons, inputs' included.
+        steps_per_sample: steps for which an analog sample is held.
+        freeze: take the rules off the trained network.
     """
 
     a_plus: Distribution = _A_PLUS

@@ -153,6 +153,16 @@ def test_pages_know_no_machine(page):
     assert "://" not in text
 
 
+@pytest.mark.once
+def test_the_readme_shows_what_its_network_prints(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    blocks = pages.blocks((ROOT / "README.md").read_text(encoding="utf-8"))
+    (shown,) = (block for block in blocks if block.language == "text")
+    program = next(block for block in blocks if block.language == "python")
+    exec(compile(program.text, "README.md", "exec", dont_inherit=True), {"__name__": "page"})
+    assert capsys.readouterr().out == shown.text
+
+
 def test_every_page_is_in_the_index():
     index = (ROOT / "docs" / "index.md").read_text()
     readme = (ROOT / "README.md").read_text()
