@@ -269,11 +269,16 @@ def _rule(
     minus = (Factor("y1"), Factor("d")) if tags else (Factor("y1"),)
     return LearningRule(
         dw=(Product("x0", -sign * m_minus, e_minus, minus), Product("y0", sign * m, e, plus)),
-        x1=Trace(float(rise), float(taus[0])),
-        y1=Trace(float(fall), float(taus[1])),
+        x1=Trace(float(rise), _steady(taus[0])),
+        y1=Trace(float(fall), _steady(taus[1])),
         t_epoch=lowering.options.t_epoch,
         rng_seed=lowering.rng_seed,
     )
+
+
+def _steady(tau: float) -> float:
+    """A time constant in nine digits: those after them depend on the machine that worked it out."""
+    return float(f"{tau:.9g}")
 
 
 def _lowered(values: _Values, learning: Learning, tags: bool) -> Lowered:
