@@ -329,7 +329,8 @@ def test_every_rule_has_a_boundary():
     ranges = {*NEURON_FIELDS, *SYNAPSE_FIELDS} - {"message_bits"}
     tried |= {f"{field}_range" for field in ranges} | {"graded_spikes"}
     tried |= {"learning", "parallel_synapses", "source_signs", "recurrence"}  # features
-    tried |= {"weight_grid"}  # no limit of a profile: tests/compiler/test_rules.py
+    # no limits of a profile: test_rules.py, and tests/sim_backends/test_third_factor.py
+    tried |= {"weight_grid", "third_factor"}
     assert {rule.__name__ for rule in RULES} == tried
 
 
