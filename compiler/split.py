@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from hrsnn_lava.csr import rows_of
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.integer_format import NEURON_RANGES as RANGES
 from hrsnn_lava.quantized import (
@@ -228,8 +229,7 @@ def rounded_apart(projection: QuantizedProjection, part: Int) -> Int:
 def _places(projection: QuantizedProjection) -> tuple[Int, Int]:
     """Row and column of every stored weight, (nnz,)."""
     weights = projection.weights
-    rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
-    return rows, weights.indices.astype(np.int64)
+    return rows_of(weights), weights.indices.astype(np.int64)
 
 
 def _free(name: str, used_names: set[str]) -> str:

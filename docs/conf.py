@@ -137,14 +137,14 @@ def _exists(name: str) -> bool:
     parts = name.split(".")
     for k in range(len(parts), 0, -1):
         try:
-            found: Any = import_module(".".join(parts[:k]))
+            named: Any = import_module(".".join(parts[:k]))
         except ImportError:
             continue
         for part in parts[k:]:
-            fields = getattr(found, "__dataclass_fields__", {})
-            if not hasattr(found, part) and part not in fields:
+            fields = getattr(named, "__dataclass_fields__", {})
+            if not hasattr(named, part) and part not in fields:
                 return False
-            found = getattr(found, part, None)
+            named = getattr(named, part, None)
         return True
     return False
 

@@ -31,6 +31,21 @@ def rows_of(matrix: sparse.csr_matrix) -> Int:
     return rows
 
 
+def row_sums(matrix: sparse.csr_matrix, values: NDArray[Any]) -> NDArray[np.float64]:
+    """Sum of `values` (nnz,) over the stored places of every row, (n_rows,)."""
+    sums = np.bincount(rows_of(matrix), values, minlength=matrix.shape[0])
+    return sums.astype(np.float64)
+
+
+def row_maxima(matrix: sparse.csr_matrix, values: NDArray[Any]) -> NDArray[np.float64]:
+    """Largest of `values` (nnz,), all >= 0, in every row, (n_rows,); 0 where nothing is stored."""
+    maxima = np.zeros(matrix.shape[0])
+    filled = np.flatnonzero(row_lengths(matrix))
+    if filled.size:
+        maxima[filled] = np.maximum.reduceat(values, matrix.indptr[filled])
+    return maxima
+
+
 def row_lengths(matrix: sparse.csr_matrix) -> Int:
     """Stored values of every row, (n_rows,): the fan-in of every neuron."""
     lengths: Int = np.diff(matrix.indptr).astype(np.int64)

@@ -8,7 +8,8 @@ Mukhopadhyay (2023) with R = 1 and rest and reset at 0::
     s[t] = v[t] > v_threshold_i;  then v = 0, and stays 0 for round(refractory / dt) steps
 
 A neuron without leak, ``tau_mem = inf``, has beta = 1, and 1 - beta would leave it without any
-input: its factor is 1 instead, ``v[t] = v[t-1] + bias + drive[t] + i[t]``, see `membrane_gain`.
+input: its factor is 1 instead, ``v[t] = v[t-1] + bias + drive[t] + i[t]``, see
+`hrsnn_lava.time_constants.membrane_gain`.
 
 A spike at t arrives at t + 1 + delay. `drive` is what projections with ``target="bias"`` give:
 the value of an analog input channel, held until it changes, times its weight. It stands for a
@@ -166,17 +167,6 @@ class LIF:
     v_threshold: ArrayLike = 1.0
     bias: ArrayLike = 0.0
     refractory: ArrayLike = 0.0
-
-
-def membrane_gain(tau_mem: ArrayLike, dt: float) -> Float:
-    """``1 - beta = 1 - exp(-dt / tau_mem)``, the factor of a neuron's input; 1 without a leak.
-
-    Args:
-        tau_mem: seconds, > 0 or infinite. dt: seconds of a step.
-    """
-    tau = np.asarray(tau_mem, dtype=np.float64)
-    gain: Float = np.where(np.isinf(tau), 1.0, -np.expm1(-dt / tau))
-    return gain
 
 
 LIF_FIELDS = ("tau_mem", "tau_syn", "v_threshold", "bias", "refractory")

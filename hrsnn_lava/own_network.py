@@ -35,13 +35,12 @@ from scipy import sparse
 
 from hrsnn_lava.errors import NetworkError, Problem, raise_if
 from hrsnn_lava.fields import real_values
+from hrsnn_lava.time_constants import membrane_gain, time_constant
 
 Float = NDArray[np.float64]
 Convention = Literal["exact", "snntorch", "snntorch_rleaky", "norse"]
 #: By how many steps a spike comes later here than in the other program, for each convention.
 DELAYS: Final[dict[str, int]] = {"exact": 0, "snntorch": 1, "snntorch_rleaky": 1, "norse": 1}
-#: A time constant of so many steps leaves nothing: exp(-1000) is 0 in float64.
-_GONE: Final = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,9 +110,9 @@ def translate(
     if not (isinstance(dt, (int, float, np.number)) and np.isfinite(dt) and dt > 0):
         problems.append(Problem("dt", repr(dt), "seconds > 0"))
     raise_if(NetworkError, "the arrays are no network", problems)
-    given = {"tau_mem": tau_mem, "beta": options.beta, "v_threshold": v_threshold}
-    given |= {k: getattr(options, k) for k in ("tau_syn", "alpha", "bias", "refractory")}
-    values = {name: _parameter(name, value, size) for name, value in given.items()}
+    parameters = {"tau_mem": tau_mem, "beta": options.beta, "v_threshold": v_threshold}
+    parameters |= {k: getattr(options, k) for k in ("tau_syn", "alpha", "bias", "refractory")}
+    values = {name: _parameter(name, value, size) for name, value in parameters.items()}
     problems = [*_value_problems({k: v for k, v in values.items() if v is not None}, dt, options)]
     raise_if(NetworkError, "the arrays are no network", problems)
     neuron = _neuron(values, dt, options.convention)
@@ -250,35 +249,10 @@ def _neuron(values: dict[str, Float | None], dt: float, convention: str) -> dict
     fields |= {name: values[name] for name in ("v_threshold", "bias", "refractory")}
     neuron = {name: np.array(value, dtype=np.float64) for name, value in fields.items()}
     if convention.startswith("snntorch"):
-        neuron["v_threshold"] *= _gain(neuron["tau_mem"], dt)
+        neuron["v_threshold"] *= membrane_gain(neuron["tau_mem"], dt)
     if convention == "snntorch_rleaky":
         neuron["refractory"] += dt
     return neuron
-
-
-def _gain(tau_mem: Float, dt: float) -> Float:
-    """1 - beta, and 1 without a leak, as `hrsnn_lava.network.membrane_gain`."""
-    gain: Float = np.where(np.isinf(tau_mem), 1.0, -np.expm1(-dt / tau_mem))
-    return gain
-
-
-def time_constant(share: ArrayLike, dt: float) -> Float:
-    """The time constant of which ``exp(-dt / tau)`` is `share`, to the last bit where there is one.
-
-    Infinite for 1; for 0 so short that nothing is left.
-
-    Args:
-        share: left after a step, 0..1. dt: seconds.
-    """
-    left = np.asarray(share, dtype=np.float64)
-    inside = (left > 0) & (left < 1)
-    near = -dt / np.log(np.where(inside, left, 0.5))
-    # rounding in the logarithm costs the last bits, which decide where potentials meet thresholds
-    tries = near * (1.0 + np.arange(-24, 25).reshape(-1, *(1,) * left.ndim) * 2.0**-53)
-    best = np.abs(np.exp(-dt / tries) - left).argmin(axis=0)
-    tau = np.take_along_axis(tries, best[None], axis=0)[0]
-    values: Float = np.where(inside, tau, np.where(left >= 1, np.inf, _GONE * dt))
-    return values
 
 
 def _projections(

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.csr import row_sums, rows_of
 from hrsnn_lava.integer_format import NEURON_RANGES as RANGES
 from hrsnn_lava.integer_format import current_leak, kept_of_current, potential_leak
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation, QuantizedProjection
@@ -61,7 +62,7 @@ def worst_case(
         payload = 1.0
         if projection.target == "bias":  # the host clips, so a bias has a bound of its own
             most = _UNBOUNDED if input_range is None else np.ceil(input_range * _counts(pre))
-            weight_sums = _row_sums(np.abs(projection.weights.data), projection)
+            weight_sums = row_sums(projection.weights, np.abs(projection.weights.data))
             drive += np.ceil(weight_sums * most * 2.0**projection.weight_exp)
             continue
         if projection.num_message_bits:
@@ -73,8 +74,8 @@ def worst_case(
         if projection.weight_exp < 0 and projection.n_synapses:
             rounding = float(np.unique(projection.delay_steps).size)
         scale = 2.0**projection.weight_exp
-        high += _row_sums(up * gain, projection) * scale
-        low += _row_sums(down * gain, projection) * scale
+        high += row_sums(projection.weights, up * gain) * scale
+        low += row_sums(projection.weights, down * gain) * scale
         low += rounding / np.maximum(1.0 - keep, 1.0 / _UNBOUNDED)
     u = 64.0 * np.maximum(high, low)
     v = _depth(population, 64.0 * low, drive)
@@ -90,8 +91,8 @@ def worst_case(
 def measured(network: QuantizedNetwork, trace: Trace, name: str) -> dict[str, Any] | None:
     """What a run needed of the ranges; None when the trace has not u and v.
 
-    A wrap moves u by 2^24 at once. It is told from a step's input, which must be smaller than half
-    the range for that.
+    Where the run did not count its wraps, they are told from u: a wrap moves it by 2^24 at once,
+    which shows as long as a step's input is smaller than half the range.
 
     Returns:
         u_peak: largest |u| over 2^23; wraps: how often u wrapped; v_low: depth of v over 2^23;
@@ -121,7 +122,7 @@ def measured(network: QuantizedNetwork, trace: Trace, name: str) -> dict[str, An
     slots = trace.n_steps * population.size
     return {
         "u_peak": peak / LIMIT,
-        "wraps": wraps,
+        "wraps": wraps if trace.wraps is None else int(trace.wraps[part].sum()),
         "v_low": -low / LIMIT,
         "v_saturated": at_end / slots if slots else 0.0,
         "v_saturated_neurons": int(np.count_nonzero(ever)),
@@ -137,18 +138,6 @@ def _share(values: Float) -> float | None:
     """The largest over the limit; None where nothing bounds it."""
     largest = float(values.max(initial=0.0)) / LIMIT
     return largest if largest < _UNBOUNDED / LIMIT else None
-
-
-def _rows(projection: QuantizedProjection) -> NDArray[np.int64]:
-    starts = projection.weights.indptr
-    return np.repeat(np.arange(projection.weights.shape[0]), np.diff(starts))
-
-
-def _row_sums(values: Float, projection: QuantizedProjection) -> Float:
-    sums: Float = np.bincount(
-        _rows(projection), values, minlength=projection.weights.shape[0]
-    ).astype(np.float64)
-    return sums
 
 
 def _extremes(projection: QuantizedProjection, payload: float) -> tuple[Float, Float]:
@@ -170,7 +159,7 @@ def _gain(pre: Any, projection: QuantizedProjection, keep: Float) -> Float:
             of_row = np.minimum(1.0 / (1.0 - keep), _UNBOUNDED)
             return np.repeat(of_row, np.diff(projection.weights.indptr))
         period = refractory[projection.weights.indices] + 1.0
-        gain: Float = 1.0 / (1.0 - keep[_rows(projection)] ** period)
+        gain: Float = 1.0 / (1.0 - keep[rows_of(projection.weights)] ** period)
     return np.minimum(gain, _UNBOUNDED)
 
 

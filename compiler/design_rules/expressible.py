@@ -15,6 +15,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from hrsnn_lava.compiler.design_rules.placed_network import PlacedNetwork, Rule
+from hrsnn_lava.csr import rows_of
 from hrsnn_lava.errors import Violation
 from hrsnn_lava.integer_format import WEIGHT_EXP_RANGE
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection
@@ -46,7 +47,7 @@ class Synapses:
                 continue
             weights = projection.effective_weights()
             alive = projection.plastic_synapses() | (weights.data != 0)
-            rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
+            rows = rows_of(weights)
             column = weights.indices + network.offset(projection.pre)
             if network.population(projection.pre).is_input:
                 column = column + network.n_neurons
@@ -126,13 +127,10 @@ def percent_over(use: int, limit: int) -> str:
 def fan_in(placed: PlacedNetwork) -> Iterator[Violation]:
     """A neuron has a bounded number of synapses onto it."""
     if (limit := placed.profile.limit("neuron.fan_in")) is not None:
-        counts = np.zeros(placed.links.n_neurons, dtype=np.int64)
-        for pattern in placed.links.inbound:
-            counts += np.asarray(pattern.sum(axis=1)).ravel()
         yield from worst_of_each(
             placed,
             "fan_in",
-            counts,
+            placed.links.fan_in,
             limit,
             "synapses onto one neuron",
             "prune {excess} of the {use} inputs of {where}",

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.chip_learning import SYNAPTIC
 from hrsnn_lava.compiler.split import Pieces, rounded_apart
+from hrsnn_lava.csr import rows_of
 from hrsnn_lava.errors import Violation
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection, SignMode
 
@@ -74,7 +75,7 @@ class StockPlan:
         A connection has the synapses of one learning profile between one pair of groups.
         """
         pieces, weights = self.pieces, projection.weights
-        rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
+        rows = rows_of(weights)
         post, pre = pieces.part[projection.post][rows], pieces.part[projection.pre][weights.indices]
         pairs = pieces.sizes[projection.post][post] * pieces.sizes[projection.pre][pre]
         number = post * pieces.sizes[projection.pre].size + pre

@@ -84,10 +84,9 @@ class Demand:
     ) -> Demand:
         """Count the synapses of a network once."""
         n = links.n_neurons
-        fan_in, fan_out = np.zeros(n, dtype=np.int64), np.zeros(links.n_sources, dtype=np.int64)
+        fan_out = np.zeros(links.n_sources, dtype=np.int64)
         lists, longest, parallel = 0, 0, 1
         for pattern in links.inbound:
-            fan_in += np.asarray(pattern.sum(axis=1)).ravel()
             reached = np.bincount(pattern.indices, minlength=links.n_sources)
             fan_out = np.maximum(fan_out, reached)
             lists += int(np.count_nonzero(reached))
@@ -98,7 +97,7 @@ class Demand:
         sizes = (neurons_per_core, profile.core.neurons.value, n)
         most = min(s for s in sizes if s is not None)
         return Demand(
-            np.sort(fan_in),
+            np.sort(links.fan_in),
             fan_out.astype(np.int64),
             lists,
             longest,

@@ -217,8 +217,7 @@ class PartitionProblem:
     @cached_property
     def fan_in(self) -> Int:
         """Synapses of every neuron, falling, (n_neurons,)."""
-        parts = [np.asarray(p.sum(axis=1)).ravel() for p in self.links.inbound]
-        return np.sort(np.sum(parts or [np.zeros(1, dtype=np.int64)], axis=0))[::-1]
+        return np.sort(self.links.fan_in)[::-1]
 
 
 def _or_unlimited(limit: int | None) -> int:

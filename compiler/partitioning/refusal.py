@@ -72,17 +72,14 @@ def refuse_early(
     ]
     if not (cramped or far or lonely):
         return
-    fan_in = np.zeros(links.n_neurons, dtype=np.int64)
-    for pattern in links.inbound:
-        fan_in += np.asarray(pattern.sum(axis=1)).ravel()
-    tried = placed(network, links, profile, relaxed_fill(demand, fan_in, bound.cores))
-    found: list[Violation] = []
+    tried = placed(network, links, profile, relaxed_fill(demand, links.fan_in, bound.cores))
+    violations: list[Violation] = []
     if cramped and limit is not None:
-        found.append(_too_few_cores(demand, bound, limit, links.n_neurons))
+        violations.append(_too_few_cores(demand, bound, limit, links.n_neurons))
     for name, used, allowed_alone in lonely:
-        found += _too_much_alone(tried, name, used, allowed_alone)
+        violations += _too_much_alone(tried, name, used, allowed_alone)
     if far and allowed is not None:
-        found += worst_of_each(
+        violations += worst_of_each(
             tried,
             "destinations",
             reach,
@@ -91,7 +88,7 @@ def refuse_early(
             "prune its targets, {use} cores' worth, to those of {limit}",
         )
     of_neurons = [v for v in check(tried, LEARNING_RULES) if "on one neuron" in v.measured]
-    named = [replace(violation, profile=profile.name) for violation in found]
+    named = [replace(violation, profile=profile.name) for violation in violations]
     raise CapacityError(
         f"network {network.name!r} does not fit profile {profile.name!r}, however it is placed",
         violations=[*named, *of_neurons, *check(tried, VALUE_RULES)],
@@ -134,8 +131,7 @@ def alone(links: Connectivity, profile: HardwareProfile) -> Iterator[tuple[str, 
             together = together + pattern
         yield "in_axons", np.diff(together.indptr).astype(np.int64), core.in_axons.value
     if core.synapses.value is not None:
-        parts = [np.asarray(pattern.sum(axis=1)).ravel() for pattern in links.inbound]
-        yield "synapses", np.sum([nothing, *parts], axis=0).astype(np.int64), core.synapses.value
+        yield "synapses", links.fan_in, core.synapses.value
     if memory is not None and memory.words.value is not None:
         words = nothing.copy()
         for form, pattern, lists in zip(links.formats, links.inbound, sources, strict=True):

@@ -82,7 +82,7 @@ from hrsnn_lava.integer_format import (
     decay_integers,
     decay_rate,
 )
-from hrsnn_lava.network import Input, Network, Population, Projection, membrane_gain
+from hrsnn_lava.network import Input, Network, Population, Projection
 from hrsnn_lava.options import Positive, Registered, options
 from hrsnn_lava.quantized import (
     QuantizedInput,
@@ -90,6 +90,7 @@ from hrsnn_lava.quantized import (
     QuantizedPopulation,
     QuantizedProjection,
 )
+from hrsnn_lava.time_constants import membrane_gain
 
 Float = NDArray[np.float64]
 #: Largest weight of any grid and sign mode: one of both signs ends at 254.
@@ -235,13 +236,25 @@ class _Quantization:
         return rates
 
     @cached_property
+    def decays(self) -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """du and dv of every population of neurons, (size,) each."""
+        populations = self.network.compute_populations
+        return {p.name: neuron_decays(self.network, p) for p in populations}
+
+    @cached_property
+    def targets(self) -> dict[str, Target]:
+        """Every population of neurons with the fixed synapses onto it, gains included."""
+        network = self.scaled
+        return {p.name: self._target(network, p) for p in network.compute_populations}
+
+    @cached_property
     def gains(self) -> dict[str, Float]:
         """Scales of the neurons, by population, where they do not share one: with these as gains,
         what is left for the population is a scale of 1."""
         gains = {}
         for population in self.network.compute_populations:
-            du, dv = neuron_decays(self.network, population)
-            target = self._target(self.network, population, du)
+            du, dv = self.decays[population.name]
+            target = self._target(self.network, population)
             rows = Rows(
                 target,
                 threshold_units(self.network, population, dv),
@@ -267,8 +280,8 @@ class _Quantization:
     def _gains_of(self, population: Population) -> Float:
         return self.gains.get(population.name, np.ones(population.size))
 
-    def _target(self, network: Network, population: Population, du: Any) -> Target:
-        keep = 1.0 - current_leak(du)
+    def _target(self, network: Network, population: Population) -> Target:
+        keep = 1.0 - current_leak(self.decays[population.name][0])
         return target_of(network, population, keep, self.options.weight_bits, self.rates)
 
     def _drive(self, network: Network, population: Population) -> Float:
@@ -302,25 +315,21 @@ class _Quantization:
         network = self.scaled
         report: dict[str, Any] = {"populations": {}, "projections": {}}
         scales: dict[str, float] = {}
-        targets: dict[str, Target] = {}
         populations: list[QuantizedInput | QuantizedPopulation] = []
         for population in network.populations:
             if isinstance(population.neuron, Input):
                 populations.append(_input(network, population))
                 continue
             name = population.name
-            targets[name] = self._target(network, population, neuron_decays(network, population)[0])
-            integer, scales[name], entry = self._population(
-                population, targets[name], caps.get(name, np.inf)
-            )
+            integer, scales[name], entry = self._population(population, caps.get(name, np.inf))
             populations.append(integer)
             report["populations"][name] = entry
         by_name = {p.name: p for p in populations}
         projections: list[QuantizedProjection] = []
-        chosen: dict[str, list[Chosen]] = {name: [] for name in targets}
+        chosen: dict[str, list[Chosen]] = {name: [] for name in scales}
         for projection in network.projections:
             pre, post = by_name[projection.pre], _neurons(by_name[projection.post])
-            scale, target = scales[projection.post], targets[projection.post]
+            scale, target = scales[projection.post], self.targets[projection.post]
             unit = scale * self._gains_of(self.network.population(projection.post)) / counts_of(pre)
             if projection.plasticity is not None:
                 quantized, entry = self._plastic(
@@ -345,7 +354,7 @@ class _Quantization:
         for population in network.compute_populations:
             name, entry = population.name, report["populations"][population.name]
             entry |= worst_case(result, name, self.input_range)
-            entry |= _current_errors(targets[name], scales[name], chosen[name])
+            entry |= _current_errors(self.targets[name], scales[name], chosen[name])
         return result, report
 
     def _plastic(
@@ -363,11 +372,11 @@ class _Quantization:
         return plastic_synapses(projection, unit, plan)
 
     def _population(
-        self, population: Population, target: Target, cap: float
+        self, population: Population, cap: float
     ) -> tuple[QuantizedPopulation, float, dict[str, Any]]:
         """Integer neurons, their scale S, and what limited it."""
         network = self.scaled
-        du, dv = neuron_decays(network, population)
+        du, dv = self.decays[population.name]
         threshold = threshold_units(network, population, dv)
         bias = population.parameter("bias")
         drive = self._drive(network, population)
@@ -384,7 +393,7 @@ class _Quantization:
         }
         limited_by = min(bounds, key=lambda key: bounds[key])
         scale = exact_w_max(network, population, bounds[limited_by])
-        scale = scaling(self.options.scaling).scale(target, scale)
+        scale = scaling(self.options.scaling).scale(self.targets[population.name], scale)
         exponents = self._bias_exponents(population, drive * scale * STATE_UNIT)
         integer = QuantizedPopulation(
             population.name,

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from hrsnn_lava.csr import row_lengths, rows_of, with_values
+from hrsnn_lava.csr import row_lengths, row_maxima, row_sums, rows_of, with_values
 from hrsnn_lava.integer_format import (
     NEURON_RANGES,
     STATE_UNIT,
@@ -136,10 +135,10 @@ class RowRounding:
         rate = rates[weights.indices]
         size = np.abs(projection.effective_weights().data).astype(np.float64)
         return RowRounding(
-            _row_sums(weights, errors * rate) * unit,
-            _row_sums(weights, errors**2 * rate * (1.0 - rate)) * unit**2,
-            _row_maxima(weights, np.abs(errors)) * unit,
-            _row_maxima(weights, size) * unit,
+            row_sums(weights, errors * rate) * unit,
+            row_sums(weights, errors**2 * rate * (1.0 - rate)) * unit**2,
+            row_maxima(weights, np.abs(errors)) * unit,
+            row_maxima(weights, size) * unit,
         )
 
 
@@ -202,15 +201,3 @@ def round_keeping_sums(values: Float, row: Int) -> Float:
     up = np.rint(np.add.reduceat(fraction[order], first)) if first.size else np.zeros(0)
     floor[order] += rank < np.repeat(up, counts)
     return np.where(sign, -floor, floor)
-
-
-def _row_sums(weights: sparse.csr_matrix, values: Float) -> Float:
-    return np.bincount(rows_of(weights), values, weights.shape[0]).astype(np.float64)
-
-
-def _row_maxima(weights: sparse.csr_matrix, values: Float) -> Float:
-    maxima = np.zeros(weights.shape[0])
-    nonempty_rows = np.flatnonzero(row_lengths(weights))
-    if nonempty_rows.size:
-        maxima[nonempty_rows] = np.maximum.reduceat(values, weights.indptr[nonempty_rows])
-    return maxima

@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.quantization.balance import with_coarse_rows_balanced
 from hrsnn_lava.compiler.quantization.current_error import Chosen, NeuronErrors
-from hrsnn_lava.compiler.quantization.target import Synapses, Target, exponent_for, nearest
-from hrsnn_lava.csr import row_lengths, scaled_rows
+from hrsnn_lava.compiler.quantization.target import Target, exponent_for, nearest
+from hrsnn_lava.csr import scaled_rows
 from hrsnn_lava.integer_format import NEURON_RANGES, STATE_UNIT, WEIGHT_EXP_RANGE
 from hrsnn_lava.network import Network, Projection
 
@@ -147,7 +147,7 @@ def _largest_scales(rows: Rows, octaves: int) -> Float:
     """
     scale = rows.largest_scale.copy()
     for synapses in rows.target.synapses:
-        largest = _row_maxima(synapses)
+        largest = synapses.row_maxima
         allowed = max(synapses.top, 1) * 2.0**octaves / np.maximum(largest, 1e-300)
         scale = np.where(largest > 0, np.minimum(scale, allowed), scale)
     return scale
@@ -159,20 +159,10 @@ def _sample(rows: Rows) -> Int:
     if n <= _NEURONS_COMPARED:
         return np.arange(n)
     bounding = [int(np.argmin(rows.largest_scale))]
-    bounding += [int(np.argmax(_row_maxima(s))) for s in rows.target.synapses]
+    bounding += [int(np.argmax(s.row_maxima)) for s in rows.target.synapses]
     evenly = np.linspace(0, n - 1, _NEURONS_COMPARED).astype(np.int64)
     sample: Int = np.unique(np.concatenate([evenly, bounding]))
     return sample
-
-
-def _row_maxima(synapses: Synapses) -> Float:
-    """Largest magnitude in every row, (n_post,)."""
-    maxima = np.zeros(synapses.weights.shape[0])
-    starts = np.flatnonzero(row_lengths(synapses.weights))
-    if starts.size:
-        sizes = np.abs(synapses.weights.data)
-        maxima[starts] = np.maximum.reduceat(sizes, synapses.weights.indptr[starts])
-    return maxima
 
 
 def with_row_gains(network: Network, gains: dict[str, Float]) -> Network:

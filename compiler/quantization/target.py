@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hrsnn_lava.csr import rows_of
+from hrsnn_lava.csr import row_maxima, rows_of
 from hrsnn_lava.integer_format import (
     DECAY_ONE,
     STATE_UNIT,
@@ -81,6 +81,11 @@ class Synapses:
     def largest(self) -> float:
         """Largest magnitude."""
         return float(np.abs(self.weights.data).max(initial=0.0))
+
+    @property
+    def row_maxima(self) -> Float:
+        """Largest magnitude onto every neuron, (n_post,)."""
+        return row_maxima(self.weights, np.abs(self.weights.data))
 
     @property
     def rows(self) -> NDArray[np.int64]:

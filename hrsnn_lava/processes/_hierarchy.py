@@ -72,56 +72,56 @@ def entered(
     outside = reachable(process)
     before = _State(outside)
     try:
-        found = Entered()
+        graph = Entered()
         for part in outside:
             if id(part) in closed:
-                found.processes.append(part)
+                graph.processes.append(part)
             else:
-                _enter(part, run_config, found)
-        _add_strays(found)
-        found.processes = sorted(
-            {id(p): p for p in found.processes}.values(), key=lambda p: int(p.id)
+                _enter(part, run_config, graph)
+        _add_strays(graph)
+        graph.processes = sorted(
+            {id(p): p for p in graph.processes}.values(), key=lambda p: int(p.id)
         )
-        yield found
+        yield graph
     finally:
         before.restore()
 
 
-def _enter(process: Process, run_config: Any, found: Entered) -> None:
+def _enter(process: Process, run_config: Any, graph: Entered) -> None:
     """Add `process`, or what is inside it."""
-    if id(process) in found.outer:
+    if id(process) in graph.outer:
         return
     inner: dict[str, Process] = {}
     if kind(process) not in _STOCK:
-        inner = _inner_processes(process, run_config, found)
-    if id(process) not in found.outer:
-        found.processes.append(process)
+        inner = _inner_processes(process, run_config, graph)
+    if id(process) not in graph.outer:
+        graph.processes.append(process)
     for name, part in inner.items():
-        around = found.places.get(id(process), label(process))
-        found.places[id(part)] = f"{type(part).__name__} {name!r} of {around}"
-        _enter(part, run_config, found)
+        around = graph.places.get(id(process), label(process))
+        graph.places[id(part)] = f"{type(part).__name__} {name!r} of {around}"
+        _enter(part, run_config, graph)
 
 
-def _inner_processes(process: Process, run_config: Any, found: Entered) -> dict[str, Process]:
+def _inner_processes(process: Process, run_config: Any, graph: Entered) -> dict[str, Process]:
     """The Processes of a SubProcessModel by their attributes; none where it has none."""
     if process.model_class is not None and _is_sub(process.model_class):  # compiled by Lava
-        found.outer[id(process)] = process
+        graph.outer[id(process)] = process
         return dict(zip(process.procs.member_names, process.procs.members, strict=True))
     try:
         model = model_of(process, run_config)
     except LookupError as error:
-        found.causes[id(process)] = f"{_owner(process)}, {error}"
+        graph.causes[id(process)] = f"{_owner(process)}, {error}"
         return {}
     if not _is_sub(model):
-        found.causes[id(process)] = f"{_owner(process)}, computed by {model.__name__}"
+        graph.causes[id(process)] = f"{_owner(process)}, computed by {model.__name__}"
         return {}
     try:
         inner: dict[str, Process] = model(process).find_sub_procs()
     except Exception as error:
         told = f"{type(error).__name__}: {error}"
-        found.causes[id(process)] = f"its {model.__name__} cannot be built: {told}"
+        graph.causes[id(process)] = f"its {model.__name__} cannot be built: {told}"
         return {}
-    found.outer[id(process)] = process
+    graph.outer[id(process)] = process
     return inner
 
 
@@ -130,18 +130,18 @@ def _owner(process: Process) -> str:
     return "a Process without a counterpart here" if theirs else "a Process of your own"
 
 
-def _add_strays(found: Entered) -> None:
+def _add_strays(graph: Entered) -> None:
     """Name inner Processes that no attribute of a SubProcessModel holds: Lava loses them."""
-    known = {id(p) for p in (*found.processes, *found.outer.values())}
+    known = {id(p) for p in (*graph.processes, *graph.outer.values())}
     walked: set[int] = set()
-    for process in list(found.processes):
-        if id(process) in walked or not found.outer:
+    for process in list(graph.processes):
+        if id(process) in walked or not graph.outer:
             continue
         connected = reachable(process)
         walked |= {id(p) for p in connected}
         for stray in (p for p in connected if id(p) not in known):
-            found.processes.append(stray)
-            found.causes[id(stray)] = (
+            graph.processes.append(stray)
+            graph.causes[id(stray)] = (
                 "inside a hierarchical Process, and no attribute of its SubProcessModel holds it, "
                 "so that Lava does not run it"
             )
@@ -294,10 +294,10 @@ def _parts(process: Process) -> list[Any]:
 def _linked_ports(processes: list[Process]) -> list[Any]:
     """All ports of the Processes, and those between them."""
     waiting = [port for process in processes for port in ports(process)]
-    found: dict[int, Any] = {}
+    by_id: dict[int, Any] = {}
     while waiting:
         port = waiting.pop()
-        if id(port) not in found:
-            found[id(port)] = port
+        if id(port) not in by_id:
+            by_id[id(port)] = port
             waiting += [*port.in_connections, *port.out_connections]
-    return list(found.values())
+    return list(by_id.values())

@@ -312,19 +312,19 @@ def population(graph: ForeignGraph, process: Process) -> QuantizedPopulation | N
     if len(graph.problems) > before:
         return None
     note_float_neurons(graph, process)
-    given: dict[str, Any] = dict(values)
-    return QuantizedPopulation(graph.names[id(process)], int(np.prod(shape)), **given)
+    parameters: dict[str, Any] = dict(values)
+    return QuantizedPopulation(graph.names[id(process)], int(np.prod(shape)), **parameters)
 
 
 def sent_rows(
     graph: ForeignGraph, process: Process, sent: Mapping[Any, ArrayLike]
 ) -> NDArray[np.int32]:
     """What a source sends, (n_steps, n_channels)."""
-    given = next((v for port, v in sent.items() if port.process is process), None)
-    if given is None and kind(process) != RING:
+    samples = next((v for port, v in sent.items() if port.process is process), None)
+    if samples is None and kind(process) != RING:
         data = np.load(process.proc_params["path"], mmap_mode="r", allow_pickle=False)
         return whole(graph, graph.label(process), data.reshape(len(data), -1))
-    data = np.asarray(process.data.init if given is None else given)  # the last axis is time
+    data = np.asarray(process.data.init if samples is None else samples)  # the last axis is time
     if data.ndim == 0:
         data = data[None]  # reported already
     rows = data.reshape(int(np.prod(data.shape[:-1])), data.shape[-1]).T

@@ -19,7 +19,7 @@ from hrsnn_lava.csr import from_rows, held_drive, rows_of
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.fields import whole_number
 from hrsnn_lava.integer_format import INT32, MESSAGE_BITS_MAX, NEURON_RANGES, WEIGHT_BITS
-from hrsnn_lava.network import Network, membrane_gain
+from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import (
     QuantizedNetwork,
     QuantizedProjection,
@@ -28,6 +28,7 @@ from hrsnn_lava.quantized import (
     learning_problems,
 )
 from hrsnn_lava.third_factor import ThirdFactor
+from hrsnn_lava.time_constants import membrane_gain
 from hrsnn_lava.trace import SpikeInput
 
 __all__ = ["PROBES", "Connection", "LavaProgram", "Neurons", "Source", "lava_program"]

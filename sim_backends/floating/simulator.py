@@ -25,7 +25,7 @@ from scipy import sparse
 from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.fields import real_values
-from hrsnn_lava.network import Network, Projection, membrane_gain
+from hrsnn_lava.network import Network, Projection
 from hrsnn_lava.plasticity import STDP
 from hrsnn_lava.sim_backends.learning_program import source_offset
 from hrsnn_lava.sim_backends.native.layout import (
@@ -36,6 +36,7 @@ from hrsnn_lava.sim_backends.native.layout import (
     Synapses,
     flatten,
 )
+from hrsnn_lava.time_constants import membrane_gain
 from hrsnn_lava.trace import SpikeInput
 
 Float = NDArray[np.float64]

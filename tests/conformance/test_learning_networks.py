@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from lava_batches import PROBES, check_against_lava
 from network_strategies import check_in_runs, collected, driven_learning_networks
 
 from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob
@@ -18,7 +19,6 @@ from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import split_trace
 
 STEPS = 40
-PROBES = ("spikes", "v", "u")
 
 
 def test_native_equals_reference_and_the_generator_reaches_what_matters():
@@ -62,34 +62,25 @@ def note(network, trace, seen):
         seen["within"] += int(STEPS % learning.t_epoch != 0)
 
 
-def check_against_lava(cases, runtime):
-    """Run a batch in one Lava child; reference and native must equal it."""
-    jobs = [
-        LavaJob(network, inputs, STEPS, PROBES, str(k)) for k, (network, inputs) in enumerate(cases)
-    ]
-    traces = LavaBackend(runtime=runtime).run_many(jobs)
-    for (network, inputs), trace in zip(cases, traces, strict=True):
-        assert not isinstance(trace, Exception), trace
-        for backend in ("reference", "native"):
-            run = simulate(network, inputs, STEPS, backend, PROBES)
-            assert compare(trace, run, ("lava", backend), network) == (0, None)
-
-
 @pytest.mark.lava
 def test_reference_and_native_equal_live_lava():
-    check_against_lava(collected(driven_learning_networks(STEPS), 80), "threads")
+    check_against_lava(collected(driven_learning_networks(STEPS), 80), STEPS, "threads")
 
 
 @pytest.mark.lava
 def test_they_equal_it_in_lavas_own_runtime():
-    check_against_lava(collected(driven_learning_networks(STEPS, 6), 12, number=1), "processes")
+    check_against_lava(
+        collected(driven_learning_networks(STEPS, 6), 12, number=1), STEPS, "processes"
+    )
 
 
 @pytest.mark.lava
 @pytest.mark.nightly
 @pytest.mark.parametrize("number", range(6))
 def test_a_thousand_learning_networks_equal_live_lava(number):
-    check_against_lava(collected(driven_learning_networks(STEPS), 200, 100 + number), "threads")
+    check_against_lava(
+        collected(driven_learning_networks(STEPS), 200, 100 + number), STEPS, "threads"
+    )
 
 
 @pytest.mark.nightly

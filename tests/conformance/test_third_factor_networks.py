@@ -9,16 +9,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lava_batches import PROBES, check_against_lava
 from network_strategies import check_in_runs, collected
 from third_factor_networks import driven_third_factor_networks
 
-from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaJob
 from hrsnn_lava.sim_backends.runs.inputs import part_of
 from hrsnn_lava.sim_backends.runs.parity import compare
 from hrsnn_lava.sim_backends.runs.session import Session, State, simulate
 
 STEPS = 40
-PROBES = ("spikes", "v", "u")
 EXACT = ("reference", "native")
 
 
@@ -76,27 +75,16 @@ def test_a_run_in_parts_that_changes_backends_is_one_run(case, data):
         np.testing.assert_array_equal(last.traces[name], values)
 
 
-def check_against_lava(cases, runtime):
-    """Run a batch in one Lava child; reference and native must equal it."""
-    jobs = [
-        LavaJob(network, inputs, STEPS, PROBES, str(k)) for k, (network, inputs) in enumerate(cases)
-    ]
-    traces = LavaBackend(runtime=runtime).run_many(jobs)
-    for (network, inputs), trace in zip(cases, traces, strict=True):
-        assert not isinstance(trace, Exception), trace
-        for backend in EXACT:
-            run = simulate(network, inputs, STEPS, backend, PROBES)
-            assert compare(trace, run, ("lava", backend), network) == (0, None)
-
-
 @pytest.mark.lava
 def test_reference_and_native_equal_live_lava():
-    check_against_lava(collected(driven_third_factor_networks(STEPS), 60), "threads")
+    check_against_lava(collected(driven_third_factor_networks(STEPS), 60), STEPS, "threads")
 
 
 @pytest.mark.lava
 def test_they_equal_it_in_lavas_own_runtime():
-    check_against_lava(collected(driven_third_factor_networks(STEPS, 5), 8, number=1), "processes")
+    check_against_lava(
+        collected(driven_third_factor_networks(STEPS, 5), 8, number=1), STEPS, "processes"
+    )
 
 
 @pytest.mark.lava
@@ -117,7 +105,9 @@ def test_a_session_on_lava_goes_on():
 @pytest.mark.nightly
 @pytest.mark.parametrize("number", range(5))
 def test_a_thousand_networks_equal_live_lava(number):
-    check_against_lava(collected(driven_third_factor_networks(STEPS), 200, 100 + number), "threads")
+    check_against_lava(
+        collected(driven_third_factor_networks(STEPS), 200, 100 + number), STEPS, "threads"
+    )
 
 
 def test_a_state_on_disk_keeps_what_arrived(tmp_path):

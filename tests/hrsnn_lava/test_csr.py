@@ -17,6 +17,8 @@ from hrsnn_lava.csr import (
     from_rows,
     held_drive,
     row_lengths,
+    row_maxima,
+    row_sums,
     rows_of,
     select,
     select_values,
@@ -55,6 +57,18 @@ def test_rows_of_every_stored_value(seed):
     assert rows_of(csr).dtype == np.int64
     counts = Counter(row for row, _, _ in stored(csr))
     assert row_lengths(csr).tolist() == [counts[row] for row in range(csr.shape[0])]
+
+
+@given(SEEDS)
+def test_sums_and_maxima_of_rows(seed):
+    csr = matrix(seed)
+    sizes = np.abs(csr.data)
+    by_row = [[0.0] for _ in range(csr.shape[0])]
+    for row, _, value in stored(csr):
+        by_row[row].append(abs(value))
+    assert row_sums(csr, sizes).tolist() == [sum(values) for values in by_row]
+    assert row_maxima(csr, sizes).tolist() == [max(values) for values in by_row]
+    assert row_sums(csr, sizes).dtype == row_maxima(csr, sizes).dtype == np.float64
 
 
 @given(SEEDS)

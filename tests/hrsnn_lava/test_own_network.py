@@ -10,7 +10,7 @@ from scipy import sparse
 
 import hrsnn_lava as hl
 from hrsnn_lava.errors import NetworkError
-from hrsnn_lava.own_network import DELAYS, time_constant
+from hrsnn_lava.own_network import DELAYS
 from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
 
 STEPS, INPUTS, SIZE, DT = 400, 7, 30, 1e-3
@@ -164,16 +164,6 @@ def test_potentials_that_meet_the_threshold_do_not_pass_it():
             )
             spikes = played(network, np.array([[1.0], [0.0], [0.0], [0.0]]))
             assert not spikes.any(), (beta, threshold)
-
-
-def test_a_share_has_its_time_constant():
-    shares = np.concatenate([[0.0, 1.0, 0.5, 0.9, 0.99], np.random.default_rng(0).random(1000)])
-    left = np.exp(-1e-3 / time_constant(shares, 1e-3))
-    assert left[0] == 0.0
-    assert np.isinf(time_constant(1.0, 1e-3))
-    assert np.abs(left - shares).max() <= 2.0**-53
-    assert (left == shares)[2:5].all()
-    assert (left == shares).mean() > 0.8
 
 
 def test_signs_are_parted_for_the_bit_that_a_mixed_matrix_costs():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +76,14 @@ class Connectivity:
     def learns(self) -> bool:
         """True when some synapse learns."""
         return bool(self.rules)
+
+    @cached_property
+    def fan_in(self) -> Int:
+        """Synapses onto every neuron, (n_neurons,)."""
+        total = np.zeros(self.n_neurons, dtype=np.int64)
+        for pattern in self.inbound:
+            total += np.asarray(pattern.sum(axis=1)).ravel()
+        return total
 
     @property
     def trace_settings(self) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hrsnn_lava.csr import rows_of
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection
 
 Int = NDArray[np.int64]
@@ -231,7 +232,7 @@ def _by_core(
             continue
         alive, weights = acting(projection), projection.weights
         first = network.offset(projection.post)
-        rows = np.repeat(np.arange(first, first + fan.shape[0]), np.diff(weights.indptr))
+        rows = first + rows_of(weights)
         place = (fan.first + weights.indices[alive].astype(np.int64), cores[rows[alive]])
         ones = np.ones(place[0].size, dtype=np.int64)
         total = total + sparse.csr_matrix((ones, place), shape=total.shape)

@@ -35,6 +35,7 @@ from hrsnn_lava.compiler.analysis.operations.counting import CoreLoads, loads
 from hrsnn_lava.compiler.analysis.operations.windows import Windows
 from hrsnn_lava.compiler.analysis.pricing.event_times import HOPS, EventTimes
 from hrsnn_lava.compiler.mapped import PlacedProgram
+from hrsnn_lava.csr import rows_of
 from hrsnn_lava.hardware_profiles import CostSet, CountKey
 from hrsnn_lava.trace import Trace
 
@@ -244,7 +245,7 @@ def _learning(compiled: PlacedProgram) -> list[tuple[int, Int]]:
     for projection in network.projections:
         if projection.learning is not None:
             first, weights = network.offset(projection.post), projection.weights
-            rows = np.repeat(np.arange(weights.shape[0]) + first, np.diff(weights.indptr))
+            rows = first + rows_of(weights)
             cores = compiled.core_of[rows[projection.plastic_synapses()]]
             synapses = np.bincount(cores, minlength=compiled.placement.n_cores)
             per_projection.append((int(projection.learning.t_epoch), synapses.astype(np.int64)))

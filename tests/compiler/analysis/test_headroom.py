@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -80,6 +82,9 @@ def test_wraps_are_foreseen_and_counted(weight, may):
     found, seen = worst_case(network, "a"), measured(network, trace, "a")
     assert found["u_may_wrap"] is may
     assert (seen["wraps"] > 0) is may
+    assert seen["wraps"] == trace.wraps.sum()
+    # where the run counted none, they are told from u
+    assert measured(network, replace(trace, wraps=None), "a")["wraps"] == seen["wraps"]
 
 
 def test_an_inhibited_neuron_that_meets_the_end_is_seen():
