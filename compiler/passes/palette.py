@@ -78,7 +78,8 @@ def largest_error(mapped: Mapped, report: PaletteReport) -> list[Finding]:
     neuron, column = np.unravel_index(int(np.argmax(errors)), errors.shape)
     largest, above = float(errors[neuron, column]), int((errors > WARN_ABOVE).any(axis=1).sum())
     warns = largest > WARN_ABOVE
-    number = f"{above:,} of {errors.shape[0]:,} neurons above {100 * WARN_ABOVE:g} %"
+    number = f"{above:,} of" if above else "none of"
+    number += f" {errors.shape[0]:,} neurons above {100 * WARN_ABOVE:g} %"
     core = int(mapped.on_cores.core_of[neuron])
     return [
         Finding(

@@ -43,7 +43,7 @@ def page_id(path):
 def run_inside(text):
     """Run a plain command of the program in this process: exit code and both outputs."""
     result = CliRunner().invoke(cli, text.split()[1:])
-    return result.exit_code, result.output
+    return result.exit_code, result.stdout, result.stderr
 
 
 def run_command(command, folder):
@@ -52,7 +52,12 @@ def run_command(command, folder):
     if plain:
         return run_inside(command.text)
     done = pages.run_shell(command.text, folder)
-    return done.returncode, done.stdout + done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def words(lines):
+    """What an output says, without its numbers and its layout, which differ between machines."""
+    return re.sub(r"\b[0-9a-f]{8,}\b|[-+]?\d[\d.,:]*|[-\s]+", " ", " ".join(lines)).split()
 
 
 #: A minute each; what they show is tested in small by `test_ci_sample.py` and `test_run_tasks.py`.
@@ -83,17 +88,30 @@ def test_everything_that_a_page_shows_runs(page, tmp_path, monkeypatch):
             code = compile(block.text, f"{page.name}:{block.first}", "exec", dont_inherit=True)
             exec(code, space)
         elif block.language == "console":
+            shown = None
             for command, _ in block.commands():
+                shown = None  # of the last command, if that can run here
                 if command.outside or (command.needs_lava and lava_obstacle() is not None):
                     continue
-                code, output = run_command(command, tmp_path)
-                assert code == command.code, f"{command.text}\n{output}"
+                code, output, errors = run_command(command, tmp_path)
+                assert code == command.code, f"{command.text}\n{output}{errors}"
+                shown = output if code == 0 else errors
+            if shown is not None:
+                check_shown(block, shown)
 
 
-@pytest.mark.slow
+def check_shown(block, output):
+    """The output that a block shows is the one of its last command."""
+    if block.marker not in (None, "manual"):
+        shown = block.lines[block.commands()[-1][1] :]
+        assert words(shown) == words(pages.select(output, block.marker))
+
+
+@pytest.mark.once
 def test_the_commands_of_the_readme_run(tmp_path):
     """The demo, and that the text is the one of a bare machine."""
-    commands = [c for b in pages.blocks((ROOT / "README.md").read_text()) for c, _ in b.commands()]
+    blocks = [b for b in pages.blocks((ROOT / "README.md").read_text()) if b.commands()]
+    commands = [c for b in blocks for c, _ in b.commands()]
     assert [c.text for c in commands] == [
         f"{pages.BOOTSTRAP}hrsnn-lava demo",
         f"{pages.BOOTSTRAP}pytest",
@@ -101,6 +119,8 @@ def test_the_commands_of_the_readme_run(tmp_path):
     done = pages.run_shell(commands[0].text.removeprefix(pages.BOOTSTRAP), tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("PASS")
+    if lava_obstacle() is None:
+        check_shown(blocks[0], done.stdout)
     assert (tmp_path / "hrsnn-demo" / "report.html").is_file()
 
 
