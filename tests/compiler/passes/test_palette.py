@@ -233,7 +233,9 @@ def test_the_largest_error_is_a_finding_and_says_whose_it_is() -> None:
     (finding,) = report["findings"]
     assert (finding["kind"], finding["severity"]) == ("palette_error", "note")
     assert finding["where"] in ("population 'a', neuron 30", "population 'a', neuron 31")
-    assert finding["measured"].startswith("tau_mem changed by 0.1 % on core 0, 0 of 32 neurons")
+    assert finding["measured"].startswith(
+        "tau_mem changed by 0.1 % on core 0, none of 32 neurons above 20 %"
+    )
 
 
 def test_an_error_above_a_fifth_is_a_warning() -> None:
