@@ -42,6 +42,9 @@ BOOTSTRAP = "pip install uv && uv run "
 ELIDED = "[...]"
 _EXIT_CODE = re.compile(r"# exit code (\d+)$")
 _MARKER = re.compile(r"<!-- output: (.*) -->$")
+#: What makes a program print other lines than at a reader's prompt: pytest shortens none where it
+#: runs as a check.
+_CHANGES_OUTPUT = {"BUILD_NUMBER", "CI", "COLUMNS", "FORCE_COLOR", "LINES", "PYTEST_ADDOPTS"}
 #: First cell of a row of ``spec.md``: a key, and the methods or kinds that have it.
 _KEY = re.compile(r"`[\w.]+`(?: \([\w, ]+\))?")
 
@@ -148,7 +151,8 @@ def prepare(folder: Path) -> None:
 def environment() -> dict[str, str]:
     """Variables for a command: the program on the path, one thread, no colours."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
+    usual = {name: value for name, value in os.environ.items() if name not in _CHANGES_OUTPUT}
+    return {**usual, "PATH": path, "OMP_NUM_THREADS": "1", "NO_COLOR": "1"}
 
 
 def run_shell(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
