@@ -52,14 +52,13 @@ from hrsnn_lava.compiler.quantization.headroom import Headroom, caps_of
 from hrsnn_lava.compiler.quantization.row_gains import BIAS_MAX, Rows, row_scales, with_row_gains
 from hrsnn_lava.compiler.quantization.scaling.base import scaling
 from hrsnn_lava.compiler.quantization.synapses import (
-    GRADED_PAYLOAD_SCALE,
-    HELD_PAYLOAD_SCALE,
     LearningPlan,
     counts_of,
     exact_w_max,
     fixed_synapses,
     held_synapses,
     learning_problems,
+    payload_scale,
     plastic_synapses,
     positive,
     reach,
@@ -318,7 +317,8 @@ class _Quantization:
         populations: list[QuantizedInput | QuantizedPopulation] = []
         for population in network.populations:
             if isinstance(population.neuron, Input):
-                populations.append(_input(network, population))
+                sent = payload_scale(network, population.name)
+                populations.append(QuantizedInput(population.name, population.size, sent))
                 continue
             name = population.name
             integer, scales[name], entry = self._population(population, caps.get(name, np.inf))
@@ -465,16 +465,6 @@ def _neurons(population: QuantizedInput | QuantizedPopulation) -> QuantizedPopul
     if isinstance(population, QuantizedInput):
         raise SpecError(f"population {population.name!r} is an input; nothing projects onto it")
     return population
-
-
-def _input(network: Network, population: Population) -> QuantizedInput:
-    targets = {p.target for p in network.projections if p.pre == population.name}
-    scale = None
-    if "bias" in targets:
-        scale = HELD_PAYLOAD_SCALE
-    elif isinstance(population.neuron, Input) and population.neuron.graded:
-        scale = GRADED_PAYLOAD_SCALE
-    return QuantizedInput(population.name, population.size, scale)
 
 
 def _largest(errors: NDArray[Any]) -> float:

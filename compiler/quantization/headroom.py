@@ -5,8 +5,9 @@ room for it costs resolution. So there are four ways (`MODES`, our choice):
 
 - ``auto``: room for the worst case where it costs nothing: thresholds within 0.1 % of what they
   should be; and the weights of every projection within 0.5 %, or no more than 5 % further off than
-  without, or the currents of all neurons within 1 %. Where it costs, room for the largest current
-  of a run, times a margin; without a run the scale stays, and the report says so.
+  without, or the currents of all neurons within 1 %. Where it costs, as much room as costs nothing,
+  and room for the largest current of a run, times a margin; the report says that a worst case might
+  wrap.
 - ``worst_case``: room for the worst case, whatever it costs.
 - ``measured``: room for the largest current of a run, times the margin.
 - ``none``: the scale stays.
@@ -17,7 +18,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from hrsnn_lava.compiler.context import Observed
+from hrsnn_lava.compiler.quantization.synapses import payload_scale
 from hrsnn_lava.integer_format import STATE_UNIT, STATE_WRAP
 from hrsnn_lava.network import Network
 
@@ -29,6 +33,8 @@ _CURRENT_ERROR = 0.01
 #: A little less than the whole, since rounded weights may sum up to a little more.
 _WITHIN = 0.99
 _ATTEMPTS = 6
+#: Halvings of the scale where the worst case has no bound.
+_OCTAVES_MAX = 12
 
 
 def caps_of(
@@ -61,12 +67,14 @@ def caps_of(
             free = _costs_nothing(network, name, report, after)
             if name in safe and (mode == "worst_case" or free):
                 caps[name], guards[name] = safe[name], "any input"
-    measured = observed.current_peak is not None
-    for name in risky:
-        if mode != "worst_case" and name not in caps and measured:
+    left = [name for name in risky if name not in caps]
+    if mode == "auto" and left:
+        caps |= _free_caps(attempt, report, network, left)
+    if mode != "worst_case" and observed.current_peak is not None:
+        for name in left:
             cap = _run_cap(network, name, observed, margin)
             guards[name] = "run"
-            if cap < report["populations"][name]["scale"]:
+            if cap < caps.get(name, report["populations"][name]["scale"]):
                 caps[name] = cap
     return caps, guards
 
@@ -97,6 +105,48 @@ def _worst_case_caps(
         report = attempt(caps)
     safe = {n: c for n, c in caps.items() if not report["populations"][n]["u_may_wrap"]}
     return safe, report
+
+
+def _free_caps(
+    attempt: Callable[[Mapping[str, float]], Mapping[str, Any]],
+    report: Mapping[str, Any],
+    network: Network,
+    names: list[str],
+) -> dict[str, float]:
+    """Caps that lower scales by octaves, as far as the same integers with smaller exponents do."""
+    caps = {}
+    for name in names:
+        octaves = _free_octaves(network, name, report)
+        if octaves > 0:
+            caps[name] = report["populations"][name]["scale"] / 2.0**octaves
+    if not caps:
+        return {}
+    after = attempt(caps)
+    return {n: c for n, c in caps.items() if _costs_nothing(network, n, report, after)}
+
+
+def _free_octaves(network: Network, name: str, report: Mapping[str, Any]) -> int:
+    """How often the scale of a population can be halved before an exponent floors something.
+
+    No further than the worst case needs; none where every neuron has a scale of its own, which
+    leaves room for the worst case already.
+    """
+    entry = report["populations"][name]
+    if entry["scale_of"] == "neuron":
+        return 0
+    worst = entry["u_worst_case"]
+    octaves = [_OCTAVES_MAX if worst is None else int(np.ceil(np.log2(max(worst, 1.0))))]
+    onto = [p for p in network.projections if p.post == name and p.n_synapses]
+    for projection in onto:
+        if projection.target == "synapse":
+            # the counts of a graded payload are whole multiples, which a shift by them leaves whole
+            counts = payload_scale(network, projection.pre) or 1.0
+            exponent = report["projections"][projection.name]["weight_exp"]
+            octaves.append(exponent + int(np.log2(counts)))
+    biased = any(p.target == "bias" for p in onto)
+    if biased or network.population(name).parameter("bias").any():
+        octaves.append(entry["bias_exp"])
+    return min(octaves)
 
 
 def _costs_nothing(

@@ -30,7 +30,7 @@ from hrsnn_lava.integer_format import (
     WEIGHT_MAX,
     weight_grid,
 )
-from hrsnn_lava.network import Input, Network, Population, Projection
+from hrsnn_lava.network import Network, Population, Projection
 from hrsnn_lava.quantized import (
     QuantizedInput,
     QuantizedPopulation,
@@ -50,6 +50,16 @@ _GRADED_MESSAGE_BITS = 24
 _HELD_WEIGHT_BITS = 14
 #: Streams of random numbers that a rule takes, counted from its seed (Lava: two each for x and y).
 _STREAMS = 4
+
+
+def payload_scale(network: Network, source: str) -> float | None:
+    """Payload counts per 1.0 of what a population of a float network will send; None: spikes.
+
+    An input that drives biases and synapses sends the same payload to both.
+    """
+    if any(p.pre == source and p.target == "bias" for p in network.projections):
+        return HELD_PAYLOAD_SCALE
+    return GRADED_PAYLOAD_SCALE if network.population(source).graded else None
 
 
 def counts_of(pre: Any) -> float:
@@ -73,8 +83,7 @@ def target_of(
     fixed = [p for p in every if p.plasticity is None]
     synapses = []
     for projection in fixed:
-        graded = getattr(network.population(projection.pre).neuron, "graded", False)
-        counts = GRADED_PAYLOAD_SCALE if graded else 1.0
+        counts = payload_scale(network, projection.pre) or 1.0
         data, mode = projection.weights.data, SignMode.MIXED
         if data.size and data.min() >= 0:
             mode = SignMode.EXCITATORY
@@ -202,9 +211,7 @@ def exact_w_max(network: Network, population: Population, scale: float) -> float
     if not learning:
         return scale
     main = max(learning, key=lambda p: p.n_synapses)
-    neuron = network.population(main.pre).neuron
-    counts = GRADED_PAYLOAD_SCALE if isinstance(neuron, Input) and neuron.graded else 1.0
-    one = WEIGHT_MAX * counts / reach(main)
+    one = WEIGHT_MAX * (payload_scale(network, main.pre) or 1.0) / reach(main)
     exponent = int(np.floor(np.log2(scale / one) + 1e-9))
     return scale if exponent < _lowest_exponent(main) else float(one * 2.0**exponent)
 

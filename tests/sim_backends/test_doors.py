@@ -409,9 +409,19 @@ def test_float_and_integers_agree_on_the_unit():
     steps, channels = np.nonzero(np.random.default_rng(0).random((200, 60)) < 0.03)
     plain = hl.SpikeInput(steps, channels, 200, 60)
     exact = PlasticSimulator(net).run_events(plain)[0].size
-    integer = hl.simulate(hl.quantize(net), plain, 200).n_spikes
+    integer = hl.quantize(net)
     assert exact == 5876
-    assert abs(integer - exact) < 0.01 * exact
+    assert abs(hl.simulate(integer, plain, 200).n_spikes - exact) < 0.01 * exact
+    # at four times the drive, which the declared range allows, no current wraps
+    for factor in (2, 4):
+        payloads = np.full(len(steps), 64 * factor)
+        strong = hl.simulate(integer, hl.SpikeInput(steps, channels, 200, 60, payloads), 200)
+        for p in net.projections:
+            if net.population(p.pre).is_input:
+                net = net.with_projection(replace(p, weights=2 * p.weights))
+        exact = PlasticSimulator(net).run_events(plain)[0].size
+        assert int(np.sum(strong.wraps)) == 0
+        assert abs(strong.n_spikes - exact) < 0.01 * exact
 
 
 @given(st.integers(-(2**40), 2**40), st.integers(0, 2**40))

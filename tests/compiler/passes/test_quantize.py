@@ -125,6 +125,32 @@ def test_a_graded_input_keeps_its_current():
     assert current == pytest.approx(0.8 * 1.5 * report["populations"]["b"]["scale"], rel=0.01)
 
 
+@pytest.mark.parametrize("graded", [True, False])
+def test_an_input_onto_biases_and_synapses_has_one_unit(graded):
+    """Its payload is the same for both: a 1.0 is a current of 0.8 here and a bias of 0.5 there."""
+    neuron = LIF(0.02, 0.005, 5.0)
+    network = Network(
+        1e-3,
+        (
+            Population("inp", 1, Input(graded=graded)),
+            Population("b", 1, neuron),
+            Population("c", 1, neuron),
+        ),
+        (
+            Projection("p", "inp", "b", np.array([[0.8]])),
+            Projection("q", "inp", "c", np.array([[0.5]]), target="bias"),
+        ),
+    )
+    integer, report = quantize(network)
+    p, q = integer.projection("p"), integer.projection("q")
+    payload = integer.population("inp").payload_scale
+    current = p.weights[0, 0] * 2.0**p.weight_exp * payload
+    assert current == pytest.approx(0.8 * report["populations"]["b"]["scale"], rel=0.01)
+    exponent = q.weight_exp + integer.population("c").parameter("bias_exp")[0]
+    bias = q.weights[0, 0] * 2.0**exponent * payload / 64
+    assert bias == pytest.approx(0.5 * report["populations"]["c"]["scale"], rel=0.01)
+
+
 def test_integers_behave_as_the_float_network():
     spec = Spec.parse({"network": {"size": 200, "connectivity": {"mean_degree": 20.0}}})
     network = build_hrsnn(spec, seed=4)

@@ -77,9 +77,18 @@ def test_by_default_there_is_room_for_anything_where_that_costs_nothing():
 def test_room_that_costs_is_made_only_when_asked_for():
     network = excited(weight=40.0, tau_syn=0.5)
     default, report = quantize(network)
-    plain, _ = quantize(network, Quantize(headroom="none"))
-    np.testing.assert_array_equal(default.gather("vth"), plain.gather("vth"))
-    assert report["populations"]["a"]["headroom"] == "open"
+    plain, before = quantize(network, Quantize(headroom="none"))
+    # as many octaves as leave the same weights, and no more
+    octaves = plain.projection("p").weight_exp - default.projection("p").weight_exp
+    assert octaves > 0
+    assert default.projection("p").weight_exp == 0
+    np.testing.assert_array_equal(
+        default.projection("p").weights.data, plain.projection("p").weights.data
+    )
+    entry, old = report["populations"]["a"], before["populations"]["a"]
+    assert entry["scale"] * 2.0**octaves == pytest.approx(old["scale"])
+    assert entry["u_worst_case"] * 2.0**octaves == pytest.approx(old["u_worst_case"])
+    assert entry["headroom"] == "open"
     _, forced = quantize(network, Quantize(headroom="worst_case"))
     entry = forced["populations"]["a"]
     assert entry["headroom"] == "any input"
