@@ -193,7 +193,8 @@ class ForeignGraph:
             if process in three:
                 continue
             fed = [target for target, _ in self.targets(process)]
-            heard = [link.process for link in self.links(process.s_in_bap)]
+            spikes = list(self.links(process.s_in_bap))
+            heard = [link.process for link in spikes]
             around = [*heard, *(port.process for port in process.a_out.get_dst_ports())]
             if any(self.is_refused(other) for other in around):
                 continue
@@ -203,6 +204,21 @@ class ForeignGraph:
                 hears = f"a_out feeds {self._listed(fed)}, s_in_bap hears {self._listed(heard)}"
                 allowed = "one population of neurons, the same at both"
                 self.report(self.label(process), hears, allowed)
+                continue
+            # row r of the weights learns from spike r, and must feed the neuron that sent it
+            rows = next(way.order for _, way in self.targets(process))
+            learns = spikes[0].order
+            if rows is None or learns is None:
+                continue  # named as concatenated
+            feeds = np.empty_like(rows)
+            feeds[rows] = np.arange(rows.size)
+            wrong = np.flatnonzero(learns != feeds)
+            if wrong.size:
+                r = wrong[0]
+                measured = f"row {r} feeds neuron {feeds[r]} and learns from neuron {learns[r]}"
+                self.report(
+                    self.label(process), measured, "the same neuron", "turn both ports alike"
+                )
 
     def _refuse_third_factor(self, connection: Process) -> None:
         """Name a three-factor rule with what would send its factors, unless that is named."""

@@ -263,6 +263,28 @@ def test_learning_that_hears_nobody_or_somebody_else() -> None:
 
 
 @pytest.mark.lava
+def test_learning_that_hears_its_neurons_in_another_order() -> None:
+    from lava.proc.dense.process import LearningDense
+    from lava.proc.lif.process import LIF
+
+    for turned in (False, True):
+        conn = LearningDense(weights=np.full((4, 4), 8), learning_rule=rule(), name="plastic")
+        pre, post = lif(4, name="pre"), LIF(shape=(2, 2), name="post")
+        pre.s_out.connect(conn.s_in)
+        conn.a_out.reshape((2, 2)).connect(post.a_in)
+        spikes = post.s_out.transpose((1, 0)) if turned else post.s_out
+        spikes.reshape((4,)).connect(conn.s_in_bap)
+        if turned:
+            (cause,) = refusal(pre)
+            assert cause == (
+                "LearningDense 'plastic': row 1 feeds neuron 1 and learns from neuron 2; allowed: "
+                "the same neuron. Turn both ports alike"
+            )
+        else:
+            assert from_lava(pre, 5).network.n_neurons == 8
+
+
+@pytest.mark.lava
 def test_constants_that_are_no_integers() -> None:
     from lava.magma.core.learning.learning_rule import Loihi2FLearningRule
 
