@@ -174,16 +174,26 @@ def quantize(
     network.verify()
     raise_if(SpecError, "the network cannot be quantized", list(work.problems()))
     result, report = work.integers({})
+    latest: dict[frozenset[tuple[str, float]], tuple[QuantizedNetwork, dict[str, Any]]] = {}
+
+    def attempt(caps: Mapping[str, float]) -> tuple[QuantizedNetwork, dict[str, Any]]:
+        """Under caps; the latest is kept, since it is often what is taken."""
+        key = frozenset(caps.items())
+        if key not in latest:
+            latest.clear()
+            latest[key] = work.integers(caps)
+        return latest[key]
+
     caps, headroom = caps_of(
         report,
-        lambda caps: work.integers(caps)[1],
+        lambda caps: attempt(caps)[1],
         network,
         work.options.headroom,
         work.options.margin,
         work.observed.scaled(work.gains_of_neurons),
     )
     if caps:
-        result, report = work.integers(caps)
+        result, report = attempt(caps)
     for name, entry in report["populations"].items():
         entry["headroom"] = headroom[name]
     report["findings"] = tuple(quantization_findings(network, report))

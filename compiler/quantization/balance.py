@@ -45,20 +45,21 @@ def balanced_weights(
         neurons: (n_post,) whose weights may move; None: all.
     """
     grid, top = float(synapses.grid), float(synapses.top)
-    move = -np.sign(terms.error)  # towards the other neighbour of the exact weight
-    # a clipped weight, one that is on the grid, and one that would leave its sign stay
-    inside = np.abs(terms.error) <= 0.5 * grid + 1e-9
-    after = terms.rounded + move * grid
-    one_sign = after * np.sign(synapses.weights.data) >= 0
-    inside &= (move != 0) & (np.abs(after) <= top) & one_sign & (terms.rates > 0)
-    helps = terms.rates * move * grid
-    loss = terms.rates * (1 - terms.rates) * grid * (grid - 2.0 * np.abs(terms.error))
-    price = (1.0 - terms.rates) * (grid - 2.0 * np.abs(terms.error))
-    rows = synapses.rows
-    if neurons is not None:
-        inside &= neurons[rows]
-    movable = np.flatnonzero(inside & (helps * terms.shift[rows] < 0))
     before = terms.cost
+    rows = synapses.rows
+    of_neurons = slice(None) if neurons is None else np.flatnonzero(neurons[rows])
+    rows, rates = rows[of_neurons], terms.rates[of_neurons]
+    rounded, error = terms.rounded[of_neurons], terms.error[of_neurons]
+    move = -np.sign(error)  # towards the other neighbour of the exact weight
+    # a clipped weight, one that is on the grid, and one that would leave its sign stay
+    inside = np.abs(error) <= 0.5 * grid + 1e-9
+    after = rounded + move * grid
+    one_sign = after * np.sign(synapses.weights.data[of_neurons]) >= 0
+    inside &= (move != 0) & (np.abs(after) <= top) & one_sign & (rates > 0)
+    helps = rates * move * grid
+    loss = rates * (1 - rates) * grid * (grid - 2.0 * np.abs(error))
+    price = (1.0 - rates) * (grid - 2.0 * np.abs(error))
+    movable = np.flatnonzero(inside & (helps * terms.shift[rows] < 0))
     if not movable.size:
         return terms.rounded, before
     movable = movable[np.lexsort((price[movable], rows[movable]))]
@@ -75,7 +76,8 @@ def balanced_weights(
     last = np.repeat(np.minimum.reduceat(at_least, first), count)
     accepted = movable[np.repeat(better, count) & (np.arange(movable.size) <= last)]
     weights = terms.rounded.copy()
-    weights[accepted] += move[accepted] * grid
+    places = accepted if isinstance(of_neurons, slice) else of_neurons[accepted]
+    weights[places] += move[accepted] * grid
     after_moves = before.copy()
     after_moves[of[first][better]] = least[better]
     return weights, after_moves

@@ -78,7 +78,7 @@ class CurrentTerms:
         exact = synapses.weights.data * scale
         rounded = nearest(synapses, exact, exponent) if integers is None else integers
         error = rounded - exact / 2.0**exponent
-        rates = synapses.source_rates[synapses.weights.indices]
+        rates = synapses.rates_by_synapse
         n, rows = synapses.weights.shape[0], synapses.rows
         lost_by_decay = np.sign(exact) * target.truncation(scale)[rows]
         lost_by_decay /= 2.0**exponent * synapses.counts

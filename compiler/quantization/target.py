@@ -87,10 +87,16 @@ class Synapses:
         """Largest magnitude onto every neuron, (n_post,)."""
         return row_maxima(self.weights, np.abs(self.weights.data))
 
-    @property
+    @cached_property
     def rows(self) -> NDArray[np.int64]:
         """Target of every stored weight, (nnz,)."""
         return rows_of(self.weights)
+
+    @cached_property
+    def rates_by_synapse(self) -> Float:
+        """Spikes per step of the source of every stored weight, (nnz,)."""
+        rates: Float = self.source_rates[self.weights.indices]
+        return rates
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +120,7 @@ class Target:
         """Spikes that arrive in a step, and the mean size of a weight among them, (n_post,)."""
         count, size = np.zeros((2, self.keep.size))
         for synapses in self.synapses:
-            rates = synapses.source_rates[synapses.weights.indices]
+            rates = synapses.rates_by_synapse
             count += np.bincount(synapses.rows, rates, self.keep.size)
             weights = rates * np.abs(synapses.weights.data) * synapses.counts
             size += np.bincount(synapses.rows, weights, self.keep.size)
