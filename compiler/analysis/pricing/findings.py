@@ -30,10 +30,13 @@ def energy_findings(energy: Energy) -> Iterator[Finding]:
         if unpriced.count == 0:
             continue
         number = "an unknown number of" if unpriced.count is None else f"{unpriced.count:,}"
+        name, comma, kind = unpriced.name.replace("_", " ").partition(",")
+        several = unpriced.count != 1
         yield Finding(
             "warning",
             "energy",
-            f"{number} {unpriced.name.replace('_', ' ')} have no price",
+            f"{number} {name}{'s' if several else ''}{comma}{kind} {'have' if several else 'has'} "
+            "no price",
             f"the total is not known: {unpriced.reason}",
             kind="unpriced",
         )
