@@ -29,14 +29,17 @@ def energy_findings(energy: Energy) -> Iterator[Finding]:
     for unpriced in energy.unpriced:
         if unpriced.count == 0:
             continue
-        number = "an unknown number of" if unpriced.count is None else f"{unpriced.count:,}"
         name, comma, kind = unpriced.name.replace("_", " ").partition(",")
-        several = unpriced.count != 1
+        if unpriced.count is None:
+            measured = f"what {name}{comma}{kind} costs is not known"
+        elif unpriced.count == 1:
+            measured = f"1 {name}{comma}{kind} has no price"
+        else:
+            measured = f"{unpriced.count:,} {name}s{comma}{kind} have no price"
         yield Finding(
             "warning",
             "energy",
-            f"{number} {name}{'s' if several else ''}{comma}{kind} {'have' if several else 'has'} "
-            "no price",
+            measured,
             f"the total is not known: {unpriced.reason}",
             kind="unpriced",
         )
