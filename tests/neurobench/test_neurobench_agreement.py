@@ -21,6 +21,7 @@ from hrsnn_lava.compiler.analysis.operations.counting import activity
 from hrsnn_lava.compiler.analysis.operations.neurobench import neurobench
 from hrsnn_lava.compiler.analysis.operations.synops import synaptic_operations
 from hrsnn_lava.compiler.mapped import Placement
+from hrsnn_lava.report.document import DIGITS
 from hrsnn_lava.sim_backends.runs.session import simulate
 
 try:
@@ -172,8 +173,7 @@ def test_the_report_of_a_spec_says_what_neurobench_says(tmp_path, monkeypatch, c
     samples = 10  # of 5 steps, in one recording
     found["MembraneUpdates"] /= samples
     found["SynapticOperations"] = {k: n / samples for k, n in found["SynapticOperations"].items()}
-    # the file keeps twelve digits of what is measured
-    assert {name: report["neurobench"][name] for name in NAMES} == rounded(found)
+    assert {name: report["neurobench"][name] for name in NAMES} == rounded(found, DIGITS)
     assert report["sop"]["total"] == samples * found["SynapticOperations"]["Effective_ACs"] > 0
 
 
