@@ -41,6 +41,7 @@ from pydantic import AfterValidator, Field
 from hrsnn_lava.compiler.analysis.headroom import worst_case
 from hrsnn_lava.compiler.context import INPUT_RANGE, Context, Observed, Pass
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
+from hrsnn_lava.compiler.quantization.constant_error import BIAS_MAX, Constants, bias_exponents
 from hrsnn_lava.compiler.quantization.current_error import Chosen, NeuronErrors
 from hrsnn_lava.compiler.quantization.findings import (
     CURRENT_ERROR,
@@ -49,7 +50,7 @@ from hrsnn_lava.compiler.quantization.findings import (
     time_error,
 )
 from hrsnn_lava.compiler.quantization.headroom import Headroom, caps_of
-from hrsnn_lava.compiler.quantization.row_gains import BIAS_MAX, Rows, row_scales, with_row_gains
+from hrsnn_lava.compiler.quantization.row_gains import Rows, row_scales, with_row_gains
 from hrsnn_lava.compiler.quantization.scaling.base import scaling
 from hrsnn_lava.compiler.quantization.synapses import (
     LearningPlan,
@@ -66,7 +67,7 @@ from hrsnn_lava.compiler.quantization.synapses import (
     weight_error,
 )
 from hrsnn_lava.compiler.quantization.target import Target
-from hrsnn_lava.csr import drives
+from hrsnn_lava.csr import drives, scaled_rows
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.integer_format import (
@@ -261,24 +262,47 @@ class _Quantization:
         """Scales of the neurons, by population, where they do not share one: with these as gains,
         what is left for the population is a scale of 1."""
         gains = {}
-        for population in self.network.compute_populations:
-            du, dv = self.decays[population.name]
-            target = self._target(self.network, population)
-            rows = Rows(
-                target,
-                threshold_units(self.network, population, dv),
-                self._drive(self.network, population),
-                self._room(population, du, target),
-            )
+        for population in self.charged.compute_populations:
+            du, _ = self.decays[population.name]
+            target = self._target(self.charged, population)
+            constants = self._constants(self.charged, population)
+            rows = Rows(target, constants, self._room(population, du, target))
             of_neurons = row_scales(rows)
             if of_neurons is not None:
                 gains[population.name] = of_neurons
         return gains
 
     @cached_property
+    def charges(self) -> dict[str, Float]:
+        """What a weight counts on the chip, (size,) by population, to bring the same charge.
+
+        The current of a spike brings ``w / (1 - alpha)`` in all, and rounding du changes 1 - alpha.
+        A tau_syn beyond the 12 bits is left alone: a current that should last and does not cannot
+        be made up for.
+        """
+        charges = {}
+        for population in self.network.compute_populations:
+            tau = population.parameter("tau_syn")
+            du = self.decays[population.name][0]
+            inside = decay_integers(tau, self.network.dt) == du + 1
+            exact = np.where(inside, membrane_gain(np.maximum(tau, 1e-300), self.network.dt), 1.0)
+            charges[population.name] = np.where(inside, current_leak(du) / exact, 1.0)
+        return charges
+
+    @cached_property
+    def charged(self) -> Network:
+        """The network with these factors on all weights that do not learn."""
+        network = self.network
+        for p in network.projections:
+            if p.target == "synapse" and p.plasticity is None:
+                weights = scaled_rows(p.weights, self.charges[p.post])
+                network = network.with_projection(replace(p, weights=weights))
+        return network
+
+    @cached_property
     def scaled(self) -> Network:
-        """The network with these gains: the same spikes in floats."""
-        return with_row_gains(self.network, self.gains)
+        """That with the gains: the same spikes in floats."""
+        return with_row_gains(self.charged, self.gains)
 
     @cached_property
     def gains_of_neurons(self) -> Float:
@@ -297,6 +321,15 @@ class _Quantization:
         """Largest magnitude of the bias that a neuron may need, (size,)."""
         held: Float = self.input_range * _held_weight(network, population)
         return np.abs(population.parameter("bias")) + held
+
+    def _constants(self, network: Network, population: Population) -> Constants:
+        """Thresholds and biases, with the decays of the chip."""
+        return Constants(
+            population.parameter("v_threshold"),
+            threshold_units(network, population, self.decays[population.name][1]),
+            population.parameter("bias"),
+            self._drive(network, population),
+        )
 
     def _room(self, population: Population, du: Any, target: Target) -> Float:
         """Largest scale of each neuron at which its current cannot wrap, (size,).
@@ -354,6 +387,7 @@ class _Quantization:
                     network, projection, scale, option, target, pre
                 )
                 chosen[projection.post].append(chosen_integers)
+                unit *= self.charges[projection.post]
             projections.append(quantized)
             exact = self.network.projection(projection.name).weights
             rates = self.rates.get(projection.pre)
@@ -387,9 +421,8 @@ class _Quantization:
         """Integer neurons, their scale S, and what limited it."""
         network = self.scaled
         du, dv = self.decays[population.name]
-        threshold = threshold_units(network, population, dv)
-        bias = population.parameter("bias")
-        drive = self._drive(network, population)
+        constants = self._constants(network, population)
+        threshold, bias, drive = constants.vth_unit, constants.bias, constants.drive
         onto = [
             p for p in network.projections if p.post == population.name and p.target == "synapse"
         ]
@@ -404,7 +437,9 @@ class _Quantization:
         limited_by = min(bounds, key=lambda key: bounds[key])
         scale = exact_w_max(network, population, bounds[limited_by])
         scale = scaling(self.options.scaling).scale(self.targets[population.name], scale)
-        exponents = self._bias_exponents(population, drive * scale * STATE_UNIT)
+        exponents = bias_exponents(drive * scale * STATE_UNIT)
+        if population.name not in self.gains:
+            exponents[:] = exponents.max(initial=0)
         integer = QuantizedPopulation(
             population.name,
             population.size,
@@ -427,21 +462,9 @@ class _Quantization:
             **_tau_errors("tau_syn", du + 1, population, network.dt),
             "refractory_error_max": time_error(population.parameter("refractory"), network.dt),
             "threshold_error_max": _largest(integer.parameter("vth") / (threshold * scale) - 1),
+            **_rate_errors(constants, integer, scale),
         }
         return integer, scale, entry
-
-    def _bias_exponents(self, population: Population, drive: Float) -> NDArray[np.int64]:
-        """The smallest exponents at which the largest biases fit their mantissas, (size,).
-
-        Args:
-            drive: (size,) in units of the state.
-        """
-        # half a unit above the largest mantissa still rounds to it
-        octaves = np.log2(np.maximum(drive, 1e-300) / (_MANTISSAS[1] + 0.5))
-        exponents: NDArray[np.int64] = np.maximum(np.ceil(octaves), 0).astype(np.int64)
-        if population.name not in self.gains:
-            exponents[:] = exponents.max(initial=0)
-        return exponents
 
 
 def neuron_decays(
@@ -498,6 +521,19 @@ def _tau_errors(field: str, decay: Any, population: Population, dt: float) -> di
         f"{field}_error_neuron": worst,
         f"{field}_error_on_chip": float(dt / rate[worst]) if rate[worst] > 0 else None,
         f"{field}_errors": int(np.count_nonzero(errors > TIME_ERROR)),
+    }
+
+
+def _rate_errors(
+    constants: Constants, integer: QuantizedPopulation, scale: float
+) -> dict[str, Any]:
+    """Expected errors of rates by rounding thresholds and biases: the largest, where, how many."""
+    vth, mantissas, exponents = (integer.parameter(f) for f in ("vth", "bias_mant", "bias_exp"))
+    errors = constants.errors(scale, vth, mantissas, exponents)
+    return {
+        "rate_error_max": float(errors.max()),
+        "rate_error_neuron": int(np.argmax(errors)),
+        "rate_errors": int(np.count_nonzero(errors > CURRENT_ERROR)),
     }
 
 

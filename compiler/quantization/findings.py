@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.findings import Finding
-from hrsnn_lava.integer_format import DECAY_ONE
+from hrsnn_lava.findings import Finding, Severity
+from hrsnn_lava.integer_format import DECAY_ONE, DELAY_MAX, NEURON_RANGES
 from hrsnn_lava.network import Network, Population, Projection
 
 Entry = Mapping[str, Any]
@@ -17,6 +17,7 @@ Entry = Mapping[str, Any]
 #: the drive that went with weights that became 0, and of the current of a neuron.
 TIME_ERROR = 0.05
 _LOST_DRIVE = 0.01
+_LARGE_TIME_ERROR = 0.25
 CURRENT_ERROR = 0.05
 #: A longer time constant is taken for a number in milliseconds, and so is a longer step (seconds).
 _LONG_TAU, _LONG_STEP = 1.0, 0.1
@@ -33,6 +34,7 @@ def quantization_findings(network: Network, report: Mapping[str, Any]) -> Iterat
         entry = report["populations"][population.name]
         yield from _times(network, population, entry)
         yield from _currents(population, entry)
+        yield from _rates(population, entry)
         yield from _room(population, entry)
     for projection in network.projections:
         entry = report["projections"][projection.name]
@@ -87,30 +89,51 @@ def _times(network: Network, population: Population, entry: Entry) -> Iterator[F
         fix = f"use a longer dt (times up to {DECAY_ONE} dt), or a shorter {field}"
         kind = "time_constant_off"
         yield Finding("warning", f"{where}.{field}", measured, meaning, fix, kind=kind)
-    yield from _rounded_time(
-        f"{where}.refractory", population.parameter("refractory"), network.dt, "refractory"
-    )
+    periods = population.parameter("refractory")
+    yield from _rounded_time(network, f"{where}.refractory", periods, "refractory")
 
 
-def _rounded_time(where: str, seconds: Any, dt: float, what: str) -> Iterator[Finding]:
+def _rounded_time(network: Network, where: str, seconds: Any, what: str) -> Iterator[Finding]:
     """Times in whole steps: those that became 0, and those that are off."""
+    dt = network.dt
     times = np.atleast_1d(np.asarray(seconds, dtype=np.float64))
     steps = np.rint(times / dt)
     gone = (times > 0) & (steps == 0)
-    fix = f"use a shorter dt, such as {_least(times[times > 0]):.3g} s"
+    error = time_error(times[~gone], dt)
+    if not gone.any() and error <= TIME_ERROR:
+        return
+    finer = _finer_step(network, times)
+    fix = (
+        "no dt holds all times of the network in the steps that a chip counts: change them"
+        if finer is None
+        else f"use a shorter dt, such as {finer:.3g} s"
+    )
     if gone.any():
         measured = f"{times[gone].max():.3g} s became 0 ({gone.sum():,} of {times.size:,})"
         meaning = f"times are whole steps of {dt:g} s"
         yield Finding("warning", where, measured, meaning, fix, kind=f"{what}_became_zero")
-    error = time_error(times[~gone], dt)
     if error > TIME_ERROR:
+        severity: Severity = "warning" if error > _LARGE_TIME_ERROR else "note"
         measured = f"up to {100 * error:.3g} % off"
         meaning = f"times are rounded to whole steps of {dt:g} s"
-        yield Finding("note", where, measured, meaning, fix, kind=f"{what}_rounded")
+        yield Finding(severity, where, measured, meaning, fix, kind=f"{what}_rounded")
 
 
-def _least(times: NDArray[np.float64]) -> float:
-    return float(times.min()) if times.size else 0.0
+def _finer_step(network: Network, times: NDArray[np.float64]) -> float | None:
+    """The longest step at which these times are close, and none of the network is too long."""
+    periods = [p.parameter("refractory").max(initial=0.0) for p in network.compute_populations]
+    delays = [np.max(p.delays, initial=0.0) for p in network.projections if p.delays is not None]
+    least = max(
+        max(periods, default=0.0) / (NEURON_RANGES["refractory"][1] + 0.49),
+        max(delays, default=0.0) / (DELAY_MAX + 0.49),
+    )
+    shortest = float(times[times > 0].min())
+    steps = [network.dt / k for k in range(2, 65)] + [shortest / k for k in range(1, 65)]
+    for step in sorted((s for s in steps if least <= s < network.dt), reverse=True):
+        rounded = float(f"{step:.3g}")  # as it is shown
+        if rounded >= least and time_error(times, rounded) <= TIME_ERROR:
+            return rounded
+    return None
 
 
 def time_error(seconds: Any, dt: float) -> float:
@@ -149,6 +172,32 @@ the scale of all {population.size}"
     )
 
 
+def _rates(population: Population, entry: Entry) -> Iterator[Finding]:
+    """Neurons whose bias and threshold are too coarse for the rate that they give."""
+    if not entry["rate_errors"]:
+        return
+    neuron = entry["rate_error_neuron"]
+    error = _percent(entry["rate_error_max"])
+    measured = (
+        f"the rate of {entry['rate_errors']} of {population.size} neurons is expected to be more "
+        f"than {100 * CURRENT_ERROR:g} % off, of neuron {neuron} {error}"
+    )
+    bias, threshold = (population.parameter(f)[neuron] for f in ("bias", "v_threshold"))
+    bounding = int(entry["scale_neuron"])
+    fix = f"put neuron {bounding} into a population of its own"
+    if entry["scale_of"] == "neuron" or bounding == neuron:
+        fix = "a bias further from its threshold, or a larger threshold"
+    yield Finding(
+        "warning",
+        f"population {population.name!r}",
+        measured,
+        f"its bias ({bias:.4g}) and threshold ({threshold:.4g}) are few units on the scale that "
+        "all share",
+        fix,
+        kind="rate_off",
+    )
+
+
 def _room(population: Population, entry: Entry) -> Iterator[Finding]:
     if entry["headroom"] == "open" and entry["u_may_wrap"]:
         worst = entry["u_worst_case"]
@@ -174,9 +223,13 @@ def _zeroed(projection: Projection, entry: Entry, currents_off: bool) -> Iterato
     if not zeroed:
         return
     lost, most = entry["zeroed_drive"], entry["zeroed_drive_max"]
+    current = entry.get("zeroed_current_max") or 0.0
     serious = lost > _LOST_DRIVE or (most > CURRENT_ERROR and currents_off)
     measured = f"{zeroed:,} of {synapses:,} weights became 0"
     meaning = f"with them went {_percent(lost)} of its drive, of one neuron {_percent(most)}"
+    if not serious and current > CURRENT_ERROR:
+        serious = True  # the drive that is left may be that of sources that hardly ever fire
+        meaning += f"; at usual rates a current of {current:.2g} thresholds"
     fix = ""
     if serious:
         sizes = np.sort(np.abs(projection.weights.data))
@@ -214,7 +267,7 @@ def _delays(network: Network, projection: Projection, entry: Entry) -> Iterator[
     del entry
     if projection.delays is not None:
         where = f"projection {projection.name!r}.delays"
-        yield from _rounded_time(where, projection.delays, network.dt, "delays")
+        yield from _rounded_time(network, where, projection.delays, "delays")
 
 
 def _percent(share: float) -> str:

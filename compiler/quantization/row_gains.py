@@ -29,10 +29,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.quantization.balance import with_coarse_rows_balanced
+from hrsnn_lava.compiler.quantization.constant_error import Constants, bias_exponents
 from hrsnn_lava.compiler.quantization.current_error import Chosen, NeuronErrors
 from hrsnn_lava.compiler.quantization.target import Target, exponent_for, nearest
 from hrsnn_lava.csr import scaled_rows
-from hrsnn_lava.integer_format import NEURON_RANGES, STATE_UNIT, WEIGHT_EXP_RANGE
+from hrsnn_lava.integer_format import STATE_UNIT, WEIGHT_EXP_RANGE
 from hrsnn_lava.network import Network, Projection
 
 Float = NDArray[np.float64]
@@ -41,8 +42,6 @@ Int = NDArray[np.int64]
 _TOLERATED = 0.02
 #: Neurons on which gains are compared, beside those that bound the scale.
 _NEURONS_COMPARED = 1000
-#: Largest bias there is, in integer weight units.
-BIAS_MAX = NEURON_RANGES["bias_mant"][1] * 2.0 ** NEURON_RANGES["bias_exp"][1] / STATE_UNIT
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,22 +50,13 @@ class Rows:
 
     Attributes:
         target: their synapses.
-        threshold: (n,) vth of the chip per unit of the scale.
-        drive: (n,) largest magnitude of the bias, held inputs included.
+        constants: their thresholds and biases.
         room: (n,) largest scale at which the current cannot wrap.
     """
 
     target: Target
-    threshold: Float
-    drive: Float
+    constants: Constants
     room: Float
-
-    @property
-    def largest_scale(self) -> Float:
-        """The scale that threshold and bias of each neuron allow, (n,)."""
-        of_threshold = NEURON_RANGES["vth"][1] / self.threshold
-        limit: Float = np.minimum(of_threshold, BIAS_MAX / np.maximum(self.drive, 1e-300))
-        return limit
 
     def with_gains(self, gains: Float) -> Rows:
         """The same neurons with all that they have times (n,) gains."""
@@ -74,48 +64,51 @@ class Rows:
             replace(s, weights=scaled_rows(s.weights, gains)) for s in self.target.synapses
         )
         target = replace(self.target, threshold=self.target.threshold * gains, synapses=synapses)
-        return Rows(target, self.threshold * gains, self.drive * gains, self.room / gains)
+        return Rows(target, self.constants.with_gains(gains), self.room / gains)
 
     def some(self, neurons: Int) -> Rows:
         """Those neurons alone."""
         target = self.target.part(neurons)
-        return Rows(target, self.threshold[neurons], self.drive[neurons], self.room[neurons])
+        return Rows(target, self.constants.some(neurons), self.room[neurons])
 
-    def errors(self, scale: float | None = None) -> Float:
-        """Error of each neuron's current on one scale, in thresholds, (n,); no weight is clipped.
+    def common_errors(self) -> Float:
+        """Error of each neuron's current on the largest scale that all can have, (n,)."""
+        tops = [max(s.top, 1) * 2.0 ** WEIGHT_EXP_RANGE[1] for s in self.target.synapses]
+        reach = [s.largest / t for s, t in zip(self.target.synapses, tops, strict=True)]
+        scale = min(float(self.constants.largest_scale.min()), 1.0 / max([*reach, 1e-300]))
+        exponents = bias_exponents(self.constants.drive * scale * STATE_UNIT)
+        exponents[:] = exponents.max(initial=0)
+        return self._errors(scale, exponents)
 
-        What rounding does to the threshold is part of it.
+    def own_errors(self) -> Float:
+        """The same on a scale of 1, with an exponent of its own for every neuron's bias."""
+        return self._errors(1.0, bias_exponents(self.constants.drive * STATE_UNIT))
 
-        Args:
-            scale: None: the largest that there may be.
-        """
-        if scale is None:
-            tops = [max(s.top, 1) * 2.0 ** WEIGHT_EXP_RANGE[1] for s in self.target.synapses]
-            reach = [s.largest / t for s, t in zip(self.target.synapses, tops, strict=True)]
-            scale = min(float(self.largest_scale.min()), 1.0 / max([*reach, 1e-300]))
+    def _errors(self, scale: float, exponents: Int) -> Float:
+        """In thresholds, (n,); no weight is clipped. Rounded thresholds and biases are part."""
         chosen = []
         for synapses in self.target.synapses:
             exponent = exponent_for(synapses, synapses.largest * scale)
             weights = nearest(synapses, synapses.weights.data * scale, exponent)
             weights = with_coarse_rows_balanced(self.target, synapses, scale, exponent, weights)
             chosen.append(Chosen(synapses, exponent, weights))
-        of_threshold = 0.5 / np.maximum(self.threshold * scale, 0.5)
-        errors: Float = np.hypot(NeuronErrors.of(self.target, scale, chosen).size, of_threshold)
+        constant = self.constants.half_units(scale, exponents)
+        errors: Float = np.hypot(NeuronErrors.of(self.target, scale, chosen).size, constant)
         return errors
 
 
 def row_scales(rows: Rows) -> Float | None:
     """Scale of each neuron, (n,); None where one serves them all."""
-    if not rows.target.free or rows.threshold.size < 2:
+    if not rows.target.free or rows.room.size < 2:
         return None
     sample = rows.some(_sample(rows))
-    common = sample.errors()
+    common = sample.common_errors()
     if common.max() <= _TOLERATED:
         return None
     costs = []
     for octaves in range(WEIGHT_EXP_RANGE[1] + 1):
         scales = _roomy(sample, _largest_scales(sample, octaves))
-        errors = sample.with_gains(scales).errors(1.0)
+        errors = sample.with_gains(scales).own_errors()
         errors[scales > sample.room] += _TOLERATED  # it may wrap
         helped = np.any((common > _TOLERATED) & (errors < 0.5 * common))
         # a neuron that is lost is lost: it must not outweigh those that can be saved
@@ -134,7 +127,7 @@ def _roomy(rows: Rows, scales: Float) -> Float:
     risky = scales > rows.room
     if not risky.any():
         return scales
-    errors = rows.with_gains(scales).errors(1.0)
+    errors = rows.with_gains(scales).own_errors()
     least = scales * np.minimum(errors / _TOLERATED, 1.0)
     return np.where(risky, np.maximum(rows.room, least), scales)
 
@@ -145,7 +138,7 @@ def _largest_scales(rows: Rows, octaves: int) -> Float:
     Args:
         octaves: by how much the strongest projection may exceed its bits at exponent 0.
     """
-    scale = rows.largest_scale.copy()
+    scale = rows.constants.largest_scale.copy()
     for synapses in rows.target.synapses:
         largest = synapses.row_maxima
         allowed = max(synapses.top, 1) * 2.0**octaves / np.maximum(largest, 1e-300)
@@ -155,10 +148,10 @@ def _largest_scales(rows: Rows, octaves: int) -> Float:
 
 def _sample(rows: Rows) -> Int:
     """Neurons that tell what a common scale costs: those that bound it, and others evenly."""
-    n = rows.threshold.size
+    n = rows.room.size
     if n <= _NEURONS_COMPARED:
         return np.arange(n)
-    bounding = [int(np.argmin(rows.largest_scale))]
+    bounding = [int(np.argmin(rows.constants.largest_scale))]
     bounding += [int(np.argmax(s.row_maxima)) for s in rows.target.synapses]
     evenly = np.linspace(0, n - 1, _NEURONS_COMPARED).astype(np.int64)
     sample: Int = np.unique(np.concatenate([evenly, bounding]))

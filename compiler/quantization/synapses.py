@@ -25,6 +25,7 @@ from hrsnn_lava.csr import rows_of
 from hrsnn_lava.errors import Problem
 from hrsnn_lava.integer_format import (
     BIAS_WEIGHT_EXP_RANGE,
+    DECAY_ONE,
     STATE_UNIT,
     WEIGHT_EXP_RANGE,
     WEIGHT_MAX,
@@ -161,10 +162,25 @@ def fixed_synapses(
         "weight_exp": exponent,
         "sign_mode": mode.value,
         "clipped": int(np.count_nonzero(np.abs(exact) > top + 0.5 * synapses.grid * 2.0**exponent)),
+        "zeroed_current_max": _zeroed_current(target, synapses, integers),
     }
     if projection.delays is not None:
         entry["delay_error_max"] = time_error(projection.delays, network.dt)
     return integer, entry, Chosen(synapses, exponent, integers)
+
+
+def _zeroed_current(target: Target, synapses: Synapses, integers: Float) -> float | None:
+    """Largest mean current that a neuron lost with weights that became 0, in thresholds.
+
+    At typical rates; None where a run tells the rates, and so what part of the drive was lost.
+    """
+    if synapses.rates is not None:
+        return None
+    gone = integers == 0
+    weights = np.where(gone, np.abs(synapses.weights.data), 0.0) * synapses.counts
+    lost = np.bincount(synapses.rows, synapses.rates_by_synapse * weights, target.keep.size)
+    leak = np.maximum(1.0 - target.keep, 0.5 / DECAY_ONE)
+    return float((lost / (leak * target.threshold)).max(initial=0.0))
 
 
 def learning_problems(projection: Projection) -> Iterator[Problem]:
@@ -339,7 +355,9 @@ def weight_error(
     acting = isolated_current(integer, counts)
     acting.data /= unit[rows_of(acting)]
     difference = (exact - acting).power(2).sum()
-    drive = abs(exact).multiply(1.0 if rates is None else rates[None, :]).tocsr()
+    drive = abs(exact)
+    if rates is not None and rates[exact.indices].any():  # where no source fired all are alike
+        drive = drive.multiply(rates[None, :]).tocsr()
     alive = drive.multiply(acting != 0).tocsr()
     of_row, alive_of_row = (np.asarray(m.sum(axis=1)).ravel() for m in (drive, alive))
     alive_of_row = np.minimum(alive_of_row, of_row)  # sums of other orders may be a little larger
