@@ -17,10 +17,10 @@ from scipy import sparse
 
 from hrsnn_lava.compiler.learning.lowering import Lowering, LowerSTDP, is_uniform, lower_stdp
 from hrsnn_lava.compiler.quantization.balance import with_coarse_rows_balanced
-from hrsnn_lava.compiler.quantization.current_error import Chosen
+from hrsnn_lava.compiler.quantization.current_error import Chosen, NeuronErrors
 from hrsnn_lava.compiler.quantization.findings import time_error
 from hrsnn_lava.compiler.quantization.scaling.base import Scaling
-from hrsnn_lava.compiler.quantization.target import Synapses, Target
+from hrsnn_lava.compiler.quantization.target import Synapses, Target, exponent_for, nearest
 from hrsnn_lava.csr import rows_of
 from hrsnn_lava.errors import Problem
 from hrsnn_lava.integer_format import (
@@ -45,6 +45,8 @@ Float = NDArray[np.float64]
 HELD_PAYLOAD_SCALE = 1024.0
 #: Payload counts per 1.0 of a graded spike, which multiplies an 8-bit weight.
 GRADED_PAYLOAD_SCALE = 64.0
+#: Error of a neuron's current that no other neuron is worth.
+_PAID = 0.05
 #: Bits of a graded payload: enough for an input of +-131,072 at that scale.
 _GRADED_MESSAGE_BITS = 24
 #: Bits of the magnitude of a held input's weight; the host computes with it, no chip stores it.
@@ -134,7 +136,7 @@ def fixed_synapses(
     """Synapses that do not learn: exponent and weights as `option` chooses them."""
     synapses = next(s for s in target.synapses if s.name == projection.name)
     exact, mode = projection.weights.data * scale / counts_of(pre), synapses.mode
-    exponent = option.exponent(target, synapses, scale)
+    exponent = _fair_exponent(target, synapses, scale, option.exponent(target, synapses, scale))
     weights = projection.weights.copy()
     integers = option.integers(target, synapses, scale, exponent)
     integers = with_coarse_rows_balanced(target, synapses, scale, exponent, integers)
@@ -167,6 +169,22 @@ def fixed_synapses(
     if projection.delays is not None:
         entry["delay_error_max"] = time_error(projection.delays, network.dt)
     return integer, entry, Chosen(synapses, exponent, integers)
+
+
+def _fair_exponent(target: Target, synapses: Synapses, scale: float, exponent: int) -> int:
+    """`exponent`, or the one that clips and floors nothing where a neuron pays for the others.
+
+    That is one whose current is more than `_PAID` off, and twice as far as it would be. Ours.
+    """
+    whole = exponent_for(synapses, synapses.largest * scale)
+    if exponent >= whole:
+        return exponent
+    exact = synapses.weights.data * scale
+    there, otherwise = (
+        NeuronErrors.of(target, scale, [Chosen(synapses, e, nearest(synapses, exact, e))]).size
+        for e in (exponent, whole)
+    )
+    return whole if np.any((there > _PAID) & (there > 2.0 * otherwise)) else exponent
 
 
 def _zeroed_current(target: Target, synapses: Synapses, integers: Float) -> float | None:
