@@ -422,12 +422,16 @@ class HeldInput:
         """True when the network has such projections."""
         return bool(self._parts)
 
-    def mantissas(self, payloads: NDArray[np.int64]) -> Int:
-        """Mantissas (n_neurons,) int32 while the channels hold `payloads` (n_inputs,)."""
+    def totals(self, payloads: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The sums before the clip, (n_neurons,), while the channels hold `payloads`."""
         total = self._base.copy()
         for matrix, channels, neurons, exponent in self._parts:
             total[neurons] += shift_sum(matrix @ payloads[channels], exponent)
-        return np.clip(total, *NEURON_RANGES["bias_mant"]).astype(np.int32)
+        return total
+
+    def mantissas(self, payloads: NDArray[np.int64]) -> Int:
+        """Mantissas (n_neurons,) int32 while the channels hold `payloads` (n_inputs,)."""
+        return np.clip(self.totals(payloads), *NEURON_RANGES["bias_mant"]).astype(np.int32)
 
 
 def drive_schedule(

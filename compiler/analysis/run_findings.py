@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.operations.activity import Activity
 from hrsnn_lava.findings import Finding
-from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation
-from hrsnn_lava.trace import Trace
+from hrsnn_lava.integer_format import NEURON_RANGES, STATE_UNIT, STATE_WRAP
+from hrsnn_lava.quantized import HeldInput, QuantizedNetwork, QuantizedPopulation
+from hrsnn_lava.trace import SpikeInput, Trace
 
 Int = NDArray[np.int64]
 #: Share of neurons and steps at the lower end of the potential that is more than a note (ours).
@@ -39,6 +40,8 @@ def run_findings(network: QuantizedNetwork, run: Trace | Activity, steps: int) -
             "simulate it again",
             kind="wraps_not_counted",
         )
+    if isinstance(run, Trace) and run.inputs is not None:
+        yield from _held_clipped(network, run.inputs, steps)
     for population in network.compute_populations:
         first = network.offset(population.name)
         part = slice(first, first + population.size)
@@ -55,6 +58,33 @@ def run_findings(network: QuantizedNetwork, run: Trace | Activity, steps: int) -
             "all operations are those of the input",
             "look at the unit of the input, and at weights that became 0",
             kind="silent_network",
+        )
+
+
+def _held_clipped(network: QuantizedNetwork, inputs: SpikeInput, steps: int) -> Iterator[Finding]:
+    """Held inputs beyond what a bias can hold: the neuron gets less than was asked for."""
+    held = HeldInput(network)
+    if not held:
+        return
+    low, high = NEURON_RANGES["bias_mant"]
+    clipped, most, values = np.zeros(network.n_neurons, dtype=bool), 1.0, 0
+    for payloads in inputs.held_values(steps)[1]:
+        totals = held.totals(payloads)
+        beyond = (totals < low) | (totals > high)
+        if beyond.any():
+            clipped |= beyond
+            values += 1
+            most = max(most, float(np.abs(totals[beyond]).max()) / high)
+    if values:
+        yield Finding(
+            "warning",
+            "input",
+            f"{values:,} held values ask up to {most:.3g} times the largest bias of "
+            f"{np.count_nonzero(clipped):,} of {clipped.size:,} neurons",
+            "biases have 13 bits; the rest of the drive is cut off",
+            "quantize with an input_range that holds the input (--input-range; 4 by default), or "
+            "scale the input down",
+            kind="held_input_clipped",
         )
 
 
@@ -76,7 +106,8 @@ def _wrapped(population: QuantizedPopulation, wraps: Int, steps: int) -> Iterato
             f"population {population.name!r}",
             f"the current wrapped {total:,} times in {steps:,} steps, at "
             f"{np.count_nonzero(wraps)} of {population.size} neurons, most at neuron {worst}",
-            "beyond 24 bits it changes its sign: strong excitation became inhibition",
+            "beyond 24 bits a current changes its sign: excitation acts as inhibition, inhibition as "
+            "excitation",
             "quantize with headroom 'worst_case', or 'measured' with a run; or drive it less",
             kind="current_wrapped",
         )
@@ -86,13 +117,15 @@ def _saturated(population: QuantizedPopulation, saturations: Int, steps: int) ->
     total = int(saturations.sum())
     if total:
         share = total / (steps * population.size)
+        threshold = population.parameter("vth")[saturations > 0].max()
         yield Finding(
             "warning" if share > _SATURATED else "note",
             f"population {population.name!r}",
             f"the potential was at its lower end in {100 * share:.3g} % of neuron steps, at "
             f"{np.count_nonzero(saturations)} of {population.size} neurons",
-            "an inhibited neuron forgets how far below it was, and recovers too soon",
-            "weaken the inhibition, or quantize to a smaller scale (a larger margin)",
+            f"it ends {STATE_WRAP / STATE_UNIT / threshold:.3g} thresholds below 0: an inhibited "
+            "neuron forgets how far below it was, and recovers too soon",
+            "weaken the inhibition",
             kind="potential_saturated",
         )
 

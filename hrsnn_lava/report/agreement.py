@@ -11,6 +11,8 @@ from hrsnn_lava.findings import Finding
 TOLERANCE = 0.05
 #: Spikes of a population from which on its own count is judged: of fewer, chance moves it more.
 FEW = 400
+#: Counts of single neurons that differ by more than so many times what chance does are judged, too.
+_BEYOND_CHANCE = 2.0
 
 
 def agreement_findings(section: Mapping[str, Any]) -> Iterator[Finding]:
@@ -18,7 +20,8 @@ def agreement_findings(section: Mapping[str, Any]) -> Iterator[Finding]:
 
     Args:
         section: what `hl.compare_float` returns, or a part of it: ``spikes`` and ``populations``,
-            or ``rate_ratio`` alone; without these there is nothing to judge.
+            or ``rate_ratio`` alone; ``count_error`` of single neurons with what chance makes of
+            it. Without these there is nothing to judge.
     """
     whole, off = _counts(section.get("spikes")), []
     if whole is not None and _error(whole) > TOLERANCE:
@@ -38,6 +41,11 @@ def agreement_findings(section: Mapping[str, Any]) -> Iterator[Finding]:
         change = f" ({100 * (integer / exact - 1):+.3g} %)" if exact else ""
         measured = f"the integers send {integer:,} spikes, the float network {exact:,}{within}"
         yield _finding(where, measured + change, [name for name, _ in off[1:]])
+    error, chance = (section.get(key) for key in ("count_error", "count_error_by_chance"))
+    known = isinstance(error, float) and isinstance(chance, float)
+    if known and not off and error > max(TOLERANCE, _BEYOND_CHANCE * chance):
+        measured = f"the counts of single neurons are {100 * error:.3g} % off, summed up"
+        yield _finding("the network", measured)
 
 
 def _finding(where: str, measured: str, others: Sequence[str] = ()) -> Finding:
@@ -48,8 +56,8 @@ def _finding(where: str, measured: str, others: Sequence[str] = ()) -> Finding:
         measured,
         "the program does not do what the network does that it was made of: counts differ by more "
         f"than {100 * TOLERANCE:g} %{also}",
-        "see the findings of the quantization; more weight bits, or split projections whose "
-        "weights differ much",
+        "see the findings of the quantization and of the run; more weight bits, or split "
+        "projections whose weights differ much",
         kind="float_mismatch",
     )
 

@@ -51,7 +51,8 @@ def compare_float_fixed(
     Returns:
         steps; spikes {float, integer}, and populations, the same by name; rate_ratio (integer /
         float); count_correlation (over
-        neurons, None where nothing varies); count_error (sum |difference| / sum float);
+        neurons, None where nothing varies); count_error (sum |difference| / sum float), and
+        count_error_by_chance, that of two runs of Poisson neurons at these rates;
         coincidence (share of float spikes that the integers send in the same step);
         first_difference (step of the first spike that differs, or None); potential_error (mean
         |difference| in thresholds, read every `steps_per_sample` steps); spike_distance (see
@@ -88,6 +89,7 @@ def compare_float_fixed(
         "rate_ratio": trace.n_spikes / at.size if at.size else None,
         "count_correlation": _correlation(*counts),
         "count_error": float(np.abs(counts[1] - counts[0]).sum() / max(1, at.size)),
+        "count_error_by_chance": _by_chance(counts, at.size),
         "coincidence": float(np.isin(exact, fixed).mean()) if at.size else None,
         "first_difference": int(apart[0] // n) if apart.size else None,
         "potential_error": float(np.abs(v - potential).mean()) if v.size else 0.0,
@@ -96,6 +98,13 @@ def compare_float_fixed(
         ),
         "weights": _weights(network, quantized, simulator, trace, start),
     }
+
+
+def _by_chance(counts: tuple[Any, Any], spikes: int) -> float:
+    """`count_error` of two runs whose neurons fire at random at these rates (Poisson)."""
+    mean = (counts[0] + counts[1]) / 2.0
+    # of two Poisson counts of mean m, |difference| has the mean 2 sqrt(m / pi), m not small
+    return float(np.minimum(2.0 * np.sqrt(mean / np.pi), 2.0 * mean).sum() / max(1, spikes))
 
 
 def _by_population(network: Network, counts: tuple[Any, Any]) -> dict[str, dict[str, int]]:
