@@ -106,8 +106,7 @@ def _wrapped(population: QuantizedPopulation, wraps: Int, steps: int) -> Iterato
             f"population {population.name!r}",
             f"the current wrapped {total:,} times in {steps:,} steps, at "
             f"{np.count_nonzero(wraps)} of {population.size} neurons, most at neuron {worst}",
-            "beyond 24 bits a current changes its sign: excitation acts as inhibition, inhibition as "
-            "excitation",
+            "beyond 24 bits a current changes its sign, and does the opposite of what it should",
             "quantize with headroom 'worst_case', or 'measured' with a run; or drive it less",
             kind="current_wrapped",
         )

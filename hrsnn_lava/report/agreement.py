@@ -42,8 +42,9 @@ def agreement_findings(section: Mapping[str, Any]) -> Iterator[Finding]:
         measured = f"the integers send {integer:,} spikes, the float network {exact:,}{within}"
         yield _finding(where, measured + change, [name for name, _ in off[1:]])
     error, chance = (section.get(key) for key in ("count_error", "count_error_by_chance"))
-    known = isinstance(error, float) and isinstance(chance, float)
-    if known and not off and error > max(TOLERANCE, _BEYOND_CHANCE * chance):
+    if not isinstance(error, float) or not isinstance(chance, float):
+        return
+    if not off and error > max(TOLERANCE, _BEYOND_CHANCE * chance):
         measured = f"the counts of single neurons are {100 * error:.3g} % off, summed up"
         yield _finding("the network", measured)
 
