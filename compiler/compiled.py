@@ -93,7 +93,8 @@ class CompiledNetwork(Saved):
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What a user has to know of the way here, the worst first."""
-        return worst_first(finding for record in self.records for finding in record.findings)
+        of_passes = (finding for record in self.records for finding in record.findings)
+        return worst_first((*self.network.findings, *of_passes))
 
     @property
     def network_digest(self) -> str:

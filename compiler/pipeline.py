@@ -202,8 +202,11 @@ class Pipeline:
         mapped, records = run_passes(network, self.passes, context)
         if not isinstance(mapped, Mapped) or mapped.plan is not None:
             raise SpecError("the passes end before the network is on its cores")
+        program = mapped.network
+        if isinstance(network, QuantizedNetwork) and network.findings:
+            program = replace(program, findings=network.findings)
         return CompiledNetwork(
-            mapped.network,
+            program,
             self.profile,
             mapped.on_cores,
             (*history.records, *records),

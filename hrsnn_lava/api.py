@@ -60,7 +60,8 @@ def quantize(
     """The integer network of a float one, not placed on any chip.
 
     Options are those of `hrsnn_lava.compiler.passes.quantize.Quantize`; `observed` is what a run
-    showed, for those that ask for one.
+    showed, for those that ask for one. What is lost is in `findings` of the result, and a
+    `FindingWarning` each.
     """
     from hrsnn_lava.compiler.context import Context
     from hrsnn_lava.compiler.context import Observed as Nothing
@@ -68,8 +69,9 @@ def quantize(
 
     context = Context(observed=observed or Nothing(), seed=seed)
     integer, report = Quantize(weight_bits, **options).apply(network, context)
-    warn((report or {}).get("findings", ()))
-    return integer
+    findings = worst_first((report or {}).get("findings", ()))
+    warn(findings)
+    return replace(integer, findings=findings)
 
 
 def simulate(

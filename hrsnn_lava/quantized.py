@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -25,6 +26,7 @@ from hrsnn_lava.chip_learning import PER_SYNAPSE, Learning, LearningRule
 from hrsnn_lava.csr import drives, from_rows, rows_of
 from hrsnn_lava.errors import NetworkError, Problem, SpecError
 from hrsnn_lava.fields import is_real, is_whole, locked, refusal, whole_values
+from hrsnn_lava.findings import Finding
 from hrsnn_lava.integer_format import (
     BIAS_WEIGHT_EXP_RANGE,
     DELAY_MAX,
@@ -330,7 +332,11 @@ def _aligned_delays(where: str, weights: sparse.csr_matrix, delays: sparse.spmat
 @brief("name", "n_neurons", "n_inputs", "n_synapses", "populations", "projections", "dt")
 @dataclass(frozen=True, eq=False)
 class QuantizedNetwork(Graph[QuantizedInput, QuantizedPopulation, QuantizedProjection]):
-    """Populations and projections in integers; `dt` in seconds is kept for reports."""
+    """Populations and projections in integers; `dt` in seconds is kept for reports.
+
+    `findings` are what a user has to know of how it was made. They go with it into files and
+    programs, and are no part of its digest: the integers are the same.
+    """
 
     stage: ClassVar[str] = "quantized"
     population_types = (QuantizedInput, QuantizedPopulation)
@@ -340,6 +346,15 @@ class QuantizedNetwork(Graph[QuantizedInput, QuantizedPopulation, QuantizedProje
     projections: tuple[QuantizedProjection, ...] = ()
     name: str = "network"
     dt: float = 1e-3
+    findings: tuple[Finding, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the integers, worked out once."""
+        if self.findings:
+            return replace(self, findings=()).digest
+        whole: str = super().digest
+        return whole
 
     def part_problems(
         self, populations: Mapping[str, QuantizedInput | QuantizedPopulation]

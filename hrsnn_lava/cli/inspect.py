@@ -72,6 +72,8 @@ def _artifact(path: Path) -> dict[str, Any]:
         "populations": [_population(p) for p in inner.populations],
         "projections": [_projection(p) for p in inner.projections],
     }
+    if artifact.stage != "network":
+        data["findings"] = [finding.to_dict() for finding in network.findings]
     if artifact.stage == "compiled":
         data |= {
             "profile": {"name": network.profile.name, "digest": network.profile.digest},
@@ -212,6 +214,10 @@ def _text(path: Path, data: dict[str, Any]) -> str:
             for p in data["passes"]
         ]
         parts.append(columns(passes, ("pass", "synapses before", "after"), right=(1, 2)))
+    if data.get("findings"):
+        from hrsnn_lava.report.sections.verdict import findings_lines
+
+        parts.append("\n".join(["findings", *findings_lines(data["findings"], None)]))
     return "\n\n".join(parts)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hrsnn_lava.artifacts.container import Arrays, Artifact, Codec
 from hrsnn_lava.chip_learning import PER_SYNAPSE, Learning, rule_from_dict, rule_to_dict
 from hrsnn_lava.codecs.network import csr_arrays, csr_from, projection_entry
+from hrsnn_lava.findings import Finding
 from hrsnn_lava.integer_format import NEURON_RANGES
 from hrsnn_lava.quantized import (
     QuantizedInput,
@@ -55,6 +56,8 @@ def _to_artifact(network: QuantizedNetwork) -> Artifact:
         "populations": populations,
         "projections": projections,
     }
+    if network.findings:
+        meta["findings"] = [finding.to_dict() for finding in network.findings]
     return Artifact(QuantizedNetwork.stage, meta, arrays)
 
 
@@ -86,7 +89,8 @@ def _from_artifact(artifact: Artifact) -> QuantizedNetwork:
             )
         )
     name, dt = meta["name"], meta["dt"]
-    return QuantizedNetwork(tuple(populations), tuple(projections), name, dt).verify()
+    findings = tuple(Finding.from_dict(entry) for entry in meta.get("findings", ()))
+    return QuantizedNetwork(tuple(populations), tuple(projections), name, dt, findings).verify()
 
 
 def _learning_entry(learning: Learning) -> tuple[dict[str, Any], dict[str, NDArray[np.int32]]]:
