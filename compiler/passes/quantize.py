@@ -98,6 +98,10 @@ _WEIGHT_MAX = WEIGHT_MAX - 1.0
 _MANTISSAS = NEURON_RANGES["bias_mant"]
 #: Share of a potential or current that is left after a step and counts as nothing.
 _GONE = 0.01
+#: Sizes of what is quantized, in the unit of the network.
+_MAGNITUDES = (1e-60, 1e60)
+#: Largest `input_range`: beyond it no weight is left beside a held input.
+_INPUT_RANGE_MAX = 1e6
 
 
 def _scaling(text: str) -> str:
@@ -126,7 +130,7 @@ class Quantize(Pass[Network, QuantizedNetwork]):
     name: ClassVar[str] = "quantize"
 
     weight_bits: Annotated[int, Field(ge=1, le=8)] = 8
-    input_range: Positive | None = None
+    input_range: Annotated[Positive, Field(le=_INPUT_RANGE_MAX)] | None = None
     stdp: LowerSTDP = field(default_factory=LowerSTDP)
     scaling: Annotated[str, Registered("scaling"), AfterValidator(_scaling)] = "max"
     headroom: Headroom = "auto"
@@ -220,7 +224,11 @@ class _Quantization:
         yield from run.problems(network)
         fix = "give one: `--rates TRACE`, or `rates` or `observed` of `compile`"
         if scaling(self.options.scaling).needs_rates and run.neuron_rates is None:
-            yield Problem("scaling", repr(self.options.scaling), "with the rates of a run", fix)
+            name = repr(self.options.scaling)
+            if run.rates is None:
+                yield Problem("scaling", name, "with the rates of a run", fix)
+            else:
+                yield Problem("scaling", f"{name}, with one rate for all", "a rate for each neuron")
         if self.options.headroom == "measured" and run.current_peak is None:
             yield Problem("headroom", "'measured'", "with the largest currents of a run", fix)
         for projection in network.projections:
@@ -229,13 +237,16 @@ class _Quantization:
                 steps = np.rint(np.asarray(projection.delays) / network.dt)
                 if np.any(steps > DELAY_MAX):
                     where = f"projection {projection.name!r}.delays"
-                    yield Problem(where, f"{steps.max():.0f} steps", f"<= {DELAY_MAX} steps")
-        longest = NEURON_RANGES["refractory"][1]
+                    longest = float(np.max(projection.delays))
+                    yield _too_long(where, longest, network.dt, DELAY_MAX)
+        most = NEURON_RANGES["refractory"][1]
         for population in network.compute_populations:
             periods = np.rint(population.parameter("refractory") / network.dt)
-            if np.any(periods > longest):
+            if np.any(periods > most):
                 where = f"population {population.name!r}.refractory"
-                yield Problem(where, f"{periods.max():.0f} steps", f"<= {longest} steps")
+                longest = float(population.parameter("refractory").max())
+                yield _too_long(where, longest, network.dt, most)
+        yield from _extremes(network)
 
     @cached_property
     def rates(self) -> dict[str, Float]:
@@ -458,6 +469,8 @@ class _Quantization:
             "scale_limited_by": limited_by,
             "scale_neuron": int(np.argmax(threshold)),
             "bias_exp": int(exponents.max()),
+            "largest_bias": float(drive.max()),
+            "largest_bias_neuron": int(np.argmax(drive)),
             **_tau_errors("tau_mem", dv, population, network.dt),
             **_tau_errors("tau_syn", du + 1, population, network.dt),
             "refractory_error_max": time_error(population.parameter("refractory"), network.dt),
@@ -465,6 +478,30 @@ class _Quantization:
             **_rate_errors(constants, integer, scale),
         }
         return integer, scale, entry
+
+
+def _too_long(where: str, seconds: float, dt: float, most: int) -> Problem:
+    """A time of more steps than the chip counts."""
+    measured = f"{seconds:g} s, {seconds / dt:.0f} steps of {dt:g} s"
+    fix = f"a dt of {seconds / most:.3g} s or more; times are in seconds, not in milliseconds"
+    return Problem(where, measured, f"<= {most} steps", fix)
+
+
+def _extremes(network: Network) -> Iterator[Problem]:
+    """Numbers whose products and squares leave the range of floats."""
+    low, high = _MAGNITUDES
+    values = {
+        f"population {p.name!r}.{field}": p.parameter(field)
+        for p in network.compute_populations
+        for field in ("v_threshold", "bias")
+    }
+    values |= {f"projection {p.name!r}.weights": p.weights.data for p in network.projections}
+    for where, numbers in values.items():
+        sizes = np.abs(np.asarray(numbers, dtype=np.float64))
+        wrong = sizes[(sizes > 0) & ((sizes < low) | (sizes > high))]
+        if wrong.size:
+            allowed = f"0, or sizes of {low:g} to {high:g}"
+            yield Problem(where, f"{wrong[0]:g} ({wrong.size:,} in all)", allowed)
 
 
 def neuron_decays(

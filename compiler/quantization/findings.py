@@ -39,7 +39,7 @@ def quantization_findings(network: Network, report: Mapping[str, Any]) -> Iterat
     for projection in network.projections:
         entry = report["projections"][projection.name]
         target = report["populations"][projection.post]
-        yield from _zeroed(projection, entry, target["current_errors"] > 0)
+        yield from _zeroed(projection, entry, target)
         yield from _clipped(projection, entry)
         yield from _delays(network, projection, entry)
 
@@ -164,6 +164,8 @@ v_threshold {threshold:.3g}), which have 17 bits"
         meaning = f"neuron {bounding} (tau_mem {tau:.3g} s, v_threshold {threshold:.3g}) bounds \
 the scale of all {population.size}"
         fix = f"put neuron {bounding} into a population of its own"
+    elif entry["scale_limited_by"] == "bias":
+        meaning, fix = _bias_bounds(entry)
     else:
         meaning = f"the {entry['scale_limited_by']} bound the scale of the population"
         fix = "split the population, or its projections by the size of their weights"
@@ -184,17 +186,28 @@ def _rates(population: Population, entry: Entry) -> Iterator[Finding]:
     )
     bias, threshold = (population.parameter(f)[neuron] for f in ("bias", "v_threshold"))
     bounding = int(entry["scale_neuron"])
-    fix = f"put neuron {bounding} into a population of its own"
-    if entry["scale_of"] == "neuron" or bounding == neuron:
-        fix = "a bias further from its threshold, or a larger threshold"
-    yield Finding(
-        "warning",
-        f"population {population.name!r}",
-        measured,
+    meaning = (
         f"its bias ({bias:.4g}) and threshold ({threshold:.4g}) are few units on the scale that "
-        "all share",
-        fix,
-        kind="rate_off",
+        "all share"
+    )
+    fix = f"put neuron {bounding} into a population of its own"
+    if entry["scale_limited_by"] == "bias":
+        meaning, fix = _bias_bounds(entry)
+    elif entry["scale_of"] == "neuron" or bounding == neuron:
+        fix = "a bias further from its threshold, or a larger threshold"
+    where = f"population {population.name!r}"
+    yield Finding("warning", where, measured, meaning, fix, kind="rate_off")
+
+
+def _bias_bounds(entry: Entry) -> tuple[str, str]:
+    """Meaning and fix where the largest bias leaves the rest no bits."""
+    bias, neuron = entry["largest_bias"], entry["largest_bias_neuron"]
+    meaning = (
+        f"the bias of neuron {neuron} (up to {bias:.3g}, held inputs included) bounds the scale"
+    )
+    return (
+        meaning,
+        f"put neuron {neuron} into a population of its own, or give a smaller input_range",
     )
 
 
@@ -212,13 +225,14 @@ def _room(population: Population, entry: Entry) -> Iterator[Finding]:
         )
 
 
-def _zeroed(projection: Projection, entry: Entry, currents_off: bool) -> Iterator[Finding]:
+def _zeroed(projection: Projection, entry: Entry, target: Entry) -> Iterator[Finding]:
     """Weights that became 0; serious if much of the drive went, or all that some neuron had.
 
     Args:
-        currents_off: whether some neuron of the target has a current that is off in thresholds:
-            a neuron that loses all of next to nothing loses nothing.
+        target: of the population. Only where a neuron of it has a current that is off in thresholds
+            does it count that some neuron lost all: all of next to nothing is nothing.
     """
+    currents_off = target["current_errors"] > 0
     zeroed, synapses = entry["zeroed"], entry["synapses"]
     if not zeroed:
         return
@@ -238,8 +252,7 @@ def _zeroed(projection: Projection, entry: Entry, currents_off: bool) -> Iterato
         fix = (
             f"split the projection: the {larger:,} weights above {border:.3g} in one of their own"
             if border
-            else "the projection is too weak beside others onto the same neurons: raise it, or "
-            "leave it out"
+            else _too_weak(target)
         )
     yield Finding(
         "warning" if serious else "note",
@@ -248,6 +261,17 @@ def _zeroed(projection: Projection, entry: Entry, currents_off: bool) -> Iterato
         meaning,
         fix,
         kind="weights_became_zero",
+    )
+
+
+def _too_weak(target: Entry) -> str:
+    """What to do where no weight of a projection is left."""
+    if target["scale_limited_by"] == "bias":
+        return _bias_bounds(target)[1]
+    if target["scale_limited_by"] == "vth":
+        return "the weights are too small beside the threshold: raise them, or leave them out"
+    return (
+        "the projection is too weak beside others onto the same neurons: raise it, or leave it out"
     )
 
 
