@@ -245,7 +245,8 @@ def _cost(report: Plain) -> Iterator[Tile]:
     proxy = " (proxy)" if joules["proxy"] else ""
     total = "not known" if joules["total_j"] is None else si(joules["total_j"], "J")
     dynamic, static = (si(joules[key], "J") for key in ("dynamic_j", "static_j"))
-    note = f"dynamic {dynamic}, static {static}"
+    partly = " (priced terms only)" if joules["unpriced"] else ""
+    note = f"dynamic {dynamic}{partly}, static {static}"
     yield Tile(f"energy of the run{proxy}", total, note, "energy")
 
 

@@ -192,7 +192,7 @@ def test_a_proxy_is_named_in_the_table_of_cost_sets(whole):
 
 def test_no_prices_no_total(unpriced):
     page = unpriced.to_html()
-    assert "<b>null</b>" in page
+    assert "<b>not known</b>" in page
     assert "Without a price" in page
 
 
