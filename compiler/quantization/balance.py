@@ -28,11 +28,15 @@ def with_coarse_rows_balanced(
 
     All others keep the weights they have.
     """
-    terms = CurrentTerms.of(target, synapses, scale, exponent, integers)
-    coarse = np.abs(terms.shift) * terms.mean_unit > _TOLERATED * np.maximum(
-        np.abs(terms.current), 1.0
-    )
-    return balanced_weights(synapses, terms, coarse)[0] if coarse.any() else integers
+    balanced = integers.copy()
+    for _, stored, part, some in target.blocks(synapses):
+        terms = CurrentTerms.of(part, some, scale, exponent, integers[stored])
+        coarse = np.abs(terms.shift) * terms.mean_unit > _TOLERATED * np.maximum(
+            np.abs(terms.current), 1.0
+        )
+        if coarse.any():
+            balanced[stored] = balanced_weights(some, terms, coarse)[0]
+    return balanced
 
 
 def balanced_weights(

@@ -165,9 +165,10 @@ class NeuronErrors:
         """Of all projections together."""
         shift, variance, mean = np.zeros((3, target.keep.size))
         for synapses, exponent, integers in chosen:
-            terms = CurrentTerms.of(target, synapses, scale, exponent, integers)
-            shift += terms.mean_unit * terms.shift
-            variance += terms.variance_unit * terms.shake
-            mean += terms.current
+            for rows, stored, part, some in target.blocks(synapses):
+                terms = CurrentTerms.of(part, some, scale, exponent, integers[stored])
+                shift[rows] += terms.mean_unit * terms.shift
+                variance[rows] += terms.variance_unit * terms.shake
+                mean[rows] += terms.current
         size = np.maximum(np.abs(mean), 1.0)
         return NeuronErrors(shift / size, np.sqrt(variance) / size)

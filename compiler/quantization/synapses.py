@@ -194,9 +194,12 @@ def _zeroed_current(target: Target, synapses: Synapses, integers: Float) -> floa
     """
     if synapses.rates is not None:
         return None
-    gone = integers == 0
-    weights = np.where(gone, np.abs(synapses.weights.data), 0.0) * synapses.counts
-    lost = np.bincount(synapses.rows, synapses.rates_by_synapse * weights, target.keep.size)
+    gone = np.flatnonzero(integers == 0)
+    if not gone.size:
+        return 0.0
+    currents = synapses.source_rates[synapses.weights.indices[gone]]
+    currents *= np.abs(synapses.weights.data[gone]) * synapses.counts
+    lost = np.bincount(synapses.rows[gone], currents, target.keep.size)
     leak = np.maximum(1.0 - target.keep, 0.5 / DECAY_ONE)
     return float((lost / (leak * target.threshold)).max(initial=0.0))
 

@@ -6,6 +6,7 @@ projection, a weight w becomes ``W = w S / 2^e`` on the projection's grid, at mo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -26,6 +27,8 @@ from hrsnn_lava.quantized import SignMode
 Float = NDArray[np.float64]
 #: Spikes per step of sources whose rates nobody knows (ours).
 TYPICAL_RATE = 0.05
+#: Synapses that are looked at together: some arrays of them fit a cache of a megabyte.
+_BLOCK = 2**15
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +139,35 @@ class Target:
         alive = tau * np.log1p(2.0 * STATE_UNIT * size * scale / np.maximum(tau, 1e-6))
         loss: Float = np.minimum(alive, 1.0 / np.maximum(count, 1e-300)) / (2.0 * STATE_UNIT)
         return loss
+
+    def blocks(self, synapses: Synapses) -> Iterator[tuple[slice, slice, Target, Synapses]]:
+        """Neurons a few at a time, with one projection onto them: what is worked out for each
+        synapse then fits a processor's cache.
+
+        Yields: rows, stored weights, and the two for them alone.
+        """
+        indptr = synapses.weights.indptr
+        if indptr[-1] <= _BLOCK:
+            yield slice(0, self.keep.size), slice(0, int(indptr[-1])), self, synapses
+            return
+        first = 0
+        while first < self.keep.size:
+            end = int(np.searchsorted(indptr, indptr[first] + _BLOCK, side="right")) - 1
+            end = min(max(end, first + 1), self.keep.size)
+            rows, stored = slice(first, end), slice(int(indptr[first]), int(indptr[end]))
+            weights = sparse.csr_matrix(
+                (
+                    synapses.weights.data[stored],
+                    synapses.weights.indices[stored],
+                    indptr[first : end + 1] - indptr[first],
+                ),
+                shape=(end - first, synapses.weights.shape[1]),
+            )
+            part = replace(self, keep=self.keep[rows], threshold=self.threshold[rows])
+            arrivals = tuple(values[rows] for values in self._arrivals)
+            part.__dict__["_arrivals"] = arrivals  # of all projections, which the part has not
+            yield rows, stored, part, replace(synapses, weights=weights)
+            first = end
 
     def thinned(self, most: int) -> Target:
         """At most so many neurons, evenly chosen, with their synapses; self where that is all."""

@@ -103,7 +103,7 @@ def test_what_has_no_integer_is_refused_all_at_once():
     text = str(caught.value)
     for part in (
         "plasticity: with delays",
-        "100 steps; allowed: <= 62",
+        "100 steps of 0.001 s; allowed: <= 62",
         "<= 63 steps",
     ):
         assert part in text
