@@ -43,9 +43,14 @@ from hrsnn_lava.compiler.context import INPUT_RANGE, Context, Observed, Pass
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
 from hrsnn_lava.compiler.quantization.constant_error import BIAS_MAX, Constants, bias_exponents
 from hrsnn_lava.compiler.quantization.current_error import Chosen, NeuronErrors
+from hrsnn_lava.compiler.quantization.decays import (
+    charge_factors,
+    neuron_decays,
+    tau_errors,
+    threshold_units,
+)
 from hrsnn_lava.compiler.quantization.findings import (
     CURRENT_ERROR,
-    TIME_ERROR,
     quantization_findings,
     time_error,
 )
@@ -58,7 +63,6 @@ from hrsnn_lava.compiler.quantization.synapses import (
     exact_w_max,
     fixed_synapses,
     held_synapses,
-    learning_problems,
     payload_scale,
     plastic_synapses,
     positive,
@@ -67,20 +71,18 @@ from hrsnn_lava.compiler.quantization.synapses import (
     weight_error,
 )
 from hrsnn_lava.compiler.quantization.target import Target
+from hrsnn_lava.compiler.quantization.unquantizable import unquantizable
 from hrsnn_lava.csr import drives, scaled_rows
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.integer_format import (
     DECAY_ONE,
-    DELAY_MAX,
     NEURON_RANGES,
     STATE_UNIT,
     STATE_WRAP,
     WEIGHT_EXP_RANGE,
     WEIGHT_MAX,
     current_leak,
-    decay_integers,
-    decay_rate,
 )
 from hrsnn_lava.network import Input, Network, Population, Projection
 from hrsnn_lava.options import Positive, Registered, options
@@ -90,16 +92,11 @@ from hrsnn_lava.quantized import (
     QuantizedPopulation,
     QuantizedProjection,
 )
-from hrsnn_lava.time_constants import membrane_gain
 
 Float = NDArray[np.float64]
 #: Largest weight of any grid and sign mode: one of both signs ends at 254.
 _WEIGHT_MAX = WEIGHT_MAX - 1.0
 _MANTISSAS = NEURON_RANGES["bias_mant"]
-#: Share of a potential or current that is left after a step and counts as nothing.
-_GONE = 0.01
-#: Sizes of what is quantized, in the unit of the network.
-_MAGNITUDES = (1e-60, 1e60)
 #: Largest `input_range`: beyond it no weight is left beside a held input.
 _INPUT_RANGE_MAX = 1e6
 
@@ -231,22 +228,7 @@ class _Quantization:
                 yield Problem("scaling", f"{name}, with one rate for all", "a rate for each neuron")
         if self.options.headroom == "measured" and run.current_peak is None:
             yield Problem("headroom", "'measured'", "with the largest currents of a run", fix)
-        for projection in network.projections:
-            yield from learning_problems(projection)
-            if projection.delays is not None:
-                steps = np.rint(np.asarray(projection.delays) / network.dt)
-                if np.any(steps > DELAY_MAX):
-                    where = f"projection {projection.name!r}.delays"
-                    longest = float(np.max(projection.delays))
-                    yield _too_long(where, longest, network.dt, DELAY_MAX)
-        most = NEURON_RANGES["refractory"][1]
-        for population in network.compute_populations:
-            periods = np.rint(population.parameter("refractory") / network.dt)
-            if np.any(periods > most):
-                where = f"population {population.name!r}.refractory"
-                longest = float(population.parameter("refractory").max())
-                yield _too_long(where, longest, network.dt, most)
-        yield from _extremes(network)
+        yield from unquantizable(network)
 
     @cached_property
     def rates(self) -> dict[str, Float]:
@@ -285,20 +267,11 @@ class _Quantization:
 
     @cached_property
     def charges(self) -> dict[str, Float]:
-        """What a weight counts on the chip, (size,) by population, to bring the same charge.
-
-        The current of a spike brings ``w / (1 - alpha)`` in all, and rounding du changes 1 - alpha.
-        A tau_syn beyond the 12 bits is left alone: a current that should last and does not cannot
-        be made up for.
-        """
-        charges = {}
-        for population in self.network.compute_populations:
-            tau = population.parameter("tau_syn")
-            du = self.decays[population.name][0]
-            inside = decay_integers(tau, self.network.dt) == du + 1
-            exact = np.where(inside, membrane_gain(np.maximum(tau, 1e-300), self.network.dt), 1.0)
-            charges[population.name] = np.where(inside, current_leak(du) / exact, 1.0)
-        return charges
+        """Factors of weights by population, (size,), that keep the charge of a spike."""
+        return {
+            p.name: charge_factors(self.network, p, self.decays[p.name][0])
+            for p in self.network.compute_populations
+        }
 
     @cached_property
     def charged(self) -> Network:
@@ -471,64 +444,13 @@ class _Quantization:
             "bias_exp": int(exponents.max()),
             "largest_bias": float(drive.max()),
             "largest_bias_neuron": int(np.argmax(drive)),
-            **_tau_errors("tau_mem", dv, population, network.dt),
-            **_tau_errors("tau_syn", du + 1, population, network.dt),
+            **tau_errors("tau_mem", dv, population, network.dt),
+            **tau_errors("tau_syn", du + 1, population, network.dt),
             "refractory_error_max": time_error(population.parameter("refractory"), network.dt),
             "threshold_error_max": _largest(integer.parameter("vth") / (threshold * scale) - 1),
             **_rate_errors(constants, integer, scale),
         }
         return integer, scale, entry
-
-
-def _too_long(where: str, seconds: float, dt: float, most: int) -> Problem:
-    """A time of more steps than the chip counts."""
-    measured = f"{seconds:g} s, {seconds / dt:.0f} steps of {dt:g} s"
-    fix = f"a dt of {seconds / most:.3g} s or more; times are in seconds, not in milliseconds"
-    return Problem(where, measured, f"<= {most} steps", fix)
-
-
-def _extremes(network: Network) -> Iterator[Problem]:
-    """Numbers whose products and squares leave the range of floats."""
-    low, high = _MAGNITUDES
-    values = {
-        f"population {p.name!r}.{field}": p.parameter(field)
-        for p in network.compute_populations
-        for field in ("v_threshold", "bias")
-    }
-    values |= {f"projection {p.name!r}.weights": p.weights.data for p in network.projections}
-    for where, numbers in values.items():
-        sizes = np.abs(np.asarray(numbers, dtype=np.float64))
-        wrong = sizes[(sizes > 0) & ((sizes < low) | (sizes > high))]
-        if wrong.size:
-            allowed = f"0, or sizes of {low:g} to {high:g}"
-            yield Problem(where, f"{wrong[0]:g} ({wrong.size:,} in all)", allowed)
-
-
-def neuron_decays(
-    network: Network, population: Population
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """du and dv of a population, (size,) each.
-
-    Both are kept in 0..4095, the 12 bits that chips have: a slower current than 4096 steps, or a
-    potential that forgets within a fraction of a step, is as slow or fast as they allow. With
-    dv = 0, above 8192 steps, the potential does not decay at all.
-    """
-    du = decay_integers(population.parameter("tau_syn"), network.dt) - 1
-    dv = decay_integers(population.parameter("tau_mem"), network.dt)
-    top = DECAY_ONE - 1
-    return np.clip(du, 0, top).astype(np.int64), np.clip(dv, 0, top).astype(np.int64)
-
-
-def threshold_units(network: Network, population: Population, dv: NDArray[np.int64]) -> Float:
-    """vth of every neuron per unit of its scale, (size,): ``v_threshold / (1 - beta)``.
-
-    With the decay that the chip has, so that the current that just fires a neuron is kept; one
-    that does not decay on the chip has none.
-    """
-    exact = membrane_gain(population.parameter("tau_mem"), network.dt)
-    gain = np.where(dv > 0, dv / DECAY_ONE, exact)
-    units: Float = population.parameter("v_threshold") / gain
-    return units
 
 
 def _neurons(population: QuantizedInput | QuantizedPopulation) -> QuantizedPopulation:
@@ -539,26 +461,6 @@ def _neurons(population: QuantizedInput | QuantizedPopulation) -> QuantizedPopul
 
 def _largest(errors: NDArray[Any]) -> float:
     return float(np.abs(errors).max(initial=0.0))
-
-
-def _tau_errors(field: str, decay: Any, population: Population, dt: float) -> dict[str, Any]:
-    """How far time constants of decays ``decay / 4096`` are off: the largest, where, how many.
-
-    What should decay and does not is off by all of its leak, 1.0.
-    """
-    tau, rate = population.parameter(field), np.asarray(decay_rate(decay))
-    errors = np.zeros(tau.size)
-    # what is gone within a step anyway, or has no filter, has nothing to miss
-    decays = (np.exp(-dt / np.maximum(tau, 1e-300)) > _GONE) & np.isfinite(tau) & (rate > 0)
-    errors[decays] = np.abs(dt / rate[decays] / tau[decays] - 1.0)
-    errors[np.isfinite(tau) & (tau > 0) & (rate == 0)] = 1.0
-    worst = int(np.argmax(errors))
-    return {
-        f"{field}_error_max": float(errors[worst]),
-        f"{field}_error_neuron": worst,
-        f"{field}_error_on_chip": float(dt / rate[worst]) if rate[worst] > 0 else None,
-        f"{field}_errors": int(np.count_nonzero(errors > TIME_ERROR)),
-    }
 
 
 def _rate_errors(
