@@ -174,7 +174,8 @@ def fixed_synapses(
 def _fair_exponent(target: Target, synapses: Synapses, scale: float, exponent: int) -> int:
     """`exponent`, or the one that clips and floors nothing where a neuron pays for the others.
 
-    That is one whose current is more than `_PAID` off, and twice as far as it would be. Ours.
+    That is one whose current is more than `_PAID` off, twice as far as it would be, and half as far
+    again as that of any neuron would be; where bits are few all are far off. Ours.
     """
     whole = exponent_for(synapses, synapses.largest * scale)
     if exponent >= whole:
@@ -184,7 +185,8 @@ def _fair_exponent(target: Target, synapses: Synapses, scale: float, exponent: i
         NeuronErrors.of(target, scale, [Chosen(synapses, e, nearest(synapses, exact, e))]).size
         for e in (exponent, whole)
     )
-    return whole if np.any((there > _PAID) & (there > 2.0 * otherwise)) else exponent
+    limit = max(_PAID, 1.5 * float(otherwise.max()))
+    return whole if np.any((there > limit) & (there > 2.0 * otherwise)) else exponent
 
 
 def _zeroed_current(target: Target, synapses: Synapses, integers: Float) -> float | None:
