@@ -47,6 +47,7 @@ from hrsnn_lava.fields import (
     refusal,
     text_fault,
     whole_values,
+    wide,
 )
 from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.notebook import brief
@@ -363,8 +364,9 @@ def canonical_csr(
         NetworkError: `weights` is no 2-D matrix of numbers, or `delays` has neither one value nor
             nnz.
     """
-    csr = as_csr(where, weights)
-    data = weight_values(where, csr.data, dtype)
+    name = f"{where}.weights"
+    csr = as_csr(name, weights, dtype)
+    data = weight_values(name, csr.data, dtype)
     plain = csr.has_canonical_format and not np.any(data == 0)
     per_synapse = delays is not None and delays.ndim > 0
     aligned: Any = delays
@@ -377,48 +379,67 @@ def canonical_csr(
             aligned = own(delays[order[data[order] != 0]])
     elif delays is not None:
         aligned = delays.item()
-    csr = with_values(csr, data)
-    if not plain:
-        csr = csr.copy()
-        n_stored = csr.nnz
-        csr.sum_duplicates()
-        if per_synapse and csr.nnz != n_stored:
-            raise refusal(where, "duplicate synapses with delays of their own", "one for a pair")
-        csr.eliminate_zeros()
-        for array in (csr.data, csr.indices, csr.indptr):
-            locked(array)
-    return closed(csr), aligned
+    if plain:
+        return closed(with_values(csr, data)), aligned
+    summed = with_values(csr, wide(data)).copy()
+    n_stored = summed.nnz
+    summed.sum_duplicates()
+    if per_synapse and summed.nnz != n_stored:
+        raise refusal(where, "duplicate synapses with delays of their own", "one for a pair")
+    summed.eliminate_zeros()
+    summed = with_values(summed, weight_values(name, summed.data, dtype))
+    for array in (summed.indices, summed.indptr):
+        locked(array)
+    return closed(summed), aligned
 
 
-def as_csr(where: str, weights: Any) -> sparse.csr_matrix:
+def as_csr(where: str, weights: Any, dtype: DTypeLike) -> sparse.csr_matrix:
     """Anything that SciPy makes a CSR of, its indices looked at: the kernels test none.
 
+    Rows that are compressed already stay as they are. SciPy sums the entries of one place in other
+    formats, in their own type: here they are looked at before, and summed in 64 bits.
+
+    Args:
+        where: name of the field.
+        weights: a matrix, or what SciPy makes one of.
+        dtype: of the network that holds it, see `weight_values`.
+
     Raises:
-        NetworkError: it is no 2-D matrix, or an index leads out of it.
+        NetworkError: it is no 2-D matrix, an index leads out of it, or an entry is no such value.
     """
     allowed = "a matrix (n_post, n_pre) of numbers"
-    shares = isinstance(weights, tuple) or getattr(weights, "format", None) == "csr"
     try:
-        if not sparse.issparse(weights) and not isinstance(weights, tuple):
-            weights = plain_array(f"{where}.weights", weights, allowed)
-        elif hasattr(weights, "check_format"):
-            copy(weights).check_format(full_check=True)  # of a copy: it may exchange arrays
-        csr = sparse.csr_matrix(weights)
         if isinstance(weights, tuple):
-            csr.check_format(full_check=True)
+            if len(weights) > 1 and not is_whole(weights[0]):  # SciPy would drop a mask
+                plain_array(where, weights[0], allowed)
+            compressed = sparse.csr_matrix if len(weights) == 3 else sparse.coo_matrix
+            weights = compressed(weights)
+        elif not sparse.issparse(weights):
+            return _closed_parts(sparse.csr_matrix(plain_array(where, weights, allowed)))
+        if hasattr(weights, "check_format"):
+            copy(weights).check_format(full_check=True)  # of a copy: it may exchange arrays
+        if weights.format == "csr":
+            return sparse.csr_matrix(weights)
+        entries = weights.tocoo()
+        values = wide(weight_values(where, entries.data, dtype))
+        places = (entries.row, entries.col)
+        return _closed_parts(sparse.coo_matrix((values, places), shape=entries.shape).tocsr())
     except (TypeError, ValueError, IndexError) as error:
-        raise refusal(f"{where}.weights", f"no matrix ({error})", allowed) from error
-    if not shares:  # SciPy made the arrays
-        for array in (csr.data, csr.indices, csr.indptr):
-            locked(array)
+        raise refusal(where, f"no matrix ({error})", allowed) from error
+
+
+def _closed_parts(csr: sparse.csr_matrix) -> sparse.csr_matrix:
+    """A matrix whose arrays SciPy made, closed to writing."""
+    for array in (csr.data, csr.indices, csr.indptr):
+        locked(array)
     return csr
 
 
 def weight_values(where: str, data: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
     """Stored weights in the type of their network, see `hrsnn_lava.fields`."""
     if np.issubdtype(dtype, np.integer):
-        return whole_values(f"{where}.weights", data)
-    return real_values(f"{where}.weights", data)
+        return whole_values(where, data)
+    return real_values(where, data)
 
 
 def closed(csr: sparse.csr_matrix) -> sparse.csr_matrix:

@@ -22,9 +22,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from hrsnn_lava.chip_learning import PER_SYNAPSE, Learning, LearningRule
-from hrsnn_lava.csr import drives, from_rows, rows_of
+from hrsnn_lava.csr import drives, from_rows, rows_of, with_values
 from hrsnn_lava.errors import NetworkError, Problem, SpecError
-from hrsnn_lava.fields import is_real, is_whole, locked, refusal, whole_values
+from hrsnn_lava.fields import is_real, is_whole, locked, refusal, whole_values, wide
 from hrsnn_lava.integer_format import (
     BIAS_WEIGHT_EXP_RANGE,
     DELAY_MAX,
@@ -201,7 +201,8 @@ class QuantizedProjection(AnyProjection):
         where = f"projection {self.name!r}"
         delays = self.delays
         if sparse.issparse(delays):
-            delays = _aligned_delays(where, as_csr(where, self.weights), delays)
+            matrix = as_csr(f"{where}.weights", self.weights, np.int32)
+            delays = _aligned_delays(where, matrix, delays)
         elif delays is not None:
             delays = whole_values(f"{where}.delays", delays)
         if delays is not None and delays.ndim == 0 and delays == 0:
@@ -299,7 +300,7 @@ def _canonical_learning(
     Stored zeros stay if they learn (`Learning.plastic_zeros`), otherwise they go. Duplicates are
     refused, since they could carry different tags.
     """
-    csr = as_csr(where, matrix)
+    csr = as_csr(f"{where}.weights", matrix, np.int32)
     rows = rows_of(csr)
     order = np.lexsort((csr.indices, rows))
     rows, cols = rows[order], csr.indices[order]
@@ -320,9 +321,10 @@ def _canonical_learning(
 
 def _aligned_delays(where: str, weights: sparse.csr_matrix, delays: sparse.spmatrix) -> Int:
     """Delays given as a matrix, read at the places of the stored weights, (nnz,)."""
-    matrix = as_csr(f"{where}.delays", delays)
+    matrix = as_csr(f"{where}.delays", delays, np.int32)
     if matrix.shape != weights.shape:
         raise refusal(f"{where}.delays", f"shape {matrix.shape}", f"{weights.shape}")
+    matrix = with_values(matrix, wide(whole_values(f"{where}.delays", matrix.data)))
     picked = np.asarray(matrix[rows_of(weights), weights.indices]).ravel()
     return whole_values(f"{where}.delays", picked)
 
