@@ -264,6 +264,11 @@ class Origin:
         self._network, self._digest = network, digest
 
     @property
+    def network(self) -> Any:
+        """The network itself; None where only its digest is known."""
+        return self._network
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the network."""
         return self._digest or self._network.digest  # type: ignore[union-attr] # one is there

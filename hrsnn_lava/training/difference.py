@@ -17,7 +17,7 @@ from hrsnn_lava.quantized import QuantizedNetwork, in_counts
 from hrsnn_lava.sim_backends.base import Backend, as_quantized, run_steps
 from hrsnn_lava.sim_backends.floating.simulator import PlasticSimulator
 from hrsnn_lava.sim_backends.runs.inputs import part_of
-from hrsnn_lava.sim_backends.runs.session import simulate
+from hrsnn_lava.sim_backends.runs.session import simulate, told
 from hrsnn_lava.trace import SpikeInput, Trace
 
 __all__ = ["compare_float_fixed"]
@@ -56,7 +56,7 @@ def compare_float_fixed(
         first_difference (step of the first spike that differs, or None); potential_error (mean
         |difference| in thresholds, read every `steps_per_sample` steps); spike_distance (see
         `hrsnn_lava.metrics.spike_distance`, within half a sample); weights by projection that
-        learns.
+        learns; network_digest of the integers; findings, what a user has to know of their run.
 
     Raises:
         SpecError: the networks differ in size, or the input is of the wrong kind.
@@ -68,7 +68,7 @@ def compare_float_fixed(
         events = (
             part_of(events, 0, steps) if events.n_steps >= steps else replace(events, n_steps=steps)
         )
-    trace = simulate(quantized, events, events.n_steps, backend, ("spikes", "v"))
+    trace = told(simulate(quantized, events, events.n_steps, backend, ("spikes", "v")), quantized)
     simulator = PlasticSimulator(network)
     start = {p.name: simulator.weights(p.name) for p in network.projections}
     at, who, potential = _run_float(simulator, quantized, events, inputs, steps_per_sample)
@@ -95,6 +95,8 @@ def compare_float_fixed(
             (at, who), (trace.spike_steps, trace.spike_neurons), n, max(steps_per_sample / 2, 1.0)
         ),
         "weights": _weights(network, quantized, simulator, trace, start),
+        "network_digest": quantized.digest,
+        "findings": [finding.to_dict() for finding in trace.findings],
     }
 
 

@@ -184,7 +184,7 @@ class _Work:
         """One trial, in the thread of a worker."""
         network, inputs = trial
         session = self.sessions.at_rest(network)
-        return session.run(inputs, steps, self.probes, self._keep_going)
+        return session.quiet_run(inputs, steps, self.probes, self._keep_going)
 
     def _keep_going(self) -> None:
         if self.stopped.is_set():

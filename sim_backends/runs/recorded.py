@@ -347,6 +347,28 @@ class Recording:
             origin=None if self._digest is None else Origin(digest=self._digest),
         )
 
+    def outline(self) -> Trace:
+        """The first spike of every neuron, the first event, and the counts of the whole run: what
+        findings need, in memory that does not grow with the recording."""
+        first = np.full(self.plan.n_neurons, -1, dtype=np.int32)
+        for steps, neurons in zip(
+            self.blocks("spike_steps"), self.blocks("spike_neurons"), strict=True
+        ):
+            who, at = np.unique(neurons, return_index=True)
+            new = first[who] < 0
+            first[who[new]] = steps[at[new]]
+        spiked = np.flatnonzero(first >= 0).astype(np.int32)
+        sent = next((block[:1] for block in self.blocks("input_steps") if block.size), None)
+        events = np.zeros(0, np.int32) if sent is None else sent
+        return Trace(
+            first[spiked],
+            spiked,
+            self.steps_done,
+            self.plan.n_neurons,
+            inputs=SpikeInput(events, events * 0, self.steps_done, self.plan.n_inputs),
+            **self._losses(self._chunks),
+        )
+
     def _losses(self, chunks: Sequence[Chunk]) -> dict[str, Any]:
         """Wraps and saturations of each neuron, where all chunks have them."""
         return {
