@@ -166,6 +166,24 @@ def whole_values(
     return locked(np.array(array, dtype=np.int32, order="C"))
 
 
+def whole_array(
+    where: str,
+    value: Any,
+    shape: tuple[int, ...],
+    limits: tuple[int, int] = INT32,
+    error: type[HrsnnError] = NetworkError,
+) -> Int:
+    """`whole_values` of a type of integers and of one shape, in which -1 stands for any length."""
+    array = whole_values(where, value, limits, floats=False, error=error)
+    same = len(shape) == array.ndim and all(
+        n in (-1, m) for n, m in zip(shape, array.shape, strict=False)
+    )
+    if not same:
+        allowed = str(shape).replace("-1", "any")
+        raise refusal(where, f"shape {array.shape}", allowed, error=error)
+    return array
+
+
 def real_values(where: str, value: Any, *, error: type[HrsnnError] = NetworkError) -> Float:
     """Numbers as float64, of any shape, infinite ones and NaN among them; nobody can write."""
     array = plain_array(where, value, "numbers", error)

@@ -34,10 +34,9 @@ from hrsnn_lava.sim_backends.learning_program import (
     plastic_projections,
     source_offset,
 )
-from hrsnn_lava.trace import SpikeInput, Trace
+from hrsnn_lava.trace import STATES, SpikeInput, Trace
 
-#: States of neurons that a run can record; spikes are always recorded.
-STATES = ("v", "u")
+#: What a run can record: states of neurons, and spikes, which are always recorded.
 PROBES = ("spikes", *STATES)
 #: Steps since rest that can be counted: spikes carry their step as int32.
 LAST_STEP = INT32[1]

@@ -18,9 +18,8 @@ from hrsnn_lava.errors import ArtifactError, Problem, SpecError, raise_if
 from hrsnn_lava.fields import whole_number, whole_values
 from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.notebook import brief
-from hrsnn_lava.sim_backends.base import STATES
 from hrsnn_lava.sim_backends.runs.chunk_log import Chunk, read_part, scan
-from hrsnn_lava.trace import LOSSES, UPDATES, Origin, SpikeInput, Trace, digest_array
+from hrsnn_lava.trace import LOSSES, STATES, UPDATES, Origin, SpikeInput, Trace, digest_array
 
 Int = NDArray[np.int32]
 FORMAT = "hrsnn-lava recording"

@@ -20,13 +20,13 @@ from hrsnn_lava import registry
 from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.compiler.analysis.run_findings import run_findings
 from hrsnn_lava.errors import SpecError
+from hrsnn_lava.fields import locked
 from hrsnn_lava.findings import warn, worst_first
 from hrsnn_lava.notebook import brief
 from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule, in_counts
 from hrsnn_lava.sim_backends.base import (
     LAST_STEP,
-    STATES,
     Backend,
     Stretch,
     backend_of,
@@ -37,7 +37,7 @@ from hrsnn_lava.sim_backends.base import (
     runnable,
 )
 from hrsnn_lava.sim_backends.runs.inputs import part_of
-from hrsnn_lava.trace import LOSSES, UPDATES, Origin, SpikeInput, Trace, summed_losses
+from hrsnn_lava.trace import LOSSES, STATES, UPDATES, Origin, SpikeInput, Trace, summed_losses
 
 #: A stretch holds at most this many neuron-steps: it bounds memory and the time to an interrupt.
 STRETCH_VALUES = 1_000_000
@@ -238,6 +238,8 @@ class Session:
                 for name, values in rows.items():
                     values[first : first + count] = getattr(part, name)
                 parts.append(replace(part, v=None, u=None))  # or memory would hold them twice
+            for values in rows.values():
+                locked(values)
             trace = replace(joined(parts, n), v=rows.get("v"), u=rows.get("u"))
         return replace(
             trace,
