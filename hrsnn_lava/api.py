@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.pipeline import AnyPass, compile_network
+from hrsnn_lava.fields import instance
 from hrsnn_lava.findings import Finding, FindingWarning, warn, worst_first
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.network import Network
@@ -44,6 +45,7 @@ def compile(
         CapacityError: the network does not fit; `violations` lists every broken rule.
     """
     chip = HardwareProfile.load(profile) if isinstance(profile, str) else profile
+    instance("profile", chip, HardwareProfile, "or give its name")
     compiled = compile_network(network, chip, passes, **options)
     warn(compiled.findings)
     return compiled
@@ -66,7 +68,9 @@ def quantize(
     from hrsnn_lava.compiler.context import Observed as Nothing
     from hrsnn_lava.compiler.passes.quantize import Quantize
 
-    context = Context(observed=observed or Nothing(), seed=seed)
+    instance("network", network, Network, "integers are quantized already")
+    observed = Nothing() if observed is None else instance("observed", observed, Nothing)
+    context = Context(observed=observed, seed=seed)
     integer, report = Quantize(weight_bits, **options).apply(network, context)
     warn((report or {}).get("findings", ()))
     return integer
@@ -212,7 +216,7 @@ def compare_float(
     inputs: Any = None,
     steps: int | None = None,
     *,
-    steps_per_sample: int = 20,
+    steps_per_sample: int | None = 20,
     backend: str | Backend = "native",
 ) -> dict[str, Any]:
     """Run a float network and the integers made of it on the same input, and compare them.

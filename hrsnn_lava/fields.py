@@ -252,10 +252,11 @@ def choice(
     Raises:
         HrsnnError: of type `error`, for anything else, arrays among it.
     """
-    plain = value is None or isinstance(value, str) or is_flag(value)
+    value = bool(value) if is_flag(value) else value
+    plain = value is None or isinstance(value, (str, bool))
     choices = tuple(allowed)
     if not plain or not any(type(one) is type(value) and one == value for one in choices):
-        words = " or ".join(f"{one}" for one in choices)
+        words = ", ".join(f"{one}" for one in choices)
         raise refusal(where, f"{value!r:.60}", words, error=error)
     return value
 
@@ -293,6 +294,25 @@ def instance(
         allowed = " or ".join(names).replace("NoneType", "None")
         raise refusal(where, type(value).__name__, f"a {allowed}", fix, error)
     return value
+
+
+def table(
+    where: str,
+    value: Any,
+    kinds: Mapping[str, type | tuple[type, ...]],
+    error: type[HrsnnError] = SpecError,
+) -> Mapping[str, Any]:
+    """`value`, a table whose entries of these names, as far as it has them, are of these types.
+
+    Raises:
+        HrsnnError: of type `error`, for anything else.
+    """
+    instance(where, value, Mapping, error=error)
+    for key, kind in kinds.items():
+        if key in value:
+            instance(f"{where}.{key}", value[key], kind, error=error)
+    entries: Mapping[str, Any] = value
+    return entries
 
 
 def name_fault(name: Any) -> str | None:

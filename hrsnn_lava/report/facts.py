@@ -225,7 +225,7 @@ class Facts:
         records = {record.name: record for record in self.compiled.records}
         entering = self.compiled.network.n_synapses
         if "quantize" in records:
-            entering = records["quantize"].before["synapses"]
+            entering = records["quantize"].before.get("synapses", entering)
         return before if before is not None and before > entering else None
 
     @cached_property

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.csr import held_drive
 from hrsnn_lava.errors import Problem, SpecError, raise_if
-from hrsnn_lava.integer_format import DECAY_ONE, STATE_UNIT
+from hrsnn_lava.fields import instance, real_values, whole_number
+from hrsnn_lava.integer_format import DECAY_ONE, INT32, STATE_UNIT
 from hrsnn_lava.metrics.spike_distance import spike_distance
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork, in_counts
@@ -32,7 +33,7 @@ def compare_float_fixed(
     inputs: Floats | SpikeInput | None,
     *,
     steps: int | None = None,
-    steps_per_sample: int = 20,
+    steps_per_sample: int | None = 20,
     backend: str | Backend = "native",
 ) -> dict[str, Any]:
     """Run both networks from rest and compare spikes, potentials and learned weights.
@@ -45,7 +46,7 @@ def compare_float_fixed(
         inputs: (n, n_inputs) analog samples, each held for `steps_per_sample` steps; or events,
             whose payloads are those of the integer network, also where they are held; or None.
         steps: of the run; by default as many as the input has, or 1000 without one.
-        steps_per_sample: also how often potentials are read.
+        steps_per_sample: also how often potentials are read; None for no samples but steps.
         backend: runs the integers.
 
     Returns:
@@ -61,7 +62,11 @@ def compare_float_fixed(
     Raises:
         SpecError: the networks differ in size, or the input is of the wrong kind.
     """
-    quantized = as_quantized(integer)
+    instance("network", network, Network)
+    quantized, longest = as_quantized(integer), (1, INT32[1])
+    if steps_per_sample is None:
+        steps_per_sample = 1
+    steps_per_sample = whole_number("steps_per_sample", steps_per_sample, longest, error=SpecError)
     events = _events(network, quantized, inputs, steps_per_sample)
     if steps is not None or inputs is None:
         steps = run_steps(None, steps)
@@ -136,8 +141,11 @@ def _events(
         return SpikeInput.empty(run_steps(None, None), network.n_inputs)
     if isinstance(inputs, SpikeInput):
         return inputs
-    payloads = np.rint(np.asarray(inputs, dtype=np.float64) * _scales(integer)).astype(np.int64)
-    return SpikeInput.held(payloads, per_sample)
+    samples = real_values("inputs", inputs, error=SpecError)
+    if samples.ndim != 2 or samples.shape[1] != network.n_inputs:
+        allowed = f"(n_samples, {network.n_inputs})"
+        raise SpecError(str(Problem("inputs", f"shape {samples.shape}", allowed)))
+    return SpikeInput.held(np.rint(samples * _scales(integer)), per_sample)
 
 
 def _scales(integer: QuantizedNetwork) -> Floats:

@@ -10,6 +10,7 @@ import numpy as np
 
 from hrsnn_lava.chip_learning import PRE_TRACES
 from hrsnn_lava.errors import ParityError, SpecError
+from hrsnn_lava.fields import instance, listed
 from hrsnn_lava.findings import Finding
 from hrsnn_lava.notebook import brief
 from hrsnn_lava.progress import Progress, part_of, silent
@@ -229,7 +230,8 @@ def verify_parity(
         CapacityError: an engine cannot express the network.
         BackendError: an engine is missing or failed.
     """
-    names = tuple(dict.fromkeys(backends))
+    several = listed("backends", backends, "names of two or more engines", SpecError)
+    names = tuple(dict.fromkeys(instance("backends", name, str) for name in several))
     if len(names) < 2:
         raise SpecError(f"backends {', '.join(names) or 'none'}; name at least two of {DEFAULT}")
     integer = runnable(network)

@@ -18,6 +18,7 @@ from hrsnn_lava.errors import ArtifactError, Problem, SpecError, raise_if
 from hrsnn_lava.fields import whole_number, whole_values
 from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.notebook import brief
+from hrsnn_lava.sim_backends.base import probe_problems
 from hrsnn_lava.sim_backends.runs.chunk_log import Chunk, read_part, scan
 from hrsnn_lava.trace import LOSSES, STATES, UPDATES, Origin, SpikeInput, Trace, digest_array
 
@@ -88,16 +89,14 @@ class ProbePlan:
             window = (int(first), int(last))
         steps = whole_number("steps", steps, INT32, error=SpecError)
         every = whole_number("every", every, INT32, error=SpecError)
-        if isinstance(probes, str) or not isinstance(probes, Iterable):
-            raise SpecError(f"probes: {probes!r}; allowed: a list of {', '.join(PROBES)}")
-        kinds = tuple(p for p in PROBES if p in probes and p != "spikes")
+        wrong = probe_problems(probes, PROBES)
+        kinds = () if wrong else tuple(p for p in PROBES if p in probes and p != "spikes")
         plan = cls(steps, n, network.n_inputs, kinds, every, window, indices)
-        unknown = [p for p in probes if p not in PROBES]
-        raise_if(SpecError, "the probes are not possible", plan._problems(unknown))
+        raise_if(SpecError, "the probes are not possible", [*wrong, *plan._problems()])
         return plan
 
-    def _problems(self, unknown: Sequence[str]) -> list[Problem]:
-        problems = [Problem("probes", repr(p), ", ".join(PROBES)) for p in unknown]
+    def _problems(self) -> list[Problem]:
+        problems = []
         if self.n_steps < 0:
             problems.append(Problem("steps", str(self.n_steps), ">= 0"))
         if self.every < 1:
