@@ -86,6 +86,8 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "messages_by_hops_per_step": (list, type(None)),
     "findings": list,
 }
+#: Passes whose reports the sections of a report read.
+_READ = ("quantize", "palette")
 #: Tables of tables, whose keys are names of parts.
 _OF_PARTS = ("baselines", "starts", "populations", "projections")
 #: Entries that tables of such a name have.
@@ -112,7 +114,7 @@ def _check_measured(where: str, value: Any) -> None:
             for name, part in inner.items() if key in _OF_PARTS else ():
                 _check_measured(f"{place}.{name}", part)
                 _require_entries(f"{place}.{name}", part, f"{key}/")
-            if key not in _OF_PARTS:
+            if key in _KINDS and key not in _OF_PARTS:
                 _check_measured(place, inner)
         elif key == "messages_by_hops_per_step" and inner is not None:
             if real_values(place, inner, error=ArtifactError).ndim != 1:
@@ -128,12 +130,12 @@ def _check_meta(meta: dict[str, Any]) -> None:
         whole_number("synapses_before", before, (0, 2**63 - 1), error=ArtifactError)
     _check_measured("placement.info", meta["placement"]["info"])
     for k, record in enumerate(listed("records", meta["records"], "a list", ArtifactError)):
-        kinds = {"name": str, "report": Mapping}
-        table(f"records[{k}]", record, kinds, ArtifactError)
-        options = {"options": record["options"]}  # of the user, whatever they are called
-        table(f"records[{k}]", options, _KINDS, ArtifactError)
-        measured = {name: value for name, value in record.items() if name not in options}
-        _check_measured(f"records[{k}]", measured)
+        where = f"records[{k}]"
+        kinds = {"name": str, "report": Mapping, "findings": list, "options": Mapping}
+        table(where, record, kinds, ArtifactError)
+        _check_measured(where, {name: record[name] for name in ("before", "after")})
+        if record["name"] in _READ:  # the reports of others are their own affair
+            _check_measured(f"{where}.report", record.get("report", {}))
 
 
 CODEC = Codec(_to_artifact, _from_artifact)
