@@ -6,13 +6,14 @@ for many trials and for runs of any length.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.pipeline import AnyPass, compile_network
-from hrsnn_lava.findings import warn, worst_first
+from hrsnn_lava.fields import instance
+from hrsnn_lava.findings import Finding, FindingWarning, warn, worst_first
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.network import Network
 from hrsnn_lava.progress import Progress, silent
@@ -44,6 +45,7 @@ def compile(
         CapacityError: the network does not fit; `violations` lists every broken rule.
     """
     chip = HardwareProfile.load(profile) if isinstance(profile, str) else profile
+    instance("profile", chip, HardwareProfile, "or give its name")
     compiled = compile_network(network, chip, passes, **options)
     warn(compiled.findings)
     return compiled
@@ -67,7 +69,9 @@ def quantize(
     from hrsnn_lava.compiler.context import Observed as Nothing
     from hrsnn_lava.compiler.passes.quantize import Quantize
 
-    context = Context(observed=observed or Nothing(), seed=seed)
+    instance("network", network, Network, "integers are quantized already")
+    observed = Nothing() if observed is None else instance("observed", observed, Nothing)
+    context = Context(observed=observed, seed=seed)
     integer, report = Quantize(weight_bits, **options).apply(network, context)
     findings = worst_first((report or {}).get("findings", ()))
     warn(findings)
@@ -92,15 +96,14 @@ def simulate(
     only argument: it states inputs and steps. What one has to know of the run, such as currents
     that wrapped, is in `findings` of the trace, and a `FindingWarning` each.
     """
-    from hrsnn_lava.compiler.analysis.run_findings import run_findings
     from hrsnn_lava.sim_backends.base import as_quantized
     from hrsnn_lava.sim_backends.runs import session
 
     network, inputs, steps = _parts(network, inputs, steps)
     trace = session.simulate(network, inputs, steps, backend, probes, progress)
-    findings = worst_first(run_findings(as_quantized(network), trace, trace.n_steps))
-    warn(findings)
-    return replace(trace, findings=findings)
+    trace = session.told(trace, as_quantized(network))
+    warn(trace.findings)
+    return trace
 
 
 def simulate_batch(
@@ -113,11 +116,23 @@ def simulate_batch(
     """Run many trials on all cores; yields their traces in order, few in memory at a time.
 
     `network` is one for all, a sequence, or ``make(k) -> (network, inputs)``. Options are those of
-    `hrsnn_lava.sim_backends.runs.batch.BatchOptions`.
+    `hrsnn_lava.sim_backends.runs.batch.BatchOptions`. What one has to know of a trial is told as by
+    `simulate`, when its trace is taken.
     """
     from hrsnn_lava.sim_backends.runs import batch
 
-    return batch.simulate_batch(network, inputs, steps, probes, **options)
+    return _telling(batch.simulate_batch(network, inputs, steps, probes, **options))
+
+
+def _telling(traces: Iterator[Trace]) -> Iterator[Trace]:
+    """The same traces with their findings, and a warning of each that is more than a note."""
+    from hrsnn_lava.sim_backends.runs.session import told
+
+    for trace in traces:
+        if trace.origin is not None and trace.origin.network is not None:
+            trace = told(trace, trace.origin.network)
+        warn(trace.findings)
+        yield trace
 
 
 def record(
@@ -130,7 +145,8 @@ def record(
 ) -> State | None:
     """Run of any length, streamed to a trace file; returns the last state, if there is one.
 
-    Options are those of `hrsnn_lava.sim_backends.runs.recording.RecordOptions`.
+    Options are those of `hrsnn_lava.sim_backends.runs.recording.RecordOptions`. What one has to
+    know of the run is a `FindingWarning` each, as of `simulate`.
     """
     from hrsnn_lava.sim_backends.runs import recording
 
@@ -146,11 +162,14 @@ def count(
     """Run `steps` steps and count operations, updates, messages and hops; no trace is kept.
 
     Options are those of `hrsnn_lava.sim_backends.runs.counting.count`. The counts take the place
-    of a trace in `report`: ``report(compiled, counts=count(compiled, inputs, 1000))``.
+    of a trace in `report`: ``report(compiled, counts=count(compiled, inputs, 1000))``. What one has
+    to know of the run is told as by `simulate`.
     """
     from hrsnn_lava.sim_backends.runs import counting
 
-    return counting.count(network, inputs, steps, **options)
+    counts = counting.count(network, inputs, steps, **options)
+    warn(counts.findings)
+    return counts
 
 
 def to_lava(
@@ -182,11 +201,15 @@ def verify(
     """Compare engines bit for bit; returns a `Parity`, with ``mismatches`` and ``line()``.
 
     It goes into a report: ``report(compiled, trace, parity=verify(compiled, trace.inputs))``.
+    That engines agree does not make a run right: what one has to know of it is told as by
+    `simulate`.
     """
     from hrsnn_lava.sim_backends.runs.parity import verify_parity
 
     network, inputs, steps = _parts(network, inputs, steps)
-    return verify_parity(network, inputs, steps, backends, progress)[0]
+    parity = verify_parity(network, inputs, steps, backends, progress)[0]
+    warn(parity.findings)
+    return parity
 
 
 def compare_float(
@@ -195,7 +218,7 @@ def compare_float(
     inputs: Any = None,
     steps: int | None = None,
     *,
-    steps_per_sample: int = 20,
+    steps_per_sample: int | None = 20,
     backend: str | Backend = "native",
 ) -> dict[str, Any]:
     """Run a float network and the integers made of it on the same input, and compare them.
@@ -204,11 +227,13 @@ def compare_float(
     (n, n_inputs) analog samples, each held for `steps_per_sample` steps. What is compared is said
     by `hrsnn_lava.training.difference.compare_float_fixed`; the result goes into a report,
     ``report(compiled, trace, float_vs_integer=compare_float(network, compiled, trace.inputs))``,
-    where spike counts that differ by more than 5 % are a finding.
+    where spike counts that differ by more than 5 % are a finding. That, and what one has to know of
+    the integers' run, is in ``findings`` of the result, and a `FindingWarning` each.
     """
+    from hrsnn_lava.report.agreement import agreement_findings
     from hrsnn_lava.training.difference import compare_float_fixed
 
-    return compare_float_fixed(
+    compared = compare_float_fixed(
         network,
         integer,
         inputs,
@@ -216,6 +241,10 @@ def compare_float(
         steps_per_sample=steps_per_sample,
         backend=backend,
     )
+    of_run = [Finding.from_dict(finding) for finding in compared["findings"]]
+    findings = worst_first([*of_run, *agreement_findings(compared)])
+    warn(findings)
+    return {**compared, "findings": [finding.to_dict() for finding in findings]}
 
 
 def _parts(network: Any, inputs: SpikeInput | None, steps: int | None) -> Any:
@@ -236,11 +265,15 @@ def compare(
     """Compile for several chips, run each on the same input, and price the runs.
 
     All chips that come with the package, and of each the cost sets that describe it, unless
-    named; options are those of `hrsnn_lava.experiment.chips.compare`.
+    named; options are those of `hrsnn_lava.experiment.chips.compare`. What one has to know of a run
+    is in ``findings`` of its row, and a `FindingWarning` each.
     """
     from hrsnn_lava.experiment import chips
 
-    return chips.compare(model, profiles, inputs, steps, cost_sets, **options)
+    comparison = chips.compare(model, profiles, inputs, steps, cost_sets, **options)
+    for text in dict.fromkeys(text for row in comparison.rows for text in row.findings):
+        warnings.warn(text, FindingWarning, stacklevel=2)
+    return comparison
 
 
 def report(

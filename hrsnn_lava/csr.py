@@ -8,14 +8,74 @@ that order, and stored zeros, where zeros can learn, must survive.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from scipy import sparse
+
+from hrsnn_lava.fields import (
+    is_whole,
+    locked,
+    plain_array,
+    real_values,
+    refusal,
+    whole_values,
+    wide,
+)
 
 Int = NDArray[np.int64]
 Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+def as_csr(where: str, weights: Any, dtype: DTypeLike) -> sparse.csr_matrix:
+    """Anything that SciPy makes a CSR of, its indices looked at: the kernels test none.
+
+    Rows that are compressed already stay as they are. SciPy sums the entries of one place in other
+    formats, in their own type: here they are looked at before, and summed in 64 bits.
+
+    Args:
+        where: name of the field.
+        weights: a matrix, or what SciPy makes one of.
+        dtype: of the network that holds it, see `weight_values`.
+
+    Raises:
+        NetworkError: it is no 2-D matrix, an index leads out of it, or an entry is no such value.
+    """
+    allowed = "a matrix (n_post, n_pre) of numbers"
+    try:
+        if isinstance(weights, tuple):
+            if len(weights) > 1 and not is_whole(weights[0]):  # SciPy would drop a mask
+                plain_array(where, weights[0], allowed)
+            compressed = sparse.csr_matrix if len(weights) == 3 else sparse.coo_matrix
+            weights = compressed(weights)
+        elif not sparse.issparse(weights):
+            return _closed_parts(sparse.csr_matrix(plain_array(where, weights, allowed)))
+        if hasattr(weights, "check_format"):
+            copy(weights).check_format(full_check=True)  # of a copy: it may exchange arrays
+        if weights.format == "csr":
+            return sparse.csr_matrix(weights)
+        entries = weights.tocoo()
+        values = wide(weight_values(where, entries.data, dtype))
+        places = (entries.row, entries.col)
+        return _closed_parts(sparse.coo_matrix((values, places), shape=entries.shape).tocsr())
+    except (TypeError, ValueError, IndexError) as error:
+        raise refusal(where, f"no matrix ({error})", allowed) from error
+
+
+def _closed_parts(csr: sparse.csr_matrix) -> sparse.csr_matrix:
+    """A matrix whose arrays SciPy made, closed to writing."""
+    for array in (csr.data, csr.indices, csr.indptr):
+        locked(array)
+    return csr
+
+
+def weight_values(where: str, data: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
+    """Stored weights in the type of their network, see `hrsnn_lava.fields`."""
+    if np.issubdtype(dtype, np.integer):
+        return whole_values(where, data)
+    return real_values(where, data)
 
 
 def frozen(array: NDArray[Scalar]) -> NDArray[Scalar]:

@@ -6,13 +6,13 @@ and much larger: it is made only where it is no larger than asked for.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.errors import HrsnnError, Problem, SpecError
-from hrsnn_lava.fields import locked, plain_array, refusal, whole_values
+from hrsnn_lava.fields import choice, locked, plain_array, refusal, whole_values
 
 Int = NDArray[np.int32]
 #: What to do with events that occur twice.
@@ -45,6 +45,7 @@ def events_of(array: Any, graded: bool | None) -> tuple[Events, tuple[int, int]]
     Raises:
         SpecError: it is no such array, or has values that plain spikes cannot have.
     """
+    choice("graded", graded, (None, True, False), SpecError)
     values = _plain_spikes(array)
     if values.ndim != 2:
         raise refusal("array", f"shape {values.shape}", _ALLOWED, error=SpecError)
@@ -67,19 +68,11 @@ def events_of(array: Any, graded: bool | None) -> tuple[Events, tuple[int, int]]
 def _plain_spikes(array: Any) -> Int:
     """The values as integers of 32 bits; booleans are 0 and 1."""
     detached = array.detach().cpu() if hasattr(array, "detach") else array  # a tensor of torch
-    values = detached if isinstance(detached, np.ndarray) else _as_array(detached)
+    values = plain_array("array", detached, _ALLOWED, SpecError, booleans=True)
     if values.dtype == np.bool_:
         return values.astype(np.int32)
     fix = "round, or scale held values and use `SpikeInput.held`"
     return whole_values("array", values, fix=fix, error=SpecError)
-
-
-def _as_array(value: Any) -> NDArray[Any]:
-    try:
-        array = np.asarray(value)
-    except (ValueError, TypeError, OverflowError):
-        array = np.empty(0, dtype=object)
-    return array if array.dtype == np.bool_ else plain_array("array", value, _ALLOWED, SpecError)
 
 
 def merged(steps: Any, channels: Any, payloads: Any, duplicates: Duplicates) -> Events:
@@ -95,9 +88,7 @@ def merged(steps: Any, channels: Any, payloads: Any, duplicates: Duplicates) -> 
         SpecError: lengths differ, no whole numbers, duplicates where none are allowed, a sum
             beyond 32 bits.
     """
-    if duplicates not in ("error", "once", "sum"):
-        allowed = "'error', 'once' or 'sum'"
-        raise refusal("duplicates", f"{duplicates!r:.40}", allowed, error=SpecError)
+    choice("duplicates", duplicates, get_args(Duplicates), SpecError)
     at, who = (
         whole_values(name, values, error=SpecError)
         for name, values in (("steps", steps), ("channels", channels))

@@ -9,20 +9,31 @@ still change is copied, one that nobody can change is shared.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.errors import HrsnnError, NetworkError, Problem
+from hrsnn_lava.errors import HrsnnError, NetworkError, Problem, SpecError
 from hrsnn_lava.integer_format import INT32
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int32]
 #: What `numpy.dtype.kind` says, in words, of everything that is no number.
-_KINDS: Final = {"b": "booleans", "c": "complex numbers", "U": "text", "S": "bytes", "M": "dates"}
+_KINDS: Final = {
+    "b": "booleans",
+    "c": "complex numbers",
+    "U": "text",
+    "S": "bytes",
+    "M": "dates",
+    "m": "time spans",
+}
 #: Ends of keys in `Trace.weights`, which the name of a projection is the beginning of.
 _KEY_ENDS: Final = ("/tag_1", "/tag_2")
+#: Most neurons, or input channels, of a population and of a network. A million are on the largest
+#: chip; every field of so many takes 64 to 128 MiB.
+SIZE_MAX: Final = 2**24
 #: Longest name; a member of a zip has 65,535 bytes.
 NAME_LENGTH: Final = 255
 
@@ -58,30 +69,58 @@ def refusal(
 
 
 def plain_array(
-    where: str, value: Any, allowed: str, error: type[HrsnnError] = NetworkError
+    where: str,
+    value: Any,
+    allowed: str,
+    error: type[HrsnnError] = NetworkError,
+    *,
+    booleans: bool = False,
 ) -> NDArray[Any]:
     """`value` as an array of integers or floats, whatever their width; no cast.
 
+    Args:
+        where: name of the field.
+        allowed: what it may hold, in words.
+        booleans: they are welcome, too.
+
     Raises:
         HrsnnError: of type `error`, for anything else: text, None, booleans, complex numbers,
-            lists of lists that are no array.
+            lists of lists that are no array, arrays in which something is masked.
     """
+    if masked := n_masked(value):
+        fix = "fill them, or leave them out"
+        raise refusal(where, f"masked values ({masked})", allowed, fix, error)
     try:
         array = np.asarray(value)
+        if array.dtype.kind == "O":  # numbers of Python in a box are the list that they came from
+            items = array.ravel().tolist()
+            if items and all(is_real(item) for item in items):
+                array = np.array(items).reshape(array.shape)
+                if array.dtype.kind == "O":  # beyond 64 bits
+                    raise refusal(where, f"{max(items, key=abs)}", allowed, error=error)
     except (ValueError, TypeError, OverflowError) as fault:
         raise refusal(where, f"no array ({fault})", allowed, error=error) from fault
-    if array.dtype.kind in "iuf":
+    if array.dtype.kind in ("iufb" if booleans else "iuf"):
         return array
     if value is None:
         raise refusal(where, "None", allowed, error=error)
-    if array.dtype.kind == "O":
-        items = array.ravel().tolist()
-        if items and all(isinstance(item, int) and not isinstance(item, bool) for item in items):
-            measured = f"{max(items, key=abs)}"  # beyond 64 bits, or NumPy had made integers of it
-            raise refusal(where, measured, allowed, error=error)
     measured = _KINDS.get(array.dtype.kind, "objects")
     shown = f"{measured}: {value!r:.40}" if array.ndim == 0 else f"{measured} ({array.dtype})"
     raise refusal(where, shown, allowed, error=error)
+
+
+def n_masked(value: Any) -> int:
+    """How many values of an array, or of arrays in a list, are masked; a cast drops the mask."""
+    if isinstance(value, np.ma.MaskedArray):
+        return int(np.ma.count_masked(value))
+    if isinstance(value, (list, tuple)):
+        return sum(n_masked(item) for item in value if not isinstance(item, (int, float)))
+    return 0
+
+
+def wide(values: NDArray[Any]) -> NDArray[Any]:
+    """The same in 64 bits, so that sums of values that were looked at are exact."""
+    return values.astype(np.int64 if values.dtype.kind in "iu" else np.float64)
 
 
 def whole_values(
@@ -127,6 +166,24 @@ def whole_values(
     return locked(np.array(array, dtype=np.int32, order="C"))
 
 
+def whole_array(
+    where: str,
+    value: Any,
+    shape: tuple[int, ...],
+    limits: tuple[int, int] = INT32,
+    error: type[HrsnnError] = NetworkError,
+) -> Int:
+    """`whole_values` of a type of integers and of one shape, in which -1 stands for any length."""
+    array = whole_values(where, value, limits, floats=False, error=error)
+    same = len(shape) == array.ndim and all(
+        n in (-1, m) for n, m in zip(shape, array.shape, strict=False)
+    )
+    if not same:
+        allowed = str(shape).replace("-1", "any")
+        raise refusal(where, f"shape {array.shape}", allowed, error=error)
+    return array
+
+
 def real_values(where: str, value: Any, *, error: type[HrsnnError] = NetworkError) -> Float:
     """Numbers as float64, of any shape, infinite ones and NaN among them; nobody can write."""
     array = plain_array(where, value, "numbers", error)
@@ -136,13 +193,29 @@ def real_values(where: str, value: Any, *, error: type[HrsnnError] = NetworkErro
 
 
 def is_whole(value: Any) -> bool:
-    """True for a single integer, Python's or NumPy's; booleans are none."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    """True for a single integer, Python's or NumPy's; booleans and time spans are none."""
+    whole = isinstance(value, (int, np.integer))
+    return whole and not isinstance(value, (bool, np.timedelta64))
 
 
 def is_real(value: Any) -> bool:
     """True for a single number, Python's or NumPy's; booleans are none."""
     return is_whole(value) or isinstance(value, (float, np.floating))
+
+
+def is_positive(value: Any) -> bool:
+    """True for a single number above 0 that a float64 holds."""
+    try:
+        return is_real(value) and 0.0 < float(value) < np.inf
+    except OverflowError:
+        return False
+
+
+def number(value: Any) -> Any:
+    """A number of NumPy as Python's, whose sums do not wrap and which files hold; else `value`."""
+    if is_whole(value):
+        return int(value)
+    return float(value) if isinstance(value, np.floating) else value
 
 
 def whole_number(
@@ -169,6 +242,77 @@ def whole_number(
 def is_flag(value: Any) -> bool:
     """True for True and False, Python's or NumPy's."""
     return isinstance(value, (bool, np.bool_))
+
+
+def choice(
+    where: str, value: Any, allowed: Iterable[Any], error: type[HrsnnError] = NetworkError
+) -> Any:
+    """`value`, one of a few texts, or None or a flag where they are among them.
+
+    Raises:
+        HrsnnError: of type `error`, for anything else, arrays among it.
+    """
+    value = bool(value) if is_flag(value) else value
+    plain = value is None or isinstance(value, (str, bool))
+    choices = tuple(allowed)
+    if not plain or not any(type(one) is type(value) and one == value for one in choices):
+        words = ", ".join(f"{one}" for one in choices)
+        raise refusal(where, f"{value!r:.60}", words, error=error)
+    return value
+
+
+def listed(
+    where: str, value: Any, allowed: str, error: type[HrsnnError] = NetworkError
+) -> tuple[Any, ...]:
+    """The items of a list, or of anything else that has some; texts, bytes and mappings have none.
+
+    Raises:
+        HrsnnError: of type `error`, for these, for a single value and for an array of one.
+    """
+    try:
+        if not isinstance(value, (str, bytes, bytearray, Mapping)):
+            return tuple(value)
+    except TypeError:
+        pass
+    raise refusal(where, type(value).__name__, allowed, error=error)
+
+
+def instance(
+    where: str,
+    value: Any,
+    kinds: type | tuple[type, ...],
+    fix: str = "",
+    error: type[HrsnnError] = SpecError,
+) -> Any:
+    """`value`, of one of some types.
+
+    Raises:
+        HrsnnError: of type `error`, for one of another.
+    """
+    if not isinstance(value, kinds):
+        names = [kind.__name__ for kind in (kinds if isinstance(kinds, tuple) else (kinds,))]
+        allowed = " or ".join(names).replace("NoneType", "None")
+        raise refusal(where, type(value).__name__, f"a {allowed}", fix, error)
+    return value
+
+
+def table(
+    where: str,
+    value: Any,
+    kinds: Mapping[str, type | tuple[type, ...]],
+    error: type[HrsnnError] = SpecError,
+) -> Mapping[str, Any]:
+    """`value`, a table whose entries of these names, as far as it has them, are of these types.
+
+    Raises:
+        HrsnnError: of type `error`, for anything else.
+    """
+    instance(where, value, Mapping, error=error)
+    for key, kind in kinds.items():
+        if key in value:
+            instance(f"{where}.{key}", value[key], kind, error=error)
+    entries: Mapping[str, Any] = value
+    return entries
 
 
 def name_fault(name: Any) -> str | None:

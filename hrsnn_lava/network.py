@@ -19,11 +19,10 @@ current that the host sets through the neurons' biases: no synaptic filter, no s
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
-from copy import copy
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -32,21 +31,24 @@ from typing_extensions import Self
 
 from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.artifacts.files import PathLike
-from hrsnn_lava.csr import rows_of, with_values
+from hrsnn_lava.csr import as_csr, rows_of, weight_values, with_values
 from hrsnn_lava.errors import NetworkError, Problem, raise_if
 from hrsnn_lava.fields import (
     NAME_LENGTH,
+    SIZE_MAX,
+    choice,
     is_flag,
-    is_real,
+    is_positive,
     is_whole,
+    listed,
     locked,
     name_fault,
+    number,
     own,
-    plain_array,
     real_values,
     refusal,
     text_fault,
-    whole_values,
+    wide,
 )
 from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.notebook import brief
@@ -71,15 +73,16 @@ class AnyPopulation:
 
     def _take_size(self) -> bool:
         """Make NumPy's integer Python's, whose sums do not wrap; False where it is no size."""
-        if not is_whole(self.size) or self.size < 0:
+        if not is_whole(self.size) or not 0 <= self.size <= SIZE_MAX:
             return False
         object.__setattr__(self, "size", int(self.size))
         return True
 
     def size_problems(self) -> Iterator[Problem]:
         """A size that is none."""
-        if not is_whole(self.size) or self.size < 1:
-            yield Problem(f"population {self.name!r}.size", repr(self.size), "an integer >= 1")
+        if not is_whole(self.size) or not 1 <= self.size <= SIZE_MAX:
+            allowed = f"an integer >= 1, {SIZE_MAX} at most"
+            yield Problem(f"population {self.name!r}.size", f"{self.size!r:.60}", allowed)
 
 
 class AnyProjection:
@@ -96,6 +99,10 @@ class AnyProjection:
     def n_synapses(self) -> int:
         """Number of stored weights."""
         return int(self.weights.nnz)
+
+    def _take_target(self) -> None:
+        """Refuse a target that is none, before anything is compared with it."""
+        choice(f"projection {self.name!r}.target", self.target, self.targets)
 
     def _take_weights(self, weights: sparse.csr_matrix) -> None:
         """Hold a matrix that nobody can write to, and remember its arrays."""
@@ -119,7 +126,7 @@ class AnyProjection:
             if population is None:
                 allowed = f"one of {', '.join(populations)}"
                 yield Problem(f"{where}.{end}", f"no population {name!r}", allowed)
-        if post is not None and pre is not None:
+        if post is not None and pre is not None and is_whole(post.size) and is_whole(pre.size):
             shape = (post.size, pre.size)
             if self.weights.shape != shape:
                 measured = f"shape {self.weights.shape}"
@@ -127,8 +134,6 @@ class AnyProjection:
         if post is not None and post.is_input:
             measured = f"{self.post!r} is an input"
             yield Problem(f"{where}.post", measured, "a population of neurons")
-        if not isinstance(self.target, str) or self.target not in self.targets:
-            yield Problem(f"{where}.target", repr(self.target), " or ".join(self.targets))
         if self.target == "bias" and pre is not None and not pre.is_input:
             yield Problem(f"{where}.target", f"bias, from {self.pre!r}", "bias from inputs only")
 
@@ -193,6 +198,7 @@ class Population(AnyPopulation):
 
     def __post_init__(self) -> None:
         where = f"population {self.name!r}"
+        choice(f"{where}.sign", self.sign, (*get_args(Sign), None))
         if self.positions is not None:
             positions = real_values(f"{where}.positions", self.positions)
             object.__setattr__(self, "positions", positions)
@@ -241,8 +247,6 @@ class Population(AnyPopulation):
             yield Problem(f"{where}.positions", f"shape {np.shape(self.positions)}", "(size, 3)")
         elif self.positions is not None and not np.isfinite(self.positions).all():
             yield Problem(f"{where}.positions", "not all finite", "finite numbers")
-        if self.sign is not None and self.sign not in ("excitatory", "inhibitory"):
-            yield Problem(f"{where}.sign", repr(self.sign), "excitatory, inhibitory or None")
         if isinstance(self.neuron, Input):
             if not is_flag(self.neuron.graded):
                 yield Problem(f"{where}.neuron.graded", repr(self.neuron.graded), "True or False")
@@ -302,6 +306,7 @@ class Projection(AnyProjection):
 
     def __post_init__(self) -> None:
         where = f"projection {self.name!r}"
+        self._take_target()
         delays = None if self.delays is None else real_values(f"{where}.delays", self.delays)
         weights, delays = canonical_csr(where, self.weights, delays, np.float64)
         self._take_weights(weights)
@@ -363,8 +368,9 @@ def canonical_csr(
         NetworkError: `weights` is no 2-D matrix of numbers, or `delays` has neither one value nor
             nnz.
     """
-    csr = as_csr(where, weights)
-    data = weight_values(where, csr.data, dtype)
+    name = f"{where}.weights"
+    csr = as_csr(name, weights, dtype)
+    data = weight_values(name, csr.data, dtype)
     plain = csr.has_canonical_format and not np.any(data == 0)
     per_synapse = delays is not None and delays.ndim > 0
     aligned: Any = delays
@@ -377,48 +383,18 @@ def canonical_csr(
             aligned = own(delays[order[data[order] != 0]])
     elif delays is not None:
         aligned = delays.item()
-    csr = with_values(csr, data)
-    if not plain:
-        csr = csr.copy()
-        n_stored = csr.nnz
-        csr.sum_duplicates()
-        if per_synapse and csr.nnz != n_stored:
-            raise refusal(where, "duplicate synapses with delays of their own", "one for a pair")
-        csr.eliminate_zeros()
-        for array in (csr.data, csr.indices, csr.indptr):
-            locked(array)
-    return closed(csr), aligned
-
-
-def as_csr(where: str, weights: Any) -> sparse.csr_matrix:
-    """Anything that SciPy makes a CSR of, its indices looked at: the kernels test none.
-
-    Raises:
-        NetworkError: it is no 2-D matrix, or an index leads out of it.
-    """
-    allowed = "a matrix (n_post, n_pre) of numbers"
-    shares = isinstance(weights, tuple) or getattr(weights, "format", None) == "csr"
-    try:
-        if not sparse.issparse(weights) and not isinstance(weights, tuple):
-            weights = plain_array(f"{where}.weights", weights, allowed)
-        elif hasattr(weights, "check_format"):
-            copy(weights).check_format(full_check=True)  # of a copy: it may exchange arrays
-        csr = sparse.csr_matrix(weights)
-        if isinstance(weights, tuple):
-            csr.check_format(full_check=True)
-    except (TypeError, ValueError, IndexError) as error:
-        raise refusal(f"{where}.weights", f"no matrix ({error})", allowed) from error
-    if not shares:  # SciPy made the arrays
-        for array in (csr.data, csr.indices, csr.indptr):
-            locked(array)
-    return csr
-
-
-def weight_values(where: str, data: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
-    """Stored weights in the type of their network, see `hrsnn_lava.fields`."""
-    if np.issubdtype(dtype, np.integer):
-        return whole_values(f"{where}.weights", data)
-    return real_values(f"{where}.weights", data)
+    if plain:
+        return closed(with_values(csr, data)), aligned
+    summed = with_values(csr, wide(data)).copy()
+    n_stored = summed.nnz
+    summed.sum_duplicates()
+    if per_synapse and summed.nnz != n_stored:
+        raise refusal(where, "duplicate synapses with delays of their own", "one for a pair")
+    summed.eliminate_zeros()
+    summed = with_values(summed, weight_values(name, summed.data, dtype))
+    for array in (summed.indices, summed.indptr):
+        locked(array)
+    return closed(summed), aligned
 
 
 def closed(csr: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -469,11 +445,9 @@ class Graph(Saved, Generic[Inputs, Neurons, Proj]):
 
     def __post_init__(self) -> None:
         for field in ("populations", "projections"):
-            items = getattr(self, field)
-            if not isinstance(items, Iterable) or isinstance(items, (str, bytes, Mapping)):
-                measured = f"{type(items).__name__}"
-                raise refusal(field, measured, f"a sequence of {field}")
-            object.__setattr__(self, field, tuple(items))
+            items = listed(field, getattr(self, field), f"a sequence of {field}")
+            object.__setattr__(self, field, items)
+        object.__setattr__(self, "dt", float(self.dt) if self.has_step else number(self.dt))
 
     def verify(self) -> Self:
         """Check everything; return self.
@@ -516,7 +490,7 @@ class Graph(Saved, Generic[Inputs, Neurons, Proj]):
     @property
     def has_step(self) -> bool:
         """True when `dt` is seconds above 0."""
-        return bool(is_real(self.dt) and np.isfinite(self.dt) and self.dt > 0)
+        return is_positive(self.dt)
 
     @cached_property
     def _problems(self) -> tuple[Problem, ...]:
@@ -533,6 +507,13 @@ class Graph(Saved, Generic[Inputs, Neurons, Proj]):
             problems += _name_problems(kind, [part.name for part in getattr(self, f"{kind}s")])
         if not all(isinstance(part.name, str) for part in (*self.populations, *self.projections)):
             return tuple(problems)  # parts are looked up by their names
+        for kind, parts in (
+            ("neurons", self.compute_populations),
+            ("input channels", self.input_populations),
+        ):
+            total = sum(part.size for part in parts if is_whole(part.size))
+            if total > SIZE_MAX:
+                problems.append(Problem("populations", f"{total} {kind}", f"{SIZE_MAX} at most"))
         problems += self.part_problems({p.name: p for p in self.populations})
         return tuple(problems)
 

@@ -188,7 +188,10 @@ def _current_spelling(
 def _plain_scalar(value: Any) -> Any:
     """NumPy's integers and truth values as Python's, which strict fields ask for."""
     item = getattr(value, "item", None)
-    return item() if item is not None and getattr(value, "ndim", None) == 0 else value
+    if item is None or getattr(value, "ndim", None) != 0:
+        return value
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    return value if kind in "mM" and kind else item()  # `item` of a time span is an integer
 
 
 @cache

@@ -33,8 +33,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from hrsnn_lava.csr import as_csr
 from hrsnn_lava.errors import NetworkError, Problem, raise_if
-from hrsnn_lava.fields import real_values
+from hrsnn_lava.fields import is_flag, is_positive, real_values
 from hrsnn_lava.time_constants import membrane_gain, time_constant
 
 Float = NDArray[np.float64]
@@ -76,6 +77,10 @@ class ArrayOptions:
     neuron_name: str = "neurons"
 
 
+#: Parameters that may be None: what the other one of a pair says, or none.
+_OPTIONAL = ("tau_mem", "beta", "alpha")
+
+
 @dataclass(frozen=True, eq=False)
 class Translation:
     """Arrays in this project's convention.
@@ -107,7 +112,7 @@ def translate(
     for name, matrix in (("w_in", inputs), ("w_rec", recurrent)):
         if matrix is not None:
             problems += _shape_problems(name, matrix.shape, size, square=matrix is recurrent)
-    if not (isinstance(dt, (int, float, np.number)) and np.isfinite(dt) and dt > 0):
+    if not is_positive(dt):
         problems.append(Problem("dt", repr(dt), "seconds > 0"))
     raise_if(NetworkError, "the arrays are no network", problems)
     parameters = {"tau_mem": tau_mem, "beta": options.beta, "v_threshold": v_threshold}
@@ -129,10 +134,13 @@ def translate(
 
 
 def _choice_problems(options: ArrayOptions) -> Iterator[Problem]:
-    if options.convention not in DELAYS:
+    if not isinstance(options.convention, str) or options.convention not in DELAYS:
         allowed = ", ".join(DELAYS)
         yield Problem("convention", f"{options.convention!r:.40}", f"one of {allowed}")
-    if options.reset != "zero":
+    for name in ("bias_channel", "split_signs"):
+        if not is_flag(value := getattr(options, name)):
+            yield Problem(name, f"{value!r:.40}", "True or False")
+    if not isinstance(options.reset, str) or options.reset != "zero":
         yield Problem(
             "reset",
             f"{options.reset!r:.40}",
@@ -148,7 +156,9 @@ def _twice_problems(tau_mem: Any, options: ArrayOptions) -> Iterator[Problem]:
         yield Problem("tau_mem", "None", "seconds > 0", "or give beta, the share left after a step")
     if tau_mem is not None and options.beta is not None:
         yield Problem("tau_mem, beta", "both are given", "one of them")
-    if options.alpha is not None and np.any(np.asarray(options.tau_syn) != 0):
+    if options.alpha is not None and np.any(
+        real_values("tau_syn", _detached(options.tau_syn)) != 0
+    ):
         yield Problem("tau_syn, alpha", "both are given", "one of them")
 
 
@@ -187,7 +197,7 @@ def _matrix(name: str, value: Any) -> sparse.csr_matrix | None:
     if value is None:
         return None
     if sparse.issparse(value):
-        return sparse.csr_matrix(value, dtype=np.float64)
+        return as_csr(name, value, np.float64)
     array = real_values(name, _detached(value))
     if array.ndim != 2:
         measured = f"shape {array.shape}"
@@ -221,7 +231,7 @@ def _shape_problems(
 
 def _parameter(name: str, value: Any, size: int) -> Float | None:
     """One value a neuron, (n_neurons,)."""
-    if value is None:
+    if value is None and name in _OPTIONAL:
         return None
     array = real_values(name, _detached(value))
     if array.ndim == 0 or array.shape == (1,):

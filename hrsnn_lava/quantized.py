@@ -23,9 +23,18 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from hrsnn_lava.chip_learning import PER_SYNAPSE, Learning, LearningRule
-from hrsnn_lava.csr import drives, from_rows, rows_of
+from hrsnn_lava.csr import as_csr, drives, from_rows, rows_of, with_values
 from hrsnn_lava.errors import NetworkError, Problem, SpecError
-from hrsnn_lava.fields import is_real, is_whole, locked, refusal, whole_values
+from hrsnn_lava.fields import (
+    choice,
+    is_positive,
+    is_whole,
+    locked,
+    number,
+    refusal,
+    whole_values,
+    wide,
+)
 from hrsnn_lava.findings import Finding
 from hrsnn_lava.integer_format import (
     BIAS_WEIGHT_EXP_RANGE,
@@ -45,7 +54,6 @@ from hrsnn_lava.network import (
     AnyProjection,
     Graph,
     Target,
-    as_csr,
     by_name,
     canonical_csr,
     closed,
@@ -94,13 +102,14 @@ class QuantizedInput(AnyPopulation):
 
     def __post_init__(self) -> None:
         self._take_size()
+        object.__setattr__(self, "payload_scale", number(self.payload_scale))
 
     def problems(self) -> Iterator[Problem]:
         """Everything that is wrong with this population."""
         yield from self.size_problems()
         scale = self.payload_scale
-        if scale is not None and not (is_real(scale) and np.isfinite(scale) and scale > 0):
-            yield Problem(f"population {self.name!r}.payload_scale", repr(scale), "> 0")
+        if scale is not None and not is_positive(scale):
+            yield Problem(f"population {self.name!r}.payload_scale", f"{scale!r:.60}", "> 0")
 
 
 @brief("name", "size", "du", "dv", "vth", "bias_mant", "refractory")
@@ -188,22 +197,19 @@ class QuantizedProjection(AnyProjection):
     targets: ClassVar[tuple[Target, ...]] = ("synapse", "bias", "factor")
 
     def __post_init__(self) -> None:
-        try:
+        where = f"projection {self.name!r}"
+        self._take_target()
+        if not isinstance(self.sign_mode, SignMode):
+            choice(f"{where}.sign_mode", self.sign_mode, [mode.value for mode in SignMode])
             object.__setattr__(self, "sign_mode", SignMode(self.sign_mode))
-        except (ValueError, TypeError):
-            allowed = ", ".join(m.value for m in SignMode)
-            raise NetworkError(
-                f"projection {self.name!r}.sign_mode: {self.sign_mode!r}; allowed: {allowed}"
-            ) from None
         if isinstance(self.learning, LearningRule):
             object.__setattr__(self, "learning", Learning((self.learning,)))
         for field in ("weight_exp", "num_weight_bits", "num_message_bits"):
-            if is_whole(getattr(self, field)):  # Python's, whose shifts do not wrap
-                object.__setattr__(self, field, int(getattr(self, field)))
-        where = f"projection {self.name!r}"
+            object.__setattr__(self, field, number(getattr(self, field)))
         delays = self.delays
         if sparse.issparse(delays):
-            delays = _aligned_delays(where, as_csr(where, self.weights), delays)
+            matrix = as_csr(f"{where}.weights", self.weights, np.int32)
+            delays = _aligned_delays(where, matrix, delays)
         elif delays is not None:
             delays = whole_values(f"{where}.delays", delays)
         if delays is not None and delays.ndim == 0 and delays == 0:
@@ -285,7 +291,8 @@ class QuantizedProjection(AnyProjection):
                 clash = "delays" if self.delays is not None else f"target {self.target}"
                 yield Problem(f"{where}.learning", f"with {clash}", "plain synapses only")
         pre = by_name(populations, self.pre)
-        if self.num_message_bits and pre is not None and not pre.is_input:
+        graded = is_whole(self.num_message_bits) and self.num_message_bits
+        if graded and pre is not None and not pre.is_input:
             yield Problem(
                 f"{where}.num_message_bits",
                 f"{self.num_message_bits}, from neurons of {self.pre!r}",
@@ -301,7 +308,7 @@ def _canonical_learning(
     Stored zeros stay if they learn (`Learning.plastic_zeros`), otherwise they go. Duplicates are
     refused, since they could carry different tags.
     """
-    csr = as_csr(where, matrix)
+    csr = as_csr(f"{where}.weights", matrix, np.int32)
     rows = rows_of(csr)
     order = np.lexsort((csr.indices, rows))
     rows, cols = rows[order], csr.indices[order]
@@ -322,9 +329,10 @@ def _canonical_learning(
 
 def _aligned_delays(where: str, weights: sparse.csr_matrix, delays: sparse.spmatrix) -> Int:
     """Delays given as a matrix, read at the places of the stored weights, (nnz,)."""
-    matrix = as_csr(f"{where}.delays", delays)
+    matrix = as_csr(f"{where}.delays", delays, np.int32)
     if matrix.shape != weights.shape:
         raise refusal(f"{where}.delays", f"shape {matrix.shape}", f"{weights.shape}")
+    matrix = with_values(matrix, wide(whole_values(f"{where}.delays", matrix.data)))
     picked = np.asarray(matrix[rows_of(weights), weights.indices]).ravel()
     return whole_values(f"{where}.delays", picked)
 

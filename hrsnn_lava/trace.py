@@ -17,12 +17,22 @@ from numpy.typing import ArrayLike, NDArray
 from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.dense import MAX_BYTES, Duplicates, dense, events_of, merged
 from hrsnn_lava.errors import Problem, SpecError, raise_if
-from hrsnn_lava.fields import locked, plain_array, whole_number, whole_values
+from hrsnn_lava.fields import (
+    locked,
+    plain_array,
+    real_values,
+    refusal,
+    whole_array,
+    whole_number,
+    whole_values,
+)
 from hrsnn_lava.findings import Finding
-from hrsnn_lava.integer_format import INT32
+from hrsnn_lava.integer_format import INT32, POTENTIAL_MAX
 from hrsnn_lava.notebook import brief, card
 
 Int = NDArray[np.int32]
+#: Arrays of a trace with states of neurons after every step.
+STATES = ("v", "u")
 #: Arrays of a trace with counts by step, of the run as a whole.
 UPDATES = ("active_updates", "membrane_updates")
 #: Arrays of a trace with counts by neuron, of the run as a whole.
@@ -40,12 +50,19 @@ def _integers(where: str, values: Any, fix: str = "") -> Int:
     return whole_values(where, values, floats=False, fix=fix, error=SpecError)
 
 
-def _losses(where: str, values: Any, n_neurons: int) -> NDArray[np.int64]:
-    """Counts by neuron, checked."""
-    counts = plain_array(where, values, f"counts ({n_neurons},)", SpecError)
-    if counts.dtype.kind not in "iu" or counts.shape != (n_neurons,):
-        raise SpecError(f"{where}: {counts.dtype} {counts.shape}; allowed: integers ({n_neurons},)")
-    return counts.astype(np.int64)
+def _counts_or_states(
+    name: str, value: Any, shape: tuple[int, ...], limits: tuple[int, int]
+) -> NDArray[Any]:
+    """An array of a trace that nobody can write to: integers of a shape within limits, or states
+    of a float run."""
+    dtype = getattr(value, "dtype", None)
+    if name in STATES and dtype == np.float64 and np.shape(value) == shape:
+        states = real_values(name, value, error=SpecError)
+        if not np.isfinite(states).all():
+            raise refusal(name, "not all finite", "finite numbers", error=SpecError)
+        return states
+    array = whole_array(name, value, shape, limits, SpecError)
+    return locked(array.astype(np.int64)) if name in LOSSES else array
 
 
 def _extent(where: str, value: Any) -> int:
@@ -264,6 +281,11 @@ class Origin:
         self._network, self._digest = network, digest
 
     @property
+    def network(self) -> Any:
+        """The network itself; None where only its digest is known."""
+        return self._network
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the network."""
         return self._digest or self._network.digest  # type: ignore[union-attr] # one is there
@@ -353,23 +375,30 @@ class Trace(Saved):
             steps, neurons = locked(steps[order]), locked(neurons[order])
         object.__setattr__(self, "spike_steps", steps)
         object.__setattr__(self, "spike_neurons", neurons)
-        for name in UPDATES:
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, _integers(name, getattr(self, name)))
-        for name in LOSSES:
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, _losses(name, getattr(self, name), self.n_neurons))
+        for name, (shape, limits) in self.forms.items():
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _counts_or_states(name, value, shape, limits))
+        for name in ("weights", "traces"):
+            arrays = {
+                key: whole_values(f"{name}[{key!r}]", value, error=SpecError)
+                for key, value in getattr(self, name).items()
+            }
+            object.__setattr__(self, name, arrays)
+
+    @property
+    def forms(self) -> dict[str, tuple[tuple[int, ...], tuple[int, int]]]:
+        """Shape, smallest and largest value of every array of states and counts."""
+        steps, n = self.n_steps, self.n_neurons
+        return {
+            "v": ((steps, n), (-POTENTIAL_MAX, POTENTIAL_MAX)),
+            "u": ((steps, n), INT32),  # a sum of many bits more leaves it beyond 24
+            **{name: ((steps,), (0, min(n, INT32[1]))) for name in UPDATES},
+            **{name: ((n,), (0, min(steps, INT32[1]))) for name in LOSSES},
+        }
 
     def _array_problems(self) -> list[Problem]:
-        """States of another shape, and what is of another type."""
-        problems, shape = [], (self.n_steps, self.n_neurons)
-        for name in ("v", "u"):
-            value = getattr(self, name)
-            if value is None:
-                continue
-            array = plain_array(name, value, f"numbers {shape}", SpecError)
-            if array.shape != shape:
-                problems.append(Problem(name, f"shape {array.shape}", f"{shape}"))
+        """What is of another type."""
+        problems = []
         for field_name in ("weights", "traces"):
             values = getattr(self, field_name)
             if not isinstance(values, Mapping):

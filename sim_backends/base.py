@@ -14,7 +14,7 @@ the sum of one projection and delay, so only projections onto different neurons 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -24,7 +24,7 @@ from scipy import sparse
 
 from hrsnn_lava import registry
 from hrsnn_lava.errors import BackendMissingError, Problem, SpecError, raise_if
-from hrsnn_lava.fields import is_whole, whole_number
+from hrsnn_lava.fields import is_whole, listed, whole_number
 from hrsnn_lava.integer_format import INT32, STATE_SHIFT, kept_of_current, kept_of_potential
 from hrsnn_lava.quantized import QuantizedNetwork, learning_problems
 from hrsnn_lava.sim_backends.learning_program import (
@@ -34,10 +34,9 @@ from hrsnn_lava.sim_backends.learning_program import (
     plastic_projections,
     source_offset,
 )
-from hrsnn_lava.trace import SpikeInput, Trace
+from hrsnn_lava.trace import STATES, SpikeInput, Trace
 
-#: States of neurons that a run can record; spikes are always recorded.
-STATES = ("v", "u")
+#: What a run can record: states of neurons, and spikes, which are always recorded.
 PROBES = ("spikes", *STATES)
 #: Steps since rest that can be counted: spikes carry their step as int32.
 LAST_STEP = INT32[1]
@@ -282,6 +281,17 @@ def run_steps(inputs: Any, steps: int | None) -> int:
     raise SpecError(f"inputs: {type(inputs).__name__}; allowed: a SpikeInput, pieces of one, None")
 
 
+def probe_problems(probes: Any, known: Collection[str]) -> list[Problem]:
+    """What is wrong with a list of probes."""
+    words = ", ".join(known)
+    try:
+        names = listed("probes", probes, f"a list of {words}", SpecError)
+    except SpecError:
+        return [Problem("probes", f"{probes!r:.60}", f"a list of {words}")]
+    wrong = (name for name in names if not isinstance(name, str) or name not in known)
+    return [Problem("probes", f"{name!r:.60}", words) for name in wrong]
+
+
 def check_run(
     network: QuantizedNetwork,
     inputs: SpikeInput | None,
@@ -299,12 +309,7 @@ def check_run(
         raise_if(SpecError, "the run is not possible", problems)
     if steps is not None and not (is_whole(steps) and 0 <= steps <= LAST_STEP):
         problems.append(Problem("steps", repr(steps), f"a whole number in 0..{LAST_STEP}"))
-    if isinstance(probes, str) or not isinstance(probes, Iterable):
-        problems.append(Problem("probes", repr(probes), f"a list of {', '.join(PROBES)}"))
-    else:
-        problems += [
-            Problem("probes", repr(p), ", ".join(PROBES)) for p in probes if p not in PROBES
-        ]
+    problems += probe_problems(probes, PROBES)
     if inputs is not None and inputs.n_neurons != network.n_inputs:
         problems.append(
             Problem("inputs", f"{inputs.n_neurons} channels", f"{network.n_inputs} (the network's)")

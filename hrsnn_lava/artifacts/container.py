@@ -165,7 +165,7 @@ def _decoded(path: PathLike, artifact: Artifact) -> Any:
     """The value in an artifact that was read from `path`; every fault is an `ArtifactError`."""
     try:
         return _codec(artifact.stage).from_artifact(artifact)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise ArtifactError(f"{path}: content is incomplete or wrong ({error!r})") from error
     except (SpecError, ArtifactError) as error:
         raise ArtifactError(f"{path}: {error.message}", problems=error.problems) from error

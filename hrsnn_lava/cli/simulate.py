@@ -193,7 +193,7 @@ class _Run:
                 progress, f"simulate: {options.backend}, {self.steps} steps", self.steps
             )
             moving()
-            trace = session.run(self.inputs, self.steps, ("spikes", *options.probes), moving)
+            trace = session.quiet_run(self.inputs, self.steps, ("spikes", *options.probes), moving)
             if options.output is not None:
                 trace.save(options.output)
             if options.state_out is not None:

@@ -50,6 +50,7 @@ def verify(
 
     COMPILED is a compiled or quantized network (.hlx). Exit code 7 if a single bit differs.
     """
+    from hrsnn_lava.report.sections.verdict import findings_lines
     from hrsnn_lava.sim_backends.base import require_backend
     from hrsnn_lava.sim_backends.runs.parity import obstacles, verify_parity
 
@@ -69,8 +70,10 @@ def verify(
     with console.progress() as progress:
         parity, trace = verify_parity(network, inputs, n_steps, engines, progress, timeout)
     parity.require()
-    answer = {**parity.to_dict(), "skipped": obstacle_of}
-    console.result({"parity": answer}, f"{parity.line()} ({trace.n_spikes:,} spikes)")
+    findings = [finding.to_dict() for finding in parity.findings]
+    answer = {**parity.to_dict(), "skipped": obstacle_of, "findings": findings}
+    lines = [f"{parity.line()} ({trace.n_spikes:,} spikes)", *findings_lines(findings)]
+    console.result({"parity": answer}, "\n".join(lines))
 
 
 def chosen_engines(text: str | None) -> tuple[str, ...]:

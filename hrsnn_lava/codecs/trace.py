@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 from hrsnn_lava.artifacts.container import Arrays, Artifact, Codec, below
 from hrsnn_lava.codecs.input import whole_item
 from hrsnn_lava.errors import ArtifactError
-from hrsnn_lava.trace import LOSSES, UPDATES, Origin, SpikeInput, Trace, digest_array
+from hrsnn_lava.fields import refusal, whole_array
+from hrsnn_lava.integer_format import INT32
+from hrsnn_lava.trace import LOSSES, STATES, UPDATES, Origin, SpikeInput, Trace, digest_array
 
+#: Probes that are of all where a file does not say of which.
+_ALL = ("steps", "neurons")
 _REQUIRED = ("spike_steps", "spike_neurons", "n_steps", "n_neurons")
 
 
@@ -22,7 +26,7 @@ def _to_artifact(trace: Trace) -> Artifact:
         "n_steps": np.array(trace.n_steps, dtype=np.int64),
         "n_neurons": np.array(trace.n_neurons, dtype=np.int64),
     }
-    optional = {name: getattr(trace, name) for name in ("v", "u", *UPDATES, *LOSSES)}
+    optional = {name: getattr(trace, name) for name in (*STATES, *UPDATES, *LOSSES)}
     arrays |= {name: value for name, value in optional.items() if value is not None}
     arrays |= {f"weights/{name}": value for name, value in trace.weights.items()}
     arrays |= {f"traces/{name}": value for name, value in trace.traces.items()}
@@ -40,7 +44,10 @@ def _from_artifact(artifact: Artifact) -> Trace:
     if "input/steps" in arrays:
         inputs = SpikeInput.from_artifact(Artifact("input", {}, below(arrays, "input/")))
     digest = arrays.get("network_digest")
-    return Trace(
+    for name in STATES:
+        if name in arrays and arrays[name].dtype.kind not in "iu":
+            raise refusal(name, f"{arrays[name].dtype}", "integers", error=ArtifactError)
+    trace = Trace(
         arrays["spike_steps"],
         arrays["spike_neurons"],
         whole_item("n_steps", arrays["n_steps"]),
@@ -50,20 +57,36 @@ def _from_artifact(artifact: Artifact) -> Trace:
         below(arrays, "weights/"),
         inputs,
         below(arrays, "traces/"),
-        active_updates=_updates(arrays, "active_updates"),
-        membrane_updates=_updates(arrays, "membrane_updates"),
+        active_updates=arrays.get("active_updates"),
+        membrane_updates=arrays.get("membrane_updates"),
         wraps=arrays.get("wraps"),
         saturations=arrays.get("saturations"),
         origin=None if digest is None else Origin(digest=digest_text(digest)),
     )
+    _check_probes(arrays, trace)
+    return trace
 
 
-def _updates(arrays: Arrays, name: str) -> NDArray[Any] | None:
-    """Counts by step, their shape checked; None when the file has none."""
-    counts, shape = arrays.get(name), (int(arrays["n_steps"]),)
-    if counts is not None and counts.shape != shape:
-        raise ArtifactError(f"{name}: shape {counts.shape}; allowed: {shape}")
-    return counts
+def _check_probes(arrays: Arrays, trace: Trace) -> None:
+    """Refuse states at chosen steps and neurons that are none, and what was learned by then."""
+    n_steps, n_neurons = trace.n_steps, trace.n_neurons
+    lengths: dict[str, int] = {}
+    for name, extent in (
+        ("steps", n_steps),
+        ("neurons", n_neurons),
+        ("weight_steps", n_steps),
+        ("trace_steps", n_steps),
+    ):
+        indices = arrays.get(f"probe/{name}", np.arange(extent if name in _ALL else 0))
+        limits = (0, min(extent, INT32[1] + 1) - 1)
+        lengths[name] = whole_array(f"probe/{name}", indices, (-1,), limits, ArtifactError).size
+    for name, value in below(arrays, "probe/").items():
+        if name in STATES:
+            shape, (_, limits) = (lengths["steps"], lengths["neurons"]), trace.forms[name]
+            whole_array(f"probe/{name}", value, shape, limits, ArtifactError)
+        elif name.startswith(("weights/", "traces/")):
+            rows = lengths["weight_steps" if name.startswith("weights/") else "trace_steps"]
+            whole_array(f"probe/{name}", value, (rows, -1), INT32, ArtifactError)
 
 
 def digest_text(array: NDArray[Any]) -> str:

@@ -75,6 +75,7 @@ class ComparisonRow:
         step_time_s, wall_time_s: what static energy is charged for.
         step_mean_s, step_max_s, step_at_least_s: estimated latency of a step.
         time_evidence, unknown_times: what it rests on.
+        findings: of the run, those that are more than a note, the worst first.
     """
 
     profile: str
@@ -109,6 +110,7 @@ class ComparisonRow:
     step_at_least_s: float | None = None
     time_evidence: tuple[str, ...] = ()
     unknown_times: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -201,13 +203,14 @@ class ProfileComparison:
             if row.verdict != "PASS":
                 lines.append(f"{row.profile} does not fit: {row.reason}")
                 continue
+            lines += [f"{row.profile}: {text}" for text in row.findings]
             who = f"{row.profile}, {row.cost_set}{' (proxy)' if row.proxy else ''}"
             if row.cost_set and row.unpriced:
                 names = ", ".join(label(name) for name in row.unpriced)
                 lines.append(f"{who}: without a price: {names}")
             if row.cost_set and row.unknown_times:
                 lines.append(f"{who}: without a time: {', '.join(row.unknown_times)}")
-        return [*lines, self.note]
+        return [*dict.fromkeys(lines), self.note]
 
 
 def _cost_cells(row: ComparisonRow) -> list[str]:
@@ -422,4 +425,5 @@ def _row(facts: Facts) -> ComparisonRow:
         step_at_least_s=pace["step_at_least_s"] or None,
         time_evidence=tuple(pace["evidence"]),
         unknown_times=tuple(pace["unknown"]),
+        findings=tuple(str(f) for f in facts.run_findings if f.severity != "note"),
     )

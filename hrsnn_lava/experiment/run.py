@@ -435,7 +435,8 @@ def verification(bench: Bench, compiled: CompiledNetwork) -> Check:
 
     def compare() -> dict[str, Any]:
         if len(names) < 2:
-            return Parity(tuple(names), steps, 0, spikes=native.n_spikes).to_dict()
+            alone = Parity(tuple(names), steps, 0, spikes=native.n_spikes, origin=native.origin)
+            return alone.to_dict()
         return verify_parity(compiled, inputs, steps, names)[0].to_dict()
 
     stage = Stage("verify", compare, (compiled.network_digest, *names))
@@ -448,6 +449,7 @@ def verification(bench: Bench, compiled: CompiledNetwork) -> Check:
         tuple(agreed["compared"]),
         agreed["spikes"],
         dict(target.missing_backends),
+        origin=native.origin,
     )
     return Check(inputs, native, parity)
 

@@ -198,7 +198,7 @@ def build_report(
 def _prices(
     compiled: CompiledNetwork, cost_set: CostSet | str | Literal[False] | None
 ) -> CostSet | None:
-    if cost_set is False or cost_set == NO_PRICES:
+    if cost_set is False or (isinstance(cost_set, str) and cost_set == NO_PRICES):
         return None
     if cost_set is None and isinstance(compiled, CompiledNetwork):
         cost_set = preferred(compiled.profile)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
+from hrsnn_lava import registry
 from hrsnn_lava.budgets.judge import Budget
 from hrsnn_lava.compiler.analysis.operations.activity import Activity
 from hrsnn_lava.compiler.analysis.operations.counting import Counts, count_trace
@@ -31,6 +32,7 @@ from hrsnn_lava.compiler.analysis.run_findings import run_findings
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.design_rules.check import PlacedNetwork
 from hrsnn_lava.errors import Problem, SpecError
+from hrsnn_lava.fields import choice, instance, is_real, listed, refusal, whole_number
 from hrsnn_lava.findings import Finding, worst_first
 from hrsnn_lava.hardware_profiles import CostSet, CountKey
 from hrsnn_lava.network import Network
@@ -39,11 +41,16 @@ from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.report.agreement import agreement_findings
 from hrsnn_lava.report.format import Plain
 from hrsnn_lava.report.unpruned import UnprunedRun, chips_of
-from hrsnn_lava.trace import Trace
+from hrsnn_lava.trace import EXTENT, Origin, Trace
 
 #: Step time that stands for: as long as the chip needs.
 FASTEST: Literal["fastest"] = "fastest"
 StepTime: TypeAlias = float | Literal["fastest"]
+#: What evidence that is of one network has to say.
+_SAID = {
+    "parity": ("backends", "steps", "mismatches", "network_digest"),
+    "float_vs_integer": ("steps", "network_digest"),
+}
 Mode: TypeAlias = Literal["real_time", "as_fast_as_possible"]
 
 
@@ -122,9 +129,6 @@ class Evidence:
         # known by its methods: the class is in a room that runs programs, which a report does not
         if parity is not None and hasattr(parity, "to_dict"):
             keywords = {**keywords, "parity": parity.to_dict() | {"line": parity.line()}}
-        elif parity is not None and not isinstance(parity, Mapping):
-            kind = type(parity).__name__
-            raise SpecError(f"parity: of type {kind}; allowed: what hl.verify returns, or its dict")
         return cls(**keywords)
 
 
@@ -192,6 +196,9 @@ class Facts:
         if self.trace is not None:
             check_trace(network, self.trace)
         counts = self.evidence.counts
+        for name in ("parity", "float_vs_integer"):
+            if (said := getattr(self.evidence, name)) is not None:
+                _check_said(name, said, network, self.trace or counts)
         if counts is not None and counts.origin is not None and not counts.origin.is_of(network):
             raise SpecError(
                 f"counts: of the network {counts.origin.digest[:12]}; allowed: one of "
@@ -218,19 +225,23 @@ class Facts:
         records = {record.name: record for record in self.compiled.records}
         entering = self.compiled.network.n_synapses
         if "quantize" in records:
-            entering = records["quantize"].before["synapses"]
+            entering = records["quantize"].before.get("synapses", entering)
         return before if before is not None and before > entering else None
 
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """What a user has to know of the program, its run and its prices, the worst first."""
-        of_run: Iterable[Finding] = ()
-        if self.counts is not None:
-            network = self.compiled.network
-            of_run = run_findings(network, self.counts.done, self.counts.steps)
         of_prices = () if self.energy is None else energy_findings(self.energy)
         of_integers = agreement_findings(self.evidence.float_vs_integer or {})
-        return worst_first([*self.compiled.findings, *of_run, *of_integers, *of_prices])
+        return worst_first([*self.compiled.findings, *self.run_findings, *of_integers, *of_prices])
+
+    @cached_property
+    def run_findings(self) -> tuple[Finding, ...]:
+        """What a user has to know of the run, the worst first; empty without one."""
+        if self.counts is None:
+            return ()
+        network, done = self.compiled.network, self.counts.done
+        return worst_first(run_findings(network, done, self.counts.steps))
 
     def pass_report(self, name: str) -> Plain:
         """What a pass recorded; empty when it did not run."""
@@ -366,6 +377,38 @@ class Facts:
             name = "trace_before" if self.evidence.unpruned is None else "unpruned"
             raise SpecError(f"{name}: {whole.steps} steps; allowed: {steps} (those of the trace)")
         return whole
+
+
+def _check_said(name: str, said: Any, network: QuantizedNetwork, run: Any) -> None:
+    """Refuse what `hl.verify` or `hl.compare_float` said of another network, or of a run of
+    another length than `run`, and what neither of them says."""
+    maker = "hl.verify" if name == "parity" else "hl.compare_float"
+    if not isinstance(said, Mapping):
+        kind = type(said).__name__
+        raise SpecError(f"{name}: of type {kind}; allowed: what {maker} returns, or its dict")
+    missing = [key for key in _SAID[name] if key not in said]
+    if missing:
+        raise SpecError(f"{name}: without {', '.join(missing)}; allowed: what {maker} returns")
+    whole_number(f"{name}.steps", said["steps"], EXTENT, error=SpecError)
+    if name == "parity":
+        whole_number(f"{name}.mismatches", said["mismatches"], (0, 2**63 - 1), error=SpecError)
+        engines = listed(f"{name}.backends", said["backends"], "names of engines", SpecError)
+        for engine in engines:
+            choice(f"{name}.backends", engine, registry.names("engine"), SpecError)
+    else:
+        instance(f"{name}.spikes", said.get("spikes", {}), Mapping)
+        for key in ("rate_ratio", "count_error"):
+            if not is_real(ratio := said.get(key) or 0.0):
+                raise refusal(f"{name}.{key}", f"{ratio!r:.60}", "a number", error=SpecError)
+    origin = Origin(digest=said["network_digest"])
+    if not origin.is_of(network):
+        raise SpecError(
+            f"{name}: of the network {origin.digest[:12]}; allowed: one of {network.name!r}, "
+            f"{network.digest[:12]}. Ask {maker} of that network"
+        )
+    steps = said["steps"] if run is None else getattr(run, "n_steps", getattr(run, "steps", None))
+    if steps != said["steps"]:
+        raise SpecError(f"{name}: {said['steps']} steps; allowed: {steps} (those of the run)")
 
 
 def _seconds(value: Any) -> float:

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.csr import held_drive
 from hrsnn_lava.errors import Problem, SpecError, raise_if
-from hrsnn_lava.integer_format import DECAY_ONE, STATE_UNIT
+from hrsnn_lava.fields import instance, real_values, whole_number
+from hrsnn_lava.integer_format import DECAY_ONE, INT32, STATE_UNIT
 from hrsnn_lava.metrics.spike_distance import spike_distance
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork, in_counts
 from hrsnn_lava.sim_backends.base import Backend, as_quantized, run_steps
 from hrsnn_lava.sim_backends.floating.simulator import PlasticSimulator
 from hrsnn_lava.sim_backends.runs.inputs import part_of
-from hrsnn_lava.sim_backends.runs.session import simulate
+from hrsnn_lava.sim_backends.runs.session import simulate, told
 from hrsnn_lava.trace import SpikeInput, Trace
 
 __all__ = ["compare_float_fixed"]
@@ -32,7 +33,7 @@ def compare_float_fixed(
     inputs: Floats | SpikeInput | None,
     *,
     steps: int | None = None,
-    steps_per_sample: int = 20,
+    steps_per_sample: int | None = 20,
     backend: str | Backend = "native",
 ) -> dict[str, Any]:
     """Run both networks from rest and compare spikes, potentials and learned weights.
@@ -45,7 +46,7 @@ def compare_float_fixed(
         inputs: (n, n_inputs) analog samples, each held for `steps_per_sample` steps; or events,
             whose payloads are those of the integer network, also where they are held; or None.
         steps: of the run; by default as many as the input has, or 1000 without one.
-        steps_per_sample: also how often potentials are read.
+        steps_per_sample: also how often potentials are read; None for no samples but steps.
         backend: runs the integers.
 
     Returns:
@@ -57,19 +58,23 @@ def compare_float_fixed(
         first_difference (step of the first spike that differs, or None); potential_error (mean
         |difference| in thresholds, read every `steps_per_sample` steps); spike_distance (see
         `hrsnn_lava.metrics.spike_distance`, within half a sample); weights by projection that
-        learns.
+        learns; network_digest of the integers; findings, what a user has to know of their run.
 
     Raises:
         SpecError: the networks differ in size, or the input is of the wrong kind.
     """
-    quantized = as_quantized(integer)
+    instance("network", network, Network)
+    quantized, longest = as_quantized(integer), (1, INT32[1])
+    if steps_per_sample is None:
+        steps_per_sample = 1
+    steps_per_sample = whole_number("steps_per_sample", steps_per_sample, longest, error=SpecError)
     events = _events(network, quantized, inputs, steps_per_sample)
     if steps is not None or inputs is None:
         steps = run_steps(None, steps)
         events = (
             part_of(events, 0, steps) if events.n_steps >= steps else replace(events, n_steps=steps)
         )
-    trace = simulate(quantized, events, events.n_steps, backend, ("spikes", "v"))
+    trace = told(simulate(quantized, events, events.n_steps, backend, ("spikes", "v")), quantized)
     simulator = PlasticSimulator(network)
     start = {p.name: simulator.weights(p.name) for p in network.projections}
     at, who, potential = _run_float(simulator, quantized, events, inputs, steps_per_sample)
@@ -97,6 +102,8 @@ def compare_float_fixed(
             (at, who), (trace.spike_steps, trace.spike_neurons), n, max(steps_per_sample / 2, 1.0)
         ),
         "weights": _weights(network, quantized, simulator, trace, start),
+        "network_digest": quantized.digest,
+        "findings": [finding.to_dict() for finding in trace.findings],
     }
 
 
@@ -143,8 +150,11 @@ def _events(
         return SpikeInput.empty(run_steps(None, None), network.n_inputs)
     if isinstance(inputs, SpikeInput):
         return inputs
-    payloads = np.rint(np.asarray(inputs, dtype=np.float64) * _scales(integer)).astype(np.int64)
-    return SpikeInput.held(payloads, per_sample)
+    samples = real_values("inputs", inputs, error=SpecError)
+    if samples.ndim != 2 or samples.shape[1] != network.n_inputs:
+        allowed = f"(n_samples, {network.n_inputs})"
+        raise SpecError(str(Problem("inputs", f"shape {samples.shape}", allowed)))
+    return SpikeInput.held(np.rint(samples * _scales(integer)), per_sample)
 
 
 def _scales(integer: QuantizedNetwork) -> Floats:

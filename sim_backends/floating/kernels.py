@@ -38,7 +38,7 @@ def run_floats(first: int, n_steps: int, *arrays: Any) -> int:
 @jit
 def _grouped(a: Any) -> tuple[Run, Any, Events, Out]:
     """The groups of a call, from all their arrays one after the other."""
-    return grouped_run(a), a[22], Events(a[23], a[24], a[25]), Out(a[26], a[27], a[28], a[29])
+    return grouped_run(a), a[24], Events(a[25], a[26], a[27]), Out(a[28], a[29], a[30], a[31])
 
 
 @jit
@@ -48,7 +48,7 @@ def _float_steps(first: int, n_steps: int, run: Run, bias: Any, events: Events, 
     block_delay, _, _, indptr, targets, weights = run.synapses
     u, v, waiting = run.potentials
     ring_source, ring_value, ring_count = run.ring
-    arriving, _, spiked, _, _, _ = run.scratch
+    arriving, _, spiked, _, _, _, _, _ = run.scratch
     event_ptr, event_source, event_value = events
     out_step, out_neuron, out_v, out_u = out
     n = threshold.shape[0]
@@ -254,7 +254,7 @@ def plastic_steps(
     keep_u, keep_v, threshold, refractory = run.neurons
     block_delay, _, _, indptr, targets, weights = run.synapses
     u, v, waiting = run.potentials
-    arriving, _, spiked, _, _, _ = run.scratch
+    arriving, _, spiked, _, _, _, _, _ = run.scratch
     ring, (event_ptr, event_source, event_value) = run.ring, events
     ring_source, ring_value, ring_count = ring
     out_step, out_neuron, out_v, out_u = out

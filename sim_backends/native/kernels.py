@@ -154,15 +154,16 @@ def _neurons(
 
 @jit
 def _count_losses(
-    arriving: Any, wide: Any, before: Any, keep_u: Any, u: Any, v: Any, losses: Any
+    arriving: Any, wide: Any, before: Any, keep_u: Any, u: Any, v: Any, losses: Any, exact: Any
 ) -> None:
     """Add to `losses` the currents that wrapped and the potentials at their lower end.
 
     Unless much arrives at once, u lies within 24 bits. What was left of it before is u less what
     arrived; where that does not lie within 24 bits, the sum has wrapped: the range is one turn.
+    Where sums may leave 32 bits, what arrives is `exact`.
     """
     for i in range(u.shape[0]):
-        raised = np.int64(arriving[i]) << STATE_SHIFT
+        raised = (exact[i] if wide[2] else np.int64(arriving[i])) << STATE_SHIFT
         if wide[0]:
             rest = np.int64(np.float64(before[i]) * keep_u[i] * (1.0 / DECAY_ONE))
             losses[0, i] += u[i] != rest + raised
@@ -173,6 +174,32 @@ def _count_losses(
 
 
 @jit
+def _sum_exactly(t: Any, run: Run) -> None:
+    """What arrives in step `t` without the wrap at 32 bits, once more: for counts alone."""
+    delay, shift, graded, indptr, targets, weights = run.synapses
+    ring_source, ring_value, ring_count = run.ring
+    partial, exact = run.scratch.partial, run.scratch.exact
+    later = run.scratch.later
+    for i in range(exact.shape[0]):
+        exact[i] = later[i]
+    for b in range(delay.shape[0]):
+        sent_at = t - 1 - delay[b]
+        if sent_at < 0:
+            continue
+        slot = sent_at % ring_count.shape[0]
+        partial[:] = 0
+        for e in range(ring_count[slot]):
+            value = np.int64(ring_value[slot, e])
+            if not graded[b]:
+                value = np.int64(value != 0)
+            source = ring_source[slot, e]
+            for q in range(indptr[b, source], indptr[b, source + 1]):
+                partial[targets[q]] += np.int64(weights[q]) * value
+        for i in range(exact.shape[0]):
+            exact[i] += partial[i] >> shift[b]
+
+
+@jit
 def grouped_run(a: Any) -> Run:
     """The `Run` of `NetworkState.arrays`, which come first in `a`."""
     return Run(
@@ -180,16 +207,16 @@ def grouped_run(a: Any) -> Run:
         Synapses(a[4], a[5], a[6], a[7], a[8], a[9]),
         Potentials(a[10], a[11], a[12]),
         Ring(a[13], a[14], a[15]),
-        Scratch(a[16], a[17], a[18], a[19], a[20], a[21]),
+        Scratch(a[16], a[17], a[18], a[19], a[20], a[21], a[22], a[23]),
     )
 
 
 @jit
 def grouped(a: Any) -> tuple[Run, Drive, Events, Out]:
     """The groups of a call for integers, from all their arrays one after the other."""
-    drive = Drive(a[22], a[23], a[24], a[25])
-    events = Events(a[26], a[27], a[28])
-    return grouped_run(a), drive, events, Out(a[29], a[30], a[31], a[32])
+    drive = Drive(a[24], a[25], a[26], a[27])
+    events = Events(a[28], a[29], a[30])
+    return grouped_run(a), drive, events, Out(a[31], a[32], a[33], a[34])
 
 
 @jit
@@ -223,7 +250,7 @@ def integer_steps(
     block_delay, block_shift, block_graded, indptr, targets, weights = run.synapses
     u, v, waiting = run.potentials
     ring_source, ring_value, ring_count = run.ring
-    arriving, partial, spiked, wide, before, losses = run.scratch
+    arriving, partial, spiked, wide, before, losses, exact, _ = run.scratch
     bias_exp, bias, starts, mantissas = drive
     event_ptr, event_source, event_value = events
     out_step, out_neuron, out_v, out_u = out
@@ -305,8 +332,10 @@ def integer_steps(
         else:
             _, changes, ended = _neurons(n, *cells, None, 0)
             updates[k, 0], updates[k, 1] = n, changes
+        if wide[2]:
+            _sum_exactly(t, run)
         if ended or wide[1]:
-            _count_losses(arriving, wide, before, keep_u, u, v, losses)
+            _count_losses(arriving, wide, before, keep_u, u, v, losses, exact)
         slot = t % depth
         count = collect_spikes(spiked, ring_source[slot])
         for e in range(count):

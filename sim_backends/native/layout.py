@@ -113,6 +113,10 @@ class Scratch(NamedTuple):
     hold in its unit; then `before` (n,) is the current before the step. `losses` (2, n): since it
     was cleared, how often the current wrapped, and in how many steps the potential was at its
     lower end.
+
+    The third of `wide` says whether sums may leave 32 bits in this call, which they do as Lava's
+    do. Then `exact` (n,) is what arrives in a step without that, and `later` (n,) what learning
+    synapses add to it in the next.
     """
 
     arriving: NDArray[Any]
@@ -121,6 +125,8 @@ class Scratch(NamedTuple):
     wide: NDArray[np.bool_]
     before: NDArray[Any]
     losses: NDArray[np.int64]
+    exact: NDArray[np.int64]
+    later: NDArray[np.int64]
 
 
 class Run(NamedTuple):
@@ -142,20 +148,26 @@ class Out(NamedTuple):
     u: NDArray[Any]
 
 
-def most_that_arrives(program: Program) -> float:
-    """Largest sum of weights that may arrive at a neuron in a step; infinite with payloads."""
-    total = np.zeros(program.n_neurons)
+def most_that_arrives(program: Program) -> tuple[float, float]:
+    """Largest sum of weights that may arrive at a neuron in a step, from synapses that count spikes
+    and from those that multiply by the payload."""
+    totals = np.zeros((2, program.n_neurons))
     for block in program.blocks:
-        if block.graded:
-            return np.inf
-        total += np.asarray(abs(block.weights).sum(axis=1)).ravel() * 2.0**block.weight_exp
+        sums = np.asarray(abs(block.weights.astype(np.float64)).sum(axis=1)).ravel()
+        totals[int(block.graded)] += sums * 2.0**block.weight_exp
     for plastic in program.plastic:
-        if plastic.graded:
-            return np.inf
         fan_in = np.bincount(plastic.rows, minlength=plastic.n_post)
         targets = slice(plastic.target, plastic.target + plastic.n_post)
-        total[targets] += fan_in * (WEIGHT_MAX + 1) * 2.0**plastic.weight_exp
-    return float(total.max(initial=0.0))
+        # before the first epoch weights may lie beyond what an epoch leaves
+        largest = max(WEIGHT_MAX + 1, largest_magnitude(plastic.weights))
+        totals[int(plastic.graded), targets] += fan_in * largest * 2.0**plastic.weight_exp
+    plain, graded = totals.max(axis=1, initial=0.0)
+    return float(plain), float(graded)
+
+
+def largest_magnitude(values: NDArray[Any]) -> int:
+    """Of integers; -2^31 has none in 32 bits."""
+    return max(int(values.max(initial=0)), -int(values.min(initial=0)))
 
 
 def flatten(
@@ -236,9 +248,11 @@ class NetworkState:
                 np.zeros(n, self.kind),
                 np.zeros(n, np.int64),
                 np.zeros(n, np.bool_),
-                np.zeros(2, np.bool_),
+                np.zeros(3, np.bool_),
                 np.zeros(n, self.kind),
                 np.zeros((2, n), np.int64),
+                np.zeros(n, np.int64),
+                np.zeros(n, np.int64),
             ),
         )
         self.arrays = tuple(array for group in self.run_arrays for array in group)

@@ -66,11 +66,16 @@ def learning_steps(
         spikes = integer_steps(t, 1, run, drive, here, target, m.pending, updates[k : k + 1])
         slot = t % ring_count.shape[0]
         m.pending[:] = 0
+        exact = run.scratch.wide[2]
+        if exact:
+            run.scratch.later[:] = 0
         sources = ring_source[slot, : ring_count[slot]]
         values = ring_value[slot, : ring_count[slot]]
         fired = out.neuron[n_written : n_written + spikes]
         for r in range(wiring.source.shape[0]):
-            _deliver(r, sources, values, wiring, rules, m)
+            _deliver(r, sources, values, wiring, rules, m, m.pending)
+            if exact:
+                _deliver_exactly(r, sources, values, wiring, rules, m, run.scratch.later)
             within = np.uint8(t % rules.epoch[r] + 1)
             if rules.mode[r] == 3:
                 _note_payloads(r, sources, values, within, wiring, rules, m)
@@ -95,12 +100,14 @@ def learning_steps(
 
 
 @_inline
-def _deliver(r: Any, sources: Any, values: Any, wiring: Any, rules: Any, m: Any) -> None:
-    """Add what the sources send to `pending`, with the weights of now."""
+def _deliver(
+    r: Any, sources: Any, values: Any, wiring: Any, rules: Any, m: Any, pending: Any
+) -> None:
+    """Add what the sources send to `pending`, with the weights of now; in 32 bits that wraps."""
     low, high = wiring.source[r], wiring.source[r] + wiring.n_pre[r]
     factor, shift, graded = rules.factor[r], rules.shift[r], rules.graded[r]
     indptr, all_targets, all_weights = wiring.indptr, wiring.targets, m.weights
-    pending, partial, first = m.pending, m.partial, wiring.column[r] - low
+    partial, first = m.partial, wiring.column[r] - low
     if shift > 0:
         partial[:] = 0
     for e in range(sources.shape[0]):
@@ -116,13 +123,21 @@ def _deliver(r: Any, sources: Any, values: Any, wiring: Any, rules: Any, m: Any)
         elif graded or factor != 1:
             times = factor * (np.int64(values[e]) if graded else np.int64(1))
             for q in range(targets.shape[0]):
-                pending[targets[q]] += np.int32(np.int64(weights[q]) * times)
+                pending[targets[q]] += np.int64(weights[q]) * times
         else:
             for q in range(targets.shape[0]):
                 pending[targets[q]] += weights[q]
     if shift > 0:
         for i in range(wiring.target[r], wiring.target[r] + wiring.n_post[r]):
-            pending[i] += np.int32(partial[i] >> shift)
+            pending[i] += partial[i] >> shift
+
+
+@jit
+def _deliver_exactly(
+    r: Any, sources: Any, values: Any, wiring: Any, rules: Any, m: Any, later: Any
+) -> None:
+    """The same in 64 bits."""
+    _deliver(r, sources, values, wiring, rules, m, later)
 
 
 @jit

@@ -55,6 +55,9 @@ def pair_steps(
         slot = t % ring_count.shape[0]
         for i in range(pending.shape[0]):
             pending[i] = 0
+        exact = run.scratch.wide[2]
+        if exact:
+            run.scratch.later[:] = 0
         for r in range(wiring.source.shape[0]):
             g, column, row = wiring.group[r], wiring.column[r], wiring.row[r]
             n_pre, n_post, target = wiring.n_pre[r], wiring.n_post[r], wiring.target[r]
@@ -110,6 +113,11 @@ def pair_steps(
                 pre, n_sent, wiring.indptr[column:], wiring.targets, m.weights, pending,
                 np.int32(rules.factor[r]),
             )  # fmt: skip
+            if exact:
+                _deliver(
+                    pre, n_sent, wiring.indptr[column:], wiring.targets, m.weights,
+                    run.scratch.later, np.int32(rules.factor[r]),
+                )  # fmt: skip
             bounds = (
                 np.int32(rules.acc_low[r]), np.int32(rules.acc_high[r]),
                 np.int32(rules.low[r]), np.int32(rules.high[r]),

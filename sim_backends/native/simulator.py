@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.errors import ArtifactError, SpecError
-from hrsnn_lava.fields import real_values
+from hrsnn_lava.fields import locked, real_values
 from hrsnn_lava.integer_format import INT32, STATE_UNIT, STATE_WRAP
 from hrsnn_lava.quantized import HeldInput, QuantizedNetwork, unit_counts
 from hrsnn_lava.sim_backends.base import Engine, Program, Stretch, check_run, lower, runnable
@@ -25,6 +25,7 @@ from hrsnn_lava.sim_backends.native.layout import (
     Neurons,
     Spikes,
     integer_synapses,
+    largest_magnitude,
     most_that_arrives,
 )
 from hrsnn_lava.sim_backends.native.learning import LearningState
@@ -58,8 +59,9 @@ class IntegerSimulator(NetworkState):
         neurons = Neurons(program.keep_u, program.keep_v, program.threshold, program.refractory)
         past = program.past_steps + 1
         super().__init__(neurons, integer_synapses(program), program.n_inputs, past)
-        most = most_that_arrives(program) * STATE_UNIT
-        self.run_arrays.scratch.wide[:] = most >= STATE_WRAP, most >= 2**31
+        self._most = plain, graded = most_that_arrives(program)
+        most = np.inf if graded else plain * STATE_UNIT
+        self.run_arrays.scratch.wide[:2] = most >= STATE_WRAP, most >= 2**31
         self._counting = counting or bool(program.plastic)
         self.updates: Int | None = None
         self.losses: NDArray[np.int64] = self.run_arrays.scratch.losses
@@ -76,6 +78,7 @@ class IntegerSimulator(NetworkState):
         With `rng`, start from random potentials in [0, threshold).
         """
         super().reset()
+        self.run_arrays.scratch.wide[2] = False
         if rng is not None:
             potential = rng.random(self.n_neurons) * self.program.threshold
             self.run_arrays.potentials.v[:] = np.floor(potential)
@@ -146,6 +149,7 @@ class IntegerSimulator(NetworkState):
         """
         self.updates = np.empty((steps, 2), dtype=np.int32) if self._counting else None
         self.losses[:] = 0
+        self._expect(events)
         out = self.out(steps, out_v, out_u)
         # writable arrays alone: one kernel to compile, however it is called
         starts = starts if starts.flags.writeable else starts.copy()
@@ -169,6 +173,16 @@ class IntegerSimulator(NetworkState):
                 count = int(learning_steps(*call, wiring, rules, memory, draws, factors, *arrays))
         self.time += steps
         return self.written(count)
+
+    def _expect(self, events: Events) -> None:
+        """Find out whether sums of this call may leave 32 bits, see `Scratch`."""
+        scratch, (plain, graded) = self.run_arrays.scratch, self._most
+        sent = (events.value, self.run_arrays.ring.value) if graded else ()
+        payload = max((largest_magnitude(values) for values in sent), default=0)
+        exact = plain + graded * payload >= 2**31
+        if exact and not scratch.wide[2] and self.learning is not None:
+            scratch.later[:] = self.learning.memory.pending
+        scratch.wide[2] = exact
 
     def learned(self) -> dict[str, Int]:
         """Learned weights now, (nnz,) each, and tags that rules change, as in `Trace.weights`."""
@@ -194,6 +208,7 @@ class IntegerSimulator(NetworkState):
 
     def restore(self, state: tuple[Any, ...]) -> None:
         """Go back to a state that `snapshot` returned."""
+        self.run_arrays.scratch.wide[2] = False
         if self.learning is None:
             super().restore(state)
         else:
@@ -227,6 +242,8 @@ class NativeEngine(Engine):
         at -= np.int32(stretch.first)
         updates = simulator.updates
         active, membrane = (None, None) if updates is None else updates.T.copy()
+        for array in (at, who, *states.values()):  # a trace copies what can be written to
+            locked(array)
         return Trace(
             at,
             who,

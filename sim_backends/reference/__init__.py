@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ def decay(state: Int, keep: Int) -> Int:
 
 
 def step(
-    program: Program, u: Int, v: Int, waiting: Int, arriving: Int, bias_mant: Int
+    program: Program, u: Int, v: Int, waiting: Int, arriving: NDArray[Any], bias_mant: Int
 ) -> tuple[Int, Int, Int, NDArray[np.bool_], NDArray[np.bool_]]:
     """One step of all neurons.
 
@@ -48,7 +49,7 @@ def step(
         program: decays, thresholds, exponents and refractory periods.
         u, v: state before the step, (n_neurons,) int32.
         waiting: steps for which v is still held at 0.
-        arriving: sum of the synapses, int32 (wrapped).
+        arriving: sum of the synapses, in any width: it acts in 32 bits, where it wraps.
         bias_mant: mantissas of this step.
 
     Returns:
@@ -56,7 +57,7 @@ def step(
     """
     exact = decay(u, program.keep_u) + (arriving.astype(np.int64) << STATE_SHIFT)
     with np.errstate(over="ignore"):  # int32 wraps here, as it does in Lava
-        d = decay(u, program.keep_u) + (arriving << STATE_SHIFT)
+        d = decay(u, program.keep_u) + (arriving.astype(np.int32) << STATE_SHIFT)
         # Lava tests the lower end on the wrapped value and then adds to the one before the wrap
         wrapped = np.where(d > STATE_WRAP, d - 2 * STATE_WRAP, d)
         u = np.where(wrapped <= -STATE_WRAP, d + 2 * STATE_WRAP, wrapped).astype(np.int32)
@@ -124,7 +125,7 @@ class ReferenceEngine(Engine):
             mantissa = stretch.mantissas[np.searchsorted(stretch.starts, t, side="right") - 1]
             u, v = self.u, self.v
             self.u, self.v, self.waiting, spikes, wrapped = step(
-                program, u, v, self.waiting, arriving.astype(np.int32), mantissa
+                program, u, v, self.waiting, arriving, mantissa
             )
             wraps += wrapped
             saturations += self.v == -POTENTIAL_MAX

@@ -14,9 +14,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
-from hrsnn_lava.errors import BackendError, HrsnnError, SpecError
+from hrsnn_lava.errors import BackendError, HrsnnError, Problem, SpecError
+from hrsnn_lava.fields import whole_number
+from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.progress import Progress, silent
-from hrsnn_lava.sim_backends.base import Backend, require_backend
+from hrsnn_lava.sim_backends.base import LAST_STEP, Backend, require_backend
 from hrsnn_lava.sim_backends.runs.session import Session
 from hrsnn_lava.trace import SpikeInput, Trace
 
@@ -66,9 +68,9 @@ def simulate_batch(
     """
     settings = BatchOptions(**options)
     count = _count(network, inputs, steps, settings.trials)
-    threads = available_cores() if settings.workers is None else settings.workers
-    if threads < 1:
-        raise SpecError(f"workers: {threads}; allowed: >= 1")
+    threads = settings.workers
+    threads = available_cores() if threads is None else threads
+    threads = whole_number("workers", threads, (1, INT32[1]), error=SpecError)
     threads = min(threads, max(count, 1))
     lengths: list[Any] = list(steps) if _several(steps) else [steps] * count
     one = not callable(network) and not _several(network)
@@ -88,27 +90,29 @@ def _count(network: Any, inputs: Any, steps: Any, trials: int | None) -> int:
     """The number of trials that all arguments agree on."""
     if callable(network) and inputs is not None:
         raise SpecError("inputs: given beside make(k), which returns them; leave them out")
+    if inputs is not None and not _several(inputs):
+        allowed = "a list, one for each trial"
+        raise SpecError(str(Problem("inputs", type(inputs).__name__, allowed)))
+    if not (steps is None or _several(steps)):
+        whole_number("steps", steps, (0, LAST_STEP), error=SpecError)
     lengths = {
         name: len(value)
         for name, value in (("network", network), ("inputs", inputs), ("steps", steps))
         if _several(value)
     }
     if trials is not None:
-        lengths["trials"] = trials
+        lengths["trials"] = whole_number("trials", trials, (0, INT32[1]), error=SpecError)
     if not lengths:
         raise SpecError("trials: not given; say how many")
     if len(set(lengths.values())) > 1:
         numbers = ", ".join(f"{name} {n}" for name, n in lengths.items())
         raise SpecError(f"the numbers of trials differ: {numbers}")
-    count = next(iter(lengths.values()))
-    if count < 0:
-        raise SpecError(f"trials: {count}; allowed: >= 0")
-    return count
+    return next(iter(lengths.values()))
 
 
 def _several(value: Any) -> TypeGuard[Sequence[Any]]:
     """True for one value a trial; a text is one wrong value."""
-    return isinstance(value, Sequence) and not isinstance(value, str)
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray))
 
 
 def _maker(network: Any, inputs: Sequence[SpikeInput | None] | None) -> Make:
@@ -184,7 +188,7 @@ class _Work:
         """One trial, in the thread of a worker."""
         network, inputs = trial
         session = self.sessions.at_rest(network)
-        return session.run(inputs, steps, self.probes, self._keep_going)
+        return session.quiet_run(inputs, steps, self.probes, self._keep_going)
 
     def _keep_going(self) -> None:
         if self.stopped.is_set():

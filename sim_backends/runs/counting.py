@@ -76,7 +76,8 @@ def count(
             stretch = min(stretch_steps(integer), steps - counting.steps)
             counting.add(session.advance(cursor.take(stretch)))
             progress(f"{counting.steps:,} of {steps:,} steps counted", counting.steps / steps)
-    return counting.result()
+    counts = counting.result()
+    return replace(counts, findings=worst_first(run_findings(integer, counts.done, counts.steps)))
 
 
 def stretch_steps(network: QuantizedNetwork) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,8 @@ class InputCursor:
     def __init__(self, source: Inputs, network: QuantizedNetwork) -> None:
         whole = source is None or isinstance(source, SpikeInput)
         pieces: Any = (() if source is None else (source,)) if whole else source
-        if not whole and not isinstance(pieces, Iterable):
+        no_pieces = isinstance(pieces, (str, bytes, Mapping, np.ndarray))
+        if not isinstance(pieces, Iterable) or no_pieces:
             found = type(source).__name__
             raise SpecError(f"inputs: {found}; allowed: a SpikeInput, pieces of one, or None")
         self._pieces: Iterator[Any] = iter(pieces)

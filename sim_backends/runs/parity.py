@@ -10,6 +10,8 @@ import numpy as np
 
 from hrsnn_lava.chip_learning import PRE_TRACES
 from hrsnn_lava.errors import ParityError, SpecError
+from hrsnn_lava.fields import instance, listed
+from hrsnn_lava.findings import Finding
 from hrsnn_lava.notebook import brief
 from hrsnn_lava.progress import Progress, part_of, silent
 from hrsnn_lava.quantized import QuantizedNetwork
@@ -20,8 +22,8 @@ from hrsnn_lava.sim_backends.base import (
     require_backend,
     runnable,
 )
-from hrsnn_lava.sim_backends.runs.session import Session
-from hrsnn_lava.trace import SpikeInput, Trace, split_trace
+from hrsnn_lava.sim_backends.runs.session import Session, told
+from hrsnn_lava.trace import Origin, SpikeInput, Trace, split_trace
 
 #: Engines that are compared unless others are named: those that can express every network.
 DEFAULT = ("reference", "native", "lava")
@@ -41,6 +43,8 @@ class Parity:
         compared: what was compared.
         spikes: number of spikes of the run.
         skipped: engines that could not run, with the reason.
+        findings: what a user has to know of the run.
+        origin: the network that ran, None where that is not known; a report takes none of another.
     """
 
     backends: tuple[str, ...]
@@ -50,6 +54,8 @@ class Parity:
     compared: tuple[str, ...] = ("spikes", "v", "u")
     spikes: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    origin: Origin | None = field(default=None, compare=False, repr=False)
 
     def line(self) -> str:
         """One line for people."""
@@ -68,6 +74,7 @@ class Parity:
             "compared": list(self.compared),
             "spikes": self.spikes,
             "skipped": dict(self.skipped),
+            "network_digest": None if self.origin is None else self.origin.digest,
         }
 
     def require(self) -> Parity:
@@ -223,7 +230,8 @@ def verify_parity(
         CapacityError: an engine cannot express the network.
         BackendError: an engine is missing or failed.
     """
-    names = tuple(dict.fromkeys(backends))
+    several = listed("backends", backends, "names of two or more engines", SpecError)
+    names = tuple(dict.fromkeys(instance("backends", name, str) for name in several))
     if len(names) < 2:
         raise SpecError(f"backends {', '.join(names) or 'none'}; name at least two of {DEFAULT}")
     integer = runnable(network)
@@ -237,7 +245,7 @@ def verify_parity(
         progress(text, k / len(engines))
         with Session(integer, backend=engine) as session:
             share = part_of(progress, k, len(engines))
-            trace = session.run(inputs, steps, PROBES, session.telling(share, text, steps))
+            trace = session.quiet_run(inputs, steps, PROBES, session.telling(share, text, steps))
         truth = truth or trace
         if k:
             count, difference = compare(truth, trace, (names[0], engine.name), integer)
@@ -249,4 +257,15 @@ def verify_parity(
         f"{kind}/{key}" for kind in ("weights", "traces") for key in sorted(getattr(truth, kind))
     )
     compared = (*PROBES, *ends)
-    return Parity(names, steps, total, first, compared, spikes=truth.n_spikes), truth
+    truth = told(truth, integer)
+    result = Parity(
+        names,
+        steps,
+        total,
+        first,
+        compared,
+        spikes=truth.n_spikes,
+        findings=truth.findings,
+        origin=truth.origin,
+    )
+    return result, truth

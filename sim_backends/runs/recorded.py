@@ -18,9 +18,9 @@ from hrsnn_lava.errors import ArtifactError, Problem, SpecError, raise_if
 from hrsnn_lava.fields import whole_number, whole_values
 from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.notebook import brief
-from hrsnn_lava.sim_backends.base import STATES
+from hrsnn_lava.sim_backends.base import probe_problems
 from hrsnn_lava.sim_backends.runs.chunk_log import Chunk, read_part, scan
-from hrsnn_lava.trace import LOSSES, UPDATES, Origin, SpikeInput, Trace, digest_array
+from hrsnn_lava.trace import LOSSES, STATES, UPDATES, Origin, SpikeInput, Trace, digest_array
 
 Int = NDArray[np.int32]
 FORMAT = "hrsnn-lava recording"
@@ -89,16 +89,14 @@ class ProbePlan:
             window = (int(first), int(last))
         steps = whole_number("steps", steps, INT32, error=SpecError)
         every = whole_number("every", every, INT32, error=SpecError)
-        if isinstance(probes, str) or not isinstance(probes, Iterable):
-            raise SpecError(f"probes: {probes!r}; allowed: a list of {', '.join(PROBES)}")
-        kinds = tuple(p for p in PROBES if p in probes and p != "spikes")
+        wrong = probe_problems(probes, PROBES)
+        kinds = () if wrong else tuple(p for p in PROBES if p in probes and p != "spikes")
         plan = cls(steps, n, network.n_inputs, kinds, every, window, indices)
-        unknown = [p for p in probes if p not in PROBES]
-        raise_if(SpecError, "the probes are not possible", plan._problems(unknown))
+        raise_if(SpecError, "the probes are not possible", [*wrong, *plan._problems()])
         return plan
 
-    def _problems(self, unknown: Sequence[str]) -> list[Problem]:
-        problems = [Problem("probes", repr(p), ", ".join(PROBES)) for p in unknown]
+    def _problems(self) -> list[Problem]:
+        problems = []
         if self.n_steps < 0:
             problems.append(Problem("steps", str(self.n_steps), ">= 0"))
         if self.every < 1:
@@ -345,6 +343,28 @@ class Recording:
             membrane_updates=counts.get("membrane_updates"),
             **self._losses(chunks),
             origin=None if self._digest is None else Origin(digest=self._digest),
+        )
+
+    def outline(self) -> Trace:
+        """The first spike of every neuron, the first event, and the counts of the whole run: what
+        findings need, in memory that does not grow with the recording."""
+        first = np.full(self.plan.n_neurons, -1, dtype=np.int32)
+        for steps, neurons in zip(
+            self.blocks("spike_steps"), self.blocks("spike_neurons"), strict=True
+        ):
+            who, at = np.unique(neurons, return_index=True)
+            new = first[who] < 0
+            first[who[new]] = steps[at[new]]
+        spiked = np.flatnonzero(first >= 0).astype(np.int32)
+        sent = next((block[:1] for block in self.blocks("input_steps") if block.size), None)
+        events = np.zeros(0, np.int32) if sent is None else sent
+        return Trace(
+            first[spiked],
+            spiked,
+            self.steps_done,
+            self.plan.n_neurons,
+            inputs=SpikeInput(events, events * 0, self.steps_done, self.plan.n_inputs),
+            **self._losses(self._chunks),
         )
 
     def _losses(self, chunks: Sequence[Chunk]) -> dict[str, Any]:

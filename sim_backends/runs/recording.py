@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from hrsnn_lava.artifacts.container import Artifact, read_artifact, write_artifact
 from hrsnn_lava.artifacts.files import FULL
 from hrsnn_lava.errors import ArtifactError, SpecError
+from hrsnn_lava.findings import warn
 from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.sim_backends.base import Backend, backend_of, check_run, run_steps, runnable
 from hrsnn_lava.sim_backends.runs.chunk_log import Chunk, LogWriter, read_part, scan
@@ -39,7 +40,7 @@ from hrsnn_lava.sim_backends.runs.recorded import (
     partial_folder,
     write_members,
 )
-from hrsnn_lava.sim_backends.runs.session import Session, State
+from hrsnn_lava.sim_backends.runs.session import Session, State, told
 from hrsnn_lava.trace import LOSSES, UPDATES, SpikeInput
 
 __all__ = ["Probed", "RecordOptions", "Recorder", "Recording", "partial_folder", "record"]
@@ -108,7 +109,9 @@ def record(
     plan = ProbePlan.of(integer, steps, probes, settings.every, settings.between, settings.neurons)
     with contextlib.closing(Recorder(integer, path, plan, settings)) as recorder:
         recorder.run(inputs)
+        outline = recorder.recording().outline()
         recorder.finish()
+        warn(told(outline, integer).findings, stacklevel=3)
         return recorder.state() if recorder.keeps_state else None
 
 

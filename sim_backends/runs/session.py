@@ -18,13 +18,15 @@ from numpy.typing import NDArray
 
 from hrsnn_lava import registry
 from hrsnn_lava.artifacts.container import Saved
+from hrsnn_lava.compiler.analysis.run_findings import run_findings
 from hrsnn_lava.errors import SpecError
+from hrsnn_lava.fields import locked
+from hrsnn_lava.findings import warn, worst_first
 from hrsnn_lava.notebook import brief
 from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule, in_counts
 from hrsnn_lava.sim_backends.base import (
     LAST_STEP,
-    STATES,
     Backend,
     Stretch,
     backend_of,
@@ -35,12 +37,14 @@ from hrsnn_lava.sim_backends.base import (
     runnable,
 )
 from hrsnn_lava.sim_backends.runs.inputs import part_of
-from hrsnn_lava.trace import UPDATES, Origin, SpikeInput, Trace, summed_losses
+from hrsnn_lava.trace import LOSSES, STATES, UPDATES, Origin, SpikeInput, Trace, summed_losses
 
 #: A stretch holds at most this many neuron-steps: it bounds memory and the time to an interrupt.
 STRETCH_VALUES = 1_000_000
 #: The engine that counts wraps and saturations where another one does not.
 _COUNTING = "native"
+#: Steps of a run that may be a piece of one: that no neuron spiked in so few says nothing.
+_PIECE = 100
 
 
 def simulate(
@@ -72,7 +76,12 @@ def simulate(
     with Session(network, backend=backend) as session:
         steps = run_steps(inputs, steps)
         moving = session.telling(progress, f"simulate: {session.backend.name}", steps)
-        return session.run(inputs, steps, probes, moving)
+        return session.quiet_run(inputs, steps, probes, moving)
+
+
+def told(trace: Trace, network: QuantizedNetwork) -> Trace:
+    """The trace of a run of `network` with what a user has to know of it, the worst first."""
+    return replace(trace, findings=worst_first(run_findings(network, trace, trace.n_steps)))
 
 
 @brief("step", "network_digest", "arrays")
@@ -126,6 +135,7 @@ class Session:
         self._engine = opened(require_backend(self.backend), self.network)
         self._driven = any(p.target == "bias" for p in self.network.projections)
         self._base = self.network.gather("bias_mant")[None, :]
+        self._said: frozenset[tuple[str, str]] = frozenset()
         self._rest()
         if state is not None:
             self.restore(state)
@@ -177,6 +187,10 @@ class Session:
     ) -> Trace:
         """Run `steps` further steps.
 
+        What one has to know of them is in `findings` of the trace; a session gives a
+        `FindingWarning` of each once. Of fewer than 100 steps only wraps and saturations are
+        told, since a closed loop goes step by step.
+
         Args:
             inputs: events; step 0 is the first step of this run.
             steps: number of steps, >= 0; None: as of `simulate`.
@@ -187,6 +201,28 @@ class Session:
             SpecError: as `simulate`, and beyond 2^31 - 1 steps since rest.
             BackendError: the engine failed now or before, or the session is closed.
         """
+        trace = self.quiet_run(inputs, steps, probes, keep_going)
+        short = trace.n_steps < _PIECE
+        losses = [getattr(trace, name) for name in LOSSES]
+        if short and not any(count is None or count.any() for count in losses):
+            return trace
+        trace = told(trace, self.network)
+        if short:
+            known = [f for f in trace.findings if not f.kind.startswith("silent")]
+            trace = replace(trace, findings=tuple(known))
+        new = [f for f in trace.findings if (f.kind, f.where) not in self._said]
+        self._said |= {(finding.kind, finding.where) for finding in new}
+        warn(new)
+        return trace
+
+    def quiet_run(
+        self,
+        inputs: SpikeInput | None = None,
+        steps: int | None = None,
+        probes: Collection[str] = ("spikes",),
+        keep_going: Callable[[], None] = lambda: None,
+    ) -> Trace:
+        """`run` without findings, for what tells them itself."""
         (whole, steps), n = check_run(self.network, inputs, steps, probes), self.network.n_neurons
         states = tuple(probe for probe in STATES if probe in probes)
         if 0 < steps <= self.stretch_steps:
@@ -202,6 +238,8 @@ class Session:
                 for name, values in rows.items():
                     values[first : first + count] = getattr(part, name)
                 parts.append(replace(part, v=None, u=None))  # or memory would hold them twice
+            for values in rows.values():
+                locked(values)
             trace = replace(joined(parts, n), v=rows.get("v"), u=rows.get("u"))
         return replace(
             trace,

@@ -60,7 +60,7 @@ def objects():
     compiled = hl.compile(small, "loihi1")
     trace = hl.simulate(compiled, steps=3000)
     steps = np.arange(LARGE)
-    report = hl.report(compiled, trace, parity=hl.verify(compiled, steps=20))
+    report = hl.report(compiled, trace, parity=hl.verify(compiled, steps=3000))
     with hl.Session(compiled) as session:
         state = session.state()
     return {

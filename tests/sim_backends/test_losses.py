@@ -80,8 +80,6 @@ def by_hand(network, inputs, trace):
                 exponent = projection.weight_exp
                 total = total * 2**exponent if exponent >= 0 else total // 2**-exponent
                 arriving += total
-        # the accumulator has 32 bits, and what it loses is not counted
-        arriving = (arriving + 2**31) % 2**32 - 2**31
         decayed = np.array([int(abs(p) // 4096) * (1 if p >= 0 else -1) for p in before * keep])
         wraps += (trace.u[t] != decayed + 64 * arriving).astype(np.int64)
         before = trace.u[t].astype(object)
@@ -104,6 +102,53 @@ def test_the_networks_reach_both_ends():
     traces = [hl.simulate(*wild(seed), STEPS) for seed in range(20)]
     assert sum(int(trace.wraps.sum()) for trace in traces) > 100
     assert sum(int(trace.saturations.sum()) for trace in traces) > 100
+
+
+@pytest.mark.parametrize("payload", [2**20, 2**24, 2**26, 2**30, 2**31 - 1, -(2**31)])
+@pytest.mark.parametrize("exponent", [-3, 0, 5])
+@pytest.mark.parametrize("learning", [False, True])
+def test_a_sum_beyond_32_bits_is_a_wrap(payload, exponent, learning):
+    """64 times 2^26 is 2^32, which is 0 in 32 bits: u is 0, and should be 2^38."""
+    rule = hl.pair_stdp((1, 0), (1, 0), 5, 5) if learning else None
+    populations = (
+        hl.QuantizedInput("i", 2, 64.0),
+        hl.QuantizedPopulation("a", 2, du=4095, dv=4096, vth=2**17 - 1),
+    )
+    synapses = hl.QuantizedProjection(
+        "p",
+        "i",
+        "a",
+        np.array([[64, 64], [0, 0]]),
+        exponent,
+        "excitatory",
+        num_message_bits=32,
+        learning=rule and hl.Learning((rule,), graded_spikes="add_saturating"),
+    )
+    network = hl.QuantizedNetwork(populations, (synapses,))
+    inputs = hl.SpikeInput([0, 3], [0, 1], 8, 2, [payload, 1])
+    for backend in ("native", "reference"):
+        assert hl.simulate(network, inputs, backend=backend).wraps.tolist() == [1, 0]
+        session = Session(network, backend=backend)  # the payload is on its way between two runs
+        pieces = [session.run(hl.SpikeInput([0], [0], 1, 2, [payload]))]
+        pieces += [session.run(None, 1) for _ in range(3)]
+        assert [piece.wraps[0] for piece in pieces] == [0, 1, 0, 0]
+
+
+def test_spikes_alone_beyond_32_bits():
+    """Weights that learn may be 2^15 before the first epoch: 600 of them at exponent 7."""
+    n = 600
+    populations = (hl.QuantizedInput("i", n), hl.QuantizedPopulation("a", 1, 4095, 4096, 2**17 - 1))
+    rule = hl.pair_stdp((1, 0), (1, 0), 5, 5)
+    sums = []
+    for first in (2**15 - 2, 2**14):
+        weights = np.full((1, n), first)
+        weights[0, 512:] = 0
+        synapses = hl.QuantizedProjection("p", "i", "a", weights, 7, "excitatory", learning=rule)
+        network = hl.QuantizedNetwork(populations, (synapses,))
+        inputs = hl.SpikeInput(np.zeros(n, int), np.arange(n), 4, n)
+        traces = [hl.simulate(network, inputs, backend=b) for b in ("native", "reference")]
+        sums += [trace.wraps.tolist() for trace in traces]
+    assert sums == [[1]] * 4
 
 
 @pytest.mark.lava

@@ -37,7 +37,12 @@ def _report(profile, cost_set, steps, budgets):
         samples=steps / (STEPS / SAMPLES) if steps else None,
         sop_reference=40.0 if steps else None,
         accuracy={"accuracy": 0.9, "rmse": 0.1, "rmse_ratio_integer": 1.1},
-        parity={"backends": ["reference", "native"], "steps": steps, "mismatches": 0},
+        parity={
+            "backends": ["reference", "native"],
+            "steps": steps,
+            "mismatches": 0,
+            "network_digest": compiled.network_digest,
+        },
         budgets=dict(budgets),
     ).to_dict()
 

@@ -23,6 +23,7 @@ from hrsnn_lava.compiler.analysis.operations.activity import Activity, ActivityT
 from hrsnn_lava.compiler.analysis.operations.synops import SopTally, SynapticOperations, check_trace
 from hrsnn_lava.compiler.mapped import ONE_CHIP, Chips, PlacedProgram, Placement
 from hrsnn_lava.errors import ArtifactError
+from hrsnn_lava.findings import Finding
 from hrsnn_lava.notebook import brief
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.trace import Origin, Trace
@@ -42,12 +43,14 @@ class Counts:
         ops: synaptic operations.
         done: spikes, updates, messages, hops.
         origin: the network that ran, None where that is not known.
+        findings: what a user has to know of the run; not saved, since it follows from the rest.
     """
 
     steps: int
     ops: SynapticOperations
     done: Activity
     origin: Origin | None = field(default=None, compare=False, repr=False)
+    findings: tuple[Finding, ...] = ()
 
     def save(self, path: PathLike, compiled: PlacedProgram) -> str:
         """Write an ``.hlx`` artifact; `compiled` is what was run. Returns the file's SHA-256."""

@@ -32,7 +32,7 @@ from hrsnn_lava.csr import frozen
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.notebook import brief
 from hrsnn_lava.quantized import QuantizedNetwork
-from hrsnn_lava.trace import SpikeInput, Trace
+from hrsnn_lava.trace import STATES, SpikeInput, Trace
 
 Int = NDArray[np.int64]
 
@@ -290,6 +290,10 @@ def check_trace(network: QuantizedNetwork, trace: Trace) -> None:
     if trace.inputs is not None and trace.inputs.n_neurons != network.n_inputs:
         allowed = f"{network.n_inputs} (the network's)"
         problems.append(Problem("trace.inputs", f"{trace.inputs.n_neurons} channels", allowed))
+    for name in STATES:
+        states = getattr(trace, name)
+        if states is not None and states.dtype.kind == "f":
+            problems.append(Problem(f"trace.{name}", f"{states.dtype}, of a float run", "integers"))
     raise_if(SpecError, "the trace is not one of this network", problems)
     trace.require_network(network)
 

@@ -22,7 +22,7 @@ def text(report: Plain) -> str:
     names = " = ".join(str(name) for name in section["backends"])
     line = f"parity: {names}, {section['steps']} steps, {section['mismatches']} mismatches"
     line = section.get("line", line)
-    in_line = ("backends", "steps", "mismatches", "line")
+    in_line = ("backends", "steps", "mismatches", "line", "network_digest")
     rest = {k: v for k, v in section.items() if k not in in_line and v not in (None, {}, [])}
     return titled("Parity", "\n".join(part for part in (line, pairs(rest)) if part))
 

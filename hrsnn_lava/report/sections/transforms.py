@@ -13,8 +13,16 @@ from hrsnn_lava.report.section import Section, render
 
 def data(facts: Facts) -> Plain:
     """``transforms``: the pass records, without their run times: equal runs, equal reports."""
-    records = [record.to_dict() for record in facts.compiled.records]
-    return {"transforms": [{k: v for k, v in r.items() if k != "seconds"} for r in records]}
+    unknown = {"neurons": None, "synapses": None}  # which records of old files do not hold
+    rows = [
+        {
+            **{name: value for name, value in record.to_dict().items() if name != "seconds"},
+            "before": {**unknown, **record.before},
+            "after": {**unknown, **record.after},
+        }
+        for record in facts.compiled.records
+    ]
+    return {"transforms": rows}
 
 
 def text(report: Plain) -> str:

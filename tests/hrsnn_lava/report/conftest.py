@@ -81,6 +81,7 @@ def whole(compiled, trace, small_network):
             "steps": STEPS,
             "mismatches": 0,
             "first": None,
+            "network_digest": compiled.network_digest,
         },
         comparison=[
             {"name": "lyapunov", "density": 0.1, "sops": 10},

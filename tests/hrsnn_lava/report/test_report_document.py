@@ -194,6 +194,7 @@ def test_a_broken_rule_fails_the_report_and_keeps_the_fix(hostile):
 
 def test_a_parity_mismatch_fails_the_report(compiled, trace):
     parity = {"backends": ["reference", "native"], "steps": 60, "mismatches": 2}
+    parity["network_digest"] = compiled.network_digest
     data = build_report(compiled, trace, parity=parity).to_dict()
     assert data["verdict"] == "FAIL"
     assert "2 mismatches" in data["summary"]

@@ -150,6 +150,7 @@ SPIKES = [
 @pytest.mark.parametrize(("spikes", "kinds"), SPIKES)
 def test_counts_beyond_five_percent_are_a_finding(compiled, trace, spikes, kinds):
     compared = {"steps": 60, "spikes": spikes, "rate_ratio": None}
+    compared["network_digest"] = compiled.network_digest
     data = build_report(compiled, trace, float_vs_integer=compared).to_dict()
     rows = [f for f in data["findings"] if f["kind"] == "float_mismatch"]
     assert [f["kind"] for f in rows] == kinds
@@ -163,6 +164,7 @@ def test_counts_beyond_five_percent_are_a_finding(compiled, trace, spikes, kinds
 def test_a_population_that_is_off_is_a_finding_where_the_total_is_not(compiled, trace):
     parts = {"exc": {"float": 1000, "integer": 1100}, "inh": {"float": 1000, "integer": 900}}
     compared = {"steps": 60, "spikes": {"float": 2000, "integer": 2000}, "populations": parts}
+    compared["network_digest"] = compiled.network_digest
     data = build_report(compiled, trace, float_vs_integer=compared).to_dict()
     row = next(f for f in data["findings"] if f["kind"] == "float_mismatch")
     assert row["where"] == "population 'exc'"
@@ -173,7 +175,8 @@ def test_a_population_that_is_off_is_a_finding_where_the_total_is_not(compiled, 
         compiled, trace, float_vs_integer={**compared, "populations": few}
     ).to_dict()
     assert not [f for f in data["findings"] if f["kind"] == "float_mismatch"]
-    alone = build_report(compiled, trace, float_vs_integer={"rate_ratio": 0.5}).to_dict()
+    ratio = {**compared, "rate_ratio": 0.5, "spikes": {}, "populations": {}}
+    alone = build_report(compiled, trace, float_vs_integer=ratio).to_dict()
     assert [f["kind"] for f in alone["findings"] if f["severity"] == "warning"][-1:] == [
         "float_mismatch"
     ]

@@ -165,16 +165,16 @@ def test_a_section_that_fails_is_named_with_its_file(plugin, compiled, tmp_path,
 
 
 def test_what_verify_returns_is_evidence(compiled, trace):
-    same = hl.verify(compiled, trace.inputs, 20, backends=("reference", "native"))
+    same = hl.verify(compiled, trace.inputs, 60, backends=("reference", "native"))
     whole = build_report(compiled, trace, parity=same)
     assert whole.to_dict()["parity"] == same.to_dict() | {"line": same.line()}
-    assert "parity: reference = native, 20 steps, 0 mismatches" in whole.to_text()
+    assert "parity: reference = native, 60 steps, 0 mismatches" in whole.to_text()
     given = build_report(compiled, trace, parity=same.to_dict())
     assert given.to_text() == whole.to_text()
     differing = replace(same, mismatches=2, first="step 3")
     report = build_report(compiled, trace, parity=differing)
     assert report.to_dict()["verdict"] == "FAIL"
-    assert "reference / native, 20 steps, 2 mismatches; first: step 3" in report.to_text()
+    assert "reference / native, 60 steps, 2 mismatches; first: step 3" in report.to_text()
     with pytest.raises(SpecError, match=r"parity: of type str; allowed: what hl\.verify returns"):
         build_report(compiled, trace, parity="yes")
 

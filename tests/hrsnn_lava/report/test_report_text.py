@@ -132,6 +132,7 @@ def test_lines_are_no_wider_than_a_terminal(whole):
 def test_parity_names_backends_steps_and_the_first_difference(compiled, trace):
     parity = {"backends": ["reference", "native"], "steps": 60, "mismatches": 1}
     parity |= {"first": "step 3, neuron 4: 1 and 2", "skipped": {"lava": "not <there>"}}
+    parity["network_digest"] = compiled.network_digest
     report = build_report(compiled, trace, parity=parity)
     text = report.to_text()
     assert "reference = native, 60 steps, 1 mismatches" in text

@@ -44,8 +44,9 @@ def test_a_faulty_backend_is_caught(network, monkeypatch):
 
     def faulty(self, stretch):
         trace = honest(self, stretch)
-        trace.v[30, 4] += 1
-        return trace
+        v = trace.v.copy()
+        v[30, 4] += 1
+        return replace(trace, v=v)
 
     monkeypatch.setattr(NativeEngine, "advance", faulty)
     result, _ = verify_parity(network, None, 40, ("reference", "native"))
