@@ -34,16 +34,22 @@ def compile(
     network: Network | QuantizedNetwork,
     profile: HardwareProfile | str,
     passes: Sequence[AnyPass] | None = None,
+    *,
+    chips: int | None = None,
     **options: Any,
 ) -> CompiledNetwork:
     """Compile a network for a chip; see `hrsnn_lava.compiler.pipeline.compile_network`.
 
-    What is lost on the way is in `findings` of the result, and a `FindingWarning` each.
+    `chips` of them stand side by side; by default it is as many as the profile says, which is one
+    in every profile that comes with the package. What is lost on the way is in `findings` of the
+    result, and a `FindingWarning` each.
 
     Raises:
         CapacityError: the network does not fit; `violations` lists every broken rule.
+        SpecError: an option that there is not, or `chips` that are no number above 0.
     """
     chip = HardwareProfile.load(profile) if isinstance(profile, str) else profile
+    chip = chip if chips is None else chip.with_chips(chips)
     compiled = compile_network(network, chip, passes, **options)
     warn(compiled.findings)
     return compiled
