@@ -7,16 +7,18 @@ for many trials and for runs of any length.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.pipeline import AnyPass, compile_network
-from hrsnn_lava.findings import warn, worst_first
+from hrsnn_lava.errors import SpecError, raise_if
+from hrsnn_lava.findings import Finding, warn, worst_first
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.network import Network
 from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.spelling import unknown_options
 from hrsnn_lava.trace import SpikeInput, Trace
 
 if TYPE_CHECKING:
@@ -104,9 +106,25 @@ def simulate(
 
     network, inputs, steps = _parts(network, inputs, steps)
     trace = session.simulate(network, inputs, steps, backend, probes, progress)
-    findings = worst_first(run_findings(as_quantized(network), trace, trace.n_steps))
+    found = run_findings(as_quantized(network), trace, trace.n_steps)
+    findings = worst_first([*found, *_cut_off(inputs, trace.n_steps)])
     warn(findings)
     return replace(trace, findings=findings)
+
+
+def _cut_off(inputs: SpikeInput | None, steps: int) -> Iterator[Finding]:
+    """A note where a run ends before its input does."""
+    if inputs is not None and inputs.n_steps > steps:
+        late = int((inputs.steps >= steps).sum())
+        yield Finding(
+            "note",
+            "input",
+            f"{inputs.n_steps:,} steps in a run of {steps:,}, with {late:,} of "
+            f"{inputs.steps.size:,} events after its end",
+            "the rest is not sent",
+            "give steps=None for all of it",
+            kind="input_cut_off",
+        )
 
 
 def simulate_batch(
@@ -123,6 +141,7 @@ def simulate_batch(
     """
     from hrsnn_lava.sim_backends.runs import batch
 
+    _require_options("simulate_batch", options, batch.BatchOptions)
     return batch.simulate_batch(network, inputs, steps, probes, **options)
 
 
@@ -140,6 +159,7 @@ def record(
     """
     from hrsnn_lava.sim_backends.runs import recording
 
+    _require_options("record", options, recording.RecordOptions)
     return recording.record(network, inputs, steps, path, probes, **options)
 
 
@@ -157,6 +177,12 @@ def count(
     from hrsnn_lava.sim_backends.runs import counting
 
     return counting.count(network, inputs, steps, **options)
+
+
+def _require_options(verb: str, options: Iterable[str], owner: Any) -> None:
+    """Refuse keywords of a verb that are no fields of the class of its options."""
+    known = [field.name for field in fields(owner)]
+    raise_if(SpecError, f"{verb} has no such option", unknown_options(options, known))
 
 
 def to_lava(

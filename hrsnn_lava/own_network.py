@@ -40,7 +40,7 @@ from scipy import sparse
 
 from hrsnn_lava.errors import NetworkError, Problem, raise_if
 from hrsnn_lava.fields import real_values
-from hrsnn_lava.spelling import misspelt
+from hrsnn_lava.spelling import misspelt, unknown_options
 from hrsnn_lava.time_constants import membrane_gain, time_constant
 
 Float = NDArray[np.float64]
@@ -91,10 +91,8 @@ class ArrayOptions:
         Raises:
             NetworkError: a keyword that `Network.from_arrays` does not have.
         """
-        known = [field.name for field in fields(cls)]
-        allowed = (*_NAMED, *known)
-        strange = [misspelt("option", name, allowed) for name in options if name not in known]
-        raise_if(NetworkError, "from_arrays has no such option", strange)
+        known = (*_NAMED, *(field.name for field in fields(cls)))
+        raise_if(NetworkError, "from_arrays has no such option", unknown_options(options, known))
         return cls(**options)
 
 

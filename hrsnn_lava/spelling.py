@@ -34,6 +34,12 @@ def misspelt(where: str, value: Any, known: Iterable[str]) -> Problem:
     return Problem(where, f"{value!r:.40}", f"one of {', '.join(names)}", fix)
 
 
+def unknown_options(given: Iterable[str], known: Iterable[str]) -> list[Problem]:
+    """A problem for every keyword that is none of those known."""
+    names = tuple(known)
+    return [misspelt("option", name, names) for name in given if name not in names]
+
+
 def names_in(text: str) -> list[str]:
     """The names in a text that lists what is allowed."""
     return [name.rstrip(".,:") for name in _NAME.findall(text) if name not in _GLUE]

@@ -112,9 +112,12 @@ PAGES = {
     ),
     "difference": re.compile(r"\A## What moved\n\n(.* → .*)"),
     "operations": re.compile(r"\A## Synaptic operations by test\n\n(.*)"),
+    # whole, or one of its sections
     "text": re.compile(
-        r"\A((?:PASS|FAIL)  .+: .+)|^(\d{4}(?:-\d\d){2} [\d:]{8} UTC by .*hrsnn-lava report.*)\Z",
-        re.M,
+        r"\A((?:PASS|FAIL)  .+: .+|\w+: this report has nothing to say of it"
+        r"|(?:ACCURACY|COMPARISON|CONSTRAINTS|DYNAMICS|ENERGY(?: BY COST SET)?|45 NM CONVENTION"
+        r"|FLOAT AGAINST INTEGERS|HETEROGENEITY|MAPPING|NEUROBENCH|PARITY|PER SAMPLE|PROVENANCE"
+        r"|QUANTIZATION|SYNAPTIC OPERATIONS|TIMING|TRANSFORMS)(?=\n.))"
     ),
     "ci": re.compile(
         r"^(?:\s*(?:- )?(uses: .*hrsnn-lava-check)|\s+(extends: \.hrsnn-lava-check)"

@@ -49,8 +49,9 @@ def _page(path: Path) -> dict[str, Any]:
 def _shown(path: Path) -> dict[str, Any]:
     """What a text for people says first; it has no reader that could check it."""
     kind = kind_of(path) or ""
-    found = PAGES[kind].search(decoded(path.read_bytes()[:HEAD], errors="replace").rstrip())
-    shown = "" if found is None else next(filter(None, found.groups()), "")
+    with path.open("rb") as handle:
+        form = PAGES[kind].search(decoded(handle.read(HEAD), errors="replace").rstrip())
+    shown = "" if form is None else next(filter(None, form.groups()), "")
     plain = html.unescape(re.sub(r"<[^>]*>", "", shown)).replace('"', "")
     return {"kind": kind, "bytes": path.stat().st_size, "shows": plain}
 

@@ -132,8 +132,7 @@ def report(console: Console, compiled: Path, **options: Any) -> int:
     else:
         whole = replace(whole, made=console.made())
         form = form or SUFFIXES.get(output.suffix.lower(), "text")
-        part = settings.section is not None
-        text = f"{settings.shown(whole)}\n{whole.made}\n" if part else render(whole, form)
+        text = render(whole, form) if settings.section is None else settings.shown(whole)
         write_text(output, text)
         data = {"output": output, "format": form, "report": whole.to_dict()}
         console.result(data, f"written to {output}")

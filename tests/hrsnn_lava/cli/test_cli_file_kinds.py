@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import hrsnn_lava as hl
+from hrsnn_lava import registry
 from hrsnn_lava.cli.file_kinds import ACCEPTED, NOUNS, PAGES, TAKERS, kind_of
 from hrsnn_lava.cli.main import cli, command_parts
 from hrsnn_lava.deploy.pytest_budget.runs import markdown
@@ -157,8 +158,28 @@ def test_every_form_that_is_written_is_known(run, everything, files, tmp_path):
     assert said["operations.md"] == "None of 0 grew."
 
 
+def test_every_section_of_a_report_is_known(run, everything):
+    for section in registry.names("section"):
+        trace, path = everything["trace"], f"{section}.txt"
+        call = ("report", everything["compiled"], "--trace", trace, "--verify", "--network")
+        outcome = run(*call, everything["network"], "--section", section, "-o", path)
+        assert outcome.code == 0, outcome.err
+        assert run("inspect", path, "--json").json()["kind"] == "text", section
+
+
 @pytest.mark.parametrize(
-    "text", ["# a page\n", "## What moved\n", "name: hrsnn-lava\n", "a,b\n", "PASS\n", "{}", ""]
+    "text",
+    [
+        "ENERGY",
+        "LICENSE\n\ntext\n",
+        "# a page\n",
+        "## What moved\n",
+        "name: hrsnn-lava\n",
+        "a,b\n",
+        "PASS\n",
+        "{}",
+        "",
+    ],
 )
 def test_other_texts_are_none_of_ours(run, text, tmp_path):
     path = tmp_path / "other.md"
