@@ -33,6 +33,7 @@ from hrsnn_lava.network import Network
 from hrsnn_lava.notebook import brief
 from hrsnn_lava.options import options_of
 from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.spelling import did_you_mean
 
 AnyPass = Pass[Any, Any]
 #: The passes that every program goes through, in order; the only list of them.
@@ -345,10 +346,9 @@ def _sorted_options(
         if len(owners) != 1:
             choices = [f"{cls.name}={{{key!r}: ...}}" for cls in owners]
             allowed = choices or sorted({*_OF_CONTEXT, *by_name, *_unique_fields(by_name)})
-            raise SpecError(
-                "options of the compilation",
-                problems=[Problem(key, repr(value), ", ".join(allowed))],
-            )
+            near = "" if choices else did_you_mean(key, allowed)
+            problem = Problem(key, f"{value!r:.60}", ", ".join(allowed), near)
+            raise SpecError("options of the compilation", problems=[problem])
         tables.setdefault(owners[0].name, {})[key] = value
     for name, table in tables.items():
         base: Any = passes.get(name)

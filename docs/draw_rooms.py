@@ -22,8 +22,8 @@ LINKED = ("compiler", "deploy", "hardware_profiles", "sim_backends")
 #: Single modules of the root that make two rooms.
 TYPES, GROUND = "network types", "ground"
 ON_THE_GROUND = (
-    *("csr", "errors", "integer_format", "notebook", "options", "part_files", "progress"),
-    *("registry", "seeding", "spelling"),
+    *("csr", "errors", "fields", "integer_format", "notebook", "options", "part_files"),
+    *("progress", "registry", "seeding", "spelling"),
 )
 WIDTH, GAP, LINE, PAD = 1180, 26, 17, 10
 

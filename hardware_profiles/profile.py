@@ -6,6 +6,7 @@ table checks its own numbers; what two tables have to agree on is a function eac
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
@@ -284,11 +285,19 @@ class HardwareProfile(Document):
         return {**data, "neuron": neuron} if neuron else data
 
     def with_chips(self, n_chips: int) -> HardwareProfile:
-        """The same profile with another number of chips, side by side along x."""
-        if n_chips < 1:
-            raise SpecError(f"number of chips: {n_chips}; allowed: >= 1")
+        """The same profile with another number of chips, side by side along x.
+
+        Raises:
+            SpecError: no whole number above 0.
+        """
+        try:
+            count = 0 if isinstance(n_chips, bool) else operator.index(n_chips)
+        except TypeError:
+            count = 0
+        if count < 1:
+            raise SpecError(f"number of chips: {n_chips!r:.40}; allowed: a whole number >= 1")
         chips = self.chip.chips.model_copy(
-            update={"value": n_chips, "source": "set by the user", "evidence": "chosen"}
+            update={"value": count, "source": "set by the user", "evidence": "chosen"}
         )
         return self.model_copy(update={"chip": self.chip.model_copy(update={"chips": chips})})
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.pipeline import AnyPass, compile_network
+from hrsnn_lava.errors import SpecError, raise_if
 from hrsnn_lava.fields import instance
 from hrsnn_lava.findings import Finding, FindingWarning, warn, worst_first
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.network import Network
 from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.spelling import unknown_options
 from hrsnn_lava.trace import SpikeInput, Trace
 
 if TYPE_CHECKING:
@@ -35,17 +38,23 @@ def compile(
     network: Network | QuantizedNetwork,
     profile: HardwareProfile | str,
     passes: Sequence[AnyPass] | None = None,
+    *,
+    chips: int | None = None,
     **options: Any,
 ) -> CompiledNetwork:
     """Compile a network for a chip; see `hrsnn_lava.compiler.pipeline.compile_network`.
 
-    What is lost on the way is in `findings` of the result, and a `FindingWarning` each.
+    `chips` of them stand side by side; by default it is as many as the profile says, which is one
+    in every profile that comes with the package. What is lost on the way is in `findings` of the
+    result, and a `FindingWarning` each.
 
     Raises:
         CapacityError: the network does not fit; `violations` lists every broken rule.
+        SpecError: an option that there is not, or `chips` that are no number above 0.
     """
     chip = HardwareProfile.load(profile) if isinstance(profile, str) else profile
     instance("profile", chip, HardwareProfile, "or give its name")
+    chip = chip if chips is None else chip.with_chips(chips)
     compiled = compile_network(network, chip, passes, **options)
     warn(compiled.findings)
     return compiled
@@ -102,8 +111,24 @@ def simulate(
     network, inputs, steps = _parts(network, inputs, steps)
     trace = session.simulate(network, inputs, steps, backend, probes, progress)
     trace = session.told(trace, as_quantized(network))
-    warn(trace.findings)
-    return trace
+    findings = worst_first([*trace.findings, *_cut_off(inputs, trace.n_steps)])
+    warn(findings)
+    return replace(trace, findings=findings)
+
+
+def _cut_off(inputs: SpikeInput | None, steps: int) -> Iterator[Finding]:
+    """A note where a run ends before its input does."""
+    if inputs is not None and inputs.n_steps > steps:
+        late = int((inputs.steps >= steps).sum())
+        yield Finding(
+            "note",
+            "input",
+            f"{inputs.n_steps:,} steps in a run of {steps:,}, with {late:,} of "
+            f"{inputs.steps.size:,} events after its end",
+            "the rest is not sent",
+            "give steps=None for all of it",
+            kind="input_cut_off",
+        )
 
 
 def simulate_batch(
@@ -121,6 +146,7 @@ def simulate_batch(
     """
     from hrsnn_lava.sim_backends.runs import batch
 
+    _require_options("simulate_batch", options, batch.BatchOptions)
     return _telling(batch.simulate_batch(network, inputs, steps, probes, **options))
 
 
@@ -150,6 +176,7 @@ def record(
     """
     from hrsnn_lava.sim_backends.runs import recording
 
+    _require_options("record", options, recording.RecordOptions)
     return recording.record(network, inputs, steps, path, probes, **options)
 
 
@@ -170,6 +197,12 @@ def count(
     counts = counting.count(network, inputs, steps, **options)
     warn(counts.findings)
     return counts
+
+
+def _require_options(verb: str, options: Iterable[str], owner: Any) -> None:
+    """Refuse keywords of a verb that are no fields of the class of its options."""
+    known = [field.name for field in fields(owner)]
+    raise_if(SpecError, f"{verb} has no such option", unknown_options(options, known))
 
 
 def to_lava(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.errors import HrsnnError, Problem, SpecError
-from hrsnn_lava.fields import choice, locked, plain_array, refusal, whole_values
+from hrsnn_lava.fields import choice, is_real, locked, plain_array, refusal, whole_values
 
 Int = NDArray[np.int32]
 #: What to do with events that occur twice.
@@ -140,15 +140,21 @@ def dense(
         max_bytes: largest size of the array.
 
     Raises:
-        SpecError: it would be larger.
+        SpecError: it would be larger, or `max_bytes` is no size.
     """
+    if not (is_real(max_bytes) and max_bytes >= 0):
+        raise refusal("max_bytes", f"{max_bytes!r:.40}", "a number >= 0", error=SpecError)
     kind = np.dtype(np.bool_) if values is True else np.dtype(np.int32)
     size = shape[0] * shape[1] * kind.itemsize
     if size > max_bytes:
-        measured = f"{shape[0]:,} steps x {shape[1]:,} neurons are {size / 2**20:,.0f} MiB"
-        allowed = f"{max_bytes / 2**20:,.0f} MiB"
+        measured = f"{shape[0]:,} steps x {shape[1]:,} neurons are {_room(size)}"
+        allowed = _room(max_bytes)
         fix = f"use the list of events, or say max_bytes={size}"
         raise SpecError(str(Problem(where, measured, allowed, fix)))
     array: NDArray[Any] = np.zeros(shape, dtype=kind)
     array[places] = values
     return array
+
+
+def _room(n_bytes: float) -> str:
+    return f"{n_bytes / 2**20:,.0f} MiB" if n_bytes >= 2**20 else f"{n_bytes:,.0f} bytes"

@@ -7,7 +7,9 @@
     │   ├── NetworkError      2  a network that contradicts itself
     │   └── PartError         2  a part of the user's, or of another package, that fails
     ├── ArtifactError         3  an input file is invalid, damaged or unsafe
-    │   └── ProfileError      3  a hardware profile or cost set contradicts itself
+    │   ├── ProfileError      3  a hardware profile or cost set contradicts itself
+    │   ├── OutputError       2  a file or folder cannot be written
+    │   └── AnswerError       3  a file is no report, but says why there is none
     ├── CapacityError         4  the network does not fit the chip
     ├── GateError             5  a budget or a regression gate failed
     ├── BackendError          6  a backend is missing or failed
@@ -25,6 +27,7 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
+    "AnswerError",
     "ArtifactError",
     "BackendError",
     "BackendMissingError",
@@ -33,6 +36,7 @@ __all__ = [
     "GateError",
     "HrsnnError",
     "NetworkError",
+    "OutputError",
     "ParityError",
     "PartError",
     "Problem",
@@ -121,6 +125,19 @@ class ArtifactError(HrsnnError):
 
 class ProfileError(ArtifactError):
     """A hardware profile or a cost set contradicts itself."""
+
+
+class OutputError(ArtifactError):
+    """A file or folder cannot be written."""
+
+    exit_code = 2
+
+
+class AnswerError(ArtifactError):
+    """A file is no report but the JSON answer of a command that failed.
+
+    Its `problems` are those of that command, and so is its `exit_code`, where the answer says it.
+    """
 
 
 def by_rule(violations: Iterable[Violation]) -> list[tuple[Violation, int]]:

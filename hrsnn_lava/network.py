@@ -667,11 +667,7 @@ class Network(Graph[Population, Population, Projection]):
         """
         from hrsnn_lava.own_network import ArrayOptions, translate
 
-        try:
-            chosen = ArrayOptions(**options)
-        except TypeError as error:
-            known = ", ".join(vars(ArrayOptions()))
-            raise refusal("from_arrays", f"{error}", known) from None
+        chosen = ArrayOptions.of(options)
         arrays = translate(w_in, w_rec, tau_mem, v_threshold, dt, chosen)
         source, target = chosen.input_name, chosen.neuron_name
         neurons = Population(target, arrays.n_neurons, LIF(**arrays.neuron))

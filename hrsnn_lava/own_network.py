@@ -21,12 +21,17 @@ So every spike comes one step later (`DELAYS`). A bias acts from step 0 on, whic
 of it: the network does on x exactly what the other program does on x with an empty step before it.
 With ``bias_channel`` the bias comes through an input channel of its own, the last one; where that
 sends in every step, spikes are those on x itself, one step later, from the first one on.
+
+**The filter.** `bias` stands outside of it, in every convention. What comes through a channel goes
+through the filter, so ``bias_channel`` is refused for neurons that have one. The bias of a layer in
+front of a filter, such as a ``Linear`` before ``Synaptic``, is W x + b there, and passes through:
+it is a column of `w_in` and no `bias`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -36,10 +41,13 @@ from scipy import sparse
 from hrsnn_lava.csr import as_csr
 from hrsnn_lava.errors import NetworkError, Problem, raise_if
 from hrsnn_lava.fields import is_flag, is_positive, real_values
+from hrsnn_lava.spelling import misspelt, unknown_options
 from hrsnn_lava.time_constants import membrane_gain, time_constant
 
 Float = NDArray[np.float64]
 Convention = Literal["exact", "snntorch", "snntorch_rleaky", "norse"]
+#: What `Network.from_arrays` takes beside `ArrayOptions`.
+_NAMED = ("w_in", "w_rec", "tau_mem", "v_threshold", "dt")
 #: By how many steps a spike comes later here than in the other program, for each convention.
 DELAYS: Final[dict[str, int]] = {"exact": 0, "snntorch": 1, "snntorch_rleaky": 1, "norse": 1}
 
@@ -53,8 +61,9 @@ class ArrayOptions:
         beta: share of the potential that is left after a step, 0..1, instead of `tau_mem`.
         tau_syn: time constant of the synaptic current in seconds, 0: no filter.
         alpha: share of the current that is left after a step, 0..1, instead of `tau_syn`.
-        bias: constant current.
-        bias_channel: send the bias through one more input channel, the last one.
+        bias: constant current, outside of the filter of `tau_syn` or `alpha`.
+        bias_channel: send the bias through one more input channel, the last one; for neurons
+            without a filter.
         refractory: seconds for which v stays 0 after a spike.
         reset: ``zero``; another one is refused, since the chip's neuron has none.
         split_signs: weights of both signs become two projections, one for each, which hold 8 bits
@@ -75,6 +84,17 @@ class ArrayOptions:
     name: str = "network"
     input_name: str = "input"
     neuron_name: str = "neurons"
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> ArrayOptions:
+        """Those of keywords.
+
+        Raises:
+            NetworkError: a keyword that `Network.from_arrays` does not have.
+        """
+        known = (*_NAMED, *(field.name for field in fields(cls)))
+        raise_if(NetworkError, "from_arrays has no such option", unknown_options(options, known))
+        return cls(**options)
 
 
 #: Parameters that may be None: what the other one of a pair says, or none.
@@ -122,6 +142,7 @@ def translate(
     raise_if(NetworkError, "the arrays are no network", problems)
     neuron = _neuron(values, dt, options.convention)
     if options.bias_channel:
+        raise_if(NetworkError, "the arrays are no network", _channel_problems(neuron))
         channel = sparse.csr_matrix(neuron["bias"][:, None])
         inputs = channel if inputs is None else sparse.hstack([inputs, channel], format="csr")
         neuron["bias"] = np.zeros(size)
@@ -134,9 +155,10 @@ def translate(
 
 
 def _choice_problems(options: ArrayOptions) -> Iterator[Problem]:
-    if not isinstance(options.convention, str) or options.convention not in DELAYS:
-        allowed = ", ".join(DELAYS)
-        yield Problem("convention", f"{options.convention!r:.40}", f"one of {allowed}")
+    if not isinstance(options.convention, str):
+        yield Problem("convention", f"{options.convention!r:.40}", f"one of {', '.join(DELAYS)}")
+    elif options.convention not in DELAYS:
+        yield misspelt("convention", options.convention, DELAYS)
     for name in ("bias_channel", "split_signs"):
         if not is_flag(value := getattr(options, name)):
             yield Problem(name, f"{value!r:.40}", "True or False")
@@ -190,6 +212,20 @@ def _value_problems(
             measured = f"{tau[first]:g} s at neuron {first} ({wrong.sum()} in all)"
             fix = "Euler's step is as long as the time constant at most; make dt shorter"
             yield Problem(name, measured, f">= dt = {dt:g} s", fix)
+
+
+def _channel_problems(neuron: dict[str, Float]) -> Iterator[Problem]:
+    """A bias that its channel would send through a filter, which makes it grow."""
+    filtered = (neuron["tau_syn"] > 0) & (neuron["bias"] != 0)
+    if filtered.any():
+        first = int(np.flatnonzero(filtered)[0])
+        measured = f"a bias and a filter at neuron {first} ({filtered.sum()} in all)"
+        fix = (
+            "leave bias_channel out: the bias then acts outside of the filter. If it is to pass "
+            "through, as that of a Linear before Synaptic, give no bias, and "
+            "w_in=np.column_stack([w_in, bias])"
+        )
+        yield Problem("bias_channel", measured, "neurons without tau_syn or alpha", fix)
 
 
 def _matrix(name: str, value: Any) -> sparse.csr_matrix | None:

@@ -4,8 +4,8 @@ A network that needs more than a chip has is refused at once, before minutes of 
 are sound: none is ever above what some legal placement uses. That of the synapse memory rests on
 this: a core with m neurons holds at most A synapse lists (one for each source and format), and a
 list of x synapses takes at least h(x) words, h being the lower convex hull of the words of lists at
-the index width of m neurons. By Jensen's inequality D synapses then take at least ``A h(D / A)``
-words, so that
+the index width of m neurons; lists without indices are not used, see `docs/decisions.md`. By
+Jensen's inequality D synapses then take at least ``A h(D / A)`` words, so that
 
     D <= C(m) = the largest D with A h(D / A) <= words of the core.
 
@@ -301,7 +301,8 @@ def _by_neurons(demand: Demand, region: CoreRegion) -> Iterator[Bound]:
     if np.isfinite(demand.capacity[0]).any():
         what = "synapse memory" if region.binding == "synapse_memory" else "synapses"
         room = f"{region.largest:,} neuron{'s' * (region.largest != 1)}"
-        why = f"{region.synapses:,.0f} synapses, and {what} for at most {room} on a core"
+        lists = ", in lists with indices" if region.binding == "synapse_memory" else ""
+        why = f"{region.synapses:,.0f} synapses, and {what} for at most {room} on a core{lists}"
         yield Bound(region.binding, region.cores(n), why)
 
 

@@ -10,11 +10,12 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NoReturn
 
 from hrsnn_lava.artifacts.files import decoded
-from hrsnn_lava.errors import ArtifactError
+from hrsnn_lava.errors import AnswerError, ArtifactError, Problem
 
 #: Version of reports that the gate understands.
 SCHEMA_VERSION = 1
@@ -22,6 +23,9 @@ SCHEMA_VERSION = 1
 MAX_BYTES = 64 * 2**20
 #: Deepest nesting; reports need 8 (our choice).
 MAX_DEPTH = 64
+#: Problems of an error that are told; one that does not fit may have thousands (our choice).
+MAX_PROBLEMS = 20
+_PROBLEM = tuple(field.name for field in fields(Problem))
 #: What no report can be without; a budget on another part that is missing fails on its own.
 _SECTIONS = ("sop", "energy")
 
@@ -35,6 +39,7 @@ def read_report(source: Any) -> dict[str, Any]:
     Raises:
         ArtifactError: missing, larger than `MAX_BYTES`, no JSON, duplicate keys, NaN or numbers
             out of range, too deep, no report, or of another version.
+        AnswerError: it is the JSON answer of a command that failed.
     """
     where = Path(os.fspath(source))
     return as_report(read_json(where), str(where))
@@ -49,8 +54,7 @@ def as_report(data: Any, where: str = "report") -> dict[str, Any]:
     if not isinstance(data, Mapping):
         raise ArtifactError(f"{where}: not a report: the JSON document is no object")
     if "verdict" not in data and isinstance(data.get("error"), Mapping):
-        message = str(data["error"].get("message"))[:200]
-        raise ArtifactError(f"{where}: not a report but an error: {message}")
+        raise _answered(data["error"], where)
     if "verdict" not in data and isinstance(data.get("report"), Mapping):
         data = data["report"]
     missing_keys = [k for k in ("schema_version", "project", "profile", "verdict") if k not in data]
@@ -67,6 +71,21 @@ def as_report(data: Any, where: str = "report") -> dict[str, Any]:
         value = repr(data["verdict"])[:40]
         raise ArtifactError(f"{where}: verdict {value}; allowed: 'PASS' or 'FAIL'")
     return dict(data)
+
+
+def _answered(error: Mapping[str, Any], where: str) -> AnswerError:
+    """The error that a command gave as its answer, with its exit code."""
+    message, code, listed = (error.get(key) for key in ("message", "exit_code", "problems"))
+    rows = [row for row in listed if isinstance(row, Mapping)] if isinstance(listed, list) else []
+    texts = ({name: str(row.get(name) or "")[:200] for name in _PROBLEM} for row in rows)
+    problems = [Problem(**text) for text in texts]
+    answer = AnswerError(
+        f"{where}: not a report but an error: {str(message)[:200]}",
+        problems=problems[:MAX_PROBLEMS],
+    )
+    if isinstance(code, int) and 1 < code < 256:  # neither True nor a bug of ours
+        answer.exit_code = code
+    return answer
 
 
 def read_json(where: Path, label: str = "") -> Any:

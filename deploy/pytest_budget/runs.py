@@ -225,7 +225,7 @@ def write_baseline(path: Path, runs: Iterable[SopRun]) -> None:
     """Write the entries, sorted, whole or not at all.
 
     Raises:
-        ArtifactError: the file cannot be written.
+        OutputError: the file cannot be written.
     """
     document = {
         "schema_version": SCHEMA_VERSION,

@@ -105,7 +105,7 @@ class Saved:
         """Write a file, whole or not at all; return its SHA-256.
 
         Raises:
-            ArtifactError: the folder is missing or cannot be written.
+            OutputError: the folder is missing or cannot be written.
         """
         artifact = self.to_artifact()
         if _codec(self.stage).npz_arrays:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+import stat
+import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeAlias, cast
 
-from hrsnn_lava.errors import ArtifactError
+from hrsnn_lava.errors import ArtifactError, OutputError
 
 PathLike: TypeAlias = str | os.PathLike[str]
 #: What the system answers when there is no room for a file.
@@ -78,35 +81,111 @@ class _Sink:
 
 
 @contextmanager
-def atomic_write(path: PathLike) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside `path`; fsync and rename it when the block ends well.
-
-    On an error, or when the process is killed, `path` keeps what it had.
-
-    Raises:
-        ArtifactError: the folder does not exist or cannot be written.
-        OSError: the disk is full, with the name of the file.
-    """
-    target = Path(os.fspath(path))
+def _writing(target: Path) -> Iterator[None]:
+    """Say which file cannot be written, and why."""
     try:
-        descriptor, temporary = tempfile.mkstemp(
-            prefix=f".{target.name}.", suffix=".part", dir=target.parent
-        )
+        yield
     except OSError as error:
         if error.errno in FULL:
             raise OSError(error.errno, error.strerror, str(target)) from error
-        raise ArtifactError(f"{target}: cannot be written ({error.strerror})") from error
+        raise OutputError(f"{target}: cannot be written ({error.strerror})") from error
+
+
+@contextmanager
+def atomic_write(path: PathLike) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside `path`; fsync and rename it when the block ends well.
+
+    On an error, or when the process is killed, `path` keeps what it had. A file that is replaced
+    hands on its mode. A link stays, and what it leads to is replaced. Devices, pipes and our own
+    standard output are written to, when the block has ended well.
+
+    Raises:
+        OutputError: the folder does not exist, or `path` cannot be written.
+        OSError: the disk is full, with the name of the file.
+    """
+    target = Path(os.fspath(path))
+    with _writing(target):
+        mode, straight = _mode(target), _is_stream(target)
+    if straight:
+        with tempfile.TemporaryFile() as spool:  # zips are read back, and pipes cannot be
+            with naming(target):
+                yield cast(IO[bytes], _Sink(spool))
+            spool.seek(0)
+            with _writing(target), _stream(target) as stream:
+                shutil.copyfileobj(spool, stream)
+        return
+    file = Path(os.path.realpath(target)) if target.is_symlink() else target
+    with _writing(target):
+        descriptor, temporary = tempfile.mkstemp(
+            prefix=f".{file.name}.", suffix=".part", dir=file.parent
+        )
     try:
-        with naming(target):
-            with os.fdopen(descriptor, "w+b") as handle:
-                yield cast(IO[bytes], _Sink(handle))
-                handle.flush()
-                os.fsync(handle.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, target)
+        with naming(target), os.fdopen(descriptor, "w+b") as handle:
+            yield cast(IO[bytes], _Sink(handle))
+            handle.flush()
+            os.fsync(handle.fileno())
+        with _writing(target):
+            os.chmod(temporary, 0o666 & ~_umask() if mode is None else mode)
+            os.replace(temporary, file)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def put_in_place(finished: Path, path: PathLike) -> None:
+    """Make a finished file that of `path`, by the rules of `atomic_write`.
+
+    It is renamed, and stays where only its content can be handed on.
+    """
+    target = Path(os.fspath(path))
+    with _writing(target):
+        mode, straight = _mode(target), _is_stream(target)
+        if not (straight or target.is_symlink()):
+            if mode is not None:
+                os.chmod(finished, mode)
+            os.replace(finished, target)
+            return
+    with atomic_write(target) as handle, finished.open("rb") as source:
+        shutil.copyfileobj(source, handle)
+
+
+def _mode(target: Path) -> int | None:
+    """Permissions of what is there; None where nothing is.
+
+    Raises:
+        OSError: a folder is there, or links without an end.
+    """
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    return stat.S_IMODE(mode)
+
+
+def _standard_stream(target: Path) -> int | None:
+    """The descriptor of our standard output or error, where `target` is what it writes to."""
+    for number in (1, 2):
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(number), os.stat(target)):
+                return number
+    return None
+
+
+def _is_stream(target: Path) -> bool:
+    """True for what a new file must not take the place of, such as a device or a pipe."""
+    special = target.exists() and not target.is_file()
+    return special or _standard_stream(target) is not None
+
+
+def _stream(target: Path) -> IO[bytes]:
+    number = _standard_stream(target)
+    if number is None:
+        return target.open("wb")
+    for printed in (sys.stdout, sys.stderr):
+        printed.flush()
+    return os.fdopen(os.dup(number), "wb")
 
 
 def _umask() -> int:

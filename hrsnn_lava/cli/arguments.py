@@ -59,10 +59,15 @@ class OutputFile(click.Path):
         path = Path(os.fspath(value))
         if path.is_dir():
             self.fail(f"{path} is a folder; give the name of a file", param, ctx)
-        if not path.parent.is_dir():
-            self.fail(f"there is no folder {path.parent}; create it first", param, ctx)
-        if not os.access(path.parent, os.W_OK | os.X_OK):
-            self.fail(f"the folder {path.parent} is not writable", param, ctx)
+        if path.exists() and not path.is_file():  # a device or a pipe
+            if not os.access(path, os.W_OK):
+                self.fail(f"{path} is not writable", param, ctx)
+            return path
+        folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
+        if not folder.is_dir():
+            self.fail(f"there is no folder {folder}; create it first", param, ctx)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            self.fail(f"the folder {folder} is not writable", param, ctx)
         return path
 
 

@@ -98,6 +98,7 @@ def _load(model: Path) -> Network | QuantizedNetwork | CompiledNetwork:
 def _input(
     console: Console, model: Any, path: Path | None, steps: int | None, seed: int
 ) -> SpikeInput | None:
+    from hrsnn_lava.cli.simulate import note_length
     from hrsnn_lava.trace import SpikeInput
 
     network = getattr(model, "network", model)
@@ -112,8 +113,8 @@ def _input(
         raise ArtifactError(
             f"{path}: {events.n_neurons} channels; the network has {network.n_inputs}"
         )
-    if steps is not None and steps > events.n_steps:
-        console.note(f"input: ends after {events.n_steps} steps; nothing is sent after them")
+    if steps is not None:
+        note_length(console, events, steps)
     return events
 
 

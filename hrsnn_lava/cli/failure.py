@@ -32,7 +32,7 @@ FULLEST = 5
 _SURROUNDINGS = {
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOENT, errno.EISDIR),
     *(errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EFBIG, errno.EDQUOT, errno.ENOSPC),
-    *(errno.EMFILE, errno.ENFILE),
+    *(errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENXIO),
 }
 
 

@@ -35,6 +35,12 @@ NOUNS = {
     "arrays": "a file of arrays",
     "report": "a report",
     "page": "the page of a report",
+    "text": "the text of a report",
+    "check": "the outcome of a check",
+    "comparison": "a comparison of chips",
+    "difference": "what moved between two files",
+    "operations": "a table of operations by test",
+    "ci": "a file of a CI gate",
     "baseline": "a baseline of operations",
     "journal": "the journal of a run",
     "answer": "the JSON answer of a command",
@@ -92,6 +98,32 @@ ACCEPTED: dict[tuple[str, str], tuple[str, ...]] = {
     ("compare", "input_file"): ("input",),
     ("diff", "before"): (*_REPORTS, *_MODELS),
     ("diff", "after"): (*_REPORTS, *_MODELS),
+}
+#: How texts for people and for other programs begin, in all their forms; a group is what they show.
+PAGES = {
+    "comparison": re.compile(
+        r'\A\s*\{\s*"network": ("(?:[^"\\]|\\.)*"),\s*"rows": \['
+        r"|\A(profile,title,verdict,reason,cores,)"
+        r"|\A(?:## )?(.+ on \d+ chips?)\n\n(?:\| )?profile +(?:\| )?verdict "
+    ),
+    "check": re.compile(
+        r"\A## \W* ((?:PASS|FAIL|ERROR): <code>.*)"
+        r'|\A<\?xml[^>]*>\s*<testsuites>\s*<testsuite name="(hrsnn-lava check: [^>]*)>'
+    ),
+    "difference": re.compile(r"\A## What moved\n\n(.* → .*)"),
+    "operations": re.compile(r"\A## Synaptic operations by test\n\n(.*)"),
+    # whole, or one of its sections
+    "text": re.compile(
+        r"\A((?:PASS|FAIL)  .+: .+|\w+: this report has nothing to say of it"
+        r"|(?:ACCURACY|COMPARISON|CONSTRAINTS|DYNAMICS|ENERGY(?: BY COST SET)?|45 NM CONVENTION"
+        r"|FLOAT AGAINST INTEGERS|HETEROGENEITY|MAPPING|NEUROBENCH|PARITY|PER SAMPLE|PROVENANCE"
+        r"|QUANTIZATION|SYNAPTIC OPERATIONS|TIMING|TRANSFORMS)(?=\n.))"
+    ),
+    "ci": re.compile(
+        r"^(?:\s*(?:- )?(uses: .*hrsnn-lava-check)|\s+(extends: \.hrsnn-lava-check)"
+        r"|(\.hrsnn-lava-check):|(name: hrsnn-lava check))\s*$",
+        re.M,
+    ),
 }
 #: Kinds that are TOML: what is wrong with one is a usage error.
 _TOML = ("spec", "budgets", "profile", "cost set")
@@ -176,6 +208,9 @@ def _zipped(path: Path) -> str | None:
 
 def _text(text: str) -> str | None:
     start = text.lstrip()
+    for kind, form in PAGES.items():
+        if form.search(text.rstrip()):
+            return kind
     if start.startswith("{"):
         return _json(text)
     if start.lower().startswith(("<!doctype html", "<html")):

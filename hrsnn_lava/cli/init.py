@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -112,7 +113,8 @@ def _template(name: str) -> str:
 
 def _next(folder: Path, name: str, arguments: InitArguments) -> list[str]:
     """The commands to go on with."""
-    steps = [] if folder.resolve() == Path.cwd() else [f"cd {folder}"]
+    there = f"./{folder}" if str(folder).startswith("-") else str(folder)
+    steps = [] if folder.resolve() == Path.cwd() else [f"cd {shlex.quote(there)}"]
     steps.append(f"hrsnn-lava run {SPEC}")
     if not arguments.ci:
         return [*steps, f"hrsnn-lava inspect out/{name}/compiled.hlx"]

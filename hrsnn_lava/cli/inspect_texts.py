@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from hrsnn_lava.artifacts.files import decoded
+from hrsnn_lava.cli.file_kinds import HEAD, PAGES, kind_of
 
 
 def _report(path: Path) -> dict[str, Any]:
@@ -39,6 +44,16 @@ def _report(path: Path) -> dict[str, Any]:
 
 def _page(path: Path) -> dict[str, Any]:
     return {"kind": "page", "bytes": path.stat().st_size, "shows": "a report, in a browser"}
+
+
+def _shown(path: Path) -> dict[str, Any]:
+    """What a text for people says first; it has no reader that could check it."""
+    kind = kind_of(path) or ""
+    with path.open("rb") as handle:
+        form = PAGES[kind].search(decoded(handle.read(HEAD), errors="replace").rstrip())
+    shown = "" if form is None else next(filter(None, form.groups()), "")
+    plain = html.unescape(re.sub(r"<[^>]*>", "", shown)).replace('"', "")
+    return {"kind": kind, "bytes": path.stat().st_size, "shows": plain}
 
 
 def _journal(path: Path) -> dict[str, Any]:
@@ -142,4 +157,5 @@ TEXTS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "recording": _recording,
     "log": _log,
     "run": _run,
+    **dict.fromkeys(PAGES, _shown),
 }

@@ -381,8 +381,7 @@ def load_input(
                 f"{path}: {inputs.n_neurons} channels; the network has {integer.n_inputs}"
             )
         n_steps = inputs.n_steps if steps is None else steps
-        if n_steps > inputs.n_steps:
-            console.note(f"input: ends after {inputs.n_steps} steps; nothing is sent after them")
+        note_length(console, inputs, n_steps)
         return inputs, n_steps
     n_steps = default_steps if steps is None else steps
     drawn = random_input(as_quantized(network), n_steps, seed)
@@ -391,6 +390,14 @@ def load_input(
     else:
         console.note(f"input: random, {drawn.steps.size:,} events, seed {seed}")
     return drawn, n_steps
+
+
+def note_length(console: Console, inputs: SpikeInput, steps: int) -> None:
+    """A remark where an input and a run have different lengths."""
+    if steps > inputs.n_steps:
+        console.note(f"input: ends after {inputs.n_steps} steps; nothing is sent after them")
+    elif steps < inputs.n_steps:
+        console.note(f"input: has {inputs.n_steps} steps; those after {steps} are not sent")
 
 
 def check_memory(network: Any, steps: int, n_probes: int, advice: str = "Use fewer steps") -> None:

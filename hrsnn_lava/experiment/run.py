@@ -25,7 +25,7 @@ from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
 from hrsnn_lava.compiler.context import Context, Observed
 from hrsnn_lava.compiler.pipeline import History, run_pass
 from hrsnn_lava.csr import drives
-from hrsnn_lava.errors import ArtifactError, Problem, SpecError
+from hrsnn_lava.errors import OutputError, Problem, SpecError
 from hrsnn_lava.experiment.compilation import Pruned, Pruning, Target, prune, pruning_curve
 from hrsnn_lava.experiment.run_folder import JOURNAL, RunIdentity
 from hrsnn_lava.experiment.runner import Journal, Runner, Stage, named_files, own_parts
@@ -205,7 +205,7 @@ def run_spec(
     except OSError as error:
         if error.errno in FULL:  # it says which file there is no room for
             raise
-        raise ArtifactError(f"{out}: cannot be written ({error.strerror})") from error
+        raise OutputError(f"{out}: cannot be written ({error.strerror})") from error
 
 
 def _run(bench: Bench, out: Path, progress: Progress, made: str) -> RunResult:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.chip_learning import POST_TRACES
 from hrsnn_lava.errors import Problem
-from hrsnn_lava.findings import Finding
+from hrsnn_lava.findings import Finding, Severity
 from hrsnn_lava.processes._foreign_processes import (
     CONNECTIONS,
     LEARNING,
@@ -95,6 +95,11 @@ class ForeignGraph:
         return [process for process in self._processes if kind(process) in kinds]
 
     @property
+    def is_flat(self) -> bool:
+        """Whether no Process was entered."""
+        return not self._entered.outer
+
+    @property
     def sources(self) -> list[Process]:
         """The Processes that send what is known beforehand."""
         return [p for p in self._processes if kind(p) in SOURCES or id(p) in self._sent]
@@ -107,9 +112,17 @@ class ForeignGraph:
         """Remember that something cannot be taken."""
         self.problems.append(Problem(where, measured, allowed, fix))
 
-    def note(self, kind: str, where: str, measured: str, meaning: str, fix: str = "") -> None:
-        """Remember a warning."""
-        self.findings.append(Finding("warning", where, measured, meaning, fix, kind=kind))
+    def note(
+        self,
+        kind: str,
+        where: str,
+        measured: str,
+        meaning: str,
+        fix: str = "",
+        severity: Severity = "warning",
+    ) -> None:
+        """Remember a finding."""
+        self.findings.append(Finding(severity, where, measured, meaning, fix, kind=kind))
 
     def is_refused(self, process: Process) -> bool:
         """Whether a Process is named as one that is not taken; nothing more is said about it."""
@@ -298,10 +311,11 @@ class ForeignGraph:
     def _free_name(self, process: Process) -> str:
         """The Process's name; Lava's default one counts all Processes of a session."""
         in_use = set(self.names.values())
-        default = process.name == f"Process_{process.id}"
-        if not default and process.name not in in_use:
-            return str(process.name)
-        stem = type(process).__name__.lower() if default else process.name
+        given = str(process.name)  # Lava takes anything for one
+        default = given == f"Process_{process.id}"
+        if not default and given not in in_use:
+            return given
+        stem = type(process).__name__.lower() if default else given
         stem = "input" if default and kind(process) in SOURCES else stem
         numbers = range(1 if default else 2, len(self._processes) + 3)
         return next(name for k in numbers if (name := f"{stem}_{k}") not in in_use)

@@ -11,11 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.integer_format import INT32
+from hrsnn_lava.integer_format import INT32, NEURON_RANGES
 from hrsnn_lava.processes._foreign_graph import ForeignGraph
 from hrsnn_lava.processes._foreign_processes import NEURONS, Process, kind
 
-__all__ = ["neuron_field", "note_float_neurons", "option", "whole"]
+__all__ = [
+    "array_of",
+    "message_bits",
+    "neuron_field",
+    "note_float_neurons",
+    "number",
+    "option",
+    "whole",
+]
 
 #: u or v, which Lava widens to 64 bits before it multiplies them by a decay.
 _STATE = np.ones(1, dtype=np.int64)
@@ -27,9 +35,30 @@ _IN_OWN_TYPE: dict[str, tuple[str, Callable[[Any], Any]]] = {
 }
 
 
+def array_of(graph: ForeignGraph, where: str, values: Any) -> NDArray[Any]:
+    """What a Var is given, as an array; zeros where it is none, which is reported."""
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        graph.report(where, f"no array ({error})", "numbers")
+        return np.zeros((), dtype=np.int32)
+
+
+def number(graph: ForeignGraph, where: str, value: Any, limits: tuple[int, int] = INT32) -> int:
+    """One number, whose fraction Lava cuts off; the smallest where it is none."""
+    low, high = limits
+    try:
+        taken = int(value)
+    except (TypeError, ValueError, OverflowError):
+        taken = low - 1
+    if not low <= taken <= high:
+        graph.report(where, f"{value!r:.40}", f"a whole number in {low}..{high}")
+    return min(max(taken, low), high)
+
+
 def whole(graph: ForeignGraph, where: str, values: Any) -> NDArray[np.int32]:
     """Values cast to int32 as Lava casts them; what that loses is reported or noted."""
-    given = np.asarray(values)
+    given = array_of(graph, where, values)
     if given.dtype.kind not in "iufb":
         graph.report(where, f"{given.dtype} values", "numbers")
         return np.zeros(given.shape, dtype=np.int32)
@@ -62,6 +91,17 @@ def option(graph: ForeignGraph, process: Process, name: str, default: int) -> in
     return default
 
 
+def message_bits(graph: ForeignGraph, process: Process) -> int:
+    """Bits of a payload, as Lava puts them into a Var of one integer."""
+    given, bits = process.num_message_bits.init, np.zeros(1, dtype=np.int64)
+    try:
+        bits[:] = given
+    except (TypeError, ValueError, OverflowError):
+        where = f"{graph.label(process)}.num_message_bits"
+        graph.report(where, f"{given!r:.40}, on which Lava fails", "a whole number")
+    return int(bits[0])
+
+
 def neuron_field(
     graph: ForeignGraph, process: Process, field: str, shape: tuple[int, ...]
 ) -> NDArray[np.int32] | None:
@@ -71,13 +111,17 @@ def neuron_field(
     if field not in _IN_OWN_TYPE:
         value = whole(graph, where, given)
     else:
-        value = np.asarray(given)
+        value = array_of(graph, where, given)
         if value.dtype.kind not in "iu":
             # Lava's fixed-point models fail on them, so the graph is meant for the float ones
             allowed = "integers, as for select_tag='fixed_pt'"
             graph.report(where, f"{value.dtype} values", allowed)
-        elif kind(process) in NEURONS[:2]:  # HeterogeneousLIF casts all that it is given
-            _check_own_type(graph, where, field, given)
+        elif np.any(outside := (value < INT32[0]) | (value > INT32[1])):
+            low, high = NEURON_RANGES[field]
+            measured = f"{value[outside].flat[0]} ({int(outside.sum())} in all)"
+            graph.report(where, measured, f"{low}..{high}")
+        elif kind(process) in NEURONS[:2] and len(graph.problems) == before:
+            _check_own_type(graph, where, field, given)  # HeterogeneousLIF casts all of it
     if len(graph.problems) > before:
         return None
     try:
@@ -85,7 +129,7 @@ def neuron_field(
     except ValueError:
         graph.report(where, f"shape {value.shape}", f"() or {shape}")
         return None
-    flat: NDArray[np.int32] = np.clip(value, *INT32).astype(np.int32)
+    flat: NDArray[np.int32] = value.astype(np.int32)
     return flat
 
 

@@ -23,6 +23,7 @@ from hrsnn_lava.chip_learning import (
     Trace,
 )
 from hrsnn_lava.errors import NetworkError, SpecError, raise_if
+from hrsnn_lava.fields import is_whole
 from hrsnn_lava.findings import Finding, warn, worst_first
 from hrsnn_lava.integer_format import INT32, WEIGHT_BITS
 from hrsnn_lava.network import Target
@@ -38,7 +39,15 @@ from hrsnn_lava.processes._foreign_processes import (
     has_three_factors,
     kind,
 )
-from hrsnn_lava.processes._foreign_values import neuron_field, note_float_neurons, option, whole
+from hrsnn_lava.processes._foreign_values import (
+    array_of,
+    message_bits,
+    neuron_field,
+    note_float_neurons,
+    number,
+    option,
+    whole,
+)
 from hrsnn_lava.processes._hierarchy import entered, model_of
 from hrsnn_lava.quantized import (
     QuantizedInput,
@@ -54,7 +63,10 @@ __all__ = ["FromLava", "from_lava"]
 
 Index: TypeAlias = NDArray[np.integer[Any]]
 Matrix: TypeAlias = NDArray[np.integer[Any]] | sparse.csr_matrix
+_SIGN_MODE = "lava.utils.weightutils.SignMode"
 _TWO_FACTORS = "lava.magma.core.learning.learning_rule.Loihi2FLearningRule"
+#: The longest run.
+MAX_STEPS = INT32[1]
 #: `GradedSpikeCfg` by its value.
 _GRADED: tuple[GradedSpikes, ...] = get_args(GradedSpikes)
 
@@ -102,20 +114,27 @@ def from_lava(
         run_config: Lava's run configuration, where it has to say which of several
             SubProcessModels is meant. By default the one tagged ``fixed_pt``, or the only one.
         sources: what Processes of your own send, by output port, ``{port: values}``; the last axis
-            is time, as in a `RingBuffer`, and nothing is sent after its end.
+            is time, as in a `RingBuffer`, and nothing is sent after its end, which is a note.
 
     Raises:
         SpecError: `process` is no Lava Process, `steps` is missing, or the graph has parts that
             cannot be taken; every one of them is named.
     """
-    sent = {port: v for port, v in (sources or {}).items() if hasattr(port, "process")}
+    named = sources if isinstance(sources, Mapping) else {}
+    sent = {port: v for port, v in named.items() if hasattr(port, "process")}
     closed = {id(port.process) for port in sent}
-    with entered(process, run_config, closed) as found:
+    chosen = run_config if callable(getattr(run_config, "select", None)) else None
+    with entered(process, chosen, closed) as found:
         graph = ForeignGraph(found, sent)
-        for key in (sources or {}).keys() - sent.keys():
+        if sources is not None and named is not sources:
+            graph.report("sources", f"a {type(sources).__name__}", "{port: values}")
+        if chosen is not run_config:
+            allowed = "a RunConfig of Lava's, such as Loihi2SimCfg(select_tag='fixed_pt')"
+            graph.report("run_config", f"{run_config!r:.60}", allowed)
+        for key in named.keys() - sent.keys():
             graph.report("sources", repr(key), "output ports of Processes of this graph")
         taken = _read(graph, steps, sent)
-        _note_float_models(graph, run_config)
+        _check_models(graph, chosen)
         raise_if(SpecError, "this Lava graph cannot be taken", graph.problems)
     taken.findings = worst_first(graph.findings)
     warn(taken.findings)
@@ -125,13 +144,20 @@ def from_lava(
 def _read(graph: ForeignGraph, steps: int | None, sent: dict[Any, ArrayLike]) -> FromLava:
     """Everything that is taken, where nothing is reported."""
     graph.check_ports()
-    _check_sent(graph, sent)
-    sources = [(p, sent_rows(graph, p, sent)) for p in graph.sources]
+    values = _checked(graph, sent)
+    sources = [(p, sent_rows(graph, p, values)) for p in graph.sources]
+    given = steps is not None
     if steps is None:
         steps = max((len(rows) for _, rows in sources), default=0)
-    if steps < 1 and not graph.has_refused_senders:
-        fix = "say how many steps the run has"
-        graph.report("steps", str(steps), "a number >= 1", fix)
+    if not (is_whole(steps) and 1 <= steps <= MAX_STEPS):
+        if given or not graph.has_refused_senders:
+            fix = "say how many steps the run has"
+            below = is_whole(steps) and steps < 1
+            allowed = "a number >= 1" if below else f"a whole number in 1..{MAX_STEPS}"
+            graph.report("steps", f"{steps!r:.40}", allowed, fix)
+        steps = 1
+    steps = int(steps)
+    _note_ends(graph, sources, steps)
     neurons = [population(graph, p) for p in graph.of(NEURONS)]
     if not graph.of(NEURONS) and not graph.problems:
         for silent in graph.silent:
@@ -159,30 +185,66 @@ def _read(graph: ForeignGraph, steps: int | None, sent: dict[Any, ArrayLike]) ->
         except NetworkError as error:
             graph.problems += error.problems
     with_payloads = any(channel.payload_scale is not None for channel in channels)
-    return FromLava(network, _events(sources, max(steps, 1), with_payloads), steps)
+    return FromLava(network, _events(sources, steps, with_payloads), steps)
 
 
-def _check_sent(graph: ForeignGraph, sent: dict[Any, ArrayLike]) -> None:
-    """Report keys of `sources` that are no output ports of this graph."""
+def _checked(graph: ForeignGraph, sent: dict[Any, ArrayLike]) -> dict[int, NDArray[Any]]:
+    """What each Process of `sources` sends, by its ``id``; what cannot be taken is reported."""
+    arrays = {}
     for port, values in sent.items():
-        owner = port.process
+        owner, where = port.process, f"sources, {graph.label(port.process)}.{port.name}"
+        allowed = f"{(*port.shape, 'steps')}"
+        try:
+            array = np.asarray(values)
+        except ValueError as error:
+            array = np.zeros((*port.shape, 1), int)
+            graph.report(where, f"no array ({error})", allowed)
         if id(owner) not in graph.names or port not in owner.out_ports.members:
             graph.report("sources", repr(port), "output ports of Processes of this graph")
-        elif np.shape(values)[:-1] != tuple(port.shape):
-            where = f"sources, {graph.label(owner)}.{port.name}"
-            graph.report(where, f"shape {np.shape(values)}", f"{(*port.shape, 'steps')}")
+        elif kind(owner) in SOURCES:
+            graph.report(where, f"a {type(owner).__name__}, which says what it sends", "no values")
+        elif array.shape[:-1] != tuple(port.shape) or array.ndim == 0:
+            measured = "None" if values is None else f"shape {array.shape}"
+            graph.report(where, measured, allowed)
+            array = np.zeros((*port.shape, 1), int)
+        arrays[id(owner)] = array
+    return arrays
 
 
-def _note_float_models(graph: ForeignGraph, run_config: Any) -> None:
-    """Note that a run configuration picks Lava's float models."""
+def _note_ends(
+    graph: ForeignGraph, sources: list[tuple[Process, NDArray[np.int32]]], steps: int
+) -> None:
+    """Note sources that do not start over, as a RingBuffer does, and end before the run."""
+    for process, rows in sources:
+        if kind(process) == RING or len(rows) == steps:
+            continue
+        short = len(rows) < steps
+        graph.note(
+            "source_ends" if short else "source_cut_off",
+            graph.label(process),
+            f"{len(rows)} steps of values in a run of {steps}",
+            "nothing is sent after them" if short else "the rest is not sent",
+            "a RingBuffer would start over" if short else "",
+            severity="note",
+        )
+
+
+def _check_models(graph: ForeignGraph, run_config: Any) -> None:
+    """Report what a run configuration has no model for, and note that it picks float models."""
     if run_config is None:
         return
     floats = set()
     for process in (*graph.of(NEURONS), *graph.of(CONNECTIONS), *graph.of(SOURCES)):
         try:
             tags = model_of(process, run_config).tags
-        except LookupError:
-            continue  # it runs no stock Process, and is here for the hierarchical ones
+        except LookupError as error:
+            cause, place = f"{error}".removeprefix("and "), f"run_config, {graph.label(process)}"
+            if graph.is_flat:
+                graph.report(place, cause, fix="select_tag='fixed_pt' takes those that are read")
+            else:  # it may be here for the hierarchical Processes alone
+                meaning = "Lava would not run it; its fixed-point model is read"
+                graph.note("models_not_taken", place, cause, meaning, severity="note")
+            continue
         if "floating_pt" in tags and "fixed_pt" not in tags:
             floats.add(type(process).__name__)
     if floats:
@@ -306,8 +368,9 @@ def population(graph: ForeignGraph, process: Process) -> QuantizedPopulation | N
     before = len(graph.problems)
     values = {field: neuron_field(graph, process, field, shape) for field in fields}
     for field in ("u", "v"):
-        if np.any(getattr(process, field).init):
-            where = f"{graph.label(process)}.{field}"
+        where = f"{graph.label(process)}.{field}"
+        start = array_of(graph, where, getattr(process, field).init)
+        if start.dtype.kind not in "iufb" or start.any():
             graph.report(where, "not 0 at the start", "a start from rest")
     if len(graph.problems) > before:
         return None
@@ -317,16 +380,17 @@ def population(graph: ForeignGraph, process: Process) -> QuantizedPopulation | N
 
 
 def sent_rows(
-    graph: ForeignGraph, process: Process, sent: Mapping[Any, ArrayLike]
+    graph: ForeignGraph, process: Process, sent: Mapping[int, NDArray[Any]]
 ) -> NDArray[np.int32]:
     """What a source sends, (n_steps, n_channels)."""
-    samples = next((v for port, v in sent.items() if port.process is process), None)
-    if samples is None and kind(process) != RING:
+    if id(process) not in sent and kind(process) != RING:
         data = np.load(process.proc_params["path"], mmap_mode="r", allow_pickle=False)
         return whole(graph, graph.label(process), data.reshape(len(data), -1))
-    data = np.asarray(process.data.init if samples is None else samples)  # the last axis is time
-    if data.ndim == 0:
-        data = data[None]  # reported already
+    data = sent[id(process)] if id(process) in sent else np.asarray(process.data.init)
+    if not data.size:  # the last axis is time
+        allowed = "a channel and a step at least"
+        graph.report(f"{graph.label(process)}.data", f"shape {data.shape}", allowed)
+        data = np.zeros((*data.shape[:-1], 1), int)
     rows = data.reshape(int(np.prod(data.shape[:-1])), data.shape[-1]).T
     return whole(graph, f"{graph.label(process)}.data", rows)
 
@@ -371,6 +435,8 @@ def synapses(graph: ForeignGraph, process: Process) -> Synapses:
     weights = process.weights.init
     where = f"{graph.label(process)}.weights"
     learns = kind(process) in LEARNING
+    if 0 in weights.shape:
+        graph.report(where, f"shape {weights.shape}", "a row and a column at least")
     if sparse.issparse(weights):
         merged = weights.tocsr().copy()
         merged.sum_duplicates()
@@ -389,7 +455,7 @@ def synapses(graph: ForeignGraph, process: Process) -> Synapses:
         "sign_mode": mode,
         "weight_exp": option(graph, process, "weight_exp", 0),
         "num_weight_bits": option(graph, process, "num_weight_bits", WEIGHT_BITS),
-        "num_message_bits": int(process.num_message_bits.init or 0),
+        "num_message_bits": message_bits(graph, process),
     }
     present = stored.data != 0
     if learns and not sparse.issparse(weights):  # in a LearningDense weights of 0 learn as well
@@ -414,15 +480,23 @@ def _sign_mode(
 ) -> SignMode:
     """The mode that was asked for, else the one that Lava finds; implicit zeros count.
 
-    Lava: `determine_sign_mode` for fixed weights; a connection that learns is MIXED by default.
+    Lava: `determine_sign_mode` for fixed weights, where the mode is not said, or 0; a connection
+    that learns is MIXED by default. Fixed weights of any mode that Lava does not know are run as
+    EXCITATORY: taken where that is what the value says.
     """
     mode = process.proc_params.get("sign_mode")
-    if mode is not None and mode.name != "NULL":
-        return SignMode[mode.name]
-    if mode is not None:
+    unsaid = mode is None or (not learns and type(mode) in (int, bool, str) and not mode)
+    if not unsaid:
+        of_lava = f"{type(mode).__module__}.{type(mode).__qualname__}" == _SIGN_MODE
+        excitatory = isinstance(mode, (int, str)) and mode in ("EXCITATORY", 2)
+        name = mode.name if of_lava else "EXCITATORY" * excitatory
+        if name in SignMode.__members__ and (of_lava or not learns):
+            return SignMode[name]
+        measured = str(mode) if of_lava else f"{mode!r:.40}"
         allowed = "MIXED, EXCITATORY or INHIBITORY"
-        graph.report(f"{graph.label(process)}.sign_mode", "SignMode.NULL", allowed)
-    if learns:
+        allowed = allowed if of_lava else f"Lava's SignMode: {allowed}"
+        graph.report(f"{graph.label(process)}.sign_mode", measured, allowed)
+    if learns or 0 in weights.shape:
         return SignMode.MIXED
     if weights.min() >= 0:
         return SignMode.EXCITATORY
@@ -433,7 +507,7 @@ def _delays(graph: ForeignGraph, process: Process, among: Synapses) -> NDArray[n
     """Delay of every synapse; a sparse matrix of delays says 0 where it has no entry."""
     values = process.delays.init
     longest = int(values.max()) if hasattr(values, "max") else int(values)
-    limit = int(process.proc_params["max_delay"])
+    limit = number(graph, f"{graph.label(process)}.max_delay", process.proc_params["max_delay"])
     if limit < longest:
         measured = f"{limit}, below a delay of {longest}, whose synapses Lava drops"
         graph.report(f"{graph.label(process)}.max_delay", measured, f">= {longest}")
@@ -498,7 +572,8 @@ def learning(graph: ForeignGraph, process: Process, among: Synapses) -> Learning
         rng_seed=int(rule.rng_seed),
     )
     tag_1, tag_2 = (0 if tag is None else tag for tag in among.tags)
-    graded = _GRADED[int(process.proc_params["graded_spike_cfg"])]
+    config, limits = process.proc_params["graded_spike_cfg"], (0, len(_GRADED) - 1)
+    graded = _GRADED[number(graph, f"{graph.label(process)}.graded_spike_cfg", config, limits)]
     dense = not sparse.issparse(process.weights.init)
     return Learning((learning_rule,), None, tag_1, tag_2, graded, dense, third)
 

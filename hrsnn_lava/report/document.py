@@ -153,7 +153,7 @@ class Report:
 
         Raises:
             SpecError: another suffix.
-            ArtifactError: the file cannot be written.
+            OutputError: the file cannot be written.
         """
         renderers = {".json": self.to_json, ".html": self.to_html, ".txt": self.to_text}
         suffix = Path(path).suffix.lower()

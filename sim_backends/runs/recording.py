@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hrsnn_lava.artifacts.container import Artifact, read_artifact, write_artifact
-from hrsnn_lava.artifacts.files import FULL
-from hrsnn_lava.errors import ArtifactError, SpecError
+from hrsnn_lava.artifacts.files import FULL, put_in_place
+from hrsnn_lava.errors import ArtifactError, OutputError, SpecError
 from hrsnn_lava.findings import warn
 from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.sim_backends.base import Backend, backend_of, check_run, run_steps, runnable
@@ -172,7 +172,7 @@ class Recorder:
         except OSError as error:
             if error.errno in FULL:
                 raise
-            raise ArtifactError(f"{self._folder}: cannot be written ({error.strerror})") from error
+            raise OutputError(f"{self._folder}: cannot be written ({error.strerror})") from error
         self._log = LogWriter(self._folder / LOG)
         try:
             (self._folder / CHECKPOINT).unlink(missing_ok=True)  # it is of what is cut off now
@@ -296,7 +296,7 @@ class Recorder:
         converted = self._folder / CONVERTED
         session = self._session
         write_members(converted, recording.members(session.weights(), session.traces()))
-        os.replace(converted, self._target)
+        put_in_place(converted, self._target)
         _sync_folder(self._target.parent)
         self.close()
         for file in self._folder.iterdir():

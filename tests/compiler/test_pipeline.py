@@ -669,3 +669,35 @@ def test_only_networks_are_compiled(tiny, network):
         hl.compile(hl.compile(tiny, "loihi1"), "loihi1")
     with pytest.raises(SpecError, match="allowed: a list of passes"):
         hl.compile(tiny, "loihi1", Quantize())
+
+
+def test_as_many_chips_as_the_refusal_asks_for():
+    """A chip of 128 cores holds 131,072 neurons."""
+    network = hl.QuantizedNetwork((hl.QuantizedPopulation("a", 131_073, 400, 200, 1000),))
+    two = HardwareProfile.load("loihi1").with_chips(2)
+    with pytest.raises(CapacityError, match="Use 2 chips at least"):
+        hl.compile(network, "loihi1")
+    compiled = hl.compile(network, "loihi1", chips=2)
+    assert compiled.placement.n_cores == 129
+    assert compiled.profile.chip.chips.value == 2
+    assert compiled.profile.total_cores == 256
+    assert hl.compile(network, two).profile.digest == compiled.profile.digest
+    small = hl.QuantizedNetwork((hl.QuantizedPopulation("a", 1, 400, 200, 1000),))
+    assert hl.compile(small, two).profile.chip.chips.value == 2
+    assert (
+        hl.compile(
+            small, HardwareProfile.load("loihi1").with_chips(2), chips=np.int64(1)
+        ).profile.chip.chips.value
+        == 1
+    )
+
+
+@pytest.mark.parametrize("chips", [0, -1, 1.5, 2.0, "2", True, [2], np.array([1, 2]), float("nan")])
+def test_a_number_of_chips_that_is_none(network, chips):
+    with pytest.raises(SpecError, match=r"number of chips: .*; allowed: a whole number >= 1"):
+        hl.compile(network, "loihi1", chips=chips)
+
+
+def test_an_option_that_there_is_not_is_answered_with_the_nearest(network):
+    with pytest.raises(SpecError, match="Did you mean 'weight_bits'"):
+        hl.compile(network, "loihi1", weigth_bits=4)

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hrsnn_lava.deploy.compare import files
-from hrsnn_lava.deploy.compare.files import as_report, read_report
+from hrsnn_lava.deploy.compare.files import MAX_PROBLEMS, as_report, read_report
 from hrsnn_lava.deploy.gate.check import check
-from hrsnn_lava.errors import ArtifactError
+from hrsnn_lava.errors import AnswerError, ArtifactError, Problem
 from hrsnn_lava.report.document import SCHEMA_VERSION
 
 
@@ -131,3 +131,18 @@ def test_a_truncated_report_is_refused(tmp_path):
     for end in range(0, len(text), 997):
         with pytest.raises(ArtifactError):
             read_report(write(tmp_path, text[:end]))
+
+
+def test_the_answer_of_a_command_that_failed_keeps_its_problems_and_its_code(tmp_path):
+    problem = {"where": "axons", "measured": "9", "allowed": "8", "fix": "prune"}
+    error = {"message": "no fit", "problems": [problem] * 99, "exit_code": 4}
+    with pytest.raises(AnswerError) as caught:
+        read_report(write(tmp_path, json.dumps({"command": "run", "error": error})))
+    assert caught.value.exit_code == 4
+    assert caught.value.problems == (Problem(**problem),) * MAX_PROBLEMS
+    for code in (None, True, 0, 1, -3, 256, "4"):
+        for problems in (None, 3, [3], [{}]):
+            text = json.dumps({"error": {"exit_code": code, "problems": problems}})
+            with pytest.raises(AnswerError) as caught:
+                read_report(write(tmp_path, text))
+            assert caught.value.exit_code == 3

@@ -303,23 +303,64 @@ def runner(job):
     return prepare
 
 
-@pytest.mark.parametrize(("code", "judged"), [(0, True), (5, True), (7, True), (2, False)])
-def test_a_spec_is_run_and_its_report_is_the_one_to_judge(job, runner, code, judged):
+@pytest.mark.parametrize("code", [0, 5, 7, 2, 137])
+def test_a_spec_is_run_and_its_report_is_the_one_to_judge(job, runner, code):
     path = runner(code)
     report = job.folder / "report.json"
     env = {"HRSNN_SPEC": "my spec.toml", "HRSNN_REPORT": "report.json"}
-    done = job.run(BASH, path + STEPS["Run"]["run"], **env)
-    assert (done.returncode, report.exists()) == ((0, True) if judged else (code, False))
-    report.unlink(missing_ok=True)
-    done = job.run(("sh",), path + "\n".join(["set -e", *JOB["script"]]), **JOB["variables"] | env)
-    assert (done.returncode, report.exists()) == ((0, True) if judged else (code, False))
+    scripts = ((BASH, STEPS["Run"]["run"]), (("sh",), "\n".join(["set -e", *JOB["script"]])))
+    for shell, script in scripts:
+        done = job.run(shell, path + script, **JOB["variables"] | env)
+        assert done.returncode == 0, done.stderr
+        document = json.loads(report.read_text(encoding="utf-8"))
+        report.unlink()
+        if code in (0, 5, 7):
+            assert document["sop"]["total"] == 150
+        else:  # the stand-in answers nothing, as a program that was killed
+            error = {"message": f"the run ended with exit code {code}", "exit_code": code}
+            assert document == {"error": error}
     called = (job.folder / "called").read_text(encoding="utf-8").split("\n")[:-1]
-    assert called == ["run", "my spec.toml"] * 2 + ["check"] * judged
+    assert called == ["run", "my spec.toml"] * 2 + ["check"]
+
+
+SPEC = (TEMPLATES / "start" / "spec.toml").read_text(encoding="utf-8").replace("@NAME@", '"a"')
+
+
+@pytest.mark.parametrize(
+    ("spec", "code", "said"),
+    [
+        (SPEC.replace("loihi1", "odin"), 4, "weight_bits_range"),
+        (SPEC.replace("size =", "siez ="), 2, "siez"),
+        (SPEC.replace('"native"', '"nosuch"'), 2, "nosuch"),
+        (None, 2, "spec.toml"),
+    ],
+    ids=["no fit", "a key", "a backend", "no spec"],
+)
+def test_the_files_say_why_a_spec_could_not_be_run(job, spec, code, said):
+    if spec is not None:
+        (job.folder / "spec.toml").write_text(spec, encoding="utf-8")
+    env = {"HRSNN_SPEC": "spec.toml", "HRSNN_REPORT": "report.json"}
+    ran = job.run(BASH, STEPS["Run"]["run"], **env)
+    assert ran.returncode == 0, ran.stderr
+    assert job.github(report="report.json").returncode == code
+    assert job.outputs() == {"verdict": "ERROR", "exit-code": str(code)}
+    junit, page = job.folder / "hrsnn-lava-junit.xml", job.folder / "summary.md"
+    for file in (page, junit):
+        assert said in file.read_text(encoding="utf-8")
+    assert f"Exit code {code}." in page.read_text(encoding="utf-8")
+    junit.unlink()
+    (job.folder / "report.json").unlink()
+    assert job.gitlab(**env).returncode == code
+    for file in (job.folder / "hrsnn-lava-check.md", junit):
+        assert said in file.read_text(encoding="utf-8")
 
 
 def test_a_hostile_spec_stays_a_name(job):
     done = job.run(BASH, STEPS["Run"]["run"], HRSNN_SPEC=HOSTILE, HRSNN_REPORT="r.json")
-    assert done.returncode == 2
+    assert done.returncode == 0
+    assert (
+        json.loads((job.folder / "r.json").read_text(encoding="utf-8"))["error"]["exit_code"] == 2
+    )
     job.gitlab(HRSNN_SPEC=HOSTILE)
     assert not (job.folder / "ran").exists()
 

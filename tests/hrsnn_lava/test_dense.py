@@ -112,3 +112,14 @@ def test_an_array_that_memory_may_not_hold_is_not_made():
     with pytest.raises(SpecError, match="max_bytes=100"):
         small.dense(max_bytes=99)
     assert small.dense(max_bytes=100).sum() == 1
+    assert small.dense(max_bytes=float("inf")).sum() == 1
+    with pytest.raises(SpecError, match=r"are 100 bytes; allowed: 99 bytes"):
+        small.dense(max_bytes=99)
+
+
+@pytest.mark.parametrize("size", [-1, -0.5, float("nan"), None, "1", True, [1], 1j])
+def test_a_size_of_an_array_that_is_none(size):
+    for holder in (hl.SpikeInput([0], [0], 10, 10), hl.Trace([0], [0], 10, 10)):
+        with pytest.raises(SpecError) as caught:
+            holder.dense(max_bytes=size)
+        assert str(caught.value) == f"max_bytes: {size!r}; allowed: a number >= 0"

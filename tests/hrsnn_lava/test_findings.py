@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import pytest
 
+import hrsnn_lava as hl
+from hrsnn_lava.errors import SpecError
 from hrsnn_lava.findings import Finding, FindingWarning, warn, worst_first
+from hrsnn_lava.quantized import QuantizedInput
 
 NOTE = Finding("note", "population 'a'", "no bias", "it is driven by spikes alone", kind="no_bias")
 LOSS = Finding("warning", "projection 'p'", "3 of 4 weights became 0", "lost", "use --x", kind="z")
 WRONG = Finding("error", "run", "7 wraps", "currents changed their sign", kind="wraps")
+#: A neuron that fires by its bias.
+POPULATION = (hl.QuantizedPopulation("a", 1, du=0, dv=1, vth=1, bias_mant=99),)
 
 
 def test_the_worst_comes_first_and_equal_ones_once() -> None:
@@ -34,3 +40,27 @@ def test_more_than_a_note_is_a_warning_that_points_at_the_caller() -> None:
     assert all(w.category is FindingWarning and w.filename == __file__ for w in shown)
     with pytest.warns(FindingWarning, match="3 of 4"):
         warn([LOSS])
+
+
+def test_a_run_that_ends_before_its_input_has_a_note() -> None:
+    network = hl.QuantizedNetwork((QuantizedInput("x", 3), *POPULATION))
+    inputs = hl.SpikeInput.from_dense([[1, 1, 1]] * 5)
+    for steps, cut in ((2, True), (5, False), (9, False), (None, False)):
+        trace = hl.simulate(network, inputs, steps)
+        notes = [f for f in trace.findings if f.kind == "input_cut_off"]
+        assert [f.severity for f in notes] == ["note"] * cut
+        if cut:
+            assert notes[0].where == "input"
+            assert notes[0].measured == ("5 steps in a run of 2, with 9 of 15 events after its end")
+
+
+@pytest.mark.parametrize(
+    ("call", "near"),
+    [
+        (lambda network: hl.record(network, None, 5, "t.npz", resum=True), "resume"),
+        (lambda network: hl.simulate_batch(network, [None], 5, wrokers=2), "workers"),
+    ],
+)
+def test_an_option_of_a_verb_that_there_is_not(call: Any, near: str) -> None:
+    with pytest.raises(SpecError, match=f"has no such option\n.*Did you mean '{near}'"):
+        call(hl.QuantizedNetwork(POPULATION))

@@ -52,7 +52,7 @@ def exact(x, w, v_rec, p):
     spikes = np.zeros((len(x), SIZE), bool)
     for t in range(len(x)):
         i = alpha * i + w @ row + v_rec @ sent
-        v = beta * v + (1.0 - beta) * (p["bias"] + i)
+        v = beta * v + (1.0 - beta) * (p["bias"] * (t > 0 or not p.get("late")) + i)
         v, held = np.where(held > 0, 0.0, v), np.maximum(held - 1, 0)
         sent, row = (v > p["v_threshold"]).astype(float), x[t]
         v, held = np.where(sent > 0, 0.0, v), np.where(sent > 0, p["hold"], held)
@@ -117,6 +117,71 @@ def test_a_bias_of_snntorch_starts_a_step_early_or_comes_through_a_channel(seed)
     assert network.n_inputs == INPUTS + 1
     with_bias = np.column_stack([x, np.ones(STEPS)])
     assert (played(network, with_bias, STEPS + 1)[1:] == theirs).all()
+
+
+@pytest.mark.parametrize("convention", ["snntorch", "snntorch_rleaky", "norse", "exact"])
+@pytest.mark.parametrize("recurrent", [False, True])
+@pytest.mark.parametrize("filtered", [False, True])
+def test_a_bias_stands_outside_of_the_filter(convention, recurrent, filtered):
+    """With a channel, or a step early; a channel in front of a filter is refused."""
+    rng, x, w, v_rec = arrays(recurrent + 2 * filtered, recurrent)
+    gain = {"exact": 5, "norse": 8}.get(convention, 1)
+    w, v_rec = gain * w, gain * v_rec
+    p = {"tau_mem": rng.uniform(0.002, 0.03, SIZE), "tau_syn": rng.uniform(0.001, 0.01, SIZE)}
+    p |= {"bias": gain * rng.normal(0.02, 0.1, SIZE), "v_threshold": 1.0, "hold": 0}
+    if not filtered:
+        p["tau_syn"] = np.full(SIZE, DT if convention == "norse" else 1e-9)  # next to none
+    p |= {"beta": np.exp(-DT / p["tau_mem"]), "alpha": np.exp(-DT / p["tau_syn"])}
+
+    def loop(x, p=p):
+        if convention == "exact":
+            return exact(x, w, v_rec, p)
+        if convention == "norse":
+            return norse(x, w, v_rec, p)
+        return leaky(x, w, v_rec, p, hold=convention == "snntorch_rleaky")
+
+    options = {"convention": convention, "tau_mem": p["tau_mem"], "bias": p["bias"]}
+    options |= {"tau_syn": p["tau_syn"] if filtered else 0.0, "v_threshold": 1.0, "dt": DT}
+    matrix = v_rec if recurrent else None
+    network = hl.Network.from_arrays(w, matrix, **options)
+    delay = DELAYS[convention]
+    blank = np.zeros((delay, INPUTS))
+    ours = played(network, x, STEPS + delay)
+    assert (ours == loop(np.vstack([blank, x]))).all()
+    assert (
+        ours
+        != played(
+            network.__class__.from_arrays(w, matrix, **options | {"bias": 0.0}), x, STEPS + delay
+        )
+    ).any()
+    if filtered:
+        with pytest.raises(NetworkError, match="bias_channel: a bias and a filter at neuron 0"):
+            hl.Network.from_arrays(w, matrix, bias_channel=True, **options)
+        return
+    network = hl.Network.from_arrays(w, matrix, bias_channel=True, **options)
+    ours = played(network, np.column_stack([x, np.ones(STEPS)]), STEPS + 1)[1:]
+    if convention == "exact":  # whose inputs are a step late already: so is the bias now
+        theirs = exact(np.vstack([x, x[:1]]), w, v_rec, p | {"late": True})[1:]
+        assert (ours == theirs).all()
+    else:
+        assert (ours == loop(x)).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_bias_of_a_layer_before_a_filter_is_a_column_of_the_weights(seed):
+    """snnTorch's ``Synaptic`` behind a ``Linear``: syn = alpha syn + W x + b."""
+    rng, x, w, v_rec = arrays(seed)
+    bias = rng.normal(0.02, 0.05, SIZE)
+    p = {"beta": rng.uniform(0.5, 0.95, SIZE), "alpha": rng.uniform(0.2, 0.8, SIZE)}
+    p |= {"bias": 0.0, "v_threshold": 1.0}
+    with_bias = np.column_stack([x, np.ones(STEPS)])
+    columns = np.column_stack([w, bias])
+    theirs = leaky(with_bias, columns, v_rec, p, hold=True)
+    network = hl.Network.from_arrays(
+        columns, v_rec, beta=p["beta"], alpha=p["alpha"], convention="snntorch_rleaky"
+    )
+    assert (played(network, with_bias, STEPS + 1)[1:] == theirs).all()
+    assert (leaky(x, w, v_rec, p | {"bias": bias}, hold=True) != theirs).any()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -244,7 +309,10 @@ def test_tensors_are_read_without_their_gradients():
         ({"tau_mem": 5e-4, "convention": "norse"}, ">= dt"),
         ({"dt": 0.0}, "seconds > 0"),
         ({"tau_mem": -1.0}, "> 0"),
-        ({"thresholds": 1.0}, "thresholds"),
+        ({"thresholds": 1.0}, "option: 'thresholds'; allowed: one of w_in, w_rec, tau_mem"),
+        ({"betta": 0.8}, "name. Did you mean 'beta'?"),
+        ({"v_treshold": 0.8}, "Did you mean 'v_threshold'?"),
+        ({"convention": "snntroch"}, "norse. Did you mean 'snntorch'?"),
     ],
 )
 def test_what_cannot_be_is_refused_by_its_name(arguments, text):

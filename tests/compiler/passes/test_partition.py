@@ -214,7 +214,7 @@ def test_what_cannot_fit_is_refused_before_any_search(monkeypatch) -> None:
     assert violation.rule == "cores_on_chip"
     assert violation.measured == (
         f"at least 167 cores ({network.n_synapses:,} synapses, and synapse memory for at most 3 "
-        "neurons on a core)"
+        "neurons on a core, in lists with indices)"
     )
     assert violation.fix.startswith("use 2 chips at least, or prune ")
     assert violation.profile == "loihi1"

@@ -65,6 +65,8 @@ def test_input_file_sets_the_length(run: Any, files: Any, tmp_path: Path) -> Non
     assert (found["steps"], found["input_events"]) == (40, 12)
     longer = run("simulate", files.quantized, "--input", "in.npz", "--steps", "50", "--json").json()
     assert longer["notes"] == ["input: ends after 40 steps; nothing is sent after them"]
+    shorter = run("simulate", files.quantized, "--input", "in.npz", "--steps", "9", "--json").json()
+    assert shorter["notes"] == ["input: has 40 steps; those after 9 are not sent"]
     shown = run("inspect", "in.npz", "--json").json()
     assert (shown["kind"], shown["channels"], shown["payloads"]) == ("input", 3, True)
 

@@ -45,6 +45,10 @@ def test_compare_takes_a_spec_and_an_input(run, files) -> None:
         "compare", files.network, "--profile", "loihi2", "--input", "input.npz", "--steps", 20
     )
     assert "ends after 15 steps" in longer.err
+    shorter = run(
+        "compare", files.network, "--profile", "loihi2", "--input", "input.npz", "--steps", 9
+    )
+    assert "has 15 steps; those after 9 are not sent" in shorter.err
 
 
 def test_a_chip_that_is_too_small_is_no_error(run, files) -> None:

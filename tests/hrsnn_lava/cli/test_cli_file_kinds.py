@@ -9,10 +9,13 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import hrsnn_lava as hl
-from hrsnn_lava.cli.file_kinds import ACCEPTED, NOUNS, TAKERS, kind_of
+from hrsnn_lava import registry
+from hrsnn_lava.cli.file_kinds import ACCEPTED, NOUNS, PAGES, TAKERS, kind_of
 from hrsnn_lava.cli.main import cli, command_parts
+from hrsnn_lava.deploy.pytest_budget.runs import markdown
 from hrsnn_lava.experiment.run_folder import RunIdentity
 from hrsnn_lava.spec import Spec
 
@@ -52,7 +55,9 @@ def everything(files, clock, tmp_path_factory):
     paths |= {name.partition(".")[0]: folder / name for name in (*names, "budgets.toml")}
     recording = folder / "rec.npz.partial"
     profiles = ROOT / "hardware_profiles"
+    pages = written(folder / "written", run / "report.json", files)
     return paths | {
+        **{kind: forms[0] for kind, forms in pages.items()},
         "page": folder / "page.html",
         "report": run / "report.json",
         "journal": run / "journal.jsonl",
@@ -64,6 +69,59 @@ def everything(files, clock, tmp_path_factory):
         "profile": profiles / "loihi1.toml",
         "cost set": profiles / "cost_sets" / "davies2018.toml",
     }
+
+
+def written(folder, report, files):
+    """What commands write for people and for other programs, in every form, by kind."""
+    folder.mkdir()
+    names = {
+        "comparison": ("c.md", "c.txt", "c.csv", "c.json"),
+        "check": ("k.md", "k.xml", "fail.md", "fail.xml", "error.md", "error.xml"),
+        "difference": ("d.md", "same.md", "networks.md"),
+        "text": ("whole.txt", "energy.txt"),
+        "operations": ("operations.md",),
+        "ci": (
+            ".github/workflows/energy.yml",
+            ".gitlab-ci.yml",
+            "hrsnn-lava-check.yml",
+            ".github/actions/hrsnn-lava-check/action.yml",
+        ),
+    }
+    changed = json.loads(report.read_text())
+    changed["sop"]["total"] += 1
+    other = folder / "other.json"
+    other.write_text(json.dumps(changed))
+    asked = {"k": ("max_sops=1e9", report), "fail": ("max_sops=1", report)}
+    asked["error"] = ("max_sops=1", folder / "no.json")
+    calls = [
+        *(
+            ("compare", files.compiled, "--steps", 20, "-o", folder / n)
+            for n in names["comparison"]
+        ),
+        *(
+            (
+                "check",
+                of,
+                "--budget",
+                b,
+                "--markdown",
+                folder / f"{n}.md",
+                "--junit",
+                folder / f"{n}.xml",
+            )
+            for n, (b, of) in asked.items()
+        ),
+        ("diff", report, other, "--markdown", folder / "d.md"),
+        ("diff", report, report, "--markdown", folder / "same.md"),
+        ("diff", files.compiled, files.compiled, "--markdown", folder / "networks.md"),
+        ("report", files.compiled, "-o", folder / "whole.txt"),
+        ("report", files.compiled, "--section", "energy", "-o", folder / "energy.txt"),
+        ("init", folder, "--ci"),
+    ]
+    for call in calls:
+        assert CliRunner().invoke(cli, [str(word) for word in call]).exit_code in (0, 3, 5)
+    (folder / "operations.md").write_text(markdown([]))
+    return {kind: [folder / name for name in forms] for kind, forms in names.items()}
 
 
 def interrupt(*_):
@@ -81,6 +139,53 @@ def test_a_kind_is_told_by_the_content(everything, kind, tmp_path):
     if path.is_file():  # whatever its name
         shutil.copy(path, tmp_path / "thing.dat")
         assert kind_of(tmp_path / "thing.dat") == kind
+
+
+def test_every_form_that_is_written_is_known(run, everything, files, tmp_path):
+    pages = written(tmp_path / "written", everything["report"], files)
+    assert set(pages) == set(PAGES)
+    for kind, forms in pages.items():
+        for path in forms:
+            data = run("inspect", path, "--json").json()
+            assert (data["kind"], data["bytes"]) == (kind, path.stat().st_size), path
+            assert data["shows"], path
+    said = {p.name: run("inspect", p, "--json").json()["shows"] for f in pages.values() for p in f}
+    assert said["c.json"] == said["c.md"].split(" on ")[0] == "small"
+    assert said["fail.md"] == "FAIL: small on loihi1"
+    assert said["error.md"].startswith("ERROR: ")
+    assert "failures=1 errors=0" in said["fail.xml"]
+    assert said["d.md"].endswith("other.json")
+    assert said["operations.md"] == "None of 0 grew."
+
+
+def test_every_section_of_a_report_is_known(run, everything):
+    for section in registry.names("section"):
+        trace, path = everything["trace"], f"{section}.txt"
+        call = ("report", everything["compiled"], "--trace", trace, "--verify", "--network")
+        outcome = run(*call, everything["network"], "--section", section, "-o", path)
+        assert outcome.code == 0, outcome.err
+        assert run("inspect", path, "--json").json()["kind"] == "text", section
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ENERGY",
+        "LICENSE\n\ntext\n",
+        "# a page\n",
+        "## What moved\n",
+        "name: hrsnn-lava\n",
+        "a,b\n",
+        "PASS\n",
+        "{}",
+        "",
+    ],
+)
+def test_other_texts_are_none_of_ours(run, text, tmp_path):
+    path = tmp_path / "other.md"
+    path.write_text(text)
+    assert kind_of(path) is None
+    assert run("inspect", path).code == 3
 
 
 @pytest.mark.parametrize("kind", NOUNS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -28,13 +29,23 @@ def test_a_spec_to_start_from(run, tmp_path):
     assert spec.name == "my_net"
     assert outcome.out.splitlines()[-4:] == [
         "next",
-        "  cd my net",
+        "  cd 'my net'",
         "  hrsnn-lava run spec.toml",
         "  hrsnn-lava inspect out/my_net/compiled.hlx",
     ]
     document = run("init", "other", "--json").json()
     assert document["files"] == ["spec.toml"]
     assert document["next"][1] == "hrsnn-lava run spec.toml"
+
+
+@pytest.mark.parametrize(
+    "name", ["my net", "it's", "a$HOME", "a;touch b", "-n", "~x", "a*", "plain/b"]
+)
+def test_the_folder_that_it_prints_is_one_word_of_a_shell(run, name):
+    step = run("init", "--json", "--", name).json()["next"][0]
+    done = subprocess.run(["sh", "-c", f"{step} && pwd"], capture_output=True, text=True)
+    assert Path(done.stdout.rstrip("\n")) == Path(name).resolve(), done.stderr
+    assert not Path("b").exists()
 
 
 @pytest.mark.once

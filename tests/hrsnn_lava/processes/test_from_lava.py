@@ -199,6 +199,28 @@ def test_a_ring_buffer_starts_over_and_payloads_are_kept_where_they_are_read() -
         assert (None if found is None else found.tolist()) == payloads
 
 
+@pytest.mark.parametrize(
+    ("said", "mode"),
+    [(2, "excitatory"), ("EXCITATORY", "excitatory"), (0, "mixed"), (None, "mixed")],
+)
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_a_sign_mode_in_other_words_does_what_it_does_in_lava(
+    said: Any, mode: str, kind: str, tmp_path: Path
+) -> None:
+    """Excitatory cuts negative weights off, mixed takes a bit: each changes the spikes."""
+    from lava.proc.sparse.process import Sparse
+
+    weights = np.array([[101, -50, 33], [45, 27, -9]])
+    options = {"sign_mode": said, "num_weight_bits": 6}
+    make = dense if kind == "dense" else lambda w, **o: Sparse(weights=sparse.csr_matrix(w), **o)
+    neurons = lif(2, du=4095, dv=100, vth=7)
+    join(
+        source(np.random.default_rng(1).random((3, STEPS)) < 0.4), make(weights, **options), neurons
+    )
+    taken = check([neurons], tmp_path)
+    assert taken.network.projections[0].sign_mode.value == mode
+
+
 def test_the_sign_mode_that_lava_detects_is_written_down() -> None:
     from lava.proc.sparse.process import Sparse
 

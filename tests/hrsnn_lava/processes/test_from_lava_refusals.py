@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+import hrsnn_lava as hl
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.processes.from_lava import from_lava
 
@@ -418,3 +419,193 @@ def test_reading_imports_no_lava() -> None:
     for path in folder.glob("from_lava*.py"):
         lines = path.read_text(encoding="utf-8").splitlines()
         assert not [line for line in lines if line.startswith(("import lava", "from lava"))]
+
+
+def driven(data: Any = None, **options: Any) -> Any:
+    """Neurons behind a source of two channels and a connection with these options."""
+    from lava.proc.io.source import RingBuffer
+
+    source, conn, neurons = (
+        RingBuffer(data=np.ones((2, 3), int) if data is None else data),
+        None,
+        lif(),
+    )
+    conn = connection(**{"weights": np.ones((2, source.s_out.shape[0]), int)} | options)
+    source.s_out.connect(conn.s_in)
+    conn.a_out.connect(neurons.a_in)
+    return neurons
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("mode", [1, 3, "MIXED", "x", True, 2.0, (2,), hl.SignMode.MIXED])
+def test_a_sign_mode_that_lava_takes_for_another_one(mode: Any) -> None:
+    (problem,) = refusal(driven(sign_mode=mode))
+    assert problem.startswith("Dense 'conn'.sign_mode: ")
+    assert problem.endswith("allowed: Lava's SignMode: MIXED, EXCITATORY or INHIBITORY")
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("mode", [2, 0, "EXCITATORY"])
+def test_a_connection_that_learns_needs_a_sign_mode_of_lavas(mode: Any) -> None:
+    from lava.proc.dense.process import LearningDense
+
+    before, learns = plastic(sign_mode=mode)
+    assert type(learns) is LearningDense
+    assert any(".sign_mode: " in problem for problem in refusal(before))
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("bits", [None, "x", [1, 2], 1j, float("nan")])
+def test_message_bits_on_which_lava_fails(bits: Any) -> None:
+    (problem,) = refusal(driven(num_message_bits=bits))
+    assert problem.startswith("Dense 'conn'.num_message_bits: ")
+    assert problem.endswith("on which Lava fails; allowed: a whole number")
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("shape", [(2, 0), (0, 3)])
+def test_a_source_without_steps_or_channels(shape: tuple[int, int]) -> None:
+    problems = refusal(driven(np.zeros(shape, int)))
+    assert f".data: shape {shape}; allowed: a channel and a step at least" in problems[0]
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("steps", ["5", True, 1.5, 5.0, [5], 2**31, float("nan")])
+@pytest.mark.parametrize("with_source", [False, True])
+def test_a_length_that_is_none(steps: Any, with_source: bool) -> None:
+    (problem,) = refusal(driven() if with_source else lif(), steps)
+    assert problem.startswith(f"steps: {steps!r}; allowed: a whole number in 1..2147483647")
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("steps", [5, np.int64(5), np.uint8(5)])
+def test_a_length_of_any_integer_type(steps: Any) -> None:
+    taken = from_lava(lif(), steps)
+    assert (taken.steps, type(taken.steps)) == (5, int)
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("sources", [[1], "ab", 3, np.ones(2)])
+def test_sources_that_are_no_mapping(sources: Any) -> None:
+    with pytest.raises(SpecError, match=r"sources: a \w+; allowed: \{port: values\}"):
+        from_lava(lif(), 5, sources=sources)
+
+
+def own_source() -> tuple[Any, Any]:
+    """A port of a Process of the user's that sends through a connection, and the neurons."""
+    from lava.magma.core.process.ports.ports import OutPort
+    from lava.magma.core.process.process import AbstractProcess
+
+    class Own(AbstractProcess):
+        def __init__(self) -> None:
+            super().__init__(name="own")
+            self.s_out = OutPort(shape=(2,))
+
+    own, conn, neurons = Own(), connection(), lif()
+    own.s_out.connect(conn.s_in)
+    conn.a_out.connect(neurons.a_in)
+    return own.s_out, neurons
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (None, "sources, Own 'own'.s_out: None; allowed: (2, 'steps')"),
+        (3, "sources, Own 'own'.s_out: shape (); allowed: (2, 'steps')"),
+        ([[1, 0], [1]], "sources, Own 'own'.s_out: no array"),
+        (np.ones((2, 0)), "Own 'own'.data: shape (2, 0); allowed: a channel and a step"),
+        ([["a", "b"]] * 2, "Own 'own'.data: <U1 values; allowed: numbers"),
+    ],
+)
+def test_values_of_a_source_that_are_none(values: Any, words: str) -> None:
+    port, neurons = own_source()
+    with pytest.raises(SpecError) as caught:
+        from_lava(neurons, 5, sources={port: values})
+    (problem,) = caught.value.problems
+    assert str(problem).startswith(words)
+
+
+@pytest.mark.lava
+def test_values_for_a_source_that_says_them_itself() -> None:
+    neurons = driven()
+    (port,) = neurons.a_in.get_src_ports()[0].process.s_in.get_src_ports()
+    with pytest.raises(SpecError, match="a RingBuffer, which says what it sends"):
+        from_lava(neurons, 5, sources={port: np.zeros((2, 5), int)})
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize(
+    ("length", "kind", "events"), [(3, "source_ends", 6), (8, "source_cut_off", 10), (5, "", 10)]
+)
+def test_a_source_of_another_length_than_the_run_is_noted(
+    length: int, kind: str, events: int
+) -> None:
+    port, neurons = own_source()
+    taken = from_lava(neurons, 5, sources={port: np.ones((2, length), int)})
+    assert taken.inputs.steps.size == events
+    ends = [f for f in taken.findings if f.severity == "note"]
+    assert [f.kind for f in ends] == [kind] * bool(kind)
+    assert all(f.measured == f"{length} steps of values in a run of 5" for f in ends)
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("config", ["fixed_pt", 3, {"select_tag": "fixed_pt"}, False])
+def test_what_is_no_run_configuration(config: Any) -> None:
+    with pytest.raises(SpecError, match="allowed: a RunConfig of Lava's") as caught:
+        from_lava(lif(), 5, run_config=config)
+    assert str(caught.value.problems[0]).startswith(f"run_config: {config!r}")
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("tag", ["fixedpt", "", "bit_accurate_loihi"])
+def test_a_run_configuration_that_takes_no_model(tag: str) -> None:
+    """Lava fails on each: RingBuffer has no model for the last one."""
+    from lava.magma.core.run_configs import Loihi2SimCfg
+
+    with pytest.raises(SpecError) as caught:
+        from_lava(driven(), 5, run_config=Loihi2SimCfg(select_tag=tag))
+    named = {problem.where.split()[1] for problem in caught.value.problems}
+    assert named == (
+        {"RingBuffer"} if tag == "bit_accurate_loihi" else {"LIF", "Dense", "RingBuffer"}
+    )
+    assert "takes none of its models" in str(caught.value)
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("value", [2**40, -(2**40), 2**31, np.array([3, 2**33])])
+@pytest.mark.parametrize("field", ["du", "dv", "vth"])
+def test_a_number_beyond_32_bits_is_named_as_it_is(field: str, value: Any) -> None:
+    (problem,) = refusal(lif(**{field: value}))
+    assert problem.startswith(f"LIF 'exc'.{field}: {np.max(value)} (1 in all); allowed: ")
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("field", ["u", "v", "du", "dv", "vth", "bias_mant", "bias_exp"])
+@pytest.mark.parametrize("value", ["x", [[1, 2], [3]], {}])
+def test_a_var_that_is_no_number(field: str, value: Any) -> None:
+    assert f"LIF 'exc'.{field}: " in refusal(lif(**{field: value}))[0]
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("config", [None, "x", 7, float("nan")])
+def test_graded_spikes_that_are_none(config: Any) -> None:
+    before, _ = plastic(graded_spike_cfg=config)
+    assert any(".graded_spike_cfg: " in problem for problem in refusal(before))
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("longest", [float("nan"), float("inf"), 1j])
+def test_a_longest_delay_that_is_none(longest: Any) -> None:
+    from lava.proc.dense.process import DelayDense
+
+    neurons, before = lif(), lif(name="before")
+    conn = DelayDense(weights=np.ones((2, 2)), delays=1, max_delay=longest, name="conn")
+    before.s_out.connect(conn.s_in)
+    conn.a_out.connect(neurons.a_in)
+    assert f"DelayDense 'conn'.max_delay: {longest!r}" in refusal(neurons)[0]
+
+
+@pytest.mark.lava
+def test_a_name_that_is_no_text() -> None:
+    assert from_lava(lif(name=[1, 2]), 5).network.populations[0].name == "[1, 2]"
