@@ -33,11 +33,17 @@ from hrsnn_lava.processes._foreign_processes import (
     CONNECTIONS,
     LEARNING,
     NEURONS,
-    RING,
     SOURCES,
     Process,
     has_three_factors,
     kind,
+)
+from hrsnn_lava.processes._foreign_sources import (
+    checked_values,
+    events,
+    note_ends,
+    payload_scale,
+    sent_rows,
 )
 from hrsnn_lava.processes._foreign_values import (
     array_of,
@@ -144,7 +150,7 @@ def from_lava(
 def _read(graph: ForeignGraph, steps: int | None, sent: dict[Any, ArrayLike]) -> FromLava:
     """Everything that is taken, where nothing is reported."""
     graph.check_ports()
-    values = _checked(graph, sent)
+    values = checked_values(graph, sent)
     sources = [(p, sent_rows(graph, p, values)) for p in graph.sources]
     given = steps is not None
     if steps is None:
@@ -157,7 +163,7 @@ def _read(graph: ForeignGraph, steps: int | None, sent: dict[Any, ArrayLike]) ->
             graph.report("steps", f"{steps!r:.40}", allowed, fix)
         steps = 1
     steps = int(steps)
-    _note_ends(graph, sources, steps)
+    note_ends(graph, sources, steps)
     neurons = [population(graph, p) for p in graph.of(NEURONS)]
     if not graph.of(NEURONS) and not graph.problems:
         for silent in graph.silent:
@@ -174,7 +180,7 @@ def _read(graph: ForeignGraph, steps: int | None, sent: dict[Any, ArrayLike]) ->
     }
     channels = [
         QuantizedInput(
-            graph.names[id(p)], rows.shape[1], _scale(rows, graph.names[id(p)] in graded)
+            graph.names[id(p)], rows.shape[1], payload_scale(rows, graph.names[id(p)] in graded)
         )
         for p, rows in sources
     ]
@@ -185,48 +191,7 @@ def _read(graph: ForeignGraph, steps: int | None, sent: dict[Any, ArrayLike]) ->
         except NetworkError as error:
             graph.problems += error.problems
     with_payloads = any(channel.payload_scale is not None for channel in channels)
-    return FromLava(network, _events(sources, steps, with_payloads), steps)
-
-
-def _checked(graph: ForeignGraph, sent: dict[Any, ArrayLike]) -> dict[int, NDArray[Any]]:
-    """What each Process of `sources` sends, by its ``id``; what cannot be taken is reported."""
-    arrays = {}
-    for port, values in sent.items():
-        owner, where = port.process, f"sources, {graph.label(port.process)}.{port.name}"
-        allowed = f"{(*port.shape, 'steps')}"
-        try:
-            array = np.asarray(values)
-        except ValueError as error:
-            array = np.zeros((*port.shape, 1), int)
-            graph.report(where, f"no array ({error})", allowed)
-        if id(owner) not in graph.names or port not in owner.out_ports.members:
-            graph.report("sources", repr(port), "output ports of Processes of this graph")
-        elif kind(owner) in SOURCES:
-            graph.report(where, f"a {type(owner).__name__}, which says what it sends", "no values")
-        elif array.shape[:-1] != tuple(port.shape) or array.ndim == 0:
-            measured = "None" if values is None else f"shape {array.shape}"
-            graph.report(where, measured, allowed)
-            array = np.zeros((*port.shape, 1), int)
-        arrays[id(owner)] = array
-    return arrays
-
-
-def _note_ends(
-    graph: ForeignGraph, sources: list[tuple[Process, NDArray[np.int32]]], steps: int
-) -> None:
-    """Note sources that do not start over, as a RingBuffer does, and end before the run."""
-    for process, rows in sources:
-        if kind(process) == RING or len(rows) == steps:
-            continue
-        short = len(rows) < steps
-        graph.note(
-            "source_ends" if short else "source_cut_off",
-            graph.label(process),
-            f"{len(rows)} steps of values in a run of {steps}",
-            "nothing is sent after them" if short else "the rest is not sent",
-            "a RingBuffer would start over" if short else "",
-            severity="note",
-        )
+    return FromLava(network, events(sources, steps, with_payloads), steps)
 
 
 def _check_models(graph: ForeignGraph, run_config: Any) -> None:
@@ -335,31 +300,6 @@ def _third_factor(graph: ForeignGraph, learner: Process) -> ThirdFactor:
     return ThirdFactor(**names)
 
 
-def _scale(rows: NDArray[np.int32], graded: bool) -> float | None:
-    """`payload_scale` of a source: None where it sends no payload that anyone reads."""
-    return 1.0 if graded and bool(np.any((rows != 0) & (rows != 1))) else None
-
-
-def _events(
-    sources: list[tuple[Process, NDArray[np.int32]]], steps: int, with_payloads: bool
-) -> SpikeInput | None:
-    """What the sources send in `steps` steps; a RingBuffer starts over, a file does not."""
-    if not sources:
-        return None
-    at, who, values, first = [], [], [], 0
-    for process, rows in sources:
-        step, channel = np.nonzero(rows)
-        rounds = -(-steps // len(rows)) if kind(process) == RING else 1
-        times = np.add.outer(np.arange(rounds) * len(rows), step).ravel()
-        inside = times < steps
-        at.append(times[inside])
-        who.append(np.tile(channel, rounds)[inside] + first)
-        values.append(np.tile(rows[step, channel], rounds)[inside])
-        first += rows.shape[1]
-    payloads = np.concatenate(values) if with_payloads else None
-    return SpikeInput(np.concatenate(at), np.concatenate(who), steps, first, payloads)
-
-
 def population(graph: ForeignGraph, process: Process) -> QuantizedPopulation | None:
     """The population of a LIF Process; None where something is reported."""
     shape = tuple(process.s_out.shape)
@@ -377,22 +317,6 @@ def population(graph: ForeignGraph, process: Process) -> QuantizedPopulation | N
     note_float_neurons(graph, process)
     parameters: dict[str, Any] = dict(values)
     return QuantizedPopulation(graph.names[id(process)], int(np.prod(shape)), **parameters)
-
-
-def sent_rows(
-    graph: ForeignGraph, process: Process, sent: Mapping[int, NDArray[Any]]
-) -> NDArray[np.int32]:
-    """What a source sends, (n_steps, n_channels)."""
-    if id(process) not in sent and kind(process) != RING:
-        data = np.load(process.proc_params["path"], mmap_mode="r", allow_pickle=False)
-        return whole(graph, graph.label(process), data.reshape(len(data), -1))
-    data = sent[id(process)] if id(process) in sent else np.asarray(process.data.init)
-    if not data.size:  # the last axis is time
-        allowed = "a channel and a step at least"
-        graph.report(f"{graph.label(process)}.data", f"shape {data.shape}", allowed)
-        data = np.zeros((*data.shape[:-1], 1), int)
-    rows = data.reshape(int(np.prod(data.shape[:-1])), data.shape[-1]).T
-    return whole(graph, f"{graph.label(process)}.data", rows)
 
 
 class Synapses(NamedTuple):
