@@ -253,6 +253,7 @@ def choice(
         HrsnnError: of type `error`, for anything else, arrays among it.
     """
     value = bool(value) if is_flag(value) else value
+    value = str(value) if isinstance(value, str) else value  # NumPy's too
     plain = value is None or isinstance(value, (str, bool))
     choices = tuple(allowed)
     if not plain or not any(type(one) is type(value) and one == value for one in choices):

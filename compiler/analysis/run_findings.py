@@ -116,7 +116,7 @@ def _saturated(population: QuantizedPopulation, saturations: Int, steps: int) ->
     total = int(saturations.sum())
     if total:
         share = total / (steps * population.size)
-        threshold = population.parameter("vth")[saturations > 0].max()
+        threshold = max(int(population.parameter("vth")[saturations > 0].max()), 1)
         yield Finding(
             "warning" if share > _SATURATED else "note",
             f"population {population.name!r}",

@@ -135,7 +135,7 @@ def test_the_reference_run_is_counted_the_same_way(compiled, trace):
     assert sop["ratio"] == sop["ratio_recurrent"] == 1.0
     with pytest.raises(SpecError, match="needs the integer network"):
         build_report(compiled, trace, trace_before=trace)
-    longer = replace(trace, n_steps=61)
+    longer = replace(trace, n_steps=61, active_updates=None, membrane_updates=None)
     with pytest.raises(SpecError, match="61 steps; allowed: 60"):
         build_report(compiled, trace, network_before=compiled.network, trace_before=longer)
 

@@ -287,6 +287,8 @@ def test_a_run_of_a_million_spikes_makes_a_small_page(compiled, trace):
         spike_steps=steps.astype(np.int32),
         spike_neurons=neurons.astype(np.int32),
         n_steps=n_steps,
+        active_updates=None,
+        membrane_updates=None,
         inputs=None,
         v=None,
         u=None,

@@ -80,6 +80,8 @@ def check(network, inputs, traces):
         mine = whole.spike_steps >= first
         part = replace(
             whole,
+            active_updates=None,
+            membrane_updates=None,
             spike_steps=whole.spike_steps[mine] - first,
             spike_neurons=whole.spike_neurons[mine],
             n_steps=trace.n_steps,
