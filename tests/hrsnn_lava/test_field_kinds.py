@@ -11,7 +11,7 @@ from hrsnn_lava.artifacts.container import write_artifact
 from hrsnn_lava.errors import ArtifactError, HrsnnError, SpecError
 from hrsnn_lava.fields import SIZE_MAX
 
-SPAN = np.timedelta64(3)
+SPAN = np.timedelta64(3, "s")
 PAIR = np.array([1, 2])
 INTEGERS = (hl.QuantizedInput("i", 2), hl.QuantizedPopulation("a", 2, 4095, 4095, 10))
 FLOATS = (hl.Population("i", 2, hl.Input()), hl.Population("a", 2, hl.LIF(0.02)))
