@@ -383,6 +383,8 @@ class _Quantization:
             name, entry = population.name, report["populations"][population.name]
             entry |= worst_case(result, name, self.input_range)
             entry |= _current_errors(self.targets[name], scales[name], chosen[name])
+            vth = _neurons(by_name[name]).parameter("vth")[entry["current_error_neuron"]]
+            entry["current_error_vth"] = int(vth)
         return result, report
 
     def _plastic(

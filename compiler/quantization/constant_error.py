@@ -86,10 +86,14 @@ class Constants:
         return limit
 
     @property
+    def _held(self) -> NDArray[np.bool_]:
+        """Neurons whose bias held inputs change, (n,)."""
+        return np.asarray(self.drive > np.abs(self.bias))
+
+    @property
     def _sensitivity(self) -> Float:
         """`rate_sensitivity` of the bias; 1 where held inputs change it."""
-        held = self.drive > np.abs(self.bias)
-        return np.where(held, 1.0, rate_sensitivity(self.bias, self.threshold))
+        return np.where(self._held, 1.0, rate_sensitivity(self.bias, self.threshold))
 
     def half_units(self, scale: float, exponents: NDArray[Any]) -> Float:
         """Error of the rate where threshold and bias are half a unit off, (n,).
@@ -116,6 +120,6 @@ class Constants:
         of_bias = (current - self.bias) / self.threshold
         level = np.maximum(np.abs(self.bias) / self.threshold, 1.0)
         error = np.abs(of_bias - of_threshold * level) * self._sensitivity
-        held = self.drive > np.abs(self.bias)
-        whole: Float = np.where(held, np.maximum(error, self.half_units(scale, exponents)), error)
+        coarse = np.maximum(error, self.half_units(scale, exponents))
+        whole: Float = np.where(self._held, coarse, error)
         return whole

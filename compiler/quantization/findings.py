@@ -153,7 +153,12 @@ def _currents(population: Population, entry: Entry) -> Iterator[Finding]:
         f"the current of {off} of {population.size} neurons is expected to be more than "
         f"{100 * CURRENT_ERROR:g} % off, of neuron {neuron} {_percent(error)}"
     )
-    if entry["scale_of"] == "neuron":
+    if entry["scale_of"] == "neuron" and 2 * entry["current_error_vth"] <= NEURON_RANGES["vth"][1]:
+        meaning = (
+            "their weights are coarse beside their thresholds: the largest take the bits of all"
+        )
+        fix = "split the projections onto them by the size of their weights"
+    elif entry["scale_of"] == "neuron":
         tau, threshold = (population.parameter(f)[neuron] for f in ("tau_mem", "v_threshold"))
         meaning = f"their weights are small beside their thresholds (tau_mem {tau:.3g} s, \
 v_threshold {threshold:.3g}), which have 17 bits"

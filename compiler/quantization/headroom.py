@@ -67,11 +67,11 @@ def caps_of(
             free = _costs_nothing(network, name, report, after)
             if name in safe and (mode == "worst_case" or free):
                 caps[name], guards[name] = safe[name], "any input"
-    left = [name for name in risky if name not in caps]
-    if mode == "auto" and left:
-        caps |= _free_caps(attempt, report, network, left)
+    open_names = [name for name in risky if name not in caps]
+    if mode == "auto" and open_names:
+        caps |= _free_caps(attempt, report, network, open_names)
     if mode != "worst_case" and observed.current_peak is not None:
-        for name in left:
+        for name in open_names:
             cap = _run_cap(network, name, observed, margin)
             guards[name] = "run"
             if cap < caps.get(name, report["populations"][name]["scale"]):

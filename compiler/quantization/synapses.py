@@ -181,12 +181,12 @@ def _fair_exponent(target: Target, synapses: Synapses, scale: float, exponent: i
     if exponent >= whole:
         return exponent
     exact = synapses.weights.data * scale
-    there, otherwise = (
+    errors, errors_of_whole = (
         NeuronErrors.of(target, scale, [Chosen(synapses, e, nearest(synapses, exact, e))]).size
         for e in (exponent, whole)
     )
-    limit = max(_PAID, 1.5 * float(otherwise.max()))
-    return whole if np.any((there > limit) & (there > 2.0 * otherwise)) else exponent
+    limit = max(_PAID, 1.5 * float(errors_of_whole.max()))
+    return whole if np.any((errors > limit) & (errors > 2.0 * errors_of_whole)) else exponent
 
 
 def _zeroed_current(target: Target, synapses: Synapses, integers: Float) -> float | None:

@@ -84,10 +84,12 @@ def init(console: Console, arguments: InitArguments) -> None:
 
 def _refuse_to_replace(paths: list[Path], *, force: bool) -> None:
     """All files that are in the way at once; nothing is written then."""
-    there = [path for path in paths if os.path.lexists(path)]
-    folders = [path for path in there if path.is_dir()]
-    if folders or (there and not force):
-        problems = [Problem(f"{path}", "is there already", "no file") for path in folders or there]
+    existing = [path for path in paths if os.path.lexists(path)]
+    folders = [path for path in existing if path.is_dir()]
+    if folders or (existing and not force):
+        problems = [
+            Problem(f"{path}", "is there already", "no file") for path in folders or existing
+        ]
         fix = "they are folders" if folders else "--force replaces them"
         raise SpecError(f"nothing was written; {fix}", problems=problems)
 
@@ -113,8 +115,8 @@ def _template(name: str) -> str:
 
 def _next(folder: Path, name: str, arguments: InitArguments) -> list[str]:
     """The commands to go on with."""
-    there = f"./{folder}" if str(folder).startswith("-") else str(folder)
-    steps = [] if folder.resolve() == Path.cwd() else [f"cd {shlex.quote(there)}"]
+    shown = f"./{folder}" if str(folder).startswith("-") else str(folder)
+    steps = [] if folder.resolve() == Path.cwd() else [f"cd {shlex.quote(shown)}"]
     steps.append(f"hrsnn-lava run {SPEC}")
     if not arguments.ci:
         return [*steps, f"hrsnn-lava inspect out/{name}/compiled.hlx"]

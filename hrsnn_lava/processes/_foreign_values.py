@@ -58,23 +58,23 @@ def number(graph: ForeignGraph, where: str, value: Any, limits: tuple[int, int] 
 
 def whole(graph: ForeignGraph, where: str, values: Any) -> NDArray[np.int32]:
     """Values cast to int32 as Lava casts them; what that loses is reported or noted."""
-    given = array_of(graph, where, values)
-    if given.dtype.kind not in "iufb":
-        graph.report(where, f"{given.dtype} values", "numbers")
-        return np.zeros(given.shape, dtype=np.int32)
-    exact = np.trunc(given) if given.dtype.kind == "f" else given
+    init = array_of(graph, where, values)
+    if init.dtype.kind not in "iufb":
+        graph.report(where, f"{init.dtype} values", "numbers")
+        return np.zeros(init.shape, dtype=np.int32)
+    exact = np.trunc(init) if init.dtype.kind == "f" else init
     outside = ~((exact >= INT32[0]) & (exact <= INT32[1]))  # NaN is outside as well
     if np.any(outside):
-        measured = f"{given[outside].flat[0]} ({int(outside.sum())} in all)"
+        measured = f"{init[outside].flat[0]} ({int(outside.sum())} in all)"
         graph.report(where, measured, "32 bits: Lava wraps the rest")
         exact = np.where(outside, 0, exact)
-    cut = int((exact != given).sum()) - int(outside.sum()) if given.dtype.kind == "f" else 0
+    cut = int((exact != init).sum()) - int(outside.sum()) if init.dtype.kind == "f" else 0
     if cut > 0:
-        lost = int(((exact == 0) & (given != 0)).sum())
+        lost = int(((exact == 0) & (init != 0)).sum())
         graph.note(
             "fractions_cut_off",
             where,
-            f"{cut} of {given.size} values have fractions, of which {lost} become 0",
+            f"{cut} of {init.size} values have fractions, of which {lost} become 0",
             "Lava's fixed-point models cut fractions off, its float models do not",
             "scale them to integers first",
         )
@@ -93,12 +93,12 @@ def option(graph: ForeignGraph, process: Process, name: str, default: int) -> in
 
 def message_bits(graph: ForeignGraph, process: Process) -> int:
     """Bits of a payload, as Lava puts them into a Var of one integer."""
-    given, bits = process.num_message_bits.init, np.zeros(1, dtype=np.int64)
+    init, bits = process.num_message_bits.init, np.zeros(1, dtype=np.int64)
     try:
-        bits[:] = given
+        bits[:] = init
     except (TypeError, ValueError, OverflowError):
         where = f"{graph.label(process)}.num_message_bits"
-        graph.report(where, f"{given!r:.40}, on which Lava fails", "a whole number")
+        graph.report(where, f"{init!r:.40}, on which Lava fails", "a whole number")
     return int(bits[0])
 
 
@@ -106,12 +106,12 @@ def neuron_field(
     graph: ForeignGraph, process: Process, field: str, shape: tuple[int, ...]
 ) -> NDArray[np.int32] | None:
     """A parameter of neurons, one value for each; None where something is reported."""
-    where, given = f"{graph.label(process)}.{field}", getattr(process, field).init
+    where, init = f"{graph.label(process)}.{field}", getattr(process, field).init
     before = len(graph.problems)
     if field not in _IN_OWN_TYPE:
-        value = whole(graph, where, given)
+        value = whole(graph, where, init)
     else:
-        value = array_of(graph, where, given)
+        value = array_of(graph, where, init)
         if value.dtype.kind not in "iu":
             # Lava's fixed-point models fail on them, so the graph is meant for the float ones
             allowed = "integers, as for select_tag='fixed_pt'"
@@ -121,7 +121,7 @@ def neuron_field(
             measured = f"{value[outside].flat[0]} ({int(outside.sum())} in all)"
             graph.report(where, measured, f"{low}..{high}")
         elif kind(process) in NEURONS[:2] and len(graph.problems) == before:
-            _check_own_type(graph, where, field, given)  # HeterogeneousLIF casts all of it
+            _check_own_type(graph, where, field, init)  # HeterogeneousLIF casts all of it
     if len(graph.problems) > before:
         return None
     try:
@@ -133,21 +133,21 @@ def neuron_field(
     return flat
 
 
-def _check_own_type(graph: ForeignGraph, where: str, field: str, given: Any) -> None:
+def _check_own_type(graph: ForeignGraph, where: str, field: str, init: Any) -> None:
     """Do what Lava does in the type of the value, and compare with 64 bits."""
     what, compute = _IN_OWN_TYPE[field]
     try:
         with np.errstate(over="ignore"):
-            result = np.asarray(compute(given))
+            result = np.asarray(compute(init))
         fails = result.dtype.kind == "f"  # 64 bits with and without sign; Lava shifts them then
     except TypeError:
         fails = True
     if fails:
-        is_list = isinstance(given, (list, tuple))
-        measured = f"a {type(given).__name__}" if is_list else f"{np.asarray(given).dtype} values"
+        is_list = isinstance(init, (list, tuple))
+        measured = f"a {type(init).__name__}" if is_list else f"{np.asarray(init).dtype} values"
         graph.report(where, f"{measured}, on which Lava fails", fix="use an array of int32")
         return
-    values = np.asarray(given)
+    values = np.asarray(init)
     exact = np.asarray(compute(values.astype(np.int64)))
     wrapped = np.flatnonzero(result.ravel() != exact.ravel())
     if wrapped.size:

@@ -174,10 +174,25 @@ def _count_losses(
 
 
 @jit
+def sum_sent(
+    slot: Any, ring: Any, graded: Any, indptr: Any, targets: Any, weights: Any, partial: Any
+) -> None:
+    """What one slot of the ring sends through a block of synapses, (n,) in 64 bits: no wrap."""
+    ring_source, ring_value, ring_count = ring
+    partial[:] = 0
+    for e in range(ring_count[slot]):
+        value = np.int64(ring_value[slot, e])
+        if not graded:
+            value = np.int64(value != 0)
+        source = ring_source[slot, e]
+        for q in range(indptr[source], indptr[source + 1]):
+            partial[targets[q]] += np.int64(weights[q]) * value
+
+
+@jit
 def _sum_exactly(t: Any, run: Run) -> None:
     """What arrives in step `t` without the wrap at 32 bits, once more: for counts alone."""
     delay, shift, graded, indptr, targets, weights = run.synapses
-    ring_source, ring_value, ring_count = run.ring
     partial, exact = run.scratch.partial, run.scratch.exact
     later = run.scratch.later
     for i in range(exact.shape[0]):
@@ -186,15 +201,8 @@ def _sum_exactly(t: Any, run: Run) -> None:
         sent_at = t - 1 - delay[b]
         if sent_at < 0:
             continue
-        slot = sent_at % ring_count.shape[0]
-        partial[:] = 0
-        for e in range(ring_count[slot]):
-            value = np.int64(ring_value[slot, e])
-            if not graded[b]:
-                value = np.int64(value != 0)
-            source = ring_source[slot, e]
-            for q in range(indptr[b, source], indptr[b, source + 1]):
-                partial[targets[q]] += np.int64(weights[q]) * value
+        slot = sent_at % run.ring.counts.shape[0]
+        sum_sent(slot, run.ring, graded[b], indptr[b], targets, weights, partial)
         for i in range(exact.shape[0]):
             exact[i] += partial[i] >> shift[b]
 

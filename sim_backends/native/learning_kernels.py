@@ -26,7 +26,14 @@ from hrsnn_lava.integer_format import (
     TRACE_MAX,
     TRACE_VALUES,
 )
-from hrsnn_lava.sim_backends.native.kernels import OPTIONS, Kernel, grouped, integer_steps, jit
+from hrsnn_lava.sim_backends.native.kernels import (
+    OPTIONS,
+    Kernel,
+    grouped,
+    integer_steps,
+    jit,
+    sum_sent,
+)
 from hrsnn_lava.sim_backends.native.layout import Events, Out
 from hrsnn_lava.sim_backends.native.learning import Draws, Memory, Rules, Wiring
 
@@ -143,7 +150,6 @@ def _deliver_exactly(
 @jit
 def _receive(r: Any, t: Any, ring: Any, wiring: Any, rules: Any, m: Any, factors: Any) -> None:
     """What arrives at y1, y2 and y3 in step `t`, whose messages are in the ring already."""
-    source, value, count = ring
     n, begin, end = wiring.n_post[r], wiring.group[r], wiring.group[r + 1]
     received = factors.received[:, rules.y_first[begin] : rules.y_first[begin] + n]
     received[:] = 0
@@ -152,15 +158,8 @@ def _receive(r: Any, t: Any, ring: Any, wiring: Any, rules: Any, m: Any, factors
         sent_at = t - 1 - factors.delay[q]
         if sent_at < 0:
             continue
-        slot = sent_at % count.shape[0]
-        partial[:] = 0
-        for e in range(count[slot]):
-            times = np.int64(value[slot, e])
-            if not factors.graded[q]:
-                times = np.int64(times != 0)
-            column = source[slot, e]
-            for s in range(factors.indptr[q, column], factors.indptr[q, column + 1]):
-                partial[factors.targets[s]] += np.int64(factors.weights[s]) * times
+        block = (factors.graded[q], factors.indptr[q], factors.targets, factors.weights)
+        sum_sent(sent_at % ring.counts.shape[0], ring, *block, partial)
         row = received[factors.trace[q]]
         for i in range(n):
             total = (partial[i] * factors.factor[q]) >> factors.shift[q]

@@ -137,6 +137,43 @@ def test_a_huge_weight_that_may_never_fire_does_not_hide_what_was_lost(big, scal
     assert finding.fix.startswith("split the projection")
 
 
+def weights_beside_a_high_threshold():
+    """Forty neurons, one of 4 s, whose vth takes all 17 bits and leaves weights a few units."""
+    tau = np.full(40, 0.02)
+    tau[0] = 4.0
+    populations = (
+        hl.Population("in", 400, hl.Input()),
+        hl.Population("a", 40, hl.LIF(tau, 0.005, 5.0, bias=4.5)),
+    )
+    weights = np.random.default_rng(5).normal(0.0, 0.3, (40, 400))
+    return hl.Network(1e-3, populations, (hl.Projection("w", "in", "a", weights),))
+
+
+def weights_beside_low_thresholds():
+    """A network of another tool, whose weights of one size drive neurons of all thresholds."""
+    rng = np.random.default_rng(5)
+    w_in, w_rec = rng.normal(0, 0.6, (120, 30)), rng.normal(0, 0.15, (120, 120))
+    beta = rng.uniform(0.8, 0.98, 120)
+    options = {"v_threshold": 1.0, "dt": 1e-3, "convention": "snntorch"}
+    return hl.Network.from_arrays(w_in=w_in, w_rec=w_rec, beta=beta, **options)
+
+
+@pytest.mark.parametrize(
+    ("network", "said", "fix"),
+    [
+        (weights_beside_low_thresholds, "their weights are coarse", "split the projections"),
+        (weights_beside_a_high_threshold, "their weights are small", "use a longer dt"),
+    ],
+)
+def test_what_is_said_of_a_current_that_is_off_fits_its_neuron(network, said, fix):
+    """Weights that fill their bits at a low threshold, or that a high one leaves a few units."""
+    report = quantize(network())[1]
+    assert {entry["scale_of"] for entry in report["populations"].values()} == {"neuron"}
+    (finding,) = (f for f in report["findings"] if f.kind == "current_off")
+    assert finding.meaning.startswith(f"{said} beside their thresholds")
+    assert finding.fix.startswith(fix)
+
+
 def test_sources_that_rest_lose_no_drive():
     network = outlier(0.1)
     report = quantize(network, observed=Observed(np.zeros(20), np.zeros(20)))[1]
