@@ -151,8 +151,9 @@ def record_features(
     traces = SpikeFeatures(simulator.n_neurons, stimulus.block, options)
     rows = np.empty((stimulus.n_blocks, traces.n_features))
     counts = np.zeros(simulator.n_neurons, dtype=np.int64)
+    starts = set(stimulus.bounds[:-1].tolist())
     for block, (spike_steps, spike_neurons) in enumerate(stimulus.play(simulator, rng)):
-        if stimulus.starts(block):
+        if block in starts:
             traces.reset()
         rows[block] = traces.update(spike_steps, spike_neurons)
         counts += np.bincount(spike_neurons, minlength=simulator.n_neurons)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Protocol, cast, overload
 
 import numpy as np
@@ -37,6 +38,8 @@ Counts = NDArray[np.int64]
 Spikes = tuple[NDArray[np.int32], NDArray[np.int32]]
 #: Steps over which `measure_rates` runs, and for how many of them a value is held (ours).
 RATE_STEPS, HELD_STEPS = 2000, 20
+#: Steps of a recording of spikes that are run in one go at most.
+LONGEST = 4096
 #: Probability of a spike in a step, for input channels that carry no values (ours).
 INPUT_SPIKES = 0.1
 
@@ -70,13 +73,13 @@ class Stimulus:
         inputs: (n_blocks, n_inputs) values, each held for a block; or spikes of the inputs, whose
             recording is a whole number of blocks long.
         block: steps of a block.
-        restart: blocks after which the network starts afresh, such as those of one sample; None:
-            it starts once and runs through.
+        starts: (n_samples,) rising blocks before which the network starts afresh, such as the
+            first one of every sample, 0 first; None: it starts once and runs through.
     """
 
     inputs: Floats | SpikeInput
     block: int
-    restart: int | None = None
+    starts: NDArray[np.int64] | None = None
 
     @property
     def spiking(self) -> bool:
@@ -102,50 +105,104 @@ class Stimulus:
         """Steps of the network in all."""
         return self.n_blocks * self.block
 
-    def starts(self, block: int) -> bool:
-        """Whether the network starts afresh before a block."""
-        return block == 0 if self.restart is None else block % self.restart == 0
+    @property
+    def bounds(self) -> NDArray[np.int64]:
+        """Blocks at which samples begin, and the end of the last one, (n_samples + 1,)."""
+        starts = np.zeros(1, dtype=np.int64) if self.starts is None else self.starts
+        return np.append(starts, self.n_blocks)
 
     def play(self, simulator: Simulator, rng: np.random.Generator | None) -> Iterator[Spikes]:
         """Run a network through it; yields the spikes of every block.
 
         Args:
             simulator: the network; an `EventSimulator` where the inputs send spikes.
-            rng: draws the initial potentials, the same ones at every restart; None: from rest.
+            rng: draws the initial potentials, the same ones at every start; None: from rest.
         """
-        if self.restart is not None and rng is not None:
-            key = int(rng.integers(2**62))
-        for block in range(self.n_blocks):
-            if self.starts(block):
-                if self.restart is not None and rng is not None:
-                    rng = np.random.Generator(np.random.Philox(key))
-                simulator.reset(rng)
-            if isinstance(self.inputs, SpikeInput):
-                events = cast(EventSimulator, simulator)
-                yield events.run_events(self.inputs, block * self.block, self.block)
-            else:
-                yield simulator.run(self.inputs[block], self.block)
+        bounds = self.bounds
+        for _, (begin, end) in self._fresh(simulator, bounds, rng):
+            for block in range(begin, end):
+                yield self._run(simulator, block, 1)
+
+    def play_samples(
+        self, simulator: Simulator, rng: np.random.Generator | None
+    ) -> Iterator[Spikes]:
+        """The same; yields the spikes of every sample, steps counted from its first one."""
+        for _, (begin, end) in self._fresh(simulator, self.bounds, rng):
+            yield self._run(simulator, begin, end - begin)
+
+    def _fresh(
+        self, simulator: Simulator, bounds: NDArray[np.int64], rng: np.random.Generator | None
+    ) -> Iterator[tuple[int, tuple[int, int]]]:
+        """Index and blocks of every sample, the network started afresh before each."""
+        many = self.starts is not None and rng is not None
+        key = int(rng.integers(2**62)) if many and rng is not None else 0
+        for k, (begin, end) in enumerate(pairwise(bounds.tolist())):
+            simulator.reset(np.random.Generator(np.random.Philox(key)) if many else rng)
+            yield k, (begin, end)
+
+    def _run(self, simulator: Simulator, first: int, blocks: int) -> Spikes:
+        """Run through some blocks; steps count from the first of them."""
+        steps, length = blocks * self.block, self.block
+        if isinstance(self.inputs, SpikeInput):
+            events, longest = cast(EventSimulator, simulator), max(length, LONGEST)
+            pieces = [
+                (at, events.run_events(self.inputs, first * length + at, min(longest, steps - at)))
+                for at in range(0, steps, longest)
+            ]
+        else:
+            pieces = [
+                (k * length, simulator.run(self.inputs[first + k], length)) for k in range(blocks)
+            ]
+        if len(pieces) == 1:
+            return pieces[0][1]
+        none = np.zeros(0, dtype=np.int32)
+        at = [none, *(piece[0] + np.int32(begin) for begin, piece in pieces)]
+        return np.concatenate(at), np.concatenate([none, *(piece[1] for _, piece in pieces)])
 
     def first(self, n_steps: int) -> Stimulus:
         """Its first blocks, as many as `n_steps` steps touch, or all there are."""
-        blocks = min(-(-n_steps // self.block), self.n_blocks)
+        return self.part(0, min(-(-n_steps // self.block), self.n_blocks))
+
+    def samples(self, first: int, count: int) -> Stimulus:
+        """Some samples, from sample `first` on."""
+        begin, end = self.bounds[first], self.bounds[first + count]
+        return self.part(int(begin), int(end))
+
+    def part(self, begin: int, end: int) -> Stimulus:
+        """Blocks `begin` to `end`; the network starts afresh at the first of them."""
+        starts = self.starts
+        if starts is not None:
+            inside = starts[(starts > begin) & (starts < end)]
+            starts = np.append(np.zeros(1, dtype=np.int64), inside - begin)
         if not isinstance(self.inputs, SpikeInput):
-            return Stimulus(self.inputs[:blocks], self.block, self.restart)
-        end = blocks * self.block
-        inside = self.inputs.steps < end
-        spikes = (self.inputs.steps[inside], self.inputs.neurons[inside])
-        return Stimulus(SpikeInput(*spikes, end, self.width), self.block, self.restart)
+            return Stimulus(self.inputs[begin:end], self.block, starts)
+        low, high = begin * self.block, end * self.block
+        within = slice(*np.searchsorted(self.inputs.steps, (low, high)))
+        payloads = self.inputs.payloads
+        spikes = SpikeInput(
+            self.inputs.steps[within] - np.int32(low),
+            self.inputs.neurons[within],
+            high - low,
+            self.width,
+            None if payloads is None else payloads[within],
+        )
+        return Stimulus(spikes, self.block, starts)
 
     def repeated(self, times: int) -> Stimulus:
         """All blocks, so many times over."""
+        starts = self.starts
+        if starts is not None:
+            each = np.arange(times, dtype=np.int64)[:, None] * self.n_blocks
+            starts = (starts + each).ravel()
         if not isinstance(self.inputs, SpikeInput):
-            return Stimulus(np.tile(self.inputs, (times, 1)), self.block, self.restart)
+            return Stimulus(np.tile(self.inputs, (times, 1)), self.block, starts)
         length, spikes = self.inputs.n_steps, self.inputs
         shifts = np.repeat(np.arange(times, dtype=np.int32) * np.int32(length), spikes.steps.size)
         steps = np.tile(spikes.steps, times) + shifts
         neurons = np.tile(spikes.neurons, times)
-        together = SpikeInput(steps, neurons, length * times, spikes.n_neurons)
-        return Stimulus(together, self.block, self.restart)
+        payloads = None if spikes.payloads is None else np.tile(spikes.payloads, times)
+        together = SpikeInput(steps, neurons, length * times, spikes.n_neurons, payloads)
+        return Stimulus(together, self.block, starts)
 
     def events(self, payload_scale: float | None) -> SpikeInput:
         """It as events of a compiled input population.
@@ -154,7 +211,9 @@ class Stimulus:
             payload_scale: payload counts per 1.0 of a held value; None: 1.
         """
         if isinstance(self.inputs, SpikeInput):
-            return self.inputs
+            if self.starts is None:
+                return self.inputs
+            return replace(self.inputs, samples=self.starts * self.block)
         payloads = np.rint(self.inputs * (payload_scale or 1.0)).astype(np.int64)
         return SpikeInput.held(payloads, self.block)
 
@@ -197,7 +256,7 @@ def spike_counts(
 ) -> Counts:
     """Return each neuron's spikes, (n_neurons,), over a run of the stimulus."""
     counts = np.zeros(simulator.n_neurons, dtype=np.int64)
-    for _, neurons in stimulus.play(simulator, rng):
+    for _, neurons in stimulus.play_samples(simulator, rng):
         counts += np.bincount(neurons, minlength=simulator.n_neurons)
     return counts
 

@@ -7,9 +7,9 @@ checked by `Labelled` itself, so a damaged file is a message.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,52 @@ from hrsnn_lava import registry
 from hrsnn_lava.errors import ArtifactError, Problem, raise_if
 from hrsnn_lava.options import Part, table_of
 
-__all__ = ["Labelled", "Reader", "ReaderOption"]
+__all__ = ["PARTS", "Events", "Labelled", "Reader", "ReaderOption", "Sample"]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+#: Codes of `Labelled.parts`.
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """One sample as a sensor or an ear model sent it: spikes of channels.
+
+    Attributes:
+        times: (n_events,) seconds from the start of the sample, 0 to `duration`.
+        channels: (n_events,) int64, 0 to ``n_channels - 1``.
+        n_channels: how many there are.
+        duration: seconds.
+
+    Raises:
+        ArtifactError: lengths disagree, or a time or a channel is out of range.
+    """
+
+    times: Floats
+    channels: Ints
+    n_channels: int
+    duration: float
+
+    def __post_init__(self) -> None:
+        problems, times, channels = [], self.times, self.channels
+        if times.ndim != 1 or channels.shape != times.shape:
+            measured = f"shapes {times.shape}, {channels.shape}"
+            problems.append(Problem("times, channels", measured, "equal (n_events,)"))
+        elif times.size:
+            if not (times.min() >= 0 and times.max() <= self.duration):  # not a number: no
+                extent = f"{times.min():g}..{times.max():g} s"
+                problems.append(Problem("times", extent, f"0..{self.duration:g} s"))
+            if channels.min() < 0 or channels.max() >= self.n_channels:
+                extent = f"{channels.min()}..{channels.max()}"
+                problems.append(Problem("channels", extent, f"0..{self.n_channels - 1}"))
+        raise_if(ArtifactError, "the events are not valid", problems)
+
+
+#: A sample: (n_frames, n_channels) values that are shown one frame after the other, or events.
+Sample: TypeAlias = "Floats | Events"
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,34 +72,70 @@ class Labelled:
     """Samples of classes.
 
     Attributes:
-        frames: (n_samples, n_frames, n_channels), values that are shown one frame after the other.
+        samples: one after the other: frames (n_frames, n_channels), of which samples may have
+            different numbers, or `Events`. An array (n_samples, n_frames, n_channels) will do, and
+            so will any sequence that reads a sample when it is asked for.
         labels: (n_samples,) index of the class of each.
         classes: names.
+        groups: (n_samples,) who or what a sample is of, such as the number of a subject: a split
+            keeps a group together. None: each for itself.
+        parts: (n_samples,) the set's own split, indices into `PARTS`; None where it has none.
 
     Raises:
         ArtifactError: shapes disagree, a value is not finite, or a label has no class.
     """
 
-    frames: Floats
-    labels: NDArray[np.int64]
+    samples: Sequence[Sample] | Floats
+    labels: Ints
     classes: tuple[str, ...]
+    groups: Ints | None = None
+    parts: Ints | None = None
 
     def __post_init__(self) -> None:
-        problems = []
-        if self.frames.ndim != 3 or not self.frames.size:
-            allowed = "(samples, frames, channels), none of them 0"
-            problems.append(Problem("frames", f"shape {self.frames.shape}", allowed))
-        elif not np.isfinite(self.frames).all():
-            problems.append(Problem("frames", "values that are not finite", "finite values"))
-        if self.labels.shape != self.frames.shape[:1]:
-            allowed = f"({len(self.frames)},), one for each sample"
-            problems.append(Problem("labels", f"shape {self.labels.shape}", allowed))
-        elif self.labels.size and not 0 <= self.labels.min() <= self.labels.max() < len(
-            self.classes
+        problems, count = [], len(self.samples)
+        if isinstance(self.samples, np.ndarray):
+            if self.samples.ndim != 3 or not self.samples.size:
+                allowed = "(samples, frames, channels), none of them 0"
+                problems.append(Problem("samples", f"shape {self.samples.shape}", allowed))
+            elif not np.isfinite(self.samples).all():
+                problems.append(Problem("samples", "values that are not finite", "finite values"))
+        elif not count:
+            problems.append(Problem("samples", "none", "one or more"))
+        for name in ("labels", "groups", "parts"):
+            values = getattr(self, name)
+            if values is not None and values.shape != (count,):
+                allowed = f"({count},), one for each sample"
+                problems.append(Problem(name, f"shape {values.shape}", allowed))
+        for name, values, limit in (
+            ("labels", self.labels, len(self.classes)),
+            ("parts", self.parts, len(PARTS)),
         ):
-            extent = f"{self.labels.min()}..{self.labels.max()}"
-            problems.append(Problem("labels", extent, f"0..{len(self.classes) - 1}"))
+            if values is not None and values.size and not 0 <= values.min() <= values.max() < limit:
+                extent = f"{values.min()}..{values.max()}"
+                problems.append(Problem(name, extent, f"0..{limit - 1}"))
         raise_if(ArtifactError, "the labelled samples are not valid", problems)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def sample(self, k: int) -> Sample:
+        """Sample k, checked.
+
+        Raises:
+            ArtifactError: its frames are none, not finite, or it has other channels than the first.
+        """
+        sample = self.samples[k]
+        if isinstance(sample, Events):
+            return sample
+        frames = np.asarray(sample, dtype=np.float64)
+        if frames.ndim != 2 or not frames.size:
+            measured, allowed = f"shape {frames.shape}", "(frames, channels), neither of them 0"
+        elif not np.isfinite(frames).all():
+            measured, allowed = "values that are not finite", "finite values"
+        else:
+            return frames
+        problem = Problem(f"sample {k}", measured, allowed)
+        raise ArtifactError("the labelled samples are not valid", problems=[problem])
 
 
 class Reader(Protocol):
