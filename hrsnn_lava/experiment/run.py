@@ -506,11 +506,15 @@ def difference(networks: Networks, stimulus: Stimulus, check: Check) -> dict[str
 
 def sample_windows(trial: Trial, steps: int) -> Windows | None:
     """Where samples begin and end in a run of so many steps; None where not one is whole."""
-    length = trial.steps_per_sample
-    if length > steps:
-        return None
-    what = f"{trial.sample} for {length} step{'s' * (length > 1)}"
-    return by_length(steps, length, what)
+    lengths, each = trial.lengths, int(trial.steps_per_sample)
+    if lengths is None or (lengths == each).all():
+        if each > steps:
+            return None
+        what = f"{trial.sample} for {each} step{'s' * (each > 1)}"
+        return by_length(steps, each, what)
+    ends = np.cumsum(lengths)
+    whole = ends[ends <= steps]
+    return Windows(np.append(0, whole), steps, trial.sample) if whole.size else None
 
 
 def dynamics_of(networks: Networks, stimulus: Stimulus, seed: int) -> dict[str, Any]:

@@ -17,14 +17,14 @@ from hrsnn_lava.tasks.readers.npz import NpzSamples
 def test_the_digits_are_those_of_the_data_set():
     """Sizes and class counts as UCI's description of the test set has them."""
     digits = Digits().read()
-    assert digits.frames.shape == (1797, 8, 8)
+    assert digits.samples.shape == (1797, 8, 8)
     counts = np.bincount(digits.labels)
     np.testing.assert_array_equal(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180])
-    assert digits.frames.min() == 0.0
-    assert digits.frames.max() == 1.0
+    assert digits.samples.min() == 0.0
+    assert digits.samples.max() == 1.0
     # the first image is a 0; its first row is 0 0 5 13 9 1 0 0 of 16
     assert digits.labels[0] == 0
-    np.testing.assert_array_equal(digits.frames[0, 0] * 16, [0, 0, 5, 13, 9, 1, 0, 0])
+    np.testing.assert_array_equal(digits.samples[0, 0] * 16, [0, 0, 5, 13, 9, 1, 0, 0])
 
 
 def test_the_licence_lies_beside_the_digits():
@@ -49,11 +49,11 @@ def test_samples_of_ones_own(tmp_path):
     path, x = tmp_path / "own.npz", np.arange(24.0).reshape(4, 3, 2)
     np.savez(path, x=x, y=np.array([0, 1, 1, 0]))
     own = NpzSamples(str(path)).read()
-    np.testing.assert_array_equal(own.frames, x)
+    np.testing.assert_array_equal(own.samples, x)
     assert own.classes == ("0", "1")
     np.savez(path, x=x[:, 0], y=np.array([0, 1, 2, 0]))
     own = NpzSamples(str(path)).read()
-    assert (own.frames.shape, own.classes) == ((4, 1, 2), ("0", "1", "2"))
+    assert (own.samples.shape, own.classes) == ((4, 1, 2), ("0", "1", "2"))
 
 
 def test_wrong_samples_are_refused_with_the_reason(tmp_path):
