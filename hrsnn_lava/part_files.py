@@ -70,6 +70,7 @@ KINDS: Mapping[str, Kind] = {
     "reader": Kind("tasks.readers", nested=True),
     "encoder": Kind("tasks.encoders", nested=True),
     "readout": Kind("training.readouts", nested=True),
+    "metric": Kind("metrics", nested=True),
     "chip": Kind("hardware_profiles", data=True),
     "cost_set": Kind("hardware_profiles.cost_sets", data=True),
     "section": Kind(

@@ -272,8 +272,8 @@ def _edges(arm: Arm, chosen: Settings) -> tuple[str, ...]:
     """Keys that vary over the grid and were chosen at one of its ends."""
     keys = []
     for key, value in chosen.items():
-        values = [s.get(key) for s in arm.settings]
-        if not all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+        values = [v for v in (s.get(key) for s in arm.settings) if isinstance(v, int | float)]
+        if len(values) < len(arm.settings):
             continue
         if len(set(values)) > 2 and value in (min(values), max(values)):
             keys.append(key)
@@ -319,15 +319,15 @@ def _results(
     told: _Told,
 ) -> Iterator[Mapping[str, float | None]]:
     """Results in the order of the tasks, each in the journal as soon as its turn comes."""
-    stages = [Stage(task.name, lambda: None, (_key(task),)) for task in tasks]
-    missing = [task for task, stage in zip(tasks, stages, strict=True) if not journal.has(stage)]
-    coming = iter(run(missing))
-    for task, stage in zip(tasks, stages, strict=True):
+    coming = iter(run([task for task in tasks if not journal.has(_stage(task, dict))]))
+    following = partial(next, coming)  # asked for where the journal has nothing, in this order
+    for task in tasks:
         told.next(task.name)
-        if journal.has(stage):
-            yield journal.result(stage)
-        else:
-            yield journal.result(Stage(stage.name, partial(next, coming), stage.depends_on))
+        yield journal.result(_stage(task, following))
+
+
+def _stage(task: _Task, run: Callable[[], Figures]) -> Stage[Figures]:
+    return Stage(task.name, run, (_key(task),))
 
 
 def _key(task: _Task) -> str:
