@@ -224,16 +224,14 @@ def run_study(
             tuning[arm.name] = tuple(means)
         chosen = _chosen(study, tuning)
         second = [
-            _fresh(study, arm, chosen[arm.name], seed)
-            for arm in study.arms
-            for seed in study.seeds
+            _fresh(study, arm, chosen[arm.name], seed) for arm in study.arms for seed in study.seeds
         ]
         found = list(_results(journal, second, run, told))
     rows = []
-    for (arm, seed), figures in zip(
+    for (name, seed), figures in zip(
         [(arm.name, seed) for arm in study.arms for seed in study.seeds], found, strict=True
     ):
-        rows.append({"arm": arm, "seed": seed, **figures})
+        rows.append({"arm": name, "seed": seed, **figures})
     edges = {arm.name: _edges(arm, chosen[arm.name]) for arm in tuned}
     progress("done", 1.0)
     return StudyResult(study, chosen, edges, tuning, rows)
