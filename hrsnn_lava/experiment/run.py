@@ -289,7 +289,7 @@ def reference(bench: Bench) -> Reference:
         table = spec.stdp
         bench.runner.say(f"train by STDP, passes: {table.train_passes}")
         names = tuple(table.projections)
-        step = TrainSTDP(trial.lesson, names, table.train_passes, table.on_chip)
+        step = TrainSTDP(trial.lesson, names, table.train_passes, table.on_chip, table.schedule)
         network, record = run_pass(network, step, Context(seed=spec.seed))
         records = (record,)
     return Reference(network, training_counts(network, trial, spec.seed), records)
