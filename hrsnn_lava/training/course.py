@@ -189,7 +189,7 @@ class Outline:
 
     counts:     (n_neurons,) spikes over it
     steps:      of the network
-    samples:    shown, or stretches of a lesson without samples
+    samples:    shown, or stretches of a lesson without samples: `unit` says which
     resumed:    pieces that were taken from a checkpoint
     seconds:    wall time of the pieces shown now, checkpoints included
     events:     synaptic events: spikes times the synapses that each reaches
@@ -203,6 +203,7 @@ class Outline:
     seconds: float
     events: int
     history: History
+    unit: str = "samples"
 
     @property
     def rate(self) -> float:
@@ -286,7 +287,8 @@ def run_course(
     if isinstance(course.stimulus.inputs, SpikeInput):
         sent = np.bincount(course.stimulus.inputs.neurons, minlength=course.stimulus.width)
         events += course.epochs * int(sent @ learner.fan_out[n:])
-    return Outline(counts, steps, total, resumed, seconds, events, record.history(after))
+    unit = "stretches" if course.stimulus.starts is None else "samples"
+    return Outline(counts, steps, total, resumed, seconds, events, record.history(after), unit)
 
 
 def _resets(course: Course, piece: Piece) -> bool:
