@@ -50,6 +50,7 @@ from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.hrsnn_options import NetworkSpec, PositiveShare, RuleOptions, Section
 from hrsnn_lava.notebook import brief
 from hrsnn_lava.options import Count, Number, Part, Positive, Registered, options, problems_of
+from hrsnn_lava.plasticity import Schedule
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -71,14 +72,15 @@ AnyPass = Pass[Any, Any]
 
 
 @options
-class StdpSpec(LowerSTDP, RuleOptions):
+class StdpSpec(LowerSTDP, RuleOptions, Schedule):
     """Pair STDP of some projections: on the chip, or in float before pruning, or both.
 
     Attributes:
         headroom: spikes at once that a 7-bit trace can hold; all there is, since networks of a
             spec fire so fast that traces would saturate otherwise.
         on_chip: lower the rules to integers, so that the compiled program learns.
-        train_passes: passes of float STDP over the training input, before pruning.
+        train_passes: epochs of float STDP over the training input, before pruning; resets,
+            potentials, silence and order are those of this training.
     """
 
     headroom: Annotated[float, Field(ge=1, le=16)] = 16.0
@@ -89,6 +91,12 @@ class StdpSpec(LowerSTDP, RuleOptions):
         super().__post_init__()
         if not self.on_chip and not self.train_passes:
             raise ValueError("nothing learns: set on_chip = true, or train_passes >= 1")
+
+    @property
+    def schedule(self) -> Schedule:
+        """How float STDP is shown the samples."""
+        schedule: Schedule = _part(Schedule, self)
+        return schedule
 
     @property
     def lowering(self) -> LowerSTDP:

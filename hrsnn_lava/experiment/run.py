@@ -281,18 +281,22 @@ def input_is_unseen(spec: Spec, trial: Trial) -> bool:
 def reference(bench: Bench) -> Reference:
     """Build the network, train it by float STDP where the spec has passes, and count its spikes."""
     spec, trial = bench.spec, bench.trial
-    network = build_hrsnn(spec, n_inputs=trial.lesson.width)
-    if trial.lesson.spiking:
-        network = _spiking_inputs(network)
+    network = built_network(spec, trial)
     records: tuple[PassRecord, ...] = ()
     if spec.stdp is not None and spec.stdp.train_passes:
         table = spec.stdp
         bench.runner.say(f"train by STDP, passes: {table.train_passes}")
         names = tuple(table.projections)
-        step = TrainSTDP(trial.lesson, names, table.train_passes, table.on_chip)
+        step = TrainSTDP(trial.lesson, names, table.train_passes, table.on_chip, table.schedule)
         network, record = run_pass(network, step, Context(seed=spec.seed))
         records = (record,)
     return Reference(network, training_counts(network, trial, spec.seed), records)
+
+
+def built_network(spec: Spec, trial: Trial) -> Network:
+    """The network of a spec with the channels of its task; nothing has learned yet."""
+    network = build_hrsnn(spec, n_inputs=trial.lesson.width)
+    return _spiking_inputs(network) if trial.lesson.spiking else network
 
 
 def _spiking_inputs(network: Network) -> Network:
