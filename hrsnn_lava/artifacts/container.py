@@ -45,6 +45,8 @@ MAX_BYTES = 8 * 2**30
 _MAX_MANIFEST_BYTES = 64 * 2**20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _KINDS = "biuf"
+#: Texts of fixed length, which are plain data too.
+_TEXTS = "US"
 
 
 @dataclass(frozen=True)
@@ -281,8 +283,15 @@ def save_npz(path: PathLike, arrays: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def load_npz(path: PathLike, required: tuple[str, ...] = ()) -> dict[str, NDArray[Any]]:
+def load_npz(
+    path: PathLike, required: tuple[str, ...] = (), *, texts: bool = False
+) -> dict[str, NDArray[Any]]:
     """Read an ``.npz`` without pickles, its size checked before anything is allocated.
+
+    Args:
+        path: of the file.
+        required: arrays that must be there.
+        texts: whether arrays of texts are allowed, too.
 
     Raises:
         ArtifactError: missing, damaged, too large, or without a `required` array.
@@ -301,7 +310,7 @@ def load_npz(path: PathLike, required: tuple[str, ...] = ()) -> dict[str, NDArra
                     f"{where}: missing {', '.join(missing_names)}; found: {stored_names}"
                 )
             return {
-                name: parse_npy(f"{where}: {name}", archive.read(member))
+                name: parse_npy(f"{where}: {name}", archive.read(member), texts=texts)
                 for name, member in names.items()
             }
     except FileNotFoundError:
@@ -344,8 +353,13 @@ def rounded(value: Any, digits: int = SIGNIFICANT) -> Any:
     return float(f"{value:.{digits}g}") if isinstance(value, float) else value
 
 
-def parse_npy(where: str, data: bytes) -> NDArray[Any]:
+def parse_npy(where: str, data: bytes, *, texts: bool = False) -> NDArray[Any]:
     """An ``.npy`` of plain numbers; nothing is allocated beyond what the data holds.
+
+    Args:
+        where: what it is of, for messages.
+        data: its bytes.
+        texts: whether texts of fixed length are allowed, too.
 
     Raises:
         ArtifactError: not an ``.npy``, an object array, or a shape that the data does not fill.
@@ -362,8 +376,9 @@ def parse_npy(where: str, data: bytes) -> NDArray[Any]:
         shape, fortran, dtype = reader(stream)
     except (ValueError, TypeError, SyntaxError) as error:
         raise ArtifactError(f"{where}: not an .npy array ({error})") from error
-    if dtype.kind not in _KINDS or dtype.hasobject:
-        raise ArtifactError(f"{where}: dtype {dtype}; allowed: plain numbers")
+    if dtype.kind not in _KINDS + _TEXTS * texts or dtype.hasobject:
+        allowed = "plain numbers or texts" if texts else "plain numbers"
+        raise ArtifactError(f"{where}: dtype {dtype}; allowed: {allowed}")
     count = 1
     for extent in shape:
         count *= int(extent)

@@ -1,0 +1,26 @@
+"""Classification of DVS128 Gesture."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from hrsnn_lava.options import Count, options
+from hrsnn_lava.tasks.classification import Classification
+from hrsnn_lava.tasks.encoders import EncoderOption, EventBins
+from hrsnn_lava.tasks.readers.base import Labelled
+from hrsnn_lava.tasks.readers.dvs128 import SENSOR, DvsGestures
+
+
+@options
+class Dvs128(Classification, DvsGestures):
+    """Eleven gestures before an event camera, 8 x 8 pixels made one, steps of 10 ms."""
+
+    name: ClassVar[str] = "dvs128"
+    train: Count = 1000
+    validation: Count = 176
+    test: Count = 288
+    encoder: EncoderOption = EventBins(step=0.01, sensor=SENSOR, pool=8)
+
+    def samples(self) -> Labelled:
+        """All gestures."""
+        return self.read()
