@@ -36,6 +36,7 @@ from .api import (
 from .api import (
     verify as verify,
 )
+from .arms import homogeneous_arm as homogeneous_arm
 from .chip_learning import (
     Learning as Learning,
 )
@@ -54,6 +55,12 @@ from .deploy.gate.check import CheckResult as CheckResult
 from .deploy.gate.check import check as check
 from .distributions import (
     Constant as Constant,
+)
+from .distributions import (
+    Discrete as Discrete,
+)
+from .distributions import (
+    Exponential as Exponential,
 )
 from .distributions import (
     Gamma as Gamma,

@@ -71,6 +71,7 @@ KINDS: Mapping[str, Kind] = {
     "encoder": Kind("tasks.encoders", nested=True),
     "readout": Kind("training.readouts", nested=True),
     "metric": Kind("metrics", nested=True),
+    "model": Kind("models", data=True),
     "chip": Kind("hardware_profiles", data=True),
     "cost_set": Kind("hardware_profiles.cost_sets", data=True),
     "section": Kind(

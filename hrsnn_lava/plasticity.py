@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -76,6 +76,32 @@ class STDP:
     def select(self, keep: NDArray[np.bool_]) -> STDP:
         """The rule of the synapses for which `keep` (nnz,) is true, in order."""
         return STDP(**{name: select_values(getattr(self, name), keep) for name in STDP_FIELDS})
+
+    def scaled(self, factor: ArrayLike) -> STDP:
+        """The rule for weights that are `factor` times as large, a number or (nnz,) each.
+
+        Amplitudes and bounds are in units of weight, so they go along; time constants stay.
+        """
+        times = np.asarray(factor, dtype=np.float64)
+        return replace(
+            self,
+            a_plus=np.asarray(self.a_plus) * times,
+            a_minus=np.asarray(self.a_minus) * times,
+            w_max=None if self.w_max is None else np.asarray(self.w_max) * times,
+        )
+
+    def homogeneous(self, fields: Collection[str]) -> STDP:
+        """The rule in which each of these parameters is its mean over the synapses.
+
+        Args:
+            fields: of `DRAWN_FIELDS`.
+        """
+        means = {
+            name: float(np.mean(getattr(self, name)))
+            for name in fields
+            if np.size(getattr(self, name))
+        }
+        return replace(self, **means)
 
     def problems(self, where: str, n_synapses: int) -> Iterator[Problem]:
         """Everything that is wrong with these parameters for a projection of `n_synapses`."""

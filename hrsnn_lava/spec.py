@@ -33,6 +33,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from hrsnn_lava import registry
+from hrsnn_lava.arms import arm_tables
 from hrsnn_lava.artifacts.files import decoded
 from hrsnn_lava.budgets.judge import Budget, budgets_of
 from hrsnn_lava.compiler.context import Pass
@@ -47,7 +48,14 @@ from hrsnn_lava.compiler.passes.quantize import Quantize
 from hrsnn_lava.compiler.passes.stock_groups import StockGroups
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption
 from hrsnn_lava.errors import Problem, SpecError
-from hrsnn_lava.hrsnn_options import NetworkSpec, PositiveShare, RuleOptions, Section
+from hrsnn_lava.hrsnn_options import (
+    NetworkSpec,
+    PositiveShare,
+    RuleOptions,
+    Section,
+    by_type,
+    with_model,
+)
 from hrsnn_lava.notebook import brief
 from hrsnn_lava.options import Count, Number, Part, Positive, Registered, options, problems_of
 from hrsnn_lava.plasticity import Schedule
@@ -338,10 +346,20 @@ class Spec(Section):
 
     @model_validator(mode="after")
     def _learns(self) -> Spec:
-        if self.stdp is not None and self.stdp.on_chip and self.network.connectivity.delay > 0:
+        if self.stdp is None:
+            return self
+        delay, table = self.network.connectivity.delay, self.network.input
+        ends = [name.split("_") for name in self.stdp.projections]
+        late = [pre[0] + post[0] for pre, post in ends if pre != "inp"]
+        if self.stdp.on_chip and any(by_type(delay, *pair) > 0 for pair in late):
             raise ValueError(
                 "stdp.on_chip: learning connections have no delays; set "
                 "network.connectivity.delay = 0, or stdp.on_chip = false"
+            )
+        if any(pre == "inp" for pre, _ in ends) and (table.target == "bias" or table.graded):
+            raise ValueError(
+                "stdp.projections: inputs that are held or graded do not learn; set "
+                'network.input.target = "synapse" and network.input.graded = false'
             )
         return self
 
@@ -386,24 +404,55 @@ class Spec(Section):
 
     @classmethod
     def parse(cls, data: dict[str, Any], where: str = "spec") -> Spec:
-        """Check a dictionary; raises `SpecError` with every problem."""
+        """Check a dictionary; raises `SpecError` with every problem.
+
+        The values of the model that ``network.model`` names are put under its own.
+        """
         try:
             # as JSON, in which strict fields take a table for options and a list for a tuple
-            return cls.model_validate_json(_json(_current_keys(data)))
+            return cls.model_validate_json(_json(with_model(_current_keys(data))))
         except ValidationError as error:
             raise SpecError(f"{where} is not valid", problems=problems_of(error, cls)) from None
+
+    def arm(self, name: str) -> Spec:
+        """The spec of an arm, such as ``HeNHoS``; `hrsnn_lava.arms` tells the names.
+
+        Raises:
+            SpecError: no such arm, or this spec draws nothing that it could differ in.
+        """
+        network, stdp = arm_tables(name, self.network, self.stdp)
+        return self.model_copy(update={"network": network, "stdp": stdp})
 
     def canonical(self) -> str:
         """The complete spec as JSON with sorted keys: equal specs give equal text.
 
-        A table that is not asked for is left out: what was written before it existed is unchanged.
+        A table that is not asked for is left out, and so is a key of `Section.younger` that has its
+        default: what was written before it existed is unchanged.
         Budgets are left out, too: they judge a run and change nothing of it.
         """
         # [stdp] says how rules are lowered, and is merged into the pass only when it runs
         hidden: Any = {"budgets": True, "quantize": {"stdp"}}
         data = self.model_dump(mode="json", exclude=hidden)
         data = {key: value for key, value in data.items() if value is not None}
+        if self.network.model == NetworkSpec.model_fields["model"].default:
+            _drop_younger(self.network, data["network"])
+        if self.stdp is not None:
+            _drop_younger(self.stdp, data["stdp"])
         return json.dumps(data, sort_keys=True)
+
+
+def _drop_younger(table: Any, data: dict[str, Any]) -> None:
+    """Take keys of `Section.younger` that have their defaults out of the plain data of a table."""
+    if dataclasses.is_dataclass(table):
+        defaults = {f.name: f.default for f in dataclasses.fields(table)}
+    else:
+        defaults = {key: field.default for key, field in type(table).model_fields.items()}
+    for key, default in defaults.items():
+        value = getattr(table, key)
+        if isinstance(value, Section) and isinstance(data[key], dict):
+            _drop_younger(value, data[key])
+        elif key in table.younger and value == default:
+            del data[key]
 
 
 def _set(data: dict[str, Any], override: str) -> None:

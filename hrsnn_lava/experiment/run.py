@@ -39,7 +39,7 @@ from hrsnn_lava.experiment.scoring import (
     with_ratios,
 )
 from hrsnn_lava.hrsnn import build_hrsnn
-from hrsnn_lava.network import Input, Network
+from hrsnn_lava.network import Network
 from hrsnn_lava.notebook import brief, shown
 from hrsnn_lava.progress import Progress
 from hrsnn_lava.quantized import QuantizedInput
@@ -265,6 +265,9 @@ def trial_of(spec: Spec) -> Trial:
         fix = f"or an encoder that {other}"
         problem = Problem("network.input.target", repr(target), allowed, fix)
         raise SpecError(f"task {spec.task.kind!r} does not fit the network", problems=[problem])
+    if unseen and spec.network.input.graded is False:
+        problem = Problem("network.input.graded", "false", "true, since values are sent")
+        raise SpecError(f"task {spec.task.kind!r} does not fit the network", problems=[problem])
     if unseen and spec.quantize.headroom == "measured":
         raise SpecError(
             'quantize.headroom: "measured" needs inputs that are held; set '
@@ -295,17 +298,16 @@ def reference(bench: Bench) -> Reference:
 
 def built_network(spec: Spec, trial: Trial) -> Network:
     """The network of a spec with the channels of its task; nothing has learned yet."""
-    network = build_hrsnn(spec, n_inputs=trial.lesson.width)
-    return _spiking_inputs(network) if trial.lesson.spiking else network
+    return build_hrsnn(_driven(spec, trial.lesson.spiking), n_inputs=trial.lesson.width)
 
 
-def _spiking_inputs(network: Network) -> Network:
-    """The network with input channels that send spikes; a spike on a graded channel, as a built
-    network has them, would be worth one count of its payload."""
-    populations = tuple(
-        replace(p, neuron=Input()) if p.is_input else p for p in network.populations
-    )
-    return replace(network, populations=populations).verify()
+def _driven(spec: Spec, spiking: bool) -> Spec:
+    """The spec with input channels that carry what the task gives, where it does not say itself."""
+    network = spec.network
+    if network.input.target == "bias" or network.input.graded is not None:
+        return spec
+    layer = network.input.model_copy(update={"graded": not spiking})
+    return spec.model_copy(update={"network": network.model_copy(update={"input": layer})})
 
 
 def candidate_of(bench: Bench, full: Reference, pruning: Pruning) -> Candidate:
