@@ -57,7 +57,16 @@ from hrsnn_lava.hrsnn_options import (
     with_model,
 )
 from hrsnn_lava.notebook import brief
-from hrsnn_lava.options import Count, Number, Part, Positive, Registered, options, problems_of
+from hrsnn_lava.options import (
+    Count,
+    NonNegative,
+    Number,
+    Part,
+    Positive,
+    Registered,
+    options,
+    problems_of,
+)
 from hrsnn_lava.plasticity import Schedule
 
 if sys.version_info >= (3, 11):
@@ -111,6 +120,27 @@ class StdpSpec(LowerSTDP, RuleOptions, Schedule):
         """The part that `Quantize` needs."""
         lowering: LowerSTDP = _part(LowerSTDP, self)
         return lowering
+
+
+@options
+class BalanceSpec:
+    """Rates that neurons are brought to by their biases before anything else happens (ours).
+
+    Networks are compared by what they compute only where they fire alike.
+
+    Attributes:
+        rate: mean of the target rates over neurons, spikes per step.
+        spread: standard deviation of their logarithm; every neuron has its own.
+        passes: over the training input, at most.
+        samples: of the training input that a pass shows; by default all.
+        after_stdp: bring the rates back once more when float STDP has changed them.
+    """
+
+    rate: Annotated[float, Field(gt=0, lt=1)] = 0.03
+    spread: NonNegative = 0.5
+    passes: Count = 30
+    samples: Count | None = 300
+    after_stdp: bool = False
 
 
 def pruning_methods() -> tuple[str, ...]:
@@ -318,6 +348,7 @@ class Spec(Section):
     name: str = "hrsnn"
     seed: Annotated[int, Field(ge=0)] = 0
     network: NetworkSpec = NetworkSpec()
+    balance: BalanceSpec | None = None
     stdp: StdpSpec | None = None
     task: Annotated[Any, _TASK] = Field(default_factory=lambda: _TASK.read({}))
     prune: Annotated[SerializeAsAny[PruneSpec], WrapValidator(_prune_table)] = Field(

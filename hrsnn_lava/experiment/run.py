@@ -22,11 +22,12 @@ from hrsnn_lava import __version__
 from hrsnn_lava.artifacts.files import FULL
 from hrsnn_lava.compiler.analysis.operations.windows import Windows, by_length
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
-from hrsnn_lava.compiler.context import Context, Observed
-from hrsnn_lava.compiler.pipeline import History, run_pass
+from hrsnn_lava.compiler.context import Observed
+from hrsnn_lava.compiler.pipeline import History
 from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import OutputError, Problem, SpecError
 from hrsnn_lava.experiment.compilation import Pruned, Pruning, Target, prune, pruning_curve
+from hrsnn_lava.experiment.preparation import prepare
 from hrsnn_lava.experiment.run_folder import JOURNAL, RunIdentity
 from hrsnn_lava.experiment.runner import Journal, Runner, Stage, named_files, own_parts
 from hrsnn_lava.experiment.scoring import (
@@ -38,7 +39,6 @@ from hrsnn_lava.experiment.scoring import (
     with_homeostasis,
     with_ratios,
 )
-from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.network import Network
 from hrsnn_lava.notebook import brief, shown
 from hrsnn_lava.progress import Progress
@@ -53,7 +53,6 @@ from hrsnn_lava.tasks.base import Outcome, Trial
 from hrsnn_lava.trace import SpikeInput, Trace
 from hrsnn_lava.training.difference import compare_float_fixed
 from hrsnn_lava.training.simulation import Stimulus
-from hrsnn_lava.training.stdp import TrainSTDP
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -282,32 +281,11 @@ def input_is_unseen(spec: Spec, trial: Trial) -> bool:
 
 
 def reference(bench: Bench) -> Reference:
-    """Build the network, train it by float STDP where the spec has passes, and count its spikes."""
+    """The network before pruning, see `prepare`, and its spikes over the training inputs."""
     spec, trial = bench.spec, bench.trial
-    network = built_network(spec, trial)
-    records: tuple[PassRecord, ...] = ()
-    if spec.stdp is not None and spec.stdp.train_passes:
-        table = spec.stdp
-        bench.runner.say(f"train by STDP, passes: {table.train_passes}")
-        names = tuple(table.projections)
-        step = TrainSTDP(trial.lesson, names, table.train_passes, table.on_chip, table.schedule)
-        network, record = run_pass(network, step, Context(seed=spec.seed))
-        records = (record,)
-    return Reference(network, training_counts(network, trial, spec.seed), records)
-
-
-def built_network(spec: Spec, trial: Trial) -> Network:
-    """The network of a spec with the channels of its task; nothing has learned yet."""
-    return build_hrsnn(_driven(spec, trial.lesson.spiking), n_inputs=trial.lesson.width)
-
-
-def _driven(spec: Spec, spiking: bool) -> Spec:
-    """The spec with input channels that carry what the task gives, where it does not say itself."""
-    network = spec.network
-    if network.input.target == "bias" or network.input.graded is not None:
-        return spec
-    layer = network.input.model_copy(update={"graded": not spiking})
-    return spec.model_copy(update={"network": network.model_copy(update={"input": layer})})
+    prepared = prepare(spec, trial, say=bench.runner.say)
+    counts = training_counts(prepared.network, trial, spec.seed)
+    return Reference(prepared.network, counts, prepared.records)
 
 
 def candidate_of(bench: Bench, full: Reference, pruning: Pruning) -> Candidate:

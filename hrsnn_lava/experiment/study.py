@@ -78,6 +78,8 @@ class Study:
         tuning_seeds: of the first step.
         seeds: of the second; none is a tuning seed.
         common: settings of all arms.
+        axes: keys of the settings that the grids vary, for the page and for what lies at an edge; a
+            trial need not take them, they may stand for several others.
         searched: in how many regimes an effect was looked for before this one was chosen; a study
             that does not say so claims that it was the first.
     """
@@ -92,6 +94,7 @@ class Study:
     tuning_seeds: tuple[int, ...] = ()
     seeds: tuple[int, ...] = tuple(range(100, 110))
     common: Settings = field(default_factory=dict)
+    axes: tuple[str, ...] = ()
     searched: int = 1
 
     def __post_init__(self) -> None:
@@ -232,7 +235,7 @@ def run_study(
         [(arm.name, seed) for arm in study.arms for seed in study.seeds], found, strict=True
     ):
         rows.append({"arm": name, "seed": seed, **figures})
-    edges = {arm.name: _edges(arm, chosen[arm.name]) for arm in tuned}
+    edges = {arm.name: _edges(arm, chosen[arm.name], study.axes) for arm in tuned}
     progress("done", 1.0)
     return StudyResult(study, chosen, edges, tuning, rows)
 
@@ -266,10 +269,12 @@ def _chosen(study: Study, tuning: Mapping[str, tuple[float, ...]]) -> dict[str, 
     return chosen
 
 
-def _edges(arm: Arm, chosen: Settings) -> tuple[str, ...]:
-    """Keys that vary over the grid and were chosen at one of its ends."""
+def _edges(arm: Arm, chosen: Settings, axes: tuple[str, ...]) -> tuple[str, ...]:
+    """Axes that were chosen at one of the ends of the grid; without axes, any such key."""
     keys = []
     for key, value in chosen.items():
+        if axes and key not in axes:
+            continue
         values = [v for v in (s.get(key) for s in arm.settings) if isinstance(v, int | float)]
         if len(values) < len(arm.settings):
             continue

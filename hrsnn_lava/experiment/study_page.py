@@ -154,7 +154,7 @@ def _tuning(result: StudyResult) -> str:
     study = result.study
     lines = []
     for arm in study.arms:
-        chosen = ", ".join(f"{k} = {v}" for k, v in result.chosen[arm.name].items()) or "nothing"
+        chosen = _settings(result.chosen[arm.name], study.axes)
         if arm.like is not None:
             lines.append(f"- {arm.name}: as {arm.like}, and {_settings(arm.settings[0])}.")
         elif arm.name in result.tuning:
@@ -176,8 +176,10 @@ def _tuning(result: StudyResult) -> str:
     return "\n".join([*lines, "", regimes])
 
 
-def _settings(settings: Any) -> str:
-    return ", ".join(f"{k} = {v}" for k, v in settings.items()) or "no other setting"
+def _settings(settings: Any, axes: Sequence[str] = ()) -> str:
+    """Settings in words, those of some axes where any are given."""
+    told = {k: v for k, v in settings.items() if k in axes} if axes else settings
+    return ", ".join(f"{k} = {v}" for k, v in told.items()) or "no other setting"
 
 
 def draw_study(result: StudyResult, page: StudyPage, path: Path) -> bool:

@@ -12,7 +12,8 @@ from hrsnn_lava.compiler.pipeline import run_pass
 from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.experiment.compilation import Target
-from hrsnn_lava.experiment.run import built_network, input_is_unseen, trial_of
+from hrsnn_lava.experiment.preparation import built_network
+from hrsnn_lava.experiment.run import input_is_unseen, trial_of
 from hrsnn_lava.network import Network
 from hrsnn_lava.plasticity import Schedule
 from hrsnn_lava.progress import Progress, silent

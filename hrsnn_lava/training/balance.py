@@ -14,13 +14,14 @@ numbers here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
+from hrsnn_lava.compiler.context import Context, Pass
 from hrsnn_lava.distributions import Clip, LogNormal
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.findings import Finding, warn
@@ -33,7 +34,15 @@ from hrsnn_lava.training.course import Lesson, stimulus_of
 from hrsnn_lava.training.homeostasis import rate_error
 from hrsnn_lava.training.simulation import Stimulus
 
-__all__ = ["BalanceOptions", "RateBalance", "balance", "lognormal_rates", "rate_balance", "rates"]
+__all__ = [
+    "Balance",
+    "BalanceOptions",
+    "RateBalance",
+    "balance",
+    "lognormal_rates",
+    "rate_balance",
+    "rates",
+]
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -260,3 +269,37 @@ def _findings(
             )
         )
     return found
+
+
+@dataclass(frozen=True, eq=False)
+class Balance(Pass[Network, Network]):
+    """Biases at which the neurons fire as asked, each at a rate of its own.
+
+    Attributes:
+        lesson: what the network is shown.
+        rate: mean of the target rates, spikes per neuron and step.
+        spread: standard deviation of their logarithm.
+        options: passes, samples and tolerance.
+    """
+
+    name: ClassVar[str] = "balance"
+    lesson: Stimulus = field(metadata={"record": False})
+    rate: float = 0.03
+    spread: float = 0.5
+    options: BalanceOptions = field(default_factory=BalanceOptions)
+
+    def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
+        """The network with such biases; the rate error before and after, and the rate."""
+        seed = context.seed or 0
+        target = lognormal_rates(
+            network.n_neurons, self.rate, self.spread, generator(seed, "balance/targets")
+        )
+        result = rate_balance(network, self.lesson, target, self.options, seed=seed)
+        report = {
+            "rate": float(result.rates.mean()),
+            "rate_error": float(result.errors.min()),
+            "rate_error_before": float(result.errors[0]),
+            "passes": len(result.errors) - 1,
+            "findings": result.findings,
+        }
+        return result.network, report
