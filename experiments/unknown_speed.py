@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from command import main, seeds, sentence
+from networks import TASKS, task
 
 from hrsnn_lava.experiment.spec_trial import figures_at_speeds, merged
 from hrsnn_lava.experiment.study import Arm, Study, StudyResult
@@ -48,18 +49,6 @@ BASE: dict[str, Any] = {
     },
     "balance": {"rate": 0.03, "spread": 0.5, "passes": 40, "samples": 300},
 }
-#: Task of every set; the middle speed is that of the balance.
-TASKS: dict[str, dict[str, Any]] = {
-    "digit_rows": {
-        "kind": "digit_rows",
-        "train": 800,
-        "validation": 200,
-        "test": 797,
-        "encoder": {"kind": "rate", "max_rate": 0.2},
-    },
-    "japanese_vowels": {"kind": "japanese_vowels", "train": 220, "validation": 50, "test": "all"},
-    "watch": {"kind": "watch", "train": "all", "validation": 250, "test": 400},
-}
 
 
 def trial(settings: dict[str, Any], seed: int, tuning: bool) -> dict[str, float | None]:
@@ -83,15 +72,11 @@ def spread(mean: float) -> dict[str, Any]:
 
 def study(arguments: argparse.Namespace) -> Study:
     """The study of a set."""
-    task = dict(TASKS[arguments.set])
-    if arguments.path is not None:
-        task["path"] = str(arguments.path)
-    task |= {"steps_per_frame": 10, "trace_steps": [50.0]}
     small = arguments.size == "small"
-    if small and arguments.set == "digit_rows":
-        task |= {"train": 200, "validation": 100, "test": 200}
+    shown = task(arguments.set, arguments.path, small and arguments.set == "digit_rows")
+    shown |= {"steps_per_frame": 10, "trace_steps": [50.0]}
     points = slice(1, None, 3) if small else slice(None)
-    common = {"task": task, "speeds": SPEEDS}
+    common: dict[str, Any] = {"task": shown, "speeds": SPEEDS}
     if small:
         common |= {"network.size": 60, "network.connectivity.mean_degree": 12.0}
         common |= {"balance.samples": 60, "balance.passes": 10}

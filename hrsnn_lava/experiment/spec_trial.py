@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from hrsnn_lava.compiler.passes.quantize import quantize
+from hrsnn_lava.errors import SpecError
 from hrsnn_lava.experiment.preparation import Prepared, prepare
 from hrsnn_lava.experiment.scoring import recurrent_fan_out
 from hrsnn_lava.network import Network
@@ -21,9 +22,17 @@ from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.tasks.base import Outcome, Trial
+from hrsnn_lava.training.controls import stdp_controls
 from hrsnn_lava.training.simulation import observe_if_needed, simulator_of
+from hrsnn_lava.training.stdp import STDPOptions, train_stdp
 
-__all__ = ["figures_at_speeds", "figures_of", "merged", "outcome_figures"]
+__all__ = [
+    "figures_at_speeds",
+    "figures_of",
+    "figures_with_controls",
+    "merged",
+    "outcome_figures",
+]
 
 Figures = dict[str, float | None]
 
@@ -110,6 +119,55 @@ def figures_at_speeds(
             result[f"{name}_at_{steps}"] = figures[name]
     result["accuracy_worst"] = min(figures["accuracy"] or 0.0 for figures in each)
     return result
+
+
+def figures_with_controls(spec: Spec, seed: int, samples: int | None, tuning: bool) -> Figures:
+    """A network that learns by STDP, and the rows without which its figures say nothing.
+
+    Rates are balanced before it learns, and those of the controls as
+    `hrsnn_lava.training.controls` says.
+
+    Args:
+        spec: with ``[balance]`` and ``[stdp]``.
+        seed: of all of it.
+        samples: of the training part that STDP is shown, without their labels; None: all.
+        tuning: leave the controls out.
+
+    Returns:
+        Figures of the network after STDP, at the rates that came of it, and of every row of
+        `ROWS` but that, under ``ROW/``.
+    """
+    trial = spec.task.trial(seed)
+    network = prepare(replace_stdp(spec, 0), trial, seed).network
+    lesson = trial.lesson
+    if samples is not None and lesson.starts is not None:
+        lesson = lesson.samples(0, min(samples, lesson.starts.size))
+    if spec.stdp is None:
+        raise SpecError("stdp: none; allowed: a table, since the study is about it")
+    options = STDPOptions(
+        steps_per_sample=lesson.block,
+        epochs=max(spec.stdp.train_passes, 1),
+        schedule=spec.stdp.schedule,
+    )
+    if tuning:
+        trained = train_stdp(network, lesson, replace(options, freeze=True), seed=seed).network
+        return outcome_figures(_outcome(trained, trial, seed), trained, trial)
+    controls = stdp_controls(network, lesson, options, seed=seed)
+    figures: Figures = {}
+    for name, row in controls.rows.items():
+        of_row = outcome_figures(_outcome(row.network, trial, seed), row.network, trial)
+        of_row["rate_error"] = row.rate_error
+        start = "" if name == "stdp" else f"{name}/"
+        figures |= {f"{start}{key}": value for key, value in of_row.items()}
+    return figures
+
+
+def replace_stdp(spec: Spec, passes: int) -> Spec:
+    """The spec with another number of passes of float STDP; its rules stay."""
+    if spec.stdp is None:
+        return spec
+    table = replace(spec.stdp, train_passes=passes, on_chip=spec.stdp.on_chip or not passes)
+    return spec.model_copy(update={"stdp": table})
 
 
 def _at(spec: Spec, steps: int) -> Any:

@@ -80,6 +80,8 @@ class Study:
         common: settings of all arms.
         axes: keys of the settings that the grids vary, for the page and for what lies at an edge; a
             trial need not take them, they may stand for several others.
+        variants: names of what a trial gives beside the arm itself, such as its controls: a figure
+            ``shuffled/accuracy`` is the accuracy of the arm ``ARM, shuffled``.
         searched: in how many regimes an effect was looked for before this one was chosen; a study
             that does not say so claims that it was the first.
     """
@@ -95,6 +97,7 @@ class Study:
     seeds: tuple[int, ...] = tuple(range(100, 110))
     common: Settings = field(default_factory=dict)
     axes: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
     searched: int = 1
 
     def __post_init__(self) -> None:
@@ -110,13 +113,22 @@ class Study:
         if shared := sorted(set(self.tuning_seeds) & set(self.seeds)):
             measured = ", ".join(map(str, shared))
             problems.append(Problem("seeds", f"{measured} tune, too", "seeds that tune nothing"))
-        for name in {name for pair in self.comparisons for name in pair} - set(names):
-            problems.append(Problem("comparisons", repr(name), ", ".join(names)))
+        for name in {name for pair in self.comparisons for name in pair} - set(self.all_arms):
+            problems.append(Problem("comparisons", repr(name), ", ".join(self.all_arms)))
         for arm in self.arms:
             if arm.like is not None and (arm.like not in tuned or len(arm.settings) != 1):
                 allowed = f"one setting, like one of {', '.join(tuned)}"
                 problems.append(Problem(f"arm {arm.name!r}", f"like {arm.like!r}", allowed))
         raise_if(SpecError, f"the study {self.name!r} cannot be run", problems)
+
+    @property
+    def all_arms(self) -> tuple[str, ...]:
+        """Names of the arms, each followed by its variants."""
+        return tuple(
+            name
+            for arm in self.arms
+            for name in (arm.name, *(f"{arm.name}, {variant}" for variant in self.variants))
+        )
 
 
 @dataclass(frozen=True)
@@ -234,10 +246,23 @@ def run_study(
     for (name, seed), figures in zip(
         [(arm.name, seed) for arm in study.arms for seed in study.seeds], found, strict=True
     ):
-        rows.append({"arm": name, "seed": seed, **figures})
+        rows += _split(name, seed, figures, study.variants)
     edges = {arm.name: _edges(arm, chosen[arm.name], study.axes) for arm in tuned}
     progress("done", 1.0)
     return StudyResult(study, chosen, edges, tuning, rows)
+
+
+def _split(
+    arm: str, seed: int, figures: Figures, variants: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    """The row of an arm, and one for each of its variants."""
+    own = {key: value for key, value in figures.items() if "/" not in key}
+    rows = [{"arm": arm, "seed": seed, **own}]
+    for variant in variants:
+        start = f"{variant}/"
+        theirs = {k.removeprefix(start): v for k, v in figures.items() if k.startswith(start)}
+        rows.append({"arm": f"{arm}, {variant}", "seed": seed, **theirs})
+    return rows
 
 
 def _task(study: Study, arm: Arm, k: int, seed: int, tuning: bool) -> _Task:

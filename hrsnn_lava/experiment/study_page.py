@@ -20,7 +20,7 @@ from hrsnn_lava.artifacts.files import write_text
 from hrsnn_lava.experiment.study import StudyResult
 from hrsnn_lava.metrics.paired import plus_minus
 
-__all__ = ["Column", "StudyPage", "draw_study", "write_study"]
+__all__ = ["Column", "StudyPage", "draw_lines", "draw_study", "markdown_table", "write_study"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class StudyPage:
         command: that gives the page again.
         columns: of the table of arms.
         paper: the papers' figures beside ours; Markdown, or empty.
+        draw: fills a figure of matplotlib instead of `draw_study`; None: that.
         verdict: the plain sentence for each claim, from the result: reproduced, in part, or not,
             and what decides it.
     """
@@ -58,6 +59,7 @@ class StudyPage:
     columns: Sequence[Column]
     verdict: Callable[[StudyResult], str]
     paper: str = ""
+    draw: Callable[[StudyResult, Any], None] | None = None
 
 
 def write_study(result: StudyResult, page: StudyPage, folder: Path) -> list[Path]:
@@ -121,10 +123,10 @@ def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _arms(result: StudyResult, page: StudyPage) -> str:
     rows = []
-    for arm in result.study.arms:
-        cells = [arm.name]
+    for arm in result.study.all_arms:
+        cells = [arm]
         for column in page.columns:
-            values = result.values(arm.name, column.figure)
+            values = result.values(arm, column.figure)
             cells.append(_mean(values[np.isfinite(values)]))
         rows.append(cells)
     return markdown_table(["arm", *(column.title for column in page.columns)], rows)
@@ -183,7 +185,7 @@ def _settings(settings: Any, axes: Sequence[str] = ()) -> str:
 
 
 def draw_study(result: StudyResult, page: StudyPage, path: Path) -> bool:
-    """A figure: the headline of every arm, a dot a seed, and the paired differences.
+    """The figure of a study.
 
     Returns:
         False, and nothing is drawn, where matplotlib is not installed.
@@ -192,34 +194,60 @@ def draw_study(result: StudyResult, page: StudyPage, path: Path) -> bool:
         from matplotlib.figure import Figure
     except ImportError:
         return False
-    study = result.study
-    compared = result.compared()
-    figure = Figure(figsize=(9, 0.9 + 0.42 * max(len(study.arms), len(compared), 3)))
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1))
-    for row, arm in enumerate(study.arms):
-        values = result.values(arm.name, study.headline)
-        left.plot(values, np.full(values.size, row), "o", color="#999999", markersize=3, alpha=0.7)
-        left.plot(np.nanmean(values), row, "D", color="#1f4e79", markersize=6)
-    left.set_yticks(range(len(study.arms)), [arm.name for arm in study.arms])
-    left.set_xlabel(_title(page, study.headline))
-    left.invert_yaxis()
-    right.axvline(0.0, color="#bbbbbb", linewidth=1)
-    for row, entry in enumerate(compared):
-        difference = entry.difference
-        low, high = difference.interval or (difference.mean, difference.mean)
-        right.plot([low, high], [row, row], color="#1f4e79", linewidth=2)
-        right.plot(difference.mean, row, "o", color="#1f4e79")
-    names = [f"{entry.arm} - {entry.reference}" for entry in compared]
-    right.set_yticks(range(len(compared)), names)
-    right.yaxis.tick_right()
-    right.set_xlabel(f"paired difference in {_title(page, study.headline)}, 95 %")
-    right.invert_yaxis()
-    for axes in (left, right):
-        axes.spines[["top", "left" if axes is right else "right"]].set_visible(False)
-        axes.grid(axis="x", color="#eeeeee")
+    rows = max(len(result.study.all_arms), len(result.study.comparisons), 3)
+    figure = Figure(figsize=(9, 4 if page.draw is not None else 0.9 + 0.42 * rows))
+    (page.draw or _dots(page))(result, figure)
     figure.tight_layout()
     figure.savefig(path, dpi=110, metadata={"Software": None})
     return True
+
+
+def _dots(page: StudyPage) -> Callable[[StudyResult, Any], None]:
+    """The headline of every arm, a dot a seed, and beside it the paired differences."""
+
+    def draw(result: StudyResult, figure: Any) -> None:
+        study, compared = result.study, result.compared()
+        left, right = figure.subplots(1, 2, width_ratios=(1, 1))
+        for row, arm in enumerate(study.all_arms):
+            values = result.values(arm, study.headline)
+            heights = np.full(values.size, row)
+            left.plot(values, heights, "o", color="#999999", markersize=3, alpha=0.7)
+            left.plot(np.nanmean(values), row, "D", color="#1f4e79", markersize=6)
+        left.set_yticks(range(len(study.all_arms)), study.all_arms)
+        left.set_xlabel(_title(page, study.headline))
+        right.axvline(0.0, color="#bbbbbb", linewidth=1)
+        for row, entry in enumerate(compared):
+            difference = entry.difference
+            low, high = difference.interval or (difference.mean, difference.mean)
+            right.plot([low, high], [row, row], color="#1f4e79", linewidth=2)
+            right.plot(difference.mean, row, "o", color="#1f4e79")
+        names = [f"{entry.arm} - {entry.reference}" for entry in compared]
+        right.set_yticks(range(len(compared)), names)
+        right.yaxis.tick_right()
+        right.set_xlabel(f"paired difference in {_title(page, study.headline)}, 95 %")
+        for axes in (left, right):
+            axes.invert_yaxis()
+            axes.spines[["top", "left" if axes is right else "right"]].set_visible(False)
+            axes.grid(axis="x", color="#eeeeee")
+
+    return draw
+
+
+def draw_lines(
+    result: StudyResult, axes: Any, arms: Sequence[str], values: Sequence[float], figure: str
+) -> None:
+    """A figure of arms over a quantity, mean and standard error over seeds.
+
+    The arms of the study are called ``ARM VALUE``, for every one of `arms` and `values`.
+    """
+    for arm in arms:
+        each = [result.values(f"{arm} {value:g}", figure) for value in values]
+        means = [np.nanmean(v) for v in each]
+        errors = [np.nanstd(v, ddof=1) / np.sqrt(v.size) if v.size > 1 else 0.0 for v in each]
+        axes.errorbar(values, means, yerr=errors, marker="o", capsize=2, label=arm)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#eeeeee")
+    axes.legend(frameon=False)
 
 
 def _title(page: StudyPage, figure: str) -> str:

@@ -226,6 +226,12 @@ class ClassificationTrial(Trial):
         labels = self.labels[: self.split.train.size]
         self._labelled_rows = _some_of_each(labels, options.labels_per_class)
 
+    @property
+    def test_stimulus(self) -> Stimulus:
+        """What the test samples become."""
+        first = self._scored_rows.start
+        return self._started(self._all.samples(first, self.labels.size - first))
+
     def _started(self, stimulus: Stimulus) -> Stimulus:
         return stimulus if self.options.restart else replace(stimulus, starts=None)
 
