@@ -94,12 +94,8 @@ def page(arguments: argparse.Namespace) -> StudyPage:
         )
 
     def draw(result: StudyResult, figure: Any) -> None:
-        for axes, what, title in zip(
-            figure.subplots(1, 2),
-            ("accuracy", "active"),
-            ("accuracy", "active neurons"),
-            strict=True,
-        ):
+        shown = {"accuracy": "accuracy", "active": "active neurons"}
+        for axes, (what, title) in zip(figure.subplots(1, 2), shown.items(), strict=True):
             image = axes.imshow(grid(result, what), origin="lower", aspect="auto", cmap="viridis")
             axes.set_xticks(range(len(scales)), [f"{s:g}" for s in scales])
             axes.set_yticks(range(len(lengths)), [f"{length:g}" for length in lengths])
