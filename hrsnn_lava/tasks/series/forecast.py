@@ -84,6 +84,9 @@ __all__ = [
     "validation_starts",
 ]
 
+#: Penalties for forecasters without spikes on series of any kind (ours); the readout of a spiking
+#: network has a far stronger one, since spikes are noise.
+WIDE_ALPHAS = (1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1.0)
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -104,6 +107,8 @@ class ForecastOptions:
         readout: how it is fitted.
         headline: what networks are compared by, and what chooses the penalty: the error of the
             ``closed_loop``, or that of ``one_step``.
+        baseline_alphas: penalties that the forecasters without spikes choose from, on the last
+            fifth of the training samples; empty: each has its own.
     """
 
     steps_per_sample: Count = 20
@@ -115,6 +120,7 @@ class ForecastOptions:
     features: FeatureOptions = field(default_factory=FeatureOptions)
     readout: ReadoutOptions = field(default_factory=ReadoutOptions)
     headline: Headline = "closed_loop"
+    baseline_alphas: tuple[Positive, ...] = ()
 
 
 class SpikingForecaster:
@@ -364,6 +370,8 @@ class ForecastTask(Task):
     runs_without_input: ClassVar[bool] = True
     #: Largest value, in standard deviations, that is fed back.
     clip: ClassVar[float] = 4.0
+    #: See `ForecastOptions`.
+    baseline_alphas: ClassVar[tuple[float, ...]] = ()
 
     train: Annotated[int, Field(ge=250)] = 500
     horizon: Count = 100
@@ -394,6 +402,7 @@ class ForecastTask(Task):
             clip=self.clip,
             features=FeatureOptions(self.trace_samples),
             readout=ReadoutOptions(products=self.readout == "quadratic"),
+            baseline_alphas=self.baseline_alphas,
         )
 
     def trial(self, seed: int) -> ForecastTrial:
@@ -458,13 +467,9 @@ class ForecastTrial(Trial):
         )
 
     def baselines(self, size: int) -> Mapping[str, Callable[[], Outcome]]:
-        """Forecasters without spikes, fitted to the same training samples.
-
-        Where the error of the next step is the headline, each chooses its penalty as the readout
-        does, from the same ones.
-        """
+        """Forecasters without spikes, fitted to the same training samples."""
         one_step_counts = self.protocol.headline == "one_step"
-        alphas = self.protocol.readout.alphas if one_step_counts else ()
+        alphas = self.protocol.baseline_alphas
 
         def linear(fold: ForecastSeries) -> Forecaster:
             return fit_autoregression(fold.train, view=fold.view, alphas=alphas)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.options import Count, NonNegative, Number, Positive, options
 from hrsnn_lava.tasks.series.flows import ArrayField, rk4_array
-from hrsnn_lava.tasks.series.forecast import ForecastTask
+from hrsnn_lava.tasks.series.forecast import WIDE_ALPHAS, ForecastTask
 from hrsnn_lava.tasks.series.windows import ForecastSeries, Layout, System, split_series
 
 __all__ = ["Lorenz96", "Lorenz96System"]
@@ -187,6 +187,7 @@ class Lorenz96(ForecastTask):
     name: ClassVar[str] = "lorenz96"
     #: The slowest level leaves 4 standard deviations now and then.
     clip: ClassVar[float] = 6.0
+    baseline_alphas: ClassVar[tuple[float, ...]] = WIDE_ALPHAS
     levels: Literal[1, 2, 3] = 1
     size: Count = 8
     observed: Count | None = None

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.options import NonNegative, Positive, options
 from hrsnn_lava.tasks.series.flows import inner_steps
-from hrsnn_lava.tasks.series.forecast import ForecastTask
+from hrsnn_lava.tasks.series.forecast import WIDE_ALPHAS, ForecastTask
 from hrsnn_lava.tasks.series.windows import ForecastSeries, Layout, System, split_series
 
 __all__ = ["MackeyGlass", "delayed_rk4"]
@@ -79,6 +79,7 @@ class MackeyGlass(ForecastTask):
     """
 
     name: ClassVar[str] = "mackey_glass"
+    baseline_alphas: ClassVar[tuple[float, ...]] = WIDE_ALPHAS
     tau: Positive = STANDARD
     dt: Positive = 3.0
     inner_step: Positive = 0.1

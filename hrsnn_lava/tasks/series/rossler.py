@@ -14,7 +14,7 @@ import numpy as np
 
 from hrsnn_lava.options import NonNegative, Number, Positive, options
 from hrsnn_lava.tasks.series.flows import VectorField, rk4
-from hrsnn_lava.tasks.series.forecast import ForecastTask
+from hrsnn_lava.tasks.series.forecast import WIDE_ALPHAS, ForecastTask
 from hrsnn_lava.tasks.series.windows import ForecastSeries, Layout, System, split_series
 
 __all__ = ["LYAPUNOV_EXPONENT", "Rossler", "rossler_field"]
@@ -54,6 +54,7 @@ class Rossler(ForecastTask):
     name: ClassVar[str] = "rossler"
     #: A burst of z goes up to 8 standard deviations.
     clip: ClassVar[float] = 10.0
+    baseline_alphas: ClassVar[tuple[float, ...]] = WIDE_ALPHAS
     dt: Positive = 0.1
     inner_step: Positive = 0.02
     transient: NonNegative = 100.0
