@@ -64,6 +64,8 @@ class RecordedForecast(ForecastTask):
             it and a readout of its own.
         readout: ``linear`` sums spike traces; ``quadratic`` uses products of the values that it
             decodes from the spikes, too, and runs away on noise.
+        trace_samples: time constants of the spike traces that the readout sees, in samples; short
+            ones tell the change of the last sample.
         alphas: penalties of the readout to choose from, relative to the features' mean square.
     """
 
@@ -72,6 +74,7 @@ class RecordedForecast(ForecastTask):
     baseline_alphas: ClassVar[tuple[float, ...]] = (*WIDE_ALPHAS, 10.0, 100.0)
     starts: Count = 8
     readout: Literal["quadratic", "linear"] = "linear"
+    trace_samples: Positives = (0.5, 1.0, 3.0)
     alphas: Positives = (1e-2, 1e-1, 1.0, 10.0, 100.0)
 
     @abstractmethod

@@ -172,7 +172,7 @@ def read_arrays(path: str | Path, columns: Sequence[str | int] = ()) -> Floats:
     bad = np.argwhere(~np.isfinite(values))
     problems = [
         Problem(
-            f"{where}, {name}, row {row}, column {chosen[k] + 1}", f"{values[row, k]}", "finite"
+            f"{where}, {name}, row {row + 1}, column {chosen[k] + 1}", f"{values[row, k]}", "finite"
         )
         for row, k in bad[:_LISTED]
     ]
