@@ -69,7 +69,7 @@ def test_the_delay_line_has_its_length_as_capacity_and_the_esn_more():
     assert all(o.neuron_spikes is None and not o.readout for o in outcomes.values())
 
 
-LONG = {"train": 500, "validation": 100, "test": 4000, "delays": 20, "alphas": (1e-6,)}
+LONG = {"train": 500, "validation": 100, "test": 10000, "delays": 20, "alphas": (1e-6,)}
 
 
 @pytest.mark.parametrize("a", [0.5, 0.8])
@@ -83,7 +83,7 @@ def test_a_leaky_integrator_has_the_capacity_of_the_closed_form(a):
     outcome = trial.scored(np.array(states))
     expected = (1 - a**2) * a ** (2.0 * np.arange(1, 21))
     np.testing.assert_allclose(outcome.details["memory_curve"], expected, atol=0.02)
-    assert outcome.scores.headline.value == pytest.approx(a**2 * (1 - a**40), abs=0.03)
+    assert outcome.scores.headline.value == pytest.approx(a**2 * (1 - a**40), abs=0.04)
 
 
 def test_a_shift_register_of_n_holds_its_n_values_in_any_basis():
