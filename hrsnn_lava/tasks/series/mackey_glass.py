@@ -52,7 +52,8 @@ def delayed_rk4(
     half_way = [start] * delay  # x half a step after x[k]
 
     def slope(past: float, value: float) -> float:
-        return BETA * past / (1.0 + past**POWER) - GAMMA * value
+        production: float = BETA * past / (1.0 + past**POWER)
+        return production - GAMMA * value
 
     for k in range(delay, delay + n):
         before, middle, after = x[k - delay], half_way[k - delay], x[k - delay + 1]
