@@ -416,7 +416,7 @@ def allowed_of(entry: Any) -> str:
         return toml_of(entry["const"])
     for names in ("enum", "examples"):
         if names in entry:
-            return ", ".join(f'"{v}"' for v in entry[names])
+            return ", ".join(toml_of(v) for v in entry[names])
     if "discriminator" in entry:
         return "a distribution"
     for choices in ("anyOf", "oneOf"):
@@ -454,9 +454,42 @@ def spec_table(text: str) -> dict[str, tuple[str, str, str, str]]:
     return rows
 
 
+def with_owners(text: str, truth: dict[str, Row]) -> str:
+    """``spec.md`` with the owners of options as they are now, ``task.train (digits, npz)``.
+
+    A row whose owners are out of date takes those of a row of the same key and default that is
+    missing; one that is left over then is dropped, if its key has rows with other owners.
+    """
+    there = spec_table(text)
+    missing = [key for key in truth if key not in there]
+    gone = {key: row for key, row in there.items() if key not in truth and "(" in key}
+    if not gone:
+        return text
+    lines: list[str] = []
+    written = set(there) - set(gone)
+    for line in text.split("\n"):
+        start = re.match(rf"\| ({_KEY.pattern}) \|", line)
+        key = start.group(1).replace("`", "") if start else ""
+        if start is None or key not in gone:
+            lines.append(line)
+            continue
+        option = key.partition(" ")[0]
+        heirs = [k for k in missing if k.partition(" ")[0] == option and k not in written]
+        heirs = [k for k in heirs if truth[k].default == gone[key][0]] or heirs
+        if heirs:
+            written.add(heirs[0])
+            owners = heirs[0].partition(" ")[2]
+            lines.append(f"| `{option}` {owners} |" + line[start.end() :])
+        elif not any(k.partition(" ")[0] == option for k in written):
+            lines.append(line)
+    return "\n".join(lines)
+
+
 def with_defaults(text: str) -> str:
     """``spec.md`` with defaults and allowed values as the program has them."""
-    truth, there = spec_rows(), spec_table(text)
+    truth = spec_rows()
+    text = with_owners(text, truth)
+    there = spec_table(text)
     missing, gone = sorted(set(truth) - set(there)), sorted(set(there) - set(truth))
     if missing or gone:
         raise SystemExit(f"spec.md: write a row for {missing}, remove the rows {gone}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +19,9 @@ from hrsnn_lava.metrics.scores import Score, Scores
 __all__ = [
     "DEFAULT_THRESHOLDS",
     "ForecastScores",
+    "Headline",
     "headline_rmse",
+    "nrmse",
     "rmse_over_time",
     "score_forecasts",
     "valid_prediction_time",
@@ -32,6 +34,8 @@ DEFAULT_THRESHOLDS = (0.1, 0.3, 0.5)
 """
 
 Floats = NDArray[np.float64]
+#: Which error networks are compared by.
+Headline = Literal["closed_loop", "one_step"]
 
 
 def _errors(prediction: ArrayLike, truth: ArrayLike, scale: ArrayLike) -> Floats:
@@ -79,6 +83,30 @@ def headline_rmse(prediction: ArrayLike, truth: ArrayLike, scale: ArrayLike) -> 
     return float(np.sqrt(np.mean(_errors(prediction, truth, scale) ** 2)))
 
 
+def nrmse(prediction: ArrayLike, truth: ArrayLike) -> float | None:
+    """Return the root mean square error over the standard deviation of the true values.
+
+    NRMSE = sqrt(mean_i (sum_t (u^f_i(t) - u_i(t))^2 / sum_t (u_i(t) - mean_t u_i)^2)): 1 is what
+    the mean of the very values to be predicted would reach. None where a component does not vary.
+
+    Args:
+        prediction: (..., d); all but the last axis are times.
+        truth: in the shape and the unit of the prediction.
+
+    Raises:
+        SpecError: shapes disagree.
+    """
+    p, u = np.asarray(prediction, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    if p.shape != u.shape or p.ndim < 2 or p.size == 0:
+        problem = Problem("prediction, truth", f"shapes {p.shape}, {u.shape}", "equal (T > 0, d)")
+        raise SpecError("a prediction cannot be scored", problems=[problem])
+    p, u = p.reshape(-1, p.shape[-1]), u.reshape(-1, u.shape[-1])
+    power = np.sum((u - u.mean(axis=0)) ** 2, axis=0)
+    if not np.all(power > 0):
+        return None
+    return float(np.sqrt(np.mean(np.sum((p - u) ** 2, axis=0) / power)))
+
+
 def valid_prediction_time(rmse: ArrayLike, threshold: float) -> int:
     """Return how many steps pass before RMSE(t) first exceeds `threshold`, at most len(rmse).
 
@@ -114,6 +142,8 @@ class ForecastScores:
     thresholds:       (n_thresholds,) in long-term standard deviations
     dt:               length of a step, in the time unit of the system
     lyapunov_exponent: largest exponent in 1 / time unit, or None where it is not known
+    nrmse:            closed-loop error over all starts, over the standard deviation of the very
+                      values that were to be forecast; None where they do not vary
     """
 
     rmse: Floats
@@ -123,6 +153,23 @@ class ForecastScores:
     thresholds: tuple[float, ...]
     dt: float
     lyapunov_exponent: float | None = None
+    nrmse: float | None = None
+
+    @staticmethod
+    def joined(parts: Sequence[ForecastScores]) -> ForecastScores:
+        """Scores of all starts of several series of one system; `nrmse` is that of a lone one."""
+        if len(parts) == 1:
+            return parts[0]
+        first = parts[0]
+        return ForecastScores(
+            np.concatenate([part.rmse for part in parts]),
+            np.concatenate([part.rmse_over_time for part in parts]),
+            np.concatenate([part.one_step_nrmse for part in parts]),
+            np.concatenate([part.vpt_steps for part in parts]),
+            first.thresholds,
+            first.dt,
+            first.lyapunov_exponent,
+        )
 
     @property
     def n_starts(self) -> int:
@@ -170,13 +217,28 @@ class ForecastScores:
             )
         return float(np.mean(self.vpt_steps[:, self.thresholds.index(threshold)]))
 
-    def named(self) -> Scores:
-        """Scores by name, means and medians over the starts; the headline is the mean RMSE."""
-        entries = [
+    def named(
+        self, headline: Headline = "closed_loop", persistence: ForecastScores | None = None
+    ) -> Scores:
+        """Scores by name, means and medians over the starts.
+
+        Args:
+            headline: ``closed_loop``: the mean RMSE comes first; ``one_step``: the mean error of
+                the next step does.
+            persistence: scores of the forecast that nothing changes; where they are given, the
+                one-step error is related to theirs, too.
+        """
+        closed = [
             Score("rmse_mean", self.mean_rmse, "RMSE"),
             Score("rmse_median", self.median_rmse, "median"),
-            Score("one_step_nrmse_mean", self.mean_one_step_nrmse, "one step"),
         ]
+        steps_ahead = [Score("one_step_nrmse_mean", self.mean_one_step_nrmse, "one step")]
+        if persistence is not None:
+            trivial = persistence.mean_one_step_nrmse
+            share = self.mean_one_step_nrmse / trivial if trivial > 0 else None
+            steps_ahead.append(Score("one_step_to_persistence", share, "to persistence"))
+        order = (closed, steps_ahead) if headline == "closed_loop" else (steps_ahead, closed)
+        entries = [score for group in order for score in group]
         lyapunov = self.vpt_lyapunov
         for k, threshold in enumerate(self.thresholds):
             name, title = f"vpt_{threshold:g}", f"VPT {threshold:g}".replace("0.", ".")
@@ -186,12 +248,16 @@ class ForecastScores:
                 times = float(np.mean(lyapunov[:, k]))
                 heading = f"vpt {threshold:g} lyapunov mean"
                 entries.append(Score(f"{name}_lyapunov_mean", times, heading, "higher"))
-        return Scores(tuple(entries))
+        return Scores((*entries, Score("nrmse", self.nrmse, "NRMSE")))
 
     def details(self) -> dict[str, Any]:
         """What was scored, and the error of every start, as plain values."""
-        errors = [float(value) for value in self.rmse]
-        return {"starts": self.n_starts, "horizon_steps": self.horizon, "rmse": errors}
+        return {
+            "starts": self.n_starts,
+            "horizon_steps": self.horizon,
+            "rmse": [float(value) for value in self.rmse],
+            "one_step_nrmse": [float(value) for value in self.one_step_nrmse],
+        }
 
 
 def score_forecasts(
@@ -243,4 +309,5 @@ def score_forecasts(
         thresholds=tuple(float(value) for value in thresholds),
         dt=dt,
         lyapunov_exponent=lyapunov_exponent,
+        nrmse=nrmse(loops, truths),
     )

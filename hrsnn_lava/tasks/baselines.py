@@ -9,7 +9,7 @@ is the reservoir without spikes that a spiking one is measured against:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
@@ -21,6 +21,7 @@ from scipy.sparse.linalg import ArpackError, eigs
 
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.options import Count, NonNegative, Positive, options
+from hrsnn_lava.tasks.view import View
 from hrsnn_lava.training.ridge import LinearMap, ridge
 
 __all__ = [
@@ -31,10 +32,14 @@ __all__ = [
     "Forecaster",
     "NVAROptions",
     "Persistence",
+    "TrainingMean",
+    "delays",
     "draw_esn",
     "fit_autoregression",
     "fit_esn",
     "fit_nvar",
+    "quadratic",
+    "ridge_by_hold_out",
     "spectral_radius",
 ]
 
@@ -50,18 +55,44 @@ class Forecaster(Protocol):
         """Forget the past."""
 
     def observe(self, value: Floats) -> Floats:
-        """Take in the current value, (d,), and return the forecast of the next one, (d,)."""
+        """Take in what is shown of the current value, (n_shown,), and forecast the next, (d,)."""
 
 
 class Persistence:
-    """Tomorrow is as today: u(t+1) = u(t)."""
+    """Tomorrow is as today: u(t+1) = u(t); a component that is not shown has its training mean.
+
+    Args:
+        view: what is shown; None: all.
+    """
+
+    def __init__(self, view: View | None = None) -> None:
+        self._view = view
 
     def reset(self) -> None:
         """Do nothing: there is no past to forget."""
 
     def observe(self, value: Floats) -> Floats:
         """Return the value itself."""
-        return value
+        return value if self._view is None else self._view.carry(value)
+
+
+class TrainingMean:
+    """Always the mean of the training samples, which is 0 in a z-scored series.
+
+    Args:
+        view: has the number of components.
+    """
+
+    def __init__(self, view: View) -> None:
+        self._mean = np.zeros(view.dimension)
+
+    def reset(self) -> None:
+        """Do nothing: nothing is remembered."""
+
+    def observe(self, value: Floats) -> Floats:
+        """Return the mean."""
+        del value
+        return self._mean
 
 
 @options
@@ -117,16 +148,19 @@ class ESNOptions:
 class DelayForecaster:
     """u(t+1) = u(t) + M(f(u(t), u(t-1), ..., u(t-lags+1))), M linear, f a fixed feature map.
 
-    Until `lags` values were seen the first one stands in for those before it.
+    Until `lags` values were seen the first one stands in for those before it. Of a series that is
+    shown in part, the right-hand side has the shown components alone, see `View`.
 
     lags:     number of values
-    features: maps (n, lags * d), newest value first, to (n, n_features)
+    features: maps (n, lags * n_shown), newest value first, to (n, n_features)
     readout:  (n_features) -> d
+    view:     what is shown; None: all
     """
 
     lags: int
     features: Features
     readout: LinearMap
+    view: View | None = None
     _past: list[Floats] = field(default_factory=list, repr=False)
 
     def reset(self) -> None:
@@ -134,19 +168,25 @@ class DelayForecaster:
         self._past = []
 
     def observe(self, value: Floats) -> Floats:
-        """Take in u(t), (d,), return the forecast of u(t+1), (d,)."""
+        """Take in what is shown of u(t), (n_shown,), return the forecast of u(t+1), (d,)."""
         past = self._past or [value] * self.lags
         self._past = [value, *past[: self.lags - 1]]
         row = self.features(np.concatenate(self._past)[None, :])[0]
-        result: Floats = value + self.readout(row)
+        start = value if self.view is None else self.view.carry(value)
+        result: Floats = start + self.readout(row)
         return result
 
 
-def _embed(train: Floats, lags: int) -> tuple[Floats, Floats]:
-    """Return delay vectors (n - lags, lags * d), newest first, and increments (n - lags, d)."""
-    _check_length(train, "lags", lags)
-    vectors = np.hstack([train[lags - 1 - k : len(train) - 1 - k] for k in range(lags)])
-    return vectors, np.diff(train, axis=0)[lags - 1 :]
+def delays(values: Floats, lags: int) -> Floats:
+    """Delay vectors (n - lags + 1, lags * d) of `values` (n, d), the newest value first."""
+    n = len(values)
+    return np.hstack([values[lags - 1 - k : n - k] for k in range(lags)])
+
+
+def _increments(train: Floats, view: View) -> Floats:
+    """What is to be added to what is carried over, (n - 1, d)."""
+    result: Floats = train[1:] - view.carry(view.of(train[:-1]))
+    return result
 
 
 def _check_length(train: Floats, option: str, samples: int) -> None:
@@ -161,35 +201,87 @@ def _linear(vectors: Floats) -> Floats:
     return vectors
 
 
-def _quadratic(vectors: Floats) -> Floats:
+def quadratic(vectors: Floats) -> Floats:
     """Return the values and all their products of two, (n, m + m (m + 1) / 2)."""
     i, j = np.triu_indices(vectors.shape[1])
     return np.hstack([vectors, vectors[:, i] * vectors[:, j]])
 
 
-def _fit(train: Floats, lags: int, features: Features, alpha: float) -> Forecaster:
-    vectors, increments = _embed(train, lags)
-    return DelayForecaster(lags, features, ridge(features(vectors), increments, alpha))
+def ridge_by_hold_out(
+    features: Floats, targets: Floats, alphas: Sequence[float], held_out: int
+) -> LinearMap:
+    """A ridge fit whose penalty does best on the last `held_out` rows; then all rows are fitted.
+
+    Args:
+        features: (n, n_features).
+        targets: (n, d).
+        alphas: penalties to choose from, relative to the features' mean square; the first of
+            equal ones is taken.
+        held_out: rows, at most n - 2.
+    """
+    if len(alphas) == 1:
+        return ridge(features, targets, alphas[0])
+    first = len(features) - held_out
+
+    def error(alpha: float) -> float:
+        fitted = ridge(features[:first], targets[:first], alpha)
+        return float(np.mean((fitted(features[first:]) - targets[first:]) ** 2))
+
+    return ridge(features, targets, min(alphas, key=error))
 
 
-def fit_autoregression(train: Floats, options: AutoregressionOptions | None = None) -> Forecaster:
+def _chosen(features: Floats, targets: Floats, alphas: Sequence[float]) -> LinearMap:
+    """By the last fifth of the rows (our choice)."""
+    return ridge_by_hold_out(features, targets, alphas, max(1, len(features) // 5))
+
+
+def _fit(
+    train: Floats, lags: int, features: Features, alphas: Sequence[float], view: View | None
+) -> Forecaster:
+    _check_length(train, "lags", lags)
+    seen = view or View.complete(train.shape[1])
+    vectors = delays(seen.of(train[:-1]), lags)
+    targets = _increments(train, seen)[lags - 1 :]
+    return DelayForecaster(lags, features, _chosen(features(vectors), targets, alphas), view)
+
+
+def fit_autoregression(
+    train: Floats,
+    options: AutoregressionOptions | None = None,
+    *,
+    view: View | None = None,
+    alphas: Sequence[float] = (),
+) -> Forecaster:
     """Fit the linear autoregression to a training series, (n_train, d).
+
+    Args:
+        view: what the forecaster is shown; None: all.
+        alphas: penalties to choose from on the last fifth, instead of the one of the options.
 
     Raises:
         SpecError: the series is shorter than lags + 3.
     """
     o = options or AutoregressionOptions()
-    return _fit(train, o.lags, _linear, o.alpha)
+    return _fit(train, o.lags, _linear, alphas or (o.alpha,), view)
 
 
-def fit_nvar(train: Floats, options: NVAROptions | None = None) -> Forecaster:
+def fit_nvar(
+    train: Floats,
+    options: NVAROptions | None = None,
+    *,
+    view: View | None = None,
+    alphas: Sequence[float] = (),
+) -> Forecaster:
     """Fit the quadratic autoregression to a training series, (n_train, d).
+
+    Args:
+        view, alphas: see `fit_autoregression`.
 
     Raises:
         SpecError: the series is shorter than lags + 3.
     """
     o = options or NVAROptions()
-    return _fit(train, o.lags, _quadratic, o.alpha)
+    return _fit(train, o.lags, quadratic, alphas or (o.alpha,), view)
 
 
 def spectral_radius(matrix: csr_matrix, rng: np.random.Generator) -> float:
@@ -214,31 +306,40 @@ class ESN:
     """An echo state network; a `Forecaster` once its readout is fitted."""
 
     def __init__(
-        self, weights: csr_matrix, input_weights: Floats, bias: Floats, leak: float
+        self,
+        weights: csr_matrix,
+        input_weights: Floats,
+        bias: Floats,
+        leak: float,
+        view: View | None = None,
     ) -> None:
-        """Take W (size, size), W_in (size, d), b (size,), leak."""
+        """Take W (size, size), W_in (size, n_shown), b (size,), leak, and what it is shown."""
         self._weights, self._input, self._bias, self._leak = weights, input_weights, bias, leak
-        self._state = np.zeros(len(bias))
+        self._state, self._view = np.zeros(len(bias)), view
         width = input_weights.shape[1]
-        self.readout = LinearMap(np.zeros((len(bias) + width, width)), np.zeros(width))
+        dimension = width if view is None else view.dimension
+        self.readout = LinearMap(np.zeros((len(bias) + width, dimension)), np.zeros(dimension))
 
     def reset(self) -> None:
         """Forget the past: all states 0."""
         self._state = np.zeros(len(self._bias))
 
     def advance(self, value: Floats) -> Floats:
-        """Take in u(t), (d,), return the features [x(t), u(t)], (size + d,)."""
+        """Take in u(t), (n_shown,), return the features [x(t), u(t)], (size + n_shown,)."""
         drive = self._weights @ self._state + self._input @ value + self._bias
         self._state = (1.0 - self._leak) * self._state + self._leak * np.tanh(drive)
         return np.concatenate([self._state, value])
 
     def observe(self, value: Floats) -> Floats:
-        """Take in u(t), (d,), return the forecast of u(t+1), (d,)."""
-        result: Floats = value + self.readout(self.advance(value))
+        """Take in what is shown of u(t), (n_shown,), return the forecast of u(t+1), (d,)."""
+        start = value if self._view is None else self._view.carry(value)
+        result: Floats = start + self.readout(self.advance(value))
         return result
 
 
-def draw_esn(width: int, rng: np.random.Generator, options: ESNOptions) -> ESN:
+def draw_esn(
+    width: int, rng: np.random.Generator, options: ESNOptions, view: View | None = None
+) -> ESN:
     """Draw an echo state network of `width` inputs; its readout gives 0 until it is fitted."""
     o = options
     present = rng.random((o.size, o.size)) < o.density
@@ -251,18 +352,33 @@ def draw_esn(width: int, rng: np.random.Generator, options: ESNOptions) -> ESN:
         rng.uniform(-o.input_scale, o.input_scale, (o.size, width)),
         rng.uniform(-o.input_scale, o.input_scale, o.size),
         o.leak,
+        view,
     )
 
 
-def fit_esn(train: Floats, rng: np.random.Generator, options: ESNOptions | None = None) -> ESN:
+def fit_esn(
+    train: Floats,
+    rng: np.random.Generator,
+    options: ESNOptions | None = None,
+    *,
+    view: View | None = None,
+    alphas: Sequence[float] = (),
+) -> ESN:
     """Draw an echo state network and fit its readout to a training series, (n_train, d).
+
+    Args:
+        rng: draws it.
+        options: what defines it.
+        view, alphas: see `fit_autoregression`.
 
     Raises:
         SpecError: the series is not longer than the washout by at least three samples.
     """
     o = options or ESNOptions()
     _check_length(train, "washout", o.washout)
-    esn = draw_esn(train.shape[1], rng, o)
-    features = np.stack([esn.advance(value) for value in train[:-1]])
-    esn.readout = ridge(features[o.washout :], np.diff(train, axis=0)[o.washout :], o.alpha)
+    seen = view or View.complete(train.shape[1])
+    esn = draw_esn(len(seen.shown), rng, o, view)
+    features = np.stack([esn.advance(value) for value in seen.of(train[:-1])])
+    targets = _increments(train, seen)[o.washout :]
+    esn.readout = _chosen(features[o.washout :], targets, alphas or (o.alpha,))
     return esn

@@ -1,11 +1,14 @@
 """Memory capacity: how much of an input that went by a network still holds (Jaeger 2001).
 
-    MC = sum_k r_k^2,   r_k = corr(y_k(t), u(t - k)),   k = 1..delays
+    MC = sum_k r_k^2 - sum_k s_k^2,   r_k = corr(y_k(t), u(t - k)),   k = 1..delays
 
 u(t) is independent and uniform, y_k a ridge readout of the spike traces after u(t); correlations
-are taken over held-out samples. The same readout of an input in shuffled order says what chance
-gives: with n held-out samples about delays / n. On noise-limited spikes MC is small beside the
-number of neurons.
+are taken over held-out samples. s_k is the same for an input in shuffled order: what chance gives,
+with n held-out samples about delays / n, and no part of the capacity. The present value, k = 0, is
+no memory. Of independent values no linear readout recovers more than it has features (Jaeger 2001),
+which bounds MC; for one spike trace these are the neurons. On noise-limited spikes MC is small
+beside the number of neurons. Train on ten times as many samples as there are features, or the
+readout of a large network is noise.
 """
 
 from __future__ import annotations
@@ -112,7 +115,7 @@ class MemoryTrial(Trial):
             "trace_samples": list(o.trace_samples),
             "features": "traces, each over all neurons",
         }
-        return self._scored(recording.features, recording.spike_counts / len(self.values), meta)
+        return self.scored(recording.features, recording.spike_counts / len(self.values), meta)
 
     def baselines(self, size: int) -> Mapping[str, Callable[[], Outcome]]:
         """A delay line, whose capacity is its length, and an echo state network of equal size."""
@@ -121,14 +124,14 @@ class MemoryTrial(Trial):
             # near the edge of stability and driven weakly, where linear memory is long (ours)
             options = ESNOptions(size=max(size, 2), rho=0.9, leak=1.0, input_scale=0.1)
             network = draw_esn(1, generator(self._seed, "esn"), options)
-            return self._scored(np.stack([network.advance(u) for u in self.values[:, None]]))
+            return self.scored(np.stack([network.advance(u) for u in self.values[:, None]]))
 
         return {
-            f"delay line, {LINE} values": lambda: self._scored(past_values(self.values, LINE)),
+            f"delay line, {LINE} values": lambda: self.scored(past_values(self.values, LINE)),
             f"echo-state network, {size} units": esn,
         }
 
-    def _scored(
+    def scored(
         self,
         features: Floats,
         neuron_spikes: Floats | None = None,
@@ -159,9 +162,11 @@ class MemoryTrial(Trial):
         readout, losses = select_readout(fitter, training, o.alphas, loss)
         held_out = squared_correlations(readout.predict(features[fitted:]), targets[fitted:])
         curve, chance = np.split(held_out, 2)
+        bound = float(min(features.shape[1], o.delays))
+        capacity = min(max(float(curve.sum() - chance.sum()), 0.0), bound)
         scores = Scores(
             (
-                Score("memory_capacity", float(curve.sum()), "memory capacity", "higher"),
+                Score("memory_capacity", capacity, "memory capacity", "higher"),
                 Score("memory_chance", float(chance.sum()), "by chance"),
             )
         )
@@ -171,7 +176,11 @@ class MemoryTrial(Trial):
         }
         return Outcome(
             scores,
-            {"delays": o.delays, "memory_curve": curve.tolist()},
+            {
+                "delays": o.delays,
+                "memory_curve": curve.tolist(),
+                "memory_chance_curve": chance.tolist(),
+            },
             neuron_spikes,
             min(losses.values()),
             arrays if meta is not None else {},

@@ -336,3 +336,24 @@ def test_selected_output_marks_what_it_leaves_out():
 def test_environment_finds_the_program():
     first = pages.environment()["PATH"].split(os.pathsep)[0]
     assert Path(first) == Path(sys.executable).parent
+
+
+def test_rows_of_the_spec_page_follow_their_owners():
+    """A task more shares an option: the row is renamed; two rows that became one are one."""
+    head = "| key | default | allowed | from | meaning |\n|---|---|---|---|---|\n"
+    row = "| `task.{}` ({}) | `{}` | integer | {} | text |\n"
+    text = head + row.format("n", "a", 1, "paper") + row.format("n", "b", 1, "ours")
+    text += row.format("m", "a", 2, "ours") + row.format("gone", "a", 3, "ours")
+    truth = {
+        "task.n (a, b)": pages.Row("1", "integer"),
+        "task.m (b)": pages.Row("5", "integer"),
+        "task.m (a, c)": pages.Row("2", "integer"),
+    }
+    new = pages.with_owners(text, truth)
+    assert new == (
+        head
+        + row.format("n", "a, b", 1, "paper")
+        + row.format("m", "a, c", 2, "ours")
+        + row.format("gone", "a", 3, "ours")
+    )
+    assert pages.with_owners(new, pages.spec_table(new)) == new

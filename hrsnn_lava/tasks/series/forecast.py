@@ -8,16 +8,21 @@
 3. Forecast from every start: show the context, then feed the answers back.
 
 The readout predicts the increment u(t+1) - u(t) from the features after u(t): the last value is
-carried over for free, and the network has only the change to say.
+carried over for free, and the network has only the change to say. A component that is not shown has
+nothing to carry over, and is predicted itself.
+
+A series that drifts, such as a price, is cut into folds: every window has training samples of its
+own, those before it, and a readout of its own. Errors of the next step, not of the closed loop, are
+what such a series is judged by, and then they choose the penalty, too.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Annotated, ClassVar, Literal
+from functools import cached_property, partial
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +32,8 @@ from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.metrics.forecast import (
     DEFAULT_THRESHOLDS,
     ForecastScores,
+    Headline,
     rmse_over_time,
-    score_forecasts,
 )
 from hrsnn_lava.options import Count, Positive, options
 from hrsnn_lava.seeding import generator
@@ -37,19 +42,23 @@ from hrsnn_lava.tasks.baselines import (
     ESNOptions,
     Forecaster,
     Persistence,
+    TrainingMean,
     fit_autoregression,
     fit_esn,
     fit_nvar,
 )
 from hrsnn_lava.tasks.series.windows import (
+    Forecasts,
     ForecastSeries,
     ForecastWindow,
     Layout,
     closed_loop,
-    evaluate,
+    forecasts_of,
     one_step,
+    score_folds,
     window_of,
 )
+from hrsnn_lava.tasks.view import View
 from hrsnn_lava.training.readout import (
     FeatureOptions,
     Positives,
@@ -75,6 +84,9 @@ __all__ = [
     "validation_starts",
 ]
 
+#: Penalties for forecasters without spikes on series of any kind (ours); the readout of a spiking
+#: network has a far stronger one, since spikes are noise.
+WIDE_ALPHAS = (1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1.0)
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -93,6 +105,10 @@ class ForecastOptions:
         thresholds: of the valid prediction time, in long-term standard deviations.
         features: spike traces that the readout sees.
         readout: how it is fitted.
+        headline: what networks are compared by, and what chooses the penalty: the error of the
+            ``closed_loop``, or that of ``one_step``.
+        baseline_alphas: penalties that the forecasters without spikes choose from, on the last
+            fifth of the training samples; empty: each has its own.
     """
 
     steps_per_sample: Count = 20
@@ -103,6 +119,8 @@ class ForecastOptions:
     thresholds: tuple[float, ...] = DEFAULT_THRESHOLDS
     features: FeatureOptions = field(default_factory=FeatureOptions)
     readout: ReadoutOptions = field(default_factory=ReadoutOptions)
+    headline: Headline = "closed_loop"
+    baseline_alphas: tuple[Positive, ...] = ()
 
 
 class SpikingForecaster:
@@ -112,9 +130,18 @@ class SpikingForecaster:
     """
 
     def __init__(
-        self, simulator: Simulator, readout: Readout, options: ForecastOptions, seed: int
+        self,
+        simulator: Simulator,
+        readout: Readout,
+        options: ForecastOptions,
+        seed: int,
+        view: View | None = None,
     ) -> None:
-        """Take the parts; every `reset` draws the same initial potentials, those of `seed`."""
+        """Take the parts; every `reset` draws the same initial potentials, those of `seed`.
+
+        `view` says which components the network is shown; None: all.
+        """
+        self._view = view
         self._simulator, self._readout, self._seed = simulator, readout, seed
         self._steps = options.steps_per_sample
         self._traces = SpikeFeatures(simulator.n_neurons, self._steps, options.features)
@@ -127,12 +154,13 @@ class SpikingForecaster:
         self._traces.reset()
 
     def observe(self, value: Floats) -> Floats:
-        """Hold u(t), (d,), for a sample; return the forecast of u(t+1), (d,)."""
+        """Hold what is shown of u(t), (n_shown,), for a sample; forecast u(t+1), (d,)."""
         spike_steps, spike_neurons = self._simulator.run(value, self._steps)
         self.spike_counts += np.bincount(spike_neurons, minlength=len(self.spike_counts))
         self.samples += 1
         increment = self._readout.predict(self._traces.update(spike_steps, spike_neurons))
-        return value + increment
+        start = value if self._view is None else self._view.carry(value)
+        return start + increment
 
 
 @dataclass(frozen=True)
@@ -140,7 +168,7 @@ class TrainedReadout:
     """A readout, how it was chosen, and what the training runs cost.
 
     readout:           fitted on all training samples after the washout
-    validation_losses: mean log closed-loop error of each penalty
+    validation_losses: mean log error of each penalty, in closed loop or of the next step
     spike_counts:      (n_neurons,) spikes over all training runs
     samples:           samples in these runs
     """
@@ -185,33 +213,47 @@ class ForecastResult:
 
 
 def fit_readout(
-    simulator: Simulator, train: Floats, options: ForecastOptions, rng: np.random.Generator
+    simulator: Simulator,
+    train: Floats,
+    options: ForecastOptions,
+    rng: np.random.Generator,
+    view: View | None = None,
 ) -> TrainedReadout:
     """Fit a readout on the network's answers to a training series, (n_train, d).
+
+    Args:
+        view: which components the network is shown; None: all.
 
     Raises:
         SpecError: the series is too short for the washout and the validation windows.
     """
     o = options
+    view = view or View.complete(train.shape[1])
     n_windows, length = o.readout.validation_windows, o.readout.validation_length
     starts = validation_starts(len(train), o.washout, o.context, n_windows, length)
-    lesson = Stimulus(train[:-1], o.steps_per_sample)
+    shown = view.of(train[:-1])
+    lesson = Stimulus(shown, o.steps_per_sample)
     replays = [record_features(simulator, lesson, o.features, rng) for _ in range(o.replays)]
     features = np.concatenate([replay.features[o.washout :] for replay in replays])
     values = np.tile(train[o.washout : -1], (o.replays, 1))
-    increments = np.tile(np.diff(train, axis=0)[o.washout :], (o.replays, 1))
+    increments = np.tile((train[1:] - view.carry(shown))[o.washout :], (o.replays, 1))
     fitter = ReadoutFitter(features, values, increments, o.features.per_neuron, o.readout)
     windows = [window_of(train, start, o.context, length) for start in starts]
     seed = int(rng.integers(2**62))
-
-    def loss(readout: Readout) -> float:
-        return _log_error(SpikingForecaster(simulator, readout, o, seed), windows, o.clip)
 
     # Row t holds the input u(t) and the target u(t+1): neither may lie in a window.
     fitted_rows = np.ones(len(train) - 1, dtype=bool)
     for start in starts:
         fitted_rows[start - 1 : start + length] = False
     keep = np.tile(fitted_rows[o.washout :], o.replays)
+
+    def loss(readout: Readout) -> float:
+        if o.headline == "one_step":
+            errors = readout.predict(features[~keep]) - increments[~keep]
+            return float(np.log(max(np.sqrt(np.mean(errors**2)), 1e-12)))
+        forecaster = SpikingForecaster(simulator, readout, o, seed, view)
+        return _log_error(forecaster, windows, o.clip, view)
+
     readout, losses = select_readout(fitter, keep, o.readout.alphas, loss if windows else None)
     return TrainedReadout(
         readout,
@@ -253,13 +295,15 @@ def validation_starts(
     return [int(start) for start in np.rint(np.linspace(first, last, windows))]
 
 
-def _log_error(forecaster: SpikingForecaster, windows: list[ForecastWindow], clip: float) -> float:
+def _log_error(
+    forecaster: SpikingForecaster, windows: list[ForecastWindow], clip: float, view: View
+) -> float:
     """Return the mean over windows and steps of ln RMSE(t); values are in training deviations.
 
     The logarithm keeps the late, saturated errors of one window from drowning all others.
     """
     errors = [
-        rmse_over_time(closed_loop(forecaster, window, clip), window.truth, 1.0)
+        rmse_over_time(closed_loop(forecaster, window, clip, view), window.truth, 1.0)
         for window in windows
     ]
     return float(np.mean(np.log(np.maximum(errors, 1e-12))))
@@ -276,19 +320,12 @@ def forecast(
 
     The network may be another than the one that trained, a quantized one for example.
     """
-    forecaster = SpikingForecaster(simulator, trained.readout, options, int(rng.integers(2**62)))
-    loops = np.stack([closed_loop(forecaster, w, options.clip) for w in series.windows])
+    seed, view = int(rng.integers(2**62)), series.view
+    forecaster = SpikingForecaster(simulator, trained.readout, options, seed, view)
+    loops = np.stack([closed_loop(forecaster, w, options.clip, view) for w in series.windows])
     spikes = forecaster.spike_counts / forecaster.samples
-    steps = np.stack([one_step(forecaster, window) for window in series.windows])
-    scores = score_forecasts(
-        loops,
-        steps,
-        np.stack([window.truth for window in series.windows]),
-        series.error_scale,
-        dt=series.dt,
-        lyapunov_exponent=series.lyapunov_exponent,
-        thresholds=options.thresholds,
-    )
+    steps = np.stack([one_step(forecaster, window, view) for window in series.windows])
+    scores = score_folds([series], [Forecasts(loops, steps)], options.thresholds)
     return ForecastResult(scores, trained, loops, steps, spikes)
 
 
@@ -309,7 +346,7 @@ def fit_and_forecast(
     Raises:
         SpecError: the training series is too short for the washout and the validation windows.
     """
-    trained = fit_readout(simulator, series.train, options, rng)
+    trained = fit_readout(simulator, series.train, options, rng, series.view)
     return forecast(simulator, trained, series, options, rng)
 
 
@@ -331,6 +368,10 @@ class ForecastTask(Task):
 
     #: Recorded results rest on such runs; the report says what they are.
     runs_without_input: ClassVar[bool] = True
+    #: Largest value, in standard deviations, that is fed back.
+    clip: ClassVar[float] = 4.0
+    #: See `ForecastOptions`.
+    baseline_alphas: ClassVar[tuple[float, ...]] = ()
 
     train: Annotated[int, Field(ge=250)] = 500
     horizon: Count = 100
@@ -345,81 +386,122 @@ class ForecastTask(Task):
     def series(self, rng: np.random.Generator, layout: Layout) -> ForecastSeries:
         """The series that `rng` draws, cut as the layout says."""
 
+    def folds(self, rng: np.random.Generator) -> tuple[ForecastSeries, ...]:
+        """What is forecast: one series with all windows behind its training samples.
+
+        A task whose windows have training samples of their own gives a series for each.
+        """
+        return (self.series(rng, Layout.spaced(self.train, self.horizon, self.starts)),)
+
     def protocol(self) -> ForecastOptions:
-        """How readouts are fitted and forecasts made."""
+        """How readouts are fitted and forecasts made, and which error is the headline."""
         return ForecastOptions(
             steps_per_sample=self.steps_per_sample,
             washout=self.washout,
             replays=self.replays,
+            clip=self.clip,
             features=FeatureOptions(self.trace_samples),
             readout=ReadoutOptions(products=self.readout == "quadratic"),
+            baseline_alphas=self.baseline_alphas,
         )
 
     def trial(self, seed: int) -> ForecastTrial:
         """The series of a seed."""
-        layout = Layout.spaced(self.train, self.horizon, self.starts)
-        return ForecastTrial(self.series(generator(seed, "task"), layout), self.protocol(), seed)
+        return ForecastTrial(self.folds(generator(seed, "task")), self.protocol(), seed)
 
 
 class ForecastTrial(Trial):
-    """One series, and the protocol of its forecasts.
+    """One series or several, and the protocol of their forecasts.
+
+    Networks are trained, and the program is made for, the training samples of the first: what
+    later windows have to forecast is in none of them. The readout that goes with the program is
+    the newest, that of the last.
 
     Args:
-        series: training samples and windows.
+        folds: each with training samples and windows.
         protocol: how readouts are fitted and forecasts made.
         seed: of the echo state network among the baselines.
     """
 
     sample = "one point of the series, held"
 
-    def __init__(self, series: ForecastSeries, protocol: ForecastOptions, seed: int) -> None:
-        self.series, self.protocol, self._seed = series, protocol, seed
+    def __init__(
+        self, folds: Sequence[ForecastSeries], protocol: ForecastOptions, seed: int
+    ) -> None:
+        self.folds, self.protocol, self._seed = tuple(folds), protocol, seed
+        self.series = self.folds[0]
         self.steps_per_sample = protocol.steps_per_sample
-        self.lesson = Stimulus(series.train[:-1], self.steps_per_sample)
+        shown = self.series.view.of(self.series.train)
+        self.lesson = Stimulus(shown[:-1], self.steps_per_sample)
+        self._whole = Stimulus(shown, self.steps_per_sample)
 
     @property
     def stimulus(self) -> Stimulus:
         """All training samples: the last one trains nothing, since what follows it is kept back."""
-        return Stimulus(self.series.train, self.lesson.block)
+        return self._whole
 
     def evaluate(self, simulator: Simulator, rng: np.random.Generator) -> Outcome:
         """Fit a readout on a network's answers, and forecast from every start."""
-        result = fit_and_forecast(simulator, self.series, self.protocol, rng)
-        losses, features = result.trained.validation_losses, self.protocol.features
-        return Outcome(
-            result.scores.named(),
-            result.scores.details(),
-            result.neuron_spikes_per_sample,
-            min(losses.values()) if losses else None,
-            result.readout.arrays(),
-            {
-                "alpha": result.readout.alpha,
-                "target": "increment",
+        results = [fit_and_forecast(simulator, s, self.protocol, rng) for s in self.folds]
+        said = [Forecasts(result.predictions, result.one_step) for result in results]
+        losses = [result.trained.validation_losses for result in results]
+        last, newest = results[-1], self.folds[-1]
+        features = self.protocol.features
+        spikes = np.mean([result.neuron_spikes_per_sample for result in results], axis=0)
+        return self._outcome(
+            said,
+            neuron_spikes=spikes,
+            validation=float(np.mean([min(of.values()) for of in losses])) if losses[0] else None,
+            readout=last.readout.arrays(),
+            readout_meta={
+                "alpha": last.readout.alpha,
+                "target": "increment" if newest.view.is_complete else "increment where shown",
                 "steps_per_sample": self.steps_per_sample,
                 "trace_samples": list(features.trace_samples),
                 "squared": list(features.squared),
                 "features": "traces, then squares, each over all neurons",
                 "products": "x_i x_j of the decoded values, i <= j, row by row",
-                "series_mean": self.series.mean.tolist(),
-                "series_scale": self.series.scale.tolist(),
+                "series_mean": newest.mean.tolist(),
+                "series_scale": newest.scale.tolist(),
             },
         )
 
     def baselines(self, size: int) -> Mapping[str, Callable[[], Outcome]]:
         """Forecasters without spikes, fitted to the same training samples."""
-        train = self.series.train
+        one_step_counts = self.protocol.headline == "one_step"
+        alphas = self.protocol.baseline_alphas
 
-        def esn() -> Forecaster:
-            return fit_esn(train, generator(self._seed, "esn"), ESNOptions(size=size))
+        def linear(fold: ForecastSeries) -> Forecaster:
+            return fit_autoregression(fold.train, view=fold.view, alphas=alphas)
 
-        forecasters: dict[str, Callable[[], Forecaster]] = {
-            "persistence": Persistence,
-            "AR(10)": lambda: fit_autoregression(train),
-            "NVAR, 2 lags, quadratic": lambda: fit_nvar(train),
+        def nvar(fold: ForecastSeries) -> Forecaster:
+            return fit_nvar(fold.train, view=fold.view, alphas=alphas)
+
+        def esn(fold: ForecastSeries) -> Forecaster:
+            rng, options = generator(self._seed, "esn"), ESNOptions(size=size)
+            return fit_esn(fold.train, rng, options, view=fold.view, alphas=alphas)
+
+        forecasters: dict[str, Callable[[ForecastSeries], Forecaster]] = {
+            "persistence": lambda fold: Persistence(fold.view),
+            "AR(10)": linear,
+            **({"training mean": lambda fold: TrainingMean(fold.view)} if one_step_counts else {}),
+            "NVAR, 2 lags, quadratic": nvar,
             f"echo-state network, {size} units": esn,
         }
         return {name: partial(self._scored, make) for name, make in forecasters.items()}
 
-    def _scored(self, make: Callable[[], Forecaster]) -> Outcome:
-        scores = evaluate(make(), self.series)
-        return Outcome(scores.named(), scores.details())
+    def _scored(self, make: Callable[[ForecastSeries], Forecaster]) -> Outcome:
+        clip = self.protocol.clip
+        return self._outcome([forecasts_of(make(fold), fold, clip) for fold in self.folds])
+
+    @cached_property
+    def _persistence(self) -> ForecastScores:
+        return score_folds(
+            self.folds, [forecasts_of(Persistence(fold.view), fold) for fold in self.folds]
+        )
+
+    def _outcome(self, said: Sequence[Forecasts], **more: Any) -> Outcome:
+        headline = self.protocol.headline
+        scores = score_folds(self.folds, said, self.protocol.thresholds)
+        trivial = self._persistence if headline == "one_step" else None
+        return Outcome(scores.named(headline, trivial), scores.details(), **more)

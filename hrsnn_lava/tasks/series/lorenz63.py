@@ -8,20 +8,20 @@ what is fed back are not in it. They are options here, and their defaults are ou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.options import NonNegative, Number, Positive, options
+from hrsnn_lava.tasks.series.flows import VectorField, rk4
 from hrsnn_lava.tasks.series.forecast import ForecastTask
 from hrsnn_lava.tasks.series.windows import ForecastSeries, Layout, System, split_series
 
-__all__ = ["Lorenz63", "Lorenz63System", "lorenz63_field", "rk4"]
+__all__ = ["Lorenz63", "Lorenz63System", "lorenz63_field"]
 
 Floats = NDArray[np.float64]
-VectorField = Callable[[Sequence[float]], tuple[float, ...]]
 
 # Mean and standard deviation of x, y, z over a long run with the standard parameters.
 LONG_TERM_MEAN = (-0.02, -0.02, 23.55)
@@ -39,43 +39,6 @@ def lorenz63_field(sigma: float, rho: float, beta: float) -> VectorField:
         return (sigma * (y - x), x * (rho - z) - y, x * y - beta * z)
 
     return derivative
-
-
-def rk4(
-    derivative: VectorField, start: Sequence[float], dt: float, n: int, inner_step: float
-) -> Floats:
-    """Integrate an autonomous system by the classical fourth-order Runge-Kutta rule.
-
-    Each sample takes ceil(dt / inner_step) equal steps. Plain floats, because a system of three
-    numbers is several times faster that way than with arrays.
-
-    Args:
-        derivative: du/dt as a function of u.
-        start: u(0), d numbers.
-        dt: sampling step in time units.
-        n: number of samples after the start.
-        inner_step: largest step of the integrator, time units.
-
-    Returns:
-        (n + 1, d); row 0 is `start`.
-    """
-    inner = max(1, int(np.ceil(dt / inner_step - 1e-9)))
-    h = dt / inner
-    u = tuple(float(value) for value in start)
-    out = np.empty((n + 1, len(u)))
-    out[0] = u
-    for k in range(1, n + 1):
-        for _ in range(inner):
-            k1 = derivative(u)
-            k2 = derivative([a + 0.5 * h * b for a, b in zip(u, k1, strict=True)])
-            k3 = derivative([a + 0.5 * h * b for a, b in zip(u, k2, strict=True)])
-            k4 = derivative([a + h * b for a, b in zip(u, k3, strict=True)])
-            u = tuple(
-                a + h / 6.0 * (p + 2.0 * q + 2.0 * r + s)
-                for a, p, q, r, s in zip(u, k1, k2, k3, k4, strict=True)
-            )
-        out[k] = u
-    return out
 
 
 @options

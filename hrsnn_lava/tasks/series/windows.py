@@ -2,29 +2,39 @@
 
 Nothing here knows what forecasts. A `Forecaster` takes the current value and answers the next
 one; `closed_loop` feeds its answers back, `one_step` feeds the truth, `evaluate` scores both.
-Baselines and spiking networks go through the same functions.
+Baselines and spiking networks go through the same functions, and none of them ever gets a component
+that is hidden (`hrsnn_lava.tasks.view.View`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hrsnn_lava.errors import Problem, SpecError, raise_if
-from hrsnn_lava.metrics.forecast import DEFAULT_THRESHOLDS, ForecastScores, score_forecasts
+from hrsnn_lava.metrics.forecast import (
+    DEFAULT_THRESHOLDS,
+    ForecastScores,
+    nrmse,
+    score_forecasts,
+)
 from hrsnn_lava.tasks.baselines import Forecaster
+from hrsnn_lava.tasks.view import View
 
 __all__ = [
     "ForecastSeries",
     "ForecastWindow",
+    "Forecasts",
     "Layout",
     "System",
     "closed_loop",
     "evaluate",
+    "forecasts_of",
     "one_step",
+    "score_folds",
     "split_series",
     "window_of",
 ]
@@ -40,12 +50,14 @@ class System:
     dt: length of a sample in time units
     long_term_sd: (d,) raw, the sigma of RMSE(t); the training standard deviation when None
     lyapunov_exponent: largest, in 1 / time unit; None where it is not known
+    shown: indices of the components that a forecaster sees; None: all
     """
 
     name: str
     dt: float
     long_term_sd: tuple[float, ...] | None = None
     lyapunov_exponent: float | None = None
+    shown: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +133,7 @@ class ForecastSeries:
     mean, scale: (d,) raw training mean and standard deviation
     error_scale: (d,) long-term standard deviation in z-scored units, the sigma of RMSE(t)
     lyapunov_exponent: largest exponent in 1 / time unit, or None
+    shown:       indices of the components that a forecaster sees; None: all
     """
 
     name: str
@@ -131,11 +144,24 @@ class ForecastSeries:
     scale: Floats
     error_scale: Floats
     lyapunov_exponent: float | None = None
+    shown: tuple[int, ...] | None = None
 
     @property
     def dimension(self) -> int:
         """Number of components d."""
         return int(self.train.shape[1])
+
+    @property
+    def view(self) -> View:
+        """What a forecaster sees."""
+        if self.shown is None:
+            return View.complete(self.dimension)
+        return View(self.shown, self.dimension)
+
+    @property
+    def truth(self) -> Floats:
+        """What is to be forecast, (n_windows, horizon, d), z-scored."""
+        return np.stack([window.truth for window in self.windows])
 
     def to_raw(self, values: ArrayLike) -> Floats:
         """Return z-scored `values`, (..., d), in the unit of the system."""
@@ -178,42 +204,97 @@ def split_series(raw: ArrayLike, system: System, layout: Layout) -> ForecastSeri
         scale=scale,
         error_scale=sd / scale,
         lyapunov_exponent=system.lyapunov_exponent,
+        shown=system.shown,
     )
 
 
-def _warm_up(forecaster: Forecaster, context: Floats) -> Floats:
+def _warm_up(forecaster: Forecaster, context: Floats, view: View) -> Floats:
     """Show the context to a forgetful forecaster; return its forecast of what follows."""
     forecaster.reset()
     answer: Floats = context[-1]
     for value in context:
-        answer = forecaster.observe(value)
+        answer = forecaster.observe(view.of(value))
     return answer
 
 
-def closed_loop(forecaster: Forecaster, window: ForecastWindow, clip: float = 4.0) -> Floats:
+def closed_loop(
+    forecaster: Forecaster, window: ForecastWindow, clip: float = 4.0, view: View | None = None
+) -> Floats:
     """Forecast a window from the forecaster's own answers, shape (horizon, d).
 
     Every answer is clipped to +-clip before it is fed back and scored, so that a forecast that
-    runs away stays finite. z-scored values of the attractors used here stay well inside 4.
+    runs away stays finite. z-scored values of the attractors used here stay well inside 4. Of its
+    answers it is shown what the view shows, by default all.
     """
-    answer = _warm_up(forecaster, window.context)
+    view = view or View.complete(window.truth.shape[1])
+    answer = _warm_up(forecaster, window.context, view)
     out: Floats = np.empty_like(window.truth)
     for step in range(len(out)):
         if step:
-            answer = forecaster.observe(out[step - 1])
+            answer = forecaster.observe(view.of(out[step - 1]))
         out[step] = np.clip(answer, -clip, clip)
     return out
 
 
-def one_step(forecaster: Forecaster, window: ForecastWindow) -> Floats:
+def one_step(forecaster: Forecaster, window: ForecastWindow, view: View | None = None) -> Floats:
     """Forecast every value of a window from the true values before it, shape (horizon, d)."""
-    answer = _warm_up(forecaster, window.context)
+    view = view or View.complete(window.truth.shape[1])
+    answer = _warm_up(forecaster, window.context, view)
     out: Floats = np.empty_like(window.truth)
     for step in range(len(out)):
         if step:
-            answer = forecaster.observe(window.truth[step - 1])
+            answer = forecaster.observe(view.of(window.truth[step - 1]))
         out[step] = answer
     return out
+
+
+@dataclass(frozen=True, eq=False)
+class Forecasts:
+    """What a forecaster said of all windows of a series, z-scored.
+
+    closed_loop: (n_windows, horizon, d) from its own answers
+    one_step:    (n_windows, horizon, d) from the true past
+    """
+
+    closed_loop: Floats
+    one_step: Floats
+
+
+def score_folds(
+    folds: Sequence[ForecastSeries],
+    forecasts: Sequence[Forecasts],
+    thresholds: Sequence[float] = DEFAULT_THRESHOLDS,
+) -> ForecastScores:
+    """Score forecasts of the windows of one or more series that are cut out of one recording.
+
+    Each series has errors in its own long-term standard deviations; the NRMSE is taken over the
+    windows of all of them, in the unit of the recording.
+    """
+    parts = [
+        score_forecasts(
+            said.closed_loop,
+            said.one_step,
+            fold.truth,
+            fold.error_scale,
+            dt=fold.dt,
+            lyapunov_exponent=fold.lyapunov_exponent,
+            thresholds=thresholds,
+        )
+        for fold, said in zip(folds, forecasts, strict=True)
+    ]
+    pairs = list(zip(folds, forecasts, strict=True))
+    raw = np.concatenate([fold.to_raw(said.closed_loop) for fold, said in pairs])
+    truth = np.concatenate([fold.to_raw(fold.truth) for fold in folds])
+    return replace(ForecastScores.joined(parts), nrmse=nrmse(raw, truth))
+
+
+def forecasts_of(forecaster: Forecaster, series: ForecastSeries, clip: float = 4.0) -> Forecasts:
+    """What a fitted forecaster says of all windows of a series."""
+    view, windows = series.view, series.windows
+    return Forecasts(
+        np.stack([closed_loop(forecaster, window, clip, view) for window in windows]),
+        np.stack([one_step(forecaster, window, view) for window in windows]),
+    )
 
 
 def evaluate(
@@ -224,12 +305,4 @@ def evaluate(
     thresholds: Sequence[float] = DEFAULT_THRESHOLDS,
 ) -> ForecastScores:
     """Score a fitted forecaster on all windows of a series, closed loop and one step."""
-    return score_forecasts(
-        np.stack([closed_loop(forecaster, window, clip) for window in series.windows]),
-        np.stack([one_step(forecaster, window) for window in series.windows]),
-        np.stack([window.truth for window in series.windows]),
-        series.error_scale,
-        dt=series.dt,
-        lyapunov_exponent=series.lyapunov_exponent,
-        thresholds=thresholds,
-    )
+    return score_folds([series], [forecasts_of(forecaster, series, clip)], thresholds)

@@ -11,6 +11,7 @@ from hrsnn_lava.errors import SpecError
 from hrsnn_lava.metrics.forecast import (
     ForecastScores,
     headline_rmse,
+    nrmse,
     rmse_over_time,
     score_forecasts,
     valid_prediction_time,
@@ -108,6 +109,7 @@ def test_scores_by_name_and_details_are_plain_numbers() -> None:
     summary = {**scores.details(), **named.values()}
     assert summary["vpt_0.3_steps_mean"] == 6.5
     assert summary["vpt_0.3_lyapunov_mean"] == pytest.approx(6.5 * 0.02 * 0.906)
+    assert summary.pop("nrmse") is None  # the truth does not vary
     assert all(isinstance(value, (int, float, list)) for value in summary.values())
     assert (named.headline.name, named.headline.better) == ("rmse_mean", "lower")
     assert named["vpt_0.1_steps_mean"].describe() == {
@@ -116,6 +118,43 @@ def test_scores_by_name_and_details_are_plain_numbers() -> None:
         "better": "higher",
         "unit": "steps",
     }
+
+
+def test_nrmse_is_over_the_spread_of_the_truth() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=(3, 40, 2)) * [1.0, 50.0] + [7.0, -3.0]
+    means = np.broadcast_to(truth.mean(axis=(0, 1)), truth.shape)
+    assert nrmse(means, truth) == pytest.approx(1.0)
+    wrong = truth + 0.5 * truth.std(axis=(0, 1))
+    assert nrmse(wrong, truth) == pytest.approx(0.5)
+    scores = score_forecasts(wrong, truth, truth, 2.0, dt=1.0)
+    assert scores.nrmse == pytest.approx(0.5)
+    assert nrmse(np.ones((4, 1)), np.zeros((4, 1))) is None
+    with pytest.raises(SpecError, match=r"shapes \(4, 1\), \(3, 1\)"):
+        nrmse(np.ones((4, 1)), np.ones((3, 1)))
+
+
+def test_the_next_step_may_be_the_headline_and_is_related_to_persistence() -> None:
+    named = make_scores().named("one_step", make_scores(2.0))
+    assert [score.name for score in named][:4] == [
+        "one_step_nrmse_mean",
+        "one_step_to_persistence",
+        "rmse_mean",
+        "rmse_median",
+    ]
+    assert named["one_step_to_persistence"].value == pytest.approx(0.5)
+    still = score_forecasts(*[np.zeros((1, 3, 1))] * 3, 1.0, dt=1.0)
+    assert make_scores().named("one_step", still)["one_step_to_persistence"].value is None
+    assert "one_step_to_persistence" not in make_scores().named().values()
+
+
+def test_scores_of_several_series_are_joined_start_by_start() -> None:
+    one, two = make_scores(), make_scores(3.0)
+    both = ForecastScores.joined([one, two])
+    np.testing.assert_array_equal(both.rmse, [*one.rmse, *two.rmse])
+    np.testing.assert_array_equal(both.vpt_steps, [*one.vpt_steps, *two.vpt_steps])
+    assert (both.n_starts, both.horizon, both.nrmse) == (4, 10, None)
+    assert ForecastScores.joined([one]) is one
 
 
 def test_errors_name_shapes_and_thresholds() -> None:

@@ -48,7 +48,9 @@ def test_a_system_that_holds_five_values_has_a_capacity_of_four():
     np.testing.assert_allclose(curve[:4], 1.0, atol=1e-3)
     assert (curve[4:] < 0.05).all()
     capacity = outcome.scores["memory_capacity"]
-    assert capacity.value == pytest.approx(curve.sum())
+    by_chance = sum(outcome.details["memory_chance_curve"])
+    assert capacity.value == pytest.approx(curve.sum() - by_chance)
+    assert outcome.scores["memory_chance"].value == pytest.approx(by_chance)
     assert (outcome.scores.headline, capacity.better) == (capacity, "higher")
     # 8 delays, 300 held-out samples: 8 / 300 by chance
     assert outcome.scores["memory_chance"].value == pytest.approx(8 / 300, abs=0.05)
@@ -65,6 +67,53 @@ def test_the_delay_line_has_its_length_as_capacity_and_the_esn_more():
     assert line == pytest.approx(5.0, abs=0.1)
     assert 5.0 < esn <= 8.0
     assert all(o.neuron_spikes is None and not o.readout for o in outcomes.values())
+
+
+LONG = {"train": 500, "validation": 100, "test": 10000, "delays": 20, "alphas": (1e-6,)}
+
+
+@pytest.mark.parametrize("a", [0.5, 0.8])
+def test_a_leaky_integrator_has_the_capacity_of_the_closed_form(a):
+    """x(t) = a x(t-1) + u(t): r_k^2 = (1 - a^2) a^(2 k), so MC = a^2 over k >= 1."""
+    trial = Memory(**LONG).trial(3)
+    x, states = 0.0, []
+    for u in trial.values:
+        x = a * x + u
+        states.append([x])
+    outcome = trial.scored(np.array(states))
+    expected = (1 - a**2) * a ** (2.0 * np.arange(1, 21))
+    np.testing.assert_allclose(outcome.details["memory_curve"], expected, atol=0.02)
+    assert outcome.scores.headline.value == pytest.approx(a**2 * (1 - a**40), abs=0.04)
+
+
+def test_a_shift_register_of_n_holds_its_n_values_in_any_basis():
+    """An orthogonal mixture of the last eight values: MC is 8, of which the present one is none."""
+    trial = Memory(**LONG).trial(4)
+    line = np.column_stack([trial.values, past_values(trial.values, 7)])
+    mixed = line @ np.linalg.qr(np.random.default_rng(0).normal(size=(8, 8)))[0]
+    outcome = trial.scored(mixed)
+    assert outcome.scores.headline.value == pytest.approx(7.0, abs=0.05)
+    np.testing.assert_allclose(outcome.details["memory_curve"][:7], 1.0, atol=1e-3)
+
+
+def test_no_linear_system_holds_more_than_it_has_states():
+    """Six units, twenty delays: Jaeger (2001), proposition 2."""
+    trial = Memory(**LONG).trial(5)
+    weights = 0.95 * np.linalg.qr(np.random.default_rng(1).normal(size=(6, 6)))[0]
+    x, states = np.zeros(6), []
+    for u in trial.values:
+        x = weights @ x + u * np.ones(6)
+        states.append(x)
+    capacity = trial.scored(np.array(states)).scores.headline.value
+    assert 3.0 < capacity <= 6.0
+
+
+def test_noise_has_no_capacity():
+    """As many noisy features as a third of the samples: what chance gives is taken off."""
+    trial = Memory(**SHORT).trial(6)
+    noise = np.random.default_rng(2).normal(size=(len(trial.values), 150))
+    outcome = trial.scored(noise)
+    assert outcome.scores.headline.value == pytest.approx(0.0, abs=0.06)
 
 
 def test_a_seed_draws_its_input():

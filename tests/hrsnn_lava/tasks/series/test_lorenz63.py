@@ -8,7 +8,8 @@ from scipy.integrate import solve_ivp
 
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.seeding import generator
-from hrsnn_lava.tasks.series.lorenz63 import Lorenz63System, lorenz63_field, rk4
+from hrsnn_lava.tasks.series.flows import rk4
+from hrsnn_lava.tasks.series.lorenz63 import Lorenz63System, lorenz63_field
 from hrsnn_lava.tasks.series.windows import Layout
 
 

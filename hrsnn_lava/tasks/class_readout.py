@@ -1,0 +1,88 @@
+"""A linear readout of classes, for tasks that draw their own samples.
+
+A ridge regression on the one-hot classes; the largest answer wins. Rows are in the order training,
+validation, test. The penalty is chosen by the squared error on the validation rows, which then
+train, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hrsnn_lava.training.readout import Readout, ReadoutFitter, ReadoutOptions, select_readout
+
+__all__ = ["ClassReadout", "Split", "fit_classes"]
+
+Floats = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """How many rows train, choose the penalty, and are scored; in this order."""
+
+    train: int
+    validation: int
+    test: int
+
+    @property
+    def fitted(self) -> int:
+        """Rows of training and validation."""
+        return self.train + self.validation
+
+    @property
+    def total(self) -> int:
+        """All rows."""
+        return self.fitted + self.test
+
+
+@dataclass(frozen=True, eq=False)
+class ClassReadout:
+    """A fitted readout, and what it says of the test rows.
+
+    Attributes:
+        readout: features to one answer for each class.
+        loss: squared error on the validation rows, of the chosen penalty.
+        right: (n_test,) whether the largest answer is the class.
+    """
+
+    readout: Readout
+    loss: float
+    right: NDArray[np.bool_]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the test rows that are right."""
+        return float(self.right.mean())
+
+
+def fit_classes(
+    features: Floats, labels: Int, split: Split, alphas: Sequence[float], kinds: int = 1
+) -> ClassReadout:
+    """Fit on all but the test rows.
+
+    Args:
+        features: (n, n_features), kind after kind, each of the same length.
+        labels: (n,) 0 to the number of classes - 1, each of them among the training rows.
+        split: of the rows.
+        alphas: penalties to choose from.
+        kinds: how many kinds of features there are.
+    """
+    targets = np.eye(int(labels.max()) + 1)[labels]
+    fitted, validation = slice(0, split.fitted), slice(split.train, split.fitted)
+    fitter = ReadoutFitter(
+        features[fitted], targets[fitted], targets[fitted], kinds, ReadoutOptions(products=False)
+    )
+
+    def loss(readout: Readout) -> float:
+        errors = readout.predict(features[validation]) - targets[validation]
+        return float(np.mean(errors**2))
+
+    training = np.arange(split.fitted) < split.train
+    readout, losses = select_readout(fitter, training, tuple(alphas), loss)
+    answers = readout.predict(features[split.fitted :]).argmax(axis=1)
+    return ClassReadout(readout, min(losses.values()), answers == labels[split.fitted :])
