@@ -28,7 +28,9 @@ from hrsnn_lava.metrics.base import Floats
 from hrsnn_lava.metrics.intervals import (
     bootstrap_interval,
     equivalence_p,
+    rounded,
     sign_p,
+    standard_error,
     t_interval,
     t_p,
     wilcoxon_p,
@@ -81,7 +83,7 @@ class PairedDifference:
 
     Attributes:
         names: of the arm and of the reference.
-        differences: (n,) arm minus reference.
+        differences: (n,) arm minus reference, rounded to 12 digits of the largest value.
         options: of the comparison.
         interval: of the mean by Student's t; None of a single pair.
         bootstrap: of the mean by BCa; None of a single pair.
@@ -113,7 +115,7 @@ class PairedDifference:
     @property
     def standard_error(self) -> float | None:
         """``sd / sqrt(n)``; None of a single pair."""
-        return None if self.pairs < 2 else _standard_error(self.differences)
+        return None if self.pairs < 2 else standard_error(self.differences)
 
     @property
     def above(self) -> int:
@@ -235,7 +237,7 @@ def paired_difference(
     """
     made = PairedOptions(**options)
     first, second = _pairs(names, arm, reference)
-    return _of(first - second, names, made)
+    return _of(rounded(first - second, first, second), names, made)
 
 
 def compare_arms(arms: Mapping[str, Arm], reference: str, **options: Any) -> PairedComparisons:
@@ -315,7 +317,7 @@ def _exponent(value: float) -> int:
 def _of(differences: Floats, names: tuple[str, str], options: PairedOptions) -> PairedDifference:
     """Everything that is said of some differences."""
     d, several = differences, len(differences) > 1
-    error = _standard_error(d) if several else None
+    error = standard_error(d) if several else None
     mean, degrees = float(d.mean()), len(d) - 1
     margin = options.margin
     return PairedDifference(
@@ -333,10 +335,6 @@ def _of(differences: Floats, names: tuple[str, str], options: PairedOptions) -> 
         if margin is None or error is None
         else equivalence_p(mean, error, degrees, margin),
     )
-
-
-def _standard_error(differences: Floats) -> float:
-    return float(differences.std(ddof=1) / np.sqrt(len(differences)))
 
 
 def _pairs(names: tuple[str, str], arm: Arm, reference: Arm) -> tuple[Floats, Floats]:

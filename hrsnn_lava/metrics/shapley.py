@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from hrsnn_lava.errors import HrsnnError, Problem, SpecError, raise_if
 from hrsnn_lava.fields import instance, locked, real_values
 from hrsnn_lava.metrics.base import Floats
+from hrsnn_lava.metrics.intervals import rounded, standard_error
 from hrsnn_lava.metrics.paired import PairedDifference, paired_difference, plus_minus
 
 __all__ = ["MAX_PLAYERS", "Importance", "configurations", "shapley"]
@@ -149,8 +150,8 @@ class Importance:
             k = self.players.index(name)
             error = None if errors is None else float(errors[k])
             lines.append(f"{name.ljust(width)}  {plus_minus(float(self.values[k]), error)[0]}")
-        differences = (self.everybody - self.nobody)[:, None]
-        error = None if errors is None else float(_standard_errors(differences)[0])  # type: ignore[index]
+        together = rounded(self.everybody - self.nobody, self.everybody, self.nobody)
+        error = None if errors is None else standard_error(together)
         seeds = f"{self.n_seeds} seed{'s' * (self.n_seeds > 1)}"
         return "\n".join(
             [*lines, f"{'together'.ljust(width)}  {plus_minus(self.total, error)[0]} ({seeds})"]
@@ -184,8 +185,8 @@ def shapley(values: Mapping[frozenset[str], float | Sequence[float]]) -> Importa
         phi[:, i] = weight[sizes[without]] @ (table[without | (1 << i)] - table[without])
     result = Importance(
         players=players,
-        per_seed=locked(phi),
-        interactions_per_seed=locked(_interactions(table, masks, sizes)),
+        per_seed=locked(rounded(phi, table)),
+        interactions_per_seed=locked(rounded(_interactions(table, masks, sizes), table)),
         nobody=locked(table[0].copy()),
         everybody=locked(table[-1].copy()),
     )
@@ -264,7 +265,7 @@ def _standard_errors(per_seed: Floats) -> Floats | None:
     """Standard error of the mean over the first axis; None where that has one entry."""
     if len(per_seed) < 2:
         return None
-    return np.asarray(per_seed.std(axis=0, ddof=1) / np.sqrt(len(per_seed)))
+    return np.apply_along_axis(standard_error, 0, per_seed)
 
 
 def _named(players: AbstractSet[str]) -> str:

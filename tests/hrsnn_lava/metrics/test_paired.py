@@ -58,7 +58,19 @@ def test_signed_ranks_are_exact_with_ties_and_zeros(whole):
 def test_differences_that_tie_but_for_rounding_tie():
     d = np.array([0.85 - 0.80, 0.75 - 0.70, 0.30 - 0.35, 0.10 - 0.20])
     assert len(set(np.abs(d))) == 4
-    assert wilcoxon_p(d) == wilcoxon_p(np.array([1.0, 1.0, -1.0, -2.0]))
+    made = hl.paired_difference([0.85, 0.75, 0.30, 0.10], [0.80, 0.70, 0.35, 0.20])
+    assert made.differences.tolist() == [0.05, 0.05, -0.05, -0.1]
+    assert made.p_wilcoxon == wilcoxon_p(np.array([1.0, 1.0, -1.0, -2.0]))
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1.0, 1e100])
+def test_a_shift_is_one_whatever_rounding_makes_of_it(scale):
+    first = np.array([0.81, 0.79, 0.84, 0.30])
+    made = hl.paired_difference(scale * first, scale * (first - 0.1))
+    assert made.mean == pytest.approx(0.1 * scale)
+    if scale == 1.0:
+        assert (made.standard_error, made.interval) == (0.0, (0.1, 0.1))
+        assert str(made) == "+.100 +- .000 (4 pairs, 95 % CI +.100 to +.100)"
 
 
 def test_ranks_of_many_pairs_are_as_exact_ones():

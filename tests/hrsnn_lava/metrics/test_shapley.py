@@ -48,12 +48,12 @@ def test_it_is_the_mean_over_all_orders(d):
     values = {s: float(rng.normal()) for s in configurations(players)}
     made = hl.shapley(values)
     truth = by_orders(values, players)
-    np.testing.assert_allclose(made.values, [truth[p] for p in made.players], atol=1e-12)
+    np.testing.assert_allclose(made.values, [truth[p] for p in made.players], atol=1e-11)
     for a, b in combinations(range(d), 2):
         truth = interaction_by_orders(values, players, players[a], players[b])
-        assert made.interactions[a, b] == pytest.approx(truth, abs=1e-12)
+        assert made.interactions[a, b] == pytest.approx(truth, abs=1e-11)
         assert made.interactions[b, a] == made.interactions[a, b]
-    assert made.efficiency_gap < 1e-12
+    assert made.efficiency_gap < 1e-11
 
 
 def test_the_gloves_game():
@@ -96,7 +96,7 @@ def test_the_axioms(seed, d):
     renamed = {
         frozenset(f"q{d - int(p[1:])}" for p in s): value for s, value in reversed(u.items())
     }
-    np.testing.assert_allclose(hl.shapley(renamed).values[::-1], made.values, atol=1e-12)
+    np.testing.assert_allclose(hl.shapley(renamed).values[::-1], made.values, atol=1e-11)
 
 
 def test_a_player_without_effect_has_none():
@@ -127,8 +127,8 @@ def test_seeds_are_paired():
     assert made.n_seeds == 8
     for seed in range(8):
         alone = hl.shapley({s: v[seed] for s, v in values.items()})
-        np.testing.assert_allclose(made.per_seed[seed], alone.values, atol=1e-12)
-        np.testing.assert_allclose(made.interactions_per_seed[seed], alone.interactions, atol=1e-12)
+        np.testing.assert_allclose(made.per_seed[seed], alone.values, atol=1e-11)
+        np.testing.assert_allclose(made.interactions_per_seed[seed], alone.interactions, atol=1e-11)
     np.testing.assert_allclose(
         made.standard_errors, made.per_seed.std(axis=0, ddof=1) / np.sqrt(8), atol=1e-15
     )
