@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -185,3 +187,9 @@ def test_a_file_that_is_no_metric_is_named(folder, text, told):
     with pytest.raises(PartError, match=told) as caught:
         hl.metric("mean")
     assert "mean.py" in str(caught.value)
+
+
+def test_every_metric_has_a_row_on_its_page():
+    page = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
+    rows = re.findall(r"^\| `(\w+)` \|", page.read_text(encoding="utf-8"), flags=re.M)
+    assert NAMES <= set(rows)
