@@ -25,7 +25,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import combinations
 from math import factorial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,8 @@ from hrsnn_lava.metrics.paired import PairedDifference, paired_difference, plus_
 
 __all__ = ["MAX_PLAYERS", "Importance", "configurations", "shapley"]
 
+#: What a set of players has: a number, or one for each seed.
+Value: TypeAlias = float | Sequence[float] | Mapping[Any, float]
 #: Most players: 4,096 configurations.
 MAX_PLAYERS = 12
 #: What sums over configurations are off by, relative to the largest value.
@@ -158,7 +160,7 @@ class Importance:
         )
 
 
-def shapley(values: Mapping[frozenset[str], float | Sequence[float]]) -> Importance:
+def shapley(values: Mapping[frozenset[str], Value]) -> Importance:
     """Exact Shapley values and interactions of up to 12 players; see the module.
 
     Example:
@@ -167,8 +169,9 @@ def shapley(values: Mapping[frozenset[str], float | Sequence[float]]) -> Importa
         ([2.0, 3.0], 2.0)
 
     Args:
-        values: of every set of players, the empty one among them: a number, or (n_seeds,) numbers
-            of the same seeds in the same order. `configurations` lists the sets.
+        values: of every set of players, the empty one among them: a number; numbers by seed, the
+            same seeds everywhere; or (n_seeds,) numbers in the same order of seeds.
+            `configurations` lists the sets.
 
     Raises:
         SpecError: a set that is missing, more than 12 players or none, numbers of seeds that
@@ -210,9 +213,7 @@ def configurations(players: Sequence[str]) -> tuple[frozenset[str], ...]:
     )
 
 
-def _table(
-    values: Mapping[frozenset[str], float | Sequence[float]],
-) -> tuple[tuple[str, ...], Floats]:
+def _table(values: Mapping[frozenset[str], Value]) -> tuple[tuple[str, ...], Floats]:
     """Players by name, and the values (2^d, n_seeds): bit i of a row's index is player i."""
     instance("values", values, Mapping)
     for key in values:
@@ -230,6 +231,7 @@ def _table(
         more = Problem("values", f"nothing of {len(problems) - _NAMED} more", f"{len(wanted)} sets")
         problems = [*problems[:_NAMED], more]
     raise_if(SpecError, "Shapley values", problems)
+    values = _in_order_of_seeds(values)
     rows: list[NDArray[np.float64]] = []
     for mask in range(2 ** len(players)):
         s = frozenset(player for k, player in enumerate(players) if mask >> k & 1)
@@ -244,6 +246,21 @@ def _table(
             raise SpecError(str(Problem(f"value of {_named(s)}", fault, allowed)))
         rows.append(row)
     return players, np.stack(rows)
+
+
+def _in_order_of_seeds(values: Mapping[frozenset[str], Value]) -> Mapping[frozenset[str], Any]:
+    """The same with lists in one order of seeds, where values are given by seed."""
+    seeds = next((list(value) for value in values.values() if isinstance(value, Mapping)), None)
+    if seeds is None:
+        return values
+    ordered = {}
+    for players, value in values.items():
+        if not isinstance(value, Mapping) or set(value) != set(seeds):
+            shown = ", ".join(map(str, value)) if isinstance(value, Mapping) else "no seeds"
+            allowed = f"the same seeds everywhere: {', '.join(map(str, seeds))}"
+            raise SpecError(str(Problem(f"value of {_named(players)}", shown, allowed)))
+        ordered[players] = [value[seed] for seed in seeds]
+    return ordered
 
 
 def _interactions(table: Floats, masks: NDArray[np.int64], sizes: NDArray[np.int64]) -> Floats:

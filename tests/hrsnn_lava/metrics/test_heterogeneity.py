@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import hrsnn_lava as hl
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.metrics.heterogeneity import heterogeneity, neuron_parameters
+from hrsnn_lava.metrics.heterogeneity import heterogeneity, neuron_parameters, synapse_parameters
 
 RNG = np.random.default_rng(6)
 TAU, VTH = np.exp(RNG.normal(-4.0, 0.5, 400)), np.exp(RNG.normal(0.0, 0.1, 400))
@@ -115,6 +115,29 @@ def test_neurons_of_a_network():
     only = hl.Network(1e-3, (hl.Population("in", 3, hl.Input()),))
     with pytest.raises(SpecError, match="inputs alone"):
         neuron_parameters(only)
+
+
+def test_learning_rules_of_synapses():
+    weights = np.ones((3, 3))
+    rule = hl.STDP(a_plus=np.linspace(0.01, 0.02, 9), a_minus=0.01, tau_plus=TAU[:9])
+    groups = (hl.Population("in", 3, hl.Input()), hl.Population("exc", 3, hl.LIF(0.02)))
+    net = hl.Network(
+        1e-3,
+        groups,
+        (
+            hl.Projection("fixed", "in", "exc", weights),
+            hl.Projection("learns", "exc", "exc", weights, plasticity=rule),
+        ),
+    )
+    values = synapse_parameters(net)
+    assert values["tau_plus"].tolist() == TAU[:9].tolist()
+    made = heterogeneity(values)
+    assert (made.rank, made.homogeneous) == (2, ("a_minus", "tau_minus"))
+    assert heterogeneity(synapse_parameters(net, ("a_plus", "tau_plus"))).value is not None
+    with pytest.raises(SpecError, match="fields: 'w'; allowed: a_plus, a_minus"):
+        synapse_parameters(net, ("w",))
+    with pytest.raises(SpecError, match="no synapse learns"):
+        synapse_parameters(hl.Network(1e-3, groups, net.projections[:1]))
 
 
 @pytest.mark.parametrize(

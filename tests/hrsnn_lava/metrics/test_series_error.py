@@ -84,6 +84,14 @@ def test_a_time_by_hand():
     assert times.to_dict()["steps_mean"] == [2.0, 4.0, 9.0]
 
 
+def test_a_series_of_one_component_needs_no_second_axis():
+    truth, answers = TRUTH[:, 0], TRUTH[:, 0] + np.linspace(0.0, 2.0, 40)
+    flat = valid_prediction_times(truth, answers)
+    column = valid_prediction_times(truth[:, None], answers[:, None])
+    assert flat.steps.tolist() == column.steps.tolist()
+    assert 0 < flat.value < 40
+
+
 @pytest.mark.parametrize(
     ("truth", "answers", "told"),
     [

@@ -141,6 +141,16 @@ def test_seeds_are_paired():
         made.of("tua")
 
 
+def test_values_by_seed_are_those_of_the_seed():
+    rng = np.random.default_rng(5)
+    by_seed = {s: {k: float(rng.normal()) for k in (7, 3, 5)} for s in configurations("ab")}
+    as_lists = {s: [v[7], v[3], v[5]] for s, v in by_seed.items()}
+    mixed = {s: dict(sorted(v.items())) if "a" in s else v for s, v in by_seed.items()}
+    truth = hl.shapley(as_lists).per_seed
+    assert hl.shapley(by_seed).per_seed.tolist() == truth.tolist()
+    assert hl.shapley(mixed).per_seed.tolist() == truth.tolist()
+
+
 def test_text_and_json():
     v = {frozenset(): 0.0, frozenset("a"): 1.0, frozenset("b"): 2.0, frozenset("ab"): 5.0}
     made = hl.shapley(v)
@@ -176,6 +186,11 @@ FULL = {frozenset(): 0.0, frozenset("a"): 1.0, frozenset("b"): 1.0, frozenset("a
         (FULL | {frozenset("b"): np.nan}, "value of {b}: a value that is not finite"),
         (FULL | {frozenset("b"): None}, "value of {b}: None"),
         (FULL | {frozenset(): []}, r"value of {}: shape \(0,\)"),
+        (
+            {s: {1: x, 2: x} for s, x in FULL.items()} | {frozenset("a"): {1: 0.0, 3: 0.0}},
+            "value of {a}: 1, 3; allowed: the same seeds everywhere: 1, 2",
+        ),
+        (FULL | {frozenset("b"): {1: 0.0}}, "no seeds; allowed: the same seeds everywhere: 1"),
         ({frozenset(): 0.0}, "players: 0"),
         ({"": 0.0, "a": 1.0}, "a key of values: str; allowed: a Set. Give a frozenset"),
         ({frozenset(): 0.0, frozenset({1}): 1.0}, "a player: int; allowed: a str"),
