@@ -27,7 +27,7 @@ from numpy.typing import ArrayLike
 
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.fields import instance, locked
-from hrsnn_lava.metrics.base import Floats, Metric, finite_values
+from hrsnn_lava.metrics.base import Floats, Metric, finite_values, names_in
 from hrsnn_lava.network import LIF_FIELDS, Network
 from hrsnn_lava.options import options
 from hrsnn_lava.plasticity import DRAWN_FIELDS
@@ -212,8 +212,9 @@ class Heterogeneity(Metric):
 
 def _known(fields: Sequence[str], allowed: Sequence[str]) -> None:
     """Raise `SpecError` for fields that there are not, or none."""
-    wrong = [name for name in fields if name not in allowed]
-    if wrong or not fields:
+    names = names_in("fields", fields)
+    wrong = [name for name in names if name not in allowed]
+    if wrong or not names:
         measured = ", ".join(map(repr, wrong)) or "none"
         raise SpecError(str(Problem("fields", measured, ", ".join(allowed))))
 
@@ -224,7 +225,7 @@ def _columns(
     """Values of every parameter by name, (n,) each."""
     if not isinstance(parameters, Mapping):
         table = finite_values("parameters", parameters, (2,), "(n, k), or a table by name")
-        titles = tuple(names) or tuple(f"parameter {k}" for k in range(table.shape[1]))
+        titles = names_in("names", names) or tuple(f"parameter {k}" for k in range(table.shape[1]))
         if len(set(titles)) != table.shape[1]:
             allowed = f"{table.shape[1]}, each once"
             raise SpecError(str(Problem("names", f"{len(titles)}", allowed)))

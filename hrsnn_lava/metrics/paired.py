@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.fields import instance, locked, real_values
-from hrsnn_lava.metrics.base import Floats
+from hrsnn_lava.metrics.base import Floats, names_in
 from hrsnn_lava.metrics.intervals import (
     bootstrap_interval,
     equivalence_p,
@@ -236,6 +236,10 @@ def paired_difference(
         SpecError: seeds or lengths that differ, a value that is not finite, no pairs.
     """
     made = PairedOptions(**options)
+    pair = names_in("names", names)
+    if len(pair) != 2:
+        raise SpecError(str(Problem("names", f"{len(pair)}", "two, of the arm and the reference")))
+    names = (pair[0], pair[1])
     first, second = _pairs(names, arm, reference)
     return _of(rounded(first - second, first, second), names, made)
 
@@ -252,6 +256,7 @@ def compare_arms(arms: Mapping[str, Arm], reference: str, **options: Any) -> Pai
         SpecError: no such arm, no other arm, or as of `paired_difference`.
     """
     instance("arms", arms, Mapping)
+    instance("reference", reference, str)
     others = [name for name in arms if name != reference]
     if reference not in arms or not others:
         fix = "" if reference in arms else "name one of them"
@@ -277,9 +282,9 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     Raises:
         SpecError: values that are no probabilities.
     """
-    p = real_values("p_values", list(p_values), error=SpecError)
+    p = real_values("p_values", p_values, error=SpecError)
     if p.ndim != 1 or not np.all((p >= 0) & (p <= 1)):
-        raise SpecError(str(Problem("p_values", f"{list(p_values)}", "probabilities, 0 to 1")))
+        raise SpecError(str(Problem("p_values", f"{p_values!r:.60}", "probabilities, 0 to 1")))
     order = np.argsort(p, kind="stable")
     steps = np.minimum(1.0, np.arange(len(p), 0, -1) * p[order])
     corrected = np.empty(len(p))
@@ -321,7 +326,7 @@ def _of(differences: Floats, names: tuple[str, str], options: PairedOptions) -> 
     mean, degrees = float(d.mean()), len(d) - 1
     margin = options.margin
     return PairedDifference(
-        names=(str(names[0]), str(names[1])),
+        names=names,
         differences=locked(np.array(d)),
         options=options,
         interval=None if error is None else t_interval(mean, error, degrees, options.confidence),

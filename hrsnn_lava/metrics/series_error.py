@@ -160,7 +160,9 @@ def valid_prediction_times(
     if not thresholds:
         raise SpecError(str(Problem("thresholds", "none", "one or more")))
     starts = true.reshape(1, -1, 1) if true.ndim == 1 else true.reshape(-1, *true.shape[-2:])
-    sigma = starts.std(axis=(0, 1)) if scale is None else scale
+    sigma = starts.std(axis=(0, 1))
+    if scale is not None:
+        sigma = finite_values("scale", scale, (0, 1), "() or (d,)")
     with np.errstate(over="ignore", invalid="ignore"):
         errors = [
             rmse_over_time(answer, start, sigma)

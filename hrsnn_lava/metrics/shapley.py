@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.errors import HrsnnError, Problem, SpecError, raise_if
 from hrsnn_lava.fields import instance, locked, real_values
-from hrsnn_lava.metrics.base import Floats
+from hrsnn_lava.metrics.base import Floats, names_in
 from hrsnn_lava.metrics.intervals import rounded, standard_error
 from hrsnn_lava.metrics.paired import PairedDifference, paired_difference, plus_minus
 
@@ -204,7 +204,7 @@ def configurations(players: Sequence[str]) -> tuple[frozenset[str], ...]:
     Raises:
         SpecError: a name twice, more than 12 players, or none.
     """
-    names = tuple(players)
+    names = names_in("players", players)
     if len(set(names)) < len(names) or not 0 < len(names) <= MAX_PLAYERS:
         measured = f"{len(names)}, {len(set(names))} of them different"
         raise SpecError(str(Problem("players", measured, f"1..{MAX_PLAYERS}, each once")))

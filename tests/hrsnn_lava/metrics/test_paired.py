@@ -262,6 +262,12 @@ def test_wrong_options_are_refused(options, told):
 def test_wrong_arms_are_refused():
     with pytest.raises(SpecError, match="arms: a, b; allowed: two arms or more, the reference"):
         hl.compare_arms({"a": [1.0], "b": [2.0]}, "c")
+    with pytest.raises(SpecError, match="names: 3; allowed: two"):
+        hl.paired_difference([1.0], [2.0], ("a", "b", "c"))
+    with pytest.raises(SpecError, match="names: str; allowed: names"):
+        hl.paired_difference([1.0], [2.0], "ab")
+    with pytest.raises(SpecError, match="reference: list; allowed: a str"):
+        hl.compare_arms({"a": [1.0], "b": [2.0]}, ["a"])
     with pytest.raises(SpecError, match="two arms or more"):
         hl.compare_arms({"a": [1.0]}, "a")
     with pytest.raises(SpecError, match="probabilities"):

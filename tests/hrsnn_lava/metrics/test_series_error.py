@@ -111,5 +111,7 @@ def test_wrong_options_of_functions_are_refused():
         nrmse([1.0, 2.0], [1.0, 2.0], "mean")
     with pytest.raises(SpecError, match="thresholds: none"):
         valid_prediction_times([[0.0]], [[0.0]], [1.0], thresholds=())
+    with pytest.raises(SpecError, match="scale: text"):
+        valid_prediction_times([[0.0]], [[0.0]], "std")
     with pytest.raises(SpecError, match="scale: smallest value 0"):
         valid_prediction_times([[0.0]], [[0.0]])

@@ -17,7 +17,7 @@ from hrsnn_lava.metrics.shapley import configurations
 
 
 def game(players, value):
-    return {s: value(s) for s in configurations(players)}
+    return {s: value(s) for s in configurations(list(players))}
 
 
 def by_orders(values, players):
@@ -143,7 +143,7 @@ def test_seeds_are_paired():
 
 def test_values_by_seed_are_those_of_the_seed():
     rng = np.random.default_rng(5)
-    by_seed = {s: {k: float(rng.normal()) for k in (7, 3, 5)} for s in configurations("ab")}
+    by_seed = {s: {k: float(rng.normal()) for k in (7, 3, 5)} for s in configurations(["a", "b"])}
     as_lists = {s: [v[7], v[3], v[5]] for s, v in by_seed.items()}
     mixed = {s: dict(sorted(v.items())) if "a" in s else v for s, v in by_seed.items()}
     truth = hl.shapley(as_lists).per_seed
@@ -206,3 +206,5 @@ def test_what_is_no_game_is_refused(values, told):
 def test_players_are_named_once():
     with pytest.raises(SpecError, match="3, 2 of them different"):
         configurations(["a", "b", "a"])
+    with pytest.raises(SpecError, match="players: str; allowed: names"):
+        configurations("ab")
