@@ -20,8 +20,8 @@ __all__ = [
 
 #: Random places that are drawn at once.
 _AT_ONCE = 2_000_000
-#: Most pairs whose signed ranks are counted out: half a second.
-_EXACT_PAIRS = 500
+#: Most pairs whose signed ranks are counted out; of more, a normal distribution says the same.
+_EXACT_PAIRS = 100
 
 
 def rounded(differences: Floats, *measured: Floats) -> Floats:
@@ -96,7 +96,7 @@ def wilcoxon_p(differences: Floats) -> float | None:
 
     Ranks of ``|d|``, the mean rank for ties; W is the sum of those of d > 0. Under no difference
     every sign is + or - with 1/2: the distribution of 2 W, an integer, is built rank by rank. Of
-    more than 500 pairs it is taken as normal, with the variance ``sum r^2 / 4``. None where all
+    more than 100 pairs it is taken as normal, with the variance ``sum r^2 / 4``. None where all
     are 0.
     """
     from scipy import stats
