@@ -28,6 +28,7 @@ KINDS = {
     "score": "spread",
     "task": "afterglow",
     "reader": "table",
+    "metric": "fano_factor",
     "engine": "doubled",
     "chip": "small_cores",
     "cost_set": "our_board",
@@ -117,6 +118,19 @@ def test_a_reader_in_a_task(folder):
     (folder / "bad.csv").write_text("1,x\n")
     with pytest.raises(ArtifactError, match=r"bad\.csv"):
         hl.Spec.parse(SPEC | {"task": table | {"path": str(folder / "bad.csv")}}).task.trial(0)
+
+
+def test_a_metric_by_its_name(folder):
+    counts = np.random.default_rng(0).poisson(4.0, (4000, 5))
+    fano = hl.metric("fano_factor", least=2)
+    assert fano(counts) == pytest.approx(1.0, abs=0.05)  # of Poisson counts
+    assert fano(np.tile([[3], [5]], (1, 2))) == pytest.approx(2.0 / 4.0)
+    assert fano(np.zeros((4, 2))) is None
+    score = hl.metric("fano_factor").score(counts)
+    assert (score.name, score.title, score.better) == ("fano_factor", "fano factor", "lower")
+    assert registry.summary("metric", "fano_factor").startswith("``var(n) / mean(n)`` of spike")
+    with pytest.raises(SpecError, match="Did you mean 'fano_factor'"):
+        hl.metric("fano_facto")
 
 
 def test_an_engine_a_chip_a_cost_set_and_a_section_in_python(folder):

@@ -33,7 +33,7 @@ def average_activation(spikes: ArrayLike) -> float:
     """Spikes per neuron, ``nu = sum_t sum_i nu_i(t) / N`` (papers on heterogeneous networks).
 
     Args:
-        spikes: (N,) spikes of every neuron, such as ``trace.counts``, or (T, N) spikes of every
+        spikes: (N,) spikes of every neuron, such as ``trace.counts()``, or (T, N) spikes of every
             step or window, which are summed.
 
     Raises:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava import registry
 from hrsnn_lava.errors import Problem, SpecError
-from hrsnn_lava.fields import instance, plain_array, real_values
+from hrsnn_lava.fields import instance, listed, plain_array, real_values
 from hrsnn_lava.metrics.scores import Better, Score
 
 __all__ = ["Floats", "Metric", "metric"]
@@ -129,6 +129,12 @@ def shaped(where: str, array: NDArray[Any], ndims: tuple[int, ...], shape: str) 
     if array.ndim not in ndims or array.size == 0:
         raise SpecError(str(Problem(where, f"shape {array.shape}", f"{shape}, not empty")))
     return array
+
+
+def names_in(where: str, values: Any) -> tuple[str, ...]:
+    """A list of texts as a tuple; raises `SpecError` for anything else, a single text among it."""
+    names = listed(where, values, "names", SpecError)
+    return tuple(str(instance(f"a name in {where}", name, str)) for name in names)
 
 
 def same_shape(first: tuple[str, NDArray[Any]], second: tuple[str, NDArray[Any]]) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hrsnn_lava.errors import Problem, SpecError
-from hrsnn_lava.fields import listed, locked, plain_array
-from hrsnn_lava.metrics.base import Metric, same_shape, shaped
+from hrsnn_lava.fields import locked, plain_array
+from hrsnn_lava.metrics.base import Metric, names_in, same_shape, shaped
 from hrsnn_lava.metrics.scores import Better
 from hrsnn_lava.options import options
 
@@ -113,7 +113,7 @@ def confusion(
         names = tuple(str(label) for label in known.tolist())
         rows, columns = np.split(places.ravel(), 2)
     else:
-        names = tuple(str(name) for name in listed("classes", classes, "names", SpecError))
+        names = names_in("classes", classes)
         if not names or len(set(names)) < len(names):
             problem = Problem("classes", f"{len(names)} names", "one or more, each once")
             raise SpecError(str(problem))
@@ -180,7 +180,8 @@ def label_array(where: str, values: ArrayLike) -> NDArray[Any]:
         array = array.astype(str)
     if array.dtype.kind != "U":
         array = plain_array(where, values, "integers or texts", SpecError, booleans=True)
-        whole = array.dtype.kind != "f" or bool(np.all(np.isfinite(array) & (array % 1 == 0)))
+        whole = array.dtype.kind != "f" or bool(np.all(np.abs(array) < 2.0**53))
+        whole = whole and bool(np.all(array == np.trunc(array)))
         if not whole or (array.dtype.kind == "f" and array.ndim > 1):
             fix = "the class of the largest answer is answers.argmax(axis=1)"
             raise SpecError(str(Problem(where, f"floats, {array.shape}", "(n,) labels", fix)))

@@ -27,11 +27,12 @@ from numpy.typing import ArrayLike
 
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.fields import instance, locked
-from hrsnn_lava.metrics.base import Floats, Metric, finite_values
+from hrsnn_lava.metrics.base import Floats, Metric, finite_values, names_in
 from hrsnn_lava.network import LIF_FIELDS, Network
 from hrsnn_lava.options import options
+from hrsnn_lava.plasticity import DRAWN_FIELDS
 
-__all__ = ["LogCovariance", "heterogeneity", "neuron_parameters"]
+__all__ = ["LogCovariance", "heterogeneity", "neuron_parameters", "synapse_parameters"]
 
 #: Eigenvalues of a correlation matrix below it are 0: what rounding leaves of parameters that are
 #: products of powers of each other.
@@ -123,7 +124,8 @@ def heterogeneity(
 
     Args:
         parameters: positive values by name, (n,) each, where a single number is the same for all;
-            or (n, k), a column for each parameter. Of neurons, `neuron_parameters` gives them.
+            or (n, k), a column for each parameter. `neuron_parameters` and `synapse_parameters`
+            give those of a network.
         names: of the columns, where there are no names yet.
 
     Raises:
@@ -167,16 +169,33 @@ def neuron_parameters(
         SpecError: a field that there is not, or a network of inputs alone.
     """
     instance("network", network, Network)
-    wrong = [name for name in fields if name not in LIF_FIELDS]
-    if wrong or not fields:
-        allowed = ", ".join(LIF_FIELDS)
-        raise SpecError(str(Problem("fields", ", ".join(map(repr, wrong)) or "none", allowed)))
+    _known(fields, LIF_FIELDS)
     neurons = [p.lif for p in network.populations if not p.is_input]
     if not neurons:
         raise SpecError(str(Problem("network", "inputs alone", "a population of neurons")))
     return {
         name: np.concatenate([np.asarray(getattr(lif, name), np.float64) for lif in neurons])
         for name in fields
+    }
+
+
+def synapse_parameters(network: Network, fields: Sequence[str] = DRAWN_FIELDS) -> dict[str, Floats]:
+    """Parameters of the learning rule of all synapses that learn, (n_synapses,) by name.
+
+    Args:
+        network: of floats.
+        fields: of `hrsnn_lava.STDP`.
+
+    Raises:
+        SpecError: a field that there is not, or a network in which nothing learns.
+    """
+    instance("network", network, Network)
+    _known(fields, DRAWN_FIELDS)
+    rules = [(p.plasticity, p.n_synapses) for p in network.projections if p.plasticity is not None]
+    if not any(count for _, count in rules):
+        raise SpecError(str(Problem("network", "no synapse learns", "a projection with STDP")))
+    return {
+        name: np.concatenate([rule.values(name, count) for rule, count in rules]) for name in fields
     }
 
 
@@ -191,13 +210,22 @@ class Heterogeneity(Metric):
         return heterogeneity(parameters)
 
 
+def _known(fields: Sequence[str], allowed: Sequence[str]) -> None:
+    """Raise `SpecError` for fields that there are not, or none."""
+    names = names_in("fields", fields)
+    wrong = [name for name in names if name not in allowed]
+    if wrong or not names:
+        measured = ", ".join(map(repr, wrong)) or "none"
+        raise SpecError(str(Problem("fields", measured, ", ".join(allowed))))
+
+
 def _columns(
     parameters: Mapping[str, ArrayLike] | ArrayLike, names: Sequence[str]
 ) -> dict[str, Floats]:
     """Values of every parameter by name, (n,) each."""
     if not isinstance(parameters, Mapping):
         table = finite_values("parameters", parameters, (2,), "(n, k), or a table by name")
-        titles = tuple(names) or tuple(f"parameter {k}" for k in range(table.shape[1]))
+        titles = names_in("names", names) or tuple(f"parameter {k}" for k in range(table.shape[1]))
         if len(set(titles)) != table.shape[1]:
             allowed = f"{table.shape[1]}, each once"
             raise SpecError(str(Problem("names", f"{len(titles)}", allowed)))

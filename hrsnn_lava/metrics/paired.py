@@ -24,11 +24,13 @@ from numpy.typing import ArrayLike
 
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.fields import instance, locked, real_values
-from hrsnn_lava.metrics.base import Floats
+from hrsnn_lava.metrics.base import Floats, names_in
 from hrsnn_lava.metrics.intervals import (
     bootstrap_interval,
     equivalence_p,
+    rounded,
     sign_p,
+    standard_error,
     t_interval,
     t_p,
     wilcoxon_p,
@@ -81,7 +83,7 @@ class PairedDifference:
 
     Attributes:
         names: of the arm and of the reference.
-        differences: (n,) arm minus reference.
+        differences: (n,) arm minus reference, rounded to 12 digits of the largest value.
         options: of the comparison.
         interval: of the mean by Student's t; None of a single pair.
         bootstrap: of the mean by BCa; None of a single pair.
@@ -113,7 +115,7 @@ class PairedDifference:
     @property
     def standard_error(self) -> float | None:
         """``sd / sqrt(n)``; None of a single pair."""
-        return None if self.pairs < 2 else _standard_error(self.differences)
+        return None if self.pairs < 2 else standard_error(self.differences)
 
     @property
     def above(self) -> int:
@@ -234,8 +236,12 @@ def paired_difference(
         SpecError: seeds or lengths that differ, a value that is not finite, no pairs.
     """
     made = PairedOptions(**options)
+    pair = names_in("names", names)
+    if len(pair) != 2:
+        raise SpecError(str(Problem("names", f"{len(pair)}", "two, of the arm and the reference")))
+    names = (pair[0], pair[1])
     first, second = _pairs(names, arm, reference)
-    return _of(first - second, names, made)
+    return _of(rounded(first - second, first, second), names, made)
 
 
 def compare_arms(arms: Mapping[str, Arm], reference: str, **options: Any) -> PairedComparisons:
@@ -250,6 +256,7 @@ def compare_arms(arms: Mapping[str, Arm], reference: str, **options: Any) -> Pai
         SpecError: no such arm, no other arm, or as of `paired_difference`.
     """
     instance("arms", arms, Mapping)
+    instance("reference", reference, str)
     others = [name for name in arms if name != reference]
     if reference not in arms or not others:
         fix = "" if reference in arms else "name one of them"
@@ -275,9 +282,9 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     Raises:
         SpecError: values that are no probabilities.
     """
-    p = real_values("p_values", list(p_values), error=SpecError)
+    p = real_values("p_values", p_values, error=SpecError)
     if p.ndim != 1 or not np.all((p >= 0) & (p <= 1)):
-        raise SpecError(str(Problem("p_values", f"{list(p_values)}", "probabilities, 0 to 1")))
+        raise SpecError(str(Problem("p_values", f"{p_values!r:.60}", "probabilities, 0 to 1")))
     order = np.argsort(p, kind="stable")
     steps = np.minimum(1.0, np.arange(len(p), 0, -1) * p[order])
     corrected = np.empty(len(p))
@@ -315,11 +322,11 @@ def _exponent(value: float) -> int:
 def _of(differences: Floats, names: tuple[str, str], options: PairedOptions) -> PairedDifference:
     """Everything that is said of some differences."""
     d, several = differences, len(differences) > 1
-    error = _standard_error(d) if several else None
+    error = standard_error(d) if several else None
     mean, degrees = float(d.mean()), len(d) - 1
     margin = options.margin
     return PairedDifference(
-        names=(str(names[0]), str(names[1])),
+        names=names,
         differences=locked(np.array(d)),
         options=options,
         interval=None if error is None else t_interval(mean, error, degrees, options.confidence),
@@ -333,10 +340,6 @@ def _of(differences: Floats, names: tuple[str, str], options: PairedOptions) -> 
         if margin is None or error is None
         else equivalence_p(mean, error, degrees, margin),
     )
-
-
-def _standard_error(differences: Floats) -> float:
-    return float(differences.std(ddof=1) / np.sqrt(len(differences)))
 
 
 def _pairs(names: tuple[str, str], arm: Arm, reference: Arm) -> tuple[Floats, Floats]:

@@ -142,7 +142,7 @@ def valid_prediction_times(
     """Steps until ``RMSE(t) = sqrt(mean_i ((answer_i - truth_i) / sigma_i)^2)`` exceeds thresholds.
 
     Args:
-        truth: (T, d), or (n_starts, T, d) for forecasts from several starts.
+        truth: (T,) or (T, d), or (n_starts, T, d) for forecasts from several starts.
         answers: of the same shape, made in closed loop; not finite: too far off.
         scale: sigma, (d,) long-term standard deviations. None: those of `truth` itself, which a
             short stretch underestimates.
@@ -154,13 +154,15 @@ def valid_prediction_times(
     Raises:
         SpecError: shapes that differ, a scale or a threshold that is not positive.
     """
-    true = finite_values("truth", truth, (2, 3), "(T, d) or (n_starts, T, d)")
+    true = finite_values("truth", truth, (1, 2, 3), "(T,), (T, d) or (n_starts, T, d)")
     told = real_values("answers", answers, error=SpecError)
     same_shape(("truth", true), ("answers", told))
     if not thresholds:
         raise SpecError(str(Problem("thresholds", "none", "one or more")))
-    starts = true.reshape(-1, *true.shape[-2:])
-    sigma = starts.std(axis=(0, 1)) if scale is None else scale
+    starts = true.reshape(1, -1, 1) if true.ndim == 1 else true.reshape(-1, *true.shape[-2:])
+    sigma = starts.std(axis=(0, 1))
+    if scale is not None:
+        sigma = finite_values("scale", scale, (0, 1), "() or (d,)")
     with np.errstate(over="ignore", invalid="ignore"):
         errors = [
             rmse_over_time(answer, start, sigma)

@@ -25,18 +25,21 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import combinations
 from math import factorial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.errors import HrsnnError, Problem, SpecError, raise_if
 from hrsnn_lava.fields import instance, locked, real_values
-from hrsnn_lava.metrics.base import Floats
+from hrsnn_lava.metrics.base import Floats, names_in
+from hrsnn_lava.metrics.intervals import rounded, standard_error
 from hrsnn_lava.metrics.paired import PairedDifference, paired_difference, plus_minus
 
 __all__ = ["MAX_PLAYERS", "Importance", "configurations", "shapley"]
 
+#: What a set of players has: a number, or one for each seed.
+Value: TypeAlias = float | Sequence[float] | Mapping[Any, float]
 #: Most players: 4,096 configurations.
 MAX_PLAYERS = 12
 #: What sums over configurations are off by, relative to the largest value.
@@ -149,15 +152,15 @@ class Importance:
             k = self.players.index(name)
             error = None if errors is None else float(errors[k])
             lines.append(f"{name.ljust(width)}  {plus_minus(float(self.values[k]), error)[0]}")
-        differences = (self.everybody - self.nobody)[:, None]
-        error = None if errors is None else float(_standard_errors(differences)[0])  # type: ignore[index]
+        together = rounded(self.everybody - self.nobody, self.everybody, self.nobody)
+        error = None if errors is None else standard_error(together)
         seeds = f"{self.n_seeds} seed{'s' * (self.n_seeds > 1)}"
         return "\n".join(
             [*lines, f"{'together'.ljust(width)}  {plus_minus(self.total, error)[0]} ({seeds})"]
         )
 
 
-def shapley(values: Mapping[frozenset[str], float | Sequence[float]]) -> Importance:
+def shapley(values: Mapping[frozenset[str], Value]) -> Importance:
     """Exact Shapley values and interactions of up to 12 players; see the module.
 
     Example:
@@ -166,8 +169,9 @@ def shapley(values: Mapping[frozenset[str], float | Sequence[float]]) -> Importa
         ([2.0, 3.0], 2.0)
 
     Args:
-        values: of every set of players, the empty one among them: a number, or (n_seeds,) numbers
-            of the same seeds in the same order. `configurations` lists the sets.
+        values: of every set of players, the empty one among them: a number; numbers by seed, the
+            same seeds everywhere; or (n_seeds,) numbers in the same order of seeds.
+            `configurations` lists the sets.
 
     Raises:
         SpecError: a set that is missing, more than 12 players or none, numbers of seeds that
@@ -184,8 +188,8 @@ def shapley(values: Mapping[frozenset[str], float | Sequence[float]]) -> Importa
         phi[:, i] = weight[sizes[without]] @ (table[without | (1 << i)] - table[without])
     result = Importance(
         players=players,
-        per_seed=locked(phi),
-        interactions_per_seed=locked(_interactions(table, masks, sizes)),
+        per_seed=locked(rounded(phi, table)),
+        interactions_per_seed=locked(rounded(_interactions(table, masks, sizes), table)),
         nobody=locked(table[0].copy()),
         everybody=locked(table[-1].copy()),
     )
@@ -200,7 +204,7 @@ def configurations(players: Sequence[str]) -> tuple[frozenset[str], ...]:
     Raises:
         SpecError: a name twice, more than 12 players, or none.
     """
-    names = tuple(players)
+    names = names_in("players", players)
     if len(set(names)) < len(names) or not 0 < len(names) <= MAX_PLAYERS:
         measured = f"{len(names)}, {len(set(names))} of them different"
         raise SpecError(str(Problem("players", measured, f"1..{MAX_PLAYERS}, each once")))
@@ -209,9 +213,7 @@ def configurations(players: Sequence[str]) -> tuple[frozenset[str], ...]:
     )
 
 
-def _table(
-    values: Mapping[frozenset[str], float | Sequence[float]],
-) -> tuple[tuple[str, ...], Floats]:
+def _table(values: Mapping[frozenset[str], Value]) -> tuple[tuple[str, ...], Floats]:
     """Players by name, and the values (2^d, n_seeds): bit i of a row's index is player i."""
     instance("values", values, Mapping)
     for key in values:
@@ -229,6 +231,7 @@ def _table(
         more = Problem("values", f"nothing of {len(problems) - _NAMED} more", f"{len(wanted)} sets")
         problems = [*problems[:_NAMED], more]
     raise_if(SpecError, "Shapley values", problems)
+    values = _in_order_of_seeds(values)
     rows: list[NDArray[np.float64]] = []
     for mask in range(2 ** len(players)):
         s = frozenset(player for k, player in enumerate(players) if mask >> k & 1)
@@ -243,6 +246,21 @@ def _table(
             raise SpecError(str(Problem(f"value of {_named(s)}", fault, allowed)))
         rows.append(row)
     return players, np.stack(rows)
+
+
+def _in_order_of_seeds(values: Mapping[frozenset[str], Value]) -> Mapping[frozenset[str], Any]:
+    """The same with lists in one order of seeds, where values are given by seed."""
+    seeds = next((list(value) for value in values.values() if isinstance(value, Mapping)), None)
+    if seeds is None:
+        return values
+    ordered = {}
+    for players, value in values.items():
+        if not isinstance(value, Mapping) or set(value) != set(seeds):
+            shown = ", ".join(map(str, value)) if isinstance(value, Mapping) else "no seeds"
+            allowed = f"the same seeds everywhere: {', '.join(map(str, seeds))}"
+            raise SpecError(str(Problem(f"value of {_named(players)}", shown, allowed)))
+        ordered[players] = [value[seed] for seed in seeds]
+    return ordered
 
 
 def _interactions(table: Floats, masks: NDArray[np.int64], sizes: NDArray[np.int64]) -> Floats:
@@ -264,7 +282,7 @@ def _standard_errors(per_seed: Floats) -> Floats | None:
     """Standard error of the mean over the first axis; None where that has one entry."""
     if len(per_seed) < 2:
         return None
-    return np.asarray(per_seed.std(axis=0, ddof=1) / np.sqrt(len(per_seed)))
+    return np.apply_along_axis(standard_error, 0, per_seed)
 
 
 def _named(players: AbstractSet[str]) -> str:
