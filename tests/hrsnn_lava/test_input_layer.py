@@ -166,6 +166,23 @@ def test_a_recording_gives_about_the_same_spikes_in_float_and_integers():
     assert integer == pytest.approx(exact, rel=0.02)
 
 
+def test_payloads_on_plain_channels_are_told():
+    net = hl.quantize(network(20, target="synapse", fan_in=0.3))
+    plain = spikes(20)
+    payloads = np.ones(plain.steps.size, np.int32)
+    ones = hl.SpikeInput(plain.steps, plain.neurons, 200, 20, payloads)
+    payloads = np.where(plain.steps < 50, 3, payloads)
+    threes = hl.SpikeInput(plain.steps, plain.neurons, 200, 20, payloads)
+    told = "payload_without_effect"
+    for recording in (plain, ones):
+        assert told not in {f.kind for f in hl.simulate(net, recording).findings}
+    with pytest.warns(hl.FindingWarning, match="its channels send plain spikes"):
+        (finding,) = (f for f in hl.simulate(net, threes, 100).findings if f.kind == told)
+    assert finding.measured.startswith(f"{int((plain.steps < 50).sum())} spikes with payloads")
+    graded = hl.quantize(network(20, target="synapse"))
+    assert told not in {f.kind for f in hl.simulate(graded, threes).findings}
+
+
 DIGITS = {
     "network": SMALL | {"input": {"target": "synapse", "fan_in": 0.5}},
     "task": {
