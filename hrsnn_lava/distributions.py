@@ -113,14 +113,17 @@ class Exponential:
 
 @dataclass(frozen=True)
 class LogNormal:
-    """Log-normal distribution by its mean (> 0) and the standard deviation of the logarithm."""
+    """Log-normal distribution by its mean (> 0) and the deviation of the logarithm (>= 0)."""
 
     mean: float
     sigma: float
     clip: Clip = NO_CLIP
 
     def __post_init__(self) -> None:
-        _require(self, self.clip, mean=self.mean, sigma=self.sigma)
+        _require(self, self.clip, mean=self.mean)
+        if not (np.isfinite(self.sigma) and self.sigma >= 0):
+            problem = Problem("LogNormal.sigma", f"{self.sigma:g}", "finite and >= 0")
+            raise SpecError("the distribution is not valid", problems=[problem])
 
     def sample(self, rng: np.random.Generator, size: int) -> Float:
         """Draw `size` values, (size,)."""

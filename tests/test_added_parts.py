@@ -30,6 +30,7 @@ KINDS = {
     "reader": "table",
     "metric": "fano_factor",
     "engine": "doubled",
+    "model": "tiny",
     "chip": "small_cores",
     "cost_set": "our_board",
     "section": "fan_in",
@@ -103,6 +104,12 @@ def test_a_score_by_its_definition(folder):
     table = {"method": "lyapunov", "score": "spread"}
     spec = hl.Spec.parse(SPEC | {"prune": table})
     assert spec.prune.score == "spread"
+
+
+def test_a_model_below_the_keys_of_a_spec(folder):
+    assert hl.Spec.parse({"network": {"model": "tiny"}}).network.size == 60
+    own = hl.Spec.parse({"network": {"model": "tiny", "size": 30}})
+    assert (own.network.size, own.network.connectivity.mean_degree) == (30, 8.0)
 
 
 def test_a_reader_in_a_task(folder):

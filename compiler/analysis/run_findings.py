@@ -42,6 +42,7 @@ def run_findings(network: QuantizedNetwork, run: Trace | Activity, steps: int) -
         )
     if isinstance(run, Trace) and run.inputs is not None:
         yield from _held_clipped(network, run.inputs, steps)
+        yield from _payloads_without_effect(network, run.inputs, steps)
     for population in network.compute_populations:
         first = network.offset(population.name)
         part = slice(first, first + population.size)
@@ -59,6 +60,31 @@ def run_findings(network: QuantizedNetwork, run: Trace | Activity, steps: int) -
             "look at the unit of the input, and at weights that became 0",
             kind="silent_network",
         )
+
+
+def _payloads_without_effect(
+    network: QuantizedNetwork, inputs: SpikeInput, steps: int
+) -> Iterator[Finding]:
+    """Payloads on channels whose synapses add their weight at a spike, whatever it carries."""
+    if inputs.payloads is None:
+        return
+    inside = (inputs.steps < steps) & (inputs.payloads != 0) & (inputs.payloads != 1)
+    for population in network.input_populations:
+        sent = [p for p in network.projections if p.pre == population.name]
+        # a rule can read payloads, and a held value is one
+        if any(p.num_message_bits or p.learning or p.target != "synapse" for p in sent):
+            continue
+        first = network.offset(population.name)
+        own = (inputs.neurons >= first) & (inputs.neurons < first + population.size)
+        if count := int((inside & own).sum()):
+            yield Finding(
+                "warning",
+                f"input {population.name!r}",
+                f"{count:,} spikes with payloads other than 1",
+                "its channels send plain spikes: each is worth 1, and the payload has no effect",
+                "leave the payloads out, or build the input with graded=True",
+                kind="payload_without_effect",
+            )
 
 
 def _held_clipped(network: QuantizedNetwork, inputs: SpikeInput, steps: int) -> Iterator[Finding]:

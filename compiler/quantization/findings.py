@@ -19,6 +19,8 @@ TIME_ERROR = 0.05
 _LOST_DRIVE = 0.01
 _LARGE_TIME_ERROR = 0.25
 CURRENT_ERROR = 0.05
+#: Relative difference of a synapse's own bound from the chip's that is worth a word (ours).
+BOUND_ERROR = 0.05
 #: A longer time constant is taken for a number in milliseconds, and so is a longer step (seconds).
 _LONG_TAU, _LONG_STEP = 1.0, 0.1
 
@@ -41,6 +43,7 @@ def quantization_findings(network: Network, report: Mapping[str, Any]) -> Iterat
         target = report["populations"][projection.post]
         yield from _zeroed(projection, entry, target)
         yield from _clipped(projection, entry)
+        yield from _bounds(projection, entry)
         yield from _delays(network, projection, entry)
 
 
@@ -289,6 +292,26 @@ def _clipped(projection: Projection, entry: Entry) -> Iterator[Finding]:
             "the option for weights lets the largest go so that all others are finer",
             "quantize with scaling 'max', which clips none",
             kind="weights_clipped",
+        )
+
+
+def _bounds(projection: Projection, entry: Entry) -> Iterator[Finding]:
+    """Bounds of learning that differ between synapses: a projection has one on the chip."""
+    rule = projection.plasticity
+    bounds = np.zeros(0) if rule is None or rule.w_max is None else np.atleast_1d(rule.w_max)
+    if not bounds.any() or np.ptp(bounds) == 0.0:
+        return
+    on_chip = float(entry["w_max"]["on_chip"])
+    off = np.abs(on_chip / bounds[bounds > 0] - 1.0) > BOUND_ERROR
+    if off.any():
+        yield Finding(
+            "warning",
+            f"projection {projection.name!r}.plasticity.w_max",
+            f"{bounds.min():.3g} to {bounds.max():.3g}, on the chip {on_chip:.3g} for all: "
+            f"{off.sum():,} of {bounds.size:,} synapses are more than {100 * BOUND_ERROR:g} % off",
+            "weights that learn have one bound a projection: small synapses may grow beyond theirs",
+            "split the projection by the size of w_max, or learn in float alone",
+            kind="weight_bound_off",
         )
 
 

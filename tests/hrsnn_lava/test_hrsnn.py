@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 from hrsnn_lava import Spec, build_hrsnn
@@ -165,3 +168,84 @@ def test_stdp_changes_nothing_else_of_the_network():
         np.testing.assert_array_equal(a.weights.toarray(), b.weights.toarray())
     for field in ("tau_mem", "v_threshold", "bias"):
         np.testing.assert_array_equal(plain.gather(field), learns.gather(field))
+
+
+def test_a_grid_of_any_shape_is_filled():
+    net = build_hrsnn(spec(grid=[5, 2, 3], connectivity={"length": 2.0}))
+    cells = np.concatenate([net.population(kind).positions for kind in ("exc", "inh")])
+    assert net.n_neurons == 30
+    assert {tuple(cell) for cell in cells} == set(np.ndindex(5, 2, 3))
+    some = build_hrsnn(spec(grid=[5, 2, 3], size=12, connectivity={"length": 2.0}))
+    some_cells = np.concatenate([some.population(kind).positions for kind in ("exc", "inh")])
+    few = {tuple(cell) for cell in some_cells}
+    assert len(few) == 12
+    assert few < set(np.ndindex(5, 2, 3))
+
+
+def test_weights_and_delays_by_the_types_of_both_ends():
+    table = {
+        "mean_degree": 8.0,
+        "gain": 0.5,
+        "normalise": False,
+        "inhibitory_factor": 2.0,
+        "weight": {"ee": 1.0, "ei": 2.0, "ie": 3.0, "ii": 4.0},
+        "delay": {"ee": 0.001, "ei": 0.0, "ie": 0.002, "ii": 0.003},
+    }
+    net = build_hrsnn(spec(size=60, connectivity=table))
+    ends = {"exc_exc": (0.5, 0.001), "exc_inh": (1.0, None)}
+    ends |= {"inh_exc": (-3.0, 0.002), "inh_inh": (-4.0, 0.003)}
+    for name, (weight, delay) in ends.items():
+        projection = net.projection(name)
+        assert set(projection.weights.data) == {weight}
+        assert projection.delays == delay
+
+
+ENDS = ("ee", "ei", "ie", "ii")
+GAMMA = {"distribution": "gamma", "shape": 2.0, "mean": 0.5}
+VALUES = st.one_of(st.floats(0.1, 2.0), st.just(GAMMA))
+TABLES = st.fixed_dictionaries(
+    {
+        "size": st.integers(10, 40),
+        "connectivity": st.fixed_dictionaries(
+            {"length": st.floats(0.5, 3.0)},
+            optional={
+                "weight": st.one_of(VALUES, st.fixed_dictionaries(dict.fromkeys(ENDS, VALUES))),
+                "delay": st.fixed_dictionaries(dict.fromkeys(ENDS, st.sampled_from([0.0, 0.002]))),
+                "synapse": st.sampled_from(["current", "charge"]),
+                "normalise": st.booleans(),
+                "clusters": st.integers(1, 4),
+            },
+        ),
+        "input": st.fixed_dictionaries(
+            {"target": st.just("synapse")},
+            optional={
+                "fan_out": st.one_of(st.just(1), st.floats(0.05, 1.0)),
+                "synapse": st.sampled_from(["current", "charge"]),
+                "graded": st.booleans(),
+                "share": st.floats(0.5, 1.0),
+                "weight": VALUES,
+            },
+        ),
+    },
+    optional={
+        "model": st.sampled_from(["hrsnn", "mrsnn", "chrsnn"]),
+        "grid": st.sampled_from([[4, 5, 2], [40, 1, 1]]),
+        "homogeneous": st.sampled_from([[], ["tau_mem"], ["tau_syn", "bias"]]),
+    },
+)
+
+
+@given(TABLES, st.integers(0, 5))
+@settings(max_examples=12, deadline=None)
+def test_any_table_gives_a_valid_network_with_its_signs(table, seed):
+    asked = spec(**table)
+    net = build_hrsnn(asked, seed, 6).verify()
+    assert net.n_neurons == table["size"]
+    for projection in net.projections:
+        sign = -1 if projection.pre == "inh" else 1
+        if projection.pre != "inp" or net.population("inp").sign == "excitatory":
+            assert np.all(projection.weights.data * sign > 0)
+    sparse_or_plain = "fan_out" in table["input"] and table["input"].get("graded") is not True
+    plain = table["input"].get("graded") is False or sparse_or_plain
+    assert net.population("inp").graded is not plain
+    assert Spec.parse(json.loads(asked.canonical())) == asked

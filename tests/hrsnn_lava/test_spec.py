@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from hrsnn_lava import Spec
@@ -58,6 +60,26 @@ def test_all_mistakes_are_named_with_path_value_and_what_is_allowed(tmp_path):
         assert line in text, line
 
 
+@pytest.mark.parametrize(
+    ("weight", "line"),
+    [
+        ({"ee": 1, "ei": 1, "ie": -1, "ii": 1}, r"weight\.ie: -1; allowed: > 0"),
+        ({"ee": 1, "ei": 1, "ie": 1}, r"weight\.ii: missing"),
+        ({"ee": 1, "ei": 1, "ie": 1, "ii": 1, "io": 1}, r"weight\.io: unknown .* ee, ei, ie, ii"),
+        ({"distribution": "gama"}, r"weight\.distribution: 'gama'; allowed: 'gamma', 'lognormal'"),
+        (
+            {"ee": 1, "ei": 1, "ie": 1, "ii": {"distribution": "gamma", "shap": 1}},
+            r"weight\.ii\.shap: unknown key; allowed: one of low, high, .* Did you mean 'shape'",
+        ),
+        (-1, r"weight: -1; allowed: > 0"),
+        ("big", r"weight: 'big'; allowed: a number"),
+    ],
+)
+def test_a_number_a_distribution_or_a_table_by_type(weight, line):
+    with pytest.raises(SpecError, match=line):
+        Spec.parse({"network": {"connectivity": {"weight": weight}}})
+
+
 def test_a_threshold_that_may_become_negative_is_refused(tmp_path):
     text = "[network.neurons.excitatory]\n"
     text += 'v_threshold = { distribution = "normal", mean = 1.0, std = 0.1 }\n'
@@ -102,6 +124,24 @@ def test_the_example_states_the_defaults():
         if value != default[table][key]
     }
     assert changed == {"prune.rescale", "prune.curve"}
+
+
+def test_keys_that_came_later_leave_the_canonical_text_of_older_specs():
+    """Each alone is in the text where it is set, and none where it has its default."""
+    later = {
+        "network": {"grid": [10, 10, 10], "homogeneous": ["bias"], "model": "chrsnn"},
+        "connectivity": {"normalise": False, "synapse": "charge"},
+        "input": {"fan_in": 3, "fan_out": 3, "weight_inhibitory": 1.0, "normalise": True},
+    }
+    for table, keys in later.items():
+        for key, value in keys.items():
+            own = {key: value} if table == "network" else {table: {key: value}}
+            assert f'"{key}": ' in Spec.parse({"network": own}).canonical()
+    text = json.loads(Spec.parse({"stdp": {}}).canonical())
+    assert list(text["network"]) == ["connectivity", "dt", "excitatory", "input", "neurons", "size"]
+    assert set(text["network"]["input"]) == {"share", "target", "weight"}
+    assert not {"normalise", "synapse"} & set(text["network"]["connectivity"])
+    assert "homogeneous" not in text["stdp"]
 
 
 def test_equal_specs_have_equal_canonical_text():
@@ -366,6 +406,10 @@ def test_learning_on_the_chip_has_no_delays():
     with pytest.raises(SpecError, match="learning connections have no delays"):
         Spec.parse({"network": delayed, "stdp": {}})
     Spec.parse({"network": delayed, "stdp": {"on_chip": False, "train_passes": 1}})
+    others = {"connectivity": {"delay": {"ee": 0.0, "ei": 0.002, "ie": 0.0, "ii": 0.0}}}
+    Spec.parse({"network": others, "stdp": {}})
+    with pytest.raises(SpecError, match="learning connections have no delays"):
+        Spec.parse({"network": others, "stdp": {"projections": ["exc_inh"]}})
 
 
 @pytest.mark.parametrize(

@@ -179,3 +179,23 @@ def test_room_is_made_where_it_costs_no_current():
     assert report["verdict"] == "FAIL"
     assert report["activity"]["wraps"] == int(trace.wraps.sum()) > 0
     assert "1 error" in report["summary"]
+
+
+@pytest.mark.parametrize("bounds", [[1.0, 1.0, 1.0], [1.0, 0.1, 0.5]])
+def test_bounds_of_learning_that_the_chip_does_not_tell_apart(bounds):
+    """One is what the chip has, 255 2^e; two of the three others are far below it."""
+    source = hl.Population("a", 1, hl.LIF(tau_mem=0.02, tau_syn=0.005))
+    target = hl.Population("b", 3, hl.LIF(tau_mem=0.02, tau_syn=0.005))
+    rule = hl.STDP(0.01, 0.01, w_max=bounds)
+    weights = np.full((3, 1), 0.05)
+    network = hl.Network(
+        1e-3, [source, target], [hl.Projection("p", "a", "b", weights, plasticity=rule)]
+    )
+    kinds = findings(network)
+    if len(set(bounds)) == 1:
+        assert "weight_bound_off" not in kinds
+        return
+    finding = kinds["weight_bound_off"]
+    assert finding.where == "projection 'p'.plasticity.w_max"
+    assert finding.measured.startswith("0.1 to 1, on the chip 1 for all: 2 of 3 synapses")
+    assert "split the projection" in finding.fix
