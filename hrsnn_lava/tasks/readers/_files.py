@@ -29,7 +29,7 @@ def root_of(path: str, facts: DataSet, option: str = "task.path") -> Path:
         raise SpecError("a data set has no path", problems=[problem])
     root = Path(path)
     if not root.exists():
-        raise facts.lacking(root, root.name or str(root))
+        raise facts.lacking(root)
     return root
 
 
@@ -41,8 +41,8 @@ def file_below(root: Path, name: str, facts: DataSet) -> Path:
     for packed, how in ((".gz", "gunzip"), (".zip", "unzip")):
         for beside in (root / f"{name}{packed}", file.with_suffix(packed)):
             if beside.is_file():
-                raise facts.lacking(file, name, f"unpack it: {how} {beside}")
-    raise facts.lacking(file, name)
+                raise facts.lacking(file, f"unpack it: {how} {beside}")
+    raise facts.lacking(file)
 
 
 @contextmanager

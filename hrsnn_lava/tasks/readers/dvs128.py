@@ -63,7 +63,7 @@ class DvsGestures:
         ),
         11,
         {"train": 1176, "test": 288},
-        "unpack DvsGesture.tar.gz; the two lists name 98 and 24 trials",
+        note="unpack DvsGesture.tar.gz; the two lists name 98 and 24 trials",
     )
     path: str = ""
 
@@ -86,6 +86,9 @@ class DvsGestures:
         def sample(k: int) -> Events:
             begin, end = spans[k]
             events = recording(trials[k]).between(begin, end)
+            if not events.times.size:
+                where = f"{begin:,} to {end:,} microseconds"
+                raise damaged(trials[k], where, "no event", "some, since a gesture is there")
             channels = (events.polarity * SENSOR[0] + events.y) * SENSOR[1] + events.x
             times, duration = (events.times - begin) * 1e-6, (end - begin) * 1e-6
             return Events(times, channels, 2 * SENSOR[0] * SENSOR[1], duration)
