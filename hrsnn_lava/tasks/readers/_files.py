@@ -98,6 +98,13 @@ def text_of(path: Path) -> str:
         raise damaged(path, f"byte {error.start:,}", "no UTF-8 text") from error
 
 
+def number_of(text: str) -> float:
+    """A number as files have it; `ValueError` for what Python alone takes, such as ``1_000``."""
+    if "_" in text or not text.isascii():
+        raise ValueError(f"no number: {text[:40]!r}")
+    return float(text)
+
+
 class PerProcess(Generic[T]):
     """A file that is opened once and kept open, anew in a process that was forked.
 

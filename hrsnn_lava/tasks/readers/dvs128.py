@@ -124,7 +124,7 @@ def _gestures(path: Path) -> list[tuple[int, int, int]]:
     for number, row in enumerate(rows[1:], start=2):
         if not row:
             continue
-        cells = [int(cell) if cell.strip().isdecimal() else -1 for cell in row]
+        cells = [int(cell) if cell.strip().isdecimal() and len(cell) < 19 else -1 for cell in row]
         if len(cells) != 3 or not 1 <= cells[0] <= len(CLASSES) or not 0 <= cells[1] < cells[2]:
             allowed = f"class 1..{len(CLASSES)}, start < end in microseconds"
             raise damaged(path, f"line {number}", repr(",".join(row)[:60]), allowed)

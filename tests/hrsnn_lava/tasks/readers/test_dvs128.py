@@ -203,6 +203,11 @@ def test_a_changed_byte_gives_events_or_a_message(tmp_path_factory, at, value):
             "class,startTime_usec,endTime_usec\n1,20\n",
             r"line 2: '1,20'",
         ),
+        (
+            "user01_fluorescent_labels.csv",
+            "class,startTime_usec,endTime_usec\n1,20," + "9" * 5000 + "\n",
+            r"line 2: '1,20,999",
+        ),
         ("user01_fluorescent_labels.csv", "", r"line 1: ''"),
     ],
 )
