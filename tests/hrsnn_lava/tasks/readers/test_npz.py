@@ -30,6 +30,7 @@ def test_labels_are_what_occurs(tmp_path):
     assert (own.labels.tolist(), own.classes) == ([2, 0, 1, 3], ("-3", "9", "10", str(10**12)))
     own = read(tmp_path, x=X, y=np.array(["no", "yes", "yes", "äh"]))
     assert (own.labels.tolist(), own.classes) == ([0, 1, 1, 2], ("no", "yes", "äh"))
+    assert read(tmp_path, x=X[:2], y=np.array([b"b", b"a"])).classes == ("a", "b")
 
 
 def test_samples_of_different_lengths(tmp_path):
