@@ -376,7 +376,7 @@ def parse_npy(where: str, data: bytes, *, texts: bool = False) -> NDArray[Any]:
         shape, fortran, dtype = reader(stream)
     except (ValueError, TypeError, SyntaxError) as error:
         raise ArtifactError(f"{where}: not an .npy array ({error})") from error
-    if dtype.kind not in _KINDS + _TEXTS * texts or dtype.hasobject:
+    if dtype.kind not in _KINDS + _TEXTS * texts or dtype.hasobject or not dtype.itemsize:
         allowed = "plain numbers or texts" if texts else "plain numbers"
         raise ArtifactError(f"{where}: dtype {dtype}; allowed: {allowed}")
     count = 1
@@ -386,7 +386,16 @@ def parse_npy(where: str, data: bytes, *, texts: bool = False) -> NDArray[Any]:
     if count * dtype.itemsize != len(body):
         raise ArtifactError(f"{where}: shape {shape} does not fit {len(body)} bytes")
     array = np.frombuffer(body, dtype=dtype).reshape(shape, order="F" if fortran else "C")
+    if dtype.kind == "U" and not _is_text(array):
+        raise ArtifactError(f"{where}: texts with numbers that are no characters")
     return array.copy(order="C")
+
+
+def _is_text(array: NDArray[Any]) -> bool:
+    """Whether all code points of texts are characters, and no halves of a pair of UTF-16."""
+    codes = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("=")))
+    numbers = codes.reshape(-1).view(np.uint32)
+    return not ((numbers > 0x10FFFF) | ((numbers >= 0xD800) & (numbers <= 0xDFFF))).any()
 
 
 def _plain(name: str, array: NDArray[Any]) -> NDArray[Any]:

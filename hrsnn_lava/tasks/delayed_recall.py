@@ -97,7 +97,8 @@ class DelayedRecallTrial(Trial):
         inputs = o.encoder.encode(
             frames.reshape(-1, o.symbols + 1), o.steps_per_frame, generator(seed, "encode")
         )
-        self._all = Stimulus(inputs, o.steps_per_frame, o.delay + 1)
+        starts = np.arange(len(frames), dtype=np.int64) * (o.delay + 1)
+        self._all = Stimulus(inputs, o.steps_per_frame, starts)
         self.lesson = self._all.first(o.train * self.steps_per_sample)
 
     def evaluate(self, simulator: EventSimulator, rng: np.random.Generator) -> Outcome:
@@ -109,7 +110,7 @@ class DelayedRecallTrial(Trial):
         rows = np.empty((len(self.symbols) * (o.delay + 1), traces.n_features))
         counts = np.zeros(simulator.n_neurons)
         for k, (steps, neurons) in enumerate(self._all.play(simulator, rng)):
-            if self._all.starts(k):
+            if k % (o.delay + 1) == 0:
                 traces.reset()
             rows[k] = traces.update(steps, neurons)
             counts += np.bincount(neurons, minlength=simulator.n_neurons)

@@ -105,7 +105,7 @@ class PatternsTrial(Trial):
         ]
         self.labels = np.concatenate(parts).astype(np.int64)
         self.spikes = self._drawn(n, rng)
-        self._all = Stimulus(self.spikes, o.steps, 1)
+        self._all = Stimulus(self.spikes, o.steps, np.arange(n, dtype=np.int64))
         self.lesson = self._all.first(o.train * o.steps)
 
     def _drawn(self, n: int, rng: np.random.Generator) -> SpikeInput:

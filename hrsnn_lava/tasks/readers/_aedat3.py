@@ -72,6 +72,8 @@ class Recording:
         self.path, self.sensor = path, sensor
         size = size_of(path, LARGEST)
         self.packets = tuple(self._packets(size))
+        if not self.packets:
+            raise damaged(path, "packets", "no event", "events of type 1, polarity")
 
     def between(self, begin: int, end: int) -> CameraEvents:
         """Valid events of ``begin <= time < end``, microseconds."""
@@ -128,7 +130,7 @@ class Recording:
     def _end_of_head(self, handle: IO[bytes]) -> int:
         """Where the packets begin."""
         first = handle.readline(LONGEST_LINE)
-        if first.rstrip(b"\r\n") != _VERSION:
+        if first not in (_VERSION + b"\r\n", _VERSION + b"\n"):
             text = first[:40].decode("ascii", "replace").rstrip()
             raise damaged(
                 self.path,

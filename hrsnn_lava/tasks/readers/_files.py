@@ -29,7 +29,7 @@ def root_of(path: str, facts: DataSet, option: str = "task.path") -> Path:
         raise SpecError("a data set has no path", problems=[problem])
     root = Path(path)
     if not root.exists():
-        raise facts.lacking(root, root.name or str(root))
+        raise facts.lacking(root)
     return root
 
 
@@ -41,8 +41,8 @@ def file_below(root: Path, name: str, facts: DataSet) -> Path:
     for packed, how in ((".gz", "gunzip"), (".zip", "unzip")):
         for beside in (root / f"{name}{packed}", file.with_suffix(packed)):
             if beside.is_file():
-                raise facts.lacking(file, name, f"unpack it: {how} {beside}")
-    raise facts.lacking(file, name)
+                raise facts.lacking(file, f"unpack it: {how} {beside}")
+    raise facts.lacking(file)
 
 
 @contextmanager
@@ -96,6 +96,13 @@ def text_of(path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise damaged(path, f"byte {error.start:,}", "no UTF-8 text") from error
+
+
+def number_of(text: str) -> float:
+    """A number as files have it; `ValueError` for what Python alone takes, such as ``1_000``."""
+    if "_" in text or not text.isascii():
+        raise ValueError(f"no number: {text[:40]!r}")
+    return float(text)
 
 
 class PerProcess(Generic[T]):

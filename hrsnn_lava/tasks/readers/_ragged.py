@@ -50,5 +50,7 @@ def classes_of(path: Path, labels: NDArray[Any], count: int, where: str) -> Ints
 
 def named(labels: NDArray[Any]) -> tuple[Ints, tuple[str, ...]]:
     """Index of each label among the different ones, in their order, and their names."""
+    if labels.dtype.kind == "S":
+        labels = np.char.decode(labels, "utf-8", "replace")
     values, index = np.unique(labels, return_inverse=True)
     return index.reshape(labels.shape).astype(np.int64), tuple(str(value) for value in values)

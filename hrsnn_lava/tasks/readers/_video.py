@@ -91,7 +91,10 @@ def areas(pixels: int, size: int) -> Floats:
 
 
 def _check_length(path: Path) -> None:
-    """An AVI says how long it is; decoders take what is there, and stop where it ends."""
+    """An AVI says how long it is; decoders take what is there, and stop where it ends.
+
+    MPEG says no length, so of a file that is cut off between two pictures nothing can be said.
+    """
     with reading(path), path.open("rb") as handle:
         head = handle.read(_RIFF.size)
         length = handle.seek(0, 2)
@@ -117,6 +120,8 @@ def _pictures(path: Path) -> Iterator[NDArray[np.uint8]]:
             if not container.streams.video:
                 raise damaged(path, "streams", "no video", "one")
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise damaged(path, "stream", "of no known codec", "a video that PyAV decodes")
             pixels = stream.codec_context.width * stream.codec_context.height
             if not 0 < pixels <= MOST_PIXELS:
                 raise damaged(path, "picture", f"{pixels:,} pixels", f"1..{MOST_PIXELS:,}")
@@ -124,4 +129,5 @@ def _pictures(path: Path) -> Iterator[NDArray[np.uint8]]:
                 yield frame.to_ndarray(format="gray")
                 count += 1
     except (av.error.FFmpegError, ValueError, EOFError) as error:
-        raise damaged(path, f"frame {count}", str(error).partition("\n")[0]) from error
+        text = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise damaged(path, f"frame {count}", text) from error

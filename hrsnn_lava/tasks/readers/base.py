@@ -40,7 +40,7 @@ class Events:
         duration: seconds.
 
     Raises:
-        ArtifactError: lengths disagree, or a time or a channel is out of range.
+        ArtifactError: lengths disagree, or a time, a channel or the duration is out of range.
     """
 
     times: Floats
@@ -53,6 +53,8 @@ class Events:
         if times.ndim != 1 or channels.shape != times.shape:
             measured = f"shapes {times.shape}, {channels.shape}"
             problems.append(Problem("times, channels", measured, "equal (n_events,)"))
+        elif not 0 <= self.duration < np.inf:
+            problems.append(Problem("duration", f"{self.duration:g} s", "0 or more, finite"))
         elif times.size:
             if not (times.min() >= 0 and times.max() <= self.duration):  # not a number: no
                 extent = f"{times.min():g}..{times.max():g} s"

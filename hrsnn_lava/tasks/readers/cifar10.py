@@ -49,7 +49,7 @@ class Cifar10Images:
         ),
         10,
         {"train": 50000, "test": 10000},
-        "the binary version: unpack cifar-10-binary.tar.gz, path is its cifar-10-batches-bin",
+        note="the binary version: unpack cifar-10-binary.tar.gz, path is its cifar-10-batches-bin",
     )
     path: str = ""
     grey: bool = False

@@ -42,7 +42,7 @@ class Cifar100Images:
         ),
         FINE,
         {"train": 50000, "test": 10000},
-        "the binary version: unpack cifar-100-binary.tar.gz, path is its cifar-100-binary",
+        note="the binary version: unpack cifar-100-binary.tar.gz, path is its cifar-100-binary",
     )
     path: str = ""
     coarse: bool = False

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.options import Count, options
-from hrsnn_lava.tasks.readers._files import damaged, text_of
+from hrsnn_lava.tasks.readers._files import damaged, number_of, text_of
 from hrsnn_lava.tasks.readers._ragged import named
 from hrsnn_lava.tasks.readers.base import PARTS, Labelled
 
@@ -129,7 +129,7 @@ def _labels(cells: list[str]) -> NDArray[np.generic]:
 
 def _is_number(cell: str) -> bool:
     try:
-        float(cell)
+        number_of(cell)
     except ValueError:
         return False
     return True

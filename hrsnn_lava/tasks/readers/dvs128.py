@@ -63,7 +63,7 @@ class DvsGestures:
         ),
         11,
         {"train": 1176, "test": 288},
-        "unpack DvsGesture.tar.gz; the two lists name 98 and 24 trials",
+        note="unpack DvsGesture.tar.gz; the two lists name 98 and 24 trials",
     )
     path: str = ""
 
@@ -86,6 +86,9 @@ class DvsGestures:
         def sample(k: int) -> Events:
             begin, end = spans[k]
             events = recording(trials[k]).between(begin, end)
+            if not events.times.size:
+                where = f"{begin:,} to {end:,} microseconds"
+                raise damaged(trials[k], where, "no event", "some, since a gesture is there")
             channels = (events.polarity * SENSOR[0] + events.y) * SENSOR[1] + events.x
             times, duration = (events.times - begin) * 1e-6, (end - begin) * 1e-6
             return Events(times, channels, 2 * SENSOR[0] * SENSOR[1], duration)
@@ -121,7 +124,7 @@ def _gestures(path: Path) -> list[tuple[int, int, int]]:
     for number, row in enumerate(rows[1:], start=2):
         if not row:
             continue
-        cells = [int(cell) if cell.strip().isdecimal() else -1 for cell in row]
+        cells = [int(cell) if cell.strip().isdecimal() and len(cell) < 19 else -1 for cell in row]
         if len(cells) != 3 or not 1 <= cells[0] <= len(CLASSES) or not 0 <= cells[1] < cells[2]:
             allowed = f"class 1..{len(CLASSES)}, start < end in microseconds"
             raise damaged(path, f"line {number}", repr(",".join(row)[:60]), allowed)

@@ -18,7 +18,16 @@ from hrsnn_lava.errors import ArtifactError, Problem
 from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.tasks.readers.base import PARTS, Events, Labelled
 
-__all__ = ["Checked", "DataSet", "PublicReader", "SetFile", "check", "public_readers"]
+__all__ = [
+    "Checked",
+    "DataSet",
+    "PublicReader",
+    "SetFile",
+    "check",
+    "facts_of",
+    "public_readers",
+    "reader_of",
+]
 
 #: Key of `DataSet.samples` for a set that has no split of its own.
 ALL = "all"
@@ -52,6 +61,7 @@ class DataSet:
         classes: how many there are.
         samples: by part of the set's own split, ``all`` where there is none. Empty where the number
             is not exact.
+        also: numbers that are right as well, where files may be cut in two ways.
         note: what else one has to know.
         needs: extra of this package that reads it; empty: none.
     """
@@ -63,17 +73,35 @@ class DataSet:
     files: tuple[SetFile, ...]
     classes: int
     samples: Mapping[str, int] = field(default_factory=dict)
+    also: Mapping[str, int] = field(default_factory=dict)
     note: str = ""
     needs: str = ""
 
-    def lacking(self, path: str | Path, name: str, fix: str = "") -> ArtifactError:
+    def lacking(self, path: str | Path, fix: str = "") -> ArtifactError:
         """The error of a file that is not there: how they must lie, and where to get them."""
-        lie = "; ".join(f.name for f in self.files if not f.optional)
-        got = fix or f"{self.title} is at {self.home}"
-        return ArtifactError(
-            f"{path}: {name} is not there",
-            problems=[Problem(str(path), "no such file", f"a folder with {lie}", got)],
+        names = "; ".join(file.name for file in self.files if not file.optional)
+        problem = Problem(
+            str(path), "not there", f"below the path: {names}", fix or f"see {self.home}"
         )
+        return ArtifactError(f"a file of {self.title} is missing", problems=[problem])
+
+    @property
+    def numbers(self) -> str:
+        """How many samples there are, in words; empty where that is not fixed."""
+        return " or ".join(_words(counts) for counts in (self.samples, self.also) if counts)
+
+    def is_whole(self, counts: Mapping[str, int]) -> bool:
+        """Whether numbers of samples by part are the set's; true where those are not fixed."""
+        truths = [expected for expected in (self.samples, self.also) if expected]
+        every = dict(counts) | {ALL: sum(counts.values())}
+        return not truths or any(
+            all(every.get(part, 0) == count for part, count in expected.items())
+            for expected in truths
+        )
+
+
+def _words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {part}" for part, count in counts.items())
 
 
 class PublicReader(Protocol):
@@ -129,15 +157,13 @@ def check(reader: PublicReader, progress: Progress = silent) -> Checked:
     progress(f"{reader.name}: which samples there are")
     labelled = reader.read()
     facts, counts = reader.facts, _counts(labelled)
-    text = f"{reader.path}: not all of {facts.title}"
-    for part, expected in facts.samples.items():
-        count = counts.get(part, 0) if part != ALL else len(labelled)
-        if count != expected:
-            problem = Problem(f"{reader.name}, samples, {part}", f"{count:,}", f"{expected:,}")
-            raise ArtifactError(text, problems=[problem])
+    text = f"{reader.path}: not {facts.title} as it is published"
+    if not facts.is_whole(counts):
+        problem = Problem("samples", _words(counts), facts.numbers)
+        raise ArtifactError(text, problems=[problem])
     classes = int(np.unique(labelled.labels).size)
     if classes != facts.classes:
-        problem = Problem(f"{reader.name}, classes", f"{classes}", f"{facts.classes}")
+        problem = Problem("classes", f"{classes}", f"{facts.classes}")
         raise ArtifactError(text, problems=[problem])
     channels, frames, events, longest = 0, 0, 0, 0.0
     for k in range(len(labelled)):
@@ -164,10 +190,20 @@ def _counts(labelled: Labelled) -> dict[str, int]:
     return {part: count for part, count in zip(PARTS, counts, strict=True) if count}
 
 
+def facts_of(name: str) -> DataSet:
+    """Facts of a set; raises `SpecError` for a name that is none."""
+    facts: DataSet = _public(name).facts
+    return facts
+
+
 def reader_of(name: str, path: str | Path) -> PublicReader:
-    """The reader of a public set; raises `SpecError` for a name that is none."""
+    """The reader of a set; raises `SpecError` for a name that is none."""
+    made: PublicReader = _public(name)(path=str(path))
+    return made
+
+
+def _public(name: str) -> Any:
     known = public_readers()
     if name not in known:
         raise registry.unknown("data set", name, tuple(known))
-    made: PublicReader = known[name](path=str(path))
-    return made
+    return known[name]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.artifacts.container import load_npz
 from hrsnn_lava.options import options
-from hrsnn_lava.tasks.readers._files import damaged, file_below, root_of, text_of
+from hrsnn_lava.tasks.readers._files import damaged, file_below, number_of, root_of, text_of
 from hrsnn_lava.tasks.readers._ragged import bounds_of, classes_of
 from hrsnn_lava.tasks.readers.base import Labelled
 from hrsnn_lava.tasks.readers.facts import DataSet, SetFile
@@ -123,7 +123,7 @@ def _row(path: Path, where: str, words: list[str]) -> list[float]:
 
 def _numbers(path: Path, where: str, words: list[str]) -> list[float]:
     try:
-        values = [float(word) for word in words]
+        values = [number_of(word) for word in words]
     except ValueError as error:
         raise damaged(path, where, str(error), "numbers") from None
     if not np.isfinite(values).all():

@@ -49,8 +49,10 @@ class KthClips:
             SetFile(SEQUENCES, "frames of the sequences in each clip", optional=True),
         ),
         len(CLASSES),
-        note="599 clips (192, less the one that is missing, 192 and 216), or 2,391 sequences of "
-        "them; train: people 11 to 18, validation: 19 to 21, 23 to 25, 1, 4",
+        {"train": 191, "validation": 192, "test": 216},
+        {"all": 2391},
+        "599 clips, since person13_handclapping_d3 is missing, or 2,391 sequences of them; train: "
+        "people 11 to 18, validation: 19 to 21, 23 to 25, 1, 4, test: the others",
         needs="data",
     )
     path: str = ""
@@ -63,7 +65,7 @@ class KthClips:
         found = {file.name: file for file in sorted(root.rglob("*.avi"))}
         files = {name: file for name, file in found.items() if _CLIP.fullmatch(name)}
         if not files:
-            raise self.facts.lacking(root, "person*_*_d*_uncomp.avi")
+            raise self.facts.lacking(root / "person*_*_d*_uncomp.avi")
         ranges = _ranges(root / SEQUENCES) if (root / SEQUENCES).is_file() else None
         clips, labels, people = [], [], []
         for name, file in files.items():

@@ -81,7 +81,7 @@ class NmnistEvents:
             part for k, part in ((0, "Train"), (2, "Test")) if k not in {p.part for p in places}
         ]
         if missing:
-            raise self.facts.lacking(root, f"{missing[0]}/0..9/*.bin")
+            raise self.facts.lacking(root / f"{missing[0]}/0..9/*.bin")
         zips = {
             file: PerProcess(lambda file=file: zipfile.ZipFile(file))  # type: ignore[misc]
             for file in {place.file for place in places if place.member}
@@ -123,11 +123,11 @@ def _members(path: Path) -> Iterator[_Place]:
             infos = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
         raise damaged(path, "directory of the zip", str(error)) from error
-    for info in sorted(infos, key=lambda entry: entry.filename):
-        name = _MEMBER.fullmatch(info.filename)
-        if name is not None:
-            part = 0 if name[1] == "Train" else 2
-            yield _Place(path, info.filename, part, int(name[2]))
+    names = [name for info in infos if (name := _MEMBER.fullmatch(info.filename))]
+    # those that train first, as of folders
+    for name in sorted(names, key=lambda entry: (entry[1] != "Train", entry[2], entry[0])):
+        part = 0 if name[1] == "Train" else 2
+        yield _Place(path, name[0], part, int(name[2]))
 
 
 def _content(place: _Place, zips: dict[Path, PerProcess[zipfile.ZipFile]]) -> bytes:

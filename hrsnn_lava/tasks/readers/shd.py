@@ -32,7 +32,7 @@ class ShdRecordings:
         ),
         20,
         {"train": 8156, "test": 2264},
-        "times are float16 seconds: at 1 s they are half a millisecond apart, so steps below "
+        note="times are float16 seconds: at 1 s they are half a millisecond apart, so steps below "
         "1 ms resolve nothing more",
     )
     path: str = ""

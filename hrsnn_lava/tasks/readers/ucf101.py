@@ -48,7 +48,7 @@ class Ucf101Clips:
         ),
         N_CLASSES,
         {"train": 9537, "test": 3783},
-        "the numbers are those of split 1",
+        note="the numbers are those of split 1",
         needs="data",
     )
     path: str = ""

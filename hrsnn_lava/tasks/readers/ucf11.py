@@ -76,7 +76,7 @@ class Ucf11Clips:
                     labels.append(label)
                     groups.append(int(name[1]))
             if len(clips) == before:
-                raise self.facts.lacking(root, f"{action}/v_*_GG/v_*_GG_NN.mpg")
+                raise self.facts.lacking(root / f"{action}/v_*_GG/v_*_GG_NN.mpg")
 
         def sample(k: int) -> Sample:
             return frames_of(clips[k], self.size, self.stride)

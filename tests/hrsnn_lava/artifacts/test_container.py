@@ -135,6 +135,26 @@ def test_objects_are_never_loaded():
         parse_npy("x", stream.getvalue())
 
 
+def saved(array):
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def test_texts_are_read_where_they_are_asked_for():
+    data = saved(np.array(["ja", "äöü", ""]))
+    assert parse_npy("x", data, texts=True).tolist() == ["ja", "äöü", ""]
+    assert parse_npy("x", saved(np.array([b"ja"])), texts=True).tolist() == [b"ja"]
+    with pytest.raises(ArtifactError, match=r"dtype <U3; allowed: plain numbers"):
+        parse_npy("x", data)
+    for code in (0x110000, 0xD800):
+        wrong = data.replace("ä".encode("utf-32-le"), code.to_bytes(4, "little"))
+        with pytest.raises(ArtifactError, match="numbers that are no characters"):
+            parse_npy("x", wrong, texts=True)
+    with pytest.raises(ArtifactError, match=r"dtype <U0; allowed: plain numbers or texts"):
+        parse_npy("x", data.replace(b"<U3", b"<U0"), texts=True)
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     write_artifact(tmp_path / "x.hlx", EXAMPLE)
     before = (tmp_path / "x.hlx").read_bytes()

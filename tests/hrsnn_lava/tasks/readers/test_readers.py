@@ -1,4 +1,4 @@
-"""Readers: the digits in the package, samples of one's own, and what is refused."""
+"""Readers: the digits in the package, and what all have in common."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from hrsnn_lava.errors import ArtifactError, SpecError
+from hrsnn_lava.errors import ArtifactError
+from hrsnn_lava.tasks.readers._files import PerProcess
 from hrsnn_lava.tasks.readers.base import Labelled
 from hrsnn_lava.tasks.readers.digits import Digits
-from hrsnn_lava.tasks.readers.npz import NpzSamples
+from hrsnn_lava.tasks.readers.lazy import LazySamples
 
 
 def test_the_digits_are_those_of_the_data_set():
@@ -45,29 +46,33 @@ def test_damaged_digits_are_refused(tmp_path):
         Digits(str(tmp_path / "nowhere.gz")).read()
 
 
-def test_samples_of_ones_own(tmp_path):
-    path, x = tmp_path / "own.npz", np.arange(24.0).reshape(4, 3, 2)
-    np.savez(path, x=x, y=np.array([0, 1, 1, 0]))
-    own = NpzSamples(str(path)).read()
-    np.testing.assert_array_equal(own.samples, x)
-    assert own.classes == ("0", "1")
-    np.savez(path, x=x[:, 0], y=np.array([0, 1, 2, 0]))
-    own = NpzSamples(str(path)).read()
-    assert (own.samples.shape, own.classes) == ((4, 1, 2), ("0", "1", "2"))
-
-
-def test_wrong_samples_are_refused_with_the_reason(tmp_path):
-    path = tmp_path / "own.npz"
-    np.savez(path, x=np.zeros((4, 3, 2)))
-    with pytest.raises(ArtifactError, match="missing y"):
-        NpzSamples(str(path)).read()
-    np.savez(path, x=np.zeros((1, 1)), y=np.array([0.5]))
-    with pytest.raises(ArtifactError, match="x of float64, y of float64"):
-        NpzSamples(str(path)).read()
-    np.savez(path, x=np.full((2, 3, 2), np.nan), y=np.array([0, 1, 1]))
-    with pytest.raises(ArtifactError, match=r"not finite.*\n.*labels: shape \(3,\)"):
-        NpzSamples(str(path)).read()
+def test_labels_need_a_class():
     with pytest.raises(ArtifactError, match=r"labels: -1..1; allowed: 0..1"):
         Labelled(np.zeros((2, 1, 1)), np.array([-1, 1]), ("a", "b"))
-    with pytest.raises(SpecError, match="path: missing"):
-        NpzSamples()
+
+
+def test_samples_are_read_when_they_are_asked_for():
+    read = []
+
+    def sample(k):
+        read.append(k)
+        return np.full((1, 1), float(k))
+
+    lazy = LazySamples(5, sample)
+    assert (len(lazy), read) == (5, [])
+    assert lazy[-1][0, 0] == 4.0
+    assert [entry[0, 0] for entry in lazy[1:4:2]] == [1.0, 3.0]
+    assert lazy[np.int64(2)][0, 0] == 2.0
+    assert read == [4, 1, 3, 2]
+    with pytest.raises(IndexError):
+        lazy[5]
+    assert len(list(lazy)) == 5
+
+
+def test_a_file_is_opened_anew_in_another_process(monkeypatch):
+    opened = []
+    handle = PerProcess(lambda: opened.append(1) or object())
+    assert handle.get() is handle.get()
+    monkeypatch.setattr("os.getpid", lambda: -5)
+    handle.get()
+    assert len(opened) == 2

@@ -1,0 +1,155 @@
+"""A task of every public set: what a spec says of it, and the input that a sample becomes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from data_set_files import (
+    AEDAT_HEAD,
+    avi,
+    gestures,
+    nmnist_event,
+    packet,
+    polarity_word,
+    spiking_speech,
+)
+
+from hrsnn_lava import Spec
+from hrsnn_lava.errors import SpecError
+from hrsnn_lava.tasks.readers import _video
+from hrsnn_lava.tasks.readers.facts import public_readers
+
+
+def shd(folder, names=("shd_train", "shd_test")):
+    for name in names:
+        spiking_speech(folder / f"{name}.h5", [([0.0, 0.0995], [4, 699])], [3])
+
+
+def ssc(folder):
+    shd(folder, ("ssc_train", "ssc_valid", "ssc_test"))
+
+
+def dvs128(folder):
+    for name, listed in (("user01_lab", "train"), ("user02_lab", "test")):
+        events = packet([(polarity_word(127, 0, 1), 5), (polarity_word(0, 8, 0), 95_000)])
+        (folder / f"{name}.aedat").write_bytes(AEDAT_HEAD + events)
+        gestures(folder / f"{name}_labels.csv", [(2, 0, 100_000)])
+        (folder / f"trials_to_{listed}.txt").write_text(f"{name}.aedat\n")
+
+
+def nmnist(folder):
+    for part in ("Train", "Test"):
+        (folder / part / "3").mkdir(parents=True)
+        data = nmnist_event(33, 33, 1, 99_500)
+        (folder / part / "3" / "1.bin").write_bytes(data)
+
+
+def cifar10(folder, names=("test_batch", *(f"data_batch_{k}" for k in range(1, 6))), head=1):
+    for name in names:
+        (folder / f"{name}.bin").write_bytes(bytes(head) + bytes([255]) * 3072)
+
+
+def cifar100(folder):
+    cifar10(folder, ("train", "test"), 2)
+
+
+def video(folder, names):
+    bright = np.zeros((3, 24, 32))
+    bright[1, :, 0] = 255
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        avi(folder / name, bright)
+
+
+def kth(folder):
+    video(folder, [f"person{who}_boxing_d1_uncomp.avi" for who in ("11", "02", "20")])
+
+
+def ucf11(folder):
+    from hrsnn_lava.tasks.readers.ucf11 import CLASSES
+
+    video(folder, [f"{action}/v_x_01/v_x_01_01.avi" for action in CLASSES])
+
+
+def ucf101(folder):
+    video(folder, ["UCF-101/YoYo/v_YoYo_g01_c01.avi"])
+    (folder / "ucfTrainTestlist").mkdir()
+    (folder / "ucfTrainTestlist/classInd.txt").write_text("1 YoYo\n")
+    for part in ("train", "test"):
+        listed = folder / f"ucfTrainTestlist/{part}list01.txt"
+        listed.write_text("YoYo/v_YoYo_g01_c01.avi\n")
+
+
+def japanese_vowels(folder):
+    table = {}
+    for part in ("train", "test"):
+        table[f"{part}_frames"] = np.random.default_rng(0).normal(size=(9, 12))
+        table[f"{part}_lengths"], table[f"{part}_speaker"] = np.array([9]), np.array([2])
+    np.savez(folder / "japanese_vowels.npz", **table)
+
+
+def watch(folder):
+    np.savez(
+        folder / "watch_exercises.npz",
+        samples=np.random.default_rng(0).normal(size=(400, 6)),
+        lengths=np.array([400]),
+        exercise=np.array([1]),
+        subject=np.array([1]),
+    )
+
+
+#: Input channels, and steps of a sample of the sets above.
+SETS = {
+    "shd": (shd, 140, 100),
+    "ssc": (ssc, 140, 100),
+    "dvs128": (dvs128, 2 * 16 * 16, 10),
+    "nmnist": (nmnist, 2 * 17 * 17, 100),
+    "cifar10": (cifar10, 3072, 200),
+    "cifar100": (cifar100, 3072, 200),
+    "kth": (kth, 2 * 24 * 32, 15),
+    "ucf11": (ucf11, 2 * 24 * 32, 15),
+    "ucf101": (ucf101, 2 * 24 * 32, 15),
+    "japanese_vowels": (japanese_vowels, 60, 90),
+    "watch": (watch, 12, 200),
+}
+
+
+@pytest.fixture
+def decoder(monkeypatch):
+    """Pictures as the videos above have them, without PyAV."""
+
+    def pictures(_):
+        bright = np.zeros((3, 24, 32))
+        bright[1, :, 0] = 255
+        yield from bright
+
+    monkeypatch.setattr(_video, "_pictures", pictures)
+
+
+@pytest.mark.parametrize("name", sorted(SETS))
+def test_a_sample_becomes_an_input(name, tmp_path, decoder):
+    write, channels, steps = SETS[name]
+    write(tmp_path)
+    task = Spec.parse({"task": {"kind": name, "path": str(tmp_path)}}).task
+    assert Spec.parse({"task": {"kind": name}}).task.train == task.train
+    sample = task.samples().sample(0)
+    spikes = task.encoder.encode(sample, task.steps_per_frame, np.random.default_rng(0))
+    assert (spikes.n_neurons, spikes.n_steps) == (channels, steps)
+    assert spikes.steps.size > 0
+    if name == "shd":
+        assert list(zip(spikes.steps, spikes.neurons, strict=True)) == [(0, 0), (99, 139)]
+    if name == "dvs128":
+        expected = [(0, (16 + 0) * 16 + 15), (9, 16)]
+        assert list(zip(spikes.steps, spikes.neurons, strict=True)) == expected
+    if name == "cifar10":
+        assert spikes.steps.max() < 100  # then silence
+
+
+def test_every_public_set_is_among_these():
+    assert set(SETS) == set(public_readers())
+
+
+@pytest.mark.parametrize("name", sorted(SETS))
+def test_a_task_without_a_path_says_so(name):
+    with pytest.raises(SpecError, match=r"task.path: not set; .*`hrsnn-lava data`"):
+        Spec.parse({"task": {"kind": name}}).task.samples()
