@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from hrsnn_lava import api
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.context import INPUT_RANGE
 from hrsnn_lava.compiler.pipeline import AnyPass
@@ -23,6 +22,7 @@ from hrsnn_lava.estimators.compiled_classifier import (
     protocol_meta,
 )
 from hrsnn_lava.estimators.parameters import Estimator, Where, plain_options
+from hrsnn_lava.estimators.programs import Shown, program_of
 from hrsnn_lava.estimators.readouts import FittedReadout, Lesson, ReadoutPlan, held_out
 from hrsnn_lava.estimators.reservoirs import ReservoirPlan, rate_findings, reservoir
 from hrsnn_lava.estimators.samples import Samples, labels_of, samples_of, truth_of
@@ -34,7 +34,7 @@ from hrsnn_lava.seeding import generator
 from hrsnn_lava.training.readout import Positives
 from hrsnn_lava.training.readouts.base import ReadoutOption
 from hrsnn_lava.training.sample_features import SampleRecording, record_samples
-from hrsnn_lava.training.simulation import Stimulus, observe, simulator_of
+from hrsnn_lava.training.simulation import Stimulus, simulator_of
 
 __all__ = ["ReservoirClassifier"]
 
@@ -199,19 +199,19 @@ class ReservoirClassifier(Estimator):
 
     def decision_function(self, X: Any, on: Where = "float") -> Floats:
         """One answer for each class, (n, n_classes); of two classes how far the second is ahead."""
-        return decision(self._answers(self._checked(X), self._on_chip(on)))
+        return decision(self._answers(X, on))
 
     def predict(self, X: Any, on: Where = "float") -> NDArray[Any]:
         """The label of each sample, (n,): by the float network, or by the compiled program."""
-        answers = self._answers(self._checked(X), self._on_chip(on))
+        answers = self._answers(X, on)
         labels: NDArray[Any] = self.classes_[answers.argmax(axis=1)]
         return labels
 
     def score(self, X: Any, y: Any, on: Where = "float") -> float:
         """Share of the samples with a label whose label is found."""
-        chip, samples = self._on_chip(on), self._checked(X)
-        truth, known = truth_of(y, len(samples), self.classes_)
-        right = self._answers(samples, chip).argmax(axis=1) == truth
+        answers = self._answers(X, on)
+        truth, known = truth_of(y, len(answers), self.classes_)
+        right = answers.argmax(axis=1) == truth
         return float(right[known].mean())
 
     def score_compiled(self, X: Any, y: Any) -> float:
@@ -239,14 +239,11 @@ class ReservoirClassifier(Estimator):
         """
         self._require_fit()
         lesson = self._lesson
-        known: dict[str, Any] = {"seed": lesson.options.seed}
-        if not {"observed", "rates", "input_rates"} & compilation.keys():
-            seen = observe(self.network_, lesson.part.inputs, lesson.part.block)
-            known["observed"] = replace(seen, rates=self.rates_)
-        if isinstance(lesson.stimulus.inputs, np.ndarray):
-            largest = float(np.abs(lesson.stimulus.inputs).max())
-            known["input_range"] = max(INPUT_RANGE, largest)
-        program = api.compile(self.network_, profile, passes, **{**known, **compilation})
+        inputs, largest = lesson.stimulus.inputs, None
+        if isinstance(inputs, np.ndarray):
+            largest = max(INPUT_RANGE, float(np.abs(inputs).max()))
+        shown = Shown(lesson.part, self.rates_, largest, lesson.options.seed)
+        program = program_of(self.network_, profile, passes, shown, compilation)
         _, fitted = self._fitted_to(program.network)
         classifier, samples = fitted.classifier, lesson.stimulus.bounds.size - 1
         meta = {
@@ -256,7 +253,7 @@ class ReservoirClassifier(Estimator):
             **protocol_meta(lesson.options.protocol, self.classes_),
         }
         program = replace(program, readout=dict(classifier.arrays()), readout_meta=meta)
-        self._program = CompiledClassifier(program)
+        self._program = CompiledClassifier(program, lesson.options.protocol)
         self.compiled_, self.chip_validation_score_ = program, fitted.score
         self._tell_loss()
         return program
@@ -283,10 +280,12 @@ class ReservoirClassifier(Estimator):
     def _checked(self, X: Any) -> Samples:
         return samples_of(X, self.n_features_in_)
 
-    def _answers(self, samples: Samples, chip: bool) -> Floats:
-        if chip:
-            return self._program.answers(samples)
-        return self.readout_.answers(self._features(samples))
+    def _answers(self, X: Any, on: Where) -> Floats:
+        """One answer for each class, (n, n_classes), of which the largest wins."""
+        if self._on_chip(on):
+            return self._program.answers(self._checked(X))
+        answers: Floats = self.readout_.answers(self._features(self._checked(X)))
+        return answers
 
     def _features(self, samples: Samples) -> Floats:
         o = self._lesson.options

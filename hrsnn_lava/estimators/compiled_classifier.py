@@ -8,7 +8,7 @@ are called. Every ``compiled.hlx`` of a classification has both, whoever wrote i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -91,7 +91,13 @@ class Protocol(SampleOptions):
 def protocol_meta(protocol: Protocol, classes: NDArray[Any]) -> dict[str, Any]:
     """What a program has to say beside its readout, in plain values."""
     names = [c if isinstance(c, str | int | float | bool) else repr(c) for c in classes.tolist()]
-    table: dict[str, Any] = dict(plain(table_of(protocol)))
+    encoder = protocol.encoder
+    if not is_dataclass(encoder):  # one of the user's own, which no file can hold
+        encoder = {"kind": getattr(encoder, "name", type(encoder).__name__)}
+    else:
+        encoder = table_of(encoder)
+    own = {field.name: getattr(protocol, field.name) for field in fields(Protocol)}
+    table: dict[str, Any] = dict(plain({**own, "encoder": encoder}))
     return {
         "target": "one answer for each class, of which the largest wins",
         "classes": names,
@@ -112,6 +118,7 @@ class CompiledClassifier:
 
     Args:
         compiled: of `ReservoirClassifier.compile`, or of a run of a task that classifies.
+        protocol: how samples are shown and read; None: as the program says.
 
     Attributes:
         compiled: the program.
@@ -123,7 +130,7 @@ class CompiledClassifier:
         ArtifactError: what the file says of it contradicts itself.
     """
 
-    def __init__(self, compiled: CompiledNetwork) -> None:
+    def __init__(self, compiled: CompiledNetwork, protocol: Protocol | None = None) -> None:
         self.compiled: CompiledNetwork = instance("compiled", compiled, CompiledNetwork)
         meta = compiled.readout_meta
         classes = meta.get("classes")
@@ -141,7 +148,7 @@ class CompiledClassifier:
             )
             raise SpecError("this program does not say how it classifies", problems=[problem])
         self.classes_ = classes_of(classes)
-        self.protocol = _protocol(meta)
+        self.protocol = _protocol(meta) if protocol is None else protocol
         self._check_arrays()
         self._simulator: IntegerSimulator | None = None
 
@@ -247,4 +254,5 @@ def _protocol(meta: Mapping[str, Any]) -> Protocol:
     try:
         return read_options(Protocol, table, "readout_meta")
     except SpecError as error:
-        raise ArtifactError("the readout is damaged", problems=error.problems) from None
+        text = "this program says of its readout what cannot be read here"
+        raise ArtifactError(text, problems=error.problems) from None

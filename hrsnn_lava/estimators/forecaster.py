@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from hrsnn_lava import api
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.pipeline import AnyPass
 from hrsnn_lava.errors import Problem, SpecError
@@ -21,6 +20,7 @@ from hrsnn_lava.estimators.compiled_forecaster import (
     SeriesProtocol,
 )
 from hrsnn_lava.estimators.parameters import Estimator, Where, plain_options
+from hrsnn_lava.estimators.programs import Shown, program_of
 from hrsnn_lava.estimators.reservoirs import ReservoirPlan, rate_findings, reservoir
 from hrsnn_lava.estimators.samples import finite_table
 from hrsnn_lava.findings import warn
@@ -30,7 +30,7 @@ from hrsnn_lava.report.document import Report
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.tasks.series.forecast import ForecastOptions, TrainedReadout, fit_readout
 from hrsnn_lava.training.readout import FeatureOptions, Positives, ReadoutOptions
-from hrsnn_lava.training.simulation import Stimulus, observe, simulator_of
+from hrsnn_lava.training.simulation import Stimulus, simulator_of
 
 __all__ = ["ReservoirForecaster"]
 
@@ -224,12 +224,9 @@ class ReservoirForecaster(Estimator):
         """
         self._require_fit()
         o, scaling = self._options, self._scaling
-        known: dict[str, Any] = {"seed": o.seed, "input_range": self._clip}
-        if not {"observed", "rates", "input_rates"} & compilation.keys():
-            part = Stimulus(self._values[:-1], o.steps_per_sample).first(PART_STEPS)
-            seen = observe(self.network_, part.inputs, part.block)
-            known["observed"] = replace(seen, rates=self.rates_)
-        program = api.compile(self.network_, profile, passes, **{**known, **compilation})
+        part = Stimulus(self._values[:-1], o.steps_per_sample).first(PART_STEPS)
+        shown = Shown(part, self.rates_, self._clip, o.seed)
+        program = program_of(self.network_, profile, passes, shown, compilation)
         readout = self._trained(program.network, self._values, o).readout
         protocol = self._protocol
         meta = {

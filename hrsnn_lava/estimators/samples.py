@@ -171,8 +171,10 @@ def _frames(item: Any, where: str) -> Floats:
 def _numbers(value: Any, where: str) -> Floats:
     try:
         array = np.asarray(value)
-        if array.dtype.kind not in "biufO":  # texts that look like numbers are none
-            raise TypeError(f"{array.dtype}")
+        if (
+            value is None or array.dtype.kind not in "biufO"
+        ):  # texts that look like numbers are none
+            raise TypeError(type(value).__name__)
         # a copy in one order: what is drawn for a sample follows its bytes
         return np.ascontiguousarray(array, dtype=np.float64)
     except (TypeError, ValueError) as error:
