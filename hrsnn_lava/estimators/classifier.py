@@ -21,7 +21,7 @@ from hrsnn_lava.estimators.compiled_classifier import (
     decision,
     protocol_meta,
 )
-from hrsnn_lava.estimators.parameters import Estimator, Where, plain_options
+from hrsnn_lava.estimators.parameters import Estimator, Where, one_thread, plain_options
 from hrsnn_lava.estimators.programs import Shown, program_of
 from hrsnn_lava.estimators.readouts import FittedReadout, Lesson, ReadoutPlan, held_out
 from hrsnn_lava.estimators.reservoirs import ReservoirPlan, rate_findings, reservoir
@@ -156,6 +156,7 @@ class ReservoirClassifier(Estimator):
     seed: int = 0
     dt: float | None = None
 
+    @one_thread
     def fit(self, X: Any, y: Any = None, groups: Any = None) -> ReservoirClassifier:
         """Build the network and fit the readout.
 
@@ -218,6 +219,7 @@ class ReservoirClassifier(Estimator):
         """`score` of the program."""
         return self.score(X, y, on="chip")
 
+    @one_thread
     def compile(
         self,
         profile: HardwareProfile | str = "loihi1",

@@ -19,7 +19,7 @@ from hrsnn_lava.estimators.compiled_forecaster import (
     Scaling,
     SeriesProtocol,
 )
-from hrsnn_lava.estimators.parameters import Estimator, Where, plain_options
+from hrsnn_lava.estimators.parameters import Estimator, Where, one_thread, plain_options
 from hrsnn_lava.estimators.programs import Shown, program_of
 from hrsnn_lava.estimators.reservoirs import ReservoirPlan, rate_findings, reservoir
 from hrsnn_lava.estimators.samples import finite_table
@@ -140,6 +140,7 @@ class ReservoirForecaster(Estimator):
     seed: int = 0
     dt: float | None = None
 
+    @one_thread
     def fit(self, X: Any, y: Any = None) -> ReservoirForecaster:
         """Build the network and fit the readout on a series.
 
@@ -206,6 +207,7 @@ class ReservoirForecaster(Estimator):
         """`score` of the program."""
         return self.score(X, on="chip")
 
+    @one_thread
     def compile(
         self,
         profile: HardwareProfile | str = "loihi1",

@@ -7,9 +7,10 @@ scikit-learn is imported when it asks, never before.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
-from collections.abc import Iterable
-from typing import Any, ClassVar, Literal, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Literal, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -17,11 +18,26 @@ from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.notebook import LONGEST, card, shape
 from hrsnn_lava.spelling import unknown_options
 
-__all__ = ["Estimator", "Where", "plain_options"]
+__all__ = ["Estimator", "Where", "one_thread", "plain_options"]
 
 Self = TypeVar("Self", bound="Estimator")
+P = ParamSpec("P")
+T = TypeVar("T")
 #: Which network answers: the one in float, or the program that was compiled last.
 Where = Literal["float", "chip"]
+
+
+def one_thread(method: Callable[P, T]) -> Callable[P, T]:
+    """A method that gives the same bits on every machine: sums of BLAS in one order."""
+
+    @functools.wraps(method)
+    def limited(*args: P.args, **kwargs: P.kwargs) -> T:
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(limits=1):
+            return method(*args, **kwargs)
+
+    return limited
 
 
 class Estimator:

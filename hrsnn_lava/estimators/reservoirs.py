@@ -138,7 +138,7 @@ def _table(source: Any, spiking: bool, dt: float | None) -> NetworkSpec:
     data = source.model_dump(exclude_unset=True)
     wiring, entry = data.setdefault("connectivity", {}), data.setdefault("input", {})
     if not {"mean_degree", "length"} & wiring.keys():
-        wiring["mean_degree"] = max(1.0, 0.1 * source.size)  # as the default has it: 100 of 1000
+        wiring["mean_degree"] = 0.1 * source.size  # as the default has it: 100 of 1000
     target = "synapse" if spiking else "bias"
     if entry.setdefault("target", target) != target:
         sends = "sends spikes" if spiking else "gives values to hold"
