@@ -76,6 +76,10 @@ from .distributions import (
 )
 from .errors import CapacityError as CapacityError
 from .errors import HrsnnError as HrsnnError
+from .estimators.classifier import ReservoirClassifier as ReservoirClassifier
+from .estimators.compiled_classifier import CompiledClassifier as CompiledClassifier
+from .estimators.compiled_forecaster import CompiledForecaster as CompiledForecaster
+from .estimators.forecaster import ReservoirForecaster as ReservoirForecaster
 from .findings import Finding as Finding
 from .findings import FindingWarning as FindingWarning
 from .hardware_profiles import CostSet as CostSet

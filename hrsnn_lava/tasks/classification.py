@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from pydantic import Field
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.metrics.scores import Score, Scores
-from hrsnn_lava.options import Count, Positive, options
+from hrsnn_lava.options import Count, Positive, options, table_of
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.tasks.base import Outcome, Task, Trial
 from hrsnn_lava.tasks.encoders import EncoderOption
@@ -32,7 +32,14 @@ from hrsnn_lava.training.readouts.ridge import Ridge
 from hrsnn_lava.training.sample_features import SampleFeatures, record_samples
 from hrsnn_lava.training.simulation import EventSimulator, Simulator, Stimulus
 
-__all__ = ["Classification", "ClassificationTrial", "LabelledSamples", "encoded"]
+__all__ = [
+    "Classification",
+    "ClassificationTrial",
+    "LabelledSamples",
+    "SampleRuns",
+    "Showing",
+    "encoded",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -127,9 +134,23 @@ class LabelledSamples(Classification):
         return READER.reader(self.reader, self.path).read()
 
 
-def encoded(
-    samples: Callable[[int], Sample], order: Ints, options: Classification, seed: int
-) -> Stimulus:
+class Showing(Protocol):
+    """How samples are shown, see `Classification`."""
+
+    @property
+    def encoder(self) -> Any:
+        """How values become an input."""
+
+    @property
+    def steps_per_frame(self) -> int:
+        """Steps of a frame."""
+
+    @property
+    def silence_steps(self) -> int:
+        """Steps without input behind a sample."""
+
+
+def encoded(samples: Callable[[int], Sample], order: Ints, options: Showing, seed: int) -> Stimulus:
     """Samples as an input, one after the other; each starts at a bound of the stimulus.
 
     What is drawn for a sample depends on the seed and on its place in the set alone, so it is the
@@ -166,7 +187,7 @@ def encoded(
     return Stimulus(values, block, starts[:-1])
 
 
-def _fits(sample: Sample, options: Classification) -> None:
+def _fits(sample: Sample, options: Showing) -> None:
     kind = "events" if isinstance(sample, Events) else "frames"
     takes = getattr(options.encoder, "takes", "frames")
     if takes != kind:
@@ -239,7 +260,7 @@ class ClassificationTrial(Trial):
         """Show all samples to a network, fit the readout, and classify the test samples."""
         o, kinds = self.options, SampleFeatures(trace_steps=self.options.trace_steps)
         key = int(rng.integers(2**62))
-        recording = record_samples(_Running(simulator, o.restart, key), self._all, kinds, None)
+        recording = record_samples(SampleRuns(simulator, o.restart, key), self._all, kinds, None)
         fitted = self._fit(o.readout, recording.features, kinds.kinds, _wiring(simulator))
         answers = fitted.answers(recording.features[self._scored_rows])
         meta: dict[str, Any] = {
@@ -250,6 +271,13 @@ class ClassificationTrial(Trial):
             "steps_per_sample": self.steps_per_sample,
             "trace_steps": list(o.trace_steps),
             "features": kinds.describe(),
+            # with these a host encodes and shows a sample of its own
+            "encoder": table_of(o.encoder),
+            "steps_per_frame": o.steps_per_frame,
+            "silence_steps": o.silence_steps,
+            "encoder_seed": self._seed,
+            "restart": o.restart,
+            "potentials": key,
         }
         trained = recording.counts[: self.split.train.size]
         return self._scored(
@@ -379,14 +407,19 @@ def _wiring(simulator: Simulator) -> Any:
     return None if network is None else recurrent_edges(network).matrix
 
 
-class _Running:
-    """A network that is started afresh for every sample by the same random potentials, or once.
+class SampleRuns:
+    """A network that is started afresh for every sample by the same potentials, or once.
 
     Samples have to be cut in any case, since each has features of its own; whether the network
     knows of it is another matter.
+
+    Args:
+        simulator: the network.
+        restart: for every sample, or for the first alone.
+        key: of the random potentials; None: from rest.
     """
 
-    def __init__(self, simulator: EventSimulator, restart: bool, key: int) -> None:
+    def __init__(self, simulator: EventSimulator, restart: bool, key: int | None) -> None:
         self._simulator, self._restart, self._key = simulator, restart, key
         self._begun = False
         self.run: Any = simulator.run
@@ -401,7 +434,8 @@ class _Running:
         """Start afresh where that is wanted, and in any case the first time."""
         del rng
         if self._restart or not self._begun:
-            self._simulator.reset(np.random.Generator(np.random.Philox(self._key)))
+            philox = None if self._key is None else np.random.Philox(self._key)
+            self._simulator.reset(None if philox is None else np.random.Generator(philox))
         self._begun = True
 
 

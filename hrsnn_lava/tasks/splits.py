@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.tasks.readers.base import PARTS, Labelled
 
-__all__ = ["Sizes", "Split", "SplitWay", "draw_split", "stratified"]
+__all__ = ["Sizes", "Split", "SplitWay", "draw_split", "groups_of", "stratified"]
 
 Ints = NDArray[np.int64]
 SplitWay = Literal["auto", "own", "groups", "drawn"]
@@ -115,7 +115,7 @@ def _own(labelled: Labelled, sizes: Sizes, rng: np.random.Generator) -> Split:
         rest = Sizes(None, 0, min(sizes.validation, max(train.size - 1, 1)))
         groups = None if labelled.groups is None else labelled.groups[train]
         if groups is not None and np.unique(groups).size > 1:
-            chosen = _groups_of(groups, sizes.validation, rng)
+            chosen = groups_of(groups, sizes.validation, rng)
             train, validation = train[~chosen], train[chosen]
         else:
             halves = _drawn(labelled.labels[train], rest, rng)
@@ -131,11 +131,11 @@ def _by_groups(labelled: Labelled, sizes: Sizes, rng: np.random.Generator) -> Sp
         problem = Problem("task.split", '"groups"', f"3 groups or more ({count})", 'use "drawn"')
         raise SpecError("the samples cannot be split", problems=[problem])
     count = groups.size // 3 if sizes.test is None else sizes.test
-    test = _groups_of(groups, count, rng)
+    test = groups_of(groups, count, rng)
     left = np.flatnonzero(~test)
     chosen = np.zeros(left.size, dtype=np.bool_)
     if sizes.validation:
-        chosen = _groups_of(groups[left], sizes.validation, rng)
+        chosen = groups_of(groups[left], sizes.validation, rng)
     pools = [
         ("train", left[~chosen], sizes.train),
         ("validation", left[chosen], sizes.validation),
@@ -144,7 +144,7 @@ def _by_groups(labelled: Labelled, sizes: Sizes, rng: np.random.Generator) -> Sp
     return _taken(labelled.labels, pools, rng)
 
 
-def _groups_of(groups: Ints, count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+def groups_of(groups: Ints, count: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Members of randomly drawn groups that hold `count` samples, but for one group at least."""
     names = rng.permutation(np.unique(groups))
     sizes = np.array([np.sum(groups == name) for name in names])

@@ -1,0 +1,1 @@
+"""Networks from arrays, in scikit-learn's manner: construct, fit, predict, compile, report."""
