@@ -242,7 +242,7 @@ class DrivenTrial(Trial):
 def _z_scored(values: Floats, train: slice) -> tuple[Floats, Floats, Floats]:
     """The values by the mean and the standard deviation of the training samples, and these."""
     mean, scale = values[train].mean(axis=0), values[train].std(axis=0)
-    if not (np.isfinite(values).all() and (scale > 0).all()):
+    if not (np.isfinite(values).all() and ((scale > 0) & np.isfinite(scale)).all()):
         problem = Problem("training samples", f"standard deviation {scale}", "finite and > 0")
         raise SpecError("a series cannot be z-scored", problems=[problem])
     return (values - mean) / scale, mean, scale

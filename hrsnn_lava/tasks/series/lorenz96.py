@@ -14,6 +14,7 @@ Sampling step and length of the transient are our choice; so is the size where a
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -48,7 +49,7 @@ class Lorenz96System:
         b, c, d, e: ratios of amplitudes (b, d) and of speeds (c, e) between levels.
         damping: g_Z of the smallest level.
         dt: sampling step in time units.
-        inner_step: largest step of the integrator; not set: 0.01 for X alone, 0.002 for more.
+        inner_step: largest step of the integrator; not set: 0.01 for one level, 0.002 for more.
         transient: time units dropped after the random start.
     """
 
@@ -178,9 +179,15 @@ class Lorenz96(ForecastTask):
     Attributes:
         levels: 1: X alone; 2: with Y; 3: with Z. Only X is ever shown and forecast.
         size: number of X.
+        fan: Y of every X, and Z of every Y.
         observed: the first so many X are shown; not set: all.
         forcing: F; not set: 8 for one level, 20 for more.
+        h: strength of the coupling between levels.
+        b, c: how many times smaller, and faster, Y is than X.
+        d, e: how many times smaller, and faster, Z is than Y.
+        damping: g_Z of the smallest level.
         dt: sampling step in time units; 100 samples are about three Lyapunov times of one level.
+        inner_step: largest step of the integrator; not set: 0.01 for one level, 0.002 for more.
         transient: time units dropped after the random start.
     """
 
@@ -190,9 +197,17 @@ class Lorenz96(ForecastTask):
     baseline_alphas: ClassVar[tuple[float, ...]] = WIDE_ALPHAS
     levels: Literal[1, 2, 3] = 1
     size: Count = 8
+    fan: Count = 8
     observed: Count | None = None
     forcing: Number | None = None
+    h: Number = 1.0
+    b: Positive = 10.0
+    c: Positive = 10.0
+    d: Positive = 10.0
+    e: Positive = 10.0
+    damping: NonNegative = 1.0
     dt: Positive = 0.02
+    inner_step: Positive | None = None
     transient: NonNegative = 10.0
 
     def __post_init__(self) -> None:
@@ -203,14 +218,9 @@ class Lorenz96(ForecastTask):
             raise SpecError("options of lorenz96", problems=[problem])
 
     def system(self) -> Lorenz96System:
-        """The flow; what the task does not name has the values of Thornes et al."""
-        return Lorenz96System(
-            levels=self.levels,
-            size=self.size,
-            forcing=self.forcing,
-            dt=self.dt,
-            transient=self.transient,
-        )
+        """The flow."""
+        own = {entry.name: getattr(self, entry.name) for entry in fields(Lorenz96System)}
+        return Lorenz96System(**own)
 
     def series(self, rng: np.random.Generator, layout: Layout) -> ForecastSeries:
         """X over the trajectory of a seed."""

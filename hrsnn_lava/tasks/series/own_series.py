@@ -78,10 +78,13 @@ class OwnSeries(RecordedForecast):
                 problem = Problem(where, f"{values[row, column]:g}", "> 0 with log = true")
                 raise ArtifactError("a value has no logarithm", problems=[problem])
             values = np.log(values)
-        return np.diff(values, axis=0) if self.differences else values, System("csv", 1.0)
+        if self.differences:
+            with np.errstate(over="ignore"):  # refused where the series is cut
+                values = np.diff(values, axis=0)
+        return values, System("csv", 1.0)
 
     def _values(self) -> Floats:
-        if self.path.endswith(".npz"):
+        if self.path.lower().endswith(".npz"):
             return read_arrays(self.path, self.columns)
         return read_table(
             self.path,

@@ -17,7 +17,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.errors import Problem, SpecError
+from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.metrics.forecast import Headline
 from hrsnn_lava.options import Count, options
 from hrsnn_lava.tasks.series.forecast import WIDE_ALPHAS, ForecastOptions, ForecastTask
@@ -29,6 +29,8 @@ __all__ = ["RecordedForecast", "walk_forward"]
 Floats = NDArray[np.float64]
 #: Samples shown before a forecast; they belong to the training samples (ours).
 CONTEXT = 50
+#: Faults that a message lists.
+LISTED = 8
 
 
 def walk_forward(
@@ -39,7 +41,8 @@ def walk_forward(
     Series k holds `train` samples and the `horizon` behind them, to forecast.
 
     Raises:
-        SpecError: the recording is too short for one start, or for so many.
+        SpecError: the recording is too short for one start, or for so many; or a component does
+            not vary over the training samples of a start, or beyond what a float holds.
     """
     room = len(raw) - train - horizon + 1
     if room < starts:
@@ -50,9 +53,27 @@ def walk_forward(
         raise SpecError(f"the series {system.name!r} cannot be cut", problems=[problem])
     firsts = [room - 1] if starts == 1 else np.rint(np.linspace(0, room - 1, starts)).astype(int)
     layout = Layout(train, (train,), min(CONTEXT, train), horizon)
+    problems = [
+        Problem(
+            f"samples {first + 1} to {first + train}, component {component + 1}",
+            f"standard deviation {spread:g}",
+            "finite and > 0, since samples are z-scored by it",
+            "leave the component out, or choose other task.train and task.starts",
+        )
+        for first in firsts
+        for component, spread in enumerate(_spread(raw[first : first + train]))
+        if not 0 < spread < np.inf
+    ]
+    raise_if(SpecError, f"the series {system.name!r} cannot be cut", problems[:LISTED])
     return tuple(
         split_series(raw[first : first + train + horizon], system, layout) for first in firsts
     )
+
+
+def _spread(values: Floats) -> Floats:
+    with np.errstate(over="ignore", invalid="ignore"):  # reported by the caller
+        spread: Floats = values.std(axis=0)
+    return spread
 
 
 @options

@@ -50,7 +50,7 @@ def read_table(
     Raises:
         ArtifactError: the file is missing, is no such text, has lines of unequal length, or cells
             that are no finite numbers; up to eight of them are named.
-        SpecError: a column is not there.
+        SpecError: a column is not there, or there are numbers where the header should be.
     """
     where = Path(path)
     rows = _rows(where, delimiter)
@@ -58,6 +58,11 @@ def read_table(
         raise ArtifactError(f"{where}: no line; allowed: a table of numbers")
     first_line, first = rows[0]
     names = [name.strip() for name in first] if header else [""] * len(first)
+    by_name = any(isinstance(column, str) for column in columns)
+    if header and not by_name and all(_NUMBER.fullmatch(name) for name in names):
+        measured, fix = "numbers alone", "set header = false, or choose columns by these names"
+        problem = Problem(f"{where}, line {first_line}", measured, "names of columns", fix)
+        raise SpecError("a table without a header", problems=[problem])
     chosen = _columns(where, names, columns, header)
     cells, problems = [], []
     for line, row in rows[1:] if header else rows:
@@ -73,7 +78,9 @@ def read_table(
             if not np.isfinite(value):
                 place = f"{where}, line {line}, column {_label(column, names)}"
                 measured = repr(text) if text else "empty"
-                problems.append(Problem(place, measured, "a finite number", _hint(columns)))
+                fix = "set header = true, if these are names" if line == first_line else ""
+                fix = fix or ("" if columns else "or name the columns to read")
+                problems.append(Problem(place, measured, "a finite number", fix))
             cells.append(value)
     rest = len(problems) - _LISTED
     more = f", of which the first {_LISTED} are listed" if rest > 0 else ""
@@ -82,10 +89,6 @@ def read_table(
     if not cells:
         raise ArtifactError(f"{where}: no line of numbers; allowed: at least one")
     return np.array(cells, dtype=np.float64).reshape(-1, len(chosen))
-
-
-def _hint(columns: Sequence[str | int]) -> str:
-    return "" if columns else "or name the columns to read"
 
 
 def _label(column: int, names: Sequence[str]) -> str:

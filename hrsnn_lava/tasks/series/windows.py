@@ -187,11 +187,14 @@ def split_series(raw: ArrayLike, system: System, layout: Layout) -> ForecastSeri
     elif len(values) < layout.n_samples:
         problems.append(Problem("raw", f"{len(values)} samples", f">= {layout.n_samples}"))
     raise_if(SpecError, f"the series {system.name!r} cannot be cut", problems)
-    mean, scale = values[:n_train].mean(axis=0), values[:n_train].std(axis=0)
-    if not np.all(scale > 0):
+    with np.errstate(over="ignore", invalid="ignore"):  # reported below
+        mean, scale = values[:n_train].mean(axis=0), values[:n_train].std(axis=0)
+    if not np.all((scale > 0) & np.isfinite(scale)):
         raise SpecError(
             f"the series {system.name!r} cannot be z-scored",
-            problems=[Problem("train", f"standard deviation {scale}", "> 0 in each component")],
+            problems=[
+                Problem("train", f"standard deviation {scale}", "finite, > 0 in each component")
+            ],
         )
     z = (values - mean) / scale
     sd = scale if system.long_term_sd is None else np.asarray(system.long_term_sd)

@@ -101,6 +101,17 @@ def test_columns_that_are_not_read_may_hold_anything(table):
         values(path, columns=("close",))
 
 
+def test_a_header_that_is_none_and_one_that_was_not_said(table):
+    numbers = table("1.5,2\n2.5,4\n")
+    with pytest.raises(SpecError, match=r"line 1: numbers alone; .* Set header = false"):
+        values(numbers)
+    years = table("2019,2020\n1,2\n3,4\n")
+    np.testing.assert_array_equal(values(years, columns=("2020",)), [[2.0], [4.0]])
+    named = table("a,b\n1,2\n")
+    with pytest.raises(ArtifactError, match=r"line 1, column 1: 'a'; .* Set header = true"):
+        values(named, header=False)
+
+
 def test_columns_that_are_not_there(table):
     path = table(GOOD)
     cases = {

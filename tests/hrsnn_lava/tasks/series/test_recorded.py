@@ -36,6 +36,17 @@ def test_a_short_recording_is_said():
         walk_forward(np.zeros((321, 1)), COUNT, 300, 20, 3)
 
 
+@pytest.mark.parametrize(("value", "spread"), [(7.0, "0"), (1e300, "inf")])
+def test_training_samples_that_cannot_be_z_scored_are_named(value, spread):
+    raw = np.random.default_rng(0).normal(size=(1000, 2))
+    raw[100:500, 1] = value
+    if spread == "inf":
+        raw[300, 1] = -value
+    message = rf"samples 171 to 470, component 2: standard deviation {spread}; allowed: finite"
+    with pytest.raises(SpecError, match=message):
+        walk_forward(raw, COUNT, 300, 20, 5)
+
+
 def test_google_closed_at_what_is_known():
     """100.34 on 2004-08-19, the first day; 806.19 on 2013-03-01, the last."""
     raw, system = Goog(log=False).recording()

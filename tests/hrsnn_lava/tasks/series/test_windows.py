@@ -84,6 +84,9 @@ def test_split_refuses_short_constant_and_infinite_series() -> None:
     raw[:, 1] = 3.0
     with pytest.raises(SpecError, match="> 0 in each component"):
         split_series(raw, NOISE, Layout(10, (20,), context=2, horizon=5))
+    raw[:, 1] = 1e300 * np.arange(-20, 20)
+    with pytest.raises(SpecError, match="finite, > 0 in each component"):
+        split_series(raw, NOISE, Layout(10, (20,), context=2, horizon=5))
     raw[3, 0] = np.nan
     with pytest.raises(SpecError, match="finite values"):
         split_series(raw, NOISE, Layout(10, (20,), context=2, horizon=5))
