@@ -11,6 +11,7 @@ import hrsnn_lava as hl
 from hrsnn_lava import Spec, build_hrsnn
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.experiment import run_spec
+from hrsnn_lava.experiment.run import _driven as driven
 from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
 from hrsnn_lava.training.stdp import train_stdp
 
@@ -209,6 +210,22 @@ def test_a_run_has_the_network_that_python_builds(tmp_path):
         np.testing.assert_array_equal(
             ran.projection(name).weights.toarray(), built.projection(name).weights.toarray()
         )
+
+
+@pytest.mark.parametrize(
+    ("layer", "spiking", "graded"),
+    [
+        ({"target": "synapse"}, True, False),
+        ({"target": "synapse"}, False, True),
+        ({"target": "synapse", "fan_in": 0.5}, False, True),
+        ({"target": "synapse", "graded": True}, True, True),
+        ({"target": "synapse", "graded": False}, False, False),
+        ({}, False, True),
+    ],
+)
+def test_the_task_decides_where_the_spec_does_not(layer, spiking, graded):
+    spec = Spec.parse({"network": SMALL | {"input": layer}})
+    assert build_hrsnn(driven(spec, spiking), n_inputs=4).population("inp").graded is graded
 
 
 def test_values_are_not_sent_to_plain_channels(tmp_path):
