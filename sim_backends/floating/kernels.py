@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from hrsnn_lava.kernels import kernel
 from hrsnn_lava.sim_backends.native.kernels import (
     FETCH_FROM,
     FETCH_SPIKES,
@@ -17,11 +16,12 @@ from hrsnn_lava.sim_backends.native.kernels import (
     fetch_columns,
     grouped_run,
     jit,
+    prefetch,
 )
 from hrsnn_lava.sim_backends.native.layout import Events, Out, Run
 
-#: Unlike `jit`, these make arrays, so references are counted.
-_plastic_jit = kernel(error_model="numpy", boundscheck=False, nogil=True)
+#: Synapses of a row lie anywhere in the columns: so many ahead are asked for.
+AHEAD = 12
 
 
 @jit
@@ -109,126 +109,277 @@ def _float_steps(first: int, n_steps: int, run: Run, bias: Any, events: Events, 
     return n_written
 
 
-@_plastic_jit
+@jit
 def _deliver(
-    t: int, block: int, base: int, blocks: Any, wiring: Any, synapse: Any, ring: Any, state: Any
+    t: int, block: int, base: int, blocks: Any, wiring: Any, param: Any, ring: Any, state: Any
 ) -> None:
     """Add to `pending` what arrives in step t + 1 through one plastic projection."""
-    ends, delay = blocks[0], blocks[1]
+    ends, delay, first_param, param_step = blocks[0], blocks[1], blocks[4], blocks[5]
     column, target = wiring[0], wiring[1]
-    sign, weight, pending = synapse[0], state[0], state[1]
     ring_source, ring_value, ring_count = ring
     sent_at = t - delay[block]
     if sent_at < 0:
         return
-    slot = sent_at % ring_count.shape[0]
+    first, n_pre, post, n_post = ends[block]
+    weight, pending = state[0], state[1][post : post + n_post]
+    slot, step = sent_at % ring_count.shape[0], param_step[block]
     for e in range(ring_count[slot]):
-        j = ring_source[slot, e] - ends[block, 0]
-        if j < 0 or j >= ends[block, 1]:
+        j = ring_source[slot, e] - first
+        if j < 0 or j >= n_pre:
             continue
         value = ring_value[slot, e]
-        for q in range(column[base + j], column[base + j + 1]):
-            pending[ends[block, 2] + target[q]] += sign[q] * weight[q] * value
+        lo, hi = column[base + j], column[base + j + 1]
+        targets, weights = target[lo:hi], weight[lo:hi]
+        k = first_param[block] + step * lo
+        sign = param[k + 3]
+        for q in range(targets.shape[0]):
+            if step != 0:
+                sign = param[k + step * q + 3]
+            pending[targets[q]] += sign * weights[q] * value
 
 
-@_plastic_jit
+@jit
+def _decay_traces(
+    block: int, bases: Any, ends: Any, classes: Any, decay: Any, state: Any, sources: Any
+) -> None:
+    """Traces of all neurons of one projection: they decay, and rise by 1 at a spike."""
+    first, n_pre, post, n_post = ends[block]
+    n_plus, n_minus, d0, _, _ = classes[block]
+    x, y = state[3], state[4]
+    x0, y0 = bases[2], bases[3]
+    keep_x, keep_y = decay[d0 : d0 + n_plus], decay[d0 + n_plus : d0 + n_plus + n_minus]
+    _decay(x[x0 : x0 + n_pre * n_plus], keep_x)
+    _decay(y[y0 : y0 + n_post * n_minus], keep_y)
+    for s in range(sources.shape[0]):
+        j, i = sources[s] - first, sources[s] - post
+        if j >= 0 and j < n_pre:
+            for c in range(n_plus):
+                x[x0 + j * n_plus + c] += 1.0
+        if i >= 0 and i < n_post:
+            for c in range(n_minus):
+                y[y0 + i * n_minus + c] += 1.0
+
+
+@jit
+def _decay(traces: Any, keep: Any) -> None:
+    """One step of decay; neighbours belong to one neuron, one for each class."""
+    if keep.shape[0] == 1:
+        share = keep[0]
+        for i in range(traces.shape[0]):
+            traces[i] *= share
+        return
+    c = 0
+    for i in range(traces.shape[0]):
+        traces[i] *= keep[c]
+        c += 1
+        if c == keep.shape[0]:
+            c = 0
+
+
+@jit
+def _fetch(array: Any, first: int, end: int) -> None:
+    """Ask for entries `first` to `end` of an array of 8-byte values."""
+    for q in range(first, end, 8):
+        prefetch(array, q)
+
+
+@jit
 def _learn_by_neuron(
     block: int,
     bases: Any,
     blocks: Any,
     wiring: Any,
-    synapse: Any,
+    param: Any,
     state: Any,
     fired: Any,
     sources: Any,
     learning: bool,
 ) -> None:
-    """Update one projection whose traces belong to neurons."""
-    ends, decay = blocks[0], blocks[3]
-    column, target, row, row_source, row_synapse = wiring
-    _, a_plus, a_minus, w_max = synapse
+    """Update one projection whose traces belong to neurons, a pair for every pair of classes of
+    time constants."""
+    ends, decay, first_param, param_step, classes = (
+        blocks[0],
+        blocks[3],
+        blocks[4],
+        blocks[5],
+        blocks[6],
+    )
+    _decay_traces(block, bases, ends, classes, decay, state, sources)
+    if not learning:
+        return
+    column, target, row, row_source, row_synapse, class_of = wiring
     weight, x, y = state[0], state[3], state[4]
     first, n_pre, post, n_post = ends[block]
     column0, row0, x0, y0 = bases
-    for j in range(n_pre):
-        x[x0 + j] = x[x0 + j] * decay[block, 0] + (1.0 if fired[first + j] else 0.0)
-    for i in range(n_post):
-        y[y0 + i] = y[y0 + i] * decay[block, 1] + (1.0 if fired[post + i] else 0.0)
-    if not learning:
-        return
-    for j in sources:
-        if j < first or j >= first + n_pre:
+    n_plus, n_minus, _, class0, class_step = classes[block]
+    k0, step = first_param[block], param_step[block]
+    a_plus, a_minus, w_max = param[k0], param[k0 + 1], param[k0 + 2]
+    if step != 0:
+        a_plus, a_minus, w_max = 0.0, 0.0, 0.0
+    post_fired = fired[post : post + n_post]
+    post_trace = y[y0 : y0 + n_post * n_minus]
+    for s in range(sources.shape[0]):
+        j = sources[s] - first
+        if j < 0 or j >= n_pre:
             continue
-        trace = x[x0 + j - first]
-        for q in range(column[column0 + j - first], column[column0 + j - first + 1]):
-            i = target[q]
-            w = weight[q] - a_minus[q] * y[y0 + i]
-            if fired[post + i]:
-                w += a_plus[q] * trace
-            weight[q] = min(max(w, 0.0), w_max[q])
-    for i in range(n_post):
-        if not fired[post + i]:
+        lo, hi = column[column0 + j], column[column0 + j + 1]
+        if s + 1 < sources.shape[0]:
+            ahead = sources[s + 1] - first
+            if ahead >= 0 and ahead < n_pre:
+                p0, p1 = column[column0 + ahead], column[column0 + ahead + 1]
+                _fetch(weight, p0, p1)
+                if step != 0:
+                    _fetch(param, k0 + step * p0, k0 + step * p1)
+        targets, weights = target[lo:hi], weight[lo:hi]
+        pre_trace = x[x0 + j * n_plus : x0 + (j + 1) * n_plus]
+        if class_step == 0 and step == 0:
+            gain = a_plus * pre_trace[0]
+            for q in range(targets.shape[0]):
+                i = targets[q]
+                w = weights[q] - a_minus * post_trace[i] + gain * post_fired[i]
+                weights[q] = min(max(w, 0.0), w_max)
             continue
-        for e in range(row[row0 + i], row[row0 + i + 1]):
-            j = row_source[e]
-            if not fired[first + j]:  # else the pass over the sources has done it
-                q = row_synapse[e]
-                weight[q] = min(weight[q] + a_plus[q] * x[x0 + j], w_max[q])
+        c_plus, c_minus = np.int64(0), np.int64(0)
+        for q in range(targets.shape[0]):
+            if class_step != 0:
+                c = class0 + 2 * (lo + q)
+                c_plus, c_minus = np.int64(class_of[c]), np.int64(class_of[c + 1])
+            if step != 0:
+                k = k0 + step * (lo + q)
+                a_plus, a_minus, w_max = param[k], param[k + 1], param[k + 2]
+            i = np.int64(targets[q])
+            w = weights[q] - a_minus * post_trace[i * n_minus + c_minus]
+            w += a_plus * pre_trace[c_plus] * post_fired[i]
+            weights[q] = min(max(w, 0.0), w_max)
+    pre_fired = fired[first : first + n_pre]
+    for s in range(sources.shape[0]):
+        i = sources[s] - post
+        if i < 0 or i >= n_post:
+            continue
+        lo, hi = row[row0 + i], row[row0 + i + 1]
+        pres, places = row_source[lo:hi], row_synapse[lo:hi]
+        c_plus = np.int64(0)
+        for e in range(places.shape[0]):
+            if e + AHEAD < places.shape[0]:
+                coming = np.int64(places[e + AHEAD])
+                prefetch(weight, coming)
+                if step != 0:
+                    prefetch(param, k0 + step * coming)
+            j = np.int64(pres[e])
+            if pre_fired[j]:
+                continue  # the pass over the sources has done it
+            at = np.int64(places[e])
+            if class_step != 0:
+                c_plus = np.int64(class_of[class0 + 2 * at])
+            if step != 0:
+                k = k0 + step * at
+                a_plus, w_max = param[k], param[k + 2]
+            weight[at] = min(weight[at] + a_plus * x[x0 + j * n_plus + c_plus], w_max)
 
 
-@_plastic_jit
+@jit
+def _power(share: float, steps: int) -> float:
+    """What is left of a trace after some steps, ``share ** steps``, by squaring.
+
+    Quicker than an exponential: gaps of up to 63 steps take no jump.
+    """
+    left = share if steps & 1 else 1.0
+    share *= share
+    left *= share if steps & 2 else 1.0
+    share *= share
+    left *= share if steps & 4 else 1.0
+    share *= share
+    left *= share if steps & 8 else 1.0
+    share *= share
+    left *= share if steps & 16 else 1.0
+    share *= share
+    left *= share if steps & 32 else 1.0
+    rest = steps >> 6
+    while rest > 0:
+        share *= share
+        if rest & 1:
+            left *= share
+        rest >>= 1
+    return left
+
+
+@jit
 def _learn_by_synapse(
     t: int,
     block: int,
     bases: Any,
     blocks: Any,
     wiring: Any,
-    synapse: Any,
-    rates: Any,
+    param: Any,
     state: Any,
     fired: Any,
     sources: Any,
     learning: bool,
 ) -> None:
-    """Update one projection whose traces belong to synapses: each is of its neuron's last spike."""
-    ends = blocks[0]
-    column, target, row, row_source, row_synapse = wiring
-    _, a_plus, a_minus, w_max = synapse
-    rate_plus, rate_minus = rates
-    weight, last, x, y = state[0], state[2], state[5], state[6]
+    """Update one projection whose traces belong to synapses: each is of its neuron's last spike.
+
+    A synapse has x, y and what a step leaves of each in one record, so that a visit costs one line
+    of memory.
+    """
+    ends, first_param, param_step = blocks[0], blocks[4], blocks[5]
+    column, target, row, row_source, row_synapse, _ = wiring
+    weight, last, trace = state[0], state[2], state[5]
     first, n_pre, post, n_post = ends[block]
     column0, row0 = bases[0], bases[1]
-    for j in sources:
+    k0, step = first_param[block], param_step[block]
+    for s in range(sources.shape[0]):
+        j = sources[s]
         if j < first or j >= first + n_pre:
             continue
-        gap = float(t - last[j])
-        for q in range(column[column0 + j - first], column[column0 + j - first + 1]):
-            i = post + target[q]
-            x[q] = x[q] * np.exp(-gap * rate_plus[q]) + 1.0
-            now = y[q] * np.exp(-float(t - last[i]) * rate_minus[q])
+        gap = t - last[j]
+        lo, hi = column[column0 + j - first], column[column0 + j - first + 1]
+        if s + 1 < sources.shape[0]:
+            ahead = sources[s + 1] - first
+            if ahead >= 0 and ahead < n_pre:
+                p0, p1 = column[column0 + ahead], column[column0 + ahead + 1]
+                _fetch(trace, 4 * p0, 4 * p1)
+                if step != 0:
+                    _fetch(param, k0 + step * p0, k0 + step * p1)
+        for q in range(lo, hi):
+            i = post + np.int64(target[q])
+            r, k = 4 * q, k0 + step * q
+            x = trace[r] * _power(trace[r + 2], gap) + 1.0
+            now = trace[r + 1] * _power(trace[r + 3], t - last[i])
+            trace[r] = x
             gained = 0.0
             if fired[i]:
                 now += 1.0
-                y[q] = now
-                gained = a_plus[q] * x[q]
+                trace[r + 1] = now
+                gained = param[k] * x
             if learning:
-                weight[q] = min(max(weight[q] - a_minus[q] * now + gained, 0.0), w_max[q])
-    for i in range(n_post):
-        if not fired[post + i]:
+                weight[q] = min(max(weight[q] - param[k + 1] * now + gained, 0.0), param[k + 2])
+    for s in range(sources.shape[0]):
+        i = sources[s] - post
+        if i < 0 or i >= n_post:
             continue
-        gap = float(t - last[post + i])
-        for e in range(row[row0 + i], row[row0 + i + 1]):
-            j = first + row_source[e]
+        gap = t - last[post + i]
+        lo, hi = row[row0 + i], row[row0 + i + 1]
+        pres, places = row_source[lo:hi], row_synapse[lo:hi]
+        for e in range(places.shape[0]):
+            if e + AHEAD < places.shape[0]:
+                coming = np.int64(places[e + AHEAD])
+                prefetch(weight, coming)
+                prefetch(trace, 4 * coming)
+                if step != 0:
+                    prefetch(param, k0 + step * coming)
+            j = first + np.int64(pres[e])
             if fired[j]:
                 continue
-            q = row_synapse[e]
-            y[q] = y[q] * np.exp(-gap * rate_minus[q]) + 1.0
+            at = np.int64(places[e])
+            r = 4 * at
+            trace[r + 1] = trace[r + 1] * _power(trace[r + 3], gap) + 1.0
             if learning:
-                now = x[q] * np.exp(-float(t - last[j]) * rate_plus[q])
-                weight[q] = min(weight[q] + a_plus[q] * now, w_max[q])
+                k = k0 + step * at
+                now = trace[r] * _power(trace[r + 2], t - last[j])
+                weight[at] = min(weight[at] + param[k] * now, param[k + 2])
 
 
-@_plastic_jit
+@jit
 def plastic_steps(
     first: int,
     n_steps: int,
@@ -237,9 +388,9 @@ def plastic_steps(
     events: Events,
     blocks: Any,
     wiring: Any,
-    synapse: Any,
-    rates: Any,
+    param: Any,
     state: Any,
+    scratch: Any,
     learning: bool,
     out: Out,
 ) -> int:
@@ -247,8 +398,10 @@ def plastic_steps(
 
     Args:
         run, bias, events, out: see `layout`.
-        blocks, wiring, synapse, rates: fields of `PlasticLayout`.
-        state: weights, pending currents, last spikes, and traces of sources, targets, synapses.
+        blocks, wiring, param: fields of `PlasticLayout`.
+        state: weights, pending currents, last spikes, traces of sources and targets, and records of
+            synapses.
+        scratch: who fired, all False, and room for a list of them, (n_sources,) each.
         learning: False holds the weights.
     """
     keep_u, keep_v, threshold, refractory = run.neurons
@@ -258,11 +411,10 @@ def plastic_steps(
     ring, (event_ptr, event_source, event_value) = run.ring, events
     ring_source, ring_value, ring_count = ring
     out_step, out_neuron, out_v, out_u = out
-    ends, by_synapse = blocks[0], blocks[2]
+    ends, by_synapse, classes = blocks[0], blocks[2], blocks[6]
     pending, last = state[1], state[2]
     n, depth = u.shape[0], ring_count.shape[0]
-    fired = np.zeros(last.shape[0], dtype=np.bool_)
-    sources = np.empty(last.shape[0], dtype=np.int64)
+    fired, sources = scratch
     n_written = 0
     for k in range(n_steps):
         t = first + k
@@ -314,7 +466,7 @@ def plastic_steps(
         row0, x0, y0 = column0, column0, column0
         for b in range(ends.shape[0]):
             bases = (column0, row0, x0, y0)
-            _deliver(t, b, column0, blocks, wiring, synapse, ring, state)
+            _deliver(t, b, column0, blocks, wiring, param, ring, state)
             if by_synapse[b]:
                 _learn_by_synapse(
                     t,
@@ -322,8 +474,7 @@ def plastic_steps(
                     bases,
                     blocks,
                     wiring,
-                    synapse,
-                    rates,
+                    param,
                     state,
                     fired,
                     sources[:n_fired],
@@ -331,12 +482,12 @@ def plastic_steps(
                 )
             else:
                 _learn_by_neuron(
-                    b, bases, blocks, wiring, synapse, state, fired, sources[:n_fired], learning
+                    b, bases, blocks, wiring, param, state, fired, sources[:n_fired], learning
                 )
             column0 += ends[b, 1] + 1
             row0 += ends[b, 3] + 1
-            x0 += ends[b, 1]
-            y0 += ends[b, 3]
+            x0 += ends[b, 1] * classes[b, 0]
+            y0 += ends[b, 3] * classes[b, 1]
         for e in range(n_fired):
             fired[sources[e]] = False
             last[sources[e]] = t

@@ -6,10 +6,11 @@ They run `Network`s, not integers, so they are no engine: parity has nothing to 
 arrive, neurons fire, what fired is sent on with the weights of this moment, and then the spikes of
 step t change the weights; Lava's learning connections work in this order.
 
-Cost per projection: with uniform time constants the traces x and y belong to neurons, and a step
-costs O(n_pre + n_post) and one visit of every synapse whose neurons fire. With time constants
-per synapse each synapse carries its two traces, brought up to date at its spikes: 16 bytes and
-two exponentials a visit, three times slower at N = 1000, 10 % density and 3 % rate.
+Cost per projection: where time constants have few values, the traces x and y belong to neurons, one
+for every value, and a step costs O(n_pre + n_post) times their number and one visit of every
+synapse whose neurons fire. With more than `CLASSES` values each synapse carries its two traces,
+brought up to date at its spikes: a record of 32 bytes and two exponentials a visit.
+``benchmarks/training.py`` measures both.
 """
 
 from __future__ import annotations
@@ -43,6 +44,9 @@ from hrsnn_lava.trace import SpikeInput
 Float = NDArray[np.float64]
 #: Leak of a step below which `membrane_gain` takes the place of the rounded 1 - beta.
 LONG = 1e-6
+#: Time constants of either side, at most, for which every neuron has a trace of each; with more,
+#: synapses have traces of their own.
+CLASSES = 16
 
 
 class FloatSimulator(NetworkState):
@@ -212,11 +216,20 @@ class PlasticLayout:
     Attributes:
         ends: (B, 4) int64: first source, number of sources, first target, number of targets.
         delay: (B,) int64 steps. per_synapse: (B,) bool: traces of synapses, not of neurons.
-        decay: (B, 2) float64, exp(-dt / tau) of x and y where they belong to neurons.
+        classes: (B, 5) int64 where traces belong to neurons: how many time constants x and y have,
+            where those of the projection begin in `decay`, and place and stride of its synapses in
+            `class_of`.
+        decay: exp(-dt / tau) of every class, those of x first, projection by projection.
+        class_of: pairs of uint8, the classes of x and y of synapses in projections that have more
+            than one of either.
         column, row: (sum n_pre + B,), (sum n_post + B,) int64 bounds of columns and rows.
-        target: (nnz,) int32, local target of every synapse.
-        row_source, row_synapse: (nnz,) by rows: local source, and place in column order.
-        sign, a_plus, a_minus, rate_plus, rate_minus, w_max: (nnz,) float64; rate is dt / tau.
+        target: (nnz,) uint32, local target of every synapse.
+        row_source, row_synapse: (nnz,) uint32 by rows: local source, and place in column order.
+        param: a_plus, a_minus, w_max and sign, one after the other, of every synapse, or once for
+            a projection that has the same everywhere; one line of memory a visit.
+        first_param, param_step: (B,) int64: those of synapse q begin at first + step q.
+        rates: (nnz, 2) float64, dt / tau of x and y.
+        sign, w_max: (nnz,) float64.
         order: (nnz,) int64, place in column order of every stored weight of the CSR matrices.
         bounds: (B + 1,) int64 synapses of each projection.
     """
@@ -225,17 +238,19 @@ class PlasticLayout:
     ends: NDArray[np.int64]
     delay: NDArray[np.int64]
     per_synapse: NDArray[np.bool_]
+    classes: NDArray[np.int64]
     decay: Float
+    class_of: NDArray[np.uint8]
     column: NDArray[np.int64]
     row: NDArray[np.int64]
-    target: NDArray[np.int32]
-    row_source: NDArray[np.int32]
-    row_synapse: NDArray[np.int64]
+    target: NDArray[np.uint32]
+    row_source: NDArray[np.uint32]
+    row_synapse: NDArray[np.uint32]
+    param: Float
+    first_param: NDArray[np.int64]
+    param_step: NDArray[np.int64]
+    rates: Float
     sign: Float
-    a_plus: Float
-    a_minus: Float
-    rate_plus: Float
-    rate_minus: Float
     w_max: Float
     order: NDArray[np.int64]
     bounds: NDArray[np.int64]
@@ -256,21 +271,29 @@ class PlasticLayout:
             arrays = [part[field] + (sizes[b] if shift else 0) for b, part in enumerate(parts)]
             return np.concatenate([np.zeros(0), *arrays]).astype(kind)
 
-        synaptic = ("sign", "a_plus", "a_minus", "rate_plus", "rate_minus", "w_max")
+        params, first_param, param_step = _params(parts, sizes)
+        classes, decay, class_of = _classes(parts, sizes)
         return cls(
             names=tuple(p.name for p in plastic),
             ends=np.array([part["ends"] for part in parts], dtype=np.int64).reshape(-1, 4),
             delay=np.array([part["delay"] for part in parts], dtype=np.int64),
-            per_synapse=np.array([part["per_synapse"] for part in parts], dtype=np.bool_),
-            decay=np.array([part["decay"] for part in parts], dtype=np.float64).reshape(-1, 2),
+            per_synapse=np.array([_per_synapse(part) for part in parts], dtype=np.bool_),
+            classes=classes,
+            decay=decay,
+            class_of=class_of,
             column=join("column", np.int64, True),
             row=join("row", np.int64, True),
-            target=join("target", np.int32),
-            row_source=join("row_source", np.int32),
-            row_synapse=join("row_synapse", np.int64, True),
+            target=join("target", np.uint32),
+            row_source=join("row_source", np.uint32),
+            row_synapse=join("row_synapse", np.uint32, True),
+            param=params,
+            first_param=first_param,
+            param_step=param_step,
+            rates=np.stack([join("rate_plus", np.float64), join("rate_minus", np.float64)], axis=1),
             order=join("order", np.int64, True),
             bounds=sizes,
-            **{field: join(field, np.float64) for field in synaptic},
+            sign=join("sign", np.float64),
+            w_max=join("w_max", np.float64),
         )
 
     def start(self, network: Network) -> Float:
@@ -294,6 +317,54 @@ def _refuse(plastic: list[Projection]) -> None:
     raise_if(SpecError, "the network cannot learn", problems)
 
 
+def _params(
+    parts: list[dict[str, Any]], sizes: NDArray[np.int64]
+) -> tuple[Float, NDArray[np.int64], NDArray[np.int64]]:
+    """`param`, `first_param` and `param_step` of all projections."""
+    rows, first, steps, place = [np.zeros((0, 4))], [], [], 0
+    for part, start in zip(parts, sizes[:-1].tolist(), strict=True):
+        fields = ("a_plus", "a_minus", "w_max", "sign")
+        values = np.stack([part[field] for field in fields], axis=1)
+        same = len(values) == 0 or bool((values == values[0]).all())
+        values = np.zeros((1, 4)) if not len(values) else values[:1] if same else values
+        step = 0 if same else 4
+        first.append(4 * place - step * start)
+        steps.append(step)
+        rows.append(values)
+        place += len(values)
+    param = np.ascontiguousarray(np.concatenate(rows).ravel())
+    return param, np.array(first, dtype=np.int64), np.array(steps, dtype=np.int64)
+
+
+def _per_synapse(part: dict[str, Any]) -> bool:
+    """Whether traces belong to synapses: there are too many time constants for every neuron to
+    have a trace of each."""
+    return any(np.unique(part[field]).size > CLASSES for field in ("rate_plus", "rate_minus"))
+
+
+def _classes(
+    parts: list[dict[str, Any]], sizes: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], Float, NDArray[np.uint8]]:
+    """`classes`, `decay` and `class_of` of all projections."""
+    table, decays, of = [], [np.zeros(0)], [np.zeros((0, 2), dtype=np.uint8)]
+    n_decays = n_of = 0
+    for part, start in zip(parts, sizes[:-1].tolist(), strict=True):
+        rates = [part["rate_plus"], part["rate_minus"]]
+        if _per_synapse(part) or not rates[0].size:
+            rates = [np.zeros(1), np.zeros(1)]
+        unique = [np.unique(rate, return_inverse=True) for rate in rates]
+        counts = [values.size for values, _ in unique]
+        step = 0 if max(counts) == 1 else 2
+        table.append((*counts, n_decays, 2 * n_of - step * start, step))
+        decays += [np.exp(-values) for values, _ in unique]
+        n_decays += sum(counts)
+        if step:
+            of.append(np.stack([index.ravel() for _, index in unique], axis=1).astype(np.uint8))
+            n_of += len(of[-1])
+    classes = np.array(table, dtype=np.int64).reshape(-1, 5)
+    return classes, np.concatenate(decays), np.ascontiguousarray(np.concatenate(of).ravel())
+
+
 def _block(network: Network, projection: Projection) -> dict[str, Any]:
     """One projection in local indices."""
     rule = projection.plasticity or STDP(0.0, 0.0)
@@ -310,8 +381,6 @@ def _block(network: Network, projection: Projection) -> dict[str, Any]:
     return values | {
         "ends": (first, n_pre, network.offset(projection.post), n_post),
         "delay": 0 if projection.delays is None else _steps(projection.delays, network.dt),
-        "per_synapse": not rule.uniform_traces,
-        "decay": [float(np.exp(-r[0])) if count else 0.0 for r in rates],
         "column": csc.indptr.astype(np.int64),
         "row": csr.indptr.astype(np.int64),
         "target": csc.indices,
@@ -346,17 +415,38 @@ class PlasticSimulator(FloatSimulator):
         super().__init__(fixed, int(layout.delay.max(initial=0)) + 2)
         self._whole = network
         self.learning = True
+        self._blocks = (
+            layout.ends,
+            layout.delay,
+            layout.per_synapse,
+            layout.decay,
+            layout.first_param,
+            layout.param_step,
+            layout.classes,
+        )
+        self._wiring = (
+            layout.column,
+            layout.target,
+            layout.row,
+            layout.row_source,
+            layout.row_synapse,
+            layout.class_of,
+        )
         n, n_sources = self.n_neurons, self.n_neurons + self.n_inputs
         self._pending = np.zeros(n)
         self._weight = layout.start(network)
-        self._source_trace = np.zeros(int(layout.ends[:, 1].sum()))
-        self._target_trace = np.zeros(int(layout.ends[:, 3].sum()))
+        classes = layout.classes[:, :2]
+        self._source_trace = np.zeros(int((layout.ends[:, 1] * classes[:, 0]).sum()))
+        self._target_trace = np.zeros(int((layout.ends[:, 3] * classes[:, 1]).sum()))
         size = layout.order.size if layout.per_synapse.any() else 0
-        self._synapse_x, self._synapse_y = np.zeros(size), np.zeros(size)
+        self._records = np.zeros((size, 4))  # x, y, and what a step leaves of them
+        self._records[:, 2:] = np.exp(-layout.rates[:size])
         self._last = np.full(n_sources, -1, dtype=np.int64)
+        self._fired = np.zeros(n_sources, dtype=np.bool_)
+        self._sources = np.zeros(n_sources, dtype=np.int64)
 
     def _learned(self) -> tuple[NDArray[Any], ...]:
-        traces = (self._source_trace, self._target_trace, self._synapse_x, self._synapse_y)
+        traces = (self._source_trace, self._target_trace, self._records[:, 0], self._records[:, 1])
         return (self._weight, self._pending, self._last, *traces)
 
     def reset(self, rng: np.random.Generator | None = None) -> None:
@@ -398,11 +488,18 @@ class PlasticSimulator(FloatSimulator):
             self.run_arrays,
             bias,
             events._replace(value=events.value.astype(np.float64)),
-            (plastic.ends, plastic.delay, plastic.per_synapse, plastic.decay),
-            (plastic.column, plastic.target, plastic.row, plastic.row_source, plastic.row_synapse),
-            (plastic.sign, plastic.a_plus, plastic.a_minus, plastic.w_max),
-            (plastic.rate_plus, plastic.rate_minus),
-            self._learned(),
+            self._blocks,
+            self._wiring,
+            plastic.param,
+            (
+                self._weight,
+                self._pending,
+                self._last,
+                self._source_trace,
+                self._target_trace,
+                self._records.reshape(-1),
+            ),
+            (self._fired, self._sources),
             self.learning,
             self.out(steps, out_v, out_u),
         )

@@ -66,16 +66,16 @@ def _emit_prefetch(_: Any, array: Any, index: Any) -> Any:  # noqa: ARG001 - num
     return types.void(array, types.int64), generate
 
 
-_prefetch: Any = intrinsic(_emit_prefetch)
+prefetch: Any = intrinsic(_emit_prefetch)
 
 
 @jit
 def fetch_columns(targets: Any, weights: Any, first: int, end: int) -> None:
     """Ask for the synapses `first` to `end`."""
     for q in range(first, end, _LINE // targets.itemsize):
-        _prefetch(targets, q)
+        prefetch(targets, q)
     for q in range(first, end, _LINE // weights.itemsize):
-        _prefetch(weights, q)
+        prefetch(weights, q)
 
 
 @jit
