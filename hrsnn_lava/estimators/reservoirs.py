@@ -191,7 +191,7 @@ def _as_training(rules: Any) -> STDPOptions | None:
     """Rules of a spec as a training of a ready-made network takes them."""
     if not isinstance(rules, RuleOptions):
         return rules if isinstance(rules, STDPOptions) else None
-    drawn = {name: distribution(getattr(rules, name)) for name in DRAWN_FIELDS}
+    drawn: dict[str, Any] = {n: distribution(getattr(rules, n)) for n in DRAWN_FIELDS}
     return STDPOptions(**drawn, ceiling=rules.w_max, projections=tuple(rules.projections))
 
 
