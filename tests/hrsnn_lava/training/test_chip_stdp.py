@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -20,14 +21,15 @@ from hrsnn_lava.sim_backends.runs.session import Session, simulate
 from hrsnn_lava.training.chip_stdp import at_rest, train_on_chip
 from hrsnn_lava.training.monitoring import Monitoring
 
-LESSON = [noise(k, 40 + 7 * k, 10, 0.1) for k in range(5)]
+LESSON = [noise(k, 25 + 4 * k, 10, 0.2) for k in range(4)]
 PLAIN = Schedule(potentials="rest", shuffle=False)
 
 
-def program(seed=0):
+@cache
+def program():
     """A program that learns with several profiles and tags."""
-    network = recurrent(seed, n=25, het=True)
-    return quantize(network, Quantize(stdp=LowerSTDP(headroom=16.0, seed=1)))[0]
+    network = recurrent(0, n=20, het=True)
+    return quantize(network, Quantize(stdp=LowerSTDP(max_profiles=2, headroom=16.0, seed=1)))[0]
 
 
 def same(first, second):
@@ -39,16 +41,16 @@ def same(first, second):
 @pytest.mark.parametrize("reset", ["sample", "none"])
 def test_engines_learn_the_same_bits(reset):
     net, schedule = program(), Schedule(reset=reset, silence=4)
-    given = {"schedule": schedule, "epochs": 2, "seed": 5}
+    given = {"schedule": schedule, "seed": 5}
     native = train_on_chip(net, LESSON, **given)
     reference = train_on_chip(net, LESSON, backend="reference", **given)
     same(native.weights, reference.weights)
     assert native.outline.counts.tolist() == reference.outline.counts.tolist()
     assert native.history.table() == reference.history.table()
-    assert native.outline.counts.sum() > 100
+    assert native.outline.counts.sum() > 50
     moved = native.weights["exc_exc"] != net.projection("exc_exc").effective_weights().data
-    assert moved.mean() > 0.3
-    other = train_on_chip(net, LESSON, schedule=schedule, epochs=2, seed=6)
+    assert moved.mean() > 0.2
+    other = train_on_chip(net, LESSON, schedule=schedule, seed=6)
     assert not np.array_equal(other.weights["exc_exc"], native.weights["exc_exc"])
 
 
@@ -171,7 +173,7 @@ def test_a_training_that_is_cut_goes_on_with_the_same_bits(tmp_path, reset):
         with pytest.raises(CutError):
             train_on_chip(net, LESSON, progress=show, checkpoint=path, resume=True, **given)
     resumed = train_on_chip(net, LESSON, checkpoint=path, resume=True, **given)
-    assert resumed.outline.resumed >= 12
+    assert resumed.outline.resumed >= 8
     same(undisturbed.weights, resumed.weights)
     assert resumed.history.table() == undisturbed.history.table()
     assert resumed.network.digest == undisturbed.network.digest
