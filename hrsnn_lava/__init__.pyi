@@ -135,6 +135,9 @@ from .spec import Spec as Spec
 from .third_factor import ThirdFactor as ThirdFactor
 from .trace import SpikeInput as SpikeInput
 from .trace import Trace as Trace
+from .training.balance import balance as balance
+from .training.chip_stdp import train_on_chip as train_on_chip
+from .training.controls import stdp_controls as stdp_controls
 from .training.simulation import measure_rates as measure_rates
 from .training.stdp import STDPOptions as STDPOptions
 from .training.stdp import train_stdp as train_stdp

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -163,10 +164,10 @@ def rate_balance(
     parts = _parts(lesson, o.samples)
     simulator = FloatSimulator(network.without_plasticity())
     target = _target(target_rate, network.n_neurons)
-    steps = sum(part.n_steps for part in parts)
+    steps = sum(end - begin for begin, end in parts) * lesson.block
     goal, unit = target * steps, network.gather("v_threshold")
     bias = simulator.bias.copy()
-    counts = _counts(simulator, parts, seed)
+    counts = _counts(simulator, lesson, parts, seed)
     best = (rate_error(counts, goal), bias, counts)
     errors, gain, before = [best[0]], np.full(bias.size, o.gain), np.zeros(bias.size)
     for k in range(o.passes):
@@ -179,7 +180,7 @@ def rate_balance(
         limit = o.limit * np.maximum(gain / o.gain, 1.0)
         bias = bias + unit * np.clip(gain * error, -limit, limit)
         simulator.bias = bias
-        counts, before = _counts(simulator, parts, seed), error
+        counts, before = _counts(simulator, lesson, parts, seed), error
         errors.append(rate_error(counts, goal))
         if errors[-1] < best[0]:
             best = (errors[-1], bias, counts)
@@ -195,7 +196,8 @@ def rates(
 ) -> Floats:
     """Spikes per step of every neuron over a stimulus, weights held, (n_neurons,)."""
     lesson = stimulus_of(stimulus, network.n_inputs, steps_per_sample)
-    counts = _counts(FloatSimulator(network.without_plasticity()), [lesson], seed)
+    simulator = FloatSimulator(network.without_plasticity())
+    counts = _counts(simulator, lesson, _parts(lesson, None), seed)
     return counts / max(lesson.n_steps, 1)
 
 
@@ -214,24 +216,27 @@ def _target(rate: ArrayLike, n: int) -> Floats:
     return np.array(np.broadcast_to(values, (n,)))
 
 
-def _parts(stimulus: Stimulus, count: int | None) -> list[Stimulus]:
-    """The stimulus, or some samples of it, spread evenly."""
+def _parts(stimulus: Stimulus, count: int | None) -> list[tuple[int, int]]:
+    """Blocks of every sample, or of some, spread evenly; the first ones where there is none."""
     if stimulus.starts is None:
-        blocks = stimulus.n_blocks if count is None else min(count, stimulus.n_blocks)
-        return [stimulus.part(0, blocks)]
-    n = len(stimulus.starts)
-    if count is None or count >= n:
-        return [stimulus]
-    places = np.unique(np.linspace(0, n - 1, count).round().astype(int))
-    return [stimulus.samples(int(k), 1) for k in places]
+        return [(0, stimulus.n_blocks if count is None else min(count, stimulus.n_blocks))]
+    bounds = list(pairwise(stimulus.bounds.tolist()))
+    if count is None or count >= len(bounds):
+        return bounds
+    places = np.unique(np.linspace(0, len(bounds) - 1, count).round().astype(int))
+    return [bounds[k] for k in places]
 
 
-def _counts(simulator: FloatSimulator, parts: Sequence[Stimulus], seed: int) -> Counts:
-    """Spikes of every neuron over all parts, from the same potentials each."""
+def _counts(
+    simulator: FloatSimulator, stimulus: Stimulus, parts: Sequence[tuple[int, int]], seed: int
+) -> Counts:
+    """Spikes of every neuron over all parts; each has potentials of its own, or biases would make
+    up for one draw of them, and they are the same in every pass."""
     total = np.zeros(simulator.n_neurons, dtype=np.int64)
-    for part in parts:
-        for _, who in part.play_samples(simulator, generator(seed, "homeostasis")):
-            total += np.bincount(who, minlength=simulator.n_neurons)
+    for k, (begin, end) in enumerate(parts):
+        simulator.reset(generator(seed, "homeostasis", k))
+        who = stimulus.run_blocks(simulator, begin, end)[1]
+        total += np.bincount(who, minlength=simulator.n_neurons)
     return total
 
 

@@ -9,7 +9,7 @@ host does it on a chip by writing zeros to the states and leaving the synaptic m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hrsnn_lava.artifacts.files import PathLike
 from hrsnn_lava.csr import from_rows, rows_of, with_values
 from hrsnn_lava.errors import ArtifactError, SpecError
-from hrsnn_lava.findings import Finding
+from hrsnn_lava.findings import Finding, worst_first
 from hrsnn_lava.integer_format import STATE_SHIFT
 from hrsnn_lava.plasticity import Schedule
 from hrsnn_lava.progress import Progress, silent
@@ -137,15 +137,36 @@ def train_on_chip(
     for name in learner.names:
         start = np.abs(program.projection(name).effective_weights().data.astype(np.float64)).sum()
         gain[name] = float(np.abs(after[name].astype(np.float64)).sum() / start) if start else 1.0
+    trained = learned_network(program, after, freeze=freeze)
+    told = findings_of(outline.history, limits)
     return TrainedProgram(
-        learned_network(program, after, freeze=freeze),
+        trained,
         after,
         gain,
         {name: share[0] for name, share in shares.items()},
         {name: share[1] for name, share in shares.items()},
         outline,
-        findings_of(outline.history, limits),
+        worst_first((*told, *(_off_grid(program, after) if freeze else ()))),
     )
+
+
+def _off_grid(program: QuantizedNetwork, weights: dict[str, NDArray[Any]]) -> Iterator[Finding]:
+    """Learned weights that a projection without rules cannot hold."""
+    for projection in program.projections:
+        if projection.learning is None:
+            continue
+        grid = projection.sign_mode.grid(projection.num_weight_bits)
+        off = int(np.sum(weights[projection.name] % grid != 0))
+        if off:
+            yield Finding(
+                "warning",
+                f"projection {projection.name!r}",
+                f"{off} of {weights[projection.name].size} weights are between the steps "
+                f"of {grid} that fixed weights of this sign mode have",
+                "they were truncated when the rules were taken off",
+                "keep the rules, or use one sign a projection, whose grid has steps of 1",
+                kind="training_frozen",
+            )
 
 
 def _without_states(engine: Backend, course: Course, checkpoint: PathLike | None) -> Course:

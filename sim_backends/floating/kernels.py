@@ -371,11 +371,11 @@ def _learn_by_synapse(
             if fired[j]:
                 continue
             at = np.int64(places[e])
-            r = 4 * at
-            trace[r + 1] = trace[r + 1] * _power(trace[r + 3], gap) + 1.0
+            entry = 4 * at
+            trace[entry + 1] = trace[entry + 1] * _power(trace[entry + 3], gap) + 1.0
             if learning:
                 k = k0 + step * at
-                now = trace[r] * _power(trace[r + 2], t - last[j])
+                now = trace[entry] * _power(trace[entry + 2], t - last[j])
                 weight[at] = min(weight[at] + param[k] * now, param[k + 2])
 
 

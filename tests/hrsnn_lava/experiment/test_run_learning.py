@@ -49,7 +49,11 @@ def test_records_and_report_tell_what_became_of_the_rules(done):
         "projections": ["exc_exc"],
         "train_passes": 1,
         "on_chip": True,
+        "schedule": {"reset": "sample", "potentials": "random", "silence": 0, "shuffle": True},
     }
+    history = trained["report"]["history"]
+    assert history["done"][-1] * 1000 >= 2590 > (history["done"][-1] - 1) * 1000
+    assert history["drift"]["exc_exc"][-1] > 0
     assert trained["report"]["gain"]["exc_exc"] != 1.0
     rules = report["heterogeneity"]["stdp"]["exc_exc"]
     assert (rules["profiles"], rules["max_profiles"]) == (3, 3)
