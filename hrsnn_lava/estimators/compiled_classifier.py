@@ -198,8 +198,10 @@ class CompiledClassifier:
     ) -> Report:
         """A priced run of the program over samples: energy, operations and time of each.
 
-        Every sample starts from rest, as `ReservoirClassifier` classifies it, so the run is
-        several, one after the other; what a host does to set the chip back has no price.
+        Every sample starts from rest, as where `ReservoirClassifier` classifies it, so the run is
+        several, one after the other; what a host does to set the chip back has no price. Where
+        `protocol` has other starts, as after a run of a task, spikes differ a little from those
+        that are classified.
 
         Args:
             X: the samples.
