@@ -256,6 +256,7 @@ class ReservoirClassifier(Estimator):
         }
         program = replace(program, readout=dict(classifier.arrays()), readout_meta=meta)
         self._program = CompiledClassifier(program, lesson.options.protocol)
+        self._program.classes_ = self.classes_  # the file's own are texts where it holds no others
         self.compiled_, self.chip_validation_score_ = program, fitted.score
         self._tell_loss()
         return program

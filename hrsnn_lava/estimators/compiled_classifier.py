@@ -224,8 +224,8 @@ class CompiledClassifier:
         warn(trace.findings)
         facts: dict[str, Any] = {"samples": float(len(samples)), "sample_windows": windows}
         if y is not None:
-            score = self.score(X, y)
-            accuracy = {"integer": {"accuracy": score}, "test_samples": len(samples)}
+            known = int(truth_of(y, len(samples), self.classes_)[1].sum())
+            accuracy = {"integer": {"accuracy": self.score(samples, y)}, "test_samples": known}
             facts["accuracy"] = {"task": "classification", **accuracy}
         report: Report = api.report(self.compiled, trace, cost_set, **{**facts, **evidence})
         return report
