@@ -39,8 +39,9 @@ from hrsnn_lava.training.simulation import Stimulus, simulator_of
 __all__ = ["ReservoirClassifier"]
 
 Floats = NDArray[np.float64]
-#: Training samples by which rates are brought back, and the currents of integers are judged (ours).
-PART = 100
+#: Steps of training samples by which rates are brought back, and the currents of integers are
+#: judged; and how many samples there are at least (both ours).
+PART_STEPS, PART_LEAST = 5_000, 20
 #: Right answers that integers may lose on the validation samples before that is told (ours).
 ACCURACY_LOSS = 0.05
 
@@ -172,8 +173,7 @@ class ReservoirClassifier(Estimator):
         labels = labels_of(y, len(samples))
         validates = held_out(labels, o.validation, groups, o.seed, len(o.alphas) > 1)
         stimulus = samples.stimulus(o, o.seed)
-        some = np.sort(generator(o.seed, "part").permutation(len(samples))[:PART])
-        part = samples.stimulus(o, o.seed, some)
+        part = samples.stimulus(o, o.seed, _some(stimulus, o.seed))
         plan = ReservoirPlan(self.network, self.stdp, o.stdp_passes, o.rate, o.seed, o.dt)
         network = reservoir(plan, stimulus, part)
         readout = ReadoutPlan(o.readout, o.alphas, o.features.kinds, o.seed)
@@ -256,6 +256,7 @@ class ReservoirClassifier(Estimator):
         }
         program = replace(program, readout=dict(classifier.arrays()), readout_meta=meta)
         self._program = CompiledClassifier(program, lesson.options.protocol)
+        self._program.classes_ = self.classes_  # the file's own are texts where it holds no others
         self.compiled_, self.chip_validation_score_ = program, fitted.score
         self._tell_loss()
         return program
@@ -317,3 +318,10 @@ class ReservoirClassifier(Estimator):
         )
         self.findings_ = (*self.findings_, finding)
         warn([finding])
+
+
+def _some(stimulus: Stimulus, seed: int) -> NDArray[np.int64]:
+    """Samples, drawn from all, that last about `PART_STEPS` together; rising."""
+    count = stimulus.bounds.size - 1
+    wanted = max(PART_LEAST, -(-PART_STEPS * count // stimulus.n_steps))
+    return np.sort(generator(seed, "part").permutation(count)[:wanted])

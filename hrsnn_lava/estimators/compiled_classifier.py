@@ -198,8 +198,10 @@ class CompiledClassifier:
     ) -> Report:
         """A priced run of the program over samples: energy, operations and time of each.
 
-        Every sample starts from rest, as `ReservoirClassifier` classifies it, so the run is
-        several, one after the other; what a host does to set the chip back has no price.
+        Every sample starts from rest, as where `ReservoirClassifier` classifies it, so the run is
+        several, one after the other; what a host does to set the chip back has no price. Where
+        `protocol` has other starts, as after a run of a task, spikes differ a little from those
+        that are classified.
 
         Args:
             X: the samples.
@@ -222,8 +224,8 @@ class CompiledClassifier:
         warn(trace.findings)
         facts: dict[str, Any] = {"samples": float(len(samples)), "sample_windows": windows}
         if y is not None:
-            score = self.score(X, y)
-            accuracy = {"integer": {"accuracy": score}, "test_samples": len(samples)}
+            known = int(truth_of(y, len(samples), self.classes_)[1].sum())
+            accuracy = {"integer": {"accuracy": self.score(samples, y)}, "test_samples": known}
             facts["accuracy"] = {"task": "classification", **accuracy}
         report: Report = api.report(self.compiled, trace, cost_set, **{**facts, **evidence})
         return report

@@ -39,7 +39,7 @@ NotNegative = Annotated[int, Field(ge=0)]
 #: Standard deviations that are fed back at most; more where the training series has more (ours).
 CLIP = 4.0
 #: Steps by which rates are brought back, and the currents of integers are judged (ours).
-PART_STEPS = 10_000
+PART_STEPS = 5_000
 
 
 @options

@@ -24,13 +24,15 @@ from hrsnn_lava.options import read_options
 from hrsnn_lava.plasticity import DRAWN_FIELDS
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.spec import Spec
-from hrsnn_lava.training.homeostasis import bias_counter, homeostasis
+from hrsnn_lava.training.homeostasis import HomeostasisOptions, bias_counter, homeostasis
 from hrsnn_lava.training.simulation import Stimulus, simulator_of
 from hrsnn_lava.training.stdp import STDPOptions, train_stdp
 
 __all__ = ["ReservoirPlan", "rate_findings", "reservoir"]
 
 Floats = NDArray[np.float64]
+#: Passes of homeostasis: at first, and after STDP, which moves rates less (ours).
+PASSES, AGAIN = 30, 10
 #: Neurons where nobody says how many.
 SIZE = 300
 #: Mean rate, spikes per neuron and step, above which a network tells little (ours): with a
@@ -89,7 +91,7 @@ def reservoir(plan: ReservoirPlan, lesson: Stimulus, part: Stimulus) -> Network:
     if rules is not None:
         network = _trained(network, rules, lesson.repeated(passes), plan.seed)
         if plan.rate is not None:
-            network = _at_rate(network, plan.rate, part)
+            network = _at_rate(network, plan.rate, part, AGAIN)
     return network
 
 
@@ -200,12 +202,13 @@ def _trained(network: Network, rules: STDPOptions, lesson: Stimulus, seed: int) 
     return train_stdp(network, lesson.inputs, options, generator(seed, "train_stdp")).network
 
 
-def _at_rate(network: Network, rate: float, part: Stimulus) -> Network:
+def _at_rate(network: Network, rate: float, part: Stimulus, passes: int = PASSES) -> Network:
     """The network with every neuron at the asked rate, by its bias; every sample from rest."""
     simulator = simulator_of(network.without_plasticity())
     count = bias_counter(simulator, part, lambda: None)
     target = np.full(network.n_neurons, rate * part.n_steps)
-    return network.with_biases(homeostasis(count, simulator.bias, target).bias)
+    options = HomeostasisOptions(passes=passes)
+    return network.with_biases(homeostasis(count, simulator.bias, target, options).bias)
 
 
 def rate_findings(rates: Floats, asked: float | None) -> tuple[Finding, ...]:

@@ -175,8 +175,9 @@ def _numbers(value: Any, where: str) -> Floats:
             value is None or array.dtype.kind not in "biufO"
         ):  # texts that look like numbers are none
             raise TypeError(type(value).__name__)
-        # a copy in one order: what is drawn for a sample follows its bytes
-        return np.ascontiguousarray(array, dtype=np.float64)
+        # one order and one 0: what is drawn for a sample follows its bytes
+        numbers: Floats = np.ascontiguousarray(array, dtype=np.float64) + 0.0
+        return numbers
     except (TypeError, ValueError) as error:
         shapes = {np.shape(item) for item in value} if isinstance(value, list) else set()
         many = f"shapes {', '.join(map(str, sorted(shapes)[:3]))}"

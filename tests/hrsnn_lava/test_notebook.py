@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -63,6 +64,17 @@ def objects():
     report = hl.report(compiled, trace, parity=hl.verify(compiled, steps=3000))
     with hl.Session(compiled) as session:
         state = session.state()
+    classifier = hl.ReservoirClassifier(network={"size": 20}, alphas=np.logspace(-4, 0, 50))
+    program = replace(
+        compiled,
+        readout={"weights": np.zeros((18, 200)), "offset": np.zeros(200)},
+        readout_meta={"classes": list(range(200)), "encoder": "held", "steps_per_frame": 3},
+    )
+    forecast = replace(
+        compiled,
+        readout={"weights": np.zeros((27, 0)), "offset": np.zeros(0)},
+        readout_meta={"target": "increment", "series_mean": [], "series_scale": []},
+    )
     return {
         "LIF": lif,
         "Input": hl.Input(),
@@ -90,6 +102,10 @@ def objects():
         "Pipeline": hl.Pipeline.default(compiled.profile),
         "Session": session,
         "State": state,
+        "ReservoirClassifier": classifier,
+        "ReservoirForecaster": hl.ReservoirForecaster(network=network, alphas=np.ones(9)),
+        "CompiledClassifier": hl.CompiledClassifier(program),
+        "CompiledForecaster": hl.CompiledForecaster(forecast),
         "CheckResult": hl.check(report.to_dict()),
         "Scores": hl.Scores((hl.Score("rmse", 0.1, "lower"),)),
         "Score": hl.Score("rmse", 0.1, "lower"),

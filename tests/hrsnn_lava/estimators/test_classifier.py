@@ -236,6 +236,12 @@ def test_labels_of_any_kind_come_back():
     assert classifier.score(X, mixed) > 0.8
     classifier.compile()
     assert set(classifier.predict(X, on="chip")) <= set(names.values())
+    said = [*mixed[:3], None]
+    accuracy = classifier.report(X[:4], said).to_dict()["accuracy"]
+    assert accuracy["test_samples"] == 3
+    assert accuracy["integer"]["accuracy"] == classifier.score_compiled(X[:3], mixed[:3])
+    loaded = hl.CompiledClassifier(classifier.compiled_)
+    assert loaded.classes_.tolist() == [3.5, "three", "(1, 2)"]
     two = hl.ReservoirClassifier(**SMALL).fit(X, y == "a")
     assert two.classes_.dtype == bool
     assert two.decision_function(X).shape == (40,)
