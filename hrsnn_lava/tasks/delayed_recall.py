@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.metrics.scores import Score, Scores
 from hrsnn_lava.options import Count, Positive, Share, options
 from hrsnn_lava.seeding import generator
@@ -61,6 +62,12 @@ class DelayedRecall(Task):
     encoder: EncoderOption = "held"
     trace_frames: Positives = (1.0,)
     alphas: Positives = (1e-3, 1e-2, 1e-1, 1.0)
+
+    def __post_init__(self) -> None:
+        """Check what has to agree: raises `SpecError`."""
+        if self.train < self.symbols:
+            problem = Problem("train", f"{self.train}", f">= symbols = {self.symbols}")
+            raise SpecError("options of the task delayed_recall", problems=[problem])
 
     def trial(self, seed: int) -> DelayedRecallTrial:
         """The samples of a seed."""

@@ -9,10 +9,11 @@ through the two values and slopes around it, whose error is of fourth order, too
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from hrsnn_lava.options import NonNegative, Positive, options
 from hrsnn_lava.tasks.series.flows import inner_steps
@@ -84,7 +85,7 @@ class MackeyGlass(ForecastTask):
 
     name: ClassVar[str] = "mackey_glass"
     baseline_alphas: ClassVar[tuple[float, ...]] = WIDE_ALPHAS
-    tau: Positive = STANDARD
+    tau: Annotated[float, Field(ge=1, allow_inf_nan=False)] = STANDARD
     dt: Positive = 3.0
     inner_step: Positive = 0.1
     transient: NonNegative = 1000.0

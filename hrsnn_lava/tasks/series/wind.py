@@ -23,8 +23,8 @@ class Wind(RecordedForecast):
     """Forecasts of the wind speed at one place, hour by hour.
 
     The LNP paper forecasts a wind without saying whose; this one is NASA's reanalysis. A linear
-    autoregression beats persistence clearly, one hour ahead. A hundred hours ahead there is
-    nothing to forecast: the mean of the training samples is as good as anything.
+    autoregression beats persistence clearly, one hour ahead. Over a hundred hours in closed loop it
+    is hardly better than the mean of the training samples.
     """
 
     name: ClassVar[str] = "wind"

@@ -182,8 +182,12 @@ def split_series(raw: ArrayLike, system: System, layout: Layout) -> ForecastSeri
     """
     values, n_train = np.asarray(raw, dtype=np.float64), layout.n_train
     problems = []
-    if values.ndim != 2 or not np.all(np.isfinite(values)):
-        problems.append(Problem("raw", f"shape {values.shape}", "finite values, shape (n, d)"))
+    if values.ndim != 2:
+        problems.append(Problem("raw", f"shape {values.shape}", "shape (n, d)"))
+    elif not np.all(np.isfinite(values)):
+        row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0])
+        measured = f"{values[row]} in sample {row + 1}"
+        problems.append(Problem("raw", measured, "finite values"))
     elif len(values) < layout.n_samples:
         problems.append(Problem("raw", f"{len(values)} samples", f">= {layout.n_samples}"))
     raise_if(SpecError, f"the series {system.name!r} cannot be cut", problems)

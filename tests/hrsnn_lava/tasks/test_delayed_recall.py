@@ -84,3 +84,5 @@ def test_samples_are_a_cue_and_distractors():
 def test_one_symbol_is_none():
     with pytest.raises(SpecError, match="symbols: 1; allowed: >= 2"):
         DelayedRecall(symbols=1)
+    with pytest.raises(SpecError, match="train: 3; allowed: >= symbols = 4"):
+        DelayedRecall(train=3)

@@ -88,5 +88,5 @@ def test_split_refuses_short_constant_and_infinite_series() -> None:
     with pytest.raises(SpecError, match="finite, > 0 in each component"):
         split_series(raw, NOISE, Layout(10, (20,), context=2, horizon=5))
     raw[3, 0] = np.nan
-    with pytest.raises(SpecError, match="finite values"):
+    with pytest.raises(SpecError, match=r"nan .* in sample 4; allowed: finite values"):
         split_series(raw, NOISE, Layout(10, (20,), context=2, horizon=5))
