@@ -157,7 +157,7 @@ def page(arguments: argparse.Namespace) -> StudyPage:
             Column("efficiency", "capacity / 1000 spikes", True),
         ),
         verdict,
-        "The papers (SAGE, Fig. 4): tau_m dominates memory capacity, A+- and tau+- dominate spikes.",
+        "The papers (SAGE, Fig. 4): tau_m dominates memory capacity, STDP dominates spikes.",
         draw,
     )
 
