@@ -28,6 +28,7 @@ KINDS = {
     "score": "spread",
     "task": "afterglow",
     "reader": "table",
+    "encoder": "burst",
     "engine": "doubled",
     "chip": "small_cores",
     "cost_set": "our_board",
@@ -117,6 +118,14 @@ def test_a_reader_in_a_task(folder):
     (folder / "bad.csv").write_text("1,x\n")
     with pytest.raises(ArtifactError, match=r"bad\.csv"):
         hl.Spec.parse(SPEC | {"task": table | {"path": str(folder / "bad.csv")}}).task.trial(0)
+
+
+def test_an_encoder_in_a_task(folder):
+    table = {"kind": "digits", "encoder": {"kind": "burst", "longest": 3}}
+    encoder = hl.Spec.parse(SPEC | {"task": table}).task.encoder
+    spikes = encoder.encode(np.array([[0.0, 1.0], [0.4, 0.0]]), 4, np.random.default_rng(0))
+    pairs = list(zip(spikes.steps.tolist(), spikes.neurons.tolist(), strict=True))
+    assert pairs == [(0, 1), (1, 1), (2, 1), (4, 0)]
 
 
 def test_an_engine_a_chip_a_cost_set_and_a_section_in_python(folder):
