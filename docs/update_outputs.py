@@ -424,15 +424,15 @@ def allowed_of(entry: Any) -> str:
             return ", ".join(f'"{v}"' for v in entry[names])
     if "discriminator" in entry:
         return "a distribution"
-    if "anyOf" in entry:
-        return " or ".join(allowed_of(e) for e in entry["anyOf"] if e.get("type") != "null")
+    for choices in ("anyOf", "oneOf"):
+        if choices in entry:
+            return " or ".join(allowed_of(e) for e in entry[choices] if e.get("type") != "null")
     if "$ref" in entry:
         return "a table"
     if entry.get("type") == "object":
         return f"table of {allowed_of(entry['additionalProperties'])}"
     if "prefixItems" in entry:
-        each = entry["prefixItems"]
-        return f"list of {len(each)}, each {' or '.join(dict.fromkeys(map(allowed_of, each)))}"
+        return f"list of {len(entry['prefixItems'])}, each {allowed_of(entry['prefixItems'][0])}"
     if entry.get("type") == "array":
         return f"list of {allowed_of(entry['items'])}"
     bounds = [

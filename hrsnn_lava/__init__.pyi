@@ -36,6 +36,7 @@ from .api import (
 from .api import (
     verify as verify,
 )
+from .arms import homogeneous_arm as homogeneous_arm
 from .chip_learning import (
     Learning as Learning,
 )
@@ -56,6 +57,12 @@ from .distributions import (
     Constant as Constant,
 )
 from .distributions import (
+    Discrete as Discrete,
+)
+from .distributions import (
+    Exponential as Exponential,
+)
+from .distributions import (
     Gamma as Gamma,
 )
 from .distributions import (
@@ -74,8 +81,16 @@ from .findings import FindingWarning as FindingWarning
 from .hardware_profiles import CostSet as CostSet
 from .hardware_profiles import HardwareProfile as HardwareProfile
 from .hrsnn import build_hrsnn as build_hrsnn
+from .metrics.base import Metric as Metric
+from .metrics.base import metric as metric
+from .metrics.paired import PairedComparisons as PairedComparisons
+from .metrics.paired import PairedDifference as PairedDifference
+from .metrics.paired import compare_arms as compare_arms
+from .metrics.paired import paired_difference as paired_difference
 from .metrics.scores import Score as Score
 from .metrics.scores import Scores as Scores
+from .metrics.shapley import Importance as Importance
+from .metrics.shapley import shapley as shapley
 from .network import (
     LIF as LIF,
 )

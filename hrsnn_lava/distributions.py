@@ -2,7 +2,8 @@
 
 A distribution is fixed by its mean, so a homogeneous arm (`Constant`) and a heterogeneous one
 have the same mean by construction. ``exact_mean=True`` rescales the drawn sample so that its
-mean is exact; clipping comes after that.
+mean is exact; clipping comes after that. `sample_mean` collapses a sample that is drawn, so that
+both arms have the same mean to the last digits, clipped or not.
 """
 
 from __future__ import annotations
@@ -96,6 +97,21 @@ class Gamma:
 
 
 @dataclass(frozen=True)
+class Exponential:
+    """Exponential distribution of the given mean (> 0); its CV is 1."""
+
+    mean: float
+    clip: Clip = NO_CLIP
+
+    def __post_init__(self) -> None:
+        _require(self, self.clip, mean=self.mean)
+
+    def sample(self, rng: np.random.Generator, size: int) -> Float:
+        """Draw `size` values, (size,)."""
+        return self.clip.apply(rng.exponential(self.mean, size), self.mean)
+
+
+@dataclass(frozen=True)
 class LogNormal:
     """Log-normal distribution by its mean (> 0) and the standard deviation of the logarithm."""
 
@@ -150,6 +166,40 @@ class Uniform:
     def sample(self, rng: np.random.Generator, size: int) -> Float:
         """Draw `size` values, (size,)."""
         return rng.uniform(self.low, self.high, size)
+
+
+@dataclass(frozen=True)
+class Discrete:
+    """One of some values, each with its share (>= 0, sum 1); None: all are as likely."""
+
+    values: tuple[float, ...]
+    shares: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        problems, shares = [], self.shares
+        if not self.values or not np.isfinite(self.values).all():
+            problems.append(Problem("Discrete.values", f"{self.values}", "finite, at least one"))
+        if shares is not None and (
+            len(shares) != len(self.values) or min(shares) < 0 or abs(sum(shares) - 1.0) > 1e-9
+        ):
+            allowed = "one >= 0 for each value, of the sum 1"
+            problems.append(Problem("Discrete.shares", f"{shares}", allowed))
+        raise_if(SpecError, "the distribution is not valid", problems)
+
+    @property
+    def mean(self) -> float:
+        """Sum of the values times their shares."""
+        return float(np.average(self.values, weights=self.shares))
+
+    def sample(self, rng: np.random.Generator, size: int) -> Float:
+        """Draw `size` values, (size,)."""
+        drawn: Float = rng.choice(np.array(self.values, np.float64), size, p=self.shares)
+        return drawn
+
+
+def sample_mean(values: Float) -> Float:
+    """Every value replaced by the mean of the sample, (size,): the homogeneous arm of a draw."""
+    return np.full_like(values, values.mean()) if values.size else values
 
 
 def _require(owner: object, clip: Clip, **positive: float) -> None:

@@ -310,8 +310,20 @@ def problems_of(error: ValidationError, cls: Any, where: str = "") -> list[Probl
     ]
 
 
+#: Names of the tables that stand for a distribution, see `hrsnn_lava.distribution_options`.
+DISTRIBUTIONS = ("gamma", "lognormal", "normal", "uniform", "exponential", "discrete")
 #: pydantic's technical path segments, which say nothing to a user.
-_UNION_TAGS = {"float", "int", "gamma", "lognormal", "normal", "uniform", "constrained-float"}
+_UNION_TAGS = {
+    "float",
+    "int",
+    "constrained-float",
+    "constrained-int",
+    # how a field is given that takes a number, a distribution, or a table by type
+    "number",
+    "distribution",
+    "types",
+    *DISTRIBUTIONS,
+}
 _BOUNDS = {
     "greater_than": ("> {}", "gt"),
     "greater_than_equal": (">= {}", "ge"),
@@ -326,12 +338,13 @@ _ALLOWED = {
     "list_type": "a list",
     "tuple_type": "a list",
     "model_type": "a table",
+    "dict_type": "a table",
     "dataclass_type": "a table",
     "dataclass_exact_type": "a table",
     "model_attributes_type": "a distribution table",
     "finite_number": "a finite number",
     "too_short": "not empty",
-    "union_tag_not_found": 'a table with distribution = "gamma|lognormal|normal|uniform"',
+    "union_tag_not_found": f'a table with distribution = "{"|".join(DISTRIBUTIONS)}"',
 }
 
 
@@ -365,7 +378,11 @@ def _known_keys(cls: Any, location: list[str]) -> str:
     from typing import get_args, get_type_hints
 
     def tables(annotation: Any) -> list[Any]:
-        if hasattr(annotation, "model_fields") or dataclasses.is_dataclass(annotation):
+        # a class: what stands beside one in `Annotated` may be made of dataclasses itself
+        is_class = isinstance(annotation, type)
+        if is_class and (
+            hasattr(annotation, "model_fields") or dataclasses.is_dataclass(annotation)
+        ):
             return [annotation]
         return [table for part in get_args(annotation) for table in tables(part)]
 
@@ -384,7 +401,8 @@ def _known_keys(cls: Any, location: list[str]) -> str:
     for part in location[:-1]:
         candidates = tables(current)
         if part in _UNION_TAGS:
-            current = next((t for t in candidates if tag(t) == part), current)
+            wanted = None if part == "types" else part
+            current = next((t for t in candidates if tag(t) == wanted), current)
             continue
         holder = next((t for t in candidates if part in keys(t)), None)
         if holder is not None:

@@ -69,6 +69,9 @@ KINDS: Mapping[str, Kind] = {
     "task": Kind("tasks", nested=True),
     "reader": Kind("tasks.readers", nested=True),
     "encoder": Kind("tasks.encoders", nested=True),
+    "readout": Kind("training.readouts", nested=True),
+    "metric": Kind("metrics", nested=True),
+    "model": Kind("models", data=True),
     "chip": Kind("hardware_profiles", data=True),
     "cost_set": Kind("hardware_profiles.cost_sets", data=True),
     "section": Kind(

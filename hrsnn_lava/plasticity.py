@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 
 from hrsnn_lava.csr import select_values
 from hrsnn_lava.distributions import Constant, Distribution
 from hrsnn_lava.errors import Problem
 from hrsnn_lava.fields import real_values
 from hrsnn_lava.notebook import brief
+from hrsnn_lava.options import options
 
 Float = NDArray[np.float64]
 DRAWN_FIELDS = ("a_plus", "a_minus", "tau_plus", "tau_minus")
@@ -74,6 +77,32 @@ class STDP:
         """The rule of the synapses for which `keep` (nnz,) is true, in order."""
         return STDP(**{name: select_values(getattr(self, name), keep) for name in STDP_FIELDS})
 
+    def scaled(self, factor: ArrayLike) -> STDP:
+        """The rule for weights that are `factor` times as large, a number or (nnz,) each.
+
+        Amplitudes and bounds are in units of weight, so they go along; time constants stay.
+        """
+        times = np.asarray(factor, dtype=np.float64)
+        return replace(
+            self,
+            a_plus=np.asarray(self.a_plus) * times,
+            a_minus=np.asarray(self.a_minus) * times,
+            w_max=None if self.w_max is None else np.asarray(self.w_max) * times,
+        )
+
+    def homogeneous(self, fields: Collection[str]) -> STDP:
+        """The rule in which each of these parameters is its mean over the synapses.
+
+        Args:
+            fields: of `DRAWN_FIELDS`.
+        """
+        means = {
+            name: float(np.mean(getattr(self, name)))
+            for name in fields
+            if np.size(getattr(self, name))
+        }
+        return replace(self, **means)
+
     def problems(self, where: str, n_synapses: int) -> Iterator[Problem]:
         """Everything that is wrong with these parameters for a projection of `n_synapses`."""
         for field, positive in (
@@ -92,6 +121,30 @@ class STDP:
             elif not np.all(np.isfinite(array)) or np.any(array <= 0 if positive else array < 0):
                 bound = "finite and > 0" if positive else "finite and >= 0"
                 yield Problem(f"{where}.{field}", f"smallest value {array.min():g}", bound)
+
+
+@options
+class Schedule:
+    """How samples are shown to a network that learns without labels.
+
+    The papers say neither. That a sample finds a network at rest, as the readout does later, and
+    that no pair of spikes spans two samples, is our choice. Input without samples, such as a
+    series, runs through from its first step to its last, epoch after epoch.
+
+    Attributes:
+        reset: ``sample`` clears currents, potentials, spikes on their way and spike traces before
+            every sample, weights stay; ``none`` clears nothing.
+        potentials: where a reset puts the membrane potentials: ``random`` draws from [0,
+            v_threshold) anew for every sample, ``same`` takes one such draw for all, ``rest``
+            is 0.
+        silence: steps without input after every sample, in which the network goes on to learn.
+        shuffle: show the samples in another order in every epoch.
+    """
+
+    reset: Literal["sample", "none"] = "sample"
+    potentials: Literal["random", "same", "rest"] = "random"
+    silence: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    shuffle: bool = True
 
 
 def draw_stdp(

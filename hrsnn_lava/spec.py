@@ -33,6 +33,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from hrsnn_lava import registry
+from hrsnn_lava.arms import arm_tables
 from hrsnn_lava.artifacts.files import decoded
 from hrsnn_lava.budgets.judge import Budget, budgets_of
 from hrsnn_lava.compiler.context import Pass
@@ -47,9 +48,26 @@ from hrsnn_lava.compiler.passes.quantize import Quantize
 from hrsnn_lava.compiler.passes.stock_groups import StockGroups
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption
 from hrsnn_lava.errors import Problem, SpecError
-from hrsnn_lava.hrsnn_options import NetworkSpec, PositiveShare, RuleOptions, Section
+from hrsnn_lava.hrsnn_options import (
+    NetworkSpec,
+    PositiveShare,
+    RuleOptions,
+    Section,
+    by_type,
+    with_model,
+)
 from hrsnn_lava.notebook import brief
-from hrsnn_lava.options import Count, Number, Part, Positive, Registered, options, problems_of
+from hrsnn_lava.options import (
+    Count,
+    NonNegative,
+    Number,
+    Part,
+    Positive,
+    Registered,
+    options,
+    problems_of,
+)
+from hrsnn_lava.plasticity import Schedule
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -71,14 +89,15 @@ AnyPass = Pass[Any, Any]
 
 
 @options
-class StdpSpec(LowerSTDP, RuleOptions):
+class StdpSpec(LowerSTDP, RuleOptions, Schedule):
     """Pair STDP of some projections: on the chip, or in float before pruning, or both.
 
     Attributes:
         headroom: spikes at once that a 7-bit trace can hold; all there is, since networks of a
             spec fire so fast that traces would saturate otherwise.
         on_chip: lower the rules to integers, so that the compiled program learns.
-        train_passes: passes of float STDP over the training input, before pruning.
+        train_passes: epochs of float STDP over the training input, before pruning; resets,
+            potentials, silence and order are those of this training.
     """
 
     headroom: Annotated[float, Field(ge=1, le=16)] = 16.0
@@ -91,10 +110,37 @@ class StdpSpec(LowerSTDP, RuleOptions):
             raise ValueError("nothing learns: set on_chip = true, or train_passes >= 1")
 
     @property
+    def schedule(self) -> Schedule:
+        """How float STDP is shown the samples."""
+        schedule: Schedule = _part(Schedule, self)
+        return schedule
+
+    @property
     def lowering(self) -> LowerSTDP:
         """The part that `Quantize` needs."""
         lowering: LowerSTDP = _part(LowerSTDP, self)
         return lowering
+
+
+@options
+class BalanceSpec:
+    """Rates that neurons are brought to by their biases before anything else happens (ours).
+
+    Networks are compared by what they compute only where they fire alike.
+
+    Attributes:
+        rate: mean of the target rates over neurons, spikes per step.
+        spread: standard deviation of their logarithm; every neuron has its own.
+        passes: over the training input, at most.
+        samples: of the training input that a pass shows; by default all.
+        after_stdp: bring the rates back once more when float STDP has changed them.
+    """
+
+    rate: Annotated[float, Field(gt=0, lt=1)] = 0.03
+    spread: NonNegative = 0.5
+    passes: Count = 30
+    samples: Count | None = 300
+    after_stdp: bool = False
 
 
 def pruning_methods() -> tuple[str, ...]:
@@ -302,6 +348,7 @@ class Spec(Section):
     name: str = "hrsnn"
     seed: Annotated[int, Field(ge=0)] = 0
     network: NetworkSpec = NetworkSpec()
+    balance: BalanceSpec | None = None
     stdp: StdpSpec | None = None
     task: Annotated[Any, _TASK] = Field(default_factory=lambda: _TASK.read({}))
     prune: Annotated[SerializeAsAny[PruneSpec], WrapValidator(_prune_table)] = Field(
@@ -330,10 +377,20 @@ class Spec(Section):
 
     @model_validator(mode="after")
     def _learns(self) -> Spec:
-        if self.stdp is not None and self.stdp.on_chip and self.network.connectivity.delay > 0:
+        if self.stdp is None:
+            return self
+        delay, table = self.network.connectivity.delay, self.network.input
+        ends = [name.split("_") for name in self.stdp.projections]
+        late = [pre[0] + post[0] for pre, post in ends if pre != "inp"]
+        if self.stdp.on_chip and any(by_type(delay, *pair) > 0 for pair in late):
             raise ValueError(
                 "stdp.on_chip: learning connections have no delays; set "
                 "network.connectivity.delay = 0, or stdp.on_chip = false"
+            )
+        if any(pre == "inp" for pre, _ in ends) and (table.target == "bias" or table.graded):
+            raise ValueError(
+                "stdp.projections: inputs that are held or graded do not learn; set "
+                'network.input.target = "synapse" and network.input.graded = false'
             )
         return self
 
@@ -378,24 +435,55 @@ class Spec(Section):
 
     @classmethod
     def parse(cls, data: dict[str, Any], where: str = "spec") -> Spec:
-        """Check a dictionary; raises `SpecError` with every problem."""
+        """Check a dictionary; raises `SpecError` with every problem.
+
+        The values of the model that ``network.model`` names are put under its own.
+        """
         try:
             # as JSON, in which strict fields take a table for options and a list for a tuple
-            return cls.model_validate_json(_json(_current_keys(data)))
+            return cls.model_validate_json(_json(with_model(_current_keys(data))))
         except ValidationError as error:
             raise SpecError(f"{where} is not valid", problems=problems_of(error, cls)) from None
+
+    def arm(self, name: str) -> Spec:
+        """The spec of an arm, such as ``HeNHoS``; `hrsnn_lava.arms` tells the names.
+
+        Raises:
+            SpecError: no such arm, or this spec draws nothing that it could differ in.
+        """
+        network, stdp = arm_tables(name, self.network, self.stdp)
+        return self.model_copy(update={"network": network, "stdp": stdp})
 
     def canonical(self) -> str:
         """The complete spec as JSON with sorted keys: equal specs give equal text.
 
-        A table that is not asked for is left out: what was written before it existed is unchanged.
+        A table that is not asked for is left out, and so is a key of `Section.younger` that has its
+        default: what was written before it existed is unchanged.
         Budgets are left out, too: they judge a run and change nothing of it.
         """
         # [stdp] says how rules are lowered, and is merged into the pass only when it runs
         hidden: Any = {"budgets": True, "quantize": {"stdp"}}
         data = self.model_dump(mode="json", exclude=hidden)
         data = {key: value for key, value in data.items() if value is not None}
+        if self.network.model == NetworkSpec.model_fields["model"].default:
+            _drop_younger(self.network, data["network"])
+        if self.stdp is not None:
+            _drop_younger(self.stdp, data["stdp"])
         return json.dumps(data, sort_keys=True)
+
+
+def _drop_younger(table: Any, data: dict[str, Any]) -> None:
+    """Take keys of `Section.younger` that have their defaults out of the plain data of a table."""
+    if dataclasses.is_dataclass(table):
+        defaults = {f.name: f.default for f in dataclasses.fields(table)}
+    else:
+        defaults = {key: field.default for key, field in type(table).model_fields.items()}
+    for key, default in defaults.items():
+        value = getattr(table, key)
+        if isinstance(value, Section) and isinstance(data[key], dict):
+            _drop_younger(value, data[key])
+        elif key in table.younger and value == default:
+            del data[key]
 
 
 def _set(data: dict[str, Any], override: str) -> None:

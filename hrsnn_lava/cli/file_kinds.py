@@ -30,6 +30,7 @@ NOUNS = {
     "state": "the state of a run",
     "counts": "the counts of a run",
     "checkpoint": "the checkpoint of a recording under way",
+    "training": "the checkpoint of a training under way",
     "trace": "a trace",
     "input": "an input",
     "arrays": "a file of arrays",
@@ -70,6 +71,7 @@ TAKERS = {
     "profile": "compile --profile",
     "cost set": "report --cost-set",
     "recording": "simulate --stream --resume",
+    "training": "train --resume",
 }
 _MODELS = ("network", "quantized", "compiled")
 #: An answer holds a report, or the error in its place, which the reader then tells.
@@ -79,6 +81,8 @@ ACCEPTED: dict[tuple[str, str], tuple[str, ...]] = {
     ("run", "spec"): ("spec",),
     ("compile", "model"): ("network", "quantized", "spec"),
     ("compile", "run"): ("trace",),
+    ("train", "model"): ("network", "quantized", "spec"),
+    ("train", "input_file"): ("input",),
     ("prune", "network"): ("network",),
     ("simulate", "compiled"): ("compiled", "quantized"),
     ("simulate", "input_file"): ("input",),

@@ -22,11 +22,12 @@ from hrsnn_lava import __version__
 from hrsnn_lava.artifacts.files import FULL
 from hrsnn_lava.compiler.analysis.operations.windows import Windows, by_length
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
-from hrsnn_lava.compiler.context import Context, Observed
-from hrsnn_lava.compiler.pipeline import History, run_pass
+from hrsnn_lava.compiler.context import Observed
+from hrsnn_lava.compiler.pipeline import History
 from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import OutputError, Problem, SpecError
 from hrsnn_lava.experiment.compilation import Pruned, Pruning, Target, prune, pruning_curve
+from hrsnn_lava.experiment.preparation import prepare
 from hrsnn_lava.experiment.run_folder import JOURNAL, RunIdentity
 from hrsnn_lava.experiment.runner import Journal, Runner, Stage, named_files, own_parts
 from hrsnn_lava.experiment.scoring import (
@@ -38,8 +39,7 @@ from hrsnn_lava.experiment.scoring import (
     with_homeostasis,
     with_ratios,
 )
-from hrsnn_lava.hrsnn import build_hrsnn
-from hrsnn_lava.network import Input, Network
+from hrsnn_lava.network import Network
 from hrsnn_lava.notebook import brief, shown
 from hrsnn_lava.progress import Progress
 from hrsnn_lava.quantized import QuantizedInput
@@ -53,7 +53,6 @@ from hrsnn_lava.tasks.base import Outcome, Trial
 from hrsnn_lava.trace import SpikeInput, Trace
 from hrsnn_lava.training.difference import compare_float_fixed
 from hrsnn_lava.training.simulation import Stimulus
-from hrsnn_lava.training.stdp import TrainSTDP
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -265,6 +264,9 @@ def trial_of(spec: Spec) -> Trial:
         fix = f"or an encoder that {other}"
         problem = Problem("network.input.target", repr(target), allowed, fix)
         raise SpecError(f"task {spec.task.kind!r} does not fit the network", problems=[problem])
+    if unseen and spec.network.input.graded is False:
+        problem = Problem("network.input.graded", "false", "true, since values are sent")
+        raise SpecError(f"task {spec.task.kind!r} does not fit the network", problems=[problem])
     if unseen and spec.quantize.headroom == "measured":
         raise SpecError(
             'quantize.headroom: "measured" needs inputs that are held; set '
@@ -279,29 +281,11 @@ def input_is_unseen(spec: Spec, trial: Trial) -> bool:
 
 
 def reference(bench: Bench) -> Reference:
-    """Build the network, train it by float STDP where the spec has passes, and count its spikes."""
+    """The network before pruning, see `prepare`, and its spikes over the training inputs."""
     spec, trial = bench.spec, bench.trial
-    network = build_hrsnn(spec, n_inputs=trial.lesson.width)
-    if trial.lesson.spiking:
-        network = _spiking_inputs(network)
-    records: tuple[PassRecord, ...] = ()
-    if spec.stdp is not None and spec.stdp.train_passes:
-        table = spec.stdp
-        bench.runner.say(f"train by STDP, passes: {table.train_passes}")
-        names = tuple(table.projections)
-        step = TrainSTDP(trial.lesson, names, table.train_passes, table.on_chip)
-        network, record = run_pass(network, step, Context(seed=spec.seed))
-        records = (record,)
-    return Reference(network, training_counts(network, trial, spec.seed), records)
-
-
-def _spiking_inputs(network: Network) -> Network:
-    """The network with input channels that send spikes; a spike on a graded channel, as a built
-    network has them, would be worth one count of its payload."""
-    populations = tuple(
-        replace(p, neuron=Input()) if p.is_input else p for p in network.populations
-    )
-    return replace(network, populations=populations).verify()
+    prepared = prepare(spec, trial, say=bench.runner.say)
+    counts = training_counts(prepared.network, trial, spec.seed)
+    return Reference(prepared.network, counts, prepared.records)
 
 
 def candidate_of(bench: Bench, full: Reference, pruning: Pruning) -> Candidate:
@@ -506,11 +490,15 @@ def difference(networks: Networks, stimulus: Stimulus, check: Check) -> dict[str
 
 def sample_windows(trial: Trial, steps: int) -> Windows | None:
     """Where samples begin and end in a run of so many steps; None where not one is whole."""
-    length = trial.steps_per_sample
-    if length > steps:
-        return None
-    what = f"{trial.sample} for {length} step{'s' * (length > 1)}"
-    return by_length(steps, length, what)
+    lengths, each = trial.lengths, int(trial.steps_per_sample)
+    if lengths is None or (lengths == each).all():
+        if each > steps:
+            return None
+        what = f"{trial.sample} for {each} step{'s' * (each > 1)}"
+        return by_length(steps, each, what)
+    ends = np.cumsum(lengths)
+    whole = ends[ends <= steps]
+    return Windows(np.append(0, whole), steps, trial.sample) if whole.size else None
 
 
 def dynamics_of(networks: Networks, stimulus: Stimulus, seed: int) -> dict[str, Any]:

@@ -121,10 +121,17 @@ class Journal:
         if text and not text.endswith("\n"):
             self._append("\n")
 
+    def _key(self, stage: Stage[T]) -> tuple[str, str]:
+        text = "\0".join([__version__, *self._base, *stage.depends_on])
+        return stage.name, hashlib.sha256(text.encode()).hexdigest()
+
+    def has(self, stage: Stage[T]) -> bool:
+        """Whether the result of a stage is in the journal."""
+        return self._key(stage) in self._results
+
     def result(self, stage: Stage[T]) -> T:
         """The result of a stage: from the journal, or computed and recorded."""
-        text = "\0".join([__version__, *self._base, *stage.depends_on])
-        key = hashlib.sha256(text.encode()).hexdigest()
+        _, key = self._key(stage)
         found = (stage.name, key) in self._results
         names = self.earlier if found else self.new
         if stage.name not in (*self.earlier, *self.new):

@@ -69,14 +69,17 @@ class Trial(ABC):
     Attributes:
         lesson: the training inputs: what rates are measured on, for homeostasis, quantization and
             placement, and what unsupervised training is shown.
-        steps_per_sample: network steps of a sample; spikes and operations are counted by it.
+        steps_per_sample: network steps of a sample, in the mean where they differ; spikes and
+            operations are counted by it.
+        lengths: (n,) steps of the samples of the lesson; None: all of `steps_per_sample`.
         sample: what a sample is, in words that a number of steps follows, such as "one point of
             the series, held".
     """
 
     lesson: Stimulus
-    steps_per_sample: int
+    steps_per_sample: float
     sample: str
+    lengths: NDArray[np.int64] | None = None
 
     @property
     def stimulus(self) -> Stimulus:

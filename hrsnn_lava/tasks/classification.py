@@ -1,44 +1,45 @@
-"""Classification: samples of frames, shown one after the other, and a linear readout of spikes.
+"""Classification: samples of frames or events, shown one after the other, and a readout of spikes.
 
-The readout sees, per sample, the spikes of every neuron and its traces at the sample's end, and is
-a ridge regression on the one-hot classes, off the chip; the largest answer wins. Its penalty is
-chosen on validation samples, which then train, too. Nothing of the test samples is used.
+The readout, off the chip, sees how often every neuron fired in a sample and its traces at the end
+(`hrsnn_lava.training.sample_features`); the largest answer wins. Its penalty is chosen on
+validation samples, which then train, too. Nothing of the test samples is used.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
+from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.metrics.scores import Score, Scores
 from hrsnn_lava.options import Count, Positive, options
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.tasks.base import Outcome, Task, Trial
 from hrsnn_lava.tasks.encoders import EncoderOption
-from hrsnn_lava.tasks.readers.base import READER, Labelled, ReaderOption
+from hrsnn_lava.tasks.readers.base import READER, Events, Labelled, ReaderOption, Sample
+from hrsnn_lava.tasks.splits import Sizes, Split, SplitWay, draw_split
 from hrsnn_lava.trace import SpikeInput
-from hrsnn_lava.training.readout import (
-    FeatureOptions,
-    Positives,
-    Readout,
-    ReadoutFitter,
-    ReadoutOptions,
-    SpikeFeatures,
-    select_readout,
-)
-from hrsnn_lava.training.simulation import EventSimulator, Stimulus
+from hrsnn_lava.training.readout import Positives
+from hrsnn_lava.training.readouts.base import Classifier, LabelledFeatures, ReadoutOption
+from hrsnn_lava.training.readouts.ridge import Ridge
+from hrsnn_lava.training.sample_features import SampleFeatures, record_samples
+from hrsnn_lava.training.simulation import EventSimulator, Simulator, Stimulus
 
-__all__ = ["Classification", "ClassificationTrial", "LabelledSamples", "stratified"]
+__all__ = ["Classification", "ClassificationTrial", "LabelledSamples", "encoded"]
 
 Floats = NDArray[np.float64]
-Int = NDArray[np.int64]
-LINEAR = ReadoutOptions(products=False)
+Ints = NDArray[np.int64]
+Number = Count | Literal["all"]
+NotNegative = Annotated[int, Field(ge=0)]
+#: Columns of raw values above which the baseline that sees them all is left out.
+MAX_COLUMNS = 20_000
 
 
 @options
@@ -46,33 +47,62 @@ class Classification(Task):
     """Options of every classification.
 
     Attributes:
-        train: samples that train; the split is drawn, and every class is in every part by its
-            share.
+        train: samples that train; every class is in every part by its share. ``all``: as many as
+            there are, or as the other parts leave.
         validation: samples that choose the penalty of the readout, and the way to rescale pruned
             weights.
-        test: samples that are scored.
-        steps_per_frame: network steps for which a frame is shown.
+        test: samples that are scored, or ``all``.
+        split: ``own``: the set's own parts; ``groups``: nobody's samples are in two parts;
+            ``drawn``: for each seed; ``auto``: the first of these that the set allows.
+        labels_per_class: training samples of a class whose label the readout may use; the others
+            are shown to unsupervised training and homeostasis alone. By default all.
+        steps_per_frame: network steps for which a frame is shown; samples of events are filled up
+            to a whole number of such blocks.
+        silence_steps: steps without input at the end of each sample, a whole number of blocks.
         encoder: how values become an input: ``held``, ``rate``, ``latency``, ``population``, or a
             table with its options.
         trace_steps: time constants, in steps, of the spike traces that the readout sees beside the
-            spike counts; may be empty.
+            rates; may be empty.
+        readout: what tells classes apart: ``ridge``, ``logistic``, ``network``, or a table with its
+            options.
         alphas: penalties of the readout to choose from, relative to the features' mean square.
         restart: start every sample from the same random potentials; false: samples follow each
             other, as on a chip that nobody resets.
     """
 
-    train: Count = 1000
-    validation: Count = 200
-    test: Count = 500
+    train: Number = 1000
+    validation: NotNegative = 200
+    test: Number = 500
+    split: SplitWay = "auto"
+    labels_per_class: Count | None = None
     steps_per_frame: Count = 10
+    silence_steps: NotNegative = 0
     encoder: EncoderOption = "held"
     trace_steps: tuple[Positive, ...] = (50.0,)
+    readout: ReadoutOption = "ridge"
     alphas: Positives = (1e-4, 1e-3, 1e-2, 1e-1)
     restart: bool = True
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.silence_steps % self.steps_per_frame:
+            allowed = f"a multiple of steps_per_frame = {self.steps_per_frame}"
+            problems.append(Problem("silence_steps", f"{self.silence_steps}", allowed))
+        if len(self.alphas) > 1 and not self.validation:
+            allowed = f">= 1 with {len(self.alphas)} penalties to choose from"
+            problems.append(Problem("validation", "0", allowed, "or give one value of alphas"))
+        if problems:
+            raise SpecError(f"options of the task {self.kind}", problems=problems)
 
     @abstractmethod
     def samples(self) -> Labelled:
         """All samples there are."""
+
+    @property
+    def sizes(self) -> Sizes:
+        """Samples of the parts."""
+        train, test = (None if n == "all" else n for n in (self.train, self.test))
+        return Sizes(train, self.validation, test)
 
     def trial(self, seed: int) -> ClassificationTrial:
         """The samples, split and encoded for a seed."""
@@ -97,23 +127,67 @@ class LabelledSamples(Classification):
         return READER.reader(self.reader, self.path).read()
 
 
-def stratified(labels: Int, rng: np.random.Generator) -> Int:
-    """A random order of the samples in which every stretch holds every class by its share."""
-    order = rng.permutation(labels.size)
-    place = np.empty(labels.size)
-    for label in np.unique(labels):
-        members = order[labels[order] == label]
-        place[members] = (np.arange(members.size) + rng.random(members.size)) / members.size
-    return np.argsort(place)
+def encoded(
+    samples: Callable[[int], Sample], order: Ints, options: Classification, seed: int
+) -> Stimulus:
+    """Samples as an input, one after the other; each starts at a bound of the stimulus.
+
+    What is drawn for a sample depends on the seed and on its place in the set alone, so it is the
+    same in every split.
+
+    Args:
+        samples: gives a sample by its index.
+        order: (n,) indices, in the order in which they are shown.
+        options: encoder, steps and silence.
+        seed: of the spikes.
+
+    Raises:
+        SpecError: the encoder does not take such samples, or they have different widths.
+    """
+    block, silent = options.steps_per_frame, options.silence_steps // options.steps_per_frame
+    pieces: list[Any] = []
+    for k in order.tolist():
+        sample = samples(k)
+        _fits(sample, options)
+        pieces.append(options.encoder.encode(sample, block, generator(seed, "encode", k)))
+    widths = {p.n_neurons if isinstance(p, SpikeInput) else p.shape[1] for p in pieces}
+    if len(widths) != 1:
+        measured = ", ".join(map(str, sorted(widths)))
+        problem = Problem("samples", f"of {measured} channels", "the same in all")
+        raise SpecError("the samples cannot be shown", problems=[problem])
+    spiking = isinstance(pieces[0], SpikeInput)
+    blocks = [-(-p.n_steps // block) if spiking else len(p) for p in pieces]
+    starts = np.concatenate([[0], np.cumsum(np.array(blocks) + silent)]).astype(np.int64)
+    if spiking:
+        return Stimulus(_joined(pieces, starts * block), block, starts[:-1])
+    values = np.zeros((int(starts[-1]), widths.pop()))
+    for start, piece in zip(starts, pieces, strict=False):
+        values[start : start + len(piece)] = piece
+    return Stimulus(values, block, starts[:-1])
 
 
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """A readout, the losses of its penalties, and its answers on the test samples."""
+def _fits(sample: Sample, options: Classification) -> None:
+    kind = "events" if isinstance(sample, Events) else "frames"
+    takes = getattr(options.encoder, "takes", "frames")
+    if takes != kind:
+        measured = f"{options.encoder.name!r}, which takes {takes}"
+        problem = Problem("task.encoder", measured, f"one for samples of {kind}")
+        raise SpecError("the samples cannot be shown", problems=[problem])
 
-    readout: Readout
-    losses: dict[float, float]
-    answers: Floats
+
+def _joined(pieces: list[SpikeInput], starts: Ints) -> SpikeInput:
+    """Recordings one after the other, each from its start on."""
+    steps = [p.steps.astype(np.int64) + s for p, s in zip(pieces, starts, strict=False)]
+    payloads = None
+    if any(p.payloads is not None for p in pieces):
+        payloads = np.concatenate([p.payload_values() for p in pieces])
+    return SpikeInput(
+        np.concatenate(steps),
+        np.concatenate([p.neurons for p in pieces]),
+        int(starts[-1]),
+        pieces[0].n_neurons,
+        payloads,
+    )
 
 
 class ClassificationTrial(Trial):
@@ -122,129 +196,161 @@ class ClassificationTrial(Trial):
     Args:
         options: of the task.
         labelled: all samples there are.
-        seed: of the split, the spikes of the input, and nothing else.
+        seed: of the split, the spikes of the input, and of what a readout draws.
+
+    Attributes:
+        labelled: all samples there are.
+        split: indices of the samples that train, choose, and are scored.
+        labels: (n,) of the samples, in that order.
+        lesson: what the training samples become.
 
     Raises:
         SpecError: more samples are asked for than there are, or a class does not train.
     """
 
     def __init__(self, options: Classification, labelled: Labelled, seed: int) -> None:
-        o, (available, frames, channels) = options, labelled.frames.shape
-        count, problems = o.train + o.validation + o.test, []
-        if count > available:
-            problems.append(
-                Problem("task.train + validation + test", f"{count}", f"<= {available}")
-            )
-        order = stratified(labelled.labels, generator(seed, "task"))[:count]
-        self.labels, self.classes = labelled.labels[order], labelled.classes
-        missing_classes = sorted(
-            set(range(len(self.classes))) - set(self.labels[: o.train].tolist())
+        self.options, self._seed, self.labelled = options, seed, labelled
+        self.split: Split = draw_split(
+            labelled, options.sizes, options.split, generator(seed, "task")
         )
-        if missing_classes:
-            names = ", ".join(self.classes[k] for k in missing_classes)
-            problems.append(Problem("task.train", f"no sample of class {names}", "all classes"))
-        raise_if(SpecError, "the samples cannot be split", problems)
-        self.options, self.frames = o, labelled.frames[order]
-        self.steps_per_sample = frames * o.steps_per_frame
-        self.sample = f"{frames} frame{'s' * (frames > 1)}, shown"
-        values = self.frames.reshape(-1, channels)
-        inputs = o.encoder.encode(values, o.steps_per_frame, generator(seed, "encode"))
-        self._all = Stimulus(inputs, o.steps_per_frame, frames if o.restart else None)
-        self._n_frames = frames
-        self.lesson = self._all.first(o.train * self.steps_per_sample)
+        order = self.split.together
+        self.labels, self.classes = labelled.labels[order], labelled.classes
+        self._all = encoded(labelled.sample, order, options, seed)
+        lengths = np.diff(self._all.bounds) * options.steps_per_frame
+        self.lengths = lengths[: self.split.train.size]
+        self.steps_per_sample = float(self.lengths.mean())
+        equal = bool((self.lengths == self.lengths[0]).all())
+        frames = int(lengths[0]) // options.steps_per_frame
+        self.sample = f"{frames} frame{'s' * (frames > 1)}, shown" if equal else "a sample, shown"
+        self.lesson = self._started(self._all.samples(0, self.split.train.size))
+        labels = self.labels[: self.split.train.size]
+        self._labelled_rows = _some_of_each(labels, options.labels_per_class)
+
+    def _started(self, stimulus: Stimulus) -> Stimulus:
+        return stimulus if self.options.restart else replace(stimulus, starts=None)
 
     def evaluate(self, simulator: EventSimulator, rng: np.random.Generator) -> Outcome:
         """Show all samples to a network, fit the readout, and classify the test samples."""
-        features = self._features(simulator, rng)
-        fit = self._fit(features, 1 + len(self.options.trace_steps), LINEAR)
-        train = self.options.train
-        counts = features[:train, : simulator.n_neurons]
+        o, kinds = self.options, SampleFeatures(trace_steps=self.options.trace_steps)
+        key = int(rng.integers(2**62))
+        recording = record_samples(_Running(simulator, o.restart, key), self._all, kinds, None)
+        fitted = self._fit(o.readout, recording.features, kinds.kinds, _wiring(simulator))
+        answers = fitted.answers(recording.features[self._scored_rows])
         meta: dict[str, Any] = {
-            "alpha": fit.readout.alpha,
+            "readout": o.readout.name,
+            "alpha": fitted.alpha,
             "target": "one answer for each class, of which the largest wins",
             "classes": list(self.classes),
             "steps_per_sample": self.steps_per_sample,
-            "trace_steps": list(self.options.trace_steps),
-            "features": "spikes of a sample, then traces at its end, each over all neurons",
+            "trace_steps": list(o.trace_steps),
+            "features": kinds.describe(),
         }
-        return self._outcome(
-            fit, neuron_spikes=counts.mean(axis=0), readout=fit.readout.arrays(), readout_meta=meta
+        trained = recording.counts[: self.split.train.size]
+        return self._scored(
+            answers,
+            validation=min(fitted.losses.values(), default=None),
+            neuron_spikes=trained.mean(axis=0),
+            readout=fitted.arrays(),
+            readout_meta=meta,
         )
 
     def baselines(self, size: int) -> Mapping[str, Callable[[], Outcome]]:
-        """The most frequent class; the same readout of the values, or of the input's spikes."""
+        """The most frequent class; a ridge of the values, or of the input's spikes."""
         del size
-        values = self.frames.reshape(len(self.frames), -1)
-        contenders: dict[str, Callable[[], Outcome]] = {
-            "majority class": self._majority,
-            "linear, raw values": lambda: self._linear(values),
-        }
-        if isinstance(self._all.inputs, SpikeInput):
+        contenders: dict[str, Callable[[], Outcome]] = {"majority class": self._majority}
+        shapes = self._shapes()
+        if shapes is not None:
+            longest, channels = shapes
+            if longest * channels <= MAX_COLUMNS:
+                contenders["linear, raw values"] = lambda: self._linear(self._values(longest))
+            if longest > 1:
+                contenders["linear, mean over frames"] = lambda: self._linear(self._values(0))
+        if self._all.spiking:
             contenders["linear, input spike counts"] = lambda: self._linear(self._input_counts())
         return contenders
 
-    def _features(self, simulator: EventSimulator, rng: np.random.Generator) -> Floats:
-        """Spike counts and traces at the end of every sample, (n_samples, n_kinds * n_neurons)."""
-        n, block = simulator.n_neurons, self.options.steps_per_frame
-        times = tuple(steps / block for steps in self.options.trace_steps)
-        traces = SpikeFeatures(n, block, FeatureOptions(times or (1.0,), squared=()))
-        rows = np.zeros((len(self.frames), n * (1 + len(times))))
-        for k, (steps, neurons) in enumerate(self._all.play(simulator, rng)):
-            if k % self._n_frames == 0:
-                traces.reset()
-            sample = rows[k // self._n_frames]
-            sample[:n] += np.bincount(neurons, minlength=n)
-            state = traces.update(steps, neurons)
-            if times:
-                sample[n:] = state
-        return rows
+    @property
+    def _scored_rows(self) -> slice:
+        return slice(self.split.train.size + self.split.validation.size, None)
+
+    def _shapes(self) -> tuple[int, int] | None:
+        """Most frames of a sample, and its channels; None where samples are events."""
+        first = self.labelled.sample(int(self.split.train[0]))
+        if isinstance(first, Events):
+            return None
+        order = self.split.together.tolist()
+        return max(len(self._frames(k)) for k in order), int(first.shape[1])
+
+    def _frames(self, k: int) -> Floats:
+        frames = self.labelled.sample(k)
+        if isinstance(frames, Events):
+            raise SpecError(f"sample {k}: events; allowed: frames, as the first sample is")
+        return frames
+
+    def _values(self, longest: int) -> Floats:
+        """Raw values of every sample, zeros behind short ones; with 0 their means over frames."""
+        rows = []
+        for k in self.split.together.tolist():
+            frames = self._frames(k)
+            if not longest:
+                rows.append(frames.mean(axis=0))
+                continue
+            row = np.zeros((longest, frames.shape[1]))
+            row[: len(frames)] = frames
+            rows.append(row.ravel())
+        return np.stack(rows)
 
     def _input_counts(self) -> Floats:
         """Spikes of every input channel in every sample, (n_samples, n_inputs)."""
-        counts = np.zeros((len(self.frames), self._all.width))
+        counts = np.zeros((self.labels.size, self._all.width))
         if isinstance(self._all.inputs, SpikeInput):
-            spikes = self._all.inputs
-            np.add.at(counts, (spikes.steps // self.steps_per_sample, spikes.neurons), 1.0)
+            spikes, bounds = self._all.inputs, self._all.bounds * self._all.block
+            sample = np.searchsorted(bounds, spikes.steps, side="right") - 1
+            np.add.at(counts, (sample, spikes.neurons), 1.0)
         return counts
 
-    def _fit(self, features: Floats, kinds: int, options: ReadoutOptions) -> _Fit:
-        """Choose the penalty by the squared error on the validation samples, then train on them."""
-        o = self.options
-        fitted = o.train + o.validation
-        targets = np.eye(len(self.classes))[self.labels[:fitted]]
-        fitter = ReadoutFitter(features[:fitted], targets, targets, kinds, options)
-        validation = slice(o.train, fitted)
-
-        def loss(readout: Readout) -> float:
-            return float(
-                np.mean((readout.predict(features[validation]) - targets[validation]) ** 2)
-            )
-
-        training = np.arange(fitted) < o.train
-        readout, losses = select_readout(fitter, training, o.alphas, loss)
-        return _Fit(readout, losses, readout.predict(features[fitted:]))
+    def _fit(self, readout: Any, features: Floats, kinds: int, wired: Any = None) -> Classifier:
+        """Fit on labelled training samples; the validation samples choose, and train then, too."""
+        first, last = self.split.train.size, self._scored_rows.start
+        rows = np.concatenate([self._labelled_rows, np.arange(first, last)])
+        lesson = LabelledFeatures(
+            features[rows],
+            self.labels[rows],
+            len(self.classes),
+            rows < first,
+            self.options.alphas,
+            kinds,
+            wired,
+            int(generator(self._seed, "readout").integers(2**31)),
+        )
+        fitted: Classifier = readout.fit(lesson)
+        return fitted
 
     def _linear(self, features: Floats) -> Outcome:
-        return self._outcome(self._fit(features, 1, LINEAR))
+        fitted = self._fit(Ridge(), features, 1)
+        return self._scored(
+            fitted.answers(features[self._scored_rows]),
+            validation=min(fitted.losses.values(), default=None),
+        )
 
     def _majority(self) -> Outcome:
         """The class shares of the training samples, whatever is shown."""
-        o = self.options
-        shares = np.bincount(self.labels[: o.train], minlength=len(self.classes)) / o.train
-        return self._scored(np.tile(shares, (o.test, 1)))
-
-    def _outcome(self, fit: _Fit, **more: Any) -> Outcome:
-        return self._scored(fit.answers, validation=min(fit.losses.values()), **more)
+        train = self.labels[: self.split.train.size]
+        shares = np.bincount(train, minlength=len(self.classes)) / train.size
+        return self._scored(np.tile(shares, (self.split.test.size, 1)))
 
     def _scored(self, answers: Floats, **more: Any) -> Outcome:
         """Accuracy over the test samples, and by class; `answers` (n_test, n_classes)."""
-        labels = self.labels[-len(answers) :]
-        right = answers.argmax(axis=1) == labels
+        labels, n_classes = self.labels[self._scored_rows], len(self.classes)
+        given = answers.argmax(axis=1)
+        right = given == labels
         by_class = [
             float(right[labels == k].mean()) if (labels == k).any() else None
-            for k in range(len(self.classes))
+            for k in range(n_classes)
         ]
-        error = float(np.mean((answers - np.eye(len(self.classes))[labels]) ** 2))
+        confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
+        np.add.at(confusion, (labels, given), 1)
+        error = float(np.mean((answers - np.eye(n_classes)[labels]) ** 2))
         worst = min(share for share in by_class if share is not None)
         scores = Scores(
             (
@@ -253,4 +359,49 @@ class ClassificationTrial(Trial):
                 Score("squared_error", error, "squared error"),
             )
         )
-        return Outcome(scores, {"test_samples": len(labels), "class_accuracy": by_class}, **more)
+        details = {
+            "test_samples": labels.size,
+            "class_accuracy": by_class,
+            "confusion": confusion.tolist(),
+        }
+        return Outcome(scores, details, **more)
+
+
+def _wiring(simulator: Simulator) -> Any:
+    """CSR (n_neurons, n_neurons) of the recurrent synapses; None of what has no network."""
+    network = getattr(simulator, "network", None)
+    return None if network is None else recurrent_edges(network).matrix
+
+
+class _Running:
+    """A network that is started afresh for every sample by the same random potentials, or once.
+
+    Samples have to be cut in any case, since each has features of its own; whether the network
+    knows of it is another matter.
+    """
+
+    def __init__(self, simulator: EventSimulator, restart: bool, key: int) -> None:
+        self._simulator, self._restart, self._key = simulator, restart, key
+        self._begun = False
+        self.run: Any = simulator.run
+        self.run_events: Any = simulator.run_events
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of neurons."""
+        return self._simulator.n_neurons
+
+    def reset(self, rng: np.random.Generator | None = None) -> None:
+        """Start afresh where that is wanted, and in any case the first time."""
+        del rng
+        if self._restart or not self._begun:
+            self._simulator.reset(np.random.Generator(np.random.Philox(self._key)))
+        self._begun = True
+
+
+def _some_of_each(labels: Ints, count: int | None) -> Ints:
+    """The first samples of every class, all of them where no count is given; rising indices."""
+    if count is None:
+        return np.arange(labels.size, dtype=np.int64)
+    chosen = [np.flatnonzero(labels == k)[:count] for k in np.unique(labels)]
+    return np.sort(np.concatenate(chosen)).astype(np.int64)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.errors import Problem, SpecError
+from hrsnn_lava.metrics.memory import past_values, squared_correlations
 from hrsnn_lava.metrics.scores import Score, Scores
 from hrsnn_lava.options import Count, Positive, options
 from hrsnn_lava.seeding import generator
@@ -39,22 +40,6 @@ __all__ = ["Memory", "MemoryTrial", "past_values", "squared_correlations"]
 Floats = NDArray[np.float64]
 #: Values that the delay line among the baselines holds.
 LINE = 5
-
-
-def past_values(values: Floats, delays: int) -> Floats:
-    """The values k = 1..delays samples ago, (n, delays) for `values` (n,); 0 before the first."""
-    columns = [
-        np.concatenate([np.zeros(k), values[: len(values) - k]]) for k in range(1, delays + 1)
-    ]
-    return np.stack(columns, axis=1)
-
-
-def squared_correlations(answers: Floats, targets: Floats) -> Floats:
-    """r^2 of every column, (n_columns,); 0 where one of the two does not vary."""
-    a, b = answers - answers.mean(axis=0), targets - targets.mean(axis=0)
-    power = (a**2).sum(axis=0) * (b**2).sum(axis=0)
-    cross_power = (a * b).sum(axis=0) ** 2
-    return np.divide(cross_power, power, out=np.zeros(len(power)), where=power > 0)
 
 
 @options

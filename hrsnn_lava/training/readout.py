@@ -29,7 +29,7 @@ from pydantic import AfterValidator, Field
 
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.options import Count, Positive, options
-from hrsnn_lava.training.ridge import DualRidge, LinearMap
+from hrsnn_lava.training.ridge import LinearMap, ridge_search
 from hrsnn_lava.training.simulation import Simulator, Stimulus
 
 __all__ = [
@@ -274,7 +274,7 @@ class ReadoutFitter:
             variance[variance == 0] = 1.0
             self._scale = np.repeat(variance**-0.5, features.shape[1] // kinds)
         self._features = features * self._scale
-        self._ridge = DualRidge(self._features)
+        self._ridge = ridge_search(self._features)
 
     def fit(self, alpha: float, keep: NDArray[np.bool_] | None = None) -> Readout:
         """Fit with one penalty on the rows where `keep`, (n,), is true; on all when None.
@@ -305,7 +305,7 @@ class ReadoutFitter:
         pairs = products(decode(self._features[rows]))
         spread = float(pairs.std(axis=0).mean())
         factor = self._options.product_sd / spread if spread > 0 else 1.0
-        joint = DualRidge(np.concatenate([self._features[rows], factor * pairs], axis=1))
+        joint = ridge_search(np.concatenate([self._features[rows], factor * pairs], axis=1))
         decoder = LinearMap(self._scale[:, None] * decode.weights, decode.offset)
         for alpha in alphas:
             fitted = joint.fit(np.arange(len(rows)), targets, alpha)

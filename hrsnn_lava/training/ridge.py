@@ -1,6 +1,7 @@
 """Ridge regression with a free intercept, in the dual form where features outnumber samples.
 
-    W = argmin |Y_c - X_c W|^2 + lambda |W|^2 = X_c^T (X_c X_c^T + lambda I)^-1 Y_c
+    W = argmin |Y_c - X_c W|^2 + lambda |W|^2
+      = X_c^T (X_c X_c^T + lambda I)^-1 Y_c = (X_c^T X_c + lambda I)^-1 X_c^T Y_c
 
 X_c, Y_c are centred, so that the intercept carries no penalty. The penalty is given relative to
 the data, lambda = alpha trace(K) / n with K = X_c X_c^T, n samples: alpha then means the same for
@@ -17,7 +18,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 
-__all__ = ["DualRidge", "LinearMap", "ridge"]
+__all__ = ["DualRidge", "LinearMap", "PrimalRidge", "ridge", "ridge_search"]
 
 Floats = NDArray[np.float64]
 
@@ -76,8 +77,41 @@ class DualRidge:
         return LinearMap(weights, target_mean - (weight_of_row @ self._features) @ weights)
 
 
+class PrimalRidge:
+    """The same fits where samples outnumber features: it solves (n_features, n_features) systems.
+
+    What depends on the rows alone is worked out once for all penalties that follow each other.
+    """
+
+    def __init__(self, features: Floats) -> None:
+        """Take the features, (n, n_features)."""
+        self._features = features
+        self._rows: NDArray[np.int64] | None = None
+
+    def fit(self, rows: NDArray[np.int64], targets: Floats, alpha: float) -> LinearMap:
+        """See `DualRidge.fit`."""
+        _check(len(rows), len(targets), alpha)
+        if self._rows is None or not np.array_equal(rows, self._rows):
+            chosen = self._features[rows]
+            self._mean = chosen.mean(axis=0)
+            self._centred = chosen - self._mean
+            self._gram = self._centred.T @ self._centred
+            self._rows = rows.copy()
+        gram, target_mean = self._gram.copy(), targets.mean(axis=0)
+        gram.flat[:: len(gram) + 1] += _penalty(float(np.trace(gram)), len(rows), alpha)
+        factor = cho_factor(gram, lower=True, overwrite_a=True)
+        weights = cho_solve(factor, self._centred.T @ (targets - target_mean))
+        return LinearMap(weights, target_mean - self._mean @ weights)
+
+
+def ridge_search(features: Floats) -> DualRidge | PrimalRidge:
+    """What fits many subsets of rows and many penalties, in the smaller of the two forms."""
+    n, n_features = features.shape
+    return DualRidge(features) if n_features >= n else PrimalRidge(features)
+
+
 def ridge(features: Floats, targets: Floats, alpha: float) -> LinearMap:
-    """Fit once on all rows, in the smaller of the primal and the dual form.
+    """Fit once on all rows.
 
     Args:
         features: (n, n_features).
@@ -87,16 +121,8 @@ def ridge(features: Floats, targets: Floats, alpha: float) -> LinearMap:
     Raises:
         SpecError: alpha is not positive, fewer than two rows, or lengths differ.
     """
-    n, n_features = features.shape
-    _check(n, len(targets), alpha)
-    if n_features >= n:
-        return DualRidge(features).fit(np.arange(n), targets, alpha)
-    mean, target_mean = features.mean(axis=0), targets.mean(axis=0)
-    centred = features - mean
-    gram = centred.T @ centred
-    gram.flat[:: n_features + 1] += _penalty(float(np.trace(gram)), n, alpha)
-    weights = cho_solve(cho_factor(gram, lower=True), centred.T @ (targets - target_mean))
-    return LinearMap(weights, target_mean - mean @ weights)
+    _check(len(features), len(targets), alpha)
+    return ridge_search(features).fit(np.arange(len(features)), targets, alpha)
 
 
 def _penalty(trace: float, n: int, alpha: float) -> float:

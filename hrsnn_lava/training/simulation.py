@@ -159,6 +159,10 @@ class Stimulus:
         at = [none, *(piece[0] + np.int32(begin) for begin, piece in pieces)]
         return np.concatenate(at), np.concatenate([none, *(piece[1] for _, piece in pieces)])
 
+    def run_blocks(self, simulator: Simulator, begin: int, end: int) -> Spikes:
+        """Run blocks `begin` to `end` on a network as it stands; steps count from the first."""
+        return self._run(simulator, begin, end - begin)
+
     def first(self, n_steps: int) -> Stimulus:
         """Its first blocks, as many as `n_steps` steps touch, or all there are."""
         return self.part(0, min(-(-n_steps // self.block), self.n_blocks))

@@ -9,29 +9,50 @@ spikes). The papers give no values: all are our choice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.artifacts.files import PathLike
 from hrsnn_lava.compiler.context import Context, Pass
+from hrsnn_lava.csr import fan_out
 from hrsnn_lava.distributions import Clip, Constant, Distribution, Gamma
 from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.findings import Finding
 from hrsnn_lava.network import Network, Projection
 from hrsnn_lava.notebook import brief
-from hrsnn_lava.plasticity import DRAWN_FIELDS, draw_stdp
-from hrsnn_lava.seeding import generator
+from hrsnn_lava.plasticity import DRAWN_FIELDS, Schedule, draw_stdp
+from hrsnn_lava.progress import Progress, silent
+from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.sim_backends.floating.simulator import PlasticSimulator, with_weights
 from hrsnn_lava.trace import SpikeInput
+from hrsnn_lava.training.course import (
+    Checkpoint,
+    Course,
+    Lesson,
+    Outline,
+    Piece,
+    run_course,
+    stimulus_of,
+)
+from hrsnn_lava.training.monitoring import History, Monitoring, findings_of
 from hrsnn_lava.training.simulation import Stimulus
 
-__all__ = ["STDPOptions", "TrainSTDP", "TrainedSTDP", "attach_stdp", "train_stdp"]
+__all__ = [
+    "FloatLearner",
+    "STDPOptions",
+    "TrainSTDP",
+    "TrainedSTDP",
+    "attach_stdp",
+    "source_fan_out",
+    "train_stdp",
+]
 
 Floats = NDArray[np.float64]
-#: Steps of a spike recording between two calls of `progress`.
-_CHUNK = 1000
+Counts = NDArray[np.int64]
 _A_PLUS, _A_MINUS, _TAU = Constant(0.002), Constant(0.0021), Constant(0.020)
 
 
@@ -48,6 +69,8 @@ class STDPOptions:
             excitatory neurons, inputs' included.
         steps_per_sample: steps for which an analog sample is held.
         freeze: take the rules off the trained network.
+        epochs: how often all of the input is shown.
+        schedule: resets, silence and order of the samples.
     """
 
     a_plus: Distribution = _A_PLUS
@@ -58,6 +81,8 @@ class STDPOptions:
     projections: tuple[str, ...] | None = None
     steps_per_sample: int = 10
     freeze: bool = True
+    epochs: int = 1
+    schedule: Schedule = field(default_factory=Schedule)
 
     def __post_init__(self) -> None:
         problems = []
@@ -65,6 +90,8 @@ class STDPOptions:
             problems.append(Problem("stdp.ceiling", f"{self.ceiling:g}", "> 0"))
         if self.steps_per_sample < 1:
             problems.append(Problem("stdp.steps_per_sample", f"{self.steps_per_sample}", ">= 1"))
+        if self.epochs < 1:
+            problems.append(Problem("stdp.epochs", f"{self.epochs}", ">= 1"))
         raise_if(SpecError, "options of the STDP", problems)
 
     @classmethod
@@ -91,6 +118,11 @@ class TrainedSTDP:
     gain:               mean magnitude after / before, by projection that learned
     at_floor, at_ceiling: share of its synapses at 0 and at w_max
     rate:               spikes per neuron and step over the training
+    weights:            learned, (nnz,) by projection, in the order of the network that was given,
+                        synapses at 0 among them: what controls are made of
+    outline:            spikes, steps, time, and the history of rates and weights
+    findings:           what a user has to know: runaway rates, weights that have not settled or
+                        are at their bounds
     """
 
     network: Network
@@ -98,6 +130,14 @@ class TrainedSTDP:
     at_floor: Mapping[str, float]
     at_ceiling: Mapping[str, float]
     rate: float
+    weights: Mapping[str, Floats]
+    outline: Outline
+    findings: tuple[Finding, ...]
+
+    @property
+    def history(self) -> History:
+        """Rates and weights, row by row."""
+        return self.outline.history
 
 
 def _learning(network: Network, names: tuple[str, ...] | None) -> list[Projection]:
@@ -137,69 +177,150 @@ def attach_stdp(network: Network, options: STDPOptions, rng: np.random.Generator
 
 def train_stdp(
     network: Network,
-    inputs: Floats | SpikeInput,
+    inputs: Lesson,
     options: STDPOptions | None = None,
     rng: np.random.Generator | None = None,
-    progress: Callable[[float], None] = lambda _: None,
+    progress: Progress = silent,
+    *,
+    seed: int | None = None,
+    monitoring: Monitoring | None = None,
+    checkpoint: PathLike | None = None,
+    resume: bool = False,
 ) -> TrainedSTDP:
-    """Let a network learn from its input.
+    """Let a network learn from its input, without labels.
 
     Args:
         network: projections that have rules keep them; when none has, `attach_stdp` gives some.
-        inputs: (n, n_inputs) analog samples, each held, or a recording of input spikes.
-        options: rules and lengths.
-        rng: draws rules and initial potentials; None: default rules start from rest. It must be
-            given when a distribution is drawn from.
-        progress: called with the share that is done.
+        inputs: (n, n_inputs) analog samples, each held; a recording of input spikes, whose
+            ``samples`` say where samples begin; a list of recordings, or of arrays, one a sample;
+            a `Stimulus`.
+        options: rules, lengths, epochs, resets and order.
+        rng: draws rules and, where `seed` is not given, that; it must be given when a
+            distribution is drawn from.
+        progress: told how far the training is.
+        seed: of the order of the samples and of their initial potentials. Without one and without
+            `rng` it is 0, and all potentials start at rest.
+        monitoring: how often it is watched and saved, and what is told of.
+        checkpoint: file in which the training is kept, to go on from after a kill.
+        resume: go on from that file, where it is there; the weights are then those of a training
+            that nothing interrupted, bit for bit.
 
     Raises:
-        SpecError: nothing can learn, or the input does not fit.
+        SpecError: nothing can learn, the input does not fit, or the checkpoint is another's.
+        ArtifactError: the checkpoint is damaged.
     """
-    o = options or STDPOptions()
+    o, limits = options or STDPOptions(), monitoring or Monitoring()
     if all(p.plasticity is None for p in network.projections):
         drawn = (o.a_plus, o.a_minus, o.tau_plus, o.tau_minus)
         if rng is None and not all(isinstance(d, Constant) for d in drawn):
             raise SpecError("rng: None; allowed: a generator, since parameters are drawn")
         network = attach_stdp(network, o, rng or np.random.Generator(np.random.Philox(0)))
-    simulator = PlasticSimulator(network)
-    simulator.reset(rng)
-    spikes, steps = _run(simulator, inputs, o.steps_per_sample, progress)
-    plastic = [p for p in network.projections if p.plasticity is not None]
-    after = {p.name: simulator.weights(p.name) for p in plastic}
+    random = seed is not None or rng is not None
+    if seed is None:
+        seed = 0 if rng is None else int(rng.integers(2**62))
+    stimulus = stimulus_of(inputs, network.n_inputs, o.steps_per_sample)
+    course = Course(stimulus, o.schedule, o.epochs, seed, random)
+    key = course.key(network.digest, limits, "float") if checkpoint is not None else ""
+    learner = FloatLearner(network, stimulus)
+    kept = Checkpoint.of(checkpoint, key, resume)
+    outline = run_course(learner, course, limits, kept, progress)
+    after, shares = learner.weights(), learner.shares()
     trained = with_weights(network, after)
     if o.freeze:
         trained = trained.without_plasticity()
     return TrainedSTDP(
         trained.verify(),
-        {p.name: _ratio(after[p.name], p.weights.data) for p in plastic},
-        {p.name: _share(after[p.name] == 0) for p in plastic},
-        {p.name: _share(_at_ceiling(p, after[p.name])) for p in plastic},
-        spikes / max(1, steps * network.n_neurons),
+        {name: _ratio(after[name], network.projection(name).weights.data) for name in after},
+        {name: share[0] for name, share in shares.items()},
+        {name: share[1] for name, share in shares.items()},
+        outline.rate,
+        after,
+        outline,
+        findings_of(outline.history, limits),
     )
 
 
-def _run(
-    simulator: PlasticSimulator,
-    inputs: Floats | SpikeInput,
-    steps_per_sample: int,
-    progress: Callable[[float], None],
-) -> tuple[int, int]:
-    """Drive the network; return spikes and steps."""
-    spikes = 0
-    if isinstance(inputs, SpikeInput):
-        for first in range(0, inputs.n_steps, _CHUNK):
-            steps = min(_CHUNK, inputs.n_steps - first)
-            spikes += simulator.run_events(inputs, first, steps)[0].size
-            progress((first + steps) / inputs.n_steps)
-        return spikes, inputs.n_steps
-    values = np.asarray(inputs, dtype=np.float64)
-    if values.ndim != 2 or values.shape[1] != simulator.n_inputs:
-        allowed = f"(n, {simulator.n_inputs}), one per channel"
-        raise SpecError(f"inputs: shape {values.shape}; allowed: {allowed}")
-    for k, value in enumerate(values):
-        spikes += simulator.run(value, steps_per_sample)[0].size
-        progress((k + 1) / len(values))
-    return spikes, len(values) * steps_per_sample
+class FloatLearner:
+    """A float network on the compiled kernels, as a `Learner`.
+
+    Args:
+        network: with its rules.
+        stimulus: that it is shown.
+    """
+
+    def __init__(self, network: Network, stimulus: Stimulus) -> None:
+        self.simulator = PlasticSimulator(network)
+        self._network, self._stimulus = network, stimulus
+        self.names = tuple(p.name for p in network.projections if p.plasticity is not None)
+        self.fan_out = source_fan_out(network)
+
+    @property
+    def n_neurons(self) -> int:
+        """See `Learner.n_neurons`."""
+        return self.simulator.n_neurons
+
+    def fresh(self, rng: np.random.Generator | None) -> None:
+        """See `Learner.fresh`."""
+        self.simulator.reset(rng)
+
+    def show(self, begin: int, end: int) -> Counts:
+        """See `Learner.show`."""
+        who = self._stimulus.run_blocks(self.simulator, begin, end)[1]
+        return np.bincount(who, minlength=self.n_neurons)
+
+    def quiet(self, steps: int) -> Counts:
+        """See `Learner.quiet`."""
+        none = SpikeInput.empty(steps, self.simulator.n_inputs)
+        who = self.simulator.run_events(none)[1]
+        return np.bincount(who, minlength=self.n_neurons)
+
+    def weights(self) -> dict[str, NDArray[Any]]:
+        """See `Learner.weights`."""
+        return {name: self.simulator.weights(name) for name in self.names}
+
+    def shares(self) -> dict[str, tuple[float, float]]:
+        """See `Learner.shares`."""
+        result = {}
+        for name, weights in self.weights().items():
+            at_ceiling = _at_ceiling(self._network.projection(name), weights)
+            result[name] = (_share(weights == 0), _share(at_ceiling))
+        return result
+
+    def held_spikes(self, pieces: Sequence[Piece], rng: np.random.Generator | None) -> int:
+        """See `Learner.held_spikes`; the state is as it was before."""
+        simulator, total = self.simulator, 0
+        before = simulator.snapshot()
+        simulator.learning = False
+        key = None if rng is None else int(rng.integers(2**62))
+        for k, piece in enumerate(pieces):
+            if piece.fresh or k == 0:
+                simulator.reset(None if key is None else np.random.Generator(np.random.Philox(key)))
+            total += int(self.show(piece.begin, piece.end).sum())
+        simulator.learning = True
+        simulator.restore(before)
+        return total
+
+    def state(self, whole: bool) -> dict[str, NDArray[Any]]:
+        """See `Learner.state`."""
+        return self.simulator.state_arrays() if whole else self.weights()
+
+    def restore(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """See `Learner.restore`."""
+        if set(arrays) == set(self.names):
+            self.simulator.set_weights(arrays)
+        else:
+            self.simulator.restore_arrays(arrays)
+
+
+def source_fan_out(network: Network | QuantizedNetwork) -> NDArray[Any]:
+    """Synapses that a spike of each neuron and channel reaches, (n_neurons + n_inputs,)."""
+    n = network.n_neurons
+    pieces = []
+    for p in network.projections:
+        if p.target == "synapse":
+            first = network.offset(p.pre) + (n if network.population(p.pre).is_input else 0)
+            pieces.append((p.weights, first))
+    return fan_out(pieces, n + network.n_inputs)
 
 
 def _ratio(after: Floats, before: Floats) -> float:
@@ -223,14 +344,16 @@ def _at_ceiling(projection: Projection, weights: Floats) -> NDArray[np.bool_]:
 class TrainSTDP(Pass[Network, Network]):
     """Float STDP over what a task shows in training, `train_passes` times.
 
-    The rules stay on the network where it is to learn on the chip too. Our choice: the passes
-    follow each other without a reset, and the potentials start at random.
+    The rules stay on the network where it is to learn on the chip too. Where the task starts
+    afresh with every sample, so does the network here, by the schedule; a series runs through,
+    pass after pass. Potentials start at random.
 
     Attributes:
         lesson: what the network is shown, once a pass.
         projections: those that learn, by name, for the record: they have their rules already.
         train_passes: how often it is shown.
         on_chip: leave the rules on the trained network.
+        schedule: resets, silence and order of the samples.
     """
 
     name: ClassVar[str] = "train_stdp"
@@ -238,12 +361,18 @@ class TrainSTDP(Pass[Network, Network]):
     projections: tuple[str, ...]
     train_passes: int = 1
     on_chip: bool = True
+    schedule: Schedule = field(default_factory=Schedule)
 
     def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
-        """The trained network, and rate, gain and weights at their bounds by projection."""
-        lesson = self.lesson.repeated(self.train_passes)
-        options = STDPOptions(steps_per_sample=lesson.block, freeze=not self.on_chip)
-        rng = generator(context.seed or 0, self.name)
-        result = train_stdp(network, lesson.inputs, options, rng)
+        """The trained network; rate, gain, weights at their bounds by projection, and history."""
+        options = STDPOptions(
+            steps_per_sample=self.lesson.block,
+            freeze=not self.on_chip,
+            epochs=self.train_passes,
+            schedule=self.schedule,
+        )
+        seed = context.seed or 0
+        result = train_stdp(network, self.lesson, options, progress=context.progress, seed=seed)
         shares = {key: dict(getattr(result, key)) for key in ("gain", "at_floor", "at_ceiling")}
-        return result.network, {"rate": result.rate, **shares}
+        report = {"rate": result.rate, **shares, "history": result.history.table()}
+        return result.network, report | {"findings": result.findings}

@@ -23,8 +23,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from hrsnn_lava.csr import drives
-from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.errors import ArtifactError, Problem, SpecError, raise_if
 from hrsnn_lava.fields import real_values
+from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.network import Network, Projection
 from hrsnn_lava.plasticity import STDP
 from hrsnn_lava.sim_backends.learning_program import source_offset
@@ -407,6 +408,69 @@ class PlasticSimulator(FloatSimulator):
         )
         self.time += steps
         return self.written(int(n_written))
+
+    def state_arrays(self) -> dict[str, NDArray[Any]]:
+        """The whole state as arrays by name, for files."""
+        base, *learned = self.snapshot()
+        arrays = {f"network/{k}": np.asarray(value) for k, value in enumerate(base)}
+        return arrays | {f"learning/{k}": array for k, array in enumerate(learned)}
+
+    def restore_arrays(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go to a state that `state_arrays` gave; nothing in it is trusted.
+
+        Raises:
+            ArtifactError: values that no run of this network reaches: the kernels test no index.
+        """
+        expected = self.state_arrays()
+        if set(arrays) != set(expected):
+            raise ArtifactError("the state holds other arrays than this network's")
+        for name, array in expected.items():
+            value = arrays[name]
+            if value.shape != array.shape or value.dtype != array.dtype:
+                allowed = f"{array.dtype} {array.shape}"
+                raise ArtifactError(f"{name}: {value.dtype} {value.shape}; allowed: {allowed}")
+            if value.dtype.kind == "f" and not np.isfinite(value).all():
+                raise ArtifactError(f"{name}: values that are not finite")
+        source, count, time = (arrays[f"network/{k}"] for k in (3, 5, 6))
+        weight, _, last = (arrays[f"learning/{k}"] for k in range(3))
+        n, now = self.n_neurons + self.n_inputs, int(time)
+        inside = (
+            source.min(initial=0) >= 0
+            and source.max(initial=0) < n
+            and count.min(initial=0) >= 0
+            and count.max(initial=0) <= n
+            and 0 <= now <= INT32[1]
+            and last.min(initial=-1) >= -1
+            and last.max(initial=-1) <= now
+            and np.all(weight >= 0)
+            and np.all(weight <= self._plastic.w_max)
+        )
+        if not inside:
+            raise ArtifactError("the state holds values that no run of this network reaches")
+        count_of = {"network": 0, "learning": 0}
+        for name in expected:
+            count_of[name.partition("/")[0]] += 1
+        base = [arrays[f"network/{k}"] for k in range(count_of["network"] - 1)]
+        parts = [arrays[f"learning/{k}"] for k in range(count_of["learning"])]
+        self.restore(((*base, now), *parts))
+
+    def set_weights(self, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Replace learned weights, (nnz,) by projection, in the order that `weights` has.
+
+        Raises:
+            ArtifactError: other shapes, another sign, or beyond `w_max`.
+        """
+        plastic = self._plastic
+        for name, data in weights.items():
+            block = plastic.names.index(name)
+            places = plastic.order[slice(*plastic.bounds[block : block + 2])]
+            if data.shape != places.shape or data.dtype != np.float64:
+                allowed = f"float64 {places.shape}"
+                raise ArtifactError(f"{name}: {data.dtype} {data.shape}; allowed: {allowed}")
+            magnitude = data * plastic.sign[places]
+            if not (np.all(magnitude >= 0) and np.all(magnitude <= plastic.w_max[places])):
+                raise ArtifactError(f"{name}: weights of another sign, or beyond w_max")
+            self._weight[places] = np.abs(magnitude)
 
     def weights(self, name: str) -> Float:
         """Weights of a projection now, (nnz,), in the order of its CSR matrix, zeros included."""

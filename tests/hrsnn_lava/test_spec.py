@@ -332,7 +332,10 @@ def test_without_stdp_the_canonical_text_is_as_before_there_was_any():
         ({"colour": 1}, r"stdp\.colour: unknown key; allowed: one of projections, a_plus"),
         ({"projections": []}, r"stdp\.projections: \[\]"),
         ({"projections": ["exc_exc", "exc_exc"]}, "projections: each name once"),
-        ({"projections": ["inp_exc"]}, r"stdp\.projections\.0: 'inp_exc'; allowed: 'exc_exc'"),
+        ({"projections": ["out_exc"]}, r"stdp\.projections\.0: 'out_exc'; allowed: 'exc_exc'"),
+        ({"projections": ["inp_exc"]}, "stdp.projections: inputs that are held or graded do not"),
+        ({"homogeneous": ["a_plus", "a_plus"]}, "homogeneous: each name once"),
+        ({"homogeneous": ["tau"]}, r"stdp\.homogeneous\.0: 'tau'; allowed: 'a_plus'"),
         ({"a_plus": -0.1}, r"stdp\.a_plus: -0\.1; allowed: >= 0"),
         ({"tau_plus": 0.0}, r"stdp\.tau_plus: 0\.0; allowed: > 0"),
         (

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
+import numpy as np
+
 from hrsnn_lava.options import Count, options
 from hrsnn_lava.tasks.classification import Classification
 from hrsnn_lava.tasks.readers.base import Labelled
@@ -36,4 +38,4 @@ class Digits(Classification):
     def samples(self) -> Labelled:
         """1797 images as one frame of 64 channels."""
         rows = DigitsFile().read()
-        return replace(rows, frames=rows.frames.reshape(len(rows.frames), 1, -1))
+        return replace(rows, samples=np.asarray(rows.samples).reshape(len(rows), 1, -1))

@@ -380,7 +380,7 @@ class ForecastTrial(Trial):
     @property
     def stimulus(self) -> Stimulus:
         """All training samples: the last one trains nothing, since what follows it is kept back."""
-        return Stimulus(self.series.train, self.steps_per_sample)
+        return Stimulus(self.series.train, self.lesson.block)
 
     def evaluate(self, simulator: Simulator, rng: np.random.Generator) -> Outcome:
         """Fit a readout on a network's answers, and forecast from every start."""

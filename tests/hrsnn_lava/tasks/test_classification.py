@@ -10,9 +10,10 @@ import pytest
 from hrsnn_lava import Spec
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.options import options
-from hrsnn_lava.tasks.classification import Classification, stratified
+from hrsnn_lava.tasks.classification import Classification
 from hrsnn_lava.tasks.images.digits import DigitRows, Digits
 from hrsnn_lava.tasks.readers.base import Labelled
+from hrsnn_lava.tasks.splits import stratified
 
 
 @options
@@ -58,7 +59,11 @@ def test_traces_at_the_end_tell_the_order_and_counts_do_not():
     assert outcome.scores.headline.name == "accuracy"
     assert outcome.scores["accuracy"].value == 1.0
     assert outcome.scores["squared_error"].value < 1e-3
-    assert outcome.details == {"test_samples": 40, "class_accuracy": [1.0, 1.0]}
+    assert outcome.details == {
+        "test_samples": 40,
+        "class_accuracy": [1.0, 1.0],
+        "confusion": [[20, 0], [0, 20]],
+    }
     # each of the two neurons fires 5 times a sample
     np.testing.assert_array_equal(outcome.neuron_spikes, [5.0, 5.0])
     assert outcome.readout["weights"].shape == (4, 2)
@@ -72,12 +77,17 @@ def test_traces_at_the_end_tell_the_order_and_counts_do_not():
 def test_baselines_know_what_can_be_known_without_spikes():
     trial = Order(**SMALL, encoder="rate").trial(3)
     scores = {name: outcome().scores for name, outcome in trial.baselines(10).items()}
-    assert list(scores) == ["majority class", "linear, raw values", "linear, input spike counts"]
+    assert list(scores) == [
+        "majority class",
+        "linear, raw values",
+        "linear, mean over frames",
+        "linear, input spike counts",
+    ]
     assert scores["linear, raw values"]["accuracy"].value == 1.0
     assert scores["majority class"]["accuracy"].value == pytest.approx(0.5, abs=0.11)
     assert scores["linear, input spike counts"]["accuracy"].value < 0.8
     held = Order(**SMALL).trial(3)
-    assert list(held.baselines(10)) == ["majority class", "linear, raw values"]
+    assert list(held.baselines(10)) == list(scores)[:3]
 
 
 def test_every_sample_starts_afresh_unless_told_otherwise():
@@ -107,7 +117,7 @@ def test_a_stratified_order_has_every_class_in_every_stretch():
 
 def test_parts_share_no_sample_and_the_seed_draws_them():
     trials = [DigitRows(train=300, validation=100, test=200).trial(seed) for seed in (1, 1, 2)]
-    rows = [t.frames.reshape(600, 64) for t in trials]
+    rows = [np.asarray(t.labelled.samples)[t.split.together].reshape(600, 64) for t in trials]
     np.testing.assert_array_equal(rows[0], rows[1])
     assert not np.array_equal(rows[0], rows[2])
     images = {row.tobytes() for row in rows[0]}
@@ -116,8 +126,8 @@ def test_parts_share_no_sample_and_the_seed_draws_them():
 
 def test_rows_and_whole_images_are_the_same_pixels():
     rows, whole = DigitRows().samples(), Digits().samples()
-    assert whole.frames.shape == (1797, 1, 64)
-    np.testing.assert_array_equal(whole.frames[:, 0], rows.frames.reshape(1797, 64))
+    assert whole.samples.shape == (1797, 1, 64)
+    np.testing.assert_array_equal(whole.samples[:, 0], rows.samples.reshape(1797, 64))
 
 
 def test_a_linear_classifier_of_the_pixels_is_as_good_as_is_known():
@@ -135,7 +145,7 @@ def test_splits_that_cannot_be_are_refused(tmp_path):
         DigitRows(train=1000, validation=400, test=500).trial(0)
     with pytest.raises(SpecError, match=r"task.train: no sample of class down"):
         Order(train=1, validation=20, test=40).trial(4)
-    with pytest.raises(SpecError, match=r"task.reader.kind: 'cvs'; allowed: digits, npz"):
+    with pytest.raises(SpecError, match=r"task.reader.kind: 'cvs'; allowed: cifar10, .*Did you mean 'csv'"):
         Spec.parse({"task": {"kind": "npz", "reader": "cvs"}})
     with pytest.raises(SpecError, match=r"task.reader: 3; allowed: a name or a table"):
         Spec.parse({"task": {"kind": "npz", "reader": 3}})
@@ -143,7 +153,7 @@ def test_splits_that_cannot_be_are_refused(tmp_path):
 
 def test_samples_of_ones_own_are_a_task(tmp_path):
     samples, path = Order().samples(), tmp_path / "own.npz"
-    np.savez(path, x=samples.frames, y=samples.labels)
+    np.savez(path, x=samples.samples, y=samples.labels)
     table = {"kind": "npz", "path": str(path), **SMALL, "trace_steps": [5.0]}
     trial = Spec.parse({"task": table}).task.trial(3)
     outcome = trial.evaluate(Echo(), np.random.default_rng(0))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.training.ridge import DualRidge, ridge
+from hrsnn_lava.training.ridge import DualRidge, PrimalRidge, ridge
 
 Floats = NDArray[np.float64]
 
@@ -37,7 +37,8 @@ def test_both_forms_solve_the_normal_equations(
     y = rng.normal(size=(n, 2))
     alpha = 10.0**exponent
     weights, offset = normal_equations(x, y, alpha)
-    for fitted in (ridge(x, y, alpha), DualRidge(x).fit(np.arange(n), y, alpha)):
+    forms = [form(x).fit(np.arange(n), y, alpha) for form in (DualRidge, PrimalRidge)]
+    for fitted in (ridge(x, y, alpha), *forms):
         np.testing.assert_allclose(fitted.weights, weights, rtol=1e-6, atol=1e-8)
         np.testing.assert_allclose(fitted.offset, offset, rtol=1e-6, atol=1e-7)
 
@@ -46,10 +47,13 @@ def test_a_subset_of_rows_is_as_if_the_others_were_not_there() -> None:
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(50, 80)), rng.normal(size=(50, 3))
     rows = np.flatnonzero(rng.random(50) < 0.5)
-    subset = DualRidge(x).fit(rows, y[rows], 1e-3)
-    alone = DualRidge(x[rows]).fit(np.arange(len(rows)), y[rows], 1e-3)
-    np.testing.assert_allclose(subset.weights, alone.weights, rtol=1e-8, atol=1e-12)
-    np.testing.assert_allclose(subset.offset, alone.offset, rtol=1e-8, atol=1e-12)
+    for form in (DualRidge, PrimalRidge):
+        search = form(x)
+        search.fit(np.arange(50), y, 1e-2)  # leaves nothing behind
+        subset = search.fit(rows, y[rows], 1e-3)
+        alone = form(x[rows]).fit(np.arange(len(rows)), y[rows], 1e-3)
+        np.testing.assert_allclose(subset.weights, alone.weights, rtol=1e-8, atol=1e-12)
+        np.testing.assert_allclose(subset.offset, alone.offset, rtol=1e-8, atol=1e-12)
 
 
 def test_weak_penalty_finds_the_line() -> None:

@@ -82,10 +82,10 @@ def test_a_restart_brings_back_the_same_potentials():
         Spec.parse({"network": {"size": 40, "connectivity": {"mean_degree": 4.0}}}), seed=1
     )
     values = np.tile(np.random.default_rng(0).normal(size=(2, 3)), (2, 1))
-    for restart, equal in ((2, True), (None, False)):
-        stimulus = Stimulus(values, 10, restart)
+    for starts, equal in ((np.array([0, 2]), True), (None, False)):
+        stimulus = Stimulus(values, 10, starts)
         blocks = list(stimulus.play(simulator_of(network), np.random.default_rng(5)))
-        assert [stimulus.starts(k) for k in range(4)] == [True, False, equal, False]
+        assert stimulus.bounds.tolist() == ([0, 2, 4] if equal else [0, 4])
         same = all(
             np.array_equal(a, b)
             for k in (0, 1)

@@ -216,7 +216,7 @@ def ucf101(tmp_path):
 
 
 def test_splits_of_ucf101_are_lists(ucf101, decoder):
-    read = Ucf101Clips(str(ucf101), split=2, size=(3, 4), stride=4).read()
+    read = Ucf101Clips(str(ucf101), fold=2, size=(3, 4), stride=4).read()
     assert (read.labels.tolist(), read.groups.tolist()) == ([1, 0, 0], [8, 9, 1])
     assert (read.parts.tolist(), read.classes) == ([0, 0, 2], ("Archery", "YoYo"))
     assert read.sample(2).shape == (2, 12)
@@ -243,4 +243,4 @@ def test_splits_of_ucf101_are_lists(ucf101, decoder):
 def test_wrong_lists_are_named_by_their_line(ucf101, name, text, message):
     (ucf101 / "ucfTrainTestlist" / name).write_text(text)
     with pytest.raises(ArtifactError, match=message):
-        Ucf101Clips(str(ucf101), split=2).read()
+        Ucf101Clips(str(ucf101), fold=2).read()

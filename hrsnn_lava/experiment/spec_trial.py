@@ -1,0 +1,149 @@
+"""A trial of a spec, for studies: build, balance, train without labels, score.
+
+`figures_of` is the part of a run that comes before pruning and compiling, without its files: the
+network of a spec under its task, and its scores by name, with rates beside them, since networks
+that fire unalike are not compared by what they compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from hrsnn_lava.compiler.passes.quantize import quantize
+from hrsnn_lava.experiment.preparation import Prepared, prepare
+from hrsnn_lava.experiment.scoring import recurrent_fan_out
+from hrsnn_lava.network import Network
+from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.seeding import generator
+from hrsnn_lava.spec import Spec
+from hrsnn_lava.tasks.base import Outcome, Trial
+from hrsnn_lava.training.simulation import observe_if_needed, simulator_of
+
+__all__ = ["figures_at_speeds", "figures_of", "merged", "outcome_figures"]
+
+Figures = dict[str, float | None]
+
+
+def merged(base: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The tables of a spec with some values replaced, ``{"network.size": 300}``.
+
+    Args:
+        base: plain tables; they are not changed.
+        settings: values by dotted path; a table replaces a table.
+    """
+    tables = _copied(base)
+    for path, value in settings.items():
+        *above, key = path.split(".")
+        table = tables
+        for part in above:
+            table = table.setdefault(part, {})
+        table[key] = _copied(value) if isinstance(value, Mapping) else value
+    return tables
+
+
+def _copied(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: _copied(v) if isinstance(v, Mapping) else v for k, v in table.items()}
+
+
+def figures_of(spec: Spec, seed: int, integers: bool = False) -> Figures:
+    """Scores of a spec's network on its task, in float and, if asked, in integers.
+
+    Args:
+        spec: network, balance, STDP and task.
+        seed: of all of it, in place of the spec's.
+        integers: quantize the network and score it too: names end in ``_integer``.
+
+    Returns:
+        The scores by name, ``validation``, ``rate`` (spikes per neuron and step),
+        ``spikes_per_sample``, ``sops_per_sample`` (recurrent), ``rate_error`` of the balance.
+    """
+    trial = spec.task.trial(seed)
+    prepared = prepare(spec, trial, seed)
+    figures = outcome_figures(_outcome(prepared.network, trial, seed), prepared.network, trial)
+    figures["rate_error"] = prepared.rate_error
+    if integers:
+        figures |= _integer_figures(spec, prepared, trial, seed)
+    return figures
+
+
+def figures_at_speeds(
+    spec: Spec,
+    seed: int,
+    steps_per_frame: tuple[int, ...],
+    *,
+    integers: bool = False,
+    balance_each: bool = False,
+) -> Figures:
+    """One network for data of several speeds: the readout is refitted at each, nothing else.
+
+    Args:
+        spec: of a classification; the network is balanced and trained at the speed of its task.
+        seed: of all of it.
+        steps_per_frame: the speeds.
+        integers: score the quantized network, too.
+        balance_each: balance the rates at every speed by itself, to compare at equal spikes.
+
+    Returns:
+        The mean over speeds of every score and of ``validation``, each by itself as
+        ``NAME_at_STEPS``, and the accuracy at the worst speed; rates likewise.
+    """
+    trial, each = spec.task.trial(seed), []
+    prepared = prepare(spec, trial, seed)
+    for steps in steps_per_frame:
+        shown = trial if steps == spec.task.steps_per_frame else _at(spec, steps).trial(seed)
+        if balance_each:
+            prepared = prepare(spec, shown, seed)
+        network = prepared.network
+        figures = outcome_figures(_outcome(network, shown, seed), network, shown)
+        if integers:
+            figures |= _integer_figures(spec, prepared, shown, seed)
+        each.append(figures)
+    result: Figures = {"rate_error": prepared.rate_error}
+    for name in each[0]:
+        values = [np.nan if figures[name] is None else figures[name] for figures in each]
+        result[name] = _number(np.mean(np.array(values, dtype=float)))
+        for steps, figures in zip(steps_per_frame, each, strict=True):
+            result[f"{name}_at_{steps}"] = figures[name]
+    result["accuracy_worst"] = min(figures["accuracy"] or 0.0 for figures in each)
+    return result
+
+
+def _at(spec: Spec, steps: int) -> Any:
+    """The task at another speed; a silence stays as many frames as it was."""
+    task = spec.task
+    silence = task.silence_steps // task.steps_per_frame * steps
+    return replace(task, steps_per_frame=steps, silence_steps=silence)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def outcome_figures(
+    outcome: Outcome, network: Network | QuantizedNetwork, trial: Trial, ending: str = ""
+) -> Figures:
+    """Scores of an outcome, its validation loss, and what the network fired for it."""
+    figures: Figures = {f"{s.name}{ending}": s.value for s in outcome.scores}
+    figures[f"validation{ending}"] = outcome.validation
+    if outcome.neuron_spikes is not None:
+        spikes = outcome.neuron_spikes
+        figures[f"spikes_per_sample{ending}"] = float(spikes.sum())
+        figures[f"rate{ending}"] = float(spikes.mean()) / trial.steps_per_sample
+        sops = float(spikes @ recurrent_fan_out(network))
+        figures[f"sops_per_sample{ending}"] = sops
+    return figures
+
+
+def _outcome(network: Network | QuantizedNetwork, trial: Trial, seed: int) -> Outcome:
+    return trial.evaluate(simulator_of(network), generator(seed, "train"))
+
+
+def _integer_figures(spec: Spec, prepared: Prepared, trial: Trial, seed: int) -> Figures:
+    step, lesson = spec.quantize_pass(), trial.lesson
+    observed = observe_if_needed(step, prepared.network, (lesson.inputs, lesson.block))
+    network, _ = quantize(prepared.network, step, observed)
+    return outcome_figures(_outcome(network, trial, seed), network, trial, "_integer")

@@ -1,0 +1,177 @@
+"""Training alone: of a spec on the inputs of its task, or of a network on a recording."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from hrsnn_lava.artifacts.files import PathLike
+from hrsnn_lava.compiler.context import Context
+from hrsnn_lava.compiler.learning.lowering import LowerSTDP
+from hrsnn_lava.compiler.passes.quantize import Quantize
+from hrsnn_lava.compiler.pipeline import run_pass
+from hrsnn_lava.csr import drives
+from hrsnn_lava.errors import Problem, SpecError
+from hrsnn_lava.experiment.compilation import Target
+from hrsnn_lava.experiment.preparation import built_network
+from hrsnn_lava.experiment.run import input_is_unseen, trial_of
+from hrsnn_lava.network import Network
+from hrsnn_lava.plasticity import Schedule
+from hrsnn_lava.progress import Progress, silent
+from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.seeding import generator
+from hrsnn_lava.spec import Spec
+from hrsnn_lava.trace import SpikeInput
+from hrsnn_lava.training.balance import rates
+from hrsnn_lava.training.chip_stdp import TrainedProgram, train_on_chip
+from hrsnn_lava.training.monitoring import Monitoring
+from hrsnn_lava.training.simulation import Stimulus
+from hrsnn_lava.training.stdp import STDPOptions, TrainedSTDP, attach_stdp, train_stdp
+
+__all__ = ["TrainingPlan", "train_network", "train_spec"]
+
+#: Spikes at once that a trace of the chip holds, where a network and no spec is lowered: as a spec
+#: has it by default.
+HEADROOM = 16.0
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How to train.
+
+    Attributes:
+        epochs: how often all of the input is shown; None: the spec's ``train_passes``, else 1.
+        on_chip: learn in the chip's integers; a quantized network always does.
+        schedule: resets, silence and order; None: the spec's, else the default.
+        keep_rules: leave the rules on the network, so that it goes on to learn.
+        seed: of rules, order and potentials; None: the spec's, else 0.
+        backend: engine that learns on the chip's integers.
+        monitoring: how often the training is watched and saved.
+        checkpoint: file to go on from after a kill; None keeps none.
+        resume: go on from it.
+    """
+
+    epochs: int | None = None
+    on_chip: bool = False
+    schedule: Schedule | None = None
+    keep_rules: bool = False
+    seed: int | None = None
+    backend: str = "native"
+    monitoring: Monitoring | None = None
+    checkpoint: PathLike | None = None
+    resume: bool = False
+
+
+def train_spec(
+    spec: Spec, plan: TrainingPlan | None = None, progress: Progress = silent
+) -> TrainedSTDP | TrainedProgram:
+    """Build the network of a spec and train it on what its task shows in training.
+
+    Rules are those of ``[stdp]``; without that table, `attach_stdp` gives the default ones.
+
+    Raises:
+        SpecError: the data cannot be had, or the network would not see its input.
+        CapacityError: learning on a chip that cannot.
+    """
+    plan = plan or TrainingPlan()
+    if plan.seed is not None:
+        spec = spec.model_copy(update={"seed": plan.seed})
+    trial = trial_of(spec)
+    if input_is_unseen(spec, trial):
+        raise SpecError(
+            'network.input.target: "synapse"; allowed: "bias" to train on held values, since '
+            "nothing sends those to synapses while a network is trained"
+        )
+    progress("build the network", None)
+    network = built_network(spec, trial)
+    table = spec.stdp
+    if table is not None:
+        schedule = plan.schedule or table.schedule
+        plan = replace(plan, epochs=plan.epochs or table.train_passes or 1, schedule=schedule)
+    plan = replace(plan, seed=spec.seed)
+    if not plan.on_chip:
+        return _in_float(network, trial.lesson, plan, progress)
+    network = _with_rules(network, spec.seed)
+    target = Target.of(spec)
+    measured = rates(network, trial.lesson, seed=spec.seed)
+    return _on_chip(
+        target.quantized(network, trial.lesson, measured)[0], trial.lesson, plan, progress
+    )
+
+
+def train_network(
+    network: Network | QuantizedNetwork,
+    inputs: Stimulus | SpikeInput,
+    plan: TrainingPlan | None = None,
+    progress: Progress = silent,
+) -> TrainedSTDP | TrainedProgram:
+    """Train a network on a recording.
+
+    Args:
+        network: float; or quantized, whose rules are its own, and which learns on the chip.
+        inputs: spikes of its channels; ``samples`` say where the network starts afresh.
+
+    Raises:
+        SpecError: nothing can learn, or the input does not fit.
+    """
+    plan = plan or TrainingPlan()
+    if isinstance(network, QuantizedNetwork):
+        return _on_chip(network, inputs, plan, progress)
+    held = [p.name for p, _, _ in drives(network)]
+    if held and isinstance(inputs, SpikeInput):
+        problem = Problem(
+            f"projection {held[0]!r}",
+            "takes held values",
+            "spikes, which the input has",
+            "train the spec of its task, or the quantized network",
+        )
+        raise SpecError("the network does not take this input", problems=[problem])
+    if not plan.on_chip:
+        return _in_float(network, inputs, plan, progress)
+    seed = plan.seed or 0
+    network = _with_rules(network, seed)
+    step = Quantize(stdp=LowerSTDP(headroom=HEADROOM, seed=seed))
+    integers: QuantizedNetwork = run_pass(network, step, Context(seed=seed))[0]
+    return _on_chip(integers, inputs, plan, progress)
+
+
+def _with_rules(network: Network, seed: int) -> Network:
+    if any(p.plasticity is not None for p in network.projections):
+        return network
+    return attach_stdp(network, STDPOptions(), generator(seed, "train_stdp/rules"))
+
+
+def _in_float(
+    network: Network, inputs: Stimulus | SpikeInput, plan: TrainingPlan, progress: Progress
+) -> TrainedSTDP:
+    seed = plan.seed or 0
+    options = STDPOptions(
+        epochs=plan.epochs or 1, schedule=plan.schedule or Schedule(), freeze=not plan.keep_rules
+    )
+    return train_stdp(
+        _with_rules(network, seed),
+        inputs,
+        options,
+        progress=progress,
+        seed=seed,
+        monitoring=plan.monitoring,
+        checkpoint=plan.checkpoint,
+        resume=plan.resume,
+    )
+
+
+def _on_chip(
+    network: QuantizedNetwork, inputs: Stimulus | SpikeInput, plan: TrainingPlan, progress: Progress
+) -> TrainedProgram:
+    return train_on_chip(
+        network,
+        inputs,
+        schedule=plan.schedule,
+        epochs=plan.epochs or 1,
+        seed=plan.seed or 0,
+        freeze=not plan.keep_rules,
+        backend=plan.backend,
+        progress=progress,
+        monitoring=plan.monitoring,
+        checkpoint=plan.checkpoint,
+        resume=plan.resume,
+    )
