@@ -29,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -309,8 +309,12 @@ def _table_rows(cls: Any, prefix: str) -> dict[str, Row]:
     """Rows of one options class."""
     from pydantic import TypeAdapter
 
+    from hrsnn_lava.options import table_of
+
     schema = TypeAdapter(cls).json_schema()
-    return dict(_rows(schema, {}, schema.get("$defs", {}), f"{prefix}.", _texts(cls)))
+    # the schema leaves out which part a default is
+    parts = {f.name: table_of(f.default) for f in fields(cls) if getattr(f.default, "name", "")}
+    return dict(_rows(schema, parts, schema.get("$defs", {}), f"{prefix}.", _texts(cls)))
 
 
 def _owned(prefix: str, classes: dict[str, Any], shared: dict[str, Row]) -> dict[str, Row]:
@@ -405,7 +409,8 @@ def toml_of(value: Any) -> str:
         return "[" + ", ".join(toml_of(v) for v in value) + "]"
     if isinstance(value, dict):
         entries = {k: v for k, v in value.items() if v is not None and v is not False}
-        entries = {"distribution": entries.pop("distribution"), **entries}
+        first = {name: entries[name] for name in ("distribution", "kind") if name in entries}
+        entries = {**first, **entries}
         return "{ " + ", ".join(f"{k} = {toml_of(v)}" for k, v in entries.items()) + " }"
     return repr(value)
 

@@ -29,6 +29,7 @@ KINDS = {
     "task": "afterglow",
     "reader": "table",
     "metric": "fano_factor",
+    "encoder": "burst",
     "engine": "doubled",
     "model": "tiny",
     "chip": "small_cores",
@@ -138,6 +139,14 @@ def test_a_metric_by_its_name(folder):
     assert registry.summary("metric", "fano_factor").startswith("``var(n) / mean(n)`` of spike")
     with pytest.raises(SpecError, match="Did you mean 'fano_factor'"):
         hl.metric("fano_facto")
+
+
+def test_an_encoder_in_a_task(folder):
+    table = {"kind": "digits", "encoder": {"kind": "burst", "longest": 3}}
+    encoder = hl.Spec.parse(SPEC | {"task": table}).task.encoder
+    spikes = encoder.encode(np.array([[0.0, 1.0], [0.4, 0.0]]), 4, np.random.default_rng(0))
+    pairs = list(zip(spikes.steps.tolist(), spikes.neurons.tolist(), strict=True))
+    assert pairs == [(0, 1), (1, 1), (2, 1), (4, 0)]
 
 
 def test_an_engine_a_chip_a_cost_set_and_a_section_in_python(folder):

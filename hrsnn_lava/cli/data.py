@@ -1,4 +1,4 @@
-"""The public data sets that are read, which files they need, and whether those are right."""
+"""Public data sets: their files, and whether those are right."""
 
 from __future__ import annotations
 

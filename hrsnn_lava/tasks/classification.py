@@ -43,7 +43,8 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Number = Count | Literal["all"]
+#: Samples of a part: a number, or all that there are.
+PartSize = Count | Literal["all"]
 NotNegative = Annotated[int, Field(ge=0)]
 #: Columns of raw values above which the baseline that sees them all is left out.
 MAX_COLUMNS = 20_000
@@ -77,9 +78,9 @@ class Classification(Task):
             other, as on a chip that nobody resets.
     """
 
-    train: Number = 1000
+    train: PartSize = 1000
     validation: NotNegative = 200
-    test: Number = 500
+    test: PartSize = 500
     split: SplitWay = "auto"
     labels_per_class: Count | None = None
     steps_per_frame: Count = 10

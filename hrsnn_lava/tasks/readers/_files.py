@@ -13,7 +13,7 @@ from hrsnn_lava.tasks.readers.facts import DataSet
 
 T = TypeVar("T")
 #: Largest text that is read whole: labels, lists, one's own table, in bytes.
-LARGEST_TEXT = 512 * 2**20
+LARGEST_TEXT = 128 * 2**20
 
 
 def root_of(path: str, facts: DataSet, option: str = "task.path") -> Path:

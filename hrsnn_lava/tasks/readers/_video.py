@@ -31,7 +31,8 @@ class Clip:
 
     Attributes:
         path: of the file.
-        first, last: frames, counted from 0; `last` None: to the end.
+        first, last: frames, counted from 0; `last` None, or one behind the end: to the end, since
+            decoders differ by a frame or two in how many there are.
     """
 
     path: Path
@@ -73,9 +74,8 @@ def frames_of(clip: Clip, size: tuple[int, int], stride: int) -> Floats:
             measured = f"{picture.shape[0]} x {picture.shape[1]} pixels"
             raise damaged(clip.path, f"frame {k}", measured, "as the frames before")
         rows.append((smaller[0] @ picture @ smaller[1].T).ravel() / 255.0)
-    wanted = clip.first + 1 if clip.last is None else clip.last + 1
-    if count < wanted:
-        raise damaged(clip.path, "frames", f"{count:,}", f">= {wanted:,}")
+    if not rows:
+        raise damaged(clip.path, "frames", f"{count:,}", f">= {clip.first + 1:,}")
     return np.array(rows)
 
 

@@ -62,8 +62,11 @@ class KthClips:
     def read(self) -> Labelled:
         """All sequences; raises `ArtifactError` where a file is missing or damaged."""
         root = root_of(self.path, self.facts)
-        found = {file.name: file for file in sorted(root.rglob("*.avi"))}
-        files = {name: file for name, file in found.items() if _CLIP.fullmatch(name)}
+        clip_files = [f for f in sorted(root.rglob("*.avi")) if _CLIP.fullmatch(f.name)]
+        files = {file.name: file for file in clip_files}
+        if len(files) < len(clip_files):
+            twice = next(f for f in clip_files if files[f.name] != f)
+            raise damaged(twice, "name", f"as {files[twice.name]}", "one file of each name")
         if not files:
             raise self.facts.lacking(root / "person*_*_d*_uncomp.avi")
         ranges = _ranges(root / SEQUENCES) if (root / SEQUENCES).is_file() else None

@@ -29,7 +29,7 @@ class Ucf101Clips:
 
     Attributes:
         path: folder with UCF-101 and ucfTrainTestlist; see `hrsnn-lava data ucf101`.
-        split: of the authors' three.
+        fold: of the authors' three splits.
         size: height and width of a frame after averaging pixels.
         stride: frames from one that is shown to the next.
     """
@@ -43,26 +43,26 @@ class Ucf101Clips:
         (
             SetFile(f"{_VIDEOS}/ACTION/v_ACTION_gGG_cNN.avi", "clips, GG is the group"),
             SetFile(f"{_LISTS}/classInd.txt", "numbers and names of the actions"),
-            SetFile(f"{_LISTS}/trainlist0K.txt", "clips that train in split K, 1 to 3"),
+            SetFile(f"{_LISTS}/trainlist0K.txt", "clips that train in split K; fold is 1 to 3"),
             SetFile(f"{_LISTS}/testlist0K.txt", "clips that test in split K"),
         ),
         N_CLASSES,
         {"train": 9537, "test": 3783},
-        note="the numbers are those of split 1",
+        note="the numbers are those of fold 1",
         needs="data",
     )
     path: str = ""
-    split: Annotated[int, Field(ge=1, le=3)] = 1
+    fold: Annotated[int, Field(ge=1, le=3)] = 1
     size: tuple[Count, Count] = (24, 32)
     stride: Count = 1
 
     def read(self) -> Labelled:
-        """The clips of a split; raises `ArtifactError` where a file is missing or damaged."""
+        """The clips of a fold; raises `ArtifactError` where a file is missing or damaged."""
         root = root_of(self.path, self.facts)
         classes = _classes(file_below(root, f"{_LISTS}/classInd.txt", self.facts))
         clips, labels, groups, parts = [], [], [], []
         for part, kind in ((0, "train"), (2, "test")):
-            listed = file_below(root, f"{_LISTS}/{kind}list0{self.split}.txt", self.facts)
+            listed = file_below(root, f"{_LISTS}/{kind}list0{self.fold}.txt", self.facts)
             for name, label, group in _entries(listed, classes):
                 clips.append(Clip(file_below(root, f"{_VIDEOS}/{name}", self.facts)))
                 labels.append(label)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from hrsnn_lava.options import Count, options
-from hrsnn_lava.tasks.classification import Classification
+from hrsnn_lava.tasks.classification import Classification, NotNegative, PartSize
 from hrsnn_lava.tasks.encoders import EncoderOption, FrameDifference
 from hrsnn_lava.tasks.readers.base import Labelled
 from hrsnn_lava.tasks.readers.watch import WatchExercises
@@ -16,9 +16,9 @@ class Watch(Classification, WatchExercises):
     """Seven exercises of ten people, windows of 3.2 s, ON and OFF spikes of what changes."""
 
     name: ClassVar[str] = "watch"
-    train: Count = 800
-    validation: Count = 200
-    test: Count = 300
+    train: PartSize = "all"
+    validation: NotNegative = 200
+    test: PartSize = 300
     steps_per_frame: Count = 5
     encoder: EncoderOption = FrameDifference(scale=0.25)
 

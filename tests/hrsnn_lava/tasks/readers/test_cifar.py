@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from hrsnn_lava.errors import ArtifactError, SpecError
-from hrsnn_lava.tasks.images.cifar10 import Cifar10
-from hrsnn_lava.tasks.images.cifar100 import Cifar100
 from hrsnn_lava.tasks.readers.cifar10 import Cifar10Images
 from hrsnn_lava.tasks.readers.cifar100 import Cifar100Images
 
@@ -71,14 +69,6 @@ def test_a_record_of_cifar_100_has_two_labels(hundred):
     (hundred / "coarse_label_names.txt").write_text("one\ntwo\n")
     with pytest.raises(ArtifactError, match=r"coarse_label_names.txt.*\n.*2 different names.* 20"):
         Cifar100Images(str(hundred), coarse=True).read()
-
-
-def test_the_task_shows_silence_behind_an_image(ten, hundred):
-    (sample,) = (Cifar10(path=str(ten)).samples().sample(1),)
-    assert sample.shape == (2, 3072)
-    np.testing.assert_array_equal(sample[0], IMAGES[1].ravel() / 255)
-    assert not sample[1].any()
-    assert Cifar100(path=str(hundred), silence=0).samples().sample(0).shape == (1, 3072)
 
 
 @pytest.mark.parametrize("length", [0, 1, 3072, 3074, 2 * 3073 - 1])

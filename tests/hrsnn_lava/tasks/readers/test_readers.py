@@ -10,7 +10,7 @@ import pytest
 
 from hrsnn_lava.errors import ArtifactError
 from hrsnn_lava.tasks.readers._files import PerProcess
-from hrsnn_lava.tasks.readers.base import Labelled
+from hrsnn_lava.tasks.readers.base import Events, Labelled
 from hrsnn_lava.tasks.readers.digits import Digits
 from hrsnn_lava.tasks.readers.lazy import LazySamples
 
@@ -49,6 +49,12 @@ def test_damaged_digits_are_refused(tmp_path):
 def test_labels_need_a_class():
     with pytest.raises(ArtifactError, match=r"labels: -1..1; allowed: 0..1"):
         Labelled(np.zeros((2, 1, 1)), np.array([-1, 1]), ("a", "b"))
+
+
+@pytest.mark.parametrize("duration", [-1.0, np.nan, np.inf])
+def test_events_have_a_length(duration):
+    with pytest.raises(ArtifactError, match=r"duration: .* s; allowed: 0 or more, finite"):
+        Events(np.zeros(0), np.zeros(0, np.int64), 3, duration)
 
 
 def test_samples_are_read_when_they_are_asked_for():
