@@ -98,6 +98,7 @@ def reservoir(plan: ReservoirPlan, lesson: Stimulus, part: Stimulus) -> Network:
 def _network(plan: ReservoirPlan, lesson: Stimulus) -> tuple[Network, STDPOptions | None, int]:
     """The network before any training, the rules that train it, and how often."""
     source, rules, passes = plan.network, plan.stdp, plan.stdp_passes
+    name = "reservoir"
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         source = Network.load(path) if path.suffix == ".hlx" else Spec.load(path)
@@ -109,7 +110,7 @@ def _network(plan: ReservoirPlan, lesson: Stimulus) -> tuple[Network, STDPOption
             if not passes:
                 problem = Problem("stdp.train_passes", "0", ">= 1", "rules on the chip would move")
                 raise SpecError("a readout needs weights that stand still", problems=[problem])
-        source = source.network
+        name, source = source.name, source.network
     if rules is not None and not isinstance(rules, STDPOptions | RuleOptions):
         if not isinstance(rules, Mapping):
             measured = type(rules).__name__
@@ -119,11 +120,9 @@ def _network(plan: ReservoirPlan, lesson: Stimulus) -> tuple[Network, STDPOption
     if isinstance(source, Network):
         return _given(source, plan, lesson), _as_training(rules), passes
     table = _table(source, lesson.spiking, plan.dt)
-    if isinstance(rules, RuleOptions):
-        built = build_hrsnn(_Described("reservoir", plan.seed, table, rules), n_inputs=lesson.width)
-        rules = STDPOptions()  # the network has its rules already
-    else:
-        built = build_hrsnn(table, plan.seed, lesson.width)
+    own = rules if isinstance(rules, RuleOptions) else None
+    built = build_hrsnn(_Described(name, plan.seed, table, own), n_inputs=lesson.width)
+    rules = rules if own is None else STDPOptions()  # the network has its rules already
     return _receiving(built, lesson.spiking), rules, passes
 
 
@@ -170,7 +169,8 @@ def _given(network: Network, plan: ReservoirPlan, lesson: Stimulus) -> Network:
             sends = "spikes" if lesson.spiking else "held values"
             where = f"projection {projection.name!r}"
             allowed = f"{target!r}, where the encoder gives {sends}"
-            problems.append(Problem(where, f"target {projection.target!r}", allowed))
+            fix = f"take an encoder that {'holds values' if lesson.spiking else 'spikes'}"
+            problems.append(Problem(where, f"target {projection.target!r}", allowed, fix))
     if problems:
         raise SpecError("the network does not fit the samples", problems=problems)
     network = network if plan.stdp is not None else network.without_plasticity()

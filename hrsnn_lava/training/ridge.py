@@ -36,6 +36,10 @@ class LinearMap:
         return result
 
 
+#: Share of a Gram matrix, summed over its diagonal, that centring may leave of constant features.
+ROUNDING = 1e-13
+
+
 class DualRidge:
     """Ridge fits on one feature matrix with many subsets of rows and many penalties.
 
@@ -62,9 +66,9 @@ class DualRidge:
         _check(len(rows), len(targets), alpha)
         m = len(rows)
         gram = self._gram[np.ix_(rows, rows)]
-        means = gram.mean(axis=1)
+        means, power = gram.mean(axis=1), float(np.trace(gram))
         gram = gram - means[:, None] - means[None, :] + means.mean()
-        gram.flat[:: m + 1] += _penalty(float(np.trace(gram)), m, alpha)
+        gram.flat[:: m + 1] += _penalty(float(np.trace(gram)), m, alpha, power)
         target_mean = targets.mean(axis=0)
         coefficients = cho_solve(cho_factor(gram, lower=True), targets - target_mean)
         coefficients -= coefficients.mean(axis=0)
@@ -125,9 +129,20 @@ def ridge(features: Floats, targets: Floats, alpha: float) -> LinearMap:
     return ridge_search(features).fit(np.arange(len(features)), targets, alpha)
 
 
-def _penalty(trace: float, n: int, alpha: float) -> float:
-    """Return alpha trace / n; alpha itself where all features are constant (weights are then 0)."""
-    return alpha * trace / n if trace > 0 else alpha
+def _penalty(trace: float, n: int, alpha: float, power: float = 0.0) -> float:
+    """Return alpha trace / n, but no less than rounding asks for.
+
+    Where all features are constant, the penalty is one that leaves weights of 0.
+
+    Args:
+        trace: of the centred Gram matrix.
+        n: its size.
+        alpha: the relative penalty.
+        power: trace of the matrix before it was centred: what is left of that is rounding.
+    """
+    if trace > ROUNDING * power:
+        return max(alpha * trace / n, 0.1 * ROUNDING * power)
+    return max(alpha, power)
 
 
 def _check(n: int, n_targets: int, alpha: float) -> None:

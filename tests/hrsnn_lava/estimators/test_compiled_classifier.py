@@ -38,6 +38,7 @@ def test_drawn_spikes_are_the_same_behind_a_file(tmp_path):
     assert loaded.protocol.encoder.max_rate == 0.5
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("restart", [True, False])
 def test_the_program_of_a_run_classifies(restart, tmp_path):
     """The scored samples, which the run has not written, are answered as the run did."""

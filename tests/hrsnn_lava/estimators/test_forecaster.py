@@ -61,6 +61,7 @@ def test_a_program_forecasts_by_its_file(fitted, tmp_path):
         hl.CompiledClassifier(loaded.compiled)
 
 
+@pytest.mark.once
 def test_the_program_of_a_run_forecasts(tmp_path):
     from hrsnn_lava.experiment.run import run_spec
 

@@ -36,6 +36,7 @@ def test_parameters_are_stored_as_they_are_given():
     assert repr(hl.ReservoirForecaster()) == "ReservoirForecaster()"
 
 
+@pytest.mark.once
 def test_scikit_learn_is_not_imported():
     code = (
         "import sys, numpy as np, hrsnn_lava as hl\n"

@@ -92,3 +92,20 @@ def test_errors() -> None:
         ridge(x, y[:4], 1.0)
     with pytest.raises(SpecError, match="rows: 1"):
         ridge(x[:1], y[:1], 1.0)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e15])
+def test_features_that_are_the_same_in_all_rows_give_the_mean(scale):
+    """Centring leaves rounding of them, of either sign, which no penalty relative to it covers."""
+    features = np.tile(scale * np.random.default_rng(0).random(400), (40, 1))
+    targets = np.eye(3)[np.arange(40) % 3]
+    fitted = DualRidge(features).fit(np.arange(40), targets, 1e-4)
+    np.testing.assert_allclose(fitted(features), np.tile(targets.mean(axis=0), (40, 1)), atol=1e-9)
+
+
+def test_small_changes_of_large_features_are_not_taken_for_rounding():
+    rng = np.random.default_rng(1)
+    change = rng.standard_normal((60, 80))
+    targets = change[:, :2]
+    fitted = DualRidge(1e4 + change).fit(np.arange(60), targets, 1e-8)
+    np.testing.assert_allclose(fitted(1e4 + change), targets, atol=1e-3)
