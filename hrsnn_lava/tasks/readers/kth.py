@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -75,7 +76,13 @@ class KthClips:
             person, action, _ = _CLIP.fullmatch(name).groups()  # type: ignore[union-attr]
             if not 1 <= int(person) <= PEOPLE:
                 raise damaged(file, "name", f"person {person}", f"01..{PEOPLE}")
-            spans = [(0, None)] if ranges is None else ranges.get(name.partition("_uncomp")[0], [])
+            spans: Sequence[tuple[int, int | None]] = [(0, None)]
+            if ranges is not None:
+                clip = name.partition("_uncomp")[0]
+                if clip not in ranges:
+                    fix = "without the file, clips are samples"
+                    raise damaged(root / SEQUENCES, "lines", f"none of {clip}", "one a clip", fix)
+                spans = ranges[clip]
             clips += [Clip(file, first, last) for first, last in spans]
             labels += [CLASSES.index(action)] * len(spans)
             people += [int(person)] * len(spans)

@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.artifacts.container import load_npz
+from hrsnn_lava.artifacts.container import MAX_BYTES, load_npz
 from hrsnn_lava.errors import ArtifactError
 from hrsnn_lava.options import options
-from hrsnn_lava.tasks.readers._files import damaged
+from hrsnn_lava.tasks.readers._files import damaged, size_of
 from hrsnn_lava.tasks.readers._ragged import bounds_of, named
 from hrsnn_lava.tasks.readers.base import PARTS, Events, Labelled, Sample
 from hrsnn_lava.tasks.readers.lazy import LazySamples
@@ -45,6 +45,7 @@ class NpzSamples:
     def read(self) -> Labelled:
         """All samples; raises `ArtifactError` where the file is missing or damaged."""
         path = Path(self.path)
+        size_of(path, MAX_BYTES)
         arrays = load_npz(path, required=("y",), texts=True)
         if "x" not in arrays and "times" not in arrays:
             there = ", ".join(arrays)

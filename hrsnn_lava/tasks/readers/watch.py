@@ -14,8 +14,9 @@ from hrsnn_lava.errors import ArtifactError, Problem, SpecError
 from hrsnn_lava.options import Count, Positive, options
 from hrsnn_lava.tasks.readers._files import damaged, file_below, root_of
 from hrsnn_lava.tasks.readers._ragged import bounds_of, classes_of
-from hrsnn_lava.tasks.readers.base import Labelled
+from hrsnn_lava.tasks.readers.base import Labelled, Sample
 from hrsnn_lava.tasks.readers.facts import DataSet, SetFile
+from hrsnn_lava.tasks.readers.lazy import LazySamples
 
 Ints = NDArray[np.int64]
 #: Samples a second, channels: acceleration in g along x, y, z, then turning in rad/s about them.
@@ -102,8 +103,12 @@ class WatchExercises:
         starts, recording = self._starts(file, bounds)
         scale = unit / np.repeat([1.0, self.gyro], 3)
         frames, count = round(self.window * RATE) // self.average, self.average
-        rows = starts[:, None] + np.arange(frames * count)
-        windows = (samples[rows] * scale).reshape(len(starts), frames, count, CHANNELS).mean(axis=2)
+
+        def sample(k: int) -> Sample:
+            window = samples[starts[k] : starts[k] + frames * count] * scale
+            return np.asarray(window.reshape(frames, count, CHANNELS).mean(axis=1))
+
+        windows = LazySamples(len(starts), sample)  # which may overlap, as often as one likes
         return Labelled(windows, exercise[recording], CLASSES, subject[recording])
 
     def _starts(self, file: Path, bounds: Ints) -> tuple[Ints, Ints]:

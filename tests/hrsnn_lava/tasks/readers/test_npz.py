@@ -131,5 +131,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path, share):
 def test_a_path_is_needed_and_a_file(tmp_path):
     with pytest.raises(SpecError, match="path: missing"):
         NpzSamples()
+    with pytest.raises(ArtifactError, match=r"not a regular file"):
+        NpzSamples(str(tmp_path)).read()
     with pytest.raises(ArtifactError, match=r"none.npz: no such file"):
         NpzSamples(str(tmp_path / "none.npz")).read()

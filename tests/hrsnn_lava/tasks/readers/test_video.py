@@ -154,6 +154,12 @@ def test_sequences_of_kth_are_stretches_of_frames(kth, decoder):
         np.testing.assert_allclose(read.sample(k), truth, rtol=1e-12)
 
 
+def test_a_clip_without_sequences_is_not_left_out_in_silence(kth):
+    (kth / "00sequences.txt").write_text("person11_boxing_d1 frames 1-2\n")
+    with pytest.raises(ArtifactError, match=r"lines: none of person02_running_d2; .*clips are"):
+        KthClips(str(kth)).read()
+
+
 @pytest.mark.parametrize(
     "line",
     [
