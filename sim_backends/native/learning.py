@@ -64,7 +64,8 @@ class Wiring(NamedTuple):
     Forms (see `learning_lines`): `form` (R + 1,): those of each projection; `form_group` (F,) first
     group of each, `form_ptr` (F + 1,) into `form_member`, its groups; `form_gates` (F, 4): bits of
     the dependencies x0, y0, u of products of dw, dd, dt, and of any; `form_reads` (F, 3): w, d, t
-    are read or change. A line lies form by form: `runs` and `row_runs` hold where each piece
+    are read or change; `form_plain` (F,): the only form of its projection, whose products of u read
+    nothing but w, d and t. A line lies form by form: `runs` and `row_runs` hold where each piece
     begins, from `run` and `row_run` (R,) on.
     """
 
@@ -89,6 +90,7 @@ class Wiring(NamedTuple):
     form_member: Any
     form_gates: Any
     form_reads: Any
+    form_plain: Any
     runs: Any
     run: Any
     row_runs: Any
@@ -166,15 +168,14 @@ class Memory(NamedTuple):
     decayed: Any
     from_pre: Any
     from_post: Any
-    step_pre: Any
-    step_post: Any
-    moves: Any
-    extent: Any
-    met: Any
     step: Any
+    met: Any
+    step_of: Any
     line: Any
     index: Any
     scales: Any
+    held: Any
+    held_place: Any
 
 
 class Factors(NamedTuple):
@@ -553,7 +554,7 @@ def rules_of(plastic: tuple[Plastic, ...]) -> Rules:
         np.array([_simple(p) for p in plastic], dtype=np.int64),
         _starts([p.n_pre for p, _ in groups])[:-1],
         _starts([p.n_post for p, _ in groups])[:-1],
-        np.ascontiguousarray(tables[:, :, 0]),
+        np.ascontiguousarray(tables[:, :, 0].astype(np.uint8)),
         np.ascontiguousarray(tables[:, :, 1]),
         used,
         *impulses,
@@ -659,6 +660,8 @@ def memory_of(wiring: Wiring, rules: Rules, n: int, factors: Factors | None) -> 
     # room for what pair rules change, and for lines of the others
     n_steps = depth if np.any(rules.simple) else 1
     widest = int(np.maximum(wiring.n_pre, wiring.n_post).max(initial=0))
+    slots = max(n_x, n_y)
+    held = size if np.any(wiring.form_gates[wiring.form_plain, -1] & 1 << DEPENDENCIES["u"]) else 0
     zeros = np.zeros
     return Memory(
         weights=zeros(size, np.int16),
@@ -679,15 +682,14 @@ def memory_of(wiring: Wiring, rules: Rules, n: int, factors: Factors | None) -> 
         payload=zeros(int(wiring.n_pre.max(initial=0)), np.int64),
         partial=zeros(n, np.int64),
         decayed=zeros(TRACE_VALUES, np.uint8),
-        from_pre=zeros((n_steps, n_y), np.int32),
+        from_pre=zeros(slots, np.int32),
         from_post=zeros((n_steps, n_x), np.int32),
-        step_pre=zeros((n_steps, n_y), np.int16),
-        step_post=zeros((n_steps, n_x), np.int16),
-        moves=zeros((2, depth), np.bool_),
-        extent=zeros((4, depth), np.int32),
+        step=zeros(slots, np.int16),
         met=zeros(widest + 1, np.uint32),
-        step=zeros(widest, np.int16),
+        step_of=zeros(widest, np.int16),
         line=zeros((6, widest), np.int32),
         index=zeros((4, widest + 1), np.uint32),
         scales=zeros((2, int(np.diff(wiring.group).max(initial=0))), np.int32),
+        held=zeros((len(SYNAPTIC), held), np.int16),
+        held_place=zeros(held, np.uint32),
     )

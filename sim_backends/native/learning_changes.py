@@ -2,7 +2,7 @@
 
 What a spike changes by a pair rule depends on the neuron at the other end, its group and the step
 of the epoch alone, and one random number rounds all synapses of a projection: how far a weight
-moves is known per neuron and group before a synapse is touched (`weight_steps`). A *slot* numbers
+moves is known per neuron and group before a synapse is touched (`_weight_steps`). A *slot* numbers
 the neurons of one side group by group, ``g * n + neuron``; a synapse looks its step up by its slot,
 so several groups cost no more than one.
 
@@ -71,18 +71,20 @@ def decay_in_place(values: Any, whole: Any, fraction: Any, random: Any, decayed:
 
 @jit
 def trace_history(
-    rows: Any, epoch: Any, whole: Any, fraction: Any, random: Any, decayed: Any, active: Any,
-    times: Any, impulse: Any, part: Any, impulse_random: Any,
+    rows: Any, trace: Any, first: Any, n: Any, epoch: Any, whole: Any, fraction: Any, random: Any,
+    decayed: Any, active: Any, times: Any, impulse: Any, part: Any, impulse_random: Any,
 ) -> None:  # fmt: skip
-    """Fill the history of a trace, (epoch + 1, n), and keep its last row as the trace.
+    """Fill the history of a trace of `n` neurons, and keep its last row as the trace.
 
     Args:
-        rows: row 0 is the trace before the epoch.
+        rows: (steps + 1, traces, all neurons); row 0 is before the epoch. The neurons of `trace`
+            are from `first` on: one row of them is contiguous in memory, several are not.
         active: neurons that spiked, in step `times` (n,) of the epoch.
     """
     slope, offset, straight = _line_of(whole, fraction, random, decayed)
     for k in range(1, epoch + 1):
-        before, now = rows[k - 1], rows[k]
+        before = rows[k - 1, trace, first : first + n]
+        now = rows[k, trace, first : first + n]
         if straight:
             for i in range(now.shape[0]):
                 now[i] = np.uint8(np.int32(np.int32(before[i]) * slope + offset) >> _BITS)
@@ -93,13 +95,13 @@ def trace_history(
             i = active[e]
             if times[i] == k:
                 now[i] = raised(now[i], impulse, part, impulse_random)
-    last, state = rows[epoch], rows[0]
+    last, state = rows[epoch, trace, first : first + n], rows[0, trace, first : first + n]
     for i in range(state.shape[0]):
         state[i] = last[i]
 
 
 @jit
-def weight_steps(
+def _weight_steps(
     changes: Any, steps: Any, who: Any, trace: Any, most: Any, mantissa: Any, right: Any,
     left: Any, constant: Any, limit: Any, rounding: Any,
 ) -> Any:  # fmt: skip
@@ -127,16 +129,18 @@ def weight_steps(
 
 
 @jit
-def trace_product(result: Any, traces: Any, start: Any, code: Any, p: Any, rules: Any) -> None:
+def trace_product(
+    result: Any, traces: Any, row: Any, start: Any, code: Any, p: Any, rules: Any
+) -> None:
     """Product `p` of any number of traces, (n,), at the accumulator's width, clipped.
 
-    `traces` (traces, all neurons) of one step, the first of them with number `code`.
+    `traces` (steps, traces, all neurons) are read in `row`; the first of them has number `code`.
     """
     n = result.shape[0]
     for i in range(n):
         result[i] = rules.mantissa[p]
     for f in range(rules.factors[p], rules.factors[p + 1]):
-        trace = traces[rules.variable[f] - code, start : start + n]
+        trace = traces[row, rules.variable[f] - code, start : start + n]
         added, bound = np.int32(rules.constant[f]), np.int32(rules.limit[f])
         for i in range(n):
             term = np.int32(np.int32(trace[i]) + added)
@@ -152,95 +156,148 @@ def trace_product(result: Any, traces: Any, start: Any, code: Any, p: Any, rules
 
 
 @jit
-def fill_tables(
-    by_pre: Any, bits: Any, who: Any, n: Any, groups: Any, traces: Any, start: Any, changes: Any,
-    steps: Any, rules: Any, rounding: Any, most: Any, every: Any,
+def change_pairs(
+    r: Any, pre: Any, post: Any, x: Any, y: Any, most: Any, rounding: Any, wiring: Any, rules: Any,
+    m: Any,
 ) -> None:  # fmt: skip
-    """What a spike of one side changes, in steps of the epoch, by slot of the other side.
+    """Change all synapses of a projection that neurons `pre` and `post` may, by pair rules.
+
+    Step by step of the epoch, so that the table of a step stays in the cache. Rows come first:
+    columns, which take the synapses of which both neurons spiked, need what they worked out.
+
+    Args:
+        x, y: (steps, traces, all neurons): traces by step; the last row stands for all steps
+            beyond it.
+        most: largest value of a presynaptic trace.
+    """
+    begin, end, n_pre, n_post = (
+        wiring.group[r],
+        wiring.group[r + 1],
+        wiring.n_pre[r],
+        wiring.n_post[r],
+    )
+    x0, y0, n_groups = rules.x_first[begin], rules.y_first[begin], end - begin
+    n_x, n_y = n_pre * n_groups, n_post * n_groups
+    tx, ty = m.tx[x0 : x0 + n_x], m.ty[y0 : y0 + n_y]
+    sent, fired = _steps_in(pre, tx), _steps_in(post, ty)
+    bounds = (
+        np.int32(rules.acc_low[r]), np.int32(rules.acc_high[r]),
+        np.int32(rules.low[r]), np.int32(rules.high[r]),
+    )  # fmt: skip
+    groups, up, step, last = (begin, end), np.int32(rounding), m.step, x.shape[0] - 1
+    for k in range(1, m.from_post.shape[0]):
+        if fired >> np.uint64(k) & np.uint64(1):
+            change = m.from_post[k, x0 : x0 + n_x]
+            fill_table(
+                False, pre, n_pre, groups, x, min(k, last), x0, change, step, rules, up, most
+            )
+            _, _, moves = _extent_of(change, step, n_pre, n_groups, pre)
+            if moves:
+                row_ptr = wiring.row_ptr[wiring.row[r] :]
+                _change_rows(
+                    post, k, ty, step, row_ptr, wiring.row_place, wiring.row_slot, m.weights, up,
+                    bounds,
+                )  # fmt: skip
+    most_post = np.int64(TRACE_MAX)
+    for k in range(1, m.from_post.shape[0]):
+        if sent >> np.uint64(k) & np.uint64(1):
+            change = m.from_pre[:n_y]
+            fill_table(
+                True, post, n_post, groups, y, min(k, last), y0, change, step, rules, up, most_post
+            )
+            low, high, moves = _extent_of(change, step, n_post, n_groups, post)
+            _change_columns(
+                pre, k, tx, fired, ty, (n_pre, n_post, n_groups), x0, change, m.from_post, step,
+                moves, low, high, wiring.indptr[wiring.column[r] :], wiring.slots, m.weights,
+                wiring.slot[r], m.met, m.step_of, rules.simple[r] == 1, up, bounds,
+            )  # fmt: skip
+
+
+@jit
+def _steps_in(who: Any, times: Any) -> Any:
+    """The steps in which neurons `who` spiked, as bits."""
+    bits = np.uint64(0)
+    for e in range(who.shape[0]):
+        bits |= np.uint64(1) << np.uint64(times[who[e]])
+    return bits
+
+
+@jit
+def fill_table(
+    by_pre: Any, who: Any, n: Any, groups: Any, traces: Any, row: Any, start: Any, changes: Any,
+    steps: Any, rules: Any, rounding: Any, most: Any,
+) -> None:  # fmt: skip
+    """What a spike of one side changes in a step of the epoch, by slot of the other side.
 
     Args:
         by_pre: the spike is presynaptic: products x0 * (y traces), otherwise y0 * (x traces).
-        bits: steps of the epoch in which there were such spikes.
         who: neurons of the other side that spiked; `n` neurons are there.
         groups: first group and the one after the last.
-        traces: (steps, traces, all neurons) of the other side, from `start` on; the last row
-            stands for all steps beyond it.
-        changes, steps: (epoch + 1, slots) int32 of the accumulator, and int16 of the weight.
-        every: `changes` of all neurons are wanted, and not of `who` alone.
+        traces: (steps, traces, all neurons) of the other side, from `start` on, read in `row`.
+        changes, steps: (slots,) int32 of the accumulator, of `who` at least; int16 of the weight.
     """
     gate, code = (0, 2) if by_pre else (1, 0)
     for g in range(groups[0], groups[1]):
         first = (g - groups[0]) * n
+        change, step = changes[first : first + n], steps[first : first + n]
         product: Any = np.int64(-1)
         for p in range(rules.first[g, 0], rules.first[g, 1]):
             if rules.dependency[p] == gate:
                 product = np.int64(p)
-        for k in range(1, changes.shape[0]):
-            if not bits >> np.uint64(k) & np.uint64(1):
-                continue
-            change, step = changes[k, first : first + n], steps[k, first : first + n]
-            if product < 0:
-                change[:], step[:] = 0, 0
-                continue
-            rows, narrow = traces[min(k, traces.shape[0] - 1)], False
-            f = rules.factors[product]
-            if rules.factors[product + 1] - f == 1 and not every:
-                at = start + first
-                narrow = weight_steps(
-                    change, step, who, rows[rules.variable[f] - code, at : at + n], most,
-                    rules.mantissa[product], rules.right[product], rules.left[product],
-                    rules.constant[f], rules.limit[f], rounding,
-                )  # fmt: skip
-            if not narrow:
-                trace_product(change, rows, start + first, code, product, rules)
-                up = np.int32(rounding)
-                for i in range(n):
-                    step[i] = np.int16(np.int32(change[i] + up) >> np.int32(ACCUMULATOR_SHIFT))
+        if product < 0:
+            change[:], step[:] = 0, 0
+            continue
+        f, narrow = rules.factors[product], False
+        if rules.factors[product + 1] - f == 1:
+            at = start + first
+            narrow = _weight_steps(
+                change, step, who, traces[row, rules.variable[f] - code, at : at + n], most,
+                rules.mantissa[product], rules.right[product], rules.left[product],
+                rules.constant[f], rules.limit[f], rounding,
+            )  # fmt: skip
+        if not narrow:
+            trace_product(change, traces, row, start + first, code, product, rules)
+            up = np.int32(rounding)
+            for i in range(n):
+                step[i] = np.int16(np.int32(change[i] + up) >> np.int32(ACCUMULATOR_SHIFT))
 
 
 @jit
-def extent_of(
-    changes: Any, steps: Any, n: Any, n_groups: Any, who: Any, moves: Any, low: Any, high: Any,
-    bits: Any,
-) -> None:  # fmt: skip
+def _extent_of(changes: Any, steps: Any, n: Any, n_groups: Any, who: Any) -> Any:
     """Least and greatest change at the slots of neurons `who`; whether any other weight moves.
 
-    Of every step in `bits`. The steps of `who` become 0: where both neurons spiked, a synapse is
-    changed elsewhere.
+    The steps of `who` become 0: where both neurons spiked, a synapse is changed elsewhere.
     """
-    for k in range(1, changes.shape[0]):
-        if not bits >> np.uint64(k) & np.uint64(1):
-            continue
-        change, step = changes[k], steps[k]
-        least, greatest = np.int32(ACC_MAX), np.int32(ACC_MIN)
-        for g in range(n_groups):
-            for e in range(who.shape[0]):
-                slot = g * n + who[e]
-                least, greatest = min(least, change[slot]), max(greatest, change[slot])
-                step[slot] = np.int16(0)
-        moved = np.int16(0)
-        for i in range(n_groups * n):
-            moved |= step[i]
-        low[k], high[k], moves[k] = least, greatest, moved != 0
+    least, greatest = np.int32(ACC_MAX), np.int32(ACC_MIN)
+    for g in range(n_groups):
+        for e in range(who.shape[0]):
+            slot = g * n + who[e]
+            least, greatest = min(least, changes[slot]), max(greatest, changes[slot])
+            steps[slot] = np.int16(0)
+    moved = np.int16(0)
+    for i in range(n_groups * n):
+        moved |= steps[i]
+    return least, greatest, moved != 0
 
 
 @jit
-def change_columns(
-    pre: Any, tx: Any, fired: Any, ty: Any, sizes: Any, by_pre: Any, by_post: Any, steps: Any,
-    moves: Any, low: Any, high: Any, indptr: Any, all_slots: Any, all_weights: Any, first: Any,
-    met: Any, scratch: Any, x_before_y: Any, rounding: Any, bounds: Any,
+def _change_columns(
+    pre: Any, k: Any, tx: Any, fired: Any, ty: Any, sizes: Any, x0: Any, by_pre: Any,
+    by_post: Any, table: Any, moves: Any, low: Any, high: Any, indptr: Any, all_slots: Any,
+    all_weights: Any, first: Any, met: Any, scratch: Any, x_before_y: Any, rounding: Any,
+    bounds: Any,
 ) -> None:  # fmt: skip
-    """Change the synapses from neurons that spiked, by pair rules.
+    """Change the synapses from neurons that spiked in step `k` of the epoch.
 
     Where both neurons spiked, two changes add up, with a clip in between. They are looked for
     only in columns in which the sum of the two can move a weight, or the clip can matter.
 
     Args:
-        pre, tx: neurons that spiked, and the step of the epoch in which each neuron did.
+        pre, tx: neurons that spiked, and the step in which each neuron did.
         fired, ty: bits of the steps in which a postsynaptic neuron spiked; step by slot, or 0.
-        sizes: presynaptic and postsynaptic neurons, groups.
-        by_pre, by_post: changes by a spike in a step of the epoch, by slot of the other neuron.
-        steps, moves, low, high: see `extent_of`, for each step of the epoch.
+        sizes: presynaptic and postsynaptic neurons, groups; `x0` is the first presynaptic slot.
+        by_pre, by_post: changes by a spike, by slot of the other neuron; the latter by step too.
+        table, moves, low, high: steps of weights, and see `_extent_of`.
         indptr, all_slots, all_weights, first: columns of slots, which count from `first`.
         met, scratch: room for a column.
     """
@@ -249,17 +306,18 @@ def change_columns(
     start, per_group = np.uint64(first), np.uint64(n_post)
     for e in range(pre.shape[0]):
         j = np.int64(pre[e])
-        k = np.int64(tx[j])
+        if tx[j] != k:
+            continue
         down = up = np.int32(0)
         if fired != 0:
-            down, up = _reach_of(by_post, fired, j, n_pre, n_groups)
+            down, up = _reach_of(by_post, fired, x0 + j, n_pre, n_groups)
         both = fired != 0 and (
-            low[k] + down + rounding < 0
-            or high[k] + up + rounding >= UNIT
-            or bounds[2] * UNIT + min(low[k], down) < ACC_MIN
-            or bounds[3] * UNIT + max(high[k], up) > ACC_MAX
+            low + down + rounding < 0
+            or high + up + rounding >= UNIT
+            or bounds[2] * UNIT + min(low, down) < ACC_MIN
+            or bounds[3] * UNIT + max(high, up) > ACC_MAX
         )
-        if not (moves[k] or both):
+        if not (moves or both):
             continue
         lo, hi = np.uint64(indptr[j]), np.uint64(indptr[j + 1])
         slots, weights, step = all_slots[lo:hi], all_weights[lo:hi], scratch[: hi - lo]
@@ -272,13 +330,13 @@ def change_columns(
                 place = np.uint64(met[f])
                 slot = np.uint64(slots[place]) - start
                 group = np.int64(slot // per_group) if n_groups > 1 else np.int64(0)
-                of_pre, of_post = by_pre[k, slot], by_post[ty[slot], group * n_pre + j]
+                of_pre = by_pre[slot]
+                of_post = by_post[ty[slot], x0 + group * n_pre + j]
                 one = of_pre if x_before_y else of_post
                 two = of_post if x_before_y else of_pre
                 total = clip_accumulator(np.int32(np.int32(weights[place]) * UNIT) + one)
                 weights[place] = to_weight(clip_accumulator(total + two), rounding, bounds)
-        if moves[k]:
-            table = steps[k]
+        if moves:
             for q in range(slots.shape[0]):
                 step[q] = table[np.uint64(slots[q]) - start]
             for q in range(weights.shape[0]):
@@ -298,18 +356,16 @@ def _reach_of(by_post: Any, fired: Any, j: Any, n_pre: Any, n_groups: Any) -> An
 
 
 @jit
-def change_rows(
-    post: Any, ty: Any, steps: Any, moves: Any, row_ptr: Any, row_place: Any, row_slot: Any,
-    weights: Any, rounding: Any, bounds: Any,
+def _change_rows(
+    post: Any, k: Any, ty: Any, table: Any, row_ptr: Any, row_place: Any,
+    row_slot: Any, weights: Any, rounding: Any, bounds: Any,
 ) -> None:  # fmt: skip
-    """Change the synapses onto neurons that spiked, from neurons that did not, by pair rules."""
+    """Change the synapses onto neurons that spiked in step `k`, from neurons that did not."""
     least, greatest = _weight_reach(rounding, bounds)
     low, high = np.int32(least), np.int32(greatest)
     for e in range(post.shape[0]):
-        k = np.int64(ty[post[e]])
-        if not moves[k]:
+        if ty[post[e]] != k:
             continue
-        table = steps[k]
         lo, hi = np.uint64(row_ptr[post[e]]), np.uint64(row_ptr[post[e] + 1])
         places, slots = row_place[lo:hi], row_slot[lo:hi]
         for q in range(places.shape[0]):

@@ -31,11 +31,13 @@ def _key(rule: LearningRule) -> tuple[Any, ...]:
 
 
 def form_tables(plastic: tuple[Plastic, ...], starts: Any) -> list[Any]:
-    """`form` to `form_reads` of `Wiring`; `starts` (R + 1,) are the groups of the projections."""
-    counts, heads, sizes, members, gates, reads = [0], [], [0], [], [], []
+    """`form` to `form_plain` of `Wiring`; `starts` (R + 1,) are the groups of the projections."""
+    counts, heads, sizes, members, gates = [0], [], [0], [], []
+    reads, plain = [], []
     for p, begin in zip(plastic, starts, strict=False):
         forms = forms_of(p)
-        for form in range(int(forms.max()) + 1):
+        n_forms = int(forms.max()) + 1
+        for form in range(n_forms):
             groups = np.flatnonzero(forms == form)
             rule = p.rules[groups[0]]
             heads.append(begin + groups[0])
@@ -45,6 +47,7 @@ def form_tables(plastic: tuple[Plastic, ...], starts: Any) -> list[Any]:
             reads.append([bool(getattr(rule, t)) for t in TARGETS])
             for k, name in enumerate(SYNAPTIC):
                 reads[-1][k] |= name in rule.variables
+            plain.append(n_forms == 1 and _plain(rule))
         counts.append(len(heads))
 
     def column(values: Any, width: int = 0) -> Any:
@@ -57,6 +60,7 @@ def form_tables(plastic: tuple[Plastic, ...], starts: Any) -> list[Any]:
         column(members),
         column(gates, len(TARGETS) + 1),
         np.array(reads, dtype=np.bool_).reshape(-1, len(SYNAPTIC)),
+        np.array(plain, dtype=np.bool_),
     ]
 
 
@@ -68,3 +72,9 @@ def _gates(rule: LearningRule) -> list[int]:
             bits[k] |= 1 << DEPENDENCIES[product.dependency]
             bits[-1] |= 1 << DEPENDENCIES[product.dependency]
     return bits
+
+
+def _plain(rule: LearningRule) -> bool:
+    """True when products of u, if any, read nothing but w, d and t."""
+    timed = (product for product in rule.products if product.dependency == "u")
+    return all(factor.variable in SYNAPTIC for product in timed for factor in product.factors)

@@ -35,10 +35,7 @@ from hrsnn_lava.sim_backends.native.kernels import (
 from hrsnn_lava.sim_backends.native.layout import Events, Out
 from hrsnn_lava.sim_backends.native.learning import Draws, Memory, Rules, Wiring
 from hrsnn_lava.sim_backends.native.learning_changes import (
-    change_columns,
-    change_rows,
-    extent_of,
-    fill_tables,
+    change_pairs,
     raised,
     trace_history,
 )
@@ -312,14 +309,14 @@ def _end_epoch(r: Any, t: Any, k: Any, wiring: Any, rules: Any, m: Any, draws: A
             if trace < 2:
                 x0 = rules.x_first[g]
                 trace_history(
-                    m.x[:, trace, x0 : x0 + n_pre], epoch, whole, fraction, draws.x_decay[r, k],
+                    m.x, trace, x0, n_pre, epoch, whole, fraction, draws.x_decay[r, k],
                     m.decayed[:top], pre, m.tx[x0 : x0 + n_pre], impulse, part,
                     draws.x_impulse[r, k],
                 )  # fmt: skip
             else:
                 y0 = rules.y_first[g]
                 trace_history(
-                    m.y[:, trace - 2, y0 : y0 + n_post], epoch, whole, fraction,
+                    m.y, trace - 2, y0, n_post, epoch, whole, fraction,
                     draws.y_decay[r, k], m.decayed[:top], post, m.ty[y0 : y0 + n_post], impulse,
                     part, draws.y_impulse[r, k],
                 )  # fmt: skip
@@ -330,9 +327,9 @@ def _end_epoch(r: Any, t: Any, k: Any, wiring: Any, rules: Any, m: Any, draws: A
     # floor(a / 128) + (r < fraction) is (a + 127 - floor(128 r)) >> 7, also below zero
     rounding = np.int64(_ONE - 1) - np.int64(np.floor(draws.synapse[r, k] * _ONE))
     if rules.simple[r] > 0 and not wild:
-        _learn_pairs(r, rounding, pre, post, most, wiring, rules, m)
+        change_pairs(r, pre, post, m.x, m.y, np.int64(most), rounding, wiring, rules, m)
     else:
-        learn_lines(r, pre, post, wild or u_on, wild, u_on, rounding, wiring, rules, m)
+        learn_lines(r, pre, post, wild, u_on, rounding, wiring, rules, m)
     for g in range(begin, end):
         for j in pre:
             m.tx[rules.x_first[g] + j] = 0
@@ -344,46 +341,3 @@ def _end_epoch(r: Any, t: Any, k: Any, wiring: Any, rules: Any, m: Any, draws: A
         m.post_on[wiring.row[r] + i] = False
     m.pre_count[r] = 0
     m.post_count[r] = 0
-
-
-@jit
-def _learn_pairs(
-    r: Any, rounding: Any, pre: Any, post: Any, most: Any, wiring: Any, rules: Any, m: Any
-) -> None:
-    """Pair rules of any number of groups, at the end of an epoch of any number of steps."""
-    begin, end = wiring.group[r], wiring.group[r + 1]
-    n_pre, n_post, column, row = wiring.n_pre[r], wiring.n_post[r], wiring.column[r], wiring.row[r]
-    x0, y0, n_groups = rules.x_first[begin], rules.y_first[begin], end - begin
-    x1, y1 = x0 + n_pre * n_groups, y0 + n_post * n_groups
-    tx, ty = m.tx[x0:x1], m.ty[y0:y1]
-    sent = fired = np.uint64(0)
-    for j in pre:
-        sent |= np.uint64(1) << np.uint64(tx[j])
-    for i in post:
-        fired |= np.uint64(1) << np.uint64(ty[i])
-    by_pre, by_post = m.from_pre[:, y0:y1], m.from_post[:, x0:x1]
-    to_pre, to_post = m.step_pre[:, y0:y1], m.step_post[:, x0:x1]
-    groups, whole = (begin, end), np.bool_(False)
-    fill_tables(
-        np.bool_(True), sent, post, n_post, groups, m.y, y0, by_pre, to_pre, rules, rounding,
-        np.int64(TRACE_MAX), whole,
-    )  # fmt: skip
-    fill_tables(
-        np.bool_(False), fired, pre, n_pre, groups, m.x, x0, by_post, to_post, rules, rounding,
-        np.int64(most), whole,
-    )  # fmt: skip
-    extent_of(by_pre, to_pre, n_post, n_groups, post, m.moves[0], m.extent[0], m.extent[1], sent)
-    extent_of(by_post, to_post, n_pre, n_groups, pre, m.moves[1], m.extent[2], m.extent[3], fired)
-    bounds = (
-        np.int32(rules.acc_low[r]), np.int32(rules.acc_high[r]),
-        np.int32(rules.low[r]), np.int32(rules.high[r]),
-    )  # fmt: skip
-    change_columns(
-        pre, tx, fired, ty, (n_pre, n_post, n_groups), by_pre, by_post, to_pre, m.moves[0],
-        m.extent[0], m.extent[1], wiring.indptr[column:], wiring.slots, m.weights, wiring.slot[r],
-        m.met, m.step, rules.simple[r] == 1, np.int32(rounding), bounds,
-    )  # fmt: skip
-    change_rows(
-        post, ty, to_post, m.moves[1], wiring.row_ptr[row:], wiring.row_place, wiring.row_slot,
-        m.weights, np.int32(rounding), bounds,
-    )  # fmt: skip

@@ -30,13 +30,17 @@ _BY_PRE, _BY_POST, _BY_U = np.int64(1), np.int64(2), np.int64(4)  # bits of depe
 
 @jit
 def learn_lines(
-    r: Any, pre: Any, post: Any, all_pre: Any, wild: Any, u_on: Any, rounding: Any, wiring: Any,
-    rules: Any, m: Any,
+    r: Any, pre: Any, post: Any, wild: Any, u_on: Any, rounding: Any, wiring: Any, rules: Any,
+    m: Any,
 ) -> None:  # fmt: skip
-    """Bring all synapses of a projection up to date that neurons `pre` and `post` may change.
+    """Bring all synapses of a projection up to date.
+
+    Those that neurons `pre` and `post` may change, or all columns where something acts on all
+    synapses, and then no rows. Products of u that read nothing but w, d and t need no columns:
+    after what neurons changed they run through the storage from end to end, in pieces of the
+    length of a line, and what was changed by neurons is written last.
 
     Args:
-        all_pre: visit all columns, whether their neuron spiked or not, and no rows.
         wild: values may lie beyond their range before the epoch ends. Then it matters that the
             accumulator is clipped after each product, also after one that adds nothing.
         u_on: products of u act.
@@ -51,11 +55,21 @@ def learn_lines(
     acc, value, term = line[0], line[1], line[2]
     at, place, met, profile = m.index[0], m.index[1], m.index[2], m.index[3]
     times, scale = m.scales[0], m.scales[1]
+    through = u_on and not wild and wiring.form_plain[wiring.form[r]]
+    all_pre = wild or (u_on and not through)
     n_columns = n_pre if all_pre else np.int64(pre.shape[0])
     n_rows = np.int64(0) if all_pre else np.int64(post.shape[0])
-    for number in range(n_columns + n_rows):
-        by_pre = number < n_columns
-        if by_pre:
+    n_pieces, n_held, piece = np.int64(0), np.int64(0), np.int64(line.shape[1])
+    if through:
+        low, high = wiring.indptr[wiring.column[r]], wiring.indptr[wiring.column[r] + n_pre]
+        n_pieces = (high - low + piece - 1) // piece
+    for number in range(n_columns + n_rows + n_pieces):
+        is_piece = number >= n_columns + n_rows
+        by_pre = number < n_columns or is_piece  # contiguous
+        own = np.int64(0)
+        if is_piece:
+            pass
+        elif by_pre:
             own = np.int64(number) if all_pre else np.int64(pre[number])
         else:
             own = np.int64(post[number - n_columns])
@@ -64,29 +78,38 @@ def learn_lines(
             head, gates = wiring.form_group[form], wiring.form_gates[form]
             members = wiring.form_member[wiring.form_ptr[form] : wiring.form_ptr[form + 1]]
             several = members.shape[0] > 1
-            own_step = np.int64(tx[x_first[head] + own] if by_pre else ty[y_first[head] + own])
-            if (own_step == 0 and not all_pre) or not (by_pre or gates[3] & _BY_POST != 0):
+            own_step = np.int64(0)
+            if not is_piece:
+                own_step = np.int64(tx[x_first[head] + own] if by_pre else ty[y_first[head] + own])
+            if (own_step == 0 and not (all_pre or is_piece)) or not (
+                by_pre or gates[3] & _BY_POST != 0
+            ):
                 continue
             runs, number_of = wiring.runs, wiring.run[r]
             if not by_pre:
                 runs, number_of = wiring.row_runs, wiring.row_run[r]
             run = number_of + own * n_forms + local_form
             lo, hi = runs[run], runs[run + 1]
+            if is_piece:
+                lo = low + (number - n_columns - n_rows) * piece
+                hi = min(lo + piece, high)
             n, n_met = hi - lo, np.int64(0)
             if n == 0:
                 continue
-            if by_pre:
+            active = _BY_U if u_on else np.int64(0)
+            if is_piece:
+                pass
+            elif by_pre:
                 _slots_of(wiring.slots[lo:hi], first_slot, at)
                 if gates[3] & _BY_POST != 0 and post.shape[0] > 0:
                     n_met = _met_in(at, n, ty[y0 : y0 + n_slots_y], met)
-                active = _BY_PRE if own_step > 0 else np.int64(0)
-                active |= _BY_U if u_on else np.int64(0)
+                active |= _BY_PRE if own_step > 0 else np.int64(0)
             else:
                 n = _unsent(
                     wiring.row_place[lo:hi], wiring.row_slot[lo:hi], tx[x0 : x0 + n_slots_x],
                     place, at,
                 )  # fmt: skip
-                active = _BY_POST
+                active |= _BY_POST
             if n == 0 or not (wild or n_met > 0 or gates[3] & active != 0):
                 continue
             for k in range(3):
@@ -197,10 +220,30 @@ def learn_lines(
                     if _least(acc, n) == _TAG_PINNED:
                         m.pinned[r] = True
                 values = m.weights if target == 0 else (m.tag_2 if target == 1 else m.tag_1)
-                if by_pre:
+                if through and not is_piece and gates[target] & _BY_U != 0:
+                    _store(acc, m.held[target, n_held : n_held + n])
+                elif by_pre:
                     _store(acc, values[lo:hi])
                 else:
                     _store_at(acc, n, place, values)
+            if through and not is_piece:
+                _note_places(by_pre, lo, place, m.held_place[n_held : n_held + n])
+                n_held += n
+    for target in range(3):
+        if n_held > 0 and wiring.form_gates[wiring.form[r], target] & _BY_U != 0:
+            values = m.weights if target == 0 else (m.tag_2 if target == 1 else m.tag_1)
+            for e in range(n_held):
+                values[np.uint64(m.held_place[e])] = m.held[target, e]
+
+
+@jit
+def _note_places(contiguous: Any, first: Any, place: Any, places: Any) -> None:
+    if contiguous:
+        for q in range(places.shape[0]):
+            places[q] = np.uint32(first + q)
+    else:
+        for q in range(places.shape[0]):
+            places[q] = place[q]
 
 
 @jit

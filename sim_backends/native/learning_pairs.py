@@ -20,14 +20,12 @@ from hrsnn_lava.sim_backends.native.layout import Drive, Events, Out
 from hrsnn_lava.sim_backends.native.learning import Draws, Memory, Rules, Wiring
 from hrsnn_lava.sim_backends.native.learning_changes import (
     UNIT,
-    change_columns,
-    change_rows,
+    change_pairs,
     clip_accumulator,
     decay_in_place,
-    extent_of,
-    fill_tables,
     raised,
     to_weight,
+    trace_product,
 )
 
 _VALUES = TRACE_MAX + 1  # that a trace of 7 bits can have
@@ -90,20 +88,6 @@ def pair_steps(
                     draws.x_impulse[r, k] if of_pre else draws.y_impulse[r, k],
                 )  # fmt: skip
             rounding = np.int32(UNIT - 1) - np.int32(np.floor(draws.synapse[r, k] * UNIT))
-            bits, groups = np.uint64(2), (g, g + 1)
-            sent = bits if n_sent > 0 else np.uint64(0)
-            fired = bits if n_fired > 0 else np.uint64(0)
-            by_pre, by_post = m.from_pre[:, y0 : y0 + n_post], m.from_post[:, x0 : x0 + n_pre]
-            to_pre, to_post = m.step_pre[:, y0 : y0 + n_post], m.step_post[:, x0 : x0 + n_pre]
-            whole, most = t == 0, np.int64(TRACE_MAX)
-            fill_tables(
-                np.bool_(True), sent, post, n_post, groups, m.y[:1], y0, by_pre, to_pre, rules,
-                rounding, most, whole,
-            )  # fmt: skip
-            fill_tables(
-                np.bool_(False), fired, pre, n_pre, groups, m.x[:1], x0, by_post, to_post, rules,
-                rounding, most, whole,
-            )  # fmt: skip
             _deliver(
                 pre, n_sent, wiring.indptr[column:], wiring.targets, m.weights, pending,
                 np.int32(rules.factor[r]),
@@ -113,36 +97,17 @@ def pair_steps(
                     pre, n_sent, wiring.indptr[column:], wiring.targets, m.weights,
                     run.scratch.later, np.int32(rules.factor[r]),
                 )  # fmt: skip
-            bounds = (
-                np.int32(rules.acc_low[r]), np.int32(rules.acc_high[r]),
-                np.int32(rules.low[r]), np.int32(rules.high[r]),
-            )  # fmt: skip
-            x_before_y = rules.simple[r] == 1
             tx, ty = m.tx[x0 : x0 + n_pre], m.ty[y0 : y0 + n_post]
             for e in range(n_sent):
                 tx[pre[e]] = 1
             for e in range(n_fired):
                 ty[post[e]] = 1
             if t == 0:
-                _everything(
-                    tx, ty, by_pre[1], by_post[1], wiring.indptr[column:], wiring.targets,
-                    m.weights, target, x_before_y, rounding, bounds,
-                )  # fmt: skip
+                _first_epoch(r, np.int32(rounding), wiring, rules, m)
             else:
-                extent_of(
-                    by_pre, to_pre, n_post, 1, post, m.moves[0], m.extent[0], m.extent[1], sent
-                )
-                extent_of(
-                    by_post, to_post, n_pre, 1, pre, m.moves[1], m.extent[2], m.extent[3], fired
-                )
-                change_columns(
-                    pre, tx, fired, ty, (n_pre, n_post, 1), by_pre, by_post, to_pre, m.moves[0],
-                    m.extent[0], m.extent[1], wiring.indptr[column:], wiring.slots, m.weights,
-                    wiring.slot[r], m.met, m.step, x_before_y, rounding, bounds,
-                )  # fmt: skip
-                change_rows(
-                    post, ty, to_post, m.moves[1], wiring.row_ptr[row:], wiring.row_place,
-                    wiring.row_slot, m.weights, rounding, bounds,
+                change_pairs(
+                    r, pre, post, m.x[:1], m.y[:1], np.int64(TRACE_MAX), np.int64(rounding),
+                    wiring, rules, m,
                 )  # fmt: skip
             for e in range(n_sent):
                 tx[pre[e]] = 0
@@ -153,23 +118,33 @@ def pair_steps(
 
 
 @jit
-def _everything(
-    tx: Any, ty: Any, by_pre: Any, by_post: Any, indptr: Any, targets: Any, weights: Any,
-    first: Any, x_before_y: Any, rounding: Any, bounds: Any,
-) -> None:  # fmt: skip
+def _first_epoch(r: Any, rounding: Any, wiring: Any, rules: Any, m: Any) -> None:
     """The first epoch, synapse by synapse: weights may lie beyond their range until it ends.
 
     Then it matters that the accumulator is clipped after each product, also one that adds nothing.
     """
-    for j in range(by_post.shape[0]):
-        for q in range(indptr[j], indptr[j + 1]):
-            i = np.int64(targets[q]) - first
-            of_pre = by_pre[i] if tx[j] else np.int32(0)
-            of_post = by_post[j] if ty[i] else np.int32(0)
-            one = of_pre if x_before_y else of_post
-            two = of_post if x_before_y else of_pre
-            total = clip_accumulator(np.int32(np.int32(weights[q]) * UNIT) + one)
-            weights[q] = to_weight(clip_accumulator(total + two), rounding, bounds)
+    g, n_pre, n_post, first = wiring.group[r], wiring.n_pre[r], wiring.n_post[r], wiring.target[r]
+    x0, y0, column = rules.x_first[g], rules.y_first[g], wiring.column[r]
+    by_pre, by_post = m.from_pre[:n_post], m.from_post[1, x0 : x0 + n_pre]
+    by_pre[:], by_post[:] = 0, 0
+    for p in range(rules.first[g, 0], rules.first[g, 1]):
+        if rules.dependency[p] == 0:
+            trace_product(by_pre, m.y, 0, y0, 2, p, rules)
+        else:
+            trace_product(by_post, m.x, 0, x0, 0, p, rules)
+    bounds = (
+        np.int32(rules.acc_low[r]), np.int32(rules.acc_high[r]),
+        np.int32(rules.low[r]), np.int32(rules.high[r]),
+    )  # fmt: skip
+    for j in range(n_pre):
+        for q in range(wiring.indptr[column + j], wiring.indptr[column + j + 1]):
+            i = np.int64(wiring.targets[q]) - first
+            of_pre = by_pre[i] if m.tx[x0 + j] else np.int32(0)
+            of_post = by_post[j] if m.ty[y0 + i] else np.int32(0)
+            one = of_pre if rules.simple[r] == 1 else of_post
+            two = of_post if rules.simple[r] == 1 else of_pre
+            total = clip_accumulator(np.int32(np.int32(m.weights[q]) * UNIT) + one)
+            m.weights[q] = to_weight(clip_accumulator(total + two), rounding, bounds)
 
 
 @jit
