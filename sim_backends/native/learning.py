@@ -470,15 +470,15 @@ def wiring_of(plastic: tuple[Plastic, ...], orders: list[Any], n_neurons: int) -
     for p, order, first in zip(plastic, orders, base, strict=False):
         row, col, rule = p.rows[order], p.cols[order], p.profile[order].astype(np.int64)
         forms = forms_of(p)
-        form, n_forms = forms[rule], int(forms.max()) + 1
+        form, count = forms[rule], int(forms.max()) + 1
         back = np.lexsort((col, form, row))
         targets.append(row + p.target)
         slots.append(rule * p.n_post + row if len(p.rules) > 1 else targets[-1])
         profile.append(rule)
         places.append(back + first)
         pre_slots.append((rule * p.n_pre + col)[back])
-        per_column.append(np.bincount(col * n_forms + form, minlength=p.n_pre * n_forms))
-        per_row.append(np.bincount(row * n_forms + form, minlength=p.n_post * n_forms))
+        per_column.append(np.bincount(col * count + form, minlength=p.n_pre * count))
+        per_row.append(np.bincount(row * count + form, minlength=p.n_post * count))
     source, n_pre, target, n_post = (
         np.array([getattr(p, f) for p in plastic], dtype=np.int64)
         for f in ("source", "n_pre", "target", "n_post")
@@ -486,10 +486,10 @@ def wiring_of(plastic: tuple[Plastic, ...], orders: list[Any], n_neurons: int) -
     tables = form_tables(plastic, groups)
     n_forms = np.diff(tables[0])
     runs, row_runs = (_starts(np.concatenate(n).tolist()) for n in (per_column, per_row))
-    run, row_run = (_starts(n * n_forms)[:-1] for n in (n_pre, n_post))
+    run, row_run = (_starts((n * n_forms).tolist())[:-1] for n in (n_pre, n_post))
     every = np.concatenate(targets).astype(index)
     several = np.diff(groups) > 1
-    return Wiring(
+    parts: list[Any] = [
         source,
         n_pre,
         target,
@@ -510,7 +510,8 @@ def wiring_of(plastic: tuple[Plastic, ...], orders: list[Any], n_neurons: int) -
         run,
         row_runs,
         row_run,
-    )
+    ]
+    return Wiring(*parts)
 
 
 def _whole_lines(runs: Any, first: Any, n_lines: Any, n_forms: Any) -> Any:
