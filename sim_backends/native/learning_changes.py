@@ -130,23 +130,24 @@ def _weight_steps(
 
 @jit
 def trace_product(
-    result: Any, traces: Any, row: Any, start: Any, code: Any, p: Any, rules: Any
+    result: Any, traces: Any, row: Any, start: Any, code: Any, p: Any, products: Any
 ) -> None:
     """Product `p` of any number of traces, (n,), at the accumulator's width, clipped.
 
     `traces` (steps, traces, all neurons) are read in `row`; the first of them has number `code`.
     """
+    _, _, mantissa, right_of, left_of, factors, variable, constant, limit = products
     n = result.shape[0]
     for i in range(n):
-        result[i] = rules.mantissa[p]
-    for f in range(rules.factors[p], rules.factors[p + 1]):
-        trace = traces[row, rules.variable[f] - code, start : start + n]
-        added, bound = np.int32(rules.constant[f]), np.int32(rules.limit[f])
+        result[i] = mantissa[p]
+    for f in range(factors[p], factors[p + 1]):
+        trace = traces[row, variable[f] - code, start : start + n]
+        added, bound = np.int32(constant[f]), np.int32(limit[f])
         for i in range(n):
             term = np.int32(np.int32(trace[i]) + added)
             term = min(max(term, np.int32(-bound)), np.int32(bound - 1))
             result[i] = np.int32(result[i] * term)
-    right, left = np.int32(rules.right[p]), rules.left[p]
+    right, left = np.int32(right_of[p]), left_of[p]
     low, high = np.int32(ACC_MIN), np.int32(ACC_MAX)
     for i in range(n):
         # right first: low bits are lost, then the sign of what is left decides; the left shift
@@ -157,8 +158,8 @@ def trace_product(
 
 @jit
 def change_pairs(
-    r: Any, pre: Any, post: Any, x: Any, y: Any, most: Any, rounding: Any, wiring: Any, rules: Any,
-    m: Any,
+    pre: Any, post: Any, x: Any, y: Any, most: Any, rounding: Any, sizes: Any, starts: Any,
+    groups: Any, bounds: Any, x_before_y: Any, products: Any, synapses: Any, memory: Any,
 ) -> None:  # fmt: skip
     """Change all synapses of a projection that neurons `pre` and `post` may, by pair rules.
 
@@ -169,48 +170,77 @@ def change_pairs(
         x, y: (steps, traces, all neurons): traces by step; the last row stands for all steps
             beyond it.
         most: largest value of a presynaptic trace.
+        sizes, starts: presynaptic and postsynaptic neurons; where their slots begin.
+        groups: first group and the one after the last.
+        bounds: of accumulators and of weights, int32.
+        products, synapses, memory: see `products_of`, `synapses_of`, `memory_of`: a call hands over
+            every field of a tuple, so these are those that are needed.
     """
-    begin, end, n_pre, n_post = (
-        wiring.group[r],
-        wiring.group[r + 1],
-        wiring.n_pre[r],
-        wiring.n_post[r],
-    )
-    x0, y0, n_groups = rules.x_first[begin], rules.y_first[begin], end - begin
+    (n_pre, n_post), (x0, y0), n_groups = sizes, starts, groups[1] - groups[0]
     n_x, n_y = n_pre * n_groups, n_post * n_groups
-    tx, ty = m.tx[x0 : x0 + n_x], m.ty[y0 : y0 + n_y]
+    indptr, slots, first_slot, row_ptr, row_place, row_slot, weights = synapses
+    all_tx, all_ty, from_pre, from_post, step, met, step_of = memory
+    tx, ty = all_tx[x0 : x0 + n_x], all_ty[y0 : y0 + n_y]
     sent, fired = _steps_in(pre, tx), _steps_in(post, ty)
-    bounds = (
+    last = x.shape[0] - 1
+    for k in range(1, from_post.shape[0]):
+        if fired >> np.uint64(k) & np.uint64(1):
+            change = from_post[k, x0 : x0 + n_x]
+            _fill_table(
+                False, pre, n_pre, groups, x, min(k, last), x0, change, step, products, rounding,
+                most,
+            )  # fmt: skip
+            _, _, moves = _extent_of(change, step, n_pre, n_groups, pre)
+            if moves:
+                _change_rows(
+                    post, k, ty, step, row_ptr, row_place, row_slot, weights, rounding, bounds
+                )
+    for k in range(1, from_post.shape[0]):
+        if sent >> np.uint64(k) & np.uint64(1):
+            change = from_pre[:n_y]
+            _fill_table(
+                True, post, n_post, groups, y, min(k, last), y0, change, step, products, rounding,
+                np.int64(TRACE_MAX),
+            )  # fmt: skip
+            low, high, moves = _extent_of(change, step, n_post, n_groups, post)
+            _change_columns(
+                pre, k, tx, fired, ty, (n_pre, n_post, n_groups), x0, change, from_post, step,
+                moves, low, high, indptr, slots, weights, first_slot, met, step_of, x_before_y,
+                rounding, bounds,
+            )  # fmt: skip
+
+
+@jit
+def products_of(rules: Any) -> Any:
+    """What pair rules read of `Rules`."""
+    return (
+        rules.first, rules.dependency, rules.mantissa, rules.right, rules.left, rules.factors,
+        rules.variable, rules.constant, rules.limit,
+    )  # fmt: skip
+
+
+@jit
+def synapses_of(r: Any, wiring: Any, m: Any) -> Any:
+    """The synapses of a projection by column and by row, and all weights."""
+    return (
+        wiring.indptr[wiring.column[r] :], wiring.slots, wiring.slot[r],
+        wiring.row_ptr[wiring.row[r] :], wiring.row_place, wiring.row_slot, m.weights,
+    )  # fmt: skip
+
+
+@jit
+def memory_of(m: Any) -> Any:
+    """Times of spikes and room for tables."""
+    return m.tx, m.ty, m.from_pre, m.from_post, m.step, m.met, m.step_of
+
+
+@jit
+def bounds_of(r: Any, rules: Any) -> Any:
+    """Limits of accumulators, then of weights, int32."""
+    return (
         np.int32(rules.acc_low[r]), np.int32(rules.acc_high[r]),
         np.int32(rules.low[r]), np.int32(rules.high[r]),
     )  # fmt: skip
-    groups, up, step, last = (begin, end), np.int32(rounding), m.step, x.shape[0] - 1
-    for k in range(1, m.from_post.shape[0]):
-        if fired >> np.uint64(k) & np.uint64(1):
-            change = m.from_post[k, x0 : x0 + n_x]
-            fill_table(
-                False, pre, n_pre, groups, x, min(k, last), x0, change, step, rules, up, most
-            )
-            _, _, moves = _extent_of(change, step, n_pre, n_groups, pre)
-            if moves:
-                row_ptr = wiring.row_ptr[wiring.row[r] :]
-                _change_rows(
-                    post, k, ty, step, row_ptr, wiring.row_place, wiring.row_slot, m.weights, up,
-                    bounds,
-                )  # fmt: skip
-    most_post = np.int64(TRACE_MAX)
-    for k in range(1, m.from_post.shape[0]):
-        if sent >> np.uint64(k) & np.uint64(1):
-            change = m.from_pre[:n_y]
-            fill_table(
-                True, post, n_post, groups, y, min(k, last), y0, change, step, rules, up, most_post
-            )
-            low, high, moves = _extent_of(change, step, n_post, n_groups, post)
-            _change_columns(
-                pre, k, tx, fired, ty, (n_pre, n_post, n_groups), x0, change, m.from_post, step,
-                moves, low, high, wiring.indptr[wiring.column[r] :], wiring.slots, m.weights,
-                wiring.slot[r], m.met, m.step_of, rules.simple[r] == 1, up, bounds,
-            )  # fmt: skip
 
 
 @jit
@@ -223,9 +253,9 @@ def _steps_in(who: Any, times: Any) -> Any:
 
 
 @jit
-def fill_table(
+def _fill_table(
     by_pre: Any, who: Any, n: Any, groups: Any, traces: Any, row: Any, start: Any, changes: Any,
-    steps: Any, rules: Any, rounding: Any, most: Any,
+    steps: Any, products: Any, rounding: Any, most: Any,
 ) -> None:  # fmt: skip
     """What a spike of one side changes in a step of the epoch, by slot of the other side.
 
@@ -237,26 +267,27 @@ def fill_table(
         changes, steps: (slots,) int32 of the accumulator, of `who` at least; int16 of the weight.
     """
     gate, code = (0, 2) if by_pre else (1, 0)
+    first_of, dependency, mantissa, right, left, factors, variable, constant, limit = products
     for g in range(groups[0], groups[1]):
         first = (g - groups[0]) * n
         change, step = changes[first : first + n], steps[first : first + n]
         product: Any = np.int64(-1)
-        for p in range(rules.first[g, 0], rules.first[g, 1]):
-            if rules.dependency[p] == gate:
+        for p in range(first_of[g, 0], first_of[g, 1]):
+            if dependency[p] == gate:
                 product = np.int64(p)
         if product < 0:
             change[:], step[:] = 0, 0
             continue
-        f, narrow = rules.factors[product], False
-        if rules.factors[product + 1] - f == 1:
+        f, narrow = factors[product], False
+        if factors[product + 1] - f == 1:
             at = start + first
             narrow = _weight_steps(
-                change, step, who, traces[row, rules.variable[f] - code, at : at + n], most,
-                rules.mantissa[product], rules.right[product], rules.left[product],
-                rules.constant[f], rules.limit[f], rounding,
+                change, step, who, traces[row, variable[f] - code, at : at + n], most,
+                mantissa[product], right[product], left[product],
+                constant[f], limit[f], rounding,
             )  # fmt: skip
         if not narrow:
-            trace_product(change, traces, row, start + first, code, product, rules)
+            trace_product(change, traces, row, start + first, code, product, products)
             up = np.int32(rounding)
             for i in range(n):
                 step[i] = np.int16(np.int32(change[i] + up) >> np.int32(ACCUMULATOR_SHIFT))

@@ -35,8 +35,12 @@ from hrsnn_lava.sim_backends.native.kernels import (
 from hrsnn_lava.sim_backends.native.layout import Events, Out
 from hrsnn_lava.sim_backends.native.learning import Draws, Memory, Rules, Wiring
 from hrsnn_lava.sim_backends.native.learning_changes import (
+    bounds_of,
     change_pairs,
+    memory_of,
+    products_of,
     raised,
+    synapses_of,
     trace_history,
 )
 from hrsnn_lava.sim_backends.native.learning_lines import learn_lines
@@ -327,7 +331,11 @@ def _end_epoch(r: Any, t: Any, k: Any, wiring: Any, rules: Any, m: Any, draws: A
     # floor(a / 128) + (r < fraction) is (a + 127 - floor(128 r)) >> 7, also below zero
     rounding = np.int64(_ONE - 1) - np.int64(np.floor(draws.synapse[r, k] * _ONE))
     if rules.simple[r] > 0 and not wild:
-        change_pairs(r, pre, post, m.x, m.y, np.int64(most), rounding, wiring, rules, m)
+        change_pairs(
+            pre, post, m.x, m.y, np.int64(most), np.int32(rounding), (n_pre, n_post),
+            (rules.x_first[begin], rules.y_first[begin]), (begin, end), bounds_of(r, rules),
+            rules.simple[r] == 1, products_of(rules), synapses_of(r, wiring, m), memory_of(m),
+        )  # fmt: skip
     else:
         learn_lines(r, pre, post, wild, u_on, rounding, wiring, rules, m)
     for g in range(begin, end):

@@ -20,10 +20,14 @@ from hrsnn_lava.sim_backends.native.layout import Drive, Events, Out
 from hrsnn_lava.sim_backends.native.learning import Draws, Memory, Rules, Wiring
 from hrsnn_lava.sim_backends.native.learning_changes import (
     UNIT,
+    bounds_of,
     change_pairs,
     clip_accumulator,
     decay_in_place,
+    memory_of,
+    products_of,
     raised,
+    synapses_of,
     to_weight,
     trace_product,
 )
@@ -106,8 +110,9 @@ def pair_steps(
                 _first_epoch(r, np.int32(rounding), wiring, rules, m)
             else:
                 change_pairs(
-                    r, pre, post, m.x[:1], m.y[:1], np.int64(TRACE_MAX), np.int64(rounding),
-                    wiring, rules, m,
+                    pre, post, m.x[:1], m.y[:1], np.int64(TRACE_MAX), rounding, (n_pre, n_post),
+                    (x0, y0), (g, g + 1), bounds_of(r, rules), rules.simple[r] == 1,
+                    products_of(rules), synapses_of(r, wiring, m), memory_of(m),
                 )  # fmt: skip
             for e in range(n_sent):
                 tx[pre[e]] = 0
@@ -127,15 +132,12 @@ def _first_epoch(r: Any, rounding: Any, wiring: Any, rules: Any, m: Any) -> None
     x0, y0, column = rules.x_first[g], rules.y_first[g], wiring.column[r]
     by_pre, by_post = m.from_pre[:n_post], m.from_post[1, x0 : x0 + n_pre]
     by_pre[:], by_post[:] = 0, 0
+    products, bounds = products_of(rules), bounds_of(r, rules)
     for p in range(rules.first[g, 0], rules.first[g, 1]):
         if rules.dependency[p] == 0:
-            trace_product(by_pre, m.y, 0, y0, 2, p, rules)
+            trace_product(by_pre, m.y, 0, y0, 2, p, products)
         else:
-            trace_product(by_post, m.x, 0, x0, 0, p, rules)
-    bounds = (
-        np.int32(rules.acc_low[r]), np.int32(rules.acc_high[r]),
-        np.int32(rules.low[r]), np.int32(rules.high[r]),
-    )  # fmt: skip
+            trace_product(by_post, m.x, 0, x0, 0, p, products)
     for j in range(n_pre):
         for q in range(wiring.indptr[column + j], wiring.indptr[column + j + 1]):
             i = np.int64(wiring.targets[q]) - first
