@@ -17,7 +17,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import learning_rules
 import numpy as np
+from bounds import visit_timer
 from networks import network, synaptic_events
 from peers import ChildPeer, Different, LavaPeer, Run, check, stdp_parameters
 from simulation import CHUNK, display, parser
@@ -47,6 +49,8 @@ FIXED = "native, learning off"
 SILENT = pair_stdp((1, -6), (1, -6), 20.0, 20.0, impulse=0.0, rng_seed=1)
 #: Networks that do ever more of the work; differences of their times are the parts of a step.
 PARTS = ("neurons", "traces", "delivery", "changes")
+#: Size at which other rules are compared with pair STDP.
+RULES_AT = 1000
 
 
 def learning_call(net: QuantizedNetwork, steps: int) -> Callable[[], None]:
@@ -85,6 +89,8 @@ class LearningBench:
             "traces": learning_call(few, steps),
             "delivery": learning_call(network(n, p, rule=SILENT), steps),
         }
+        self.visits = visit_timer(self.net, self.trace)
+        self.access = (float("inf"), float("inf"))
         self.best: dict[str, float] = {}
         self.of_parts: dict[str, float] = {}
         self.runs: dict[str, Run] = {}
@@ -96,6 +102,8 @@ class LearningBench:
         for name, call in self.parts.items():
             seconds = cpu_seconds(call) / self.steps
             self.of_parts[name] = min(seconds, self.of_parts.get(name, float("inf")))
+        delivered, touched = self.visits()
+        self.access = (min(delivered, self.access[0]), min(touched, self.access[1]))
         for name, once in peers.items():
             run = once()
             self._keep(name, run.seconds / self.steps, run)
@@ -164,6 +172,7 @@ def measure(
         "plastic_events_per_step": bench.pairs,
         "native_s": native,
         "parts_s": bench.shares(),
+        "access_s": {"delivery": bench.access[0], "delivery_and_touch": bench.access[1]},
         "ns_per_plastic_event": 1e9 * (native - bench.best[FIXED]) / bench.pairs,
     }
     tools = []
@@ -197,13 +206,22 @@ PART_COLUMNS = {
     "delivery": "spikes to synapses",
     "changes": "weights that move",
     "step": "whole step, us",
+    "access": "access alone: spikes",
+    "touch": "and every weight",
 }
 
 
 def display_parts(case: dict[str, Any]) -> dict[str, str]:
     """A row of `PART_COLUMNS`, in microseconds."""
     row = {name: f"{1e6 * seconds:.2f}" for name, seconds in case["parts_s"].items()}
-    return {"n": str(case["neurons"]), **row, "step": f"{1e6 * case['native_s']:.2f}"}
+    access = case["access_s"]
+    return {
+        "n": str(case["neurons"]),
+        **row,
+        "step": f"{1e6 * case['native_s']:.2f}",
+        "access": f"{1e6 * access['delivery']:.2f}",
+        "touch": f"{1e6 * access['delivery_and_touch']:.2f}",
+    }
 
 
 def main() -> int:
@@ -211,6 +229,7 @@ def main() -> int:
     options = parser(__doc__.splitlines()[0])
     options.set_defaults(repeats=5)
     options.add_argument("--sizes", type=int, nargs="+", default=list(DENSITY))
+    options.add_argument("--rules-at", type=int, default=RULES_AT, help="size for other rules")
     arguments = options.parse_args()
     lava = None if arguments.no_lava else LavaPeer()
     if lava is not None and (obstacle := lava.obstacle()):
@@ -232,13 +251,19 @@ def main() -> int:
         except (Different, HrsnnError) as failure:
             print(failure, file=sys.stderr)
             return 1
-        results.append({**case, "tools": tools})
+        rules = []
+        if n == arguments.rules_at:
+            rules = learning_rules.measure(n, density, arguments.steps, arguments.repeats)
+        results.append({**case, "tools": tools, "rules": rules})
         print(
             f"N = {n}, {case['plastic']} plastic of {case['synapses']} synapses, "
             f"rate {case['rate']:.3f}, {case['ns_per_plastic_event']:.2f} ns per plastic event"
         )
         print(table([display(row) for row in tools], COLUMNS))
         print(table([display_parts(case)], PART_COLUMNS))
+        if rules:
+            rows = [learning_rules.display(row) for row in rules]
+            print(table(rows, learning_rules.COLUMNS))
         print(flush=True)
     write(arguments.json, "learning", results)
     return 0

@@ -22,6 +22,7 @@ from typing import Any
 
 import counting
 import learning
+import learning_rules
 import scaling
 import simulation
 import startup
@@ -62,6 +63,10 @@ def render(documents: dict[str, Any], page: Path) -> None:
         blocks["learning"] = learning_tables(documents["learning"])
         rows = [learning.display_parts(case) for case in documents["learning"]["rows"]]
         blocks["learning-parts"] = table(rows, learning.PART_COLUMNS)
+        rules = [row for case in documents["learning"]["rows"] for row in case.get("rules", [])]
+        if rules:
+            shown = [learning_rules.display(row) for row in rules]
+            blocks["learning-rules"] = table(shown, learning_rules.COLUMNS)
     tables = {"scaling": scaling, "counting": counting, "trials": trials, "startup": startup}
     for name, module in tables.items():
         if name in documents:

@@ -41,13 +41,13 @@ from hrsnn_lava.sim_backends.learning_program import (
     scale,
     traces_read,
 )
+from hrsnn_lava.sim_backends.native.learning_forms import DEPENDENCIES, form_tables, forms_of
 from hrsnn_lava.sim_backends.state import SYNAPTIC, learning_arrays, learning_values
 
 _BLOCK = 1024  # steps for which random numbers are drawn at least
 MODES = ("regular", "overwrite", "add_saturating", "add_overflow")
 #: Codes of variables in a factor: traces 0..4, then these.
 CODES = {name: code for code, name in enumerate((*TRACES, "x0", "y0", "w", "d", "t"))}
-DEPENDENCIES = {"x0": 0, "y0": 1, "u": 2}
 
 
 class Wiring(NamedTuple):
@@ -55,7 +55,18 @@ class Wiring(NamedTuple):
 
     `source`, `n_pre`, `target`, `n_post` (R,); `column`, `row` (R,): first column and row of each
     in `indptr` and `row_ptr`; `group` (R + 1,): its groups. `targets` (S,) global, `profile` (S,)
-    local group. Rows: `row_place` (S,) where a synapse is stored, `row_pre` its local neuron.
+    local group. Rows: `row_place` (S,) where a synapse is stored.
+
+    Slots number the neurons of one side group by group: `row_slot` (S,) is ``profile n_pre + pre``,
+    `slots` (S,) less `slot` (R,) is ``profile n_post + post``. With one group everywhere `slots`
+    are `targets`.
+
+    Forms (see `learning_lines`): `form` (R + 1,): those of each projection; `form_group` (F,) first
+    group of each, `form_ptr` (F + 1,) into `form_member`, its groups; `form_gates` (F, 4): bits of
+    the dependencies x0, y0, u of products of dw, dd, dt, and of any; `form_reads` (F, 3): w, d, t
+    are read or change; `form_plain` (F,): the only form of its projection, whose products of u read
+    nothing but w, d and t. A line lies form by form: `runs` and `row_runs` hold where each piece
+    begins, from `run` and `row_run` (R,) on.
     """
 
     source: Any
@@ -70,7 +81,20 @@ class Wiring(NamedTuple):
     profile: Any
     row_ptr: Any
     row_place: Any
-    row_pre: Any
+    row_slot: Any
+    slots: Any
+    slot: Any
+    form: Any
+    form_group: Any
+    form_ptr: Any
+    form_member: Any
+    form_gates: Any
+    form_reads: Any
+    form_plain: Any
+    runs: Any
+    run: Any
+    row_runs: Any
+    row_run: Any
 
 
 class Rules(NamedTuple):
@@ -144,10 +168,14 @@ class Memory(NamedTuple):
     decayed: Any
     from_pre: Any
     from_post: Any
+    step: Any
+    met: Any
+    step_of: Any
+    line: Any
+    index: Any
+    scales: Any
+    held: Any
     held_place: Any
-    held_weight: Any
-    step_pre: Any
-    step_post: Any
 
 
 class Factors(NamedTuple):
@@ -202,7 +230,8 @@ class LearningState:
     def __init__(self, plastic: tuple[Plastic, ...], n_neurons: int) -> None:
         self.plastic = plastic
         self._merged, self._part_of = merge(plastic)
-        orders = [np.lexsort((p.rows, p.cols)) for p in self._merged]  # by pre, then post
+        # by pre, then form, then post
+        orders = [np.lexsort((p.rows, forms_of(p)[p.profile], p.cols)) for p in self._merged]
         self.wiring = wiring_of(self._merged, orders, n_neurons)
         self.rules = rules_of(self._merged)
         self.pairs = all(_every_step(p) for p in self._merged) and bool(self.rules.simple.all())
@@ -432,41 +461,68 @@ def _starts(sizes: Sequence[int]) -> Any:
 
 def wiring_of(plastic: tuple[Plastic, ...], orders: list[Any], n_neurons: int) -> Wiring:
     index = np.uint16 if n_neurons <= 2**16 else np.uint32
-    widest = max((p.n_pre for p in plastic), default=0)
-    pre_index = np.uint16 if widest <= 2**16 else np.uint32
     columns, rows = _starts([p.n_pre for p in plastic]), _starts([p.n_post for p in plastic])
+    groups = _starts([len(p.rules) for p in plastic])
     base = _starts([o.size for o in orders])
     empty = [np.zeros(0, dtype=np.int64)]
-    targets, profile, places, pres = list(empty), list(empty), list(empty), list(empty)
-    per_column, per_row = list(empty), list(empty)
+    targets, profile, places, slots = list(empty), list(empty), list(empty), list(empty)
+    pre_slots, per_column, per_row = list(empty), list(empty), list(empty)
     for p, order, first in zip(plastic, orders, base, strict=False):
-        row, col = p.rows[order], p.cols[order]
-        back = np.lexsort((col, row))
+        row, col, rule = p.rows[order], p.cols[order], p.profile[order].astype(np.int64)
+        forms = forms_of(p)
+        form, count = forms[rule], int(forms.max()) + 1
+        back = np.lexsort((col, form, row))
         targets.append(row + p.target)
-        profile.append(p.profile[order])
+        slots.append(rule * p.n_post + row if len(p.rules) > 1 else targets[-1])
+        profile.append(rule)
         places.append(back + first)
-        pres.append(col[back])
-        per_column.append(np.bincount(col, minlength=p.n_pre))
-        per_row.append(np.bincount(row, minlength=p.n_post))
+        pre_slots.append((rule * p.n_pre + col)[back])
+        per_column.append(np.bincount(col * count + form, minlength=p.n_pre * count))
+        per_row.append(np.bincount(row * count + form, minlength=p.n_post * count))
     source, n_pre, target, n_post = (
         np.array([getattr(p, f) for p in plastic], dtype=np.int64)
         for f in ("source", "n_pre", "target", "n_post")
     )
-    return Wiring(
+    tables = form_tables(plastic, groups)
+    n_forms = np.diff(tables[0])
+    runs, row_runs = (_starts(np.concatenate(n).tolist()) for n in (per_column, per_row))
+    run, row_run = (_starts((n * n_forms).tolist())[:-1] for n in (n_pre, n_post))
+    every = np.concatenate(targets).astype(index)
+    several = np.diff(groups) > 1
+    parts: list[Any] = [
         source,
         n_pre,
         target,
         n_post,
         columns[:-1],
         rows[:-1],
-        _starts([len(p.rules) for p in plastic]),
-        _starts(np.concatenate(per_column).tolist()),
-        np.concatenate(targets).astype(index),
+        groups,
+        _whole_lines(runs, run, n_pre, n_forms),
+        every,
         np.concatenate(profile).astype(np.uint16),
-        _starts(np.concatenate(per_row).tolist()),
+        _whole_lines(row_runs, row_run, n_post, n_forms),
         np.concatenate(places).astype(np.uint32),
-        np.concatenate(pres).astype(pre_index),
-    )
+        _narrow(np.concatenate(pre_slots)),
+        _narrow(np.concatenate(slots)) if several.any() else every,
+        np.where(several, 0, target),
+        *tables,
+        runs,
+        run,
+        row_runs,
+        row_run,
+    ]
+    return Wiring(*parts)
+
+
+def _whole_lines(runs: Any, first: Any, n_lines: Any, n_forms: Any) -> Any:
+    """Where the lines of all projections begin, from where their pieces do."""
+    starts = [f + n * np.arange(k) for f, n, k in zip(first, n_forms, n_lines, strict=True)]
+    return runs[np.concatenate([*starts, [runs.size - 1]]).astype(np.int64)]
+
+
+def _narrow(values: Any) -> Any:
+    """Indices in 16 bits, or in 32."""
+    return values.astype(np.uint16 if values.max(initial=0) < 2**16 else np.uint32)
 
 
 def rules_of(plastic: tuple[Plastic, ...]) -> Rules:
@@ -499,7 +555,7 @@ def rules_of(plastic: tuple[Plastic, ...]) -> Rules:
         np.array([_simple(p) for p in plastic], dtype=np.int64),
         _starts([p.n_pre for p, _ in groups])[:-1],
         _starts([p.n_post for p, _ in groups])[:-1],
-        np.ascontiguousarray(tables[:, :, 0]),
+        np.ascontiguousarray(tables[:, :, 0].astype(np.uint8)),
         np.ascontiguousarray(tables[:, :, 1]),
         used,
         *impulses,
@@ -602,6 +658,11 @@ def memory_of(wiring: Wiring, rules: Rules, n: int, factors: Factors | None) -> 
     n_x = int((wiring.n_pre * np.diff(wiring.group)).sum())
     n_y = int((wiring.n_post * np.diff(wiring.group)).sum())
     n_pre, n_post = int(wiring.n_pre.sum()), int(wiring.n_post.sum())
+    # room for what pair rules change, and for lines of the others
+    n_steps = depth if np.any(rules.simple) else 1
+    widest = int(np.maximum(wiring.n_pre, wiring.n_post).max(initial=0))
+    slots = max(n_x, n_y)
+    held = size if np.any(wiring.form_gates[wiring.form_plain, -1] & 1 << DEPENDENCIES["u"]) else 0
     zeros = np.zeros
     return Memory(
         weights=zeros(size, np.int16),
@@ -622,10 +683,14 @@ def memory_of(wiring: Wiring, rules: Rules, n: int, factors: Factors | None) -> 
         payload=zeros(int(wiring.n_pre.max(initial=0)), np.int64),
         partial=zeros(n, np.int64),
         decayed=zeros(TRACE_VALUES, np.uint8),
-        from_pre=zeros((depth, n_y), np.int32),
-        from_post=zeros((depth, n_x), np.int32),
-        held_place=zeros(size + 1, np.uint32),
-        held_weight=zeros(size, np.int16),
-        step_pre=zeros(int(wiring.n_post.max(initial=0)), np.int16),
-        step_post=zeros(int(wiring.n_pre.max(initial=0)), np.int16),
+        from_pre=zeros(slots, np.int32),
+        from_post=zeros((n_steps, n_x), np.int32),
+        step=zeros(slots, np.int16),
+        met=zeros(widest + 1, np.uint32),
+        step_of=zeros(widest, np.int16),
+        line=zeros((6, widest), np.int32),
+        index=zeros((4, widest + 1), np.uint32),
+        scales=zeros((2, int(np.diff(wiring.group).max(initial=0))), np.int32),
+        held=zeros((len(SYNAPTIC), held), np.int16),
+        held_place=zeros(held, np.uint32),
     )

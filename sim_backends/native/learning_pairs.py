@@ -3,7 +3,7 @@
 One rule a projection, epochs of one step, ``dw`` alone, of at most one product x0 * (y traces) and
 one y0 * (x traces): pair STDP. What a spike changes then depends on the neuron at the other end
 alone, and one random number rounds all synapses of a projection: how far a weight moves is known
-per neuron before a synapse is touched (`_weight_steps`). Mostly that is 0, or everywhere, and then
+per neuron before a synapse is touched (`weight_steps`). Mostly that is 0, or everywhere, and then
 nothing is touched.
 `pair_steps` and `learning_steps` are compiled only when a network needs them.
 """
@@ -14,18 +14,25 @@ from typing import Any
 
 import numpy as np
 
-from hrsnn_lava.integer_format import ACCUMULATOR_SHIFT, TRACE_MAX
+from hrsnn_lava.integer_format import TRACE_MAX
 from hrsnn_lava.sim_backends.native.kernels import grouped, integer_steps, jit
 from hrsnn_lava.sim_backends.native.layout import Drive, Events, Out
 from hrsnn_lava.sim_backends.native.learning import Draws, Memory, Rules, Wiring
-from hrsnn_lava.sim_backends.native.learning_kernels import ACC_MAX, ACC_MIN, raised
+from hrsnn_lava.sim_backends.native.learning_changes import (
+    UNIT,
+    bounds_of,
+    change_pairs,
+    clip_accumulator,
+    decay_in_place,
+    memory_of,
+    products_of,
+    raised,
+    synapses_of,
+    to_weight,
+    trace_product,
+)
 
 _VALUES = TRACE_MAX + 1  # that a trace of 7 bits can have
-_UNIT = np.int32(1 << ACCUMULATOR_SHIFT)  # a weight of 1 in the accumulator
-_BITS = np.int32(23)  # of a fixed point in which 7 bits still fit into int32
-_ONE = 2.0**23
-# changes below this, rounding added, fit into 16 bits: twice as many a time
-_NARROW = 2**15 - (1 << ACCUMULATOR_SHIFT)
 
 
 @jit
@@ -67,6 +74,7 @@ def pair_steps(
                 ring_source[slot], ring_value[slot], ring_count[slot], wiring.source[r], n_pre, pre
             )
             n_fired = _find_fired(out_neuron[n_written:], spikes, target, n_post, post)
+            pre, post = pre[:n_sent], post[:n_fired]
             for trace in range(5):
                 if not rules.used[g, trace]:
                     continue
@@ -74,41 +82,16 @@ def pair_steps(
                 values = m.x[0, trace, x0 : x0 + n_pre]
                 if not of_pre:
                     values = m.y[0, trace - 2, y0 : y0 + n_post]
-                _decay_trace(
-                    values, rules.whole[g, trace], rules.fraction[g, trace],
-                    draws.x_decay[r, k] if of_pre else draws.y_decay[r, k], m.decayed,
+                decay_in_place(
+                    values, rules.whole[g, trace, :_VALUES], rules.fraction[g, trace, :_VALUES],
+                    draws.x_decay[r, k] if of_pre else draws.y_decay[r, k], m.decayed[:_VALUES],
                 )  # fmt: skip
                 _raise_trace(
                     values, pre if of_pre else post, n_sent if of_pre else n_fired,
                     rules.impulse[g, trace], rules.part[g, trace],
                     draws.x_impulse[r, k] if of_pre else draws.y_impulse[r, k],
                 )  # fmt: skip
-            rounding = np.int32(_UNIT - 1) - np.int32(np.floor(draws.synapse[r, k] * _UNIT))
-            by_pre, by_post = m.from_pre[1, y0 : y0 + n_post], m.from_post[1, x0 : x0 + n_pre]
-            to_pre, to_post = m.step_pre[:n_post], m.step_post[:n_pre]
-            if rules.first[g, 1] - rules.first[g, 0] < 2:  # one of the two products is missing
-                by_pre[:], by_post[:], to_pre[:], to_post[:] = 0, 0, 0, 0
-            for p in range(rules.first[g, 0], rules.first[g, 1]):
-                by_x = rules.dependency[p] == 0
-                if (n_sent if by_x else n_fired) == 0:
-                    continue
-                f, code, at = rules.factors[p], 2 if by_x else 0, y0 if by_x else x0
-                changes, steps = by_pre if by_x else by_post, to_pre if by_x else to_post
-                narrow = False
-                if rules.factors[p + 1] - f == 1 and t > 0:
-                    at_trace = rules.variable[f] - code
-                    trace = m.x[0, at_trace, x0 : x0 + n_pre]
-                    if by_x:
-                        trace = m.y[0, at_trace, y0 : y0 + n_post]
-                    narrow = _weight_steps(
-                        changes, steps, post if by_x else pre, n_fired if by_x else n_sent, trace,
-                        rules.mantissa[p], rules.right[p], rules.left[p], rules.constant[f],
-                        rules.limit[f], rounding,
-                    )  # fmt: skip
-                if not narrow:
-                    _any_product(changes, m.y if by_x else m.x, at, code, p, rules)
-                    for i in range(changes.shape[0]):
-                        steps[i] = np.int16(np.int32(changes[i] + rounding) >> np.int32(7))
+            rounding = np.int32(UNIT - 1) - np.int32(np.floor(draws.synapse[r, k] * UNIT))
             _deliver(
                 pre, n_sent, wiring.indptr[column:], wiring.targets, m.weights, pending,
                 np.int32(rules.factor[r]),
@@ -118,56 +101,52 @@ def pair_steps(
                     pre, n_sent, wiring.indptr[column:], wiring.targets, m.weights,
                     run.scratch.later, np.int32(rules.factor[r]),
                 )  # fmt: skip
-            bounds = (
-                np.int32(rules.acc_low[r]), np.int32(rules.acc_high[r]),
-                np.int32(rules.low[r]), np.int32(rules.high[r]),
-            )  # fmt: skip
-            x_before_y = rules.dependency[rules.first[g, 0]] == 0
+            tx, ty = m.tx[x0 : x0 + n_pre], m.ty[y0 : y0 + n_post]
+            for e in range(n_sent):
+                tx[pre[e]] = 1
+            for e in range(n_fired):
+                ty[post[e]] = 1
             if t == 0:
-                _everything(
-                    pre, n_sent, post, n_fired, by_pre, by_post, wiring.indptr[column:],
-                    wiring.targets, m.weights, target, m.pre_on[column:], m.post_on[row:],
-                    x_before_y, rounding, bounds,
+                _first_epoch(r, np.int32(rounding), wiring, rules, m)
+            else:
+                change_pairs(
+                    pre, post, m.x[:1], m.y[:1], np.int64(TRACE_MAX), rounding, (n_pre, n_post),
+                    (x0, y0), (g, g + 1), bounds_of(r, rules), rules.simple[r] == 1,
+                    products_of(rules), synapses_of(r, wiring, m), memory_of(m),
                 )  # fmt: skip
-                continue
-            if n_sent > 0:
-                _columns(
-                    pre, n_sent, post, n_fired, by_pre, by_post, to_pre, wiring.indptr[column:],
-                    wiring.targets, m.weights, target, m.post_on[row:], m.held_place,
-                    m.held_weight, x_before_y, rounding, bounds,
-                )  # fmt: skip
-            if n_fired > 0:
-                _rows(
-                    post, n_fired, pre, n_sent, to_post, wiring.row_ptr[row:], wiring.row_place,
-                    wiring.row_pre, m.weights, rounding, bounds,
-                )  # fmt: skip
+            for e in range(n_sent):
+                tx[pre[e]] = 0
+            for e in range(n_fired):
+                ty[post[e]] = 0
         n_written += spikes
     return n_written
 
 
 @jit
-def _everything(
-    pre: Any, n_sent: Any, post: Any, n_fired: Any, by_pre: Any, by_post: Any, indptr: Any,
-    targets: Any, weights: Any, first: Any, sent: Any, fired: Any, x_before_y: Any, rounding: Any,
-    bounds: Any,
-) -> None:  # fmt: skip
+def _first_epoch(r: Any, rounding: Any, wiring: Any, rules: Any, m: Any) -> None:
     """The first epoch, synapse by synapse: weights may lie beyond their range until it ends.
 
     Then it matters that the accumulator is clipped after each product, also one that adds nothing.
     """
-    _set_flags(sent, by_post.shape[0], pre, n_sent)
-    _set_flags(fired, by_pre.shape[0], post, n_fired)
-    for j in range(by_post.shape[0]):
-        for q in range(indptr[j], indptr[j + 1]):
-            i = np.int64(targets[q]) - first
-            of_pre = by_pre[i] if sent[j] else np.int32(0)
-            of_post = by_post[j] if fired[i] else np.int32(0)
-            one = of_pre if x_before_y else of_post
-            two = of_post if x_before_y else of_pre
-            total = _clip_accumulator(np.int32(np.int32(weights[q]) * np.int32(_UNIT)) + one)
-            weights[q] = _to_weight(_clip_accumulator(total + two), rounding, bounds)
-    _set_flags(sent, by_post.shape[0], pre, 0)
-    _set_flags(fired, by_pre.shape[0], post, 0)
+    g, n_pre, n_post, first = wiring.group[r], wiring.n_pre[r], wiring.n_post[r], wiring.target[r]
+    x0, y0, column = rules.x_first[g], rules.y_first[g], wiring.column[r]
+    by_pre, by_post = m.from_pre[:n_post], m.from_post[1, x0 : x0 + n_pre]
+    by_pre[:], by_post[:] = 0, 0
+    products, bounds = products_of(rules), bounds_of(r, rules)
+    for p in range(rules.first[g, 0], rules.first[g, 1]):
+        if rules.dependency[p] == 0:
+            trace_product(by_pre, m.y, 0, y0, 2, p, products)
+        else:
+            trace_product(by_post, m.x, 0, x0, 0, p, products)
+    for j in range(n_pre):
+        for q in range(wiring.indptr[column + j], wiring.indptr[column + j + 1]):
+            i = np.int64(wiring.targets[q]) - first
+            of_pre = by_pre[i] if m.tx[x0 + j] else np.int32(0)
+            of_post = by_post[j] if m.ty[y0 + i] else np.int32(0)
+            one = of_pre if rules.simple[r] == 1 else of_post
+            two = of_post if rules.simple[r] == 1 else of_pre
+            total = clip_accumulator(np.int32(np.int32(m.weights[q]) * UNIT) + one)
+            m.weights[q] = to_weight(clip_accumulator(total + two), rounding, bounds)
 
 
 @jit
@@ -185,78 +164,6 @@ def _deliver(
         else:
             for q in range(targets.shape[0]):
                 pending[targets[q]] += np.int32(np.int32(weights[q]) * factor)
-
-
-@jit
-def _columns(
-    pre: Any, n_sent: Any, post: Any, n_fired: Any, by_pre: Any, by_post: Any, steps: Any,
-    indptr: Any, all_targets: Any, all_weights: Any, first: Any, fired: Any, met: Any,
-    scratch: Any, x_before_y: Any, rounding: Any, bounds: Any,
-) -> None:  # fmt: skip
-    """Change the synapses from neurons that spiked.
-
-    Where both neurons spiked, two changes add up, with a clip in between. They are looked for
-    only in columns in which the sum of the two can move a weight, or the clip can matter.
-    """
-    least, greatest = _weight_reach(rounding, bounds)
-    moves, start = _any_moves(steps, post, n_fired), np.uint64(first)
-    low = high = np.int32(0)
-    if n_fired > 0:
-        low, high = _extent_of(by_pre, post, n_fired)
-    for e in range(n_fired):
-        fired[post[e]] = True
-    for e in range(n_sent):
-        of_post: Any = np.int32(by_post[pre[e]])
-        n_met: Any = np.uint64(0)
-        both = n_fired > 0 and (
-            low + of_post + rounding < 0
-            or high + of_post + rounding >= _UNIT
-            or bounds[2] * _UNIT + min(low, of_post) < ACC_MIN
-            or bounds[3] * _UNIT + max(high, of_post) > ACC_MAX
-        )
-        if not (moves or both):
-            continue
-        lo, hi = np.uint64(indptr[pre[e]]), np.uint64(indptr[pre[e] + 1])
-        targets, weights, step = all_targets[lo:hi], all_weights[lo:hi], scratch[: hi - lo]
-        if both:
-            for q in range(targets.shape[0]):
-                met[n_met] = q
-                n_met = n_met + np.uint64(fired[np.uint64(targets[q]) - start])
-            for f in range(n_met):
-                place = np.uint64(met[f])
-                of_pre = by_pre[np.uint64(targets[place]) - start]
-                one = of_pre if x_before_y else of_post
-                two = of_post if x_before_y else of_pre
-                total = _clip_accumulator(
-                    np.int32(np.int32(weights[place]) * np.int32(_UNIT)) + one
-                )
-                weights[place] = _to_weight(_clip_accumulator(total + two), rounding, bounds)
-        if moves:
-            for q in range(targets.shape[0]):
-                step[q] = steps[np.uint64(targets[q]) - start]
-            for q in range(weights.shape[0]):
-                weights[q] = min(max(np.int16(weights[q] + step[q]), least), greatest)
-    for e in range(n_fired):
-        fired[post[e]] = False
-
-
-@jit
-def _rows(
-    post: Any, n_fired: Any, pre: Any, n_sent: Any, steps: Any, row_ptr: Any, row_place: Any,
-    row_pre: Any, weights: Any, rounding: Any, bounds: Any,
-) -> None:  # fmt: skip
-    """Change the synapses onto neurons that fired, from neurons that did not."""
-    if not _any_moves(steps, pre, n_sent):
-        return
-    least, greatest = _weight_reach(rounding, bounds)
-    low, high = np.int32(least), np.int32(greatest)
-    for e in range(n_fired):
-        lo, hi = np.uint64(row_ptr[post[e]]), np.uint64(row_ptr[post[e] + 1])
-        places, neurons = row_place[lo:hi], row_pre[lo:hi]
-        for q in range(places.shape[0]):
-            place = np.uint64(places[q])
-            weight = np.int32(weights[place]) + np.int32(steps[np.uint64(neurons[q])])
-            weights[place] = min(max(np.int32(weight), low), high)
 
 
 @jit
@@ -282,125 +189,7 @@ def _find_fired(neurons: Any, count: Any, low: Any, n: Any, index: Any) -> Any:
 
 
 @jit
-def _decay_trace(values: Any, whole: Any, fraction: Any, random: Any, decayed: Any) -> None:
-    """A step of a trace, (n,); one random number rounds all of it.
-
-    A linear function that agrees with the table on all its values does it for many at once.
-    """
-    for value in range(_VALUES):
-        decayed[value] = np.uint8(np.int32(whole[value]) + np.int32(random < fraction[value]))
-    last = _VALUES - 1
-    slope = np.int32((np.float64(whole[last]) + fraction[last]) / last * _ONE)
-    offset = np.int32((1.0 - random) * _ONE)
-    wrong = np.int32(0)
-    for value in range(_VALUES):
-        line = np.int32(np.int32(np.int32(value) * slope + offset) >> _BITS)
-        wrong |= np.int32(line ^ np.int32(decayed[value]))
-    if wrong == 0:
-        for i in range(values.shape[0]):
-            values[i] = np.uint8(np.int32(np.int32(values[i]) * slope + offset) >> _BITS)
-    else:
-        for i in range(values.shape[0]):
-            values[i] = decayed[values[i]]
-
-
-@jit
 def _raise_trace(values: Any, who: Any, count: Any, impulse: Any, part: Any, random: Any) -> None:
     """Add the impulse to the traces of neurons that spiked."""
     for e in range(count):
         values[who[e]] = raised(values[who[e]], impulse, part, random)
-
-
-@jit
-def _weight_steps(
-    changes: Any, steps: Any, who: Any, count: Any, trace: Any, mantissa: Any, right: Any,
-    left: Any, constant: Any, limit: Any, rounding: Any,
-) -> Any:  # fmt: skip
-    """What a spike does to a synapse, by the neuron at its other end, for a product of one factor.
-
-    `changes` (n,) int32 of the accumulator, at `who` alone; `steps` (n,) int16 of the weight:
-    ``(128 w + c + r) >> 7 = w + ((c + r) >> 7)``, and clipping the accumulator before is clipping
-    the weight after, for all of these functions are monotonic. False, and nothing done, where 16
-    bits do not hold the arithmetic.
-    """
-    last = _VALUES - 1
-    most = (abs(constant) + last) * abs(mantissa) >> right
-    if constant < -last or constant + last >= limit or left > 15 or most << left >= _NARROW:
-        return False
-    times, less, more = np.int16(mantissa), np.int16(right), np.int16(left)
-    plus, up = np.int16(constant), np.int16(rounding)
-    for i in range(steps.shape[0]):
-        term = np.int16(np.int16(np.int16(trace[i]) + plus) * times)
-        term = np.int16(np.int16(term >> less) << more)
-        steps[i] = np.int16(np.int16(term + up) >> np.int16(7))
-    for e in range(count):
-        term = (np.int64(trace[who[e]]) + constant) * mantissa
-        changes[who[e]] = np.int32((term >> right) << left)
-    return True
-
-
-@jit
-def _any_product(result: Any, traces: Any, start: Any, code: Any, p: Any, rules: Any) -> None:
-    """Product `p`, of any number of factors, for every neuron (n,), at the accumulator's width."""
-    n = result.shape[0]
-    for i in range(n):
-        result[i] = rules.mantissa[p]
-    for f in range(rules.factors[p], rules.factors[p + 1]):
-        trace = traces[0, rules.variable[f] - code, start : start + n]
-        added, bound = np.int32(rules.constant[f]), np.int32(rules.limit[f])
-        for i in range(n):
-            term = np.int32(np.int32(trace[i]) + added)
-            term = min(max(term, np.int32(-bound)), np.int32(bound - 1))
-            result[i] = np.int32(result[i] * term)
-    right, left = np.int32(rules.right[p]), rules.left[p]
-    low, high = np.int32(ACC_MIN), np.int32(ACC_MAX)
-    for i in range(n):
-        value = np.int32(np.int64(np.int32(result[i] >> right)) << left)
-        result[i] = min(max(value, low), high)
-
-
-@jit
-def _clip_accumulator(value: Any) -> Any:
-    return min(max(np.int32(value), np.int32(ACC_MIN)), np.int32(ACC_MAX))
-
-
-@jit
-def _to_weight(total: Any, rounding: Any, bounds: Any) -> Any:
-    """An accumulator (int32) to a weight: sign, rounding, limits."""
-    total = min(max(total, bounds[0]), bounds[1])
-    return min(max(np.int32(np.int32(total + rounding) >> np.int32(7)), bounds[2]), bounds[3])
-
-
-@jit
-def _weight_reach(rounding: Any, bounds: Any) -> Any:
-    """Least and greatest weight that `_to_weight` can give, int16."""
-    least = _to_weight(np.int32(ACC_MIN), rounding, bounds)
-    return np.int16(least), np.int16(_to_weight(np.int32(ACC_MAX), rounding, bounds))
-
-
-@jit
-def _set_flags(flags: Any, n: Any, who: Any, count: Any) -> None:
-    for i in range(n):
-        flags[i] = False
-    for e in range(count):
-        flags[who[e]] = True
-
-
-@jit
-def _any_moves(steps: Any, who: Any, count: Any) -> Any:
-    """Take neurons `who` out; whether any weight is left to move."""
-    for e in range(count):
-        steps[who[e]] = np.int16(0)
-    bits = np.int16(0)
-    for i in range(steps.shape[0]):
-        bits |= steps[i]
-    return bits != 0
-
-
-@jit
-def _extent_of(changes: Any, who: Any, count: Any) -> Any:
-    """Least and greatest change among neurons `who`."""
-    low = high = changes[who[0]]
-    for e in range(1, count):
-        low, high = min(low, changes[who[e]]), max(high, changes[who[e]])
-    return low, high

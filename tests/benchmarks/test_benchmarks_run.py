@@ -148,9 +148,15 @@ def test_a_wrong_peer_ends_the_benchmark_with_an_error(bench, monkeypatch, capsy
 def test_learning_runs_and_weights_change(bench, tmp_path, monkeypatch):
     out = tmp_path / "l.json"
     arguments = ["--sizes", 60, "--steps", 80, "--repeats", 1, "--no-lava", "--no-peers"]
-    assert run(bench["learning"], [*arguments, "--json", out], monkeypatch) == 0
+    arguments += ["--rules-at", 60, "--json", out]
+    assert run(bench["learning"], arguments, monkeypatch) == 0
     (case,) = json.loads(out.read_text())["rows"]
     assert case["plastic"] < case["synapses"]
+    rules = {row["rule"]: row for row in case["rules"]}
+    assert rules["pair, K=1"]["ratio"] == 1
+    assert {"pair, K=16", "pair, epochs of 4", "dt by pairs, dw by t"} < set(rules)
+    assert min(row["rate"] for row in rules.values()) > 0
+    assert case["access_s"]["delivery"] > 0
     net = bench["networks"].network(60, 0.2, rule=bench["learning"].RULE)
     trace = simulate(net, None, 80, "native")
     assert np.any(trace.weights["exc_exc"] != net.projection("exc_exc").weights.data)
