@@ -89,7 +89,7 @@ AnyPass = Pass[Any, Any]
 
 
 @options
-class StdpSpec(LowerSTDP, RuleOptions, Schedule):
+class StdpSpec(Schedule, LowerSTDP, RuleOptions):
     """Pair STDP of some projections: on the chip, or in float before pruning, or both.
 
     Attributes:
@@ -105,7 +105,7 @@ class StdpSpec(LowerSTDP, RuleOptions, Schedule):
     train_passes: Annotated[int, Field(ge=0)] = 0
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        RuleOptions.__post_init__(self)
         if not self.on_chip and not self.train_passes:
             raise ValueError("nothing learns: set on_chip = true, or train_passes >= 1")
 

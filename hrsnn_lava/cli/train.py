@@ -189,9 +189,7 @@ def _plan(a: TrainArguments) -> TrainingPlan:
         a.keep_rules,
         a.seed,
         a.backend,
-        Monitoring(every=a.every),
-        a.state_file,
-        a.resume,
+        Monitoring(every=a.every, checkpoint=a.state_file, resume=a.resume),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hrsnn_lava.artifacts.files import PathLike
 from hrsnn_lava.compiler.context import Context
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
 from hrsnn_lava.compiler.passes.quantize import Quantize
@@ -22,7 +21,7 @@ from hrsnn_lava.seeding import generator
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.trace import SpikeInput
 from hrsnn_lava.training.balance import rates
-from hrsnn_lava.training.chip_stdp import TrainedProgram, train_on_chip
+from hrsnn_lava.training.chip_stdp import ChipTraining, TrainedProgram, train_on_chip
 from hrsnn_lava.training.monitoring import Monitoring
 from hrsnn_lava.training.simulation import Stimulus
 from hrsnn_lava.training.stdp import STDPOptions, TrainedSTDP, attach_stdp, train_stdp
@@ -45,9 +44,7 @@ class TrainingPlan:
         keep_rules: leave the rules on the network, so that it goes on to learn.
         seed: of rules, order and potentials; None: the spec's, else 0.
         backend: engine that learns on the chip's integers.
-        monitoring: how often the training is watched and saved.
-        checkpoint: file to go on from after a kill; None keeps none.
-        resume: go on from it.
+        monitoring: how often the training is watched and saved, and where.
     """
 
     epochs: int | None = None
@@ -57,8 +54,6 @@ class TrainingPlan:
     seed: int | None = None
     backend: str = "native"
     monitoring: Monitoring | None = None
-    checkpoint: PathLike | None = None
-    resume: bool = False
 
 
 def train_spec(
@@ -154,8 +149,6 @@ def _in_float(
         progress=progress,
         seed=seed,
         monitoring=plan.monitoring,
-        checkpoint=plan.checkpoint,
-        resume=plan.resume,
     )
 
 
@@ -165,13 +158,13 @@ def _on_chip(
     return train_on_chip(
         network,
         inputs,
-        schedule=plan.schedule,
-        epochs=plan.epochs or 1,
+        ChipTraining(
+            epochs=plan.epochs or 1,
+            schedule=plan.schedule or Schedule(),
+            freeze=not plan.keep_rules,
+        ),
         seed=plan.seed or 0,
-        freeze=not plan.keep_rules,
         backend=plan.backend,
         progress=progress,
         monitoring=plan.monitoring,
-        checkpoint=plan.checkpoint,
-        resume=plan.resume,
     )

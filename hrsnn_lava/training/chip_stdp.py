@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.artifacts.files import PathLike
 from hrsnn_lava.csr import from_rows, rows_of, with_values
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.findings import Finding, worst_first
 from hrsnn_lava.integer_format import STATE_SHIFT
+from hrsnn_lava.options import Count, options
 from hrsnn_lava.plasticity import Schedule
 from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.quantized import QuantizedNetwork
@@ -42,12 +42,13 @@ from hrsnn_lava.training.monitoring import History, Monitoring, findings_of
 from hrsnn_lava.training.simulation import Stimulus
 from hrsnn_lava.training.stdp import source_fan_out
 
-__all__ = ["ChipLearner", "TrainedProgram", "learned_network", "train_on_chip"]
+__all__ = ["ChipLearner", "ChipTraining", "TrainedProgram", "learned_network", "train_on_chip"]
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 #: Engine of a run with the weights held, where no other is asked for.
 _HELD = "native"
+_TEXT = "train on the chip"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,20 +83,32 @@ class TrainedProgram:
         return self.outline.history
 
 
+@options
+class ChipTraining:
+    """How a program is shown its lesson.
+
+    Attributes:
+        epochs: how often all of the input is shown.
+        schedule: resets, silence and order of the samples.
+        steps_per_sample: steps for which a value is held, where the input is values.
+        freeze: take the rules off the trained network.
+    """
+
+    epochs: Count = 1
+    schedule: Schedule = Schedule()
+    steps_per_sample: Count = 10
+    freeze: bool = True
+
+
 def train_on_chip(
     network: Any,
     inputs: Lesson,
+    options: ChipTraining | None = None,
     *,
-    schedule: Schedule | None = None,
-    epochs: int = 1,
-    steps_per_sample: int = 10,
     seed: int = 0,
-    freeze: bool = True,
     backend: str | Backend = "native",
     progress: Progress = silent,
     monitoring: Monitoring | None = None,
-    checkpoint: PathLike | None = None,
-    resume: bool = False,
 ) -> TrainedProgram:
     """Let a program learn from its input by its own rules.
 
@@ -103,41 +116,36 @@ def train_on_chip(
         network: `QuantizedNetwork` or `CompiledNetwork` with projections that learn.
         inputs: see `hrsnn_lava.training.stdp.train_stdp`; held values are in the float network's
             unit, and go in by the payload scales of the inputs.
-        schedule: resets, silence and order of the samples.
-        epochs: how often all of the input is shown.
-        steps_per_sample: steps for which a value is held, where `inputs` are values.
+        options: epochs, resets and order.
         seed: of the order and of the initial potentials; not of the rounding, which is the rule's.
-        freeze: take the rules off the trained network.
         backend: engine; one that hands out no states, as Lava, takes ``reset = "none"`` alone and
             keeps no checkpoints.
-        progress, monitoring, checkpoint, resume: see `hrsnn_lava.training.stdp.train_stdp`.
+        progress, monitoring: see `hrsnn_lava.training.stdp.train_stdp`.
 
     Raises:
         SpecError: nothing learns, the input does not fit, or the engine cannot reset.
         ArtifactError: the checkpoint is damaged.
     """
+    o = options or ChipTraining()
     program = runnable(network)
     if all(p.learning is None for p in program.projections):
         raise SpecError("network: no projection learns; allowed: one with learning rules")
-    if not (isinstance(epochs, int) and epochs >= 1):
-        raise SpecError(f"epochs: {epochs!r}; allowed: an integer >= 1")
-    stimulus = stimulus_of(inputs, program.n_inputs, steps_per_sample)
+    stimulus = stimulus_of(inputs, program.n_inputs, o.steps_per_sample)
     limits = monitoring or Monitoring()
-    course = Course(stimulus, schedule or Schedule(), epochs, seed)
+    course = Course(stimulus, o.schedule, o.epochs, seed)
     engine = backend_of(backend)
     if not engine.keeps_state:
-        course = _without_states(engine, course, checkpoint)
-    key = course.key(program.digest, limits, "chip") if checkpoint is not None else ""
-    kept = Checkpoint.of(checkpoint, key, resume)
+        course = _without_states(engine, course, limits)
+    checkpoint = Checkpoint.of(limits, course, program.digest, "chip")
     with Session(program, backend=engine) as session:
         learner = ChipLearner(session, stimulus)
-        outline = run_course(learner, course, limits, kept, progress, "train on the chip")
+        outline = run_course(learner, course, limits, checkpoint, progress, _TEXT)
         after, shares = session.weights(), learner.shares()
     gain = {}
     for name in learner.names:
         start = np.abs(program.projection(name).effective_weights().data.astype(np.float64)).sum()
         gain[name] = float(np.abs(after[name].astype(np.float64)).sum() / start) if start else 1.0
-    trained = learned_network(program, after, freeze=freeze)
+    trained = learned_network(program, after, freeze=o.freeze)
     told = findings_of(outline.history, limits)
     return TrainedProgram(
         trained,
@@ -146,7 +154,7 @@ def train_on_chip(
         {name: share[0] for name, share in shares.items()},
         {name: share[1] for name, share in shares.items()},
         outline,
-        worst_first((*told, *(_off_grid(program, after) if freeze else ()))),
+        worst_first((*told, *(_off_grid(program, after) if o.freeze else ()))),
     )
 
 
@@ -169,14 +177,14 @@ def _off_grid(program: QuantizedNetwork, weights: dict[str, NDArray[Any]]) -> It
             )
 
 
-def _without_states(engine: Backend, course: Course, checkpoint: PathLike | None) -> Course:
+def _without_states(engine: Backend, course: Course, limits: Monitoring) -> Course:
     """The course of an engine that hands out no states: it starts at rest and runs through."""
     if course.stimulus.starts is not None and course.schedule.reset == "sample":
         raise SpecError(
             f"schedule.reset: 'sample' on {engine.name}, whose state stays where it runs; allowed: "
             "'none', or another engine"
         )
-    if checkpoint is not None:
+    if limits.checkpoint is not None:
         raise SpecError(f"checkpoint: given; allowed: None on {engine.name}, which hands out none")
     return replace(course, potentials=False)
 

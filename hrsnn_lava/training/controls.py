@@ -31,6 +31,7 @@ from hrsnn_lava.csr import rows_of
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.findings import Finding
 from hrsnn_lava.network import Network
+from hrsnn_lava.options import options as declared
 from hrsnn_lava.progress import Progress, part_of, silent
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.floating.simulator import with_weights
@@ -39,13 +40,37 @@ from hrsnn_lava.training.course import Lesson, stimulus_of
 from hrsnn_lava.training.monitoring import Monitoring
 from hrsnn_lava.training.stdp import STDPOptions, TrainedSTDP, attach_stdp, train_stdp
 
-__all__ = ["ROWS", "ControlRow", "StdpControls", "scaled", "shuffled", "stdp_controls"]
+__all__ = [
+    "ROWS",
+    "ControlOptions",
+    "ControlRow",
+    "StdpControls",
+    "scaled",
+    "shuffled",
+    "stdp_controls",
+]
 
 Floats = NDArray[np.float64]
 Weights = Mapping[str, Floats]
 #: The rows, in the order of a table.
 ROWS = ("none", "stdp", "stdp_balanced", "shuffled", "scaled", "none_at_stdp")
 Within = Literal["projection", "target"]
+
+
+@declared
+class ControlOptions:
+    """How the controls are made.
+
+    Attributes:
+        within: weights are shuffled among all synapses of a ``projection``, or among those of each
+            ``target`` neuron.
+        balance: how rates are brought to their targets.
+        monitoring: how the training is watched.
+    """
+
+    within: Within = "projection"
+    balance: BalanceOptions = BalanceOptions()
+    monitoring: Monitoring = Monitoring()
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,9 +175,7 @@ def stdp_controls(
     options: STDPOptions | None = None,
     *,
     target_rate: ArrayLike | None = None,
-    within: Within = "projection",
-    balancing: BalanceOptions | None = None,
-    monitoring: Monitoring | None = None,
+    control: ControlOptions | None = None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> StdpControls:
@@ -164,13 +187,11 @@ def stdp_controls(
         options: of the training.
         target_rate: spikes per neuron and step that rows are balanced to, one number or
             (n_neurons,); by default the rates before learning, so that ``none`` is as it was.
-        within: see `shuffled`.
-        balancing: of the homeostasis.
-        monitoring: of the training.
+        control: of the shuffling, of the homeostasis and of what watches the training.
         seed: of rules, order, potentials and permutation.
         progress: told how far all of it is.
     """
-    o = options or STDPOptions()
+    o, c = options or STDPOptions(), control or ControlOptions()
     stimulus = stimulus_of(inputs, network.n_inputs, o.steps_per_sample)
     if all(p.plasticity is None for p in network.projections):
         network = attach_stdp(network, o, generator(seed, "train_stdp/rules"))
@@ -185,18 +206,18 @@ def stdp_controls(
         none, target = ControlRow(start, first, 0.0), first
         step()
     else:
-        row = rate_balance(start, stimulus, target_rate, balancing, seed=seed, progress=step())
+        row = rate_balance(start, stimulus, target_rate, c.balance, seed=seed, progress=step())
         # the network is balanced before it learns, too, or STDP would start from another rate
         none, target, start = _row(row, stimulus, seed), row.target, row.network
         network = network.with_biases(start.gather("bias"))
     o = replace(o, freeze=True)
-    training = train_stdp(network, stimulus, o, None, step(), seed=seed, monitoring=monitoring)
+    training = train_stdp(network, stimulus, o, None, step(), seed=seed, monitoring=c.monitoring)
     learned = training.network
     stdp_rates = rates(learned, stimulus, seed=seed)
     arms = {
         "stdp_balanced": (learned, target),
         "shuffled": (
-            shuffled(start, training.weights, generator(seed, "train_stdp/shuffle"), within),
+            shuffled(start, training.weights, generator(seed, "train_stdp/shuffle"), c.within),
             target,
         ),
         "scaled": (scaled(start, training.weights), target),
@@ -204,7 +225,7 @@ def stdp_controls(
     }
     rows = {"none": none, "stdp": ControlRow(learned, stdp_rates, 0.0)}
     for name, (arm, goal) in arms.items():
-        result = rate_balance(arm, stimulus, goal, balancing, seed=seed, progress=step())
+        result = rate_balance(arm, stimulus, goal, c.balance, seed=seed, progress=step())
         rows[name] = _row(result, stimulus, seed)
     return StdpControls(rows, training, target)
 

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.artifacts.container import below
-from hrsnn_lava.artifacts.files import PathLike
 from hrsnn_lava.artifacts.training_state import TrainingState
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError, raise_if
 from hrsnn_lava.plasticity import Schedule
@@ -139,7 +138,7 @@ class Course:
 
     def key(self, network_digest: str, monitoring: Monitoring, more: str = "") -> str:
         """SHA-256 of all that a training by this course depends on."""
-        texts = (network_digest, digest_of(self.stimulus), repr(self.schedule), repr(monitoring))
+        texts = (network_digest, digest_of(self.stimulus), repr(self.schedule), monitoring.identity)
         numbers = f"{self.epochs} {self.seed} {self.potentials}"
         return hashlib.sha256("\n".join((*texts, numbers, more)).encode()).hexdigest()
 
@@ -159,11 +158,14 @@ class Checkpoint:
     resume: bool = False
 
     @classmethod
-    def of(cls, path: PathLike | None, key: str, resume: bool) -> Checkpoint:
-        """The checkpoint of a file; raises `SpecError` where there is nothing to resume from."""
+    def of(cls, monitoring: Monitoring, course: Course, digest: str, kind: str) -> Checkpoint:
+        """What a training keeps; raises `SpecError` where there is nothing to resume from."""
+        path, resume = monitoring.checkpoint, monitoring.resume
         if path is None and resume:
             raise SpecError("resume: True; allowed: with a checkpoint to go on from")
-        return cls(None if path is None else Path(path), key, resume)
+        if path is None:
+            return cls()
+        return cls(Path(path), course.key(digest, monitoring, kind), resume)
 
     def load(self, pieces: int) -> TrainingState | None:
         """What there is to go on from; raises `SpecError` where it is of another training."""

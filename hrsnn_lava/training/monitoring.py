@@ -7,6 +7,7 @@ interval, and the firing rate is measured twice with the weights held, before an
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -40,6 +41,10 @@ class Monitoring:
         drift: mean |dw| / mean |w| of the last interval above which weights count as unsettled.
         at_bounds: share of the weights at their floor or ceiling from which on it is told.
         probe: pieces on which the rate is measured before and after, with the weights held.
+        checkpoint: file in which the training is kept after every interval, to go on from after a
+            kill; by default none.
+        resume: go on from that file, where it is there; the weights are then those of a training
+            that nothing interrupted, bit for bit.
     """
 
     every: Count | None = None
@@ -47,6 +52,13 @@ class Monitoring:
     drift: Positive = 0.05
     at_bounds: Share = 0.9
     probe: Count = 10
+    checkpoint: str | os.PathLike[str] | None = None
+    resume: bool = False
+
+    @property
+    def identity(self) -> str:
+        """What of it the rows of a history depend on."""
+        return f"{self.every} {self.probe}"
 
     def interval(self, pieces: int) -> int:
         """Pieces between two rows."""

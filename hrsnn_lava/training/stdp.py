@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.artifacts.files import PathLike
 from hrsnn_lava.compiler.context import Context, Pass
 from hrsnn_lava.csr import fan_out
 from hrsnn_lava.distributions import Clip, Constant, Distribution, Gamma
@@ -184,8 +183,6 @@ def train_stdp(
     *,
     seed: int | None = None,
     monitoring: Monitoring | None = None,
-    checkpoint: PathLike | None = None,
-    resume: bool = False,
 ) -> TrainedSTDP:
     """Let a network learn from its input, without labels.
 
@@ -200,10 +197,8 @@ def train_stdp(
         progress: told how far the training is.
         seed: of the order of the samples and of their initial potentials. Without one and without
             `rng` it is 0, and all potentials start at rest.
-        monitoring: how often it is watched and saved, and what is told of.
-        checkpoint: file in which the training is kept, to go on from after a kill.
-        resume: go on from that file, where it is there; the weights are then those of a training
-            that nothing interrupted, bit for bit.
+        monitoring: how often it is watched, what is told of, and where it is kept to go on from
+            after a kill.
 
     Raises:
         SpecError: nothing can learn, the input does not fit, or the checkpoint is another's.
@@ -220,10 +215,9 @@ def train_stdp(
         seed = 0 if rng is None else int(rng.integers(2**62))
     stimulus = stimulus_of(inputs, network.n_inputs, o.steps_per_sample)
     course = Course(stimulus, o.schedule, o.epochs, seed, random)
-    key = course.key(network.digest, limits, "float") if checkpoint is not None else ""
     learner = FloatLearner(network, stimulus)
-    kept = Checkpoint.of(checkpoint, key, resume)
-    outline = run_course(learner, course, limits, kept, progress)
+    checkpoint = Checkpoint.of(limits, course, network.digest, "float")
+    outline = run_course(learner, course, limits, checkpoint, progress)
     after, shares = learner.weights(), learner.shares()
     trained = with_weights(network, after)
     if o.freeze:

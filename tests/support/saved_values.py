@@ -17,6 +17,7 @@ import numpy as np
 from scipy import sparse
 
 import hrsnn_lava as hl
+from hrsnn_lava.artifacts.training_state import TrainingState
 from hrsnn_lava.chip_learning import Factor, Learning, LearningRule, Product, pair_stdp
 from hrsnn_lava.chip_learning import Trace as SpikeTrace
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
@@ -154,6 +155,16 @@ def counts():
     return hl.count(compiled_network(), inputs(), 20)
 
 
+def training():
+    """A training under way: weights, one row of its history, spikes."""
+    arrays = {
+        "learner/loop": np.array([0.5, 0.0, 1.25]),
+        "history/done": np.array([0, 2]),
+        "counts": np.array([3, 0]),
+    }
+    return TrainingState("0f" * 32, 2, 6, arrays)
+
+
 def save_all(folder):
     """Write every value into `folder`."""
     float_network().save(folder / "network.hlx")
@@ -161,6 +172,7 @@ def save_all(folder):
     compiled_network().save(folder / "compiled.hlx")
     state().save(folder / "state.hlx")
     counts().save(folder / "counts.hlx", compiled_network())
+    training().save(folder / "training.hlx")
     inputs().save(folder / "input.npz")
     trace().save(folder / "trace.npz")
 

@@ -18,6 +18,7 @@ from hrsnn_lava.artifacts.container import (
     load_any,
     write_artifact,
 )
+from hrsnn_lava.artifacts.training_state import TrainingState
 from hrsnn_lava.compiler.analysis.operations.counting import Counts, CountsFile
 from hrsnn_lava.errors import ArtifactError
 
@@ -28,6 +29,7 @@ TYPES = {
     "compiled": hl.CompiledNetwork,
     "state": hl.State,
     "counts": CountsFile,
+    "training": TrainingState,
 }
 
 
@@ -52,6 +54,7 @@ def test_an_artifact_from_before_loads_and_is_written_again_byte_by_byte(stage, 
         (saved_values.float_network, "network.hlx"),
         (saved_values.integer_network, "quantized.hlx"),
         (saved_values.state, "state.hlx"),
+        (saved_values.training, "training.hlx"),
     ],
 )
 def test_equal_values_give_the_bytes_of_before(make, name, tmp_path):
@@ -113,6 +116,23 @@ def test_every_fault_in_the_content_names_the_file(tmp_path):
     write_artifact(tmp_path / "x.hlx", Artifact(whole.stage, whole.meta, arrays))
     with pytest.raises(ArtifactError, match=r"x\.hlx: projection/ab: not a CSR matrix"):
         hl.QuantizedNetwork.load(tmp_path / "x.hlx")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"key": "abc"}, "64 hexadecimal digits"),
+        ({"key": 7}, "64 hexadecimal digits"),
+        ({"done": 7}, "done: 7"),
+        ({"done": -1}, "done: -1"),
+        ({"pieces": 1.5}, "pieces: 1.5"),
+    ],
+)
+def test_a_training_that_contradicts_itself_is_refused(change, words, tmp_path):
+    whole = saved_values.training().to_artifact()
+    write_artifact(tmp_path / "x.hlx", Artifact("training", whole.meta | change, whole.arrays))
+    with pytest.raises(ArtifactError, match=words):
+        TrainingState.load(tmp_path / "x.hlx")
 
 
 PART = """

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 import hrsnn_lava as hl
 from hrsnn_lava import registry
+from hrsnn_lava.artifacts.training_state import TrainingState
 from hrsnn_lava.cli.file_kinds import ACCEPTED, NOUNS, PAGES, TAKERS, kind_of
 from hrsnn_lava.cli.main import cli, command_parts
 from hrsnn_lava.deploy.pytest_budget.runs import markdown
@@ -37,6 +38,8 @@ def everything(files, clock, tmp_path_factory):
     trace.save(folder / "trace.npz")
     inputs.save(folder / "input.npz")
     np.savez(folder / "arrays.npz", samples=np.zeros(3))
+    state = TrainingState("0" * 64, 1, 2, {"counts": np.zeros(3, dtype=np.int64)})
+    state.save(folder / "training.hlx")
     counts = hl.count(compiled, inputs, 20)
     counts.save(folder / "counts.hlx", compiled)
     report = hl.report(compiled, trace, cost_set="sanafe_loihi")
@@ -51,7 +54,15 @@ def everything(files, clock, tmp_path_factory):
     (folder / "budgets.toml").write_text(budgets)
     with pytest.raises(KeyboardInterrupt):
         hl.record(clock, None, LONG, folder / "rec.npz", progress=interrupt, checkpoint_s=0.0)
-    names = ("state.hlx", "trace.npz", "input.npz", "arrays.npz", "counts.hlx", "answer.json")
+    names = (
+        "training.hlx",
+        "state.hlx",
+        "trace.npz",
+        "input.npz",
+        "arrays.npz",
+        "counts.hlx",
+        "answer.json",
+    )
     paths |= {name.partition(".")[0]: folder / name for name in (*names, "budgets.toml")}
     recording = folder / "rec.npz.partial"
     profiles = ROOT / "hardware_profiles"
@@ -222,6 +233,8 @@ def test_what_inspect_says_of_texts(run, everything):
 
 #: How each parameter is given; what else the command must have to get as far.
 CALLS = {
+    ("train", "model"): ("train", "FILE", "--input", "FILE", "-o", "x.hlx"),
+    ("train", "input_file"): ("train", "NETWORK", "--input", "FILE", "-o", "x.hlx"),
     ("run", "spec"): ["run", "FILE"],
     ("compile", "model"): ["compile", "FILE", "-o", "o.hlx"],
     ("compile", "run"): ["compile", "NETWORK", "--rates", "FILE", "-o", "o.hlx"],

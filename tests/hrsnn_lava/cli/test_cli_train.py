@@ -15,7 +15,7 @@ from stdp_networks import noise, recurrent
 import hrsnn_lava as hl
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
-from hrsnn_lava.training.chip_stdp import train_on_chip
+from hrsnn_lava.training.chip_stdp import ChipTraining, train_on_chip
 from hrsnn_lava.training.stdp import STDPOptions, train_stdp
 
 SPEC = """
@@ -79,7 +79,7 @@ def test_a_quantized_network_learns_on_the_chip(
     found = run(*command).json()
     from hrsnn_lava.plasticity import Schedule
 
-    expected = train_on_chip(program, lesson, schedule=Schedule(silence=3))
+    expected = train_on_chip(program, lesson, ChipTraining(schedule=Schedule(silence=3)))
     assert hl.QuantizedNetwork.load(tmp_path / "out.hlx").digest == expected.network.digest
     assert found["on_chip"] is True
     assert "on the chip: the network is quantized" in found["notes"]

@@ -9,7 +9,7 @@ from stdp_networks import noise, recurrent
 from hrsnn_lava.csr import rows_of
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.training.balance import rates
-from hrsnn_lava.training.controls import ROWS, scaled, shuffled, stdp_controls
+from hrsnn_lava.training.controls import ROWS, ControlOptions, scaled, shuffled, stdp_controls
 from hrsnn_lava.training.stdp import STDPOptions, train_stdp
 
 LESSON = [noise(k, 100, 10, 0.1) for k in range(15)]
@@ -75,7 +75,9 @@ def test_all_rows_at_their_rates():
 
 
 def test_a_common_target_holds_before_learning_too():
-    controls = stdp_controls(recurrent(0), LESSON, target_rate=0.03, within="target", seed=1)
+    controls = stdp_controls(
+        recurrent(0), LESSON, target_rate=0.03, control=ControlOptions("target"), seed=1
+    )
     assert controls.rows["none"].rate == pytest.approx(0.03, rel=0.02)
     assert controls.training.history.rate[0] == pytest.approx(0.03, rel=0.1)
     assert controls.rows["shuffled"].rate == pytest.approx(0.03, rel=0.02)

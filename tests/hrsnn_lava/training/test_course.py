@@ -183,8 +183,9 @@ class KilledError(Exception):
 def test_a_training_that_is_cut_anywhere_ends_with_the_same_bits(tmp_path, reset, het):
     network, path = recurrent(0, het=het), tmp_path / "t.hlx"
     options = STDPOptions(epochs=3, schedule=Schedule(reset=reset, silence=5))
-    given = {"options": options, "seed": 3, "monitoring": Monitoring(every=2)}
-    undisturbed = train_stdp(network, samples(), **given)
+    given = {"options": options, "seed": 3}
+    undisturbed = train_stdp(network, samples(), monitoring=Monitoring(every=2), **given)
+    kept = Monitoring(every=2, checkpoint=path, resume=True)
     ends = np.random.default_rng(0).random(6)
 
     def interrupted(end):
@@ -196,21 +197,14 @@ def test_a_training_that_is_cut_anywhere_ends_with_the_same_bits(tmp_path, reset
 
     for end in sorted(ends):
         with pytest.raises(KilledError):
-            train_stdp(
-                network,
-                samples(),
-                progress=interrupted(end),
-                checkpoint=path,
-                resume=True,
-                **given,
-            )
-    resumed = train_stdp(network, samples(), checkpoint=path, resume=True, **given)
+            train_stdp(network, samples(), progress=interrupted(end), monitoring=kept, **given)
+    resumed = train_stdp(network, samples(), monitoring=kept, **given)
     assert resumed.outline.resumed > 0
     for name, weights in undisturbed.weights.items():
         assert resumed.weights[name].tobytes() == weights.tobytes()
     assert resumed.outline.counts.tolist() == undisturbed.outline.counts.tolist()
     assert resumed.history.table() == undisturbed.history.table()
-    again = train_stdp(network, samples(), checkpoint=path, resume=True, **given)
+    again = train_stdp(network, samples(), monitoring=kept, **given)
     assert again.outline.resumed == again.outline.samples == 15
     assert again.outline.speed()["samples_per_s"] is None
     assert again.network.digest == undisturbed.network.digest
@@ -218,7 +212,7 @@ def test_a_training_that_is_cut_anywhere_ends_with_the_same_bits(tmp_path, reset
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     path, network = tmp_path / "t.hlx", recurrent(0)
-    train_stdp(network, samples(), seed=3, checkpoint=path)
+    train_stdp(network, samples(), seed=3, monitoring=Monitoring(checkpoint=path))
     others = [
         (network, samples(), {"seed": 4}),
         (recurrent(1), samples(), {"seed": 3}),
@@ -228,17 +222,20 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     ]
     for other, lesson, more in others:
         with pytest.raises(SpecError, match="the checkpoint of another training"):
-            train_stdp(other, lesson, checkpoint=path, resume=True, **more)
-    train_stdp(network, samples(), seed=4, checkpoint=path)  # without resume it starts anew
+            train_stdp(other, lesson, monitoring=Monitoring(checkpoint=path, resume=True), **more)
+    train_stdp(
+        network, samples(), seed=4, monitoring=Monitoring(checkpoint=path)
+    )  # without resume it starts anew
     with pytest.raises(SpecError, match="with a checkpoint to go on from"):
-        train_stdp(network, samples(), resume=True)
+        train_stdp(network, samples(), monitoring=Monitoring(resume=True))
 
 
 @pytest.mark.parametrize("reset", ["sample", "none"])
 def test_nothing_in_a_checkpoint_is_trusted(tmp_path, reset):
     path, network = tmp_path / "t.hlx", recurrent(0)
     given = {"seed": 3, "options": STDPOptions(schedule=Schedule(reset=reset))}
-    train_stdp(network, samples(), checkpoint=path, **given)
+    train_stdp(network, samples(), monitoring=Monitoring(checkpoint=path), **given)
+    kept = Monitoring(checkpoint=path, resume=True)
     state = TrainingState.load(path)
     faults = {
         "counts": lambda a: a[:-1],
@@ -258,8 +255,10 @@ def test_nothing_in_a_checkpoint_is_trusted(tmp_path, reset):
         arrays = {**state.arrays, name: fault(state.arrays[name])}
         replace(state, arrays=arrays).save(path)
         with pytest.raises(ArtifactError):
-            train_stdp(network, samples(), checkpoint=path, resume=True, **given)
+            train_stdp(
+                network, samples(), monitoring=Monitoring(checkpoint=path, resume=True), **given
+            )
     missing = {k: a for k, a in state.arrays.items() if not k.startswith("learner/")}
     replace(state, arrays=missing).save(path)
     with pytest.raises(ArtifactError):
-        train_stdp(network, samples(), checkpoint=path, resume=True, **given)
+        train_stdp(network, samples(), monitoring=kept, **given)

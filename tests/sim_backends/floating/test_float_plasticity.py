@@ -102,10 +102,30 @@ def test_a_spike_is_sent_with_the_weight_of_before_its_own_learning():
     assert simulator.potential[0] == pytest.approx(leak * START)
 
 
-@pytest.mark.parametrize("het", [False, True])
+def rules_of(network, kind):
+    """The network with time constants that are alike, of few values, or of their own."""
+    rng = np.random.default_rng(5)
+    for k, projection in enumerate(p for p in network.projections if p.plasticity is not None):
+        rule, n = projection.plasticity, projection.n_synapses
+        few = rng.choice([0.005, 0.02, 0.1], n), rng.choice([0.01, 0.03], n)
+        if kind == "classes":
+            rule = replace(rule, tau_plus=few[0], tau_minus=few[1])
+        if kind == "mixed":  # each projection in a form of its own
+            own = rule.values("a_plus", n) * rng.gamma(3, 1 / 3, n)
+            forms = (
+                {"tau_plus": few[0], "a_plus": own},
+                {"tau_minus": 0.02 * rng.gamma(3, 1 / 3, n)},
+                {"a_minus": own, "w_max": rule.values("w_max", n) * rng.uniform(0.8, 1, n)},
+            )
+            rule = replace(rule, **forms[k])
+        network = network.with_projection(replace(projection, plasticity=rule))
+    return network
+
+
+@pytest.mark.parametrize("kind", ["alike", "own", "classes", "mixed"])
 @pytest.mark.parametrize("seed", range(3))
-def test_the_kernel_equals_plain_numpy_on_a_whole_network(seed, het):
-    network, steps = recurrent(seed, het=het), 300
+def test_the_kernel_equals_plain_numpy_on_a_whole_network(seed, kind):
+    network, steps = rules_of(recurrent(seed, het=kind == "own"), kind), 300
     inputs = noise(seed, steps, 10)
     simulator = PlasticSimulator(network)
     at, who = simulator.run_events(inputs)
@@ -242,3 +262,28 @@ def test_a_neuron_without_leak_adds_its_input_up():
     assert at.tolist() == [3, 12]
     trace = hl.simulate(hl.quantize(network), inputs)
     assert trace.spike_steps.tolist() == [3, 12]
+
+
+def test_few_time_constants_are_traces_of_neurons_and_many_of_synapses():
+    def layout(count):
+        taus = np.linspace(0.01, 0.03, count)[np.arange(400) % count]
+        return PlasticSimulator(commanded(STDP(0.1, 0.1, taus, 0.02), np.ones((20, 20)), 20))
+
+    few, many = layout(16), layout(17)
+    assert (few._records.size, many._records.size) == (0, 4 * 400)
+    assert few._source_trace.size == 20 * 16
+    lesson = noise(0, 400, 40, 0.05)
+    for simulator in (few, many):
+        simulator.run_events(lesson)
+        assert np.ptp(simulator.weights("learns")) > 0.1
+
+
+def test_a_long_gap_decays_as_an_exponential():
+    """Beyond 63 steps the power by squaring takes another way; traces of synapses alone."""
+    for lag in (1, 5, 63, 64, 65, 200, 1000):
+        taus = np.append(0.5, np.linspace(0.1, 0.9, 29))
+        network = commanded(STDP(0.3, 0.0, taus, 0.02), np.full((1, 30), START))
+        simulator = PlasticSimulator(network)
+        simulator.run_events(commands({0: [10], 29: []}, {0: [10 + lag]}, 1200))
+        gain = simulator.weights("learns")[0] - START
+        assert gain == pytest.approx(0.3 * np.exp(-lag * DT / 0.5), rel=1e-12)
