@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.artifacts.container import load_npz
 from hrsnn_lava.options import options
-from hrsnn_lava.tasks.readers._files import damaged, file_below, number_of, root_of, text_of
+from hrsnn_lava.tasks.readers._files import damaged, file_below, root_of, text_of
 from hrsnn_lava.tasks.readers._ragged import bounds_of, classes_of
+from hrsnn_lava.tasks.readers._time_series import numbers, read_ts
 from hrsnn_lava.tasks.readers.base import Labelled
 from hrsnn_lava.tasks.readers.facts import DataSet, SetFile
 
@@ -115,51 +116,19 @@ def _blocks(path: Path) -> Iterator[Floats]:
 
 def _row(path: Path, where: str, words: list[str]) -> list[float]:
     """Twelve finite numbers."""
-    values = _numbers(path, where, words)
+    values = numbers(path, where, words)
     if len(values) != CEPSTRA:
         raise damaged(path, where, f"{len(values)} numbers", f"{CEPSTRA}")
     return values
 
 
-def _numbers(path: Path, where: str, words: list[str]) -> list[float]:
-    try:
-        values = [number_of(word) for word in words]
-    except ValueError as error:
-        raise damaged(path, where, str(error), "numbers") from None
-    if not np.isfinite(values).all():
-        raise damaged(path, where, "a number that is not finite", "finite numbers")
-    return values
-
-
 def _from_ts(path: Path) -> Utterances:
-    """The text of aeon and sktime: after ``@data`` a line for each utterance.
-
-    Twelve cepstra parted by colons, each a list of values parted by commas; then the speaker.
-    """
-    frames, speakers, inside = [], [], False
-    for number, line in enumerate(text_of(path).splitlines(), start=1):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
-        if not inside:
-            if not line.startswith("@"):
-                raise damaged(path, f"line {number}", repr(line[:40]), "a line with @, or @data")
-            inside = line.lower() == "@data"
-            continue
-        *cepstra, speaker = line.split(":")
-        where = f"line {number}"
-        if len(cepstra) != CEPSTRA or speaker not in {str(k) for k in range(1, SPEAKERS + 1)}:
-            measured = f"{len(cepstra)} cepstra, speaker {speaker[:20]!r}"
-            raise damaged(path, where, measured, f"{CEPSTRA}, speaker 1..{SPEAKERS}")
-        rows = [_numbers(path, where, values.split(",")) for values in cepstra]
-        if len({len(row) for row in rows}) != 1:
-            lengths = ", ".join(str(len(row)) for row in rows)
-            raise damaged(path, where, f"{lengths} values of the cepstra", "equal numbers")
-        frames.append(np.array(rows).T)
-        speakers.append(int(speaker) - 1)
-    if not frames:
-        raise damaged(path, "@data", "no utterance", "one a line")
-    return frames, np.array(speakers, dtype=np.int64)
+    """The text of aeon and sktime: twelve cepstra, then the speaker."""
+    frames, names = read_ts(path, CEPSTRA)
+    known = {str(k): k - 1 for k in range(1, SPEAKERS + 1)}
+    if strange := sorted(set(names) - set(known)):
+        raise damaged(path, "@data", f"speaker {strange[0][:20]!r}", f"1..{SPEAKERS}")
+    return frames, np.array([known[name] for name in names], dtype=np.int64)
 
 
 def _from_npz(path: Path) -> tuple[Utterances, Utterances]:
