@@ -75,6 +75,22 @@ TASKS: dict[str, dict[str, Any]] = {
     },
     "japanese_vowels": {"kind": "japanese_vowels", "train": 220, "validation": 50, "test": "all"},
     "watch": {"kind": "watch", "train": "all", "validation": 250, "test": 400},
+    "osuleaf": {
+        "kind": "npz",
+        "reader": {"kind": "ts", "average": 10},
+        "train": 160,
+        "validation": 40,
+        "test": "all",
+        "encoder": {"kind": "population", "channels": 20, "low": -2.0, "high": 2.0, "width": 0.2},
+    },
+    "plaid": {
+        "kind": "npz",
+        "reader": {"kind": "ts", "average": 10},
+        "train": 430,
+        "validation": 107,
+        "test": "all",
+        "encoder": {"kind": "population", "channels": 20, "low": -2.0, "high": 2.0, "width": 0.2},
+    },
 }
 
 

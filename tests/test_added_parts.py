@@ -30,6 +30,7 @@ KINDS = {
     "reader": "table",
     "metric": "fano_factor",
     "encoder": "burst",
+    "readout": "centroid",
     "engine": "doubled",
     "model": "tiny",
     "chip": "small_cores",
@@ -122,7 +123,7 @@ def test_a_reader_in_a_task(folder):
     sizes = {"train": 50, "validation": 20, "test": 20}
     task = hl.Spec.parse(SPEC | {"task": table | sizes}).task
     trial = task.trial(0)
-    assert trial.frames.shape == (90, 3, 1)
+    assert np.asarray(trial.labelled.samples).shape == (90, 3, 1)
     (folder / "bad.csv").write_text("1,x\n")
     with pytest.raises(ArtifactError, match=r"bad\.csv"):
         hl.Spec.parse(SPEC | {"task": table | {"path": str(folder / "bad.csv")}}).task.trial(0)
@@ -197,3 +198,13 @@ def test_all_of_them_in_one_spec_and_by_commands(folder):
     other = "prune ours/network.hlx --method per_neuron --density 0.4 --least 3 -o pruned.hlx"
     call(folder, *other.split())
     assert "small_cores" in json.dumps(call(folder, "profiles"))
+
+
+def test_a_readout_in_a_task(folder):
+    table = {"kind": "digits", "readout": "centroid", "train": 300, "validation": 0, "test": 200}
+    trial = hl.Spec.parse({"task": table | {"alphas": [1.0]}}).task.trial(seed=0)
+    features = np.stack([trial.labelled.sample(k).ravel() for k in trial.split.together])
+    fitted = trial._fit(trial.options.readout, features, 1)
+    answers = fitted.answers(features[300:]).argmax(axis=1)
+    assert (answers == trial.labels[300:]).mean() > 0.85
+    assert set(fitted.arrays()) == {"weights", "offset"}
