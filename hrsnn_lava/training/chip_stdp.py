@@ -197,8 +197,8 @@ def learned_network(
     Args:
         network: that learned.
         weights: as `hrsnn_lava.trace.Trace.weights` has them, (nnz,) int32; tags, too.
-        freeze: take the rules off. Otherwise they stay, with the tags as learned, and a synapse
-            whose weight became 0 goes on to learn.
+        freeze: take the rules off, and what sends third factors to them. Otherwise they stay, with
+            the tags as learned, and a synapse whose weight became 0 goes on to learn.
     """
     for projection in network.projections:
         if projection.learning is None:
@@ -220,6 +220,9 @@ def learned_network(
             matrix = from_rows(rows, matrix.indices[live], data[live], matrix.shape)
             new = replace(projection, weights=matrix, learning=learning)
         network = network.with_projection(new)
+    if freeze:  # third factors are heard by rules alone
+        spikes = tuple(p for p in network.projections if p.target != "factor")
+        network = replace(network, projections=spikes)
     return network.verify()
 
 

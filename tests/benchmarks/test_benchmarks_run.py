@@ -19,7 +19,7 @@ pytestmark = pytest.mark.once
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 MODULES = (
     *("networks", "timing", "peers", "bounds", "plot", "peak_memory"),
-    *("simulation", "learning", "scaling", "counting", "trials", "startup", "run_all"),
+    *("simulation", "learning", "scaling", "counting", "trials", "startup", "run_all", "training"),
 )
 
 
@@ -143,6 +143,18 @@ def test_a_wrong_peer_ends_the_benchmark_with_an_error(bench, monkeypatch, capsy
     arguments = ["--sizes", 60, "--steps", 60, "--repeats", 1, "--no-lava"]
     assert run(bench["simulation"], arguments, monkeypatch) == 1
     assert "native and SciPy CSC differ" in capsys.readouterr().err
+
+
+def test_training_has_a_row_for_every_kind_of_rule(bench, tmp_path, monkeypatch):
+    out = tmp_path / "t.json"
+    arguments = ["--sizes", 60, "--degree", 10, "--samples", 2, "--repeats", 1, "--json", out]
+    assert run(bench["training"], arguments, monkeypatch) == 0
+    rows = json.loads(out.read_text())["rows"]
+    assert [row["arm"] for row in rows] == ["fixed", *bench["training"].ARMS]
+    assert all(row["events"] > 0 and row["seconds"] > 0 for row in rows)
+    net = bench["training"].network(60, "classes", 10)
+    taus = net.projection("exc_exc").plasticity.tau_plus
+    assert 1 < len(set(taus.tolist())) <= bench["training"].CLASSES
 
 
 def test_learning_runs_and_weights_change(bench, tmp_path, monkeypatch):

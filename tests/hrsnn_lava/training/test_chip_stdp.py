@@ -11,13 +11,14 @@ from scipy import sparse
 from stdp_networks import noise, recurrent
 
 import hrsnn_lava as hl
-from hrsnn_lava.chip_learning import pair_stdp
+from hrsnn_lava.chip_learning import Factor, LearningRule, Product, Trace, pair_stdp
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.plasticity import Schedule
 from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
 from hrsnn_lava.sim_backends.runs.session import Session, simulate
+from hrsnn_lava.third_factor import RECEIVED_TAU
 from hrsnn_lava.training.chip_stdp import ChipTraining, at_rest, learned_network, train_on_chip
 from hrsnn_lava.training.monitoring import Monitoring
 
@@ -192,6 +193,38 @@ def test_held_values_go_in_by_their_scale():
     scale = net.input_populations[0].payload_scale
     trace = simulate(net, hl.SpikeInput.held(np.rint(values * scale), 20))
     same(trained.weights, trace.weights)
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+def test_a_third_factor_teaches_too(freeze):
+    rewarded = LearningRule(
+        dt=(Product("y0", 2, 0, (Factor("x1"),)), Product("u", -1, -1, (Factor("t"),))),
+        dw=(Product("u", 1, 0, (Factor("t"), Factor("y2"))),),
+        x1=Trace(16, 10),
+        y2=Trace(0, RECEIVED_TAU),
+        decimate_exponent=0,
+    )
+    learning = hl.Learning((rewarded,), third_factor=hl.ThirdFactor(y2="to_all"))
+    neurons = hl.QuantizedPopulation("a", 4, du=400, dv=300, vth=200, bias_mant=3000)
+    net = hl.QuantizedNetwork(
+        (hl.QuantizedInput("reward", 1, payload_scale=1.0), neurons),
+        (
+            hl.QuantizedProjection("r", "a", "a", np.full((4, 4), 20), learning=learning),
+            hl.QuantizedProjection(
+                "to_all", "reward", "a", np.full((4, 1), 2), num_message_bits=8, target="factor"
+            ),
+        ),
+    ).verify()
+    rewards = hl.SpikeInput([20, 40, 60, 80], [0] * 4, 100, 1, [3, -20, 0, 4])
+    given = {"inputs": [rewards] * 2, "options": ChipTraining(freeze=freeze), "seed": 1}
+    native = train_on_chip(net, **given)
+    same(native.weights, train_on_chip(net, backend="reference", **given).weights)
+    assert set(native.weights) == {
+        "r",
+        "r/tag_1",
+    }  # tags are learned, and stay from sample to sample
+    assert np.any(native.weights["r"] != 20)
+    assert len(native.network.projections) == (1 if freeze else 2)
 
 
 def test_faults():
