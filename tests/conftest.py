@@ -9,6 +9,11 @@ from hypothesis import HealthCheck, settings
 
 from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
 
+if lava_obstacle() is None:
+    # Lava sets multiprocessing's start method when it is imported, which nobody may have done
+    # before; scikit-learn does
+    import lava.magma.runtime.message_infrastructure.multiprocessing  # noqa: F401
+
 settings.register_profile(
     "default",
     deadline=None,  # the first example may compile a kernel

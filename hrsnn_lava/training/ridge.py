@@ -105,6 +105,8 @@ class PrimalRidge:
         gram.flat[:: len(gram) + 1] += _penalty(float(np.trace(gram)), len(rows), alpha)
         factor = cho_factor(gram, lower=True, overwrite_a=True)
         weights = cho_solve(factor, self._centred.T @ (targets - target_mean))
+        # in the order in which files hold it: another would give products other last bits
+        weights = np.ascontiguousarray(weights)
         return LinearMap(weights, target_mean - self._mean @ weights)
 
 

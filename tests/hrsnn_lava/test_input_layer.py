@@ -11,7 +11,7 @@ import hrsnn_lava as hl
 from hrsnn_lava import Spec, build_hrsnn
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.experiment import run_spec
-from hrsnn_lava.experiment.run import _driven as driven
+from hrsnn_lava.experiment.preparation import _driven as driven
 from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
 from hrsnn_lava.training.stdp import train_stdp
 

@@ -79,12 +79,12 @@ def test_unknown_command_names_the_nearest(run: Any) -> None:
     outcome = run("simulat")
     assert (outcome.code, outcome.out) == (2, "")
     assert "No such command 'simulat'. Did you mean simulate?" in outcome.err
-    assert "One of demo, init, run, prune" in run("xyzzy").err
+    assert "One of demo, init, run, train" in run("xyzzy").err
 
 
 def test_the_help_lists_commands_in_the_order_of_work(run: Any) -> None:
     names = cli.list_commands(click.Context(cli))
-    assert names[:5] == ["demo", "init", "run", "prune", "compile"]
+    assert names[:5] == ["demo", "init", "run", "train", "prune"]
     assert names[-1] == "completion"
     table = run("--help").out.partition("Commands:\n")[2].partition("\n\n")[0]
     listed = [line.split()[0] for line in table.splitlines()]
@@ -139,7 +139,7 @@ def test_a_command_in_a_folder_of_the_user_is_a_command(plugin_folder: Path, run
 def test_order_of_a_command_of_the_user(plugin_folder: Path) -> None:
     (plugin_folder / "say_hello.py").write_text(PLUGIN + "ORDER = 35\n", encoding="utf-8")
     names = cli.list_commands(click.Context(cli))
-    assert names[3:6] == ["prune", "say-hello", "compile"]
+    assert names[3:7] == ["train", "prune", "say-hello", "compile"]
 
 
 def test_a_name_that_python_reserves(plugin_folder: Path) -> None:
