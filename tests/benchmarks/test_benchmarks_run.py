@@ -19,7 +19,16 @@ pytestmark = pytest.mark.once
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 MODULES = (
     *("networks", "timing", "peers", "bounds", "plot", "peak_memory"),
-    *("simulation", "learning", "scaling", "counting", "trials", "startup", "run_all"),
+    *(
+        "simulation",
+        "learning",
+        "learning_rules",
+        "scaling",
+        "counting",
+        "trials",
+        "startup",
+        "run_all",
+    ),
 )
 
 
