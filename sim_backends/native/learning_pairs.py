@@ -133,6 +133,8 @@ def _first_epoch(r: Any, rounding: Any, wiring: Any, rules: Any, m: Any) -> None
     by_pre, by_post = m.from_pre[:n_post], m.from_post[1, x0 : x0 + n_pre]
     by_pre[:], by_post[:] = 0, 0
     products, bounds = products_of(rules), bounds_of(r, rules)
+    # not `simple`: of a single product the first clip is the one after it
+    x_before_y = rules.dependency[rules.first[g, 0]] == 0
     for p in range(rules.first[g, 0], rules.first[g, 1]):
         if rules.dependency[p] == 0:
             trace_product(by_pre, m.y, 0, y0, 2, p, products)
@@ -143,8 +145,8 @@ def _first_epoch(r: Any, rounding: Any, wiring: Any, rules: Any, m: Any) -> None
             i = np.int64(wiring.targets[q]) - first
             of_pre = by_pre[i] if m.tx[x0 + j] else np.int32(0)
             of_post = by_post[j] if m.ty[y0 + i] else np.int32(0)
-            one = of_pre if rules.simple[r] == 1 else of_post
-            two = of_post if rules.simple[r] == 1 else of_pre
+            one = of_pre if x_before_y else of_post
+            two = of_post if x_before_y else of_pre
             total = clip_accumulator(np.int32(np.int32(m.weights[q]) * UNIT) + one)
             m.weights[q] = to_weight(clip_accumulator(total + two), rounding, bounds)
 
