@@ -35,6 +35,7 @@ from hrsnn_lava.metrics.intervals import (
     t_p,
     wilcoxon_p,
 )
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.options import Count, Positive, Seed, Share, options
 
 __all__ = [
@@ -77,6 +78,7 @@ class PairedOptions:
             raise SpecError("options of a paired comparison", problems=[problem])
 
 
+@brief("names", "pairs", "mean", "standard_error", "interval")
 @dataclass(frozen=True, eq=False)
 class PairedDifference:
     """Differences of two arms, pair by pair, and what they say.
@@ -179,6 +181,7 @@ class PairedDifference:
         return f"{head} ({count}, {100 * self.options.confidence:g} % CI {low} to {high})"
 
 
+@brief("reference", "rows")
 @dataclass(frozen=True)
 class PairedComparisons:
     """Several arms against one reference.

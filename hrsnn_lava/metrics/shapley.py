@@ -35,6 +35,7 @@ from hrsnn_lava.fields import instance, locked, real_values
 from hrsnn_lava.metrics.base import Floats, names_in
 from hrsnn_lava.metrics.intervals import rounded, standard_error
 from hrsnn_lava.metrics.paired import PairedDifference, paired_difference, plus_minus
+from hrsnn_lava.notebook import brief
 
 __all__ = ["MAX_PLAYERS", "Importance", "configurations", "shapley"]
 
@@ -48,6 +49,7 @@ _ROUNDING = 1e-9
 _NAMED = 4
 
 
+@brief("players", "seeds=n_seeds", "total")
 @dataclass(frozen=True, eq=False)
 class Importance:
     """What each player adds, and each pair beyond that.

@@ -19,9 +19,6 @@ pytestmark = pytest.mark.once
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 MODULES = (
     *("networks", "timing", "peers", "bounds", "plot", "peak_memory"),
-<<<<<<< HEAD
-    *("simulation", "learning", "scaling", "counting", "trials", "startup", "run_all", "training"),
-=======
     *(
         "simulation",
         "learning",
@@ -31,8 +28,8 @@ MODULES = (
         "trials",
         "startup",
         "run_all",
+        "training",
     ),
->>>>>>> 37a864439da4a847e9f70e6206a079a7ae75dcd4
 )
 
 

@@ -30,6 +30,7 @@ PLAIN = {
     "from_lava",
     "FromLava",
     "StockGraph",
+    "Metric",
 }
 
 
@@ -114,6 +115,11 @@ def objects():
         "LogNormal": hl.LogNormal(1.0, 2.0),
         "Normal": hl.Normal(1.0, 2.0),
         "Uniform": hl.Uniform(1.0, 2.0),
+        "Exponential": hl.Exponential(1.0),
+        "Discrete": hl.Discrete((1.0, 2.0)),
+        "Importance": hl.shapley({frozenset(): [0.0] * 99, frozenset("a"): [1.0] * 99}),
+        "PairedDifference": hl.paired_difference(rng.random(999), rng.random(999)),
+        "PairedComparisons": hl.compare_arms({"a": rng.random(99), "b": rng.random(99)}, "b"),
         "STDPOptions": hl.STDPOptions(),
         "Facts": report.facts,
         "Evidence": report.facts.evidence,

@@ -7,6 +7,7 @@ class. Lengths may differ between samples, and not between the channels of one.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,15 @@ from hrsnn_lava.tasks.readers._files import damaged, number_of, text_of
 Floats = NDArray[np.float64]
 
 
-def read_ts(path: Path, channels: int | None = None) -> tuple[list[Floats], list[str]]:
+def read_ts(
+    path: Path, channels: int | None = None, known: Collection[str] = ()
+) -> tuple[list[Floats], list[str]]:
     """Samples (n_values, n_channels) of a file, and the class of each as it stands there.
 
     Args:
         path: of the file.
         channels: that every sample must have; None: as many as the first.
+        known: names of the classes; none for any.
 
     Raises:
         ArtifactError: a line is none of these, with its number.
@@ -42,13 +46,15 @@ def read_ts(path: Path, channels: int | None = None) -> tuple[list[Floats], list
         *dimensions, label = line.split(":")
         if not dimensions or not label.strip():
             raise damaged(path, where, "no class", "channels, and the class behind a colon")
+        channels = len(dimensions) if channels is None else channels
+        if len(dimensions) != channels:
+            raise damaged(path, where, f"{len(dimensions)} channels", f"{channels}")
+        if known and label.strip() not in known:
+            raise damaged(path, where, f"class {label[:20]!r}", ", ".join(sorted(known)))
         rows = [numbers(path, where, values.split(",")) for values in dimensions]
         if len({len(row) for row in rows}) != 1:
             lengths = ", ".join(str(len(row)) for row in rows)
             raise damaged(path, where, f"{lengths} values of the channels", "equal numbers")
-        channels = len(rows) if channels is None else channels
-        if len(rows) != channels:
-            raise damaged(path, where, f"{len(rows)} channels", f"{channels}")
         samples.append(np.array(rows).T)
         labels.append(label.strip())
     if not samples:

@@ -78,7 +78,7 @@ def test_samples_are_a_cue_and_distractors():
     same = frames[sample, frame + 1, symbols[sample]]
     assert same.mean() == pytest.approx(0.25, abs=0.03)
     assert trial.lesson.n_blocks == 400 * 11
-    assert trial.lesson.restart == 11
+    assert np.diff(trial.lesson.bounds).tolist() == [11] * (trial.lesson.bounds.size - 1)
 
 
 def test_one_symbol_is_none():

@@ -135,12 +135,15 @@ def test_text_that_is_cut_off_is_refused(tmp_path_factory, form, share):
     ("edit", "message"),
     [
         (lambda t: t.replace("@data", "data"), r"line 8: 'data'; allowed: a line with @"),
-        (lambda t: t.replace(":", "", 1), r"line 9: 11 cepstra"),
-        (lambda t: t.replace(",", ":", 1), r"line 9: 13 cepstra"),
-        (lambda t: t[:-3] + ":0\n", r"speaker '0'; allowed: 12, speaker 1..9"),
+        (lambda t: t.replace(":", "", 1), r"line 9: 11 channels"),
+        (lambda t: t.replace(",", ":", 1), r"line 9: 13 channels"),
+        (lambda t: t[:-3] + ":0\n", r"line 26: class '0'; allowed: 1, 2"),
         (lambda t: t.replace(",", ",?,", 1), r"line 9: could not convert"),
-        (lambda t: t.replace(",", ",1.0,", 1), r"line 9: .* values of the cepstra; allowed: equal"),
-        (lambda t: t[: t.index("@data") + 6], r"@data: no utterance"),
+        (
+            lambda t: t.replace(",", ",1.0,", 1),
+            r"line 9: .* values of the channels; allowed: equal",
+        ),
+        (lambda t: t[: t.index("@data") + 6], r"@data: no sample"),
     ],
 )
 def test_damaged_ts_is_refused_with_the_line(tmp_path, edit, message):
