@@ -57,8 +57,8 @@ class BalanceOptions:
         passes: over the input, at most.
         gain: bias per unit of log ratio at the start, in units of v_threshold.
         limit: largest change of a bias in the first pass, in the same unit.
-        enough: rate error, sum |count - target| / sum target, at which no further pass is made.
-        tolerance: |rate / target - 1| of the whole network above which it is told.
+        enough: rate error, ``sum |count - target| / sum target``, at which no further pass is made.
+        tolerance: ``|rate / target - 1|`` of the whole network above which it is told.
         samples: how many samples of the stimulus a pass takes, spread evenly over it, or blocks of
             one without samples; by default all.
     """
@@ -78,7 +78,7 @@ class RateBalance:
     network: with the biases of the pass that came nearest
     rates:   (n_neurons,) spikes per step with these biases, over the samples that were shown
     target:  (n_neurons,) spikes per step that were asked for
-    errors:  rate error, sum |count - target| / sum target, with the first biases and after every
+    errors:  rate error, ``sum |count - target| / sum target``, with the first biases and after every
              pass
     findings: what a user has to know: a rate that is off, neurons that stayed silent
     """

@@ -79,7 +79,7 @@ class ControlRow:
 
     network:    to score
     rates:      (n_neurons,) spikes per step over the stimulus
-    rate_error: sum |rate - target| / sum target; 0 for rows without a target
+    rate_error: ``sum |rate - target| / sum target``; 0 for rows without a target
     findings:   of its homeostasis
     """
 
@@ -147,7 +147,7 @@ def shuffled(
 
 
 def scaled(network: Network, weights: Weights) -> Network:
-    """The weights of the start, times mean |learned| / mean |start| of each projection.
+    """The weights of the start, times ``mean |learned| / mean |start|`` of each projection.
 
     Args:
         network: that was trained, before it.

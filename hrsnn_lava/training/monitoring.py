@@ -38,7 +38,7 @@ class Monitoring:
             the history, and between two checkpoints; by default a twentieth of all.
         rate_ratio: a rate that many times the one of the start, or that many times below, is
             told as a runaway.
-        drift: mean |dw| / mean |w| of the last interval above which weights count as unsettled.
+        drift: ``mean |dw| / mean |w|`` of the last interval above which weights count as unsettled.
         at_bounds: share of the weights at their floor or ceiling from which on it is told.
         probe: pieces on which the rate is measured before and after, with the weights held.
         checkpoint: file in which the training is kept after every interval, to go on from after a
@@ -69,14 +69,16 @@ class Monitoring:
 class History:
     """A training row by row; row 0 is its start, and the last row its end.
 
-    names:      of the P projections that learn, the columns of what follows
-    done:       (K,) pieces of the lesson shown so far
-    rate:       (K,) spikes per neuron and step since the row before; of row 0, those of a run on
-                the first pieces before training, with the weights held
-    rate_after: the same run after training
-    mean, sd:   (K, P) of the magnitudes of the weights, synapses at 0 among them
-    drift:      (K, P) mean |w - w of the row before| / mean |w of the row before|; 0 in row 0
-    at_floor, at_ceiling: (K, P) share of the synapses at 0 and at their largest magnitude
+    Attributes:
+        names: of the P projections that learn, the columns of what follows.
+        done: (K,) pieces of the lesson shown so far.
+        rate: (K,) spikes per neuron and step since the row before; of row 0, those of a run on the
+            first pieces before training, with the weights held.
+        rate_after: the same run after training.
+        mean, sd: (K, P) of the magnitudes of the weights, synapses at 0 among them.
+        drift: (K, P) ``mean |w - before| / mean |before|`` with the weights of the row before; 0
+            in row 0.
+        at_floor, at_ceiling: (K, P) share of the synapses at 0 and at their largest magnitude.
     """
 
     names: tuple[str, ...]
