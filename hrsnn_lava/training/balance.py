@@ -57,7 +57,8 @@ class BalanceOptions:
         passes: over the input, at most.
         gain: bias per unit of log ratio at the start, in units of v_threshold.
         limit: largest change of a bias in the first pass, in the same unit.
-        enough: rate error, ``sum |count - target| / sum target``, at which no further pass is made.
+        enough: rate error, ``sum |count - target| / sum target``, at which no further pass is
+            made.
         tolerance: ``|rate / target - 1|`` of the whole network above which it is told.
         samples: how many samples of the stimulus a pass takes, spread evenly over it, or blocks of
             one without samples; by default all.
