@@ -79,8 +79,8 @@ class RateBalance:
     network: with the biases of the pass that came nearest
     rates:   (n_neurons,) spikes per step with these biases, over the samples that were shown
     target:  (n_neurons,) spikes per step that were asked for
-    errors:  rate error, ``sum |count - target| / sum target``, with the first biases and after every
-             pass
+    errors:  rate error, ``sum |count - target| / sum target``, with the first biases and after
+             every pass
     findings: what a user has to know: a rate that is off, neurons that stayed silent
     """
 
