@@ -207,7 +207,7 @@ def _dots(page: StudyPage) -> Callable[[StudyResult, Any], None]:
 
     def draw(result: StudyResult, figure: Any) -> None:
         study, compared = result.study, result.compared()
-        left, right = figure.subplots(1, 2, width_ratios=(1, 1))
+        left, right = figure.subplots(1, 2, width_ratios=(3, 2))
         for row, arm in enumerate(study.all_arms):
             values = result.values(arm, study.headline)
             heights = np.full(values.size, row)
@@ -224,7 +224,7 @@ def _dots(page: StudyPage) -> Callable[[StudyResult, Any], None]:
         names = [f"{entry.arm} - {entry.reference}" for entry in compared]
         right.set_yticks(range(len(compared)), names)
         right.yaxis.tick_right()
-        right.set_xlabel(f"paired difference in {_title(page, study.headline)}, 95 %")
+        right.set_xlabel("paired difference, 95 %")
         for axes in (left, right):
             axes.invert_yaxis()
             axes.spines[["top", "left" if axes is right else "right"]].set_visible(False)
