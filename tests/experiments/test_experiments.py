@@ -17,6 +17,8 @@ from hrsnn_lava.experiment.study import run_study
 from hrsnn_lava.experiment.study_page import write_study
 from hrsnn_lava.seeding import generator
 
+pytestmark = pytest.mark.once
+
 FOLDER = Path(__file__).resolve().parents[2] / "experiments"
 TINY = {"network.size": 24, "network.connectivity.mean_degree": 4.0}
 FEW = {"balance.samples": 10, "balance.passes": 2}
