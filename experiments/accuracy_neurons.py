@@ -9,12 +9,11 @@ equal rates before STDP.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from command import main, seeds
-from networks import SPIKING, TASKS, neurons, stdp, task
+from command import main, of_a_set, seeds
+from networks import SPIKING, neurons, stdp, task
 
 from hrsnn_lava.arms import ARMS
 from hrsnn_lava.experiment.spec_trial import figures_of, merged
@@ -115,11 +114,5 @@ def page(arguments: argparse.Namespace) -> StudyPage:
     )
 
 
-def own_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which set, and where it lies."""
-    parser.add_argument("--set", choices=sorted(TASKS), default="digit_rows")
-    parser.add_argument("--path", type=Path, help="the set's file or folder")
-
-
 if __name__ == "__main__":
-    main(study, page, __doc__, own_arguments)
+    main(study, page, __doc__, of_a_set)

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from networks import TASKS
+
 from hrsnn_lava.experiment.study import Study, run_study
 from hrsnn_lava.experiment.study_page import StudyPage, write_study
 
@@ -61,6 +63,12 @@ def main(
     )
     for file in write_study(result, page(arguments), arguments.out):
         print(file)
+
+
+def of_a_set(parser: argparse.ArgumentParser) -> None:
+    """Arguments of experiments on classifications: which set, and where it lies."""
+    parser.add_argument("--set", choices=sorted(TASKS), default="digit_rows")
+    parser.add_argument("--path", type=Path, help="the set's file or folder")
 
 
 def seeds(arguments: argparse.Namespace, small: int, full: int, first: int) -> tuple[int, ...]:

@@ -13,12 +13,11 @@ mean, and no STDP at the rates that STDP led to.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from command import main, seeds, sentence
-from networks import SPIKING, TASKS, neurons, stdp, task
+from command import main, of_a_set, seeds, sentence
+from networks import SPIKING, neurons, stdp, task
 
 from hrsnn_lava.arms import ARMS
 from hrsnn_lava.experiment.spec_trial import figures_with_controls, merged
@@ -141,11 +140,5 @@ def verdict(result: StudyResult) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def own_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which set, and where it lies."""
-    parser.add_argument("--set", choices=sorted(TASKS), default="digit_rows")
-    parser.add_argument("--path", type=Path, help="the set's file or folder")
-
-
 if __name__ == "__main__":
-    main(study, page, __doc__, own_arguments)
+    main(study, page, __doc__, of_a_set)

@@ -126,7 +126,7 @@ def page(arguments: argparse.Namespace) -> StudyPage:
     def verdict(result: StudyResult) -> str:
         found = {what: importance(result, what) for what in FIGURES}
         rows = []
-        for k, player in enumerate(PLAYERS):
+        for player in PLAYERS:
             cells = [player]
             for entry in found.values():
                 index = entry.players.index(player)
@@ -134,7 +134,6 @@ def page(arguments: argparse.Namespace) -> StudyPage:
                 error = None if errors is None else float(errors[index])
                 cells.append(plus_minus(float(entry.values[index]), error)[0])
             rows.append(cells)
-            del k
         rows.append(["all together", *(f"{entry.total:+.3g}" for entry in found.values())])
         most = {
             what: max(e.players, key=lambda p, e=e: abs(_value(e, p))) for what, e in found.items()

@@ -15,11 +15,10 @@ Sets: ``digit_rows`` travels with the package. ``japanese_vowels`` (speech), ``w
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from command import main, seeds, sentence
-from networks import TASKS, task
+from command import main, of_a_set, seeds, sentence
+from networks import task
 
 from hrsnn_lava.experiment.spec_trial import figures_at_speeds, merged
 from hrsnn_lava.experiment.study import Arm, Study, StudyResult
@@ -160,11 +159,5 @@ def verdict(result: StudyResult) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def own_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which set, and where it lies."""
-    parser.add_argument("--set", choices=sorted(TASKS), default="digit_rows")
-    parser.add_argument("--path", type=Path, help="the set's file or folder")
-
-
 if __name__ == "__main__":
-    main(study, page, __doc__, own_arguments)
+    main(study, page, __doc__, of_a_set)

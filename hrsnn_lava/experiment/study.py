@@ -19,7 +19,9 @@ of the trials.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -161,8 +163,8 @@ class StudyResult:
 
     def values(self, arm: str, figure: str) -> np.ndarray[Any, np.dtype[np.float64]]:
         """A figure of an arm, one value for each fresh seed; NaN where there was none."""
-        found = [row.get(figure) for row in self.rows if row["arm"] == arm]
-        return np.array([np.nan if value is None else value for value in found])
+        values = [row.get(figure) for row in self.rows if row["arm"] == arm]
+        return np.array([np.nan if value is None else value for value in values])
 
     @property
     def figures(self) -> tuple[str, ...]:
@@ -221,7 +223,7 @@ def run_study(
     """
     out.mkdir(parents=True, exist_ok=True)
     base = json.dumps([study.name, dict(study.common)], sort_keys=True, default=str)
-    journal = Journal(out / JOURNAL, base, resume)
+    journal = Journal(out / JOURNAL, base, resume, (_code_of(study.trial),))
     tuned = [arm for arm in study.arms if arm.like is None and len(arm.settings) > 1]
     first = [
         _task(study, arm, k, seed, True)
@@ -241,10 +243,10 @@ def run_study(
         second = [
             _fresh(study, arm, chosen[arm.name], seed) for arm in study.arms for seed in study.seeds
         ]
-        found = list(_results(journal, second, run, told))
+        fresh = list(_results(journal, second, run, told))
     rows = []
     for (name, seed), figures in zip(
-        [(arm.name, seed) for arm in study.arms for seed in study.seeds], found, strict=True
+        [(arm.name, seed) for arm in study.arms for seed in study.seeds], fresh, strict=True
     ):
         rows += _split(name, seed, figures, study.variants)
     edges = {arm.name: _edges(arm, chosen[arm.name], study.axes) for arm in tuned}
@@ -359,10 +361,25 @@ def _stage(task: _Task, run: Callable[[], Figures]) -> Stage[Figures]:
 
 
 def _key(task: _Task) -> str:
-    """What the result of a trial depends on: its settings, its seed, and the code of the trial."""
-    import inspect
+    """What the result of a trial depends on, but for the code: its settings and its seed."""
+    return json.dumps([dict(task.settings), task.seed, task.tuning], sort_keys=True, default=str)
 
-    source = inspect.getsourcefile(task.trial)
-    code = Path(source).read_bytes() if source else b""
-    text = json.dumps([dict(task.settings), task.seed, task.tuning], sort_keys=True, default=str)
-    return hashlib.sha256(code + text.encode()).hexdigest()
+
+def _code_of(trial: Trial) -> str:
+    """SHA-256 of the program that a trial runs: its folder's modules, and all of this package.
+
+    A version is not enough: a result of other code must never be taken for one of this.
+    """
+    source = inspect.getsourcefile(trial)
+    beside = sorted(Path(source).parent.glob("*.py")) if source else []
+    package = Path(__file__).resolve().parents[1]
+    inside = [
+        Path(folder, name)
+        for folder, _, names in os.walk(package, followlinks=True)
+        for name in names
+        if name.endswith(".py")
+    ]
+    digest = hashlib.sha256()
+    for file in (*beside, *sorted(inside)):
+        digest.update(file.name.encode() + file.read_bytes())
+    return digest.hexdigest()

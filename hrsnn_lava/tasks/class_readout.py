@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.training.readout import Readout, ReadoutFitter, ReadoutOptions, select_readout
+from hrsnn_lava.training.readouts.base import LabelledFeatures, Layers
+from hrsnn_lava.training.readouts.ridge import Ridge
 
 __all__ = ["ClassReadout", "Split", "fit_classes"]
 
@@ -50,7 +51,7 @@ class ClassReadout:
         right: (n_test,) whether the largest answer is the class.
     """
 
-    readout: Readout
+    readout: Layers
     loss: float
     right: NDArray[np.bool_]
 
@@ -72,17 +73,15 @@ def fit_classes(
         alphas: penalties to choose from.
         kinds: how many kinds of features there are.
     """
-    targets = np.eye(int(labels.max()) + 1)[labels]
-    fitted, validation = slice(0, split.fitted), slice(split.train, split.fitted)
-    fitter = ReadoutFitter(
-        features[fitted], targets[fitted], targets[fitted], kinds, ReadoutOptions(products=False)
+    rows = slice(0, split.fitted)
+    lesson = LabelledFeatures(
+        features[rows],
+        labels[rows],
+        int(labels.max()) + 1,
+        np.arange(split.fitted) < split.train,
+        tuple(alphas),
+        kinds,
     )
-
-    def loss(readout: Readout) -> float:
-        errors = readout.predict(features[validation]) - targets[validation]
-        return float(np.mean(errors**2))
-
-    training = np.arange(split.fitted) < split.train
-    readout, losses = select_readout(fitter, training, tuple(alphas), loss)
-    answers = readout.predict(features[split.fitted :]).argmax(axis=1)
-    return ClassReadout(readout, min(losses.values()), answers == labels[split.fitted :])
+    readout = Ridge().fit(lesson)
+    answers = readout.answers(features[split.fitted :]).argmax(axis=1)
+    return ClassReadout(readout, min(readout.losses.values()), answers == labels[split.fitted :])

@@ -18,6 +18,7 @@ from pydantic import Field
 
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.errors import Problem, SpecError
+from hrsnn_lava.metrics.classification import confusion
 from hrsnn_lava.metrics.scores import Score, Scores
 from hrsnn_lava.options import Count, Positive, options, table_of
 from hrsnn_lava.seeding import generator
@@ -377,19 +378,13 @@ class ClassificationTrial(Trial):
     def _scored(self, answers: Floats, **more: Any) -> Outcome:
         """Accuracy over the test samples, and by class; `answers` (n_test, n_classes)."""
         labels, n_classes = self.labels[self._scored_rows], len(self.classes)
-        given = answers.argmax(axis=1)
-        right = given == labels
-        by_class = [
-            float(right[labels == k].mean()) if (labels == k).any() else None
-            for k in range(n_classes)
-        ]
-        confusion = np.zeros((n_classes, n_classes), dtype=np.int64)
-        np.add.at(confusion, (labels, given), 1)
+        matrix = confusion(labels, answers.argmax(axis=1), self.classes)
+        by_class = list(matrix.recall)
         error = float(np.mean((answers - np.eye(n_classes)[labels]) ** 2))
         worst = min(share for share in by_class if share is not None)
         scores = Scores(
             (
-                Score("accuracy", float(right.mean()), "accuracy", "higher"),
+                Score("accuracy", matrix.value, "accuracy", "higher"),
                 Score("accuracy_worst_class", worst, "worst class", "higher"),
                 Score("squared_error", error, "squared error"),
             )
@@ -397,7 +392,7 @@ class ClassificationTrial(Trial):
         details = {
             "test_samples": labels.size,
             "class_accuracy": by_class,
-            "confusion": confusion.tolist(),
+            "confusion": matrix.counts.tolist(),
         }
         return Outcome(scores, details, **more)
 
