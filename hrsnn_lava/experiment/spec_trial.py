@@ -138,7 +138,7 @@ def figures_with_controls(spec: Spec, seed: int, samples: int | None, tuning: bo
         `ROWS` but that, under ``ROW/``.
     """
     trial = spec.task.trial(seed)
-    network = prepare(replace_stdp(spec, 0), trial, seed).network
+    network = prepare(_with_passes(spec, 0), trial, seed).network
     lesson = trial.lesson
     if samples is not None and lesson.starts is not None:
         lesson = lesson.samples(0, min(samples, lesson.starts.size))
@@ -162,7 +162,7 @@ def figures_with_controls(spec: Spec, seed: int, samples: int | None, tuning: bo
     return figures
 
 
-def replace_stdp(spec: Spec, passes: int) -> Spec:
+def _with_passes(spec: Spec, passes: int) -> Spec:
     """The spec with another number of passes of float STDP; its rules stay."""
     if spec.stdp is None:
         return spec

@@ -129,3 +129,21 @@ def test_the_number_of_workers_changes_nothing(tmp_path):
 def test_what_would_mislead_is_refused(changes, message):
     with pytest.raises(SpecError, match=message):
         study(**changes)
+
+
+def test_results_of_other_code_are_not_taken(tmp_path):
+    """The program beside the trial counts, too: it may hold the networks."""
+    (tmp_path / "shared.py").write_text("VALUE = 1.0\n")
+    (tmp_path / "program.py").write_text(
+        "import sys\nfrom pathlib import Path\nimport shared\n"
+        "from hrsnn_lava.experiment.study import Arm, Study, run_study\n"
+        "def trial(settings, seed, tuning):\n    return {'score': shared.VALUE}\n"
+        "if __name__ == '__main__':\n"
+        "    study = Study('p', trial, (Arm('a'),), (), 'score', seeds=(1,))\n"
+        "    print(run_study(study, Path('work')).rows[0]['score'])\n"
+    )
+    for value in ("1.0", "2.0"):
+        (tmp_path / "shared.py").write_text(f"VALUE = {value}\n")
+        command = [sys.executable, "-B", "program.py"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == value
