@@ -21,8 +21,8 @@ from hrsnn_lava.options import Count, Positive, Seed, options, read_options
 from hrsnn_lava.report.document import Report
 from hrsnn_lava.tasks.series.forecast import ForecastOptions, SpikingForecaster
 from hrsnn_lava.tasks.series.windows import ForecastWindow, closed_loop
-from hrsnn_lava.training.readout import FeatureOptions, Positives, Readout
-from hrsnn_lava.training.ridge import LinearMap
+from hrsnn_lava.training.readout import FeatureOptions, Positives, ValueReadout
+from hrsnn_lava.training.readouts.values import value_readout
 from hrsnn_lava.training.simulation import Simulator, Stimulus, simulator_of
 
 __all__ = ["CompiledForecaster", "ForecastLoop", "Scaling", "SeriesProtocol"]
@@ -78,7 +78,7 @@ class ForecastLoop:
     """A network, a readout, and how values go in and come out."""
 
     simulator: Simulator
-    readout: Readout
+    readout: ValueReadout
     protocol: SeriesProtocol
     scaling: Scaling
 
@@ -148,11 +148,7 @@ class CompiledForecaster:
         mean, scale = (np.asarray(values, dtype=np.float64) for values in scaled)
         arrays, features = compiled.readout, self.protocol.options.features
         size = features.per_neuron * compiled.network.n_neurons
-        if arrays["weights"].shape != (size, inputs):
-            measured = f"weights {arrays['weights'].shape}"
-            problem = Problem("readout", measured, f"({size}, {inputs})")
-            raise ArtifactError("the readout is damaged", problems=[problem])
-        readout = _readout(arrays, float(meta.get("alpha", 0.0)))
+        readout = _readout(arrays, float(meta.get("alpha", 0.0)), (size, inputs))
         simulator = simulator_of(compiled.network)
         self.loop = ForecastLoop(simulator, readout, self.protocol, Scaling(mean, scale))
 
@@ -200,10 +196,19 @@ def _protocol(meta: Mapping[str, Any]) -> SeriesProtocol:
         raise ArtifactError("the readout is damaged", problems=error.problems) from None
 
 
-def _readout(arrays: Mapping[str, NDArray[Any]], alpha: float) -> Readout:
-    """The readout of its arrays, see `Readout.arrays`."""
-    if "product_weights" not in arrays:
-        return Readout(arrays["weights"], arrays["offset"], alpha)
-    decoder = LinearMap(arrays["decoder_weights"], arrays["decoder_offset"])
-    weights = arrays["product_weights"]
-    return Readout(arrays["weights"], arrays["offset"], alpha, decoder, weights)
+def _readout(
+    arrays: Mapping[str, NDArray[Any]], alpha: float, shape: tuple[int, int]
+) -> ValueReadout:
+    """The readout of its arrays, if it takes so many features and tells so many values."""
+    size, width = shape
+    try:
+        readout = value_readout(arrays, alpha)
+        answer = readout.predict(np.zeros(size))
+    except (KeyError, ValueError, IndexError) as error:
+        measured = f"weights {arrays['weights'].shape} ({error})"
+        problem = Problem("readout", measured, f"of {size} features")
+        raise ArtifactError("the readout is damaged", problems=[problem]) from None
+    if answer.shape != (width,):
+        problem = Problem("readout", f"answers {answer.shape}", f"({width},)")
+        raise ArtifactError("the readout is damaged", problems=[problem])
+    return readout

@@ -30,6 +30,8 @@ from hrsnn_lava.report.document import Report
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.tasks.series.forecast import ForecastOptions, TrainedReadout, fit_readout
 from hrsnn_lava.training.readout import FeatureOptions, Positives, ReadoutOptions
+from hrsnn_lava.training.readouts.network import Network
+from hrsnn_lava.training.readouts.values import ValueReadoutOption
 from hrsnn_lava.training.simulation import Stimulus, simulator_of
 
 __all__ = ["ReservoirForecaster"]
@@ -51,7 +53,7 @@ class ForecasterOptions:
         washout: first values that are not fitted.
         replays: runs over the series, each from other potentials.
         trace_samples: time constants of the traces, in values.
-        readout: ``quadratic`` or ``linear``.
+        readout: ``quadratic``, ``linear`` or ``network``.
         alphas: penalties.
         validation_windows: closed-loop windows that choose the penalty.
         context: values shown before a forecast.
@@ -66,7 +68,7 @@ class ForecasterOptions:
     washout: NotNegative = 50
     replays: Count = 2
     trace_samples: Positives = (3.0, 1.5)
-    readout: Literal["quadratic", "linear"] = "quadratic"
+    readout: ValueReadoutOption = "quadratic"
     alphas: Positives = (1e-3,)
     validation_windows: NotNegative = 3
     context: Count = 50
@@ -89,6 +91,7 @@ class ForecasterOptions:
                 validation_windows=self.validation_windows,
                 products=self.readout == "quadratic",
             ),
+            network=self.readout if isinstance(self.readout, Network) else None,
         )
 
 
@@ -106,7 +109,8 @@ class ReservoirForecaster(Estimator):
         washout: first values that are not fitted.
         replays: runs over the series, each from other potentials.
         trace_samples: time constants of the traces, in values.
-        readout: ``quadratic`` has products of decoded values, ``linear`` features alone.
+        readout: ``quadratic`` has products of decoded values, ``linear`` features alone;
+            ``network``, or a table with its options, is the papers' three layers.
         alphas: penalties to choose from.
         validation_windows: closed-loop windows of 50 values in the training series that choose
             the penalty, and tell how well the network forecasts; 0 for none.
@@ -130,7 +134,7 @@ class ReservoirForecaster(Estimator):
     washout: int = 50
     replays: int = 2
     trace_samples: Sequence[float] = (3.0, 1.5)
-    readout: str = "quadratic"
+    readout: Any = "quadratic"
     alphas: Sequence[float] = (1e-3,)
     validation_windows: int = 3
     context: int = 50
@@ -232,6 +236,7 @@ class ReservoirForecaster(Estimator):
         readout = self._trained(program.network, self._values, o).readout
         protocol = self._protocol
         meta = {
+            "readout": o.protocol.readout_name,
             "alpha": float(readout.alpha),
             "target": "increment",
             "steps_per_sample": protocol.steps_per_sample,

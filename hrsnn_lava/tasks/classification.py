@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.metrics.classification import confusion
 from hrsnn_lava.metrics.scores import Score, Scores
@@ -30,8 +29,9 @@ from hrsnn_lava.trace import SpikeInput
 from hrsnn_lava.training.readout import Positives
 from hrsnn_lava.training.readouts.base import Classifier, LabelledFeatures, ReadoutOption
 from hrsnn_lava.training.readouts.ridge import Ridge
+from hrsnn_lava.training.readouts.values import wiring_of
 from hrsnn_lava.training.sample_features import SampleFeatures, record_samples
-from hrsnn_lava.training.simulation import EventSimulator, Simulator, Stimulus
+from hrsnn_lava.training.simulation import EventSimulator, Stimulus
 
 __all__ = [
     "Classification",
@@ -263,7 +263,7 @@ class ClassificationTrial(Trial):
         o, kinds = self.options, SampleFeatures(trace_steps=self.options.trace_steps)
         key = int(rng.integers(2**62))
         recording = record_samples(SampleRuns(simulator, o.restart, key), self._all, kinds, None)
-        fitted = self._fit(o.readout, recording.features, kinds.kinds, _wiring(simulator))
+        fitted = self._fit(o.readout, recording.features, kinds.kinds, wiring_of(simulator))
         answers = fitted.answers(recording.features[self._scored_rows])
         meta: dict[str, Any] = {
             "readout": o.readout.name,
@@ -395,12 +395,6 @@ class ClassificationTrial(Trial):
             "confusion": matrix.counts.tolist(),
         }
         return Outcome(scores, details, **more)
-
-
-def _wiring(simulator: Simulator) -> Any:
-    """CSR (n_neurons, n_neurons) of the recurrent synapses; None of what has no network."""
-    network = getattr(simulator, "network", None)
-    return None if network is None else recurrent_edges(network).matrix
 
 
 class SampleRuns:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,11 +39,17 @@ from hrsnn_lava.tasks.encoders import EncoderOption
 from hrsnn_lava.training.readout import (
     FeatureOptions,
     Positives,
-    Readout,
-    ReadoutFitter,
     ReadoutOptions,
+    ValueReadout,
     record_features,
     select_readout,
+)
+from hrsnn_lava.training.readouts.network import Network
+from hrsnn_lava.training.readouts.values import (
+    ValueLesson,
+    ValueReadoutOption,
+    value_fitter,
+    wiring_of,
 )
 from hrsnn_lava.training.simulation import EventSimulator, Stimulus
 
@@ -86,7 +92,9 @@ class DrivenTask(Task):
             options.
         trace_samples: time constants of the spike traces that the readout sees, in samples.
         readout: ``linear`` sums spike traces and their squares; ``quadratic`` uses products of the
-            last `lags` inputs, decoded from the spikes, too.
+            last `lags` inputs, decoded from the spikes, too; ``network``, or a
+            table with its options, is the papers': some neurons of high betweenness, a hidden
+            layer, one unit for each target.
         lags: inputs that the quadratic readout decodes, and that maps without spikes see.
         alphas: penalties of the readout to choose from, relative to the features' mean square.
     """
@@ -98,7 +106,7 @@ class DrivenTask(Task):
     steps_per_sample: Count = 20
     encoder: EncoderOption = "held"
     trace_samples: Positives = (3.0, 1.5)
-    readout: Literal["linear", "quadratic"] = "linear"
+    readout: ValueReadoutOption = "linear"
     lags: Count = 10
     alphas: Positives = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
@@ -151,15 +159,19 @@ class DrivenTrial(Trial):
         fitted = o.n_samples - o.test
         rows, validation = slice(o.washout, fitted), slice(o.washout + o.train, fitted)
         past = delays(self.inputs, o.lags)[o.washout + 1 - o.lags : fitted + 1 - o.lags]
-        fitter = ReadoutFitter(
+        network = o.readout if isinstance(o.readout, Network) else None
+        lesson = ValueLesson(
             recording.features[rows],
             past,
             self.targets[rows],
             features.per_neuron,
-            ReadoutOptions(products=o.readout == "quadratic"),
+            None if network is None else wiring_of(simulator),
+            int(generator(self._seed, "readout").integers(2**31)),
         )
+        ridge = ReadoutOptions(products=o.readout == "quadratic")
+        fitter = value_fitter(lesson, ridge, network)
 
-        def loss(readout: Readout) -> float:
+        def loss(readout: ValueReadout) -> float:
             answers = readout.predict(recording.features[validation])
             return float(np.mean((answers - self.targets[validation]) ** 2))
 
@@ -172,6 +184,7 @@ class DrivenTrial(Trial):
             validation=min(losses.values()),
             readout=readout.arrays(),
             readout_meta={
+                "readout": o.readout if network is None else network.name,
                 "alpha": readout.alpha,
                 "target": "the z-scored target of the same sample",
                 "steps_per_sample": o.steps_per_sample,

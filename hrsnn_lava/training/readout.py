@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,8 @@ __all__ = [
     "ReadoutFitter",
     "ReadoutOptions",
     "SpikeFeatures",
+    "ValueFitter",
+    "ValueReadout",
     "products",
     "record_features",
     "select_readout",
@@ -314,12 +316,42 @@ class ReadoutFitter:
             yield Readout(weights, fitted.offset, alpha, decoder, factor * quadratic)
 
 
+class ValueReadout(Protocol):
+    """A readout of values that was fitted."""
+
+    @property
+    def alpha(self) -> float:
+        """The penalty it was fitted with."""
+
+    def predict(self, features: Floats) -> Floats:
+        """The values, (..., d), of features (..., n_features)."""
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All that a host needs to work them out, by name."""
+
+
+R = TypeVar("R", bound=ValueReadout)
+R_co = TypeVar("R_co", bound=ValueReadout, covariant=True)
+
+
+class ValueFitter(Protocol[R_co]):
+    """Fits readouts to one recording, on all rows or on some, for any penalty."""
+
+    def fit(self, alpha: float, keep: NDArray[np.bool_] | None = None) -> R_co:
+        """Fit with one penalty on the rows where `keep`, (n,), is true; on all when None."""
+
+    def fits(
+        self, alphas: tuple[float, ...], keep: NDArray[np.bool_] | None = None
+    ) -> Iterator[R_co]:
+        """Yield a readout per penalty, in order."""
+
+
 def select_readout(
-    fitter: ReadoutFitter,
+    fitter: ValueFitter[R],
     keep: NDArray[np.bool_],
     alphas: tuple[float, ...],
-    loss: Callable[[Readout], float] | None,
-) -> tuple[Readout, dict[float, float]]:
+    loss: Callable[[R], float] | None,
+) -> tuple[R, dict[float, float]]:
     """Choose the penalty whose readout, fitted on the kept rows, loses least; refit on all rows.
 
     Args:

@@ -22,7 +22,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,12 +62,18 @@ from hrsnn_lava.tasks.view import View
 from hrsnn_lava.training.readout import (
     FeatureOptions,
     Positives,
-    Readout,
-    ReadoutFitter,
     ReadoutOptions,
     SpikeFeatures,
+    ValueReadout,
     record_features,
     select_readout,
+)
+from hrsnn_lava.training.readouts.network import Network
+from hrsnn_lava.training.readouts.values import (
+    ValueLesson,
+    ValueReadoutOption,
+    value_fitter,
+    wiring_of,
 )
 from hrsnn_lava.training.simulation import Simulator, Stimulus
 
@@ -105,6 +111,8 @@ class ForecastOptions:
         thresholds: of the valid prediction time, in long-term standard deviations.
         features: spike traces that the readout sees.
         readout: how it is fitted.
+        network: the papers' network in place of the ridge that `readout` is; the penalties and
+            windows are the same.
         headline: what networks are compared by, and what chooses the penalty: the error of the
             ``closed_loop``, or that of ``one_step``.
         baseline_alphas: penalties that the forecasters without spikes choose from, on the last
@@ -119,8 +127,16 @@ class ForecastOptions:
     thresholds: tuple[float, ...] = DEFAULT_THRESHOLDS
     features: FeatureOptions = field(default_factory=FeatureOptions)
     readout: ReadoutOptions = field(default_factory=ReadoutOptions)
+    network: Network | None = None
     headline: Headline = "closed_loop"
     baseline_alphas: tuple[Positive, ...] = ()
+
+    @property
+    def readout_name(self) -> str:
+        """``network``, ``quadratic`` or ``linear``."""
+        if self.network is not None:
+            return self.network.name
+        return "quadratic" if self.readout.products else "linear"
 
 
 class SpikingForecaster:
@@ -132,7 +148,7 @@ class SpikingForecaster:
     def __init__(
         self,
         simulator: Simulator,
-        readout: Readout,
+        readout: ValueReadout,
         options: ForecastOptions,
         seed: int,
         view: View | None = None,
@@ -173,7 +189,7 @@ class TrainedReadout:
     samples:           samples in these runs
     """
 
-    readout: Readout
+    readout: ValueReadout
     validation_losses: dict[float, float]
     spike_counts: Counts
     samples: int
@@ -197,7 +213,7 @@ class ForecastResult:
     closed_loop_spikes: Floats
 
     @property
-    def readout(self) -> Readout:
+    def readout(self) -> ValueReadout:
         """The readout that forecast."""
         return self.trained.readout
 
@@ -237,9 +253,11 @@ def fit_readout(
     features = np.concatenate([replay.features[o.washout :] for replay in replays])
     values = np.tile(train[o.washout : -1], (o.replays, 1))
     increments = np.tile((train[1:] - view.carry(shown))[o.washout :], (o.replays, 1))
-    fitter = ReadoutFitter(features, values, increments, o.features.per_neuron, o.readout)
     windows = [window_of(train, start, o.context, length) for start in starts]
     seed = int(rng.integers(2**62))
+    each, wiring = o.features.per_neuron, None if o.network is None else wiring_of(simulator)
+    recording = ValueLesson(features, values, increments, each, wiring, seed % 2**31)
+    fitter = value_fitter(recording, o.readout, o.network)
 
     # Row t holds the input u(t) and the target u(t+1): neither may lie in a window.
     fitted_rows = np.ones(len(train) - 1, dtype=bool)
@@ -247,7 +265,7 @@ def fit_readout(
         fitted_rows[start - 1 : start + length] = False
     keep = np.tile(fitted_rows[o.washout :], o.replays)
 
-    def loss(readout: Readout) -> float:
+    def loss(readout: ValueReadout) -> float:
         if o.headline == "one_step":
             errors = readout.predict(features[~keep]) - increments[~keep]
             return float(np.log(max(np.sqrt(np.mean(errors**2)), 1e-12)))
@@ -364,6 +382,8 @@ class ForecastTask(Task):
         trace_samples: time constants of the spike traces that the readout sees, in samples.
         readout: ``quadratic`` lets the readout, which is off the chip, use products of the values
             that it decodes from the spikes; ``linear`` sums features alone. Our choice.
+            ``network``, or a table with its options, is the papers': some neurons of high
+            betweenness, a hidden layer, and one unit for each component.
     """
 
     #: Recorded results rest on such runs; the report says what they are.
@@ -380,7 +400,7 @@ class ForecastTask(Task):
     washout: NotNegative = 50
     replays: Count = 2
     trace_samples: Positives = (3.0, 1.5)
-    readout: Literal["quadratic", "linear"] = "quadratic"
+    readout: ValueReadoutOption = "quadratic"
 
     @abstractmethod
     def series(self, rng: np.random.Generator, layout: Layout) -> ForecastSeries:
@@ -402,6 +422,7 @@ class ForecastTask(Task):
             clip=self.clip,
             features=FeatureOptions(self.trace_samples),
             readout=ReadoutOptions(products=self.readout == "quadratic"),
+            network=self.readout if isinstance(self.readout, Network) else None,
             baseline_alphas=self.baseline_alphas,
         )
 
@@ -454,6 +475,7 @@ class ForecastTrial(Trial):
             validation=float(np.mean([min(of.values()) for of in losses])) if losses[0] else None,
             readout=last.readout.arrays(),
             readout_meta={
+                "readout": self.protocol.readout_name,
                 "alpha": last.readout.alpha,
                 "target": "increment" if newest.view.is_complete else "increment where shown",
                 "steps_per_sample": self.steps_per_sample,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from hrsnn_lava.options import Count, options
 from hrsnn_lava.tasks.series.forecast import WIDE_ALPHAS, ForecastOptions, ForecastTask
 from hrsnn_lava.tasks.series.windows import ForecastSeries, Layout, System, split_series
 from hrsnn_lava.training.readout import Positives
+from hrsnn_lava.training.readouts.values import ValueReadoutOption
 
 __all__ = ["RecordedForecast", "walk_forward"]
 
@@ -84,7 +85,8 @@ class RecordedForecast(ForecastTask):
         starts: forecasts, evenly spread over the recording, each with the training samples before
             it and a readout of its own.
         readout: ``linear`` sums spike traces; ``quadratic`` uses products of the values that it
-            decodes from the spikes, too, and runs away on noise.
+            decodes from the spikes, too, and runs away on noise; ``network`` is the papers', see
+            forecasts.
         trace_samples: time constants of the spike traces that the readout sees, in samples; short
             ones tell the change of the last sample.
         alphas: penalties of the readout to choose from, relative to the features' mean square.
@@ -94,7 +96,7 @@ class RecordedForecast(ForecastTask):
     clip: ClassVar[float] = 6.0
     baseline_alphas: ClassVar[tuple[float, ...]] = (*WIDE_ALPHAS, 10.0, 100.0)
     starts: Count = 8
-    readout: Literal["quadratic", "linear"] = "linear"
+    readout: ValueReadoutOption = "linear"
     trace_samples: Positives = (0.5, 1.0, 3.0)
     alphas: Positives = (1e-2, 1e-1, 1.0, 10.0, 100.0)
 

@@ -103,6 +103,8 @@ ReadoutOption = Annotated[Any, Part("readout"), Field(validate_default=True)]
 class Layers:
     """Answers of one or two layers: ``W2 relu(W1 f + b1) + b2``, or ``W f + b``.
 
+    An answer is one number for each class, or, where values are read, for each of these.
+
     Attributes:
         weights, offsets: of every layer, (n_in, n_out) and (n_out,).
         alpha, losses: see `Classifier`.
@@ -119,6 +121,10 @@ class Layers:
         """See `Classifier`."""
         return answers_of(self.arrays(), features)
 
+    def predict(self, features: Floats) -> Floats:
+        """The values, (..., d), of features (..., n_features): the answers."""
+        return self.answers(features)
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """``weights`` and ``offset``, ``weights_2`` and ``offset_2`` of a second layer, and so on,
         ``features`` where not all are seen."""
@@ -132,8 +138,8 @@ class Layers:
 
 
 def answers_of(arrays: Mapping[str, NDArray[Any]], features: Floats) -> Floats:
-    """The answers of a readout from its arrays, as they are in an artifact, (n, n_classes)."""
-    values: Floats = features[:, arrays["features"]] if "features" in arrays else features
+    """The answers of a readout from its arrays, as they are in an artifact, (..., n_answers)."""
+    values: Floats = features[..., arrays["features"]] if "features" in arrays else features
     values = values @ arrays["weights"] + arrays["offset"]
     layer = 2
     while f"weights_{layer}" in arrays:
