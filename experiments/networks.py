@@ -77,11 +77,11 @@ TASKS: dict[str, dict[str, Any]] = {
     "watch": {"kind": "watch", "train": "all", "validation": 250, "test": 400},
     "osuleaf": {
         "kind": "npz",
-        "reader": {"kind": "ts", "average": 10},
+        "reader": {"kind": "ts", "average": 5},
         "train": 160,
         "validation": 40,
         "test": "all",
-        "encoder": {"kind": "population", "channels": 20, "low": -2.0, "high": 2.0, "width": 0.2},
+        "encoder": {"kind": "delta", "threshold": 0.1},
     },
     "plaid": {
         "kind": "npz",
@@ -89,7 +89,7 @@ TASKS: dict[str, dict[str, Any]] = {
         "train": 430,
         "validation": 107,
         "test": "all",
-        "encoder": {"kind": "population", "channels": 20, "low": -2.0, "high": 2.0, "width": 0.2},
+        "encoder": {"kind": "delta", "threshold": 0.1},
     },
 }
 

@@ -364,6 +364,7 @@ class Spec(Section):
     compile: CompileSpec = CompileSpec()
     verify: VerifySpec = VerifySpec()
     report: ReportSpec = ReportSpec()
+    metrics: tuple[Annotated[Any, Part("metric")], ...] = ()
     budgets: dict[BudgetKey, Number] | None = None
 
     @field_validator("budgets")

@@ -37,8 +37,10 @@ from hrsnn_lava.experiment.scoring import (
     score_network,
     training_counts,
     with_homeostasis,
+    with_metrics,
     with_ratios,
 )
+from hrsnn_lava.metrics.base import Metric
 from hrsnn_lava.network import Network
 from hrsnn_lava.notebook import brief, shown
 from hrsnn_lava.progress import Progress
@@ -116,7 +118,10 @@ class Bench:
         """The row of a network on the task, scored now or taken from the journal."""
 
         def score() -> Row:
-            return score_network(name, network, self.trial, self.spec.seed, rate_error).row()
+            spec = self.spec
+            return score_network(
+                name, network, self.trial, spec.seed, rate_error, spec.metrics
+            ).row()
 
         return self.runner.result(Stage(f"arm/{name}", score))
 
@@ -351,7 +356,9 @@ def compiled_program(
     compiled = target.placed(integers, observed, History(records, full.network.n_synapses))
     bench.runner.say("the task on the integer program")
     name, seed = f"{pruning.label}, integers", bench.spec.seed
-    arm = score_network(name, compiled.network, trial, seed, candidate.rate_error)
+    arm = score_network(
+        name, compiled.network, trial, seed, candidate.rate_error, bench.spec.metrics
+    )
     readout, meta = dict(arm.outcome.readout), dict(arm.outcome.readout_meta)
     return replace(compiled, readout=readout, readout_meta=meta), arm
 
@@ -397,13 +404,13 @@ def baselines(bench: Bench) -> list[Row]:
     bench.runner.say("baselines")
     rows = []
     for name, score in bench.trial.baselines(bench.spec.network.size).items():
-        run = partial(_baseline_row, name, score)
+        run = partial(_baseline_row, name, score, bench.spec.metrics)
         rows.append(bench.runner.result(Stage(f"baseline/{name}", run)))
     return rows
 
 
-def _baseline_row(name: str, score: Callable[[], Outcome]) -> Row:
-    return Arm(name, score()).row()
+def _baseline_row(name: str, score: Callable[[], Outcome], metrics: Sequence[Metric] = ()) -> Row:
+    return Arm(name, with_metrics(score(), metrics)).row()
 
 
 def verification(bench: Bench, compiled: CompiledNetwork) -> Check:
@@ -474,6 +481,7 @@ def report_of(bench: Bench, networks: Networks, check: Check, **facts: Any) -> R
         provenance={"spec": json.loads(spec.canonical())},
         spec_digest=hashlib.sha256(spec.canonical().encode()).hexdigest(),
         budgets=spec.budgets,
+        findings=trial.findings,
         **facts,
     )
 

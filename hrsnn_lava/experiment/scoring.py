@@ -7,7 +7,7 @@ and a readout of its own. Only so does a table compare the pruning, not the afte
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.csr import fan_out
 from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.metrics.base import Metric
 from hrsnn_lava.metrics.scores import Scores
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
@@ -99,12 +100,46 @@ def score_network(
     trial: Trial,
     seed: int,
     rate_error: float | None = None,
+    metrics: Sequence[Metric] = (),
 ) -> Arm:
-    """Train what is off the chip on a network, float or integer, and score it."""
+    """Train what is off the chip on a network, float or integer, and score it.
+
+    Args:
+        name: of the row.
+        network: float or integer.
+        trial: what it is scored on.
+        seed: of the initial potentials.
+        rate_error: see `Arm`.
+        metrics: further scores, behind those of the task.
+    """
     outcome = trial.evaluate(simulator_of(network), generator(seed, "train"))
+    outcome = with_metrics(outcome, metrics)
     each = recurrent_fan_out(network)
     sops = None if outcome.neuron_spikes is None else float(outcome.neuron_spikes @ each)
     return Arm(name, outcome, network.n_neurons, int(each.sum()), sops, rate_error)
+
+
+def with_metrics(outcome: Outcome, metrics: Sequence[Metric]) -> Outcome:
+    """An outcome with the scores that metrics give of what was measured.
+
+    One that the task gives by this name in any case is left as it is. A baseline without spikes
+    has those that need none.
+
+    Raises:
+        SpecError: a metric needs what the task does not measure of a network.
+    """
+    headline = outcome.scores.headline
+    measured = {"quality": headline, **outcome.measured}
+    scores = list(outcome.scores)
+    for metric in metrics:
+        if metric.key in {score.name for score in scores}:
+            continue
+        better = metric.better or "higher"
+        if outcome.neuron_spikes is None:
+            scores.append(metric.scored(None, better))
+        else:
+            scores.append(metric.scored(metric.measure(measured), better))
+    return replace(outcome, scores=Scores(tuple(scores)))
 
 
 def recurrent_fan_out(network: Network | QuantizedNetwork) -> Floats:

@@ -16,7 +16,7 @@ import numpy as np
 from hrsnn_lava.compiler.passes.quantize import quantize
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.experiment.preparation import Prepared, prepare
-from hrsnn_lava.experiment.scoring import recurrent_fan_out
+from hrsnn_lava.experiment.scoring import recurrent_fan_out, with_metrics
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.seeding import generator
@@ -72,7 +72,9 @@ def figures_of(spec: Spec, seed: int, integers: bool = False) -> Figures:
     """
     trial = spec.task.trial(seed)
     prepared = prepare(spec, trial, seed)
-    figures = outcome_figures(_outcome(prepared.network, trial, seed), prepared.network, trial)
+    figures = outcome_figures(
+        _outcome(spec, prepared.network, trial, seed), prepared.network, trial
+    )
     figures["rate_error"] = prepared.rate_error
     if integers:
         figures |= _integer_figures(spec, prepared, trial, seed)
@@ -107,7 +109,7 @@ def figures_at_speeds(
         if balance_each:
             prepared = prepare(spec, shown, seed)
         network = prepared.network
-        figures = outcome_figures(_outcome(network, shown, seed), network, shown)
+        figures = outcome_figures(_outcome(spec, network, shown, seed), network, shown)
         if integers:
             figures |= _integer_figures(spec, prepared, shown, seed)
         each.append(figures)
@@ -151,11 +153,11 @@ def figures_with_controls(spec: Spec, seed: int, samples: int | None, tuning: bo
     )
     if tuning:
         trained = train_stdp(network, lesson, replace(options, freeze=True), seed=seed).network
-        return outcome_figures(_outcome(trained, trial, seed), trained, trial)
+        return outcome_figures(_outcome(spec, trained, trial, seed), trained, trial)
     controls = stdp_controls(network, lesson, options, seed=seed)
     figures: Figures = {}
     for name, row in controls.rows.items():
-        of_row = outcome_figures(_outcome(row.network, trial, seed), row.network, trial)
+        of_row = outcome_figures(_outcome(spec, row.network, trial, seed), row.network, trial)
         of_row["rate_error"] = row.rate_error
         start = "" if name == "stdp" else f"{name}/"
         figures |= {f"{start}{key}": value for key, value in of_row.items()}
@@ -196,12 +198,14 @@ def outcome_figures(
     return figures
 
 
-def _outcome(network: Network | QuantizedNetwork, trial: Trial, seed: int) -> Outcome:
-    return trial.evaluate(simulator_of(network), generator(seed, "train"))
+def _outcome(spec: Spec, network: Network | QuantizedNetwork, trial: Trial, seed: int) -> Outcome:
+    return with_metrics(
+        trial.evaluate(simulator_of(network), generator(seed, "train")), spec.metrics
+    )
 
 
 def _integer_figures(spec: Spec, prepared: Prepared, trial: Trial, seed: int) -> Figures:
     step, lesson = spec.quantize_pass(), trial.lesson
     observed = observe_if_needed(step, prepared.network, (lesson.inputs, lesson.block))
     network, _ = quantize(prepared.network, step, observed)
-    return outcome_figures(_outcome(network, trial, seed), network, trial, "_integer")
+    return outcome_figures(_outcome(spec, network, trial, seed), network, trial, "_integer")

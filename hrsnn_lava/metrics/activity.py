@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.fields import choice, is_real, whole_number
 from hrsnn_lava.metrics.base import Floats, Metric, finite_values, spike_counts
-from hrsnn_lava.metrics.scores import Better
+from hrsnn_lava.metrics.scores import Better, Score
 from hrsnn_lava.options import Count, NonNegative, options
 
 __all__ = [
@@ -218,6 +219,17 @@ class SpikeEfficiency(Metric):
     def __call__(self, quality: Any, spikes: ArrayLike) -> float | None:
         """See `spike_efficiency`."""
         return spike_efficiency(quality, spikes, self.of, self.floor)
+
+    def measure(self, measured: Mapping[str, Any]) -> Any:
+        """See `Metric.measure`; an error is not taken for a score, nor a score for an error."""
+        quality = measured.get("quality")
+        wanted = {"score": "higher", "error": "lower"}[self.of]
+        if isinstance(quality, Score) and quality.better != wanted:
+            other = "error" if self.of == "score" else "score"
+            measured_as = f"{self.of!r}, but {quality.title} is better where it is {quality.better}"
+            problem = Problem("of", measured_as, repr(other))
+            raise SpecError("options of spike_efficiency", problems=[problem])
+        return super().measure(measured)
 
 
 def _mean_spikes(spikes: ArrayLike) -> float:

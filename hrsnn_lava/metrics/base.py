@@ -15,6 +15,9 @@ stored. Nothing here knows of tasks, engines or readouts.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from inspect import signature
 from typing import Any, ClassVar
 
 import numpy as np
@@ -49,6 +52,38 @@ class Metric(ABC):
     def __call__(self, *measured: Any, **named: Any) -> Any:
         """A number, None where it is not defined, or a result whose ``value`` is one of these."""
 
+    @property
+    def key(self) -> str:
+        """Its name, and the values of options that are not the usual ones: a column of a table."""
+        return "_".join([self.name, *self._unusual])
+
+    @property
+    def _unusual(self) -> list[str]:
+        named: tuple[Field[Any], ...] = fields(self) if is_dataclass(self) else ()
+        given = [(getattr(self, entry.name), entry) for entry in named]
+        return [str(value) for value, entry in given if value != _usual(entry)]
+
+    def measure(self, measured: Mapping[str, Any]) -> Any:
+        """Its value of what was measured, which is given by the names of its arguments.
+
+        Args:
+            measured: more than it needs, such as ``truth``, ``answers``, ``states``, ``spikes``.
+
+        Raises:
+            SpecError: it needs what was not measured.
+        """
+        given, missing = {}, []
+        for argument in signature(self.__call__).parameters.values():
+            if argument.name in measured:
+                given[argument.name] = measured[argument.name]
+            elif argument.default is argument.empty:
+                missing.append(argument.name)
+        if missing:
+            there = ", ".join(sorted(measured)) or "nothing"
+            problem = Problem(f"metric {self.name!r}", f"needs {', '.join(missing)}", there)
+            raise SpecError("a metric cannot be taken of this task", problems=[problem])
+        return self(**given)
+
     def score(self, *measured: Any, better: Better | None = None, **named: Any) -> Score:
         """The value as a `Score`, which a task may return.
 
@@ -64,12 +99,27 @@ class Metric(ABC):
             fix = "say which you mean: better='higher'"
             problem = Problem("better", "not said", "lower, higher", fix)
             raise SpecError(f"metric {self.name!r} is neither good nor bad", problems=[problem])
-        result = self(*measured, **named)
+        return self.scored(self(*measured, **named), direction)
+
+    def scored(self, result: Any, better: Better) -> Score:
+        """A `Score` of what the metric gave; its name and title tell of unusual options."""
         value = getattr(result, "value", result)
-        title = self.title or self.name.replace("_", " ")
         return Score(
-            self.name, None if value is None else float(value), title, direction, self.unit
+            self.key, None if value is None else float(value), self.heading, better, self.unit
         )
+
+    @property
+    def heading(self) -> str:
+        """Its title, and the values of options that are not the usual ones."""
+        title = self.title or self.name.replace("_", " ")
+        return " ".join([title, *self._unusual])
+
+
+def _usual(field: Field[Any]) -> Any:
+    """The default of an option."""
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return field.default
 
 
 def metric(name: str, **options: Any) -> Metric:

@@ -91,6 +91,7 @@ class Evidence:
             ``total`` and ``recurrent``; ``sop.ratio`` is how many times fewer this run has.
         spec_digest: SHA-256 of the spec.
         provenance: more of it, by name.
+        findings: what else a user has to know, such as events that an encoder lost.
         budgets: limits by key, see `hrsnn_lava.budgets.quantities`; a broken one is a failure.
     """
 
@@ -112,6 +113,7 @@ class Evidence:
     sop_reference: float | Mapping[str, float] | None = None
     spec_digest: str | None = None
     provenance: Plain | None = None
+    findings: Sequence[Finding] = ()
     budgets: Mapping[str, float] | Iterable[Budget] | None = None
 
     @classmethod
@@ -233,7 +235,8 @@ class Facts:
         """What a user has to know of the program, its run and its prices, the worst first."""
         of_prices = () if self.energy is None else energy_findings(self.energy)
         of_integers = agreement_findings(self.evidence.float_vs_integer or {})
-        return worst_first([*self.compiled.findings, *self.run_findings, *of_integers, *of_prices])
+        found = [*self.compiled.findings, *self.run_findings, *of_integers, *of_prices]
+        return worst_first([*self.evidence.findings, *found])
 
     @cached_property
     def run_findings(self) -> tuple[Finding, ...]:

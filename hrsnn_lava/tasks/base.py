@@ -33,6 +33,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.findings import Finding
 from hrsnn_lava.metrics.scores import Scores
 from hrsnn_lava.training.simulation import EventSimulator, Stimulus
 
@@ -53,6 +54,9 @@ class Outcome:
             look at the scores; None where there is none.
         readout: arrays that a host needs to read the answer from spikes.
         readout_meta: what they mean, in plain values.
+        measured: what further metrics can be taken of, by the names of their arguments (see
+            `hrsnn_lava.metrics.base.Metric.measure`): ``truth``, ``answers``, ``labels`` and
+            ``states`` of what was scored, ``spikes`` of every neuron over it, ``counts`` by sample.
     """
 
     scores: Scores
@@ -61,6 +65,7 @@ class Outcome:
     validation: float | None = None
     readout: Mapping[str, Floats] = field(default_factory=dict)
     readout_meta: Mapping[str, Any] = field(default_factory=dict)
+    measured: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Trial(ABC):
@@ -74,12 +79,14 @@ class Trial(ABC):
         lengths: (n,) steps of the samples of the lesson; None: all of `steps_per_sample`.
         sample: what a sample is, in words that a number of steps follows, such as "one point of
             the series, held".
+        findings: what a user has to know of the data, such as events that were lost.
     """
 
     lesson: Stimulus
     steps_per_sample: float
     sample: str
     lengths: NDArray[np.int64] | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def stimulus(self) -> Stimulus:

@@ -48,12 +48,24 @@ class ClassReadout:
     Attributes:
         readout: features to one answer for each class.
         loss: squared error on the validation rows, of the chosen penalty.
-        right: (n_test,) whether the largest answer is the class.
+        answers: (n_test,) class of the largest answer.
+        truth: (n_test,) the class.
     """
 
     readout: Layers
     loss: float
-    right: NDArray[np.bool_]
+    answers: Int
+    truth: Int
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether the largest answer is the class, (n_test,)."""
+        return np.asarray(self.answers == self.truth)
+
+    @property
+    def measured(self) -> dict[str, Int]:
+        """What metrics of classes are asked of, see `hrsnn_lava.tasks.base.Outcome`."""
+        return {"truth": self.truth, "answers": self.answers, "labels": self.truth}
 
     @property
     def accuracy(self) -> float:
@@ -84,4 +96,5 @@ def fit_classes(
     )
     readout = Ridge().fit(lesson)
     answers = readout.answers(features[split.fitted :]).argmax(axis=1)
-    return ClassReadout(readout, min(readout.losses.values()), answers == labels[split.fitted :])
+    loss = min(readout.losses.values())
+    return ClassReadout(readout, loss, answers.astype(np.int64), labels[split.fitted :])

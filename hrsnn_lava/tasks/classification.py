@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hrsnn_lava.errors import Problem, SpecError
+from hrsnn_lava.findings import Finding, Severity
 from hrsnn_lava.metrics.classification import confusion
 from hrsnn_lava.metrics.scores import Score, Scores
 from hrsnn_lava.options import Count, Positive, options, table_of
@@ -40,6 +41,7 @@ __all__ = [
     "SampleRuns",
     "Showing",
     "encoded",
+    "lost_events",
 ]
 
 Floats = NDArray[np.float64]
@@ -49,6 +51,8 @@ PartSize = Count | Literal["all"]
 NotNegative = Annotated[int, Field(ge=0)]
 #: Columns of raw values above which the baseline that sees them all is left out.
 MAX_COLUMNS = 20_000
+#: Share of the events above which it is a warning that they are lost (ours).
+LOST_SHARE = 0.01
 
 
 @options
@@ -169,10 +173,12 @@ def encoded(samples: Callable[[int], Sample], order: Ints, options: Showing, see
     """
     block, silent = options.steps_per_frame, options.silence_steps // options.steps_per_frame
     pieces: list[Any] = []
+    events = 0
     for k in order.tolist():
         sample = samples(k)
         _fits(sample, options)
         pieces.append(options.encoder.encode(sample, block, generator(seed, "encode", k)))
+        events += sample.times.size if isinstance(sample, Events) else 0
     widths = {p.n_neurons if isinstance(p, SpikeInput) else p.shape[1] for p in pieces}
     if len(widths) != 1:
         measured = ", ".join(map(str, sorted(widths)))
@@ -182,11 +188,30 @@ def encoded(samples: Callable[[int], Sample], order: Ints, options: Showing, see
     blocks = [-(-p.n_steps // block) if spiking else len(p) for p in pieces]
     starts = np.concatenate([[0], np.cumsum(np.array(blocks) + silent)]).astype(np.int64)
     if spiking:
-        return Stimulus(_joined(pieces, starts * block), block, starts[:-1])
+        spikes = _joined(pieces, starts * block)
+        return Stimulus(spikes, block, starts[:-1], lost_events(events, spikes.steps.size))
     values = np.zeros((int(starts[-1]), widths.pop()))
     for start, piece in zip(starts, pieces, strict=False):
         values[start : start + len(piece)] = piece
     return Stimulus(values, block, starts[:-1])
+
+
+def lost_events(events: int, spikes: int) -> tuple[Finding, ...]:
+    """What is to be said where fewer spikes than events came of samples; a note up to 1 %."""
+    lost = events - spikes
+    if lost <= 0:
+        return ()
+    severity: Severity = "warning" if lost > LOST_SHARE * events else "note"
+    return (
+        Finding(
+            severity,
+            "the encoder",
+            f"{lost:,} of {events:,} events ({100 * lost / events:.2g} %) are no spikes",
+            "they fell into a step in which their channel had a spike already",
+            "take shorter steps, or merge fewer channels",
+            kind="events_merged",
+        ),
+    )
 
 
 def _fits(sample: Sample, options: Showing) -> None:
@@ -239,6 +264,7 @@ class ClassificationTrial(Trial):
         order = self.split.together
         self.labels, self.classes = labelled.labels[order], labelled.classes
         self._all = encoded(labelled.sample, order, options, seed)
+        self.findings = self._all.findings
         lengths = np.diff(self._all.bounds) * options.steps_per_frame
         self.lengths = lengths[: self.split.train.size]
         self.steps_per_sample = float(self.lengths.mean())
@@ -282,8 +308,17 @@ class ClassificationTrial(Trial):
             "potentials": key,
         }
         trained = recording.counts[: self.split.train.size]
+        scored = recording.counts[self._scored_rows]
         return self._scored(
             answers,
+            measured={
+                "truth": self.labels[self._scored_rows],
+                "answers": answers.argmax(axis=1),
+                "labels": self.labels[self._scored_rows],
+                "states": recording.features[self._scored_rows],
+                "counts": scored,
+                "spikes": scored.sum(axis=0),
+            },
             validation=min(fitted.losses.values(), default=None),
             neuron_spikes=trained.mean(axis=0),
             readout=fitted.arrays(),

@@ -121,9 +121,15 @@ class DelayedRecallTrial(Trial):
                 traces.reset()
             rows[k] = traces.update(steps, neurons)
             counts += np.bincount(neurons, minlength=simulator.n_neurons)
-        fits = self._fits(rows.reshape(len(self.symbols), o.delay + 1, -1), len(o.trace_frames))
+        states = rows.reshape(len(self.symbols), o.delay + 1, -1)
+        fits = self._fits(states, len(o.trace_frames))
         return self._outcome(
             fits,
+            measured={
+                **fits[-1].measured,
+                "states": states[-o.test :, -1],
+                "spikes": counts * (o.test / len(self.symbols)),
+            },
             neuron_spikes=counts / len(self.symbols),
             validation=float(np.mean([fit.loss for fit in fits])),
             readout=fits[-1].readout.arrays(),

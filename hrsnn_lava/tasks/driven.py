@@ -178,8 +178,15 @@ class DrivenTrial(Trial):
         readout, losses = select_readout(
             fitter, np.arange(fitted - o.washout) < o.train, o.alphas, loss
         )
+        answers = readout.predict(recording.features[fitted:])
         return self._outcome(
-            readout.predict(recording.features[fitted:]),
+            answers,
+            measured={
+                "truth": self.targets[fitted:],
+                "answers": answers,
+                "states": recording.features[fitted:],
+                "spikes": recording.spike_counts * (o.test / o.n_samples),
+            },
             neuron_spikes=recording.spike_counts / o.n_samples,
             validation=min(losses.values()),
             readout=readout.arrays(),

@@ -160,7 +160,8 @@ class MemoryTrial(Trial):
 
         training = np.arange(o.train + o.validation) < o.train
         readout, losses = select_readout(fitter, training, o.alphas, loss)
-        held_out = squared_correlations(readout.predict(features[fitted:]), targets[fitted:])
+        answers = readout.predict(features[fitted:])
+        held_out = squared_correlations(answers, targets[fitted:])
         curve, chance = np.split(held_out, 2)
         bound = float(min(features.shape[1], o.delays))
         capacity = min(max(float(curve.sum() - chance.sum()), 0.0), bound)
@@ -185,4 +186,16 @@ class MemoryTrial(Trial):
             min(losses.values()),
             arrays if meta is not None else {},
             {"alpha": readout.alpha, **(meta or {})},
+            {
+                "inputs": self.values[o.washout :],
+                "features": features[o.washout :],
+                "states": features[fitted:],
+                "targets": targets[fitted:, : o.delays],
+                "predictions": answers[:, : o.delays],
+                **(
+                    {}
+                    if neuron_spikes is None
+                    else {"spikes": neuron_spikes * (len(features) - fitted)}
+                ),
+            },
         )

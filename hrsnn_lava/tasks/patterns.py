@@ -137,6 +137,12 @@ class PatternsTrial(Trial):
         fit = fit_classes(rows, self.labels, self._split, o.alphas, 1 + len(times))
         return self._outcome(
             fit,
+            measured={
+                **fit.measured,
+                "states": rows[-o.test :],
+                "counts": rows[-o.test :, :n],
+                "spikes": rows[-o.test :, :n].sum(axis=0),
+            },
             neuron_spikes=rows[: o.train, :n].mean(axis=0),
             validation=fit.loss,
             readout=fit.readout.arrays(),

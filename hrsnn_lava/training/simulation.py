@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from hrsnn_lava.compiler.context import Observed
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.csr import held_drive
+from hrsnn_lava.findings import Finding
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.seeding import generator
@@ -75,11 +76,13 @@ class Stimulus:
         block: steps of a block.
         starts: (n_samples,) rising blocks before which the network starts afresh, such as the
             first one of every sample, 0 first; None: it starts once and runs through.
+        findings: what one has to know of how it came about, such as events that were lost.
     """
 
     inputs: Floats | SpikeInput
     block: int
     starts: NDArray[np.int64] | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def spiking(self) -> bool:

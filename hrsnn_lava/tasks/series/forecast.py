@@ -469,8 +469,15 @@ class ForecastTrial(Trial):
         last, newest = results[-1], self.folds[-1]
         features = self.protocol.features
         spikes = np.mean([result.neuron_spikes_per_sample for result in results], axis=0)
+        ahead = np.concatenate([result.predictions for result in results])
+        fed = np.mean([result.closed_loop_spikes for result in results], axis=0)
         return self._outcome(
             said,
+            measured={
+                "truth": np.concatenate([f.truth for f in self.folds]).reshape(-1, ahead.shape[2]),
+                "answers": ahead.reshape(-1, ahead.shape[2]),
+                "spikes": fed * ahead.shape[0] * ahead.shape[1],
+            },
             neuron_spikes=spikes,
             validation=float(np.mean([min(of.values()) for of in losses])) if losses[0] else None,
             readout=last.readout.arrays(),
