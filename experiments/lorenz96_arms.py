@@ -34,7 +34,7 @@ BASE: dict[str, Any] = {
         "connectivity": {"mean_degree": 30.0, "gain": 0.2},
         "input": {"weight": {"distribution": "uniform", "low": -1.0, "high": 1.0}},
     },
-    "task": {"kind": "lorenz96", "levels": 3, "readout": "linear"},
+    "task": {"kind": "lorenz96", "levels": 3},
     "balance": {"rate": 0.03, "spread": 0.5, "passes": 40, "samples": None},
 }
 PAPER = """
@@ -102,6 +102,7 @@ def page(arguments: argparse.Namespace) -> StudyPage:
         (
             Column("nrmse", "NRMSE, closed loop"),
             Column("one_step_nrmse_mean", "one step", True),
+            Column("vpt_0.5_steps_mean", "samples within 0.5"),
             Column("spikes_per_sample", "spikes a sample", True),
             Column("rate_error", "rate error"),
         ),

@@ -133,7 +133,7 @@ class Part:
         lines = [
             InitErrorDetails(
                 type=PydanticCustomError("problem", "{allowed}", dataclasses.asdict(problem)),
-                loc=tuple(problem.where.split(".")),
+                loc=tuple(filter(None, problem.where.split("."))),
                 input=None,
             )
             for problem in problems

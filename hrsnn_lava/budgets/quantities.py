@@ -269,6 +269,8 @@ def _score_in(report: ReportData, quantity: Quantity) -> Quantity:
         hint = f"; did you mean {' or '.join(close)}?" if close else ""
         listed = ", ".join(described) or "none"
         raise LookupError(f"the report has no score {quantity.score!r}{hint}; there are: {listed}")
+    if score.get("better") is None:
+        raise LookupError(f"the score {quantity.score!r} is neither good nor bad")
     names = [str(row.get("name")) for row in rows(report, "comparison")]
     if not names:
         raise LookupError("the report compares no networks, so it has no scores")

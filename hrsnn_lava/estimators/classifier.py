@@ -184,7 +184,7 @@ class ReservoirClassifier(Estimator):
         self.classes_, self.n_features_in_ = labels.classes, samples.n_channels
         self.rates_ = recording.counts.sum(axis=0) / stimulus.n_steps
         self.validation_score_, self.validation_losses_ = fitted.score, dict(fitted.losses)
-        self.findings_ = rate_findings(self.rates_, o.rate)
+        self.findings_ = (*stimulus.findings, *rate_findings(self.rates_, o.rate))
         warn(self.findings_)
         return self
 

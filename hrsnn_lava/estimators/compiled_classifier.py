@@ -25,6 +25,7 @@ from hrsnn_lava.estimators.samples import Samples, classes_of, samples_of, truth
 from hrsnn_lava.fields import instance
 from hrsnn_lava.findings import warn
 from hrsnn_lava.hardware_profiles import CostSet
+from hrsnn_lava.metrics.classification import ConfusionMatrix, confusion
 from hrsnn_lava.notebook import brief
 from hrsnn_lava.options import Count, Positive, Seed, options, read_options, table_of
 from hrsnn_lava.report.document import Report
@@ -189,6 +190,16 @@ class CompiledClassifier:
         right = self.answers(samples).argmax(axis=1) == truth
         return float(right[known].mean())
 
+    def _confusion(self, samples: Samples, y: Any) -> ConfusionMatrix:
+        """Which class is taken for which, of the samples that have a label."""
+        truth, known = truth_of(y, len(samples), self.classes_)
+        truth, answers = truth[known], self.answers(samples).argmax(axis=1)[known]
+        names = [f"class {k}" if not str(n) else str(n) for k, n in enumerate(self.classes_)]
+        if (truth < 0).any():  # a label of no class, which no answer is right about
+            truth = np.where(truth < 0, len(names), truth)
+            names.append("of no class")
+        return confusion(truth, answers, names)
+
     def report(
         self,
         X: Any,
@@ -222,11 +233,16 @@ class CompiledClassifier:
         trace, windows = joined(traces, "a sample, shown")
         trace = told(trace, network)
         warn(trace.findings)
-        facts: dict[str, Any] = {"samples": float(len(samples)), "sample_windows": windows}
+        facts: dict[str, Any] = {
+            "samples": float(len(samples)),
+            "sample_windows": windows,
+            "findings": stimulus.findings,
+        }
         if y is not None:
             known = int(truth_of(y, len(samples), self.classes_)[1].sum())
             accuracy = {"integer": {"accuracy": self.score(samples, y)}, "test_samples": known}
             facts["accuracy"] = {"task": "classification", **accuracy}
+            facts["confusion"] = self._confusion(samples, y)
         report: Report = api.report(self.compiled, trace, cost_set, **{**facts, **evidence})
         return report
 

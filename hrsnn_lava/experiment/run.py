@@ -41,6 +41,7 @@ from hrsnn_lava.experiment.scoring import (
     with_ratios,
 )
 from hrsnn_lava.metrics.base import Metric
+from hrsnn_lava.metrics.classification import confusion
 from hrsnn_lava.network import Network
 from hrsnn_lava.notebook import brief, shown
 from hrsnn_lava.progress import Progress
@@ -233,6 +234,7 @@ def _run(bench: Bench, out: Path, progress: Progress, made: str) -> RunResult:
         comparison=rows,
         curve=points,
         scores=[score.describe() for score in arm.outcome.scores],
+        confusion=confusion_of(arm.outcome),
         accuracy=accuracy(spec.task.kind, arm.outcome.scores, unpruned, row, program)
         | unchosen_rescale(spec.prune, row)
         | unseen_input(bench),
@@ -335,6 +337,14 @@ def unseen_input(bench: Bench) -> dict[str, str]:
         return {}
     where = 'network.input.target is "synapse", and held values are sent while verifying alone'
     return {"input": f"not seen while training and scoring: {where}"}
+
+
+def confusion_of(outcome: Outcome) -> dict[str, Any] | None:
+    """Which class was taken for which; None of a task without classes."""
+    classes = outcome.readout_meta.get("classes")
+    if not {"truth", "answers"} <= outcome.measured.keys() or not classes:
+        return None
+    return confusion(outcome.measured["truth"], outcome.measured["answers"], classes).to_dict()
 
 
 def _validation_loss(row: Row) -> float:

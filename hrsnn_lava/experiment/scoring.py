@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hrsnn_lava.csr import fan_out
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.metrics.base import Metric
+from hrsnn_lava.metrics.heterogeneity import neuron_parameters
 from hrsnn_lava.metrics.scores import Scores
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
@@ -113,6 +114,9 @@ def score_network(
         metrics: further scores, behind those of the task.
     """
     outcome = trial.evaluate(simulator_of(network), generator(seed, "train"))
+    # of integers there are none: a decay is no time constant any more
+    parameters = neuron_parameters(network) if isinstance(network, Network) else None
+    outcome = replace(outcome, measured={**outcome.measured, "parameters": parameters})
     outcome = with_metrics(outcome, metrics)
     each = recurrent_fan_out(network)
     sops = None if outcome.neuron_spikes is None else float(outcome.neuron_spikes @ each)
@@ -134,11 +138,10 @@ def with_metrics(outcome: Outcome, metrics: Sequence[Metric]) -> Outcome:
     for metric in metrics:
         if metric.key in {score.name for score in scores}:
             continue
-        better = metric.better or "higher"
         if outcome.neuron_spikes is None:
-            scores.append(metric.scored(None, better))
+            scores.append(metric.scored(None))
         else:
-            scores.append(metric.scored(metric.measure(measured), better))
+            scores.append(metric.scored(metric.measure(measured)))
     return replace(outcome, scores=Scores(tuple(scores)))
 
 

@@ -13,6 +13,7 @@ from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.experiment.compilation import Target
 from hrsnn_lava.experiment.preparation import built_network
 from hrsnn_lava.experiment.run import input_is_unseen, trial_of
+from hrsnn_lava.findings import worst_first
 from hrsnn_lava.network import Network
 from hrsnn_lava.plasticity import Schedule
 from hrsnn_lava.progress import Progress, silent
@@ -83,14 +84,15 @@ def train_spec(
         schedule = plan.schedule or table.schedule
         plan = replace(plan, epochs=plan.epochs or table.train_passes or 1, schedule=schedule)
     plan = replace(plan, seed=spec.seed)
-    if not plan.on_chip:
-        return _in_float(network, trial.lesson, plan, progress)
-    network = _with_rules(network, spec.seed)
-    target = Target.of(spec)
-    measured = rates(network, trial.lesson, seed=spec.seed)
-    return _on_chip(
-        target.quantized(network, trial.lesson, measured)[0], trial.lesson, plan, progress
-    )
+    result: TrainedSTDP | TrainedProgram
+    if plan.on_chip:
+        network = _with_rules(network, spec.seed)
+        measured = rates(network, trial.lesson, seed=spec.seed)
+        integers = Target.of(spec).quantized(network, trial.lesson, measured)[0]
+        result = _on_chip(integers, trial.lesson, plan, progress)
+    else:
+        result = _in_float(network, trial.lesson, plan, progress)
+    return replace(result, findings=worst_first((*trial.findings, *result.findings)))
 
 
 def train_network(

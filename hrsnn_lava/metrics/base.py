@@ -67,7 +67,8 @@ class Metric(ABC):
         """Its value of what was measured, which is given by the names of its arguments.
 
         Args:
-            measured: more than it needs, such as ``truth``, ``answers``, ``states``, ``spikes``.
+            measured: more than it needs, such as ``truth``, ``answers``, ``states``, ``spikes``;
+                what is None cannot be known here, and gives None.
 
         Raises:
             SpecError: it needs what was not measured.
@@ -82,7 +83,7 @@ class Metric(ABC):
             there = ", ".join(sorted(measured)) or "nothing"
             problem = Problem(f"metric {self.name!r}", f"needs {', '.join(missing)}", there)
             raise SpecError("a metric cannot be taken of this task", problems=[problem])
-        return self(**given)
+        return None if any(value is None for value in given.values()) else self(**given)
 
     def score(self, *measured: Any, better: Better | None = None, **named: Any) -> Score:
         """The value as a `Score`, which a task may return.
@@ -101,12 +102,11 @@ class Metric(ABC):
             raise SpecError(f"metric {self.name!r} is neither good nor bad", problems=[problem])
         return self.scored(self(*measured, **named), direction)
 
-    def scored(self, result: Any, better: Better) -> Score:
+    def scored(self, result: Any, better: Better | None = None) -> Score:
         """A `Score` of what the metric gave; its name and title tell of unusual options."""
         value = getattr(result, "value", result)
-        return Score(
-            self.key, None if value is None else float(value), self.heading, better, self.unit
-        )
+        number = None if value is None else float(value)
+        return Score(self.key, number, self.heading, better or self.better, self.unit)
 
     @property
     def heading(self) -> str:

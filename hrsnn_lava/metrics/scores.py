@@ -23,14 +23,15 @@ class Score:
         name: key in rows of comparisons, such as ``rmse_mean``.
         value: the figure; None where it is not defined.
         title: heading in tables.
-        better: whether ``lower`` or ``higher`` values are better.
+        better: whether ``lower`` or ``higher`` values are better; None: neither, which a headline
+            cannot be, and no budget can be kept of.
         unit: of the value; empty for a plain number.
     """
 
     name: str
     value: float | None
     title: str
-    better: Better = "lower"
+    better: Better | None = "lower"
     unit: str = ""
 
     def describe(self) -> dict[str, Any]:

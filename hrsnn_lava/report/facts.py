@@ -70,6 +70,8 @@ class Evidence:
         scores: which columns of those rows are scores of the task, the headline first: for each
             ``name``, ``title``, ``better`` (``lower`` or ``higher``) and ``unit``, as
             `hrsnn_lava.metrics.scores.Score.describe` says it.
+        confusion: which class the program took for which, as ``hl.metric("confusion")`` gives it:
+            the result itself, or its ``classes`` and ``counts``.
         curve: rows for the pruning curve, with ``method`` and ``density`` where points of one
             method are to be joined; those of `comparison` by default.
         dynamics: eigenvalues and Lyapunov spectrum, see
@@ -101,6 +103,7 @@ class Evidence:
     parity: Plain | None = None
     comparison: Sequence[Plain] | None = None
     scores: Sequence[Plain] | None = None
+    confusion: Plain | None = None
     curve: Sequence[Plain] | None = None
     dynamics: Plain | None = None
     network_before: Network | QuantizedNetwork | CompiledNetwork | None = None
@@ -131,6 +134,9 @@ class Evidence:
         # known by its methods: the class is in a room that runs programs, which a report does not
         if parity is not None and hasattr(parity, "to_dict"):
             keywords = {**keywords, "parity": parity.to_dict() | {"line": parity.line()}}
+        matrix = keywords.get("confusion")
+        if matrix is not None and hasattr(matrix, "to_dict"):
+            keywords = {**keywords, "confusion": matrix.to_dict()}
         return cls(**keywords)
 
 

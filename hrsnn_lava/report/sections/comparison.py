@@ -27,7 +27,7 @@ class ScoreDescription(TypedDict):
 
     name: str
     title: str
-    better: Literal["lower", "higher"]
+    better: Literal["lower", "higher"] | None
     unit: str
 
 
@@ -104,9 +104,11 @@ def described(scores: Sequence[Plain]) -> list[ScoreDescription]:
         SpecError: one of them lacks its name or title, or says another direction.
     """
     for score in scores:
-        if not {"name", "title"} <= score.keys() or score.get("better") not in ("lower", "higher"):
+        known = score.get("better", "") in ("lower", "higher", None)
+        if not {"name", "title"} <= score.keys() or not known:
             raise SpecError(
-                f"scores: {show(score)}; allowed: name, title, better (lower or higher), unit"
+                f"scores: {show(score)}; allowed: name, title, better (lower or higher), unit; "
+                "better is none where neither is"
             )
     return [cast(ScoreDescription, {"unit": "", **score}) for score in scores]
 
@@ -177,7 +179,8 @@ def directions(report: Plain) -> str:
     """Which way each score is better; empty where rows come without descriptions."""
     scores: Sequence[ScoreDescription] = report.get("scores") or ()
     words = {"lower": "less", "higher": "more"}
-    return "; ".join(f"{s['title']}: {words[s['better']]} is better" for s in scores)
+    told = ((s["title"], words.get(s["better"] or "")) for s in scores)
+    return "; ".join(f"{title}: {word} is better" for title, word in told if word)
 
 
 def text(report: Plain) -> str:

@@ -54,8 +54,9 @@ class _ValuePart(Part):
         named = value.get("kind") if isinstance(value, Mapping) else value
         if not isinstance(value, Network) and named != Network.name:
             shown = "a table" if isinstance(value, Mapping) and named is None else repr(named)
-            allowed = ", ".join((*RIDGES, Network.name))
-            raise self.refusal([Problem("kind", shown, allowed)])
+            where = "kind" if isinstance(value, Mapping) else ""
+            allowed = f"{' or '.join(map(repr, RIDGES))}, or {Network.name!r}"
+            raise self.refusal([Problem(where, shown, allowed)])
         return super().read(value)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:

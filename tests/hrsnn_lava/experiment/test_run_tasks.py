@@ -37,7 +37,16 @@ DIGITS = {
     },
     "prune": PRUNE,
     "verify": {"backends": ["reference", "native"], "steps": 96},
-    "budgets": {"min_accuracy": 0.0, "max:accuracy.integer.squared_error": 9.0},
+    "metrics": [
+        "spike_efficiency",
+        {"kind": "effective_rank", "definition": "entropy"},
+        "mean_correlation",
+    ],
+    "budgets": {
+        "min_accuracy": 0.0,
+        "min_spike_efficiency": 0.0,
+        "max:accuracy.integer.squared_error": 9.0,
+    },
 }
 MEMORY = {
     "name": "tiny memory",
@@ -110,6 +119,28 @@ def test_the_report_knows_the_scores_by_name(finished):
     assert points["LNP 30 %"] == written(rows["LNP 30 %"][headline])
     if name == "memory":
         assert {"LNP 60 %", "random 60 %"} <= set(points)
+
+
+def test_metrics_of_a_spec_are_columns_and_the_confusion_is_the_programs(finished):
+    name, _, out, result = finished
+    report = json.loads((out / "report.json").read_text())
+    rows = {row["name"]: row for row in result.comparison}
+    if name == "memory":
+        assert report["confusion"] == {}
+        assert "spike_efficiency" not in rows["unpruned"]
+        return
+    program = rows["LNP 30 %, integers"]
+    assert report["confusion"]["counts"] == program["confusion"]
+    assert report["confusion"]["accuracy"] == written(program["accuracy"])
+    assert report["confusion"]["classes"] == [str(k) for k in range(10)]
+    assert 1 < program["effective_rank_entropy"] < 40
+    assert 0 < program["spike_efficiency"] < program["accuracy"]
+    assert rows["majority class"]["spike_efficiency"] is None
+    described = {score["name"]: score["better"] for score in report["scores"]}
+    assert described["spike_efficiency"] == "higher"
+    assert described["mean_correlation"] is None
+    assert "mean correlation: " not in result.summary_text
+    assert "CONFUSION\n" in result.summary_text
 
 
 def test_the_program_reads_its_answer_from_spikes(finished):

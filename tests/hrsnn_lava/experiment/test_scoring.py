@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+import hrsnn_lava as hl
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.experiment.scoring import COLUMNS, Arm, with_ratios
+from hrsnn_lava.experiment.scoring import COLUMNS, Arm, with_metrics, with_ratios
 from hrsnn_lava.metrics.scores import Score, Scores
 from hrsnn_lava.tasks.base import Outcome
 
@@ -25,3 +27,23 @@ def test_a_row_has_its_columns_and_the_scores():
 def test_a_score_that_is_called_like_a_column_is_refused(name):
     with pytest.raises(SpecError, match=f"score: '{name}'; allowed: none of .*{name}.*Rename"):
         arm(name)
+
+
+def outcome(spikes):
+    scores = Scores((Score("accuracy", 0.8, "accuracy", "higher"),))
+    measured = {"truth": [0, 1], "answers": [0, 1], "states": np.eye(2), "spikes": np.array([1, 3])}
+    return Outcome(scores, neuron_spikes=spikes, measured={} if spikes is None else measured)
+
+
+def test_metrics_stand_behind_the_scores_of_a_task():
+    metrics = [hl.metric(name) for name in ("spike_efficiency", "effective_rank", "accuracy")]
+    values = with_metrics(outcome(np.ones(2)), metrics).scores.values()
+    # the task's own accuracy stays
+    assert values == {"accuracy": 0.8, "spike_efficiency": 0.4, "effective_rank": 2.0}
+    baseline = with_metrics(outcome(None), metrics).scores.values()
+    assert baseline == {"accuracy": 0.8, "spike_efficiency": None, "effective_rank": None}
+
+
+def test_a_metric_that_the_task_cannot_give():
+    with pytest.raises(SpecError, match=r"metric 'separation': needs labels; allowed: answers"):
+        with_metrics(outcome(np.ones(2)), [hl.metric("separation")])

@@ -12,6 +12,7 @@ import pytest
 import hrsnn_lava as hl
 from hrsnn_lava import registry
 from hrsnn_lava.errors import PartError, SpecError
+from hrsnn_lava.metrics.scores import Score
 
 NAMES = {
     "accuracy",
@@ -193,3 +194,37 @@ def test_every_metric_has_a_row_on_its_page():
     page = Path(__file__).resolve().parents[3] / "docs" / "metrics.md"
     rows = re.findall(r"^\| `(\w+)` \|", page.read_text(encoding="utf-8"), flags=re.M)
     assert set(rows) >= NAMES
+
+
+def test_a_metric_takes_what_it_needs_of_what_was_measured():
+    measured = {"truth": [0, 1, 1], "answers": [0, 1, 0], "spikes": [2.0, 4.0], "quality": 0.9}
+    assert hl.metric("accuracy").measure(measured) == pytest.approx(2 / 3)
+    assert hl.metric("average_activation").measure(measured) == 3.0
+    assert hl.metric("spike_efficiency").measure(measured) == pytest.approx(0.3)
+    told = r"metric 'separation': needs states, labels; allowed: answers, quality, spikes, truth"
+    with pytest.raises(SpecError, match=told):
+        hl.metric("separation").measure(measured)
+
+
+def test_an_error_is_not_taken_for_a_score():
+    error, score = (Score("a", 0.5, "a", better) for better in ("lower", "higher"))
+    spikes = {"spikes": [2.0, 2.0]}
+    of_errors = hl.metric("spike_efficiency", of="error")
+    assert of_errors.measure({"quality": error, **spikes}) == 1.0
+    assert hl.metric("spike_efficiency").measure({"quality": score, **spikes}) == 0.25
+    for metric, quality in ((of_errors, score), (hl.metric("spike_efficiency"), error)):
+        with pytest.raises(SpecError, match="is better where it is"):
+            metric.measure({"quality": quality, **spikes})
+
+
+def test_metrics_with_other_options_have_columns_of_their_own():
+    assert hl.metric("effective_rank").key == "effective_rank"
+    entropy = hl.metric("effective_rank", definition="entropy")
+    assert entropy.key == "effective_rank_entropy"
+    assert hl.metric("mean_correlation").scored(0.1).better is None
+    assert entropy.scored(3.0).describe() == {
+        "name": "effective_rank_entropy",
+        "title": "effective rank entropy",
+        "better": "higher",
+        "unit": "",
+    }

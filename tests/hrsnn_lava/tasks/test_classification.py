@@ -10,9 +10,9 @@ import pytest
 from hrsnn_lava import Spec
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.options import options
-from hrsnn_lava.tasks.classification import Classification
+from hrsnn_lava.tasks.classification import Classification, lost_events
 from hrsnn_lava.tasks.images.digits import DigitRows, Digits
-from hrsnn_lava.tasks.readers.base import Labelled
+from hrsnn_lava.tasks.readers.base import Events, Labelled
 from hrsnn_lava.tasks.splits import stratified
 
 
@@ -50,6 +50,7 @@ class Echo:
         return inputs.steps[inside] - np.int32(first), inputs.neurons[inside]
 
 
+PARTS = {"train": 60, "validation": 20, "test": 40}
 SMALL = {"train": 60, "validation": 20, "test": 40, "steps_per_frame": 5}
 
 
@@ -160,3 +161,54 @@ def test_samples_of_ones_own_are_a_task(tmp_path):
     trial = Spec.parse({"task": table}).task.trial(3)
     outcome = trial.evaluate(Echo(), np.random.default_rng(0))
     assert outcome.scores["accuracy"].value == 1.0
+
+
+@options
+class Bursts(Classification):
+    """Two classes of events; in every sample `again` of them fall onto the spike of another."""
+
+    name: ClassVar[str] = "bursts"
+    again: int = 0
+
+    def samples(self) -> Labelled:
+        labels = np.arange(120) % 2
+        samples = []
+        for label in labels:
+            times = np.append(np.arange(50) * 1e-3, np.full(self.again, 0.0102)) + 1e-4
+            samples.append(Events(times, np.full(times.size, label), 2, 0.05))
+        return Labelled(tuple(samples), labels, ("left", "right"))
+
+
+@pytest.mark.parametrize(
+    ("again", "severity", "text"),
+    [
+        (0, None, ""),
+        (1, "warning", "120 of 6,120 events (2 %) are no spikes"),
+        (50, "warning", "6,000 of 12,000 events (50 %) are no spikes"),
+    ],
+)
+def test_events_that_fall_onto_a_spike_are_a_finding(again, severity, text):
+    trial = Bursts(again=again, encoder="events", steps_per_frame=10, **PARTS).trial(0)
+    assert trial.lesson.inputs.steps.size == 60 * 50
+    if severity is None:
+        assert trial.findings == ()
+        return
+    (found,) = trial.findings
+    assert (found.severity, found.kind) == (severity, "events_merged")
+    assert text in str(found)
+
+
+def test_a_few_lost_events_are_a_note():
+    assert [f.severity for f in lost_events(1000, 990)] == ["note"]
+    assert [f.severity for f in lost_events(1000, 989)] == ["warning"]
+    assert lost_events(1000, 1000) == lost_events(0, 0) == ()
+
+
+def test_what_metrics_can_be_taken_of():
+    outcome = Order(**SMALL, trace_steps=(5.0,)).trial(3).evaluate(Echo(), np.random.default_rng(0))
+    measured = outcome.measured
+    np.testing.assert_array_equal(measured["truth"], measured["answers"])
+    assert measured["states"].shape == (40, 4)
+    # each of the two neurons fires 5 times in each of 40 samples
+    np.testing.assert_array_equal(measured["spikes"], [200, 200])
+    np.testing.assert_array_equal(measured["counts"], np.full((40, 2), 5))

@@ -113,9 +113,9 @@ def test_every_task_on_series_takes_the_papers_readout(kind):
 @pytest.mark.parametrize(
     ("readout", "text"),
     [
-        ("cubic", "task.readout.kind: 'cubic'; allowed: quadratic, linear, network"),
-        ("ridge", "task.readout.kind: 'ridge'; allowed: quadratic, linear, network"),
-        ({"hidden": 3}, "allowed: quadratic, linear, network"),
+        ("cubic", "task.readout: 'cubic'; allowed: 'quadratic' or 'linear', or 'network'"),
+        ("ridge", "task.readout: 'ridge'; allowed: 'quadratic' or 'linear', or 'network'"),
+        ({"hidden": 3}, "allowed: 'quadratic' or 'linear', or 'network'"),
         ({"kind": "network", "hiden": 3}, "task.readout.hiden: unknown key"),
         ({"kind": "network", "neurons": 0.0}, "task.readout.neurons"),
         (3, "task.readout"),
