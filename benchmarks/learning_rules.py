@@ -36,8 +36,8 @@ _PAYLOAD, _SHIFT = 16, 4
 
 
 def _pair(k: int = 0, t_epoch: int = 1) -> LearningRule:
-    """Pair STDP; profile `k` has time constants of its own."""
-    taus = (20.0 + 3 * k, 20.0 + 2 * k)
+    """Pair STDP; profile `k` has time constants of its own, which leave the rate as it is."""
+    taus = (20.0 + 3 * k, 20.0 + 3 * k)
     return pair_stdp((1, -6), (1, -6), *taus, impulse=16.0, t_epoch=t_epoch, rng_seed=1)
 
 
@@ -74,6 +74,7 @@ RULES: dict[str, tuple[LearningRule, ...]] = {
     **{f"pair, K={n}": tuple(_pair(k) for k in range(n)) for n in (2, 4, 16)},
     **{f"pair, epochs of {n}": (_pair(0, n),) for n in (2, 4, 8)},
     "pair, K=4, epochs of 4": tuple(_pair(k, 4) for k in range(4)),
+    "pair, K=16, epochs of 8": tuple(_pair(k, 8) for k in range(16)),
     **{f"amplitudes in tags, K={n}": tuple(_amplitudes(k) for k in range(n)) for n in (1, 4, 16)},
     "dt by pairs, dw by t": (_eligibility(),),
     "triplets": (_triplet(),),
