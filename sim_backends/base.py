@@ -104,6 +104,20 @@ class Engine(ABC):
         """Go to a state, `held` included; raises `ArtifactError` where no run reaches it."""
         raise NotImplementedError
 
+    def rest(self, potentials: Int) -> bool:  # noqa: ARG002
+        """Go to rest with weights, tags and the number of steps as they are.
+
+        An engine that keeps states may have a quick way; by default a session goes by `snapshot`
+        and `restore`.
+
+        Args:
+            potentials: (n_neurons,) to start with.
+
+        Returns:
+            Whether it was done.
+        """
+        return False
+
     def close(self) -> None:  # noqa: B027 - most engines have nothing to give back
         """Give back what the machine lent."""
 

@@ -152,6 +152,19 @@ def _message_faults(n: int, step: int, age: Int, source: Int, value: Int) -> lis
     return problems
 
 
+def at_rest(arrays: Arrays) -> dict[str, Int]:
+    """The arrays of a state with weights and tags as they are, and all else at rest."""
+    result = {}
+    for name, array in arrays.items():
+        if name.startswith("sent/"):
+            result[name] = array[:0]
+        elif name.rpartition("/")[2] in SYNAPTIC:
+            result[name] = array
+        else:
+            result[name] = np.zeros_like(array)
+    return result
+
+
 def messages(sent: Sequence[tuple[Int, Int]]) -> dict[str, Int]:
     """Arrays of what was sent: sources and values of every step, the latest step first."""
     columns: tuple[list[Int], ...] = ([], [], [])

@@ -27,7 +27,7 @@ from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.sim_backends.base import Backend, backend_of, runnable
 from hrsnn_lava.sim_backends.runs.inputs import part_of
 from hrsnn_lava.sim_backends.runs.session import Session, State
-from hrsnn_lava.sim_backends.state import SYNAPTIC
+from hrsnn_lava.sim_backends.state import at_rest
 from hrsnn_lava.trace import SpikeInput
 from hrsnn_lava.training.course import (
     Checkpoint,
@@ -252,13 +252,11 @@ class ChipLearner:
         """See `Learner.fresh`; without states there is nothing to do, since it is at rest."""
         if not self._states:
             return
-        session = self._session
-        state = session.state()
-        arrays = at_rest(state.arrays)
+        potential = None
         if rng is not None:
-            potential = np.floor(rng.random(self.n_neurons) * self._threshold)
-            arrays["v"] = potential.astype(np.int32)
-        session.restore(State(state.step, state.network_digest, arrays))
+            drawn = np.floor(rng.random(self.n_neurons) * self._threshold)
+            potential = drawn.astype(np.int32)
+        self._session.rest(potential)
 
     def show(self, begin: int, end: int) -> Counts:
         """See `Learner.show`."""
@@ -327,19 +325,6 @@ class ChipLearner:
         if "held" not in rest or rest["held"].shape != (self._network.n_inputs,):
             raise ArtifactError("held: not the values of this network's channels")
         self._session.restore(State(int(step), self._session.network_digest, rest))
-
-
-def at_rest(arrays: Any) -> dict[str, NDArray[Any]]:
-    """The arrays of a state with weights and tags as they are, and all else at rest."""
-    result = {}
-    for name, array in arrays.items():
-        if name.startswith("sent/"):
-            result[name] = array[:0]
-        elif name.rpartition("/")[2] in SYNAPTIC:
-            result[name] = array
-        else:
-            result[name] = np.zeros_like(array)
-    return result
 
 
 def _events(network: QuantizedNetwork, stimulus: Stimulus) -> SpikeInput:

@@ -257,14 +257,21 @@ class LearningState:
 
     def reset(self) -> None:
         """Initial weights and tags, no trace, nothing on its way."""
+        for name in SYNAPTIC:
+            for p, place in zip(self.plastic, self._places, strict=True):
+                getattr(self.memory, name)[place] = getattr(p, name)
+        self.rest()
+        self.memory.pinned[...] = False
+
+    def rest(self) -> None:
+        """Weights and tags as they are, no trace, nothing on its way."""
         memory = self.memory
         for name in ("x", "y", "tx", "ty", "pending", "pinned"):
             getattr(memory, name)[...] = 0
         if self.factors is not None:
             self.factors.received[:] = 0
-        for name in SYNAPTIC:
-            for p, place in zip(self.plastic, self._places, strict=True):
-                getattr(memory, name)[place] = getattr(p, name)
+        for k, place in enumerate(self._places):
+            self._pin(k, memory.tag_1[place])
         self._list_active()
 
     def arrays(self, first: int, n_steps: int) -> tuple[Wiring, Rules, Memory, Draws]:
@@ -308,9 +315,7 @@ class LearningState:
         for k, (state, place) in enumerate(zip(states, self._places, strict=True)):
             for name in SYNAPTIC:
                 getattr(memory, name)[place] = state[name]
-            # such a tag moves in the next epoch even if nothing happens
-            below_range = np.any(state["tag_1"] < INITIAL_TAG_RANGES["tag_1"][0])
-            memory.pinned[self._part_of[k].index] |= below_range
+            self._pin(k, state["tag_1"])
             pre, post = self._neurons(k, "x"), self._neurons(k, "y")
             memory.tx[pre], memory.ty[post] = state["tx"], state["ty"]
             memory.x[0][:, pre] = state["x"].swapaxes(0, 1)
@@ -322,6 +327,12 @@ class LearningState:
             if not (inside and same and np.array_equal(memory.tx[pre], state["tx"])):
                 raise ArtifactError("the learning state holds values that no run reaches")
         self._list_active()
+
+    def _pin(self, k: int, tag_1: Int) -> None:
+        """Mark the projection where a tag is below its range: it moves in the next epoch even if
+        nothing happens."""
+        below_range = np.any(tag_1 < INITIAL_TAG_RANGES["tag_1"][0])
+        self.memory.pinned[self._part_of[k].index] |= below_range
 
     def _y(self, k: int) -> Any:
         """Where y1, y2 and y3 of projection k are as they are now, (3, NY)."""

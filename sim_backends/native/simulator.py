@@ -86,6 +86,20 @@ class IntegerSimulator(NetworkState):
             self.learning.reset()
         self._bias[:] = self.program.bias_mant << self.program.bias_exp
 
+    def rest(self, potentials: Int) -> None:
+        """Go to rest with weights, tags and the number of steps as they are.
+
+        Args:
+            potentials: (n_neurons,) to start with.
+        """
+        time = self.time
+        super().reset()
+        self.time = time
+        self.run_arrays.scratch.wide[2] = False
+        self.run_arrays.potentials.v[:] = potentials
+        if self.learning is not None:
+            self.learning.rest()
+
     def run(self, x: Float, steps: int) -> Spikes:
         """Hold the analog input `x` (n_inputs,) for `steps` steps.
 
@@ -272,6 +286,11 @@ class NativeEngine(Engine):
         twin = copy(self)
         twin._simulator = self._simulator.twin()
         return twin
+
+    def rest(self, potentials: Int) -> bool:
+        """See `Engine.rest`."""
+        self._simulator.rest(potentials)
+        return True
 
     def snapshot(self) -> dict[str, Int]:
         """See `Engine.snapshot`."""

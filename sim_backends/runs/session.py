@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from hrsnn_lava import registry
 from hrsnn_lava.artifacts.container import Saved
 from hrsnn_lava.compiler.analysis.run_findings import run_findings
-from hrsnn_lava.errors import SpecError
+from hrsnn_lava.errors import ArtifactError, Problem, SpecError
 from hrsnn_lava.fields import locked
 from hrsnn_lava.findings import warn, worst_first
+from hrsnn_lava.integer_format import POTENTIAL_MAX
 from hrsnn_lava.notebook import brief
 from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.quantized import QuantizedNetwork, drive_schedule, in_counts
@@ -37,6 +38,7 @@ from hrsnn_lava.sim_backends.base import (
     runnable,
 )
 from hrsnn_lava.sim_backends.runs.inputs import part_of
+from hrsnn_lava.sim_backends.state import Field, at_rest
 from hrsnn_lava.trace import LOSSES, STATES, UPDATES, Origin, SpikeInput, Trace, summed_losses
 
 #: A stretch holds at most this many neuron-steps: it bounds memory and the time to an interrupt.
@@ -170,6 +172,28 @@ class Session:
         """Return to rest: no current, no potential, no spike on its way, initial weights."""
         self._engine.reset()
         self._rest()
+
+    def rest(self, potentials: NDArray[np.int32] | None = None) -> None:
+        """Go to rest with the weights that were learned; the steps count on, and with them the
+        random numbers of learning rules.
+
+        Args:
+            potentials: (n_neurons,) int32 to start with; None: 0.
+
+        Raises:
+            SpecError: an engine that hands out no states.
+            ArtifactError: potentials that no run reaches.
+        """
+        self._require_states()
+        n, held = self.network.n_neurons, np.zeros(self.network.n_inputs, dtype=np.int32)
+        v = np.zeros(n, dtype=np.int32) if potentials is None else potentials
+        if fault := Field((n,), -POTENTIAL_MAX, POTENTIAL_MAX).fault(v):
+            problem = Problem("potentials", fault.measured, fault.allowed)
+            raise ArtifactError("no run reaches them", problems=[problem])
+        if not self._engine.rest(v):
+            arrays = at_rest(self._engine.snapshot())
+            self._engine.restore(self._step, arrays | {"v": v, "held": held})
+        self._held = held
 
     def twin(self) -> Session:
         """A session at rest with a state of its own; the tables of synapses are shared."""

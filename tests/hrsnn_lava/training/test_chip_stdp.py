@@ -18,8 +18,9 @@ from hrsnn_lava.errors import SpecError
 from hrsnn_lava.plasticity import Schedule
 from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
 from hrsnn_lava.sim_backends.runs.session import Session, simulate
+from hrsnn_lava.sim_backends.state import at_rest
 from hrsnn_lava.third_factor import RECEIVED_TAU
-from hrsnn_lava.training.chip_stdp import ChipTraining, at_rest, learned_network, train_on_chip
+from hrsnn_lava.training.chip_stdp import ChipTraining, learned_network, train_on_chip
 from hrsnn_lava.training.monitoring import Monitoring
 
 LESSON = [noise(k, 25 + 4 * k, 10, 0.2) for k in range(4)]

@@ -34,6 +34,7 @@ from hrsnn_lava.sim_backends.runs import session as module
 from hrsnn_lava.sim_backends.runs.inputs import part_of, random_input
 from hrsnn_lava.sim_backends.runs.parity import compare
 from hrsnn_lava.sim_backends.runs.session import Session, State, simulate
+from hrsnn_lava.sim_backends.state import at_rest
 
 EXACT = ("native", "reference")
 SPEC = Spec.parse({"network": {"size": 80, "connectivity": {"mean_degree": 10.0}}})
@@ -149,6 +150,45 @@ def test_reset_returns_to_rest(network, backend):
     session.reset()
     assert (session.step, session.state().digest) == (0, rest)
     assert compare(first, session.run(inputs, 50, ("v", "u")), ("first", "again")) == (0, None)
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_rest_keeps_what_was_learned_and_nothing_else(data):
+    """On either engine it is the restored state with all but weights and tags at 0, and so is
+    what follows: the same random numbers, traces from 0, nothing on its way."""
+    integer = data.draw(st.one_of(networks(delays=True), learning_networks()))
+    steps = data.draw(st.integers(1, 60))
+    inputs = data.draw(inputs_for(integer, steps))
+    drawn = data.draw(st.lists(st.integers(-900, 900), min_size=1, max_size=5))
+    potentials = np.resize(np.array(drawn, dtype=np.int32), integer.n_neurons)
+    ends = []
+    for backend in EXACT:
+        session, by_hand = (Session(integer, backend=backend) for _ in range(2))
+        for one in (session, by_hand):
+            one.quiet_run(inputs, steps)
+        session.rest(potentials)
+        state = by_hand.state()
+        by_hand.restore(replace(state, arrays=at_rest(state.arrays) | {"v": potentials}))
+        assert session.state().digest == by_hand.state().digest
+        assert session.step == steps
+        assert not session.traces() or not any(t.any() for t in session.traces().values())
+        after = [one.quiet_run(inputs, steps, ("v", "u")) for one in (session, by_hand)]
+        assert compare(*after, ("rest", "restored"), integer) == (0, None)
+        ends.append(session.state().digest)
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("backend", EXACT)
+def test_rest_takes_potentials_that_a_run_reaches(network, backend):
+    session = Session(network, backend=backend)
+    for wrong, text in (
+        (np.zeros(3, np.int32), "potentials: int32 3"),
+        (np.zeros(network.n_neurons), "potentials: float64"),
+        (np.full(network.n_neurons, 2**30, np.int32), "potentials: 1073741824"),
+    ):
+        with pytest.raises(ArtifactError, match=text):
+            session.rest(wrong)
 
 
 @pytest.mark.parametrize("backend", EXACT)
