@@ -14,7 +14,6 @@ Sampling step and length of the transient are our choice; so is the size where a
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -41,14 +40,15 @@ class Lorenz96System:
     """The flow, and how finely it is integrated.
 
     Attributes:
-        levels: X alone, X and Y, or X, Y and Z.
+        levels: 1: X alone; 2: with Y; 3: with Z. Only X is ever shown and forecast.
         size: number of X.
         fan: Y of every X, and Z of every Y.
         forcing: F; not set: 8 for one level, 20 for more.
-        h: strength of the coupling.
-        b, c, d, e: ratios of amplitudes (b, d) and of speeds (c, e) between levels.
+        h: strength of the coupling between levels.
+        b, c: how many times smaller, and faster, Y is than X.
+        d, e: how many times smaller, and faster, Z is than Y.
         damping: g_Z of the smallest level.
-        dt: sampling step in time units.
+        dt: sampling step in time units; 100 samples are about three Lyapunov times of one level.
         inner_step: largest step of the integrator; not set: 0.01 for one level, 0.002 for more.
         transient: time units dropped after the random start.
     """
@@ -173,59 +173,33 @@ class _Ring:
 
 
 @options
-class Lorenz96(ForecastTask):
+class Lorenz96(Lorenz96System, ForecastTask):
     """Lorenz-96 forecasting: all X in closed loop, from all of them or from some.
 
     Attributes:
-        levels: 1: X alone; 2: with Y; 3: with Z. Only X is ever shown and forecast.
-        size: number of X.
-        fan: Y of every X, and Z of every Y.
         observed: the first so many X are shown; not set: all.
-        forcing: F; not set: 8 for one level, 20 for more.
-        h: strength of the coupling between levels.
-        b, c: how many times smaller, and faster, Y is than X.
-        d, e: how many times smaller, and faster, Z is than Y.
-        damping: g_Z of the smallest level.
-        dt: sampling step in time units; 100 samples are about three Lyapunov times of one level.
-        inner_step: largest step of the integrator; not set: 0.01 for one level, 0.002 for more.
-        transient: time units dropped after the random start.
     """
 
     name: ClassVar[str] = "lorenz96"
     #: The slowest level leaves 4 standard deviations now and then.
     clip: ClassVar[float] = 6.0
     baseline_alphas: ClassVar[tuple[float, ...]] = WIDE_ALPHAS
-    levels: Literal[1, 2, 3] = 1
-    size: Count = 8
-    fan: Count = 8
     observed: Count | None = None
-    forcing: Number | None = None
-    h: Number = 1.0
-    b: Positive = 10.0
-    c: Positive = 10.0
-    d: Positive = 10.0
-    e: Positive = 10.0
-    damping: NonNegative = 1.0
-    dt: Positive = 0.02
-    inner_step: Positive | None = None
-    transient: NonNegative = 10.0
 
     def __post_init__(self) -> None:
         """Check what has to agree: raises `SpecError`."""
-        self.system()
+        Lorenz96System.__post_init__(self)
         if self.observed is not None and self.observed > self.size:
             problem = Problem("observed", f"{self.observed}", f"<= size = {self.size}")
             raise SpecError("options of lorenz96", problems=[problem])
 
     def system(self) -> Lorenz96System:
-        """The flow."""
-        own = {entry.name: getattr(self, entry.name) for entry in fields(Lorenz96System)}
-        return Lorenz96System(**own)
+        """The flow, whose options the task has."""
+        return self
 
     def series(self, rng: np.random.Generator, layout: Layout) -> ForecastSeries:
         """X over the trajectory of a seed."""
-        flow = self.system()
         partial = self.observed is not None and self.observed < self.size
         shown = tuple(range(self.observed or 0)) if partial else None
-        system = System("lorenz96", self.dt, None, flow.lyapunov_exponent, shown)
-        return split_series(flow.trajectory(rng, layout.n_samples), system, layout)
+        system = System("lorenz96", self.dt, None, self.lyapunov_exponent, shown)
+        return split_series(self.trajectory(rng, layout.n_samples), system, layout)
