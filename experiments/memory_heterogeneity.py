@@ -42,7 +42,7 @@ BASE: dict[str, Any] = {
         "test": 1300,
         "trace_samples": [1.0],
     },
-    "balance": {"rate": 0.03, "spread": 0.5, "passes": 80, "samples": None},
+    "balance": {"rate": 0.03, "spread": 0.5, "passes": 80, "samples": 800},
 }
 
 
