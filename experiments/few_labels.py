@@ -1,7 +1,8 @@
 """How many labels a readout needs, with and without heterogeneity (the papers' Fig. 8).
 
 Four arms; the network learns by STDP from all training samples, the readout from so many labelled
-ones of each class. Tuned with 5 labels a class, all arms over the same grid of the mean tau_mem.
+ones of each class. Labels of the validation samples choose the readout's penalty and each arm's
+mean tau_mem, with 5 labels a class, over the same grid for all arms; they train nothing.
 
     python experiments/few_labels.py --set digit_rows --size full --workers 2
 """

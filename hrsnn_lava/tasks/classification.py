@@ -67,8 +67,9 @@ class Classification(Task):
         test: samples that are scored, or ``all``.
         split: ``own``: the set's own parts; ``groups``: nobody's samples are in two parts;
             ``drawn``: for each seed; ``auto``: the first of these that the set allows.
-        labels_per_class: training samples of a class whose label the readout may use; the others
-            are shown to unsupervised training and homeostasis alone. By default all.
+        labels_per_class: training samples of a class whose label the readout is fitted to; the
+            others are shown to unsupervised training and homeostasis alone, and validation samples
+            only choose the penalty. By default all train, validation samples, too, in the end.
         steps_per_frame: network steps for which a frame is shown; samples of events are filled up
             to a whole number of such blocks.
         silence_steps: steps without input at the end of each sample, a whole number of blocks.
@@ -289,7 +290,7 @@ class ClassificationTrial(Trial):
         o, kinds = self.options, SampleFeatures(trace_steps=self.options.trace_steps)
         key = int(rng.integers(2**62))
         recording = record_samples(SampleRuns(simulator, o.restart, key), self._all, kinds, None)
-        fitted = self._fit(o.readout, recording.features, kinds.kinds, wiring_of(simulator))
+        fitted, loss = self._fit(o.readout, recording.features, kinds.kinds, wiring_of(simulator))
         answers = fitted.answers(recording.features[self._scored_rows])
         meta: dict[str, Any] = {
             "readout": o.readout.name,
@@ -319,7 +320,7 @@ class ClassificationTrial(Trial):
                 "counts": scored,
                 "spikes": scored.sum(axis=0),
             },
-            validation=min(fitted.losses.values(), default=None),
+            validation=loss,
             neuron_spikes=trained.mean(axis=0),
             readout=fitted.arrays(),
             readout_meta=meta,
@@ -380,8 +381,11 @@ class ClassificationTrial(Trial):
             np.add.at(counts, (sample, spikes.neurons), 1.0)
         return counts
 
-    def _fit(self, readout: Any, features: Floats, kinds: int, wired: Any = None) -> Classifier:
-        """Fit on labelled training samples; the validation samples choose, and train then, too."""
+    def _fit(
+        self, readout: Any, features: Floats, kinds: int, wired: Any = None
+    ) -> tuple[Classifier, float | None]:
+        """Fit on labelled training samples; the validation samples choose, and train then, too,
+        where labels are not few. Also the loss of the chosen penalty on them."""
         first, last = self.split.train.size, self._scored_rows.start
         rows = np.concatenate([self._labelled_rows, np.arange(first, last)])
         lesson = LabelledFeatures(
@@ -395,13 +399,16 @@ class ClassificationTrial(Trial):
             int(generator(self._seed, "readout").integers(2**31)),
         )
         fitted: Classifier = readout.fit(lesson)
-        return fitted
+        loss = min(fitted.losses.values(), default=None)
+        if self.options.labels_per_class is not None and loss is not None:
+            fitted = readout.fit(lesson.training_alone(fitted.alpha))
+        return fitted, loss
 
     def _linear(self, features: Floats) -> Outcome:
-        fitted = self._fit(Ridge(), features, 1)
+        fitted, loss = self._fit(Ridge(), features, 1)
         return self._scored(
             fitted.answers(features[self._scored_rows]),
-            validation=min(fitted.losses.values(), default=None),
+            validation=loss,
         )
 
     def _majority(self) -> Outcome:

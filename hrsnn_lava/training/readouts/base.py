@@ -9,7 +9,7 @@ task takes one by its name, or a table with its options.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Protocol
 
 import numpy as np
@@ -60,6 +60,17 @@ class LabelledFeatures:
     kinds: int = 1
     wiring: sparse.csr_matrix | None = None
     seed: int = 0
+
+    def training_alone(self, alpha: float) -> LabelledFeatures:
+        """Without the samples that choose a penalty, which was chosen."""
+        rows = self.training
+        return replace(
+            self,
+            features=self.features[rows],
+            labels=self.labels[rows],
+            training=rows[rows],
+            alphas=(alpha,),
+        )
 
     @property
     def one_hot(self) -> Floats:

@@ -212,3 +212,32 @@ def test_what_metrics_can_be_taken_of():
     # each of the two neurons fires 5 times in each of 40 samples
     np.testing.assert_array_equal(measured["spikes"], [200, 200])
     np.testing.assert_array_equal(measured["counts"], np.full((40, 2), 5))
+
+
+@pytest.mark.parametrize("readout", ["ridge", "logistic"])
+def test_where_labels_are_few_no_validation_sample_trains(readout):
+    """With one penalty the same readout comes out, however many samples validate."""
+    options = {"labels_per_class": 2, "alphas": (1e-2,), "readout": readout, "steps_per_frame": 5}
+    arrays = []
+    for validation in (0, 40):
+        task = Noisy(train=40, validation=validation, test=20, **options)
+        outcome = task.trial(3).evaluate(Echo(), np.random.default_rng(0))
+        arrays.append(outcome.readout["weights"])
+        assert (outcome.validation is None) == (not validation)
+    np.testing.assert_allclose(arrays[0], arrays[1], rtol=1e-9)
+    more = Noisy(train=40, validation=40, test=20, **options | {"labels_per_class": None})
+    outcome = more.trial(3).evaluate(Echo(), np.random.default_rng(0))
+    assert not np.allclose(outcome.readout["weights"], arrays[0])
+
+
+@options
+class Noisy(Classification):
+    """Two classes of one frame; now and then a sample looks like the other class."""
+
+    name: ClassVar[str] = "noisy"
+
+    def samples(self) -> Labelled:
+        labels = np.arange(100) % 2
+        rng = np.random.default_rng(0)
+        shown = np.where(rng.random(100) < 0.3, 1 - labels, labels)
+        return Labelled(np.eye(2)[shown][:, None, :], labels, ("a", "b"))
