@@ -51,7 +51,7 @@ class Arm(NamedTuple):
     @classmethod
     def of(cls, name: str) -> Arm:
         """The arm of a name; a `SpecError` for what is none."""
-        match = _NAME.fullmatch(name)
+        match = _NAME.fullmatch(name) if isinstance(name, str) else None
         if match is None or not name:
             allowed = f"{', '.join(ARMS)}, or parts of these, with HoT or HeT at the end"
             raise SpecError("arms", problems=[Problem("arm", repr(name), allowed)])

@@ -113,6 +113,10 @@ class Part:
         """
         table = {"kind": value} if isinstance(value, str) else value
         if not isinstance(table, Mapping):
+            if isinstance(value, (bool, int, float, list, tuple, set, type(None))):
+                one = f"a{'n' * (self.kind[0] in 'aeiou')} {self.kind}"
+                allowed = f"the name of {one}, or a table: {', '.join(registry.names(self.kind))}"
+                raise self.refusal([Problem("", f"{value!r:.40}", allowed)])
             return value
         name, names = table.get("kind", self.default), registry.names(self.kind)
         if name not in names:

@@ -194,10 +194,13 @@ class CompiledClassifier:
         """Which class is taken for which, of the samples that have a label."""
         truth, known = truth_of(y, len(samples), self.classes_)
         truth, answers = truth[known], self.answers(samples).argmax(axis=1)[known]
-        names = [f"class {k}" if not str(n) else str(n) for k, n in enumerate(self.classes_)]
+        names = list[str]()
+        for k, label in enumerate(self.classes_):
+            text = str(label)
+            names.append(text if text and text not in names else f"{text} (class {k})")
         if (truth < 0).any():  # a label of no class, which no answer is right about
             truth = np.where(truth < 0, len(names), truth)
-            names.append("of no class")
+            names.append("of no class" + " " * sum(n.startswith("of no class") for n in names))
         return confusion(truth, answers, names)
 
     def report(

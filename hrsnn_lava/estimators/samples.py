@@ -246,20 +246,41 @@ def numbered(y: Any, classes: NDArray[Any]) -> Ints:
     return np.array(values, dtype=np.int64)
 
 
+def _as_texts(values: list[Any], classes: NDArray[Any]) -> list[Any]:
+    """Labels as the texts that a file holds of them, where it has texts alone.
+
+    A run of a task keeps the names of classes. -1 is a class then, if it is one of the names.
+    """
+    texts = classes.dtype.kind == "U"
+    if not texts or any(isinstance(value, str) for value in values):
+        return values
+    names = set(classes.tolist())
+    return [str(value) if str(value) in names or not _missing(value) else None for value in values]
+
+
 def truth_of(y: Any, count: int, classes: NDArray[Any]) -> tuple[Ints, NDArray[np.bool_]]:
     """Index of the class of each sample to be scored, and which of them have a label.
 
-    A label of no class stays -1: no answer is right.
+    A label of no class stays -1: no answer is right. Labels of a program whose classes are texts
+    are compared as texts.
 
     Raises:
-        SpecError: another number of labels, or none at all.
+        SpecError: another number of labels, none at all, or none that is a class.
     """
-    values = _listed(y, count)
+    values = _as_texts(_listed(y, count), classes)
     known = np.array([not _missing(value) for value in values])
     if not known.any():
         problem = Problem("y", "no label", "one or more")
         raise SpecError("the labels cannot be used", problems=[problem])
-    return numbered(values, classes), known
+    index = numbered(values, classes)
+    if (index[known] < 0).all():
+        some = next(value for value, there in zip(values, known, strict=True) if there)
+        listed = ", ".join(map(repr, classes.tolist()[:10])) + (
+            ", ..." if len(classes) > 10 else ""
+        )
+        problem = Problem("y", f"labels such as {some!r:.40}, none of which is a class", listed)
+        raise SpecError("the labels cannot be used", problems=[problem])
+    return index, known
 
 
 def classes_of(values: Sequence[Any]) -> NDArray[Any]:

@@ -34,6 +34,7 @@ from hrsnn_lava.experiment.scoring import (
     Arm,
     Row,
     accuracy,
+    check_metrics,
     score_network,
     training_counts,
     with_homeostasis,
@@ -262,6 +263,7 @@ def trial_of(spec: Spec) -> Trial:
         SpecError: the data cannot be had, the task sends spikes where the network takes values, or
             it gives values where the network takes spikes: nothing sends those while it is scored.
     """
+    check_metrics(spec.metrics, spec.task)
     trial: Trial = spec.task.trial(spec.seed)
     spiking, target = trial.lesson.spiking, spec.network.input.target
     unseen = input_is_unseen(spec, trial)

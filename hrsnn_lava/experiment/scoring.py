@@ -21,7 +21,7 @@ from hrsnn_lava.metrics.scores import Scores
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.seeding import generator
-from hrsnn_lava.tasks.base import Outcome, Trial
+from hrsnn_lava.tasks.base import Outcome, Task, Trial
 from hrsnn_lava.training.homeostasis import HomeostasisOptions, bias_counter, homeostasis
 from hrsnn_lava.training.simulation import simulator_of, spike_counts
 
@@ -126,11 +126,11 @@ def score_network(
 def with_metrics(outcome: Outcome, metrics: Sequence[Metric]) -> Outcome:
     """An outcome with the scores that metrics give of what was measured.
 
-    One that the task gives by this name in any case is left as it is. A baseline without spikes
-    has those that need none.
+    One that is a score of the task in any case is left as it is; one that is called like another
+    column of its table has ``metric_`` before its name. A baseline without spikes has none of them.
 
     Raises:
-        SpecError: a metric needs what the task does not measure of a network.
+        SpecError: a metric cannot be taken of what the task measures of a network.
     """
     headline = outcome.scores.headline
     measured = {"quality": headline, **outcome.measured}
@@ -138,11 +138,36 @@ def with_metrics(outcome: Outcome, metrics: Sequence[Metric]) -> Outcome:
     for metric in metrics:
         if metric.key in {score.name for score in scores}:
             continue
-        if outcome.neuron_spikes is None:
-            scores.append(metric.scored(None))
-        else:
-            scores.append(metric.scored(metric.measure(measured)))
+        value = None
+        if outcome.neuron_spikes is not None:
+            try:
+                value = metric.measure(measured)
+            except SpecError as error:
+                text = f"metrics: {metric.key}: {error}"
+                raise SpecError(text, problems=()) from None
+        score = metric.scored(value)
+        if score.name in {*COLUMNS, *outcome.details}:
+            score = replace(score, name=f"metric_{score.name}")
+        scores.append(score)
     return replace(outcome, scores=Scores(tuple(scores)))
+
+
+def check_metrics(metrics: Sequence[Metric], task: Task) -> None:
+    """Raise `SpecError` for metrics that need what no network on the task is measured for."""
+    if task.measures is None:
+        return
+    there = {"quality", "parameters", *task.measures}
+    problems = [
+        Problem(
+            f"metrics.{k}",
+            f"{metric.name!r}, which needs {', '.join(metric.needs)}",
+            f"metrics of {', '.join(sorted(there))}",
+        )
+        for k, metric in enumerate(metrics)
+        if not set(metric.needs) <= there
+        or (metric.answers_are or task.answers_are) != task.answers_are
+    ]
+    raise_if(SpecError, f"metrics that the task {task.kind} does not give", problems)
 
 
 def recurrent_fan_out(network: Network | QuantizedNetwork) -> Floats:

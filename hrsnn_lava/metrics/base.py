@@ -14,6 +14,7 @@ stored. Nothing here knows of tasks, engines or readouts.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from hrsnn_lava import registry
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.fields import instance, listed, plain_array, real_values
-from hrsnn_lava.metrics.scores import Better, Score
+from hrsnn_lava.metrics.scores import Answers, Better, Score
 
 __all__ = ["Floats", "Metric", "metric"]
 
@@ -41,12 +42,14 @@ class Metric(ABC):
         title: heading in tables; empty: the name in words.
         unit: of its value; empty for a plain number.
         better: whether ``lower`` or ``higher`` values are better; None where neither is.
+        answers_are: ``classes`` or ``values``, where truth and answers have to be these.
     """
 
     name: ClassVar[str] = ""
     title: ClassVar[str] = ""
     unit: ClassVar[str] = ""
     better: ClassVar[Better | None] = None
+    answers_are: ClassVar[Answers | None] = None
 
     @abstractmethod
     def __call__(self, *measured: Any, **named: Any) -> Any:
@@ -54,14 +57,20 @@ class Metric(ABC):
 
     @property
     def key(self) -> str:
-        """Its name, and the values of options that are not the usual ones: a column of a table."""
-        return "_".join([self.name, *self._unusual])
+        """Its name, and the options that are not the usual ones: a column of a table."""
+        return "_".join([self.name, *(re.sub(r"\W+", "_", text) for text in self._unusual)])
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the arguments that it cannot do without."""
+        arguments = signature(self.__call__).parameters.values()
+        return tuple(a.name for a in arguments if a.default is a.empty)
 
     @property
     def _unusual(self) -> list[str]:
         named: tuple[Field[Any], ...] = fields(self) if is_dataclass(self) else ()
-        given = [(getattr(self, entry.name), entry) for entry in named]
-        return [str(value) for value, entry in given if value != _usual(entry)]
+        given = [(entry, getattr(self, entry.name)) for entry in named]
+        return [f"{e.name} {_short(value)}" for e, value in given if value != _usual(e)]
 
     def measure(self, measured: Mapping[str, Any]) -> Any:
         """Its value of what was measured, which is given by the names of its arguments.
@@ -73,6 +82,11 @@ class Metric(ABC):
         Raises:
             SpecError: it needs what was not measured.
         """
+        kind = measured.get("answers_are")
+        if self.answers_are and kind and kind != self.answers_are:
+            text = f"{self.answers_are} told from the spikes"
+            problem = Problem(f"metric {self.name!r}", f"needs {text}", f"{kind}, as here")
+            raise SpecError("a metric cannot be taken of this task", problems=[problem])
         given, missing = {}, []
         for argument in signature(self.__call__).parameters.values():
             if argument.name in measured:
@@ -80,7 +94,7 @@ class Metric(ABC):
             elif argument.default is argument.empty:
                 missing.append(argument.name)
         if missing:
-            there = ", ".join(sorted(measured)) or "nothing"
+            there = ", ".join(sorted(measured.keys() - {"answers_are"})) or "nothing"
             problem = Problem(f"metric {self.name!r}", f"needs {', '.join(missing)}", there)
             raise SpecError("a metric cannot be taken of this task", problems=[problem])
         return None if any(value is None for value in given.values()) else self(**given)
@@ -110,9 +124,14 @@ class Metric(ABC):
 
     @property
     def heading(self) -> str:
-        """Its title, and the values of options that are not the usual ones."""
+        """Its title, and the options that are not the usual ones."""
         title = self.title or self.name.replace("_", " ")
-        return " ".join([title, *self._unusual])
+        return ", ".join([title, *self._unusual])
+
+
+def _short(value: Any) -> str:
+    """A value in a heading."""
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _usual(field: Field[Any]) -> Any:

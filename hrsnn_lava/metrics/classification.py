@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.fields import locked, plain_array
 from hrsnn_lava.metrics.base import Metric, names_in, same_shape, shaped
-from hrsnn_lava.metrics.scores import Better
+from hrsnn_lava.metrics.scores import Answers, Better
 from hrsnn_lava.options import options
 
 __all__ = ["ConfusionMatrix", "accuracy", "confusion", "label_array"]
@@ -131,6 +131,7 @@ class Accuracy(Metric):
     """Share of samples whose label is told."""
 
     name: ClassVar[str] = "accuracy"
+    answers_are: ClassVar[Answers] = "classes"
     better: ClassVar[Better] = "higher"
 
     def __call__(self, truth: ArrayLike, answers: ArrayLike) -> float:
@@ -147,7 +148,8 @@ class Confusion(Metric):
     """
 
     name: ClassVar[str] = "confusion"
-    title: ClassVar[str] = "accuracy"
+    answers_are: ClassVar[Answers] = "classes"
+    title: ClassVar[str] = "accuracy, by confusion"
     better: ClassVar[Better] = "higher"
     classes: tuple[str, ...] = ()
 

@@ -13,6 +13,8 @@ from typing import Any, Literal
 from hrsnn_lava.errors import SpecError
 
 Better = Literal["lower", "higher"]
+#: What is told from spikes: the class of a sample, or values of a series.
+Answers = Literal["classes", "values"]
 
 
 @dataclass(frozen=True)

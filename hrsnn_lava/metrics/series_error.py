@@ -20,19 +20,20 @@ from hrsnn_lava.metrics.forecast import (
     rmse_over_time,
     valid_prediction_time,
 )
-from hrsnn_lava.metrics.scores import Better
+from hrsnn_lava.metrics.scores import Answers, Better
 from hrsnn_lava.options import Positive, options
 
 __all__ = ["PredictionTimes", "nrmse", "rmse", "valid_prediction_times"]
 
 Normalizer = Literal["std", "range"]
+_SHAPES = "(n,), (n, d) or (n_starts, n, d)"
 
 
 def rmse(truth: ArrayLike, answers: ArrayLike) -> float:
     """Root mean square error over all values, ``sqrt(mean((answers - truth)^2))``.
 
     Args:
-        truth: (n,) or (n, d), finite.
+        truth: (n,), (n, d), or (n_starts, n, d) of forecasts from several places; finite.
         answers: of the same shape and unit. One that is not finite, as those of a forecast that
             blew up, gives infinity.
 
@@ -50,7 +51,7 @@ def nrmse(truth: ArrayLike, answers: ArrayLike, normalizer: Normalizer = "std") 
     do not say what they divide by; the standard deviation is our choice.
 
     Args:
-        truth: (n,) or (n, d), finite.
+        truth: (n,), (n, d), or (n_starts, n, d) of forecasts from several places; finite.
         answers: of the same shape and unit.
         normalizer: ``std``, or ``range`` for largest minus smallest value.
 
@@ -62,7 +63,7 @@ def nrmse(truth: ArrayLike, answers: ArrayLike, normalizer: Normalizer = "std") 
     """
     choice("normalizer", normalizer, ("std", "range"), SpecError)
     squares = _squares(truth, answers)
-    values = finite_values("truth", truth, (1, 2), "(n,) or (n, d)").reshape(squares.shape)
+    values = finite_values("truth", truth, (1, 2, 3), _SHAPES).reshape(squares.shape)
     extent = np.ptp(values, axis=0)
     if not extent.all():
         return None
@@ -183,6 +184,7 @@ class RMSE(Metric):
     """Root mean square error, in the unit of the truth."""
 
     name: ClassVar[str] = "rmse"
+    answers_are: ClassVar[Answers] = "values"
     title: ClassVar[str] = "RMSE"
     better: ClassVar[Better] = "lower"
 
@@ -200,6 +202,7 @@ class NRMSE(Metric):
     """
 
     name: ClassVar[str] = "nrmse"
+    answers_are: ClassVar[Answers] = "values"
     title: ClassVar[str] = "NRMSE"
     better: ClassVar[Better] = "lower"
     normalizer: Normalizer = "std"
@@ -220,6 +223,7 @@ class ValidPredictionTime(Metric):
     """
 
     name: ClassVar[str] = "valid_prediction_time"
+    answers_are: ClassVar[Answers] = "values"
     title: ClassVar[str] = "VPT"
     unit: ClassVar[str] = "steps"
     better: ClassVar[Better] = "higher"
@@ -243,10 +247,10 @@ class ValidPredictionTime(Metric):
 
 def _squares(truth: ArrayLike, answers: ArrayLike) -> Floats:
     """Squared errors, (n, d); infinite where an answer is not finite."""
-    true = finite_values("truth", truth, (1, 2), "(n,) or (n, d)")
+    true = finite_values("truth", truth, (1, 2, 3), _SHAPES)
     told = real_values("answers", answers, error=SpecError)
     same_shape(("truth", true), ("answers", told))
     with np.errstate(over="ignore", invalid="ignore"):
         squares = (told - true) ** 2
     squares = np.where(np.isfinite(told), squares, np.inf)
-    return squares.reshape(len(true), -1)
+    return squares.reshape(-1, 1 if true.ndim == 1 else true.shape[-1])

@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.findings import Finding
-from hrsnn_lava.metrics.scores import Scores
+from hrsnn_lava.metrics.scores import Answers, Scores
 from hrsnn_lava.training.simulation import EventSimulator, Stimulus
 
 __all__ = ["Outcome", "Task", "Trial"]
@@ -118,6 +118,10 @@ class Task(ABC):
     #: Whether a run is allowed in which held values go to synapses: nothing sends them while the
     #: network is trained and scored, so it never sees its input.
     runs_without_input: ClassVar[bool] = False
+    #: Names in `Outcome.measured` of every network, and what its answers are; None: not known
+    #: before it was scored.
+    measures: ClassVar[tuple[str, ...] | None] = None
+    answers_are: ClassVar[Answers | None] = None
 
     @property
     def kind(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,9 +64,10 @@ class ClassReadout:
         return np.asarray(self.answers == self.truth)
 
     @property
-    def measured(self) -> dict[str, Int]:
+    def measured(self) -> dict[str, Any]:
         """What metrics of classes are asked of, see `hrsnn_lava.tasks.base.Outcome`."""
-        return {"truth": self.truth, "answers": self.answers, "labels": self.truth}
+        told = {"truth": self.truth, "answers": self.answers, "labels": self.truth}
+        return {"answers_are": "classes", **told}
 
     @property
     def accuracy(self) -> float:

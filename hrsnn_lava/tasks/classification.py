@@ -84,6 +84,15 @@ class Classification(Task):
             other, as on a chip that nobody resets.
     """
 
+    measures = (
+        "truth",
+        "answers",
+        "labels",
+        "states",
+        "counts",
+        "spikes",
+    )
+    answers_are = "classes"
     train: PartSize = 1000
     validation: NotNegative = 200
     test: PartSize = 500
@@ -258,6 +267,9 @@ class ClassificationTrial(Trial):
     """
 
     def __init__(self, options: Classification, labelled: Labelled, seed: int) -> None:
+        if len(labelled.classes) < 2:
+            problem = Problem("classes", f"{len(labelled.classes)}", "two or more")
+            raise SpecError("the samples cannot be told apart", problems=[problem])
         self.options, self._seed, self.labelled = options, seed, labelled
         self.split: Split = draw_split(
             labelled, options.sizes, options.split, generator(seed, "task")
@@ -312,7 +324,9 @@ class ClassificationTrial(Trial):
         scored = recording.counts[self._scored_rows]
         return self._scored(
             answers,
+            isinstance(o.readout, Ridge),
             measured={
+                "answers_are": "classes",
                 "truth": self.labels[self._scored_rows],
                 "answers": answers.argmax(axis=1),
                 "labels": self.labels[self._scored_rows],
@@ -417,12 +431,13 @@ class ClassificationTrial(Trial):
         shares = np.bincount(train, minlength=len(self.classes)) / train.size
         return self._scored(np.tile(shares, (self.split.test.size, 1)))
 
-    def _scored(self, answers: Floats, **more: Any) -> Outcome:
+    def _scored(self, answers: Floats, one_hot: bool = True, **more: Any) -> Outcome:
         """Accuracy over the test samples, and by class; `answers` (n_test, n_classes)."""
         labels, n_classes = self.labels[self._scored_rows], len(self.classes)
         matrix = confusion(labels, answers.argmax(axis=1), self.classes)
         by_class = list(matrix.recall)
-        error = float(np.mean((answers - np.eye(n_classes)[labels]) ** 2))
+        # logits of other readouts are no shares of classes, and their distance says nothing
+        error = float(np.mean((answers - np.eye(n_classes)[labels]) ** 2)) if one_hot else None
         worst = min(share for share in by_class if share is not None)
         scores = Scores(
             (

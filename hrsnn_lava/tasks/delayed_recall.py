@@ -50,6 +50,8 @@ class DelayedRecall(Task):
         alphas: penalties of the readouts to choose from, relative to the features' mean square.
     """
 
+    measures = ("truth", "answers", "labels", "states", "spikes")
+    answers_are = "classes"
     name: ClassVar[str] = "delayed_recall"
     symbols: Annotated[int, Field(ge=2)] = 4
     delay: Count = 10
@@ -115,12 +117,15 @@ class DelayedRecallTrial(Trial):
             simulator.n_neurons, o.steps_per_frame, FeatureOptions(o.trace_frames, squared=())
         )
         rows = np.empty((len(self.symbols) * (o.delay + 1), traces.n_features))
-        counts = np.zeros(simulator.n_neurons)
+        counts, late = np.zeros((2, simulator.n_neurons))
+        scored = (len(self.symbols) - o.test) * (o.delay + 1)
         for k, (steps, neurons) in enumerate(self._all.play(simulator, rng)):
             if k % (o.delay + 1) == 0:
                 traces.reset()
             rows[k] = traces.update(steps, neurons)
-            counts += np.bincount(neurons, minlength=simulator.n_neurons)
+            fired = np.bincount(neurons, minlength=simulator.n_neurons)
+            counts += fired
+            late += fired * (k >= scored)
         states = rows.reshape(len(self.symbols), o.delay + 1, -1)
         fits = self._fits(states, len(o.trace_frames))
         return self._outcome(
@@ -128,7 +133,7 @@ class DelayedRecallTrial(Trial):
             measured={
                 **fits[-1].measured,
                 "states": states[-o.test :, -1],
-                "spikes": counts * (o.test / len(self.symbols)),
+                "spikes": late,
             },
             neuron_spikes=counts / len(self.symbols),
             validation=float(np.mean([fit.loss for fit in fits])),

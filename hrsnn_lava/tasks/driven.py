@@ -99,6 +99,8 @@ class DrivenTask(Task):
         alphas: penalties of the readout to choose from, relative to the features' mean square.
     """
 
+    measures = ("truth", "answers", "states", "spikes")
+    answers_are = "values"
     train: Count = 1000
     validation: Count = 250
     test: Count = 500
@@ -155,8 +157,8 @@ class DrivenTrial(Trial):
         """Show the whole input to a network, and read the target from the spike traces."""
         o = self.options
         features = FeatureOptions(o.trace_samples)
-        recording = record_features(simulator, self._all, features, rng)
         fitted = o.n_samples - o.test
+        recording = record_features(simulator, self._all, features, rng, fitted)
         rows, validation = slice(o.washout, fitted), slice(o.washout + o.train, fitted)
         past = delays(self.inputs, o.lags)[o.washout + 1 - o.lags : fitted + 1 - o.lags]
         network = o.readout if isinstance(o.readout, Network) else None
@@ -182,10 +184,11 @@ class DrivenTrial(Trial):
         return self._outcome(
             answers,
             measured={
+                "answers_are": "values",
                 "truth": self.targets[fitted:],
                 "answers": answers,
                 "states": recording.features[fitted:],
-                "spikes": recording.spike_counts * (o.test / o.n_samples),
+                "spikes": recording.late_counts,
             },
             neuron_spikes=recording.spike_counts / o.n_samples,
             validation=min(losses.values()),

@@ -14,6 +14,7 @@ readout of a large network is noise.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -62,6 +63,14 @@ class Memory(Task):
         alphas: penalties of the readout to choose from, relative to the features' mean square.
     """
 
+    measures = (
+        "inputs",
+        "features",
+        "states",
+        "targets",
+        "predictions",
+        "spikes",
+    )
     name: ClassVar[str] = "memory"
     train: Count = 2000
     validation: Count = 500
@@ -107,7 +116,8 @@ class MemoryTrial(Trial):
         """Show the whole input to a network, and read its past from the spike traces."""
         o = self.options
         features = FeatureOptions(o.trace_samples, squared=())
-        recording = record_features(simulator, self._all, features, rng)
+        first = o.washout + o.train + o.validation
+        recording = record_features(simulator, self._all, features, rng, first)
         meta: dict[str, Any] = {
             "target": "the input 1..delays samples ago",
             "delays": o.delays,
@@ -115,7 +125,9 @@ class MemoryTrial(Trial):
             "trace_samples": list(o.trace_samples),
             "features": "traces, each over all neurons",
         }
-        return self.scored(recording.features, recording.spike_counts / len(self.values), meta)
+        outcome = self.scored(recording.features, recording.spike_counts / len(self.values), meta)
+        spikes = {"spikes": recording.late_counts}
+        return replace(outcome, measured={**outcome.measured, **spikes})
 
     def baselines(self, size: int) -> Mapping[str, Callable[[], Outcome]]:
         """A delay line, whose capacity is its length, and an echo state network of equal size."""
@@ -192,10 +204,7 @@ class MemoryTrial(Trial):
                 "states": features[fitted:],
                 "targets": targets[fitted:, : o.delays],
                 "predictions": answers[:, : o.delays],
-                **(
-                    {}
-                    if neuron_spikes is None
-                    else {"spikes": neuron_spikes * (len(features) - fitted)}
-                ),
+                "chance_targets": targets[fitted:, o.delays :],
+                "chance_predictions": answers[:, o.delays :],
             },
         )

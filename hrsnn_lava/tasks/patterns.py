@@ -54,6 +54,15 @@ class Patterns(Task):
         alphas: penalties of the readout to choose from, relative to the features' mean square.
     """
 
+    measures = (
+        "truth",
+        "answers",
+        "labels",
+        "states",
+        "counts",
+        "spikes",
+    )
+    answers_are = "classes"
     name: ClassVar[str] = "patterns"
     classes: Annotated[int, Field(ge=2)] = 5
     channels: Count = 20

@@ -130,10 +130,12 @@ class FeatureRecording:
 
     features:     (n_blocks, n_features) after each block
     spike_counts: (n_neurons,) spikes of each neuron over the whole run
+    late_counts:  (n_neurons,) the same from block `late` on
     """
 
     features: Floats
     spike_counts: NDArray[np.int64]
+    late_counts: NDArray[np.int64]
 
 
 def record_features(
@@ -141,6 +143,7 @@ def record_features(
     stimulus: Stimulus,
     options: FeatureOptions,
     rng: np.random.Generator | None,
+    late: int = 0,
 ) -> FeatureRecording:
     """Drive a network by a stimulus from a fresh start; row t follows its block t.
 
@@ -149,17 +152,21 @@ def record_features(
         stimulus: what it is shown; traces start at 0 wherever the network starts afresh.
         options: which features.
         rng: draws the initial potentials; None starts from 0.
+        late: block from which on spikes are counted by themselves, too.
     """
     traces = SpikeFeatures(simulator.n_neurons, stimulus.block, options)
     rows = np.empty((stimulus.n_blocks, traces.n_features))
-    counts = np.zeros(simulator.n_neurons, dtype=np.int64)
+    counts, late_counts = np.zeros((2, simulator.n_neurons), dtype=np.int64)
     starts = set(stimulus.bounds[:-1].tolist())
     for block, (spike_steps, spike_neurons) in enumerate(stimulus.play(simulator, rng)):
         if block in starts:
             traces.reset()
         rows[block] = traces.update(spike_steps, spike_neurons)
-        counts += np.bincount(spike_neurons, minlength=simulator.n_neurons)
-    return FeatureRecording(rows, counts)
+        fired = np.bincount(spike_neurons, minlength=simulator.n_neurons)
+        counts += fired
+        if block >= late:
+            late_counts += fired
+    return FeatureRecording(rows, counts, late_counts)
 
 
 def products(values: Floats) -> Floats:

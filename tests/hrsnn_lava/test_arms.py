@@ -165,3 +165,9 @@ def test_any_parameters_may_be_the_same_for_all(neuron, stdp, seed):
             assert (np.ptp(rule.values(field, n)) == 0) == (field in stdp)
             mean = rules(whole)[name].values(field, n).mean()
             assert rule.values(field, n).mean() == pytest.approx(mean, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", [3, None, ["HoN"], ""])
+def test_an_arm_is_a_name(name):
+    with pytest.raises(SpecError, match=r"arm: .*; allowed: "):
+        Spec.parse({}).arm(name)

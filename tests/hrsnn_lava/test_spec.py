@@ -424,3 +424,20 @@ def test_a_step_time_is_seconds_or_fastest(tmp_path, value, allowed):
     (problem,) = caught.value.problems
     assert problem.where == "report.step_time_s"
     assert allowed in problem.allowed
+
+
+@pytest.mark.parametrize("wrong", [3, True, ["network"], 1.5, None])
+@pytest.mark.parametrize("key", ["readout", "encoder"])
+def test_a_part_is_a_name_or_a_table(key, wrong):
+    with pytest.raises(
+        SpecError, match=rf"task.{key}: .*; allowed: the name of an? {key}, or a table: "
+    ):
+        Spec.parse({"task": {"kind": "digits", key: wrong}})
+
+
+@pytest.mark.parametrize("wrong", [3, True, ["accuracy"]])
+def test_a_metric_is_a_name_or_a_table(wrong):
+    with pytest.raises(
+        SpecError, match=r"metrics.0: .*; allowed: the name of a metric, or a table: accuracy"
+    ):
+        Spec.parse({"metrics": [wrong]})

@@ -6,6 +6,7 @@ is in ``report.json`` in any case.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,8 @@ from hrsnn_lava.report.section import Section, render
 
 #: Most classes whose matrix is drawn, and pairs that stand for a larger one.
 SHOWN, PAIRS = 20, 10
+#: Control characters, and those that turn the direction of writing.
+_PLAIN = re.compile("[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
 
 
 def data(facts: Facts) -> Plain:
@@ -34,13 +37,14 @@ def matrix_of(said: Mapping[str, Any]) -> ConfusionMatrix:
     Raises:
         SpecError: the counts are no square of whole numbers, one row for each class.
     """
-    classes = tuple(map(str, said.get("classes") or ()))
-    counts = np.asarray(said.get("counts") if said.get("counts") is not None else [])
+    table = said if isinstance(said, Mapping) else {}
+    classes = tuple(map(str, table.get("classes") or ()))
+    counts = np.asarray(table.get("counts") if table.get("counts") is not None else [])
     square = counts.shape == (len(classes), len(classes)) and counts.dtype.kind in "iu"
     if not square or not counts.sum() or counts.min() < 0:
         problem = Problem(
             "confusion",
-            f"{len(classes)} classes, counts {counts.shape}",
+            f"{len(classes)} classes, counts {counts.shape}" if table else f"{said!r:.40}",
             "classes, and counts of whole numbers, a row and a column for each class",
             'take hl.metric("confusion")(truth, answers)',
         )
@@ -53,11 +57,14 @@ def text(report: Plain) -> str:
     if not report.get("confusion"):
         return ""
     matrix = matrix_of(report["confusion"])
+    harmless = tuple(_PLAIN.sub("\ufffd", name) for name in matrix.classes)
+    matrix = ConfusionMatrix(matrix.counts, harmless)
     if len(matrix.classes) <= SHOWN:
         return titled("Confusion", str(matrix))
-    head = ("truth", "taken for", "samples")
     rows = [(a, b, str(n)) for a, b, n in matrix.most_confused(PAIRS)]
-    return titled("Mistaken most", table(head, rows))
+    pairs = table(("truth", "taken for", "samples"), rows) if rows else "none"
+    told = f"accuracy {matrix.value:.4f} of {matrix.counts.sum():,} samples"
+    return titled("Mistaken most", f"{pairs}\n{told}")
 
 
 def html(report: Plain, _: Facts) -> Markup:

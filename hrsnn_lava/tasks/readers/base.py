@@ -100,7 +100,9 @@ class Labelled:
                 allowed = "(samples, frames, channels), none of them 0"
                 problems.append(Problem("samples", f"shape {self.samples.shape}", allowed))
             elif not np.isfinite(self.samples).all():
-                problems.append(Problem("samples", "values that are not finite", "finite values"))
+                bad = np.flatnonzero(~np.isfinite(self.samples).all(axis=(1, 2)))
+                measured = f"values that are not finite, first in sample {bad[0]}"
+                problems.append(Problem("samples", measured, "finite values"))
         elif not count:
             problems.append(Problem("samples", "none", "one or more"))
         for name in ("labels", "groups", "parts"):

@@ -58,7 +58,10 @@ class NpzSamples:
             raise ArtifactError(f"{path}: {text}, shape {labels.shape}; allowed: {allowed}")
         samples = _frames(path, arrays) if "x" in arrays else _events(path, arrays)
         index, classes = named(labels)
-        return Labelled(samples, index, classes, _groups(path, arrays), _parts(path, arrays))
+        try:
+            return Labelled(samples, index, classes, _groups(path, arrays), _parts(path, arrays))
+        except ArtifactError as error:
+            raise ArtifactError(f"{path}: {error.message}", problems=error.problems) from None
 
 
 def _frames(path: Path, arrays: Arrays) -> Any:

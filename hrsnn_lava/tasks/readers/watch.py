@@ -93,7 +93,10 @@ class WatchExercises:
         if unit.shape != (CHANNELS,) or unit.dtype.kind not in "fiu":
             raise damaged(file, "unit", f"{unit.dtype}, shape {unit.shape}", f"({CHANNELS},)")
         if not (np.isfinite(samples).all() and np.isfinite(unit).all()):
-            raise damaged(file, "samples, unit", "values that are not finite", "finite values")
+            rows = np.flatnonzero(~np.isfinite(samples).all(axis=1))
+            place = f", first in row {rows[0]} of samples" if rows.size else ", in unit"
+            measured = f"values that are not finite{place}"
+            raise damaged(file, "samples, unit", measured, "finite values")
         bounds = bounds_of(file, lengths, len(samples), "lengths")
         subject = classes_of(file, arrays["subject"], 2**31, "subject")
         exercise = classes_of(file, arrays["exercise"], len(CLASSES), "exercise")

@@ -204,6 +204,7 @@ class ForecastResult:
     predictions: (n_starts, horizon, d) closed loop, z-scored
     one_step:    (n_starts, horizon, d) each value from the true ones before it, z-scored
     closed_loop_spikes: (n_neurons,) mean spikes per sample while it forecasts, contexts included
+    closed_loop_counts: (n_neurons,) the spikes of these runs
     """
 
     scores: ForecastScores
@@ -211,6 +212,7 @@ class ForecastResult:
     predictions: Floats
     one_step: Floats
     closed_loop_spikes: Floats
+    closed_loop_counts: Counts
 
     @property
     def readout(self) -> ValueReadout:
@@ -341,10 +343,11 @@ def forecast(
     seed, view = int(rng.integers(2**62)), series.view
     forecaster = SpikingForecaster(simulator, trained.readout, options, seed, view)
     loops = np.stack([closed_loop(forecaster, w, options.clip, view) for w in series.windows])
-    spikes = forecaster.spike_counts / forecaster.samples
+    counts = forecaster.spike_counts.copy()
+    spikes = counts / forecaster.samples
     steps = np.stack([one_step(forecaster, window, view) for window in series.windows])
     scores = score_folds([series], [Forecasts(loops, steps)], options.thresholds)
-    return ForecastResult(scores, trained, loops, steps, spikes)
+    return ForecastResult(scores, trained, loops, steps, spikes, counts)
 
 
 def fit_and_forecast(
@@ -393,6 +396,8 @@ class ForecastTask(Task):
     #: See `ForecastOptions`.
     baseline_alphas: ClassVar[tuple[float, ...]] = ()
 
+    measures = ("truth", "answers", "spikes")
+    answers_are = "values"
     train: Annotated[int, Field(ge=250)] = 500
     horizon: Count = 100
     starts: Count = 3
@@ -469,14 +474,16 @@ class ForecastTrial(Trial):
         last, newest = results[-1], self.folds[-1]
         features = self.protocol.features
         spikes = np.mean([result.neuron_spikes_per_sample for result in results], axis=0)
-        ahead = np.concatenate([result.predictions for result in results])
-        fed = np.mean([result.closed_loop_spikes for result in results], axis=0)
+        scales = np.array([fold.error_scale for fold in self.folds])
+        same = bool((scales == scales[0]).all())
         return self._outcome(
             said,
             measured={
-                "truth": np.concatenate([f.truth for f in self.folds]).reshape(-1, ahead.shape[2]),
-                "answers": ahead.reshape(-1, ahead.shape[2]),
-                "spikes": fed * ahead.shape[0] * ahead.shape[1],
+                "answers_are": "values",
+                "truth": np.concatenate([fold.truth for fold in self.folds]),
+                "answers": np.concatenate([result.predictions for result in results]),
+                "spikes": np.sum([result.closed_loop_counts for result in results], axis=0),
+                **({"scale": scales[0]} if same else {}),
             },
             neuron_spikes=spikes,
             validation=float(np.mean([min(of.values()) for of in losses])) if losses[0] else None,

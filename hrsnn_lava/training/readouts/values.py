@@ -52,6 +52,8 @@ class _ValuePart(Part):
         if value in RIDGES:
             return value
         named = value.get("kind") if isinstance(value, Mapping) else value
+        if isinstance(value, Mapping) and named in RIDGES and len(value) == 1:
+            return named
         if not isinstance(value, Network) and named != Network.name:
             shown = "a table" if isinstance(value, Mapping) and named is None else repr(named)
             where = "kind" if isinstance(value, Mapping) else ""

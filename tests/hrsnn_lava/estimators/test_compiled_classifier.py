@@ -93,3 +93,69 @@ def test_other_programs_are_refused(fitted, tmp_path):
             hl.CompiledClassifier(replace(program, readout_meta=meta | change))
     with pytest.raises(SpecError, match="2 channels, 2 inputs when encoded; allowed: 3 inputs"):
         hl.CompiledClassifier(program).predict(np.zeros((4, 2)))
+
+
+def labelled(n=60, first=0):
+    """Samples of three classes, a channel each, and their numbers from `first` on."""
+    index = np.arange(n) % 3
+    x = np.zeros((n, 4, 3))
+    x[np.arange(n), :, index] = 1.0
+    return x, index + first
+
+
+@pytest.fixture(scope="module", params=[0, -1])
+def run_program(request, tmp_path_factory):
+    """The program of a run whose classes are integers, and its samples."""
+    folder = tmp_path_factory.mktemp("run")
+    x, y = labelled(first=request.param)
+    np.savez(folder / "own.npz", x=x, y=y)
+    table = {
+        "network": {
+            "size": 40,
+            "connectivity": {"mean_degree": 6.0},
+            "input": {"target": "synapse"},
+        },
+        "task": {
+            "kind": "npz",
+            "path": str(folder / "own.npz"),
+            "train": 30,
+            "validation": 9,
+            "test": 21,
+            "steps_per_frame": 5,
+            "encoder": {"kind": "rate", "max_rate": 0.5},
+        },
+        "prune": {"method": "none", "rescale": "none", "controls": [], "homeostasis": False},
+        "verify": {"backends": ["native"], "steps": 20},
+    }
+    run_spec(hl.Spec.parse(table), folder / "out")
+    return hl.CompiledClassifier.load(folder / "out" / "compiled.hlx"), x, y
+
+
+def test_a_program_of_a_run_knows_integers_by_their_names(run_program):
+    """A file has the names of classes as texts; -1 is one of them where it trained."""
+    program, x, y = run_program
+    assert program.classes_.tolist() == [str(k) for k in sorted(set(y.tolist()))]
+    assert program.score(x, y) == program.score(x, y.astype(str)) > 0.9
+    report = program.report(x, y).to_dict()
+    assert report["accuracy"]["test_samples"] == 60
+    assert report["confusion"]["classes"] == program.classes_.tolist()
+    assert report["confusion"]["accuracy"] == pytest.approx(program.score(x, y))
+
+
+def test_labels_of_no_class_at_all_are_refused(run_program):
+    program, x, y = run_program
+    for wrong in ([(int(k), "a") for k in y], y + 100, (y + 0.5).tolist()):
+        with pytest.raises(SpecError, match=r"y: labels such as .*, none of which is a class"):
+            program.score(x, wrong)
+
+
+def test_labels_that_print_alike_have_rows_of_their_own():
+    x, y = labelled()
+    labels = np.array(["1", 1, "of no class"], dtype=object)[y]
+    classifier = hl.ReservoirClassifier(network={"size": 40}, encoder="rate").fit(x, labels)
+    classifier.compile("loihi1")
+    odd = labels.copy()
+    odd[0] = "somebody"
+    matrix = classifier.report(x, odd).to_dict()["confusion"]
+    assert len(set(matrix["classes"])) == len(matrix["classes"]) == 4
+    assert np.sum(matrix["counts"]) == 60

@@ -44,7 +44,7 @@ DIGITS = {
     ],
     "budgets": {
         "min_accuracy": 0.0,
-        "min_spike_efficiency": 0.0,
+        "score.spike_efficiency": 0.0,
         "max:accuracy.integer.squared_error": 9.0,
     },
 }
@@ -133,7 +133,7 @@ def test_metrics_of_a_spec_are_columns_and_the_confusion_is_the_programs(finishe
     assert report["confusion"]["counts"] == program["confusion"]
     assert report["confusion"]["accuracy"] == written(program["accuracy"])
     assert report["confusion"]["classes"] == [str(k) for k in range(10)]
-    assert 1 < program["effective_rank_entropy"] < 40
+    assert 1 < program["effective_rank_definition_entropy"] < 40
     assert 0 < program["spike_efficiency"] < program["accuracy"]
     assert rows["majority class"]["spike_efficiency"] is None
     described = {score["name"]: score["better"] for score in report["scores"]}

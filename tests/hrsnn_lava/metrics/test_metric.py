@@ -220,11 +220,47 @@ def test_an_error_is_not_taken_for_a_score():
 def test_metrics_with_other_options_have_columns_of_their_own():
     assert hl.metric("effective_rank").key == "effective_rank"
     entropy = hl.metric("effective_rank", definition="entropy")
-    assert entropy.key == "effective_rank_entropy"
+    assert entropy.key == "effective_rank_definition_entropy"
     assert hl.metric("mean_correlation").scored(0.1).better is None
     assert entropy.scored(3.0).describe() == {
-        "name": "effective_rank_entropy",
-        "title": "effective rank entropy",
+        "name": "effective_rank_definition_entropy",
+        "title": "effective rank, definition entropy",
         "better": "higher",
         "unit": "",
     }
+
+
+def test_every_set_of_options_has_a_name_of_its_own():
+    given = [{"delays": 30}, {"washout": 130}, {"surrogates": 3}, {"seed": 3}, {"delays": 3}]
+    keys = [hl.metric("memory_capacity", **options).key for options in given]
+    assert len(set(keys)) == len(keys)
+    times = hl.metric("valid_prediction_time", thresholds=[0.2, 0.5])
+    assert times.key == "valid_prediction_time_thresholds_0_2_0_5"
+    assert times.heading == "VPT, thresholds 0.2 0.5"
+
+
+@pytest.mark.parametrize("name", ["rmse", "nrmse", "valid_prediction_time"])
+def test_errors_of_series_are_not_taken_of_classes(name):
+    classes = {"truth": [0, 1, 1], "answers": [0, 1, 0], "answers_are": "classes"}
+    with pytest.raises(SpecError, match="needs values told from the spikes; allowed: classes"):
+        hl.metric(name).measure(classes)
+    series = {"truth": [0.5, 1.0, 1.0], "answers": [0.5, 1.0, 0.0], "answers_are": "values"}
+    assert hl.metric(name).measure(series) is not None
+    with pytest.raises(SpecError, match="needs classes told from the spikes; allowed: values"):
+        hl.metric("accuracy").measure(series)
+
+
+def test_forecasts_from_several_places_are_no_single_series():
+    truth = np.zeros((3, 5, 2))
+    answers = truth.copy()
+    answers[:, 3:] = 1.0
+    answers[2, 1:] = 1.0
+    scale = np.ones(2)
+    times = hl.metric("valid_prediction_time", thresholds=[0.2])(truth, answers, scale)
+    assert times.steps.ravel().tolist() == [3, 3, 1]
+    flat = answers.reshape(-1, 2), truth.reshape(-1, 2)
+    assert hl.metric("rmse")(truth, answers) == hl.metric("rmse")(*flat)
+    truth[:, :, 0] = np.arange(15.0).reshape(3, 5)
+    truth[:, :, 1] = truth[:, :, 0] ** 2
+    both = (truth.reshape(-1, 2), answers.reshape(-1, 2))
+    assert hl.metric("nrmse")(truth, answers) == hl.metric("nrmse")(*both)

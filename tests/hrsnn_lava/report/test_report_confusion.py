@@ -56,8 +56,26 @@ def test_without_it_there_is_no_section(compiled, trace):
         {"classes": ["a", "b"]},
         {"counts": [[1]]},
         {},
+        "accuracy",
+        3,
+        [[1, 2], [3, 4]],
     ],
 )
 def test_what_is_no_matrix_is_refused(compiled, trace, wrong):
-    with pytest.raises(SpecError, match=r"confusion: .* classes, counts .*; allowed: classes"):
+    with pytest.raises(SpecError, match=r"confusion: .*; allowed: classes, and counts"):
         build_report(compiled, trace, confusion=wrong)
+
+
+def test_names_are_text_in_the_text_too(compiled, trace):
+    names = ["one\ntwo", "right\u202eleft", "<script>"]
+    matrix = hl.metric("confusion", classes=names)([0, 1, 2], [0, 1, 1])
+    report = build_report(compiled, trace, confusion=matrix)
+    assert "one\ufffdtwo" in report.to_text()
+    assert "\u202e" not in report.to_text() + report.to_html()
+    assert "<script>" not in report.to_html()
+
+
+def test_of_many_classes_nothing_may_be_mistaken(compiled, trace):
+    labels = np.arange(30)
+    text = build_report(compiled, trace, confusion=hl.metric("confusion")(labels, labels)).to_text()
+    assert "MISTAKEN MOST\nnone\naccuracy 1.0000 of 30 samples" in text

@@ -241,3 +241,25 @@ class Noisy(Classification):
         rng = np.random.default_rng(0)
         shown = np.where(rng.random(100) < 0.3, 1 - labels, labels)
         return Labelled(np.eye(2)[shown][:, None, :], labels, ("a", "b"))
+
+
+@options
+class Alone(Classification):
+    """One class."""
+
+    name: ClassVar[str] = "alone"
+
+    def samples(self) -> Labelled:
+        return Labelled(np.zeros((40, 2, 2)), np.zeros(40, dtype=np.int64), ("only",))
+
+
+def test_one_class_is_nothing_to_tell():
+    with pytest.raises(SpecError, match="classes: 1; allowed: two or more"):
+        Alone(train=20, validation=5, test=5).trial(0)
+
+
+@pytest.mark.parametrize(("readout", "known"), [("ridge", True), ("logistic", False)])
+def test_the_squared_error_is_of_shares_of_classes(readout, known):
+    """Logits are none: their distance from 0 and 1 says nothing."""
+    outcome = Order(**SMALL, readout=readout).trial(3).evaluate(Echo(), np.random.default_rng(0))
+    assert (outcome.scores["squared_error"].value is not None) == known

@@ -118,7 +118,8 @@ def test_every_task_on_series_takes_the_papers_readout(kind):
         ({"hidden": 3}, "allowed: 'quadratic' or 'linear', or 'network'"),
         ({"kind": "network", "hiden": 3}, "task.readout.hiden: unknown key"),
         ({"kind": "network", "neurons": 0.0}, "task.readout.neurons"),
-        (3, "task.readout"),
+        (3, "task.readout: 3; allowed: 'quadratic'"),
+        (["network"], "task.readout: ['network']; allowed: 'quadratic'"),
     ],
 )
 @pytest.mark.parametrize("kind", TASKS)
