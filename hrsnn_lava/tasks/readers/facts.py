@@ -152,19 +152,12 @@ def check(reader: PublicReader, progress: Progress = silent) -> Checked:
 
     Raises:
         ArtifactError: the first fault: a file that is missing or damaged, a sample that is not
-            valid, or a number of samples or classes that is not the set's.
+            valid; then a number of samples or classes that is not the set's.
     """
     progress(f"{reader.name}: which samples there are")
     labelled = reader.read()
     facts, counts = reader.facts, _counts(labelled)
     text = f"{reader.path}: not {facts.title} as it is published"
-    if not facts.is_whole(counts):
-        problem = Problem("samples", _words(counts), facts.numbers)
-        raise ArtifactError(text, problems=[problem])
-    classes = int(np.unique(labelled.labels).size)
-    if classes != facts.classes:
-        problem = Problem("classes", f"{classes}", f"{facts.classes}")
-        raise ArtifactError(text, problems=[problem])
     channels, frames, events, longest = 0, 0, 0, 0.0
     for k in range(len(labelled)):
         progress(f"{reader.name}: {len(labelled):,} samples", k / len(labelled))
@@ -179,6 +172,13 @@ def check(reader: PublicReader, progress: Progress = silent) -> Checked:
         if width != channels:
             problem = Problem(f"sample {k}, channels", f"{width}", f"{channels}, as of sample 0")
             raise ArtifactError(text, problems=[problem])
+    if not facts.is_whole(counts):
+        problem = Problem("samples", _words(counts), facts.numbers)
+        raise ArtifactError(text, problems=[problem])
+    classes = int(np.unique(labelled.labels).size)
+    if classes != facts.classes:
+        problem = Problem("classes", f"{classes}", f"{facts.classes}")
+        raise ArtifactError(text, problems=[problem])
     groups = None if labelled.groups is None else int(np.unique(labelled.groups).size)
     return Checked(counts, classes, channels, frames, events, longest, groups)
 

@@ -103,3 +103,11 @@ def test_events_are_counted(tmp_path, monkeypatch):
     checked = check(ShdRecordings(str(tmp_path)))
     assert (checked.events, checked.frames, checked.longest) == (5, 0, 0.5)
     assert (checked.channels, checked.groups) == (700, 2)
+
+
+def test_a_damaged_sample_is_found_where_there_are_too_few_as_well():
+    broken = Labelled(
+        [np.ones((2, 3)), np.full((2, 3), np.nan)], np.array([0, 1]), ("a", "b"), None, None
+    )
+    with pytest.raises(ArtifactError, match="sample 1: values that are not finite"):
+        check(Reader(broken, samples={"all": 9}))
