@@ -204,7 +204,7 @@ def test_a_readout_in_a_task(folder):
     table = {"kind": "digits", "readout": "centroid", "train": 300, "validation": 0, "test": 200}
     trial = hl.Spec.parse({"task": table | {"alphas": [1.0]}}).task.trial(seed=0)
     features = np.stack([trial.labelled.sample(k).ravel() for k in trial.split.together])
-    fitted = trial._fit(trial.options.readout, features, 1)
+    fitted, _ = trial._fitted(trial.options.readout, features, 1)
     answers = fitted.answers(features[300:]).argmax(axis=1)
     assert (answers == trial.labels[300:]).mean() > 0.85
     assert set(fitted.arrays()) == {"weights", "offset"}

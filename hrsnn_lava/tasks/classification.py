@@ -302,7 +302,9 @@ class ClassificationTrial(Trial):
         o, kinds = self.options, SampleFeatures(trace_steps=self.options.trace_steps)
         key = int(rng.integers(2**62))
         recording = record_samples(SampleRuns(simulator, o.restart, key), self._all, kinds, None)
-        fitted, loss = self._fit(o.readout, recording.features, kinds.kinds, wiring_of(simulator))
+        fitted, loss = self._fitted(
+            o.readout, recording.features, kinds.kinds, wiring_of(simulator)
+        )
         answers = fitted.answers(recording.features[self._scored_rows])
         meta: dict[str, Any] = {
             "readout": o.readout.name,
@@ -395,7 +397,7 @@ class ClassificationTrial(Trial):
             np.add.at(counts, (sample, spikes.neurons), 1.0)
         return counts
 
-    def _fit(
+    def _fitted(
         self, readout: Any, features: Floats, kinds: int, wired: Any = None
     ) -> tuple[Classifier, float | None]:
         """Fit on labelled training samples; the validation samples choose, and train then, too,
@@ -419,7 +421,7 @@ class ClassificationTrial(Trial):
         return fitted, loss
 
     def _linear(self, features: Floats) -> Outcome:
-        fitted, loss = self._fit(Ridge(), features, 1)
+        fitted, loss = self._fitted(Ridge(), features, 1)
         return self._scored(
             fitted.answers(features[self._scored_rows]),
             validation=loss,
