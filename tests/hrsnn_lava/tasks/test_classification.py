@@ -217,6 +217,8 @@ def test_what_metrics_can_be_taken_of():
 @pytest.mark.parametrize("readout", ["ridge", "logistic"])
 def test_where_labels_are_few_no_validation_sample_trains(readout):
     """With one penalty the same readout comes out, however many samples validate."""
+    if readout == "logistic":
+        pytest.importorskip("sklearn")
     options = {"labels_per_class": 2, "alphas": (1e-2,), "readout": readout, "steps_per_frame": 5}
     arrays = []
     for validation in (0, 40):
@@ -261,5 +263,7 @@ def test_one_class_is_nothing_to_tell():
 @pytest.mark.parametrize(("readout", "known"), [("ridge", True), ("logistic", False)])
 def test_the_squared_error_is_of_shares_of_classes(readout, known):
     """Logits are none: their distance from 0 and 1 says nothing."""
+    if readout == "logistic":
+        pytest.importorskip("sklearn")
     outcome = Order(**SMALL, readout=readout).trial(3).evaluate(Echo(), np.random.default_rng(0))
     assert (outcome.scores["squared_error"].value is not None) == known
