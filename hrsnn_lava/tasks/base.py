@@ -37,7 +37,10 @@ from hrsnn_lava.findings import Finding
 from hrsnn_lava.metrics.scores import Answers, Scores
 from hrsnn_lava.training.simulation import EventSimulator, Stimulus
 
-__all__ = ["Outcome", "Task", "Trial"]
+__all__ = ["OF_CLASSES", "Outcome", "Task", "Trial"]
+
+#: What a task measures that tells the classes of samples, sample by sample.
+OF_CLASSES = ("truth", "answers", "labels", "states", "counts", "spikes")
 
 Floats = NDArray[np.float64]
 

@@ -22,7 +22,7 @@ from hrsnn_lava.metrics.classification import confusion
 from hrsnn_lava.metrics.scores import Score, Scores
 from hrsnn_lava.options import Count, Positive, options, table_of
 from hrsnn_lava.seeding import generator
-from hrsnn_lava.tasks.base import Outcome, Task, Trial
+from hrsnn_lava.tasks.base import OF_CLASSES, Outcome, Task, Trial
 from hrsnn_lava.tasks.encoders import EncoderOption
 from hrsnn_lava.tasks.readers.base import READER, Events, Labelled, ReaderOption, Sample
 from hrsnn_lava.tasks.splits import Sizes, Split, SplitWay, draw_split
@@ -84,14 +84,7 @@ class Classification(Task):
             other, as on a chip that nobody resets.
     """
 
-    measures = (
-        "truth",
-        "answers",
-        "labels",
-        "states",
-        "counts",
-        "spikes",
-    )
+    measures = OF_CLASSES
     answers_are = "classes"
     train: PartSize = 1000
     validation: NotNegative = 200

@@ -19,7 +19,7 @@ from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.metrics.scores import Score, Scores
 from hrsnn_lava.options import Count, NonNegative, Positive, Share, options
 from hrsnn_lava.seeding import generator
-from hrsnn_lava.tasks.base import Outcome, Task, Trial
+from hrsnn_lava.tasks.base import OF_CLASSES, Outcome, Task, Trial
 from hrsnn_lava.tasks.class_readout import ClassReadout, Split, fit_classes
 from hrsnn_lava.trace import SpikeInput
 from hrsnn_lava.training.readout import FeatureOptions, Positives, SpikeFeatures
@@ -54,14 +54,7 @@ class Patterns(Task):
         alphas: penalties of the readout to choose from, relative to the features' mean square.
     """
 
-    measures = (
-        "truth",
-        "answers",
-        "labels",
-        "states",
-        "counts",
-        "spikes",
-    )
+    measures = OF_CLASSES
     answers_are = "classes"
     name: ClassVar[str] = "patterns"
     classes: Annotated[int, Field(ge=2)] = 5
