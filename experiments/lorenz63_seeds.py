@@ -63,7 +63,7 @@ def arms_of_seed(spec: Spec, seed: int) -> Iterator[Row]:
     yield score(UNPRUNED, full)
     yield score(f"{UNPRUNED}, integers", Quantize()(full))
     for method in ("random", "lyapunov", "magnitude", "no-recurrence"):
-        pruning = Pruning(method, "none", spec.prune.density)
+        pruning = Pruning(method, "none", spec.prune.budget)
         network: Network = prune(
             full, pruning, spec.prune, target / trial.lesson.n_steps, seed
         ).network

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import sys
 import types
@@ -46,6 +47,7 @@ from hrsnn_lava.compiler.passes.place import Place
 from hrsnn_lava.compiler.passes.prune_betweenness import PruneBetweenness
 from hrsnn_lava.compiler.passes.quantize import Quantize
 from hrsnn_lava.compiler.passes.stock_groups import StockGroups
+from hrsnn_lava.compiler.pruning.budget import BUDGETS, Amount, amount_of
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.hrsnn_options import (
@@ -179,11 +181,12 @@ class PruneSpec:
 
     Attributes:
         method: how synapses are chosen, or ``none``.
-        density: share of the recurrent synapses that stays.
+        density: share of the recurrent synapses that stays, where no budget of SOPs is given.
+        sops_per_spike, sop_ratio, sops: see the methods; one of them, for the controls, too.
         rescale: gains of what stays: a mode, a table, or ``auto``, which tries ``none`` and
             ``match`` and keeps what does better on the validation part of the task.
-        curve: further densities at which the method and its controls are scored, for the pruning
-            curve of the report.
+        curve: further budgets, in the same unit, at which the method and its controls are scored,
+            for the pruning curve of the report.
         drop_neurons: share of the neurons of least betweenness that is dropped first, or a table
             of the options of that pass.
         homeostasis: bring rates back to the unpruned ones through the biases.
@@ -193,8 +196,11 @@ class PruneSpec:
 
     method: Annotated[str, AfterValidator(_method)] = "lyapunov"
     density: PositiveShare = 0.02
+    sops_per_spike: Positive | None = None
+    sop_ratio: Annotated[float, Field(ge=1)] | None = None
+    sops: Positive | None = None
     rescale: Literal["auto"] | RescaleOption = "auto"
-    curve: tuple[PositiveShare, ...] = ()
+    curve: tuple[Positive, ...] = ()
     drop_neurons: Annotated[PruneBetweenness | None, BeforeValidator(_drop)] = None
     homeostasis: bool = True
     homeostasis_passes: Count = 30
@@ -205,13 +211,22 @@ class PruneSpec:
     )
 
     def __post_init__(self) -> None:
-        """Nothing to check together; instead of what the method's own class would check.
+        """Checks of several options; instead of what the method's own class would check.
 
-        `density` always has a value here, since the controls need one.
+        `density` always has a value here, which the other budgets take the place of.
 
         Raises:
-            ValueError: a rescaling that the method does not have.
+            ValueError: several budgets, a curve beyond what there is, or a rescaling that the
+                method does not have.
         """
+        given = [name for name in BUDGETS[1:] if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"budget: {' and '.join(given)}: one of them")
+        least, most = {"density": (0.0, 1.0), "sop_ratio": (1.0, math.inf)}.get(
+            self.budget.name, (0.0, math.inf)
+        )
+        if not all(least <= value <= most for value in self.curve):
+            raise ValueError(f"curve: values of {self.budget.name}, {least:g} to {most:g}")
         if self.method == "none" or self.rescale == "auto" or self.rescale.mode == "none":
             return
         method = registry.load("pruning", self.method)
@@ -220,6 +235,11 @@ class PruneSpec:
         if self.rescale.mode == "inverse" and not getattr(method, "samples", False):
             fix = "none, match or auto"
             raise ValueError(f"rescale: inverse needs probabilities, {self.method} has none: {fix}")
+
+    @property
+    def budget(self) -> Amount:
+        """What may stay: the budget of SOPs that is given, or the density."""
+        return amount_of(self)
 
     @classmethod
     def known_keys(cls) -> dict[str, type[Any]]:
@@ -230,24 +250,24 @@ class PruneSpec:
             owners = dict.fromkeys(_keys(table), table) | owners
         return {key: owners[key] for table in tables for key in _keys(table)}
 
-    def step(self, method: str, rescale: str | Rescale, density: float | None = None) -> AnyPass:
-        """The pass of a method at a density, by default the spec's.
+    def step(self, method: str, rescale: str | Rescale, budget: Amount | None = None) -> AnyPass:
+        """The pass of a method with a budget, by default the spec's.
 
         The options that stand in the table are those of the table's own method; a control has its
         defaults. A method that has no rescaling gets none.
         """
         pass_class: Any = registry.load("pruning", method)
         scale = Rescale(rescale) if isinstance(rescale, str) else rescale  # type: ignore[arg-type]
-        table = {"density": self.density if density is None else density, "rescale": scale}
-        if "rescale" not in _keys(pass_class):
-            del table["rescale"]
+        budget = budget or self.budget
+        if budget.name not in _keys(pass_class):
+            allowed = f"density, the only budget of {method}"
+            problem = Problem(f"prune.{budget.name}", f"{budget.value:g}", allowed)
+            raise SpecError("the network cannot be pruned", problems=[problem])
+        table: dict[str, Any] = {**budget.table(), "rescale": scale}
+        table = {key: value for key, value in table.items() if key in _keys(pass_class)}
         if method == self.method:
             own = [f.name for f in dataclasses.fields(pass_class) if f.name not in table]
             table |= {name: getattr(self, name) for name in own if hasattr(self, name)}
-        if density not in (None, self.density):  # a point of the pruning curve
-            table.pop("sop_share", None)
-        elif table.get("sop_share") is not None:
-            table["density"] = None
         step: AnyPass = pass_class(**table)
         return step
 
@@ -258,7 +278,7 @@ def prune_table(method: str) -> type[PruneSpec]:
     if method not in pruning_methods():
         return PruneSpec
     pass_class = registry.load("pruning", method)
-    shared = {"density", "rescale"}
+    shared = {*BUDGETS, "rescale"}
     clash = sorted(set(_keys(pass_class)) & set(_keys(PruneSpec)) - shared)
     if clash:
         problem = Problem(f"pruning {method!r}", ", ".join(clash), "names that [prune] has not yet")
@@ -511,6 +531,7 @@ _MOVED = (
     (("compile", "absorb_thresholds"), ("absorb_thresholds", "enabled")),
     (("stdp", "tolerance"), ("stdp", "max_error")),
     (("prune", "mode"), ("prune", "exponents")),
+    (("prune", "sop_share"), ("prune", "sop_ratio")),
 )
 
 
@@ -524,7 +545,10 @@ def _current_keys(data: Mapping[str, Any]) -> dict[str, Any]:
         target = tables.setdefault(new, {})
         if not isinstance(target, dict) or key in target:
             continue  # both spellings: the old one is refused as unknown
-        target[key] = table.pop(name)
+        value = table.pop(name)
+        if name == "sop_share" and isinstance(value, float | int) and value > 0:
+            value = 1.0 / value
+        target[key] = value
         warnings.warn(f"spec: {old}.{name} is called {new}.{key} now", FutureWarning, stacklevel=4)
     return tables
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import (
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges, recurrent_edges
 from hrsnn_lava.compiler.analysis.dynamics.stability import StabiliseMethod, StableSystem, stabilise
 from hrsnn_lava.compiler.context import Context, Pass
+from hrsnn_lava.compiler.pruning.budget import PruningBudget, budget_report, costs_of
 from hrsnn_lava.compiler.pruning.edge_sampling import (
     Sampling,
     inclusion_probabilities,
@@ -31,7 +32,7 @@ from hrsnn_lava.compiler.pruning.edge_score import ScoredSystem
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption, rescale_gains
 from hrsnn_lava.compiler.pruning.surgery import keep_synapses, synapse_report
 from hrsnn_lava.network import Network
-from hrsnn_lava.options import Count, Positive, Registered, Seed, Share, options
+from hrsnn_lava.options import Count, Positive, Registered, Seed, options
 from hrsnn_lava.seeding import generator
 
 Float = NDArray[np.float64]
@@ -39,21 +40,21 @@ Bool = NDArray[np.bool_]
 
 
 @options
-class PruneLyapunov(Pass[Network, Network]):
+class PruneLyapunov(PruningBudget, Pass[Network, Network]):
     """Keep recurrent synapses by noise-driven sampling on the Lyapunov matrix.
 
     The matrix ``A = -D + L`` is a device for scores alone; what is pruned is W. Everything the
-    papers leave open is an option, and its default is our choice.
+    papers leave open is an option, and its default is our choice. The budget is met in expectation
+    (``bernoulli``), a density also to one synapse (``systematic``).
 
     Attributes:
-        density: share of the network's recurrent synapses to keep, 0 to 1; met in expectation
-            (``bernoulli``) or to one synapse (``systematic``).
         score: ``lyapunov`` (the paper's), ``weight`` (Moore and Chaudhuri) or ``product``.
         exponents: of ``isolated`` neurons (-1/tau_mem), or by ``participation`` in the spectrum
             of the driven network.
         participation: how that network is run.
         rescale: gains of the kept weights: ``none``, ``inverse`` or ``match``.
         sampling: ``bernoulli`` (the paper's) or ``systematic``.
+        per_sop: scores for each synaptic operation; of a budget of SOPs alone.
         iterations: rounds, each keeping the same share of what is left; probabilities multiply,
             and the weights are rescaled once, from their original values.
         signed: the literal harmonic mean, of exponents with their signs.
@@ -71,12 +72,12 @@ class PruneLyapunov(Pass[Network, Network]):
 
     renamed: ClassVar[Mapping[str, str]] = {"mode": "exponents"}
 
-    density: Share
     score: Annotated[str, Registered("score")] = "lyapunov"
     exponents: Literal["isolated", "participation"] = "isolated"
     participation: ParticipationOptions = field(default_factory=ParticipationOptions)
     rescale: RescaleOption = field(default_factory=lambda: Rescale("match"))
     sampling: Sampling = "bernoulli"
+    per_sop: bool = False
     iterations: Count = 1
     signed: bool = False
     union: bool = False
@@ -87,29 +88,40 @@ class PruneLyapunov(Pass[Network, Network]):
 
     def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The pruned network and the report of what was done."""
-        del context
-        return prune_lyapunov(network, self, generator(self.seed or 0, self.name))
+        rng = generator(self.seed or 0, self.name)
+        return prune_lyapunov(network, self, rng, context.observed.neuron_rates)
 
 
 def prune_lyapunov(
-    network: Network, options: PruneLyapunov, rng: np.random.Generator
+    network: Network,
+    options: PruneLyapunov,
+    rng: np.random.Generator,
+    rates: Float | None = None,
 ) -> tuple[Network, dict[str, Any]]:
     """Score, sample, rescale: step I of Lyapunov Noise Pruning.
 
+    Args:
+        network: float.
+        options: budget, score, sampling and rescaling.
+        rng: draws.
+        rates: (n_neurons,) spikes per step, for a budget of SOPs.
+
     Raises:
-        SpecError: the scoring system is not stable.
+        SpecError: the scoring system is not stable, or no rates for a budget of SOPs.
     """
     edges = recurrent_edges(network)
+    costs = costs_of(edges, options, rates)
+    whole = float(costs.each.sum())
+    share = costs.budget / whole if whole else 1.0
     keep = np.ones(edges.n_edges, dtype=np.bool_)
     p = np.ones(edges.n_edges)
     rounds: list[dict[str, Any]] = []
     current = network
     for step in range(1, options.iterations + 1):
         survivors = edges.select(keep)
-        target = edges.n_edges * options.density ** (step / options.iterations)
-        # Bernoulli rounds scatter: never ask for more than is left.
-        target = min(target, float(survivors.n_edges))
-        sampled, chance, report = _round(current, survivors, target, options, rng)
+        target = whole * share ** (step / options.iterations)
+        goal = _Goal(target, costs.each[keep])
+        sampled, chance, report = _round(current, survivors, goal, options, rng)
         rounds.append(report)
         p[keep] *= chance
         keep[keep] = sampled
@@ -117,8 +129,8 @@ def prune_lyapunov(
             current = keep_synapses(network, edges, keep)
     gain, rescaled = rescale_gains(edges, keep, options.rescale, p)
     report = synapse_report(network, edges, keep)
+    report |= budget_report(edges, keep, options, costs, rates)
     report |= {
-        "density": options.density,
         "score": options.score,
         "exponents": options.exponents,
         "sampling": options.sampling,
@@ -128,10 +140,22 @@ def prune_lyapunov(
     return keep_synapses(network, edges, keep, gain).verify(), report
 
 
+class _Goal(NamedTuple):
+    """What the survivors of a round may cost together, and what each of the edges costs."""
+
+    target: float
+    cost: Float
+
+    def probabilities(self, scores: Float, per_sop: bool) -> Float:
+        """Those that meet the target; earlier rounds scatter: never more than is left."""
+        target = min(self.target, float(self.cost.sum()))
+        return inclusion_probabilities(scores / self.cost if per_sop else scores, target, self.cost)
+
+
 def _round(
     network: Network,
     edges: RecurrentEdges,
-    target: float,
+    goal: _Goal,
     options: PruneLyapunov,
     rng: np.random.Generator,
 ) -> tuple[Bool, Float, dict[str, Any]]:
@@ -143,7 +167,7 @@ def _round(
     solution = covariance(system.matrix, precision=options.precision, abscissa=system.abscissa)
     scored = ScoredSystem(edges.matrix, coupling, solution.matrix)
     scores = registry.load("score", options.score)().of(scored)[edges.slot]
-    chance = inclusion_probabilities(scores, target)
+    chance = goal.probabilities(scores, options.per_sop)
     keep = sample_edges(chance, options.sampling, rng)
     report |= {
         "synapses": edges.n_edges,

@@ -10,55 +10,55 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.context import Context, Pass
+from hrsnn_lava.compiler.pruning.budget import PruningBudget, budget_report, costs_of, largest
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption, rescale_gains
 from hrsnn_lava.compiler.pruning.surgery import keep_synapses, synapse_report
 from hrsnn_lava.network import Network
-from hrsnn_lava.options import Share, options
-
-Bool = NDArray[np.bool_]
+from hrsnn_lava.options import options
 
 
 @options
-class PruneMagnitude(Pass[Network, Network]):
+class PruneMagnitude(PruningBudget, Pass[Network, Network]):
     """Keep the recurrent synapses with the largest ``|w|``, over all projections together.
 
     Attributes:
-        density: share of the network's recurrent synapses to keep, 0 to 1.
         rescale: gains of the kept weights, ``none`` or ``match``.
+        per_sop: by ``|w|`` for each synaptic operation; of a budget of SOPs alone.
     """
 
     name: ClassVar[str] = "prune_magnitude"
 
-    density: Share
     rescale: RescaleOption = field(default_factory=Rescale)
+    per_sop: bool = False
 
     def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The pruned network and the report of what was done."""
-        del context
-        return prune_magnitude(network, self)
+        return prune_magnitude(network, self, context.observed.neuron_rates)
 
 
-def largest(score: NDArray[np.float64], count: int) -> Bool:
-    """Marks the `count` largest scores; of equal ones those that come first."""
-    keep = np.zeros(score.size, dtype=np.bool_)
-    keep[np.argsort(-score, kind="stable")[:count]] = True
-    return keep
-
-
-def prune_magnitude(network: Network, options: PruneMagnitude) -> tuple[Network, dict[str, Any]]:
+def prune_magnitude(
+    network: Network, options: PruneMagnitude, rates: NDArray[np.float64] | None = None
+) -> tuple[Network, dict[str, Any]]:
     """Keep the synapses with the largest ``|w|``; equal weights in edge order.
 
+    Args:
+        network: float.
+        options: budget and rescaling.
+        rates: (n_neurons,) spikes per step, for a budget of SOPs.
+
     Raises:
-        SpecError: a rescaling that divides by probabilities, of which there are none.
+        SpecError: a rescaling that divides by probabilities, of which there are none, or no rates
+            for a budget of SOPs.
     """
     options.rescale.check(sampled=False)
     edges = recurrent_edges(network)
     size = np.abs(edges.weight)
-    keep = largest(size, round(options.density * edges.n_edges))
+    costs = costs_of(edges, options, rates)
+    keep = largest(size / costs.each if options.per_sop else size, costs)
     gain, rescaled = rescale_gains(edges, keep, options.rescale)
     report = synapse_report(network, edges, keep)
+    report |= budget_report(edges, keep, options, costs, rates)
     report |= {
-        "density": options.density,
         "smallest_kept": float(size[keep].min()) if keep.any() else 0.0,
         "rescale": rescaled,
     }

@@ -6,25 +6,27 @@ from dataclasses import field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.context import Context, Pass
-from hrsnn_lava.compiler.pruning.edge_sampling import sample_edges
+from hrsnn_lava.compiler.pruning.budget import PruningBudget, budget_report, costs_of, fill
+from hrsnn_lava.compiler.pruning.edge_sampling import inclusion_probabilities, sample_edges
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption, rescale_gains
 from hrsnn_lava.compiler.pruning.surgery import keep_synapses, synapse_report
 from hrsnn_lava.network import Network
-from hrsnn_lava.options import Seed, Share, options
+from hrsnn_lava.options import Seed, options
 from hrsnn_lava.seeding import generator
 
 
 @options
-class PruneRandom(Pass[Network, Network]):
-    """Keep a random share of the recurrent synapses.
+class PruneRandom(PruningBudget, Pass[Network, Network]):
+    """Keep recurrent synapses at random, as many as a budget allows.
 
     Attributes:
-        density: share of the network's recurrent synapses to keep, 0 to 1.
-        sampling: ``exact`` count, independent ``bernoulli``, or ``systematic``, which also spreads
-            the kept synapses evenly over the neurons.
+        sampling: ``exact``: in random order, until the budget is spent; independent
+            ``bernoulli``; or ``systematic``, which also spreads the kept synapses evenly over the
+            neurons.
         rescale: gains of the kept weights: ``none``, ``inverse`` or ``match``.
         seed: of the random stream ``prune_random``; by default that of the compilation.
     """
@@ -32,30 +34,40 @@ class PruneRandom(Pass[Network, Network]):
     name: ClassVar[str] = "prune_random"
     samples: ClassVar[bool] = True
 
-    density: Share
     sampling: Literal["exact", "bernoulli", "systematic"] = "exact"
     rescale: RescaleOption = field(default_factory=lambda: Rescale("match"))
     seed: Seed | None = None
 
     def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The pruned network and the report of what was done."""
-        del context
-        return prune_random(network, self, generator(self.seed or 0, self.name))
+        rng = generator(self.seed or 0, self.name)
+        return prune_random(network, self, rng, context.observed.neuron_rates)
 
 
 def prune_random(
-    network: Network, options: PruneRandom, rng: np.random.Generator
+    network: Network,
+    options: PruneRandom,
+    rng: np.random.Generator,
+    rates: NDArray[np.float64] | None = None,
 ) -> tuple[Network, dict[str, Any]]:
-    """Keep every recurrent synapse with the same probability."""
+    """Keep every recurrent synapse with the same probability.
+
+    Args:
+        network: float.
+        options: budget, sampling and rescaling.
+        rng: draws.
+        rates: (n_neurons,) spikes per step, for a budget of SOPs.
+    """
     edges = recurrent_edges(network)
-    p = np.full(edges.n_edges, options.density)
+    costs = costs_of(edges, options, rates)
+    p = inclusion_probabilities(np.ones(edges.n_edges), costs.budget, costs.each)
     if options.sampling == "exact":
-        count = round(options.density * edges.n_edges)
-        keep = np.zeros(edges.n_edges, dtype=np.bool_)
-        keep[rng.choice(edges.n_edges, size=count, replace=False)] = True
+        most = min(edges.n_edges, int(costs.allowed / costs.each.min()) if edges.n_edges else 0)
+        keep = fill(rng.choice(edges.n_edges, size=most, replace=False), costs)
     else:
         keep = sample_edges(p, options.sampling, rng)
     gain, rescaled = rescale_gains(edges, keep, options.rescale, p)
     report = synapse_report(network, edges, keep)
-    report |= {"density": options.density, "sampling": options.sampling, "rescale": rescaled}
+    report |= budget_report(edges, keep, options, costs, rates)
+    report |= {"sampling": options.sampling, "rescale": rescaled}
     return keep_synapses(network, edges, keep, gain).verify(), report

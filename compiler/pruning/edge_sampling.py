@@ -17,15 +17,19 @@ Bool = NDArray[np.bool_]
 Sampling = Literal["bernoulli", "systematic"]
 
 
-def inclusion_probabilities(scores: Float, target: float) -> Float:
-    r"""Probabilities :math:`p = \min(1, \rho\,s)` that sum exactly to `target`.
+def inclusion_probabilities(scores: Float, target: float, cost: Float | None = None) -> Float:
+    r"""Probabilities :math:`p = \min(1, \rho\,s)` whose expected cost is exactly `target`.
 
-    The scale is found by sorting and prefix sums, so clipping does not lose density. When fewer
-    scores than `target` are positive, those get 1 and the rest is spread evenly (our choice).
+    .. math:: \sum_e c_e \min(1, \rho\, s_e) = target
+
+    The scale is found by sorting and prefix sums, so clipping does not lose density. Where all
+    positive scores together cost less than `target`, those get 1 and the rest of the target is
+    spread evenly (our choice).
 
     Args:
         scores: (E,) >= 0.
-        target: expected number of edges to keep, 0 to E.
+        target: expected cost of the edges to keep, 0 to the cost of all.
+        cost: (E,) > 0; 1 each by default, so that the target is a number of edges.
 
     Raises:
         SpecError: a score is negative or not finite, or the target is out of range.
@@ -34,22 +38,25 @@ def inclusion_probabilities(scores: Float, target: float) -> Float:
     if not np.all(np.isfinite(scores) & (scores >= 0)):
         raise SpecError("edge scores must be finite and >= 0")
     n = scores.size
-    if not 0 <= target <= n:
-        raise SpecError(f"the target is {target} edges; allowed: 0 to {n}")
-    if target == n:
+    cost = np.ones(n) if cost is None else np.asarray(cost, dtype=np.float64)
+    whole = float(cost.sum())
+    if not 0 <= target <= whole * (1 + 1e-12):
+        raise SpecError(f"the target is {target} edges; allowed: 0 to {whole:g}")
+    if target >= whole:
         return np.ones(n)
     peak = float(scores.max())
     # Ratios below 1e-200 would leave the range of double; such edges are as good as zero.
     relative = scores / peak if peak > 0 else scores
     relative = np.where(relative < 1e-200, 0.0, relative)
     positive = relative > 0
-    n_positive = int(np.count_nonzero(positive))
-    if n_positive <= target:
-        return np.where(positive, 1.0, (target - n_positive) / (n - n_positive))
-    descending = np.sort(relative)[::-1]
-    rest = np.cumsum(descending[::-1])[::-1]
-    remaining = target - np.arange(n)
-    # With the k largest at 1 the others share target - k; the first k that clips none is it.
+    spent = float(cost[positive].sum())
+    if spent <= target:
+        return np.where(positive, 1.0, (target - spent) / max(whole - spent, 1e-300))
+    order = np.argsort(-relative, kind="stable")
+    descending, price = relative[order], cost[order]
+    rest = np.cumsum((price * descending)[::-1])[::-1]
+    remaining = target - (np.cumsum(price) - price)
+    # With the k largest at 1 the others share what is left; the first k that clips none is it.
     k = int(np.argmax(remaining * descending <= rest))
     probabilities: Float = np.minimum(1.0, remaining[k] / rest[k] * relative)
     return probabilities

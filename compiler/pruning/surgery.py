@@ -107,16 +107,22 @@ def _restrict(projection: Projection, post: Bool, pre: Bool) -> Projection:
 
 
 def synapse_report(network: Network, edges: RecurrentEdges, keep: Bool) -> dict[str, Any]:
-    """Synapses before and after, in all and per projection."""
+    """Synapses before and after, in all and per projection, and neurons that are left without.
+
+    ``without_input`` and ``without_output`` count neurons that no recurrent synapse reaches, or
+    that send along none, afterwards.
+    """
     per_projection = {}
     for k, name in enumerate(edges.names):
         part = keep[edges.bounds[k] : edges.bounds[k + 1]]
         per_projection[name] = {"before": int(part.size), "after": int(np.count_nonzero(part))}
-    after = int(np.count_nonzero(keep))
+    after, n = int(np.count_nonzero(keep)), edges.n_neurons
     return {
         "synapses_before": edges.n_edges,
         "synapses_after": after,
         "density_kept": after / edges.n_edges if edges.n_edges else 1.0,
         "input_synapses": network.n_synapses - edges.n_edges,
+        "without_input": n - int(np.unique(edges.post[keep]).size),
+        "without_output": n - int(np.unique(edges.pre[keep]).size),
         "projections": per_projection,
     }

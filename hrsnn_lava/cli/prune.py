@@ -11,11 +11,13 @@ from hrsnn_lava import registry
 from hrsnn_lava.cli.arguments import INPUT_FILE, output_option, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
 from hrsnn_lava.cli.pass_options import as_options, chosen, pass_options, refuse_others
+from hrsnn_lava.errors import ArtifactError, Problem, SpecError
 from hrsnn_lava.spec import pruning_methods
 
 if TYPE_CHECKING:
     from hrsnn_lava.compiler.context import Observed
     from hrsnn_lava.network import Network
+    from hrsnn_lava.trace import SpikeInput
 
 
 #: Options classes of all methods that prune synapses to a density or a number of operations.
@@ -37,6 +39,12 @@ DROPPING: Any = registry.load("pruning", "betweenness")
     help="Share of the neurons to drop first, those of least betweenness.",
 )
 @pass_options({"drop": DROPPING}, prefix="drop", skip=("fraction", "seed"))
+@click.option(
+    "--input",
+    "input_file",
+    type=INPUT_FILE,
+    help="Events (.npz) that rates are measured with.  [default: random]",
+)
 @seed_option("Of the sampling, and of the input that rates are measured with.")
 @output_option("Network to write (.hlx).")
 @with_console
@@ -45,6 +53,7 @@ def prune(
     network: Path,
     method: str,
     drop_neurons: float,
+    input_file: Path | None,
     seed: int,
     output: Path,
     **options: Any,
@@ -68,7 +77,7 @@ def prune(
             passes[record.name] = report
         observed = Observed()
         if getattr(step, "needs_rates", False):
-            observed = _measured(console, after, seed)
+            observed = _measured(console, after, seed, input_file)
         progress(f"prune: {method}")
         with as_options(METHODS[method]):
             after, record = run_pass(after, step, Context(observed=observed, seed=seed))
@@ -89,21 +98,50 @@ def prune(
         },
         "spectrum": spectrum,
         "passes": passes,
+        "findings": [finding.to_dict() for finding in record.findings],
     }
     console.result(data, _text(data, passes[step.name]))
 
 
-def _measured(console: Console, network: Network, seed: int) -> Observed:
-    """Rates under random input, which a note says."""
-    from hrsnn_lava.compiler.context import Observed
-    from hrsnn_lava.training.simulation import HELD_STEPS, RATE_STEPS, measure_rates
+def _measured(console: Console, network: Network, seed: int, path: Path | None) -> Observed:
+    """Rates under the input of a file, or a random one; a note says which."""
+    import numpy as np
 
+    from hrsnn_lava.compiler.context import Observed
+    from hrsnn_lava.training.simulation import HELD_STEPS, RATE_STEPS, measure_rates, observe
+
+    if path is not None:
+        inputs = _spikes(network, path)
+        observed = observe(network, inputs)
+        console.note(
+            f"rates: measured over the {inputs.n_steps} steps of {path}; mean "
+            f"{float(np.mean(observed.traffic[0])):.4g} spikes per neuron and step"
+        )
+        return observed
     rates = measure_rates(network, seed)
     console.note(
         f"rates: measured over {RATE_STEPS} steps with random input, N(0, 1) held for "
         f"{HELD_STEPS} steps, seed {seed}; mean {rates.mean():.4g} spikes per neuron and step"
     )
     return Observed(rates)
+
+
+def _spikes(network: Network, path: Path) -> SpikeInput:
+    """The events of a file for the inputs of a network."""
+    from hrsnn_lava.trace import SpikeInput
+
+    if any(p.target == "bias" for p in network.projections):
+        fix = "leave --input out, or give rates from Python: Context(observed=Observed(rates))"
+        problem = Problem(
+            "--input", "events", "no events: the inputs of this network hold values", fix
+        )
+        raise SpecError("the rates cannot be measured", problems=[problem])
+    inputs = SpikeInput.load(path)
+    if inputs.n_neurons != network.n_inputs:
+        raise ArtifactError(
+            f"{path}: {inputs.n_neurons} channels; the network has {network.n_inputs}"
+        )
+    return inputs
 
 
 def spectral_facts(network: Network) -> dict[str, Any]:
@@ -119,6 +157,8 @@ def spectral_facts(network: Network) -> dict[str, Any]:
 
 
 def _text(data: dict[str, Any], report: dict[str, Any]) -> str:
+    from hrsnn_lava.report.sections.verdict import findings_lines
+
     rows: list[tuple[Any, ...]] = [
         (what, data[what]["before"], data[what]["after"]) for what in ("neurons", "synapses")
     ]
@@ -130,15 +170,30 @@ def _text(data: dict[str, Any], report: dict[str, Any]) -> str:
     rows.append(
         ("spectral abscissa of W", *(spectrum[when]["abscissa"] for when in ("before", "after")))
     )
+    if "sop_before" in report:
+        rows.append(("SOPs per step, recurrent", report["sop_before"], report["sop_after"]))
     lines = [columns(rows, ("", "before", "after"), right=(1, 2))]
+    if "budget" in report:
+        lines.append(_budget_text(report))
     if gains := report.get("rescale"):  # a method of one's own need not have any
         mean, most = gains["gain_mean"], gains["gain_max"]
         lines.append(f"rescale: {gains['mode']}, gain mean {mean:.3g}, max {most:.3g}")
     for number, entry in enumerate(report.get("rounds", []), 1):
         if "sampled" in entry:
             lines.append(_round_text(number, entry))
+    lines += findings_lines(data["findings"])
     lines.append(f"written to {data['output']}")
     return "\n".join(lines)
+
+
+def _budget_text(report: dict[str, Any]) -> str:
+    """What was allowed and spent, and who is left without an input or an output."""
+    budget = report["budget"]
+    return (
+        f"budget: {budget['spent']:.5g} of {budget['allowed']:.5g} {budget['unit']}, "
+        f"{budget['synapses_per_neuron']:.3g} synapses a neuron; without a recurrent input "
+        f"{report['without_input']}, without an output {report['without_output']} neurons"
+    )
 
 
 def _round_text(number: int, entry: dict[str, Any]) -> str:

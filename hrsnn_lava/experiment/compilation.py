@@ -18,6 +18,7 @@ from hrsnn_lava.compiler.context import Context, Observed
 from hrsnn_lava.compiler.design_rules.values import refused_learning
 from hrsnn_lava.compiler.passes.quantize import Quantize
 from hrsnn_lava.compiler.pipeline import AnyPass, History, Pipeline, run_pass
+from hrsnn_lava.compiler.pruning.budget import Amount
 from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
@@ -111,11 +112,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Pruning:
-    """A way to prune: method, how weights are rescaled, and the density that is left."""
+    """A way to prune: method, how weights are rescaled, and how much is left."""
 
     method: str
     rescale: str | Rescale
-    density: float
+    budget: Amount
 
     @property
     def mode(self) -> str:
@@ -127,13 +128,13 @@ class Pruning:
         """What a network that was pruned so is called in tables."""
         name = LABELS.get(self.method, self.method)
         plain = self.method in ("no-recurrence", "none")
-        return name if plain else f"{name} {100 * self.density:g} %"
+        return name if plain else f"{name} {self.budget}"
 
     def step(self, table: PruneSpec) -> AnyPass:
         """The pass; a method that samples no synapses has no inverse of a probability."""
         samples = getattr(registry.load("pruning", self.method), "samples", False)
         rescale = self.rescale if samples or self.mode != "inverse" else "none"
-        return table.step(self.method, rescale, self.density)
+        return table.step(self.method, rescale, self.budget)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +151,7 @@ def prune(full: Network, pruning: Pruning, table: PruneSpec, rates: Floats, seed
 
     Args:
         full: unpruned.
-        pruning: method, rescaling and density.
+        pruning: method, rescaling and budget.
         table: the other options.
         rates: (n_neurons,) spikes per step of `full`.
         seed: of the passes.
@@ -174,8 +175,9 @@ def prune(full: Network, pruning: Pruning, table: PruneSpec, rates: Floats, seed
 def pruning_curve(table: PruneSpec, rescale: str | Rescale) -> list[Pruning]:
     """Points of the pruning curve that the comparison of networks does not have."""
     methods = [m for m in dict.fromkeys((table.method, *table.controls)) if m not in _NO_DENSITY]
-    densities = sorted(set(table.curve) - {table.density})
-    return [Pruning(method, rescale, density) for density in densities for method in methods]
+    name, value = table.budget
+    further = [Amount(name, other) for other in sorted(set(table.curve) - {value})]
+    return [Pruning(method, rescale, budget) for budget in further for method in methods]
 
 
 _NO_DENSITY = ("none", "no-recurrence")

@@ -24,6 +24,7 @@ from hrsnn_lava.compiler.analysis.operations.windows import Windows, by_length
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
 from hrsnn_lava.compiler.context import Observed
 from hrsnn_lava.compiler.pipeline import History
+from hrsnn_lava.compiler.pruning.budget import Amount
 from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import OutputError, Problem, SpecError
 from hrsnn_lava.experiment.compilation import Pruned, Pruning, Target, prune, pruning_curve
@@ -318,7 +319,7 @@ def best_pruning(bench: Bench, full: Reference) -> tuple[Pruning, Candidate, Row
     ways = ("none", "match") if table.rescale == "auto" else (table.rescale,)
     tried = []
     for rescale in ways:
-        pruning = Pruning(table.method, rescale, table.density)
+        pruning = Pruning(table.method, rescale, table.budget)
         bench.runner.say(f"prune: {table.method}, rescale {pruning.mode}")
         candidate = candidate_of(bench, full, pruning)
         name = pruning.label if len(ways) == 1 else f"{pruning.label}, rescale {pruning.mode}"
@@ -376,7 +377,7 @@ def compiled_program(
 
 
 def controls(bench: Bench, full: Reference, pruning: Pruning) -> list[Row]:
-    """The same density by other methods, and no recurrence at all, all with homeostasis."""
+    """The same budget by other methods, and no recurrence at all, all with homeostasis."""
     rows = []
     for method in bench.spec.prune.controls:
         if method != pruning.method:
@@ -391,13 +392,13 @@ def _pruned_row(bench: Bench, full: Reference, pruning: Pruning) -> Row:
 
 
 def curve(bench: Bench, full: Reference, pruning: Pruning, rows: Sequence[Row]) -> list[Row]:
-    """The points of the pruning curve: scores at the densities that are not compiled, then `rows`,
+    """The points of the pruning curve: scores at the budgets that are not compiled, then `rows`,
     those of the comparison."""
     points = []
     for point in pruning_curve(bench.spec.prune, pruning.rescale):
         bench.runner.say(f"pruning curve: {point.label}")
         row = _pruned_row(bench, full, point)
-        points.append(row | {"method": point.method, "density": point.density})
+        points.append(row | _place(point.method, point.budget))
     methods = {
         replace(pruning, method=method).label: method
         for method in (pruning.method, *bench.spec.prune.controls)
@@ -406,9 +407,13 @@ def curve(bench: Bench, full: Reference, pruning: Pruning, rows: Sequence[Row]) 
     compared = []
     for row in rows:
         method = methods.get(str(row["name"]).split(", rescale")[0])
-        place = {"method": method, "density": pruning.density}
-        compared.append(row if method is None else row | place)
+        compared.append(row if method is None else row | _place(method, pruning.budget))
     return [*points, *compared]
+
+
+def _place(method: str, budget: Amount) -> Row:
+    """Where a row stands on the pruning curve."""
+    return {"method": method, "budget": str(budget), budget.name: budget.value}
 
 
 def baselines(bench: Bench) -> list[Row]:

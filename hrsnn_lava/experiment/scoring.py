@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.pruning.budget import BUDGETS
 from hrsnn_lava.csr import fan_out
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.metrics.base import Metric
@@ -39,7 +40,8 @@ COLUMNS = (
     "rate_error",
     "validation",
     "method",
-    "density",
+    "budget",
+    *BUDGETS,
 )
 
 

@@ -11,6 +11,7 @@ import pytest
 import hrsnn_lava as hl
 from hrsnn_lava import registry
 from hrsnn_lava.compiler.passes.prune_random import PruneRandom
+from hrsnn_lava.compiler.pruning.budget import Amount
 from hrsnn_lava.errors import PartError, SpecError
 
 MINE = '''"""Keep the first synapses of all."""
@@ -73,6 +74,7 @@ def write(folder, kind, name, text):
 def test_the_folder_of_a_kind_is_its_list():
     assert registry.names("pruning") == (
         "activity",
+        "balanced",
         "betweenness",
         "lyapunov",
         "magnitude",
@@ -111,7 +113,7 @@ def test_an_unknown_name_lists_the_known_and_the_nearest():
     with pytest.raises(SpecError, match="there is no pruning 'randon'") as caught:
         registry.load("pruning", "randon")
     (problem,) = caught.value.problems
-    assert problem.allowed == "activity, betweenness, lyapunov, magnitude, random"
+    assert problem.allowed == "activity, balanced, betweenness, lyapunov, magnitude, random"
     assert problem.fix == "did you mean 'random'?"
     with pytest.raises(SpecError, match="there is no cost set 'x'"):
         registry.path("cost_set", "x")
@@ -132,8 +134,12 @@ def test_a_file_in_a_folder_of_the_users_is_a_part(folder):
         }
     )
     network = hl.build_hrsnn(spec, seed=1)
-    step = spec.prune.step("first", "none", 0.25)
+    step = spec.prune.step("first", "none", Amount("density", 0.25))
     assert (type(step), step.skip, step.density) == (cls, 2, 0.25)
+    with pytest.raises(
+        SpecError, match=r"prune\.sops: 3; allowed: density, the only budget of first"
+    ):
+        spec.prune.step("first", "none", Amount("sops", 3.0))
     compiled = hl.compile(network, "loihi1", [step])
     assert compiled.records[0].name == "prune_first"
     with pytest.raises(SpecError, match=r"prune\.skip: 'a'; allowed: an integer"):

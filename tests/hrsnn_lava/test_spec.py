@@ -7,9 +7,11 @@ import json
 import pytest
 
 from hrsnn_lava import Spec
+from hrsnn_lava.compiler.passes.prune_activity import PruneActivity
 from hrsnn_lava.compiler.passes.prune_betweenness import PruneBetweenness
 from hrsnn_lava.compiler.passes.prune_lyapunov import PruneLyapunov
 from hrsnn_lava.compiler.passes.prune_random import PruneRandom
+from hrsnn_lava.compiler.pruning.budget import Amount
 from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.registry import forget
@@ -54,7 +56,7 @@ def test_all_mistakes_are_named_with_path_value_and_what_is_allowed(tmp_path):
         f"{neurons}.v_threshold.shape: missing",
         f"{neurons}.v_threshold.shap: unknown key; allowed: one of low, high",
         "low must not be above high",
-        "prune.method: 'lottery'; allowed: activity, lyapunov, magnitude, random, none",
+        "prune.method: 'lottery'; allowed: activity, balanced, lyapunov, magnitude, random, none",
         "prune.density: 0; allowed: > 0",
     ):
         assert line in text, line
@@ -199,7 +201,7 @@ def test_the_table_of_a_method_has_its_options():
     spec = Spec.parse({"prune": {"method": "random", "sampling": "bernoulli", "density": 0.3}})
     step = spec.prune.step("random", "none")
     assert (type(step), step.sampling, step.density) == (PruneRandom, "bernoulli", 0.3)
-    control = spec.prune.step("lyapunov", "match", 0.1)
+    control = spec.prune.step("lyapunov", "match", Amount("density", 0.1))
     assert control == PruneLyapunov(0.1, rescale=Rescale("match"))
     assert Spec.parse(spec.model_dump()) == spec
     assert isinstance(Spec.parse({"prune": {"method": "none"}}).prune, PruneSpec)
@@ -213,7 +215,7 @@ def test_the_table_of_a_method_has_its_options():
             [
                 "prune.density: 2; allowed: <= 1",
                 "prune.score: 'weight'; allowed: lyapunov as the method, which is magnitude here",
-                "prune.colour: unknown key; allowed: one of method, density, rescale",
+                "prune.colour: unknown key; allowed: one of method, density, sops_per_spike",
             ],
         ),
         (
@@ -229,7 +231,7 @@ def test_the_table_of_a_method_has_its_options():
             [
                 "prune.rescale: 'best'; allowed: 'auto', or 'none', 'inverse' or 'match'",
                 "prune.drop_neurons.fraction: 1.0; allowed: < 1",
-                "prune.controls.0: 'betweenness'; allowed: activity, lyapunov, magnitude, random",
+                "prune.controls.0: 'betweenness'; allowed: activity, balanced, lyapunov,",
             ],
         ),
         ({"drop_neurons": {"rounds": 2}}, ["prune.drop_neurons.fraction: missing"]),
@@ -321,13 +323,37 @@ def test_a_share_stands_for_the_pass_that_drops_neurons():
     )
 
 
-def test_operations_take_the_place_of_a_density_for_the_method_alone():
-    prune = Spec.parse({"prune": {"method": "activity", "sop_share": 0.2, "density": 0.3}}).prune
-    step = prune.step("activity", "none")
-    assert (step.sop_share, step.density) == (0.2, None)
-    assert prune.step("random", "none").density == 0.3
-    point = prune.step("activity", "none", 0.1)  # of the pruning curve
-    assert (point.sop_share, point.density) == (None, 0.1)
+def test_operations_take_the_place_of_a_density_for_the_controls_too():
+    prune = Spec.parse({"prune": {"method": "activity", "sop_ratio": 5.0, "density": 0.3}}).prune
+    assert str(prune.budget) == "5x"
+    for method in ("activity", "random", "balanced", "lyapunov", "magnitude"):
+        step = prune.step(method, "none")
+        assert (step.sop_ratio, step.density) == (5.0, None)
+    point = prune.step("activity", "none", Amount("sop_ratio", 9.0))  # of the pruning curve
+    assert (point.sop_ratio, point.density) == (9.0, None)
+    assert str(Spec().prune.budget) == "2 %"
+
+
+def test_a_share_of_operations_is_the_inverse_of_a_ratio():
+    with pytest.warns(FutureWarning, match=r"prune\.sop_share is called prune\.sop_ratio now"):
+        prune = Spec.parse({"prune": {"method": "activity", "sop_share": 0.2}}).prune
+    assert prune.step("activity", "none").sop_ratio == 5.0
+    with pytest.warns(FutureWarning, match="sop_share s is sop_ratio 1/s"):
+        assert PruneActivity(sop_share=0.5) == PruneActivity(sop_ratio=2.0)
+
+
+@pytest.mark.parametrize(
+    ("table", "line"),
+    [
+        ({"sops": 3.0, "sop_ratio": 2.0}, "budget: sop_ratio and sops: one of them"),
+        ({"curve": [0.5, 2.0]}, "curve: values of density, 0 to 1"),
+        ({"sop_ratio": 40.0, "curve": [0.5]}, "curve: values of sop_ratio, 1 to inf"),
+    ],
+)
+def test_budgets_and_curves_fit_each_other(table, line):
+    with pytest.raises(SpecError, match="spec is not valid") as caught:
+        Spec.parse({"prune": table})
+    assert line in str(caught.value)
 
 
 def test_tables_of_passes_become_passes():

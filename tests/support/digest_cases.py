@@ -107,7 +107,7 @@ CASES: dict[str, Case] = {
     "activity, 7 bits, given rates": Case(
         "small.toml",
         ("network.size=150", "quantize.scaling='activity'", "quantize.weight_bits=7"),
-        prune=lambda: [PruneActivity(sop_share=0.5)],
+        prune=lambda: [PruneActivity(sop_ratio=2.0)],
         observed=True,
         given_rates=True,
         compile={"neurons_per_core": 40, "seed": 0},

@@ -36,7 +36,7 @@ class Point(TypedDict):
 
     name: str
     method: str | None
-    density: float | None
+    budget: str | None
     score: float
     score_name: str
     less_is_better: bool
@@ -209,7 +209,7 @@ def points(rows: Sequence[Plain], scores: Sequence[ScoreDescription] = ()) -> li
         {
             "name": str(row.get("name", k + 1)),
             "method": row.get("method"),
-            "density": row.get("density"),
+            "budget": _budget_of(row),
             "score": float(row[score["name"]]),
             "score_name": _heading(score),
             "less_is_better": score["better"] == "lower",
@@ -222,6 +222,12 @@ def points(rows: Sequence[Plain], scores: Sequence[ScoreDescription] = ()) -> li
     return entries if len(entries) > 1 else []
 
 
+def _budget_of(row: Plain) -> str | None:
+    """What pruning left, as labels say it; older reports have the density alone."""
+    density = row.get("density")
+    return row.get("budget") or (None if density is None else f"{100 * density:g} %")
+
+
 def _finite(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -232,7 +238,7 @@ def _shared(rows: Sequence[Plain], key: str) -> bool:
 
 
 def curve_plot(curve: Sequence[Point]) -> Plot | None:
-    """The points over a logarithmic axis, by their density where a method has several, else
+    """The points over a logarithmic axis, by their budget where a method has several, else
     numbered; 0 operations stand at the axis's left end, behind a rule."""
     if not curve:
         return None
@@ -289,10 +295,8 @@ def curve_plot(curve: Sequence[Point]) -> Plot | None:
 
 
 def _label(point: Point, number: int | None) -> str:
-    """What stands beside a point: its number in the legend, else its density."""
-    if number is not None:
-        return str(number)
-    return "" if point["density"] is None else f"{100 * point['density']:g} %"
+    """What stands beside a point: its number in the legend, else its budget."""
+    return str(number) if number is not None else point["budget"] or ""
 
 
 def _power(exponent: int) -> str:
@@ -302,14 +306,14 @@ def _power(exponent: int) -> str:
 def _series_of(point: Point) -> str:
     """What a point is one of: its method, under the name that it has there, or itself."""
     name = str(point["name"])
-    if not point["method"] or point["density"] is None:
+    if not point["method"] or point["budget"] is None:
         return name
-    stem = name.removesuffix(f" {100 * point['density']:g} %")
+    stem = name.removesuffix(f" {point['budget']}")
     return str(point["method"]) if stem == name else stem
 
 
 def _series(curve: Sequence[Point]) -> dict[str, list[int]]:
-    """Points by series; those of several densities first, since they are lines."""
+    """Points by series; those of several budgets first, since they are lines."""
     groups: dict[str, list[int]] = {}
     for k, point in enumerate(curve):
         groups.setdefault(_series_of(point), []).append(k)
@@ -317,7 +321,7 @@ def _series(curve: Sequence[Point]) -> dict[str, list[int]]:
 
 
 def _lines(curve: Sequence[Point], where: Sequence[tuple[float, float]]) -> Markup:
-    """Densities of one method, joined."""
+    """Budgets of one method, joined."""
     paths = []
     for colour, members in enumerate(_series(curve).values()):
         if len(members) > 1:

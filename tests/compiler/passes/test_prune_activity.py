@@ -46,7 +46,7 @@ def test_sop_budget_goes_by_value_per_operation() -> None:
     # |w| r_post: 12: 10, 10: 6, 02: 4, 21: 3, 01: 1, 20: 1; cost r_pre: .5, 1, .5, 2, 2, 1 of 7
     expected = np.zeros((3, 3), dtype=bool)
     expected[[1, 1, 0], [2, 0, 2]] = True
-    options = PruneActivity(sop_share=2.1 / 7.0)
+    options = PruneActivity(sop_ratio=7.0 / 2.1)
     np.testing.assert_array_equal(survivors(options, rates), expected)
     report = options.apply(triangle(), seen(rates))[1]
     assert report["sop_before"] == 7.0
@@ -57,7 +57,7 @@ def test_silent_neurons_are_free_but_useless() -> None:
     rates = np.array([1.0, 2.0, 0.0])
     expected = np.zeros((3, 3), dtype=bool)
     expected[[0, 1], [1, 0]] = True
-    options = PruneActivity(sop_share=1.0)
+    options = PruneActivity(sop_ratio=1.0)
     np.testing.assert_array_equal(survivors(options, rates), expected)
     assert options.apply(triangle(), seen(rates))[1]["silent_synapses"] == 4
 
@@ -65,7 +65,7 @@ def test_silent_neurons_are_free_but_useless() -> None:
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.9])
 def test_budget_is_kept_and_nearly_used_up(balanced: Network, share: float) -> None:
     rates = np.random.default_rng(1).gamma(1.0, 0.05, 100)
-    options = PruneActivity(sop_share=share, rescale=Rescale("match"))
+    options = PruneActivity(sop_ratio=1 / share, rescale=Rescale("match"))
     pruned, report = options.apply(balanced, seen(rates))
     spent = rates[recurrent_edges(pruned).pre].sum()
     assert spent == pytest.approx(report["sop_after"])
@@ -76,9 +76,10 @@ def test_budget_is_kept_and_nearly_used_up(balanced: Network, share: float) -> N
 @pytest.mark.parametrize(
     ("options", "rates", "message"),
     [
-        ({}, np.ones(3), "either density or sop_share"),
-        ({"density": 0.5, "sop_share": 0.5}, np.ones(3), "either density or sop_share"),
-        ({"sop_share": 2.0}, np.ones(3), "sop_share: 2.0; allowed: <= 1"),
+        ({}, np.ones(3), "budget: none of them; allowed: one of density, sops_per_spike"),
+        ({"density": 0.5, "sops": 0.5}, np.ones(3), "budget: density and sops; allowed: one of"),
+        ({"sop_ratio": 0.5}, np.ones(3), "sop_ratio: 0.5; allowed: >= 1"),
+        ({"sop_share": 0.0}, np.ones(3), "sop_share: unknown key"),
         ({"density": 0.5}, np.ones(2), r"rates: shape \(2,\); allowed: \(3,\)"),
         ({"density": 0.5}, np.array([1, 1, -1.0]), "rates: -1, 1 such; allowed: numbers >= 0"),
         (

@@ -13,7 +13,8 @@ import pytest
 import hrsnn_lava as hl
 from hrsnn_lava.cli.run import folder_name
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
-from hrsnn_lava.training.simulation import measure_rates
+from hrsnn_lava.spec import pruning_methods
+from hrsnn_lava.training.simulation import measure_rates, observe
 
 
 def rows(text: str) -> dict[str, list[str]]:
@@ -138,7 +139,7 @@ def test_dt_and_weight_bits_act(run: Any, files: Any, tmp_path: Path) -> None:
     assert bits == {5}
 
 
-@pytest.mark.parametrize("method", ["lyapunov", "activity", "random", "magnitude"])
+@pytest.mark.parametrize("method", pruning_methods())
 def test_prune_keeps_the_asked_share(
     run: Any, files: Any, network: hl.Network, tmp_path: Path, method: str
 ) -> None:
@@ -154,8 +155,36 @@ def test_prune_keeps_the_asked_share(
     assert found["spectrum"]["after"]["abscissa"] == pytest.approx(abscissa, rel=1e-6)
     again = run(*command).out
     assert rows(again)["synapses"] == [f"{total:,}", f"{kept:,}"]
-    if method == "activity":
+    if method in ("activity", "balanced"):
         assert "rates: measured over 2000 steps with random input" in found["notes"][0]
+
+
+def test_prune_to_operations(run: Any, files: Any, tmp_path: Path) -> None:
+    """A cover at one operation a spike, with rates of events of one's own."""
+    layer = {"target": "synapse", "graded": False, "weight": 4.0}
+    table = {"size": 60, "connectivity": {"mean_degree": 12.0}, "input": layer}
+    network = hl.build_hrsnn(hl.Spec.parse({"network": table}), seed=1, n_inputs=5)
+    network.save(tmp_path / "spiking.hlx")
+    steps, sent = np.nonzero(np.random.default_rng(0).random((300, 5)) < 0.3)
+    inputs = hl.SpikeInput(steps.astype(np.int32), sent.astype(np.int32), 300, 5)
+    inputs.save(tmp_path / "events.npz")
+    events = ("--input", "events.npz", "-o", "p.hlx")
+    command = ("prune", "spiking.hlx", "--method", "balanced", "--sops-per-spike", "1", *events)
+    outcome = run(*command, "--json").json()
+    report = outcome["passes"]["prune_balanced"]
+    edges = recurrent_edges(hl.Network.load(tmp_path / "p.hlx"))
+    rates = observe(network, inputs).neuron_rates
+    assert rates is not None
+    assert rates.any()
+    assert report["sop_after"] == pytest.approx(rates[edges.pre].sum())
+    assert 0.9 * rates.sum() <= report["sop_after"] <= 1.02 * rates.sum()
+    assert report["without_input"] == 60 - np.unique(edges.post).size
+    assert "rates: measured over the 300 steps of events.npz" in outcome["notes"][0]
+    assert "SOPs per step, recurrent" in run(*command).out
+    assert "covers were no better than chance" in run(*command, "--sops-per-spike", "2").out
+    assert run(*command, "--density", "0.5").code == 2
+    held = run("prune", files.network, *command[2:])
+    assert (held.code, "the inputs of this network hold values" in held.err) == (2, True)
 
 
 def test_prune_options(run: Any, files: Any, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import hrsnn_lava as hl
 from hrsnn_lava import registry
 from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import ParticipationOptions
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
+from hrsnn_lava.compiler.pruning.budget import BUDGETS
 from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.options import options_of
 from hrsnn_lava.spec import pruning_methods
@@ -19,8 +20,16 @@ from hrsnn_lava.spec import pruning_methods
 VALUES: dict[str, dict[str, Any]] = {
     "prune_activity": {
         "density": 0.4,
-        "sop_share": 0.3,
         "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0},
+    },
+    "prune_balanced": {
+        "density": 0.4,
+        "rule": "one_input",
+        "beyond": "rule",
+        "gain": 0.7,
+        "compensate": False,
+        "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0},
+        "seed": 4,
     },
     "prune_betweenness": {"fraction": 0.2, "rounds": 2, "n_pivots": 5, "seed": 4},
     "prune_lyapunov": {
@@ -40,6 +49,7 @@ VALUES: dict[str, dict[str, Any]] = {
         },
         "rescale": {"mode": "inverse", "gamma": 0.5, "cap": 4.0},
         "sampling": "systematic",
+        "per_sop": True,
         "iterations": 2,
         "signed": True,
         "union": True,
@@ -50,6 +60,7 @@ VALUES: dict[str, dict[str, Any]] = {
     },
     "prune_magnitude": {
         "density": 0.4,
+        "per_sop": True,
         "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0},
     },
     "prune_random": {
@@ -144,8 +155,10 @@ def as_toml(values: dict[str, Any], path: str) -> str:
 
 
 def assert_no_default(cls: Any, values: dict[str, Any]) -> None:
-    assert set(values) == {f.name for f in fields(cls)}, "an option that this test does not know"
-    for field in fields(cls):
+    # of the budgets only one can be given
+    own = [f for f in fields(cls) if f.name not in BUDGETS[1:]]
+    assert set(values) == {f.name for f in own}, "an option that this test does not know"
+    for field in own:
         value, default = values[field.name], field.default
         if isinstance(value, dict):
             inner = {"stdp": LowerSTDP, "rescale": Rescale, "participation": ParticipationOptions}
@@ -167,12 +180,11 @@ def test_pruning_from_a_spec(method: str) -> None:
     table = {"method": method, **values, "drop_neurons": VALUES["prune_betweenness"]}
     prune = hl.Spec.parse({"prune": table}).prune
     step = options_of(prune.step(method, prune.rescale))
-    if method == "activity":  # either a density, which the controls have in any case, or SOPs
-        assert step == {**values, "density": None}
-        plain = hl.Spec.parse({"prune": {k: v for k, v in table.items() if k != "sop_share"}})
-        step = options_of(plain.prune.step(method, prune.rescale))
-        values = {**values, "sop_share": None}
-    assert step == values
+    budget = dict.fromkeys(("sops_per_spike", "sop_ratio", "sops"))
+    assert step == budget | values
+    in_sops = hl.Spec.parse({"prune": table | {"sops_per_spike": 1.5}}).prune
+    told = options_of(in_sops.step(method, in_sops.rescale))
+    assert told == {**budget, **values, "density": None, "sops_per_spike": 1.5}
     assert options_of(prune.drop_neurons) == VALUES["prune_betweenness"]
     other = options_of(prune.step("random" if method != "random" else "magnitude", "none"))
     assert other["density"] == 0.4
@@ -182,8 +194,6 @@ def test_pruning_from_a_spec(method: str) -> None:
 @pytest.mark.parametrize("method", pruning_methods())
 def test_pruning_from_the_command_line(method: str, run: Any, files: Any) -> None:
     values = {k: v for k, v in VALUES[f"prune_{method}"].items() if k != "seed"}
-    if method == "activity":
-        del values["density"]
     dropped = {k: v for k, v in VALUES["prune_betweenness"].items() if k != "seed"}
     said = on_the_command_line(f"prune_{method}", values)
     said += on_the_command_line("prune_betweenness", dropped)
@@ -303,6 +313,6 @@ def test_values_out_of_range_are_named_as_options(
 
 def test_the_help_says_whose_default_is_whose(run: Any) -> None:
     text = " ".join(run("prune", "--help").out.split())
-    assert "[default: none for activity, magnitude; match for lyapunov, random]" in text
+    assert "[default: none for activity, magnitude; match for balanced, lyapunov, random]" in text
     assert "[default: bernoulli for lyapunov; exact for random]" in text
-    assert "activity: share of the recurrent SOPs" in text
+    assert "--sop-ratio FLOAT By how much the recurrent SOPs are to fall" in text

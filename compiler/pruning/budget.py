@@ -1,0 +1,208 @@
+"""How much of the recurrence may stay: a number of synapses, or of synaptic operations.
+
+A synapse costs one synaptic operation (SOP) for every spike of its sender, so that a budget of SOPs
+needs rates. All methods take the same budgets, so that networks pruned to one of them differ in
+what was kept alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges
+from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.options import NonNegative, Share, options
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+Bool = NDArray[np.bool_]
+#: The options that state a budget.
+BUDGETS = ("density", "sops_per_spike", "sop_ratio", "sops")
+#: A silent neuron's synapse costs so much: a share of the mean rate, and spikes per step (ours).
+FLOOR_SHARE, FLOOR = 0.01, 1e-5
+#: By how much sums of costs may leave a budget, as a share: they are summed in another order.
+ROUNDING = 1e-9
+
+
+@options
+class PruningBudget:
+    """Give one of them. All but `density` are about recurrent SOPs, and need rates.
+
+    Attributes:
+        density: share of the recurrent synapses to keep, 0 to 1.
+        sops_per_spike: SOPs to keep for each spike of the network: where senders do not differ,
+            synapses per neuron.
+        sop_ratio: by how much the recurrent SOPs are to fall, >= 1.
+        sops: recurrent SOPs per step to keep.
+    """
+
+    density: Share | None = None
+    sops_per_spike: NonNegative | None = None
+    sop_ratio: Annotated[float, Field(ge=1)] | None = None
+    sops: NonNegative | None = None
+
+    def __post_init__(self) -> None:
+        """One budget; a `SpecError` for none, and for several."""
+        given = [name for name in BUDGETS if getattr(self, name) is not None]
+        if len(given) != 1:
+            stated = " and ".join(given) or "none of them"
+            problem = Problem("budget", stated, f"one of {', '.join(BUDGETS)}")
+            name = getattr(self, "name", "") or "pruning"
+            raise SpecError(f"options of {name}", problems=[problem])
+
+    @property
+    def in_sops(self) -> bool:
+        """Whether it is one of SOPs, so that rates are needed."""
+        return self.density is None
+
+    @property
+    def needs_rates(self) -> bool:
+        """Whether the pass has to be given rates."""
+        return self.in_sops
+
+    @property
+    def amount(self) -> Amount:
+        """The option that is given."""
+        return amount_of(self)
+
+
+class Amount(NamedTuple):
+    """A budget by the name of its option, such as ``("sops_per_spike", 1.0)``."""
+
+    name: str
+    value: float
+
+    def __str__(self) -> str:
+        """In a word or two, as tables show it."""
+        return {
+            "density": f"{100 * self.value:g} %",
+            "sops_per_spike": f"{self.value:g} SOP/spike",
+            "sop_ratio": f"{self.value:g}x",
+            "sops": f"{self.value:g} SOP/step",
+        }[self.name]
+
+    def table(self) -> dict[str, float | None]:
+        """All options that state a budget, of which this one is given."""
+        return dict.fromkeys(BUDGETS) | {self.name: self.value}
+
+
+def amount_of(options: Any) -> Amount:
+    """The budget that options state; one of SOPs takes the place of a density."""
+    return next(
+        Amount(name, float(value))
+        for name in reversed(BUDGETS)
+        if (value := getattr(options, name)) is not None
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Costs:
+    """What each synapse takes of the budget.
+
+    Attributes:
+        each: (E,) > 0, in synapses or in SOPs per step.
+        neuron: (n_neurons,) of any synapse of each sender.
+        budget: in the same unit.
+    """
+
+    each: Float
+    neuron: Float
+    budget: float
+
+    @property
+    def per_neuron(self) -> float:
+        """e, how many synapses a neuron the budget is worth: `budget` over the sum of `neuron`."""
+        total = float(self.neuron.sum())
+        return self.budget / total if total else 0.0
+
+    @property
+    def allowed(self) -> float:
+        """The budget, and what rounding may add to a sum."""
+        return self.budget * (1.0 + ROUNDING)
+
+
+def costs_of(edges: RecurrentEdges, budget: PruningBudget, rates: Float | None) -> Costs:
+    """Costs of all synapses under a budget.
+
+    .. math:: c_{ij} = \\max(r_j, 10^{-5} + 0.01\\, \\bar{r})
+
+    in SOPs per step, with r_j the rate of the sender; 1 under a density. The floor (ours) keeps
+    synapses of neurons that were silent in the run from being free.
+
+    Args:
+        edges: all recurrent synapses.
+        budget: what is asked for.
+        rates: (n_neurons,) spikes per step.
+
+    Raises:
+        SpecError: the budget needs rates, and there are none.
+    """
+    if budget.density is not None:
+        ones = np.ones(edges.n_neurons)
+        return Costs(ones[edges.pre], ones, float(round(budget.density * edges.n_edges)))
+    measured = checked_rates(edges.n_neurons, rates)
+    neuron = np.maximum(measured, FLOOR + FLOOR_SHARE * float(measured.mean()))
+    each = neuron[edges.pre]
+    if budget.sops_per_spike is not None:
+        total = budget.sops_per_spike * float(neuron.sum())
+    elif budget.sop_ratio is not None:
+        total = float(each.sum()) / budget.sop_ratio
+    else:
+        total = float(budget.sops or 0.0)
+    return Costs(each, neuron, min(total, float(each.sum())))
+
+
+def checked_rates(n_neurons: int, rates: Float | None) -> Float:
+    """The rates themselves; a `SpecError` where there are none, or of another size."""
+    problems = []
+    if rates is None:
+        fix = "give `rates` or `observed` to compile, or measure them: `measure_rates`"
+        problems.append(Problem("rates", "not known", f"({n_neurons},)", fix))
+        rates = np.zeros(n_neurons)
+    elif rates.shape != (n_neurons,):
+        problems.append(Problem("rates", f"shape {rates.shape}", f"({n_neurons},)"))
+    raise_if(SpecError, "the network cannot be pruned by what its neurons send", problems)
+    return rates
+
+
+def fill(order: Sequence[int] | Int, costs: Costs) -> Bool:
+    """Synapses in this order as far as the budget lasts, (E,).
+
+    Args:
+        order: indices of synapses, the first one is kept first.
+        costs: of all synapses.
+    """
+    order = np.asarray(order, dtype=np.int64)
+    spent = np.cumsum(costs.each[order])
+    keep = np.zeros(costs.each.size, dtype=np.bool_)
+    keep[order[: int(np.searchsorted(spent, costs.allowed, side="right"))]] = True
+    return keep
+
+
+def largest(score: Float, costs: Costs) -> Bool:
+    """The largest scores that the budget allows, (E,); of equal ones those that come first."""
+    return fill(np.argsort(-score, kind="stable"), costs)
+
+
+def budget_report(
+    edges: RecurrentEdges, keep: Bool, budget: PruningBudget, costs: Costs, rates: Float | None
+) -> dict[str, Any]:
+    """What was asked for, what was met, and recurrent SOPs per step where rates are known."""
+    report: dict[str, Any] = dict([budget.amount])
+    spent = float(costs.each[keep].sum())
+    report["budget"] = {
+        "unit": "SOPs per step" if budget.in_sops else "synapses",
+        "allowed": costs.budget,
+        "spent": spent,
+        "synapses_per_neuron": int(np.count_nonzero(keep)) / max(edges.n_neurons, 1),
+    }
+    if rates is not None and rates.shape == (edges.n_neurons,):
+        report["sop_before"] = float(rates[edges.pre].sum())
+        report["sop_after"] = float(rates[edges.pre[keep]].sum())
+    return report
