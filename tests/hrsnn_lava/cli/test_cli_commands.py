@@ -161,7 +161,7 @@ def test_prune_keeps_the_asked_share(
 
 def test_prune_to_operations(run: Any, files: Any, tmp_path: Path) -> None:
     """A cover at one operation a spike, with rates of events of one's own."""
-    layer = {"target": "synapse", "graded": False, "weight": 4.0}
+    layer = {"target": "synapse", "graded": False, "weight": 0.1}
     table = {"size": 60, "connectivity": {"mean_degree": 12.0}, "input": layer}
     network = hl.build_hrsnn(hl.Spec.parse({"network": table}), seed=1, n_inputs=5)
     network.save(tmp_path / "spiking.hlx")
@@ -181,7 +181,8 @@ def test_prune_to_operations(run: Any, files: Any, tmp_path: Path) -> None:
     assert report["without_input"] == 60 - np.unique(edges.post).size
     assert "rates: measured over the 300 steps of events.npz" in outcome["notes"][0]
     assert "SOPs per step, recurrent" in run(*command).out
-    assert "covers were no better than chance" in run(*command, "--sops-per-spike", "2").out
+    twice = run(*command, "--sops-per-spike", "2")
+    assert "covers were no better than chance" in " ".join(twice.out.split())
     assert run(*command, "--density", "0.5").code == 2
     held = run("prune", files.network, *command[2:])
     assert (held.code, "the inputs of this network hold values" in held.err) == (2, True)
