@@ -11,7 +11,7 @@ from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.arrays import Arrays, Device, arrays_on
 from hrsnn_lava.compiler.analysis.dynamics.stability import require_stable
-from hrsnn_lava.errors import SpecError
+from hrsnn_lava.errors import Problem, SpecError
 
 Float = NDArray[np.float64]
 Precision = Literal["auto", "float64", "float32"]
@@ -142,14 +142,20 @@ def _residual(
     return arrays.norm(arrays.add_to_diagonal(dense, sigma**2)) / level
 
 
-def edge_variance(covariance: NDArray[Any], row: Any, column: Any, sign: Any) -> Float:
+def edge_variance(covariance: NDArray[Any] | None, row: Any, column: Any, sign: Any) -> Float:
     """``Var(x_i - sign x_j) = C_ii + C_jj - 2 sign C_ij`` of every edge, (E,), at least 0.
 
     Args:
         covariance: C, (N, N).
         row, column: (E,) ends i and j.
-        sign: (E,) of +1, -1 or 0.
+        sign: (E,) of +1, -1, or 0 for ``C_ii + C_jj``.
+
+    Raises:
+        SpecError: there is no C, because it was sampled on the synapses alone.
     """
+    if covariance is None:
+        problem = Problem("covariance", "sampled", "exact", "prune with covariance exact")
+        raise SpecError(f"this score needs the dense covariance: {problem}")
     diagonal = covariance.diagonal().astype(np.float64)
     cross = covariance[row, column].astype(np.float64)
     variance: Float = diagonal[row] + diagonal[column] - 2.0 * sign * cross

@@ -84,7 +84,8 @@ class _Walk:
     def dependencies(self, sources: Int) -> tuple[Float, Int]:
         """(N,) summed over the sources, and those of them that were put aside."""
         arrays, xp = self._arrays, self._arrays.xp
-        paths, level, depth, waiting = self._out(sources)
+        with np.errstate(over="ignore", invalid="ignore"):  # too many paths, seen below
+            paths, level, depth, waiting = self._out(sources)
         if not np.isfinite(float(xp.max(paths))):
             return np.full(paths.shape[1], np.nan), sources[:0]
         total = arrays.get(xp.sum(self._back(paths, level, depth, waiting), axis=0))
