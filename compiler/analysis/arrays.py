@@ -95,17 +95,30 @@ class Arrays:
             return function(*operands, out=out)
         return function(*operands)
 
-    def product(self, a: Any, b: Any, out: Any = None) -> Any:
+    def product(self, a: Any, b: Any, out: Any = None, *, symmetric: bool = False) -> Any:
         """``a @ b``, written over `out` where the namespace can; use what is returned.
 
         NumPy's large products are cut into rows, a thread each: within `reproducible` the bits
         are the same for any number of threads, which those of a threaded BLAS are not.
+
+        Args:
+            a, b: (n, m) and (m, k).
+            out: (n, k), neither of them.
+            symmetric: the result is known to be: half of a large one is mirrored.
         """
-        if not self.is_numpy or a.shape[0] <= WHOLE_UP_TO:
+        n = a.shape[0]
+        if not self.is_numpy or n <= WHOLE_UP_TO:
             return self.into(out, "matmul", a, b)
-        found = np.empty((a.shape[0], b.shape[1]), dtype=a.dtype) if out is None else out
-        pieces = [slice(at, at + ROWS) for at in range(0, a.shape[0], ROWS)]
-        for _ in in_order(lambda rows: np.matmul(a[rows], b, out=found[rows]), pieces):
+        found = np.empty((n, b.shape[1]), dtype=a.dtype) if out is None else out
+
+        def fill(rows: slice) -> None:
+            columns = slice(0, rows.stop if symmetric else None)
+            np.matmul(a[rows], b[:, columns], out=found[rows, columns])
+            if symmetric:
+                found[: rows.start, rows] = found[rows, : rows.start].T
+
+        pieces = [slice(at, min(at + ROWS, n)) for at in range(0, n, ROWS)]
+        for _ in in_order(fill, reversed(pieces)):  # the long ones first
             pass
         return found
 

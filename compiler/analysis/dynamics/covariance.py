@@ -116,7 +116,7 @@ def _doubling(
     while iteration < MAX_DOUBLINGS:
         iteration += 1
         work = arrays.product(f, q, work)
-        more = arrays.product(work, f.T, more)
+        more = arrays.product(work, f.T, more, symmetric=True)
         q += more
         size = arrays.norm(f)
         if not np.isfinite(size):

@@ -64,6 +64,16 @@ def test_a_product_in_pieces_is_the_product(n: int, given: bool) -> None:
     np.testing.assert_allclose(NUMPY.product(a, b, out), a @ b, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("n", [WHOLE_UP_TO, WHOLE_UP_TO + 1, 3 * ROWS + 7])
+def test_half_of_a_symmetric_product_is_mirrored(n: int) -> None:
+    a = np.random.default_rng(0).standard_normal((n, 8))
+    metric = np.diag(np.arange(8.0))
+    out = np.full((n, n), np.nan)
+    found = NUMPY.product(a @ metric, a.T, out, symmetric=True)
+    assert found is out
+    np.testing.assert_allclose(found, a @ metric @ a.T, rtol=1e-12, atol=1e-10)
+
+
 def test_blas_has_one_thread_meanwhile() -> None:
     from threadpoolctl import threadpool_info
 
