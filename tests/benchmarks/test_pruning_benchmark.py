@@ -52,7 +52,7 @@ def test_another_result_of_a_peer_is_an_error(pruning, monkeypatch):
     seconds = {"cpu_s": 1.0, "wall_s": 1.0}
     peers = {"liar": (lambda _: (np.ones(3), seconds), lambda _: (np.ones(3) + 1e-3, seconds))}
     monkeypatch.setattr(pruning, "PEERS", peers)
-    with pytest.raises(RuntimeError, match="liar: the results differ by 0.001"):
+    with pytest.raises(RuntimeError, match=r"liar: the results differ by 0\.001"):
         pruning.against_peers(pruning.Case(20, 0.2))
 
 
