@@ -25,7 +25,8 @@ from timing import rounds, table, wall_seconds, write
 from hrsnn_lava import QuantizedInput, QuantizedNetwork, QuantizedProjection, SpikeInput, Trace
 from hrsnn_lava.quantized import SignMode
 from hrsnn_lava.seeding import generator
-from hrsnn_lava.sim_backends.runs.batch import available_cores, simulate_batch
+from hrsnn_lava.sim_backends.runs.batch import simulate_batch
+from hrsnn_lava.threads import available_cores
 
 
 def driven_network(n: int, p: float) -> QuantizedNetwork:

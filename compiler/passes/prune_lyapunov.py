@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava import registry
-from hrsnn_lava.compiler.analysis.dynamics.covariance import Precision, covariance
+from hrsnn_lava.compiler.analysis.dynamics.covariance import Precision
+from hrsnn_lava.compiler.analysis.dynamics.edge_variances import VarianceSettings, edge_variances
 from hrsnn_lava.compiler.analysis.dynamics.lyapunov_matrix import lyapunov_matrix
 from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import (
     ParticipationOptions,
@@ -31,6 +32,7 @@ from hrsnn_lava.compiler.pruning.edge_sampling import (
 from hrsnn_lava.compiler.pruning.edge_score import ScoredSystem
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption, rescale_gains
 from hrsnn_lava.compiler.pruning.surgery import keep_synapses, synapse_report
+from hrsnn_lava.csr import rows_of
 from hrsnn_lava.network import Network
 from hrsnn_lava.options import Count, Positive, Registered, Seed, options
 from hrsnn_lava.seeding import generator
@@ -63,7 +65,11 @@ class PruneLyapunov(PruningBudget, Pass[Network, Network]):
             makes A diagonally dominant. They start from 1/tau_mem for L, and from 1 for W, whose
             unit is that of the leak.
         margin: of the stability: by how much D is larger than it has to be, as a share.
-        precision: of the floats in which the covariance is solved.
+        covariance: of the noise-driven system: ``exact`` is dense, N x N; ``sampled`` estimates
+            what the scores need on the synapses alone, from independent noisy runs (ours).
+        chains: runs of a ``sampled`` covariance: variances have a relative error of
+            sqrt(2 / chains).
+        precision: of the floats in which an ``exact`` covariance is solved.
         seed: of the random stream ``prune_lyapunov``; by default that of the compilation.
     """
 
@@ -83,6 +89,8 @@ class PruneLyapunov(PruningBudget, Pass[Network, Network]):
     union: bool = False
     stabilise: StabiliseMethod = "uniform"
     margin: Positive = 0.1
+    covariance: Literal["exact", "sampled"] = "exact"
+    chains: Count = 256
     precision: Precision = "auto"
     seed: Seed | None = None
 
@@ -164,8 +172,20 @@ def _round(
         return np.zeros(0, dtype=np.bool_), np.zeros(0), {"synapses": 0}
     coupling, leak, report = _coupling(network, edges, options, rng)
     system = stabilise(coupling, leak, method=options.stabilise, margin=options.margin)
-    solution = covariance(system.matrix, precision=options.precision, abscissa=system.abscissa)
-    scored = ScoredSystem(edges.matrix, coupling, solution.matrix)
+    variances = edge_variances(
+        system.matrix,
+        rows_of(edges.matrix),
+        edges.matrix.indices,
+        np.sign(coupling.data),
+        VarianceSettings(
+            options.covariance,
+            abscissa=system.abscissa,
+            precision=options.precision,
+            chains=options.chains,
+        ),
+        rng=rng,
+    )
+    scored = ScoredSystem(edges.matrix, coupling, variances.covariance, variances.values)
     scores = registry.load("score", options.score)().of(scored)[edges.slot]
     chance = goal.probabilities(scores, options.per_sop)
     keep = sample_edges(chance, options.sampling, rng)
@@ -186,11 +206,7 @@ def _round(
             "abscissa": system.abscissa,
             "estimate": system.estimate,
         },
-        "covariance": {
-            "doublings": solution.iterations,
-            "residual": solution.residual,
-            "precision": solution.precision,
-        },
+        "covariance": variances.report,
         "sampled": _sampled(edges, coupling, system, keep, chance, rng),
     }
     return keep, chance, report

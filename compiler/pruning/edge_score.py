@@ -35,12 +35,22 @@ class ScoredSystem:
     Attributes:
         weights: W as CSR (N, N), rows post.
         coupling: the matrix a, of the same structure.
-        covariance: C, (N, N), float64 or float32.
+        covariance: C, (N, N), float64 or float32; None where it was sampled on the synapses.
+        variance: (nnz,) ``Var(x_i - sgn(a_ij) x_j)`` in the order of the data of `weights`; None:
+            that of `covariance`.
     """
 
     weights: sparse.csr_matrix
     coupling: sparse.csr_matrix
-    covariance: NDArray[Any]
+    covariance: NDArray[Any] | None
+    variance: Float | None = None
+
+    def edge_variance(self) -> Float:
+        """``Var(x_i - sgn(a_ij) x_j)``, (nnz,) in the order of the data of `weights`."""
+        if self.variance is not None:
+            return self.variance
+        signs = np.sign(self.coupling.data)
+        return edge_variance(self.covariance, rows_of(self.weights), self.weights.indices, signs)
 
     def noise_driven(self) -> Float:
         r"""``|a_ij| Var(x_i - sgn(a_ij) x_j)``, (nnz,) in the order of the data of `weights`.
@@ -48,11 +58,7 @@ class ScoredSystem:
         How much of the activity that noise causes runs through a synapse (eq. 16 of the summary of
         Chakraborty et al. 2024, after Moore and Chaudhuri 2020).
         """
-        a = self.coupling.data
-        variance = edge_variance(
-            self.covariance, rows_of(self.weights), self.weights.indices, np.sign(a)
-        )
-        scores: Float = np.abs(a) * variance
+        scores: Float = np.abs(self.coupling.data) * self.edge_variance()
         return scores
 
 

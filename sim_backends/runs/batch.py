@@ -6,7 +6,6 @@ workers. They come in order, and only a few of them are in memory at a time.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -20,6 +19,7 @@ from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.sim_backends.base import LAST_STEP, Backend, require_backend
 from hrsnn_lava.sim_backends.runs.session import Session
+from hrsnn_lava.threads import available_cores
 from hrsnn_lava.trace import SpikeInput, Trace
 
 Trial = tuple[Any, SpikeInput | None]
@@ -77,13 +77,6 @@ def simulate_batch(
     sessions = _Sessions(require_backend(settings.backend), one_network=one)
     work = _Work(_maker(network, inputs), lengths, tuple(probes), sessions)
     return _run(work, threads, settings.progress)
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _count(network: Any, inputs: Any, steps: Any, trials: int | None) -> int:

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, sparse
+from scipy import sparse
 
+from hrsnn_lava.compiler.analysis.arrays import Arrays, Device, arrays_on
 from hrsnn_lava.compiler.analysis.dynamics.stability import require_stable
-from hrsnn_lava.csr import rows_of
-from hrsnn_lava.errors import SpecError
+from hrsnn_lava.errors import Problem, SpecError
 
 Float = NDArray[np.float64]
 Precision = Literal["auto", "float64", "float32"]
@@ -44,6 +44,7 @@ def covariance(
     sigma: float = 1.0,
     precision: Precision = "auto",
     abscissa: float | None = None,
+    device: Device | Arrays = "cpu",
 ) -> Covariance:
     r"""Covariance C of :math:`\dot x = A x + \sigma \xi(t)` by Cayley transform and doubling.
 
@@ -59,9 +60,11 @@ def covariance(
         sigma: standard deviation of the noise.
         precision: auto is float64 up to N = 2000 and float32 above.
         abscissa: largest real part of A if it is known already (< 0); tested here otherwise.
+        device: ``cpu`` (NumPy) or ``cuda`` (torch, without TF32); the matrix comes back to NumPy.
 
     Raises:
         SpecError: A is not stable, or the solution fails its checks.
+        BackendMissingError: ``cuda`` without torch or without a GPU.
     """
     n = system.shape[0]
     if system.shape != (n, n) or n == 0:
@@ -77,9 +80,14 @@ def covariance(
     # A bound >= 0 proves nothing. Doubling then decides: F^2^k vanishes just for a stable A.
     gap = -abscissa if abscissa < 0 else 1e-3 * radius
     scale = float(np.sqrt(gap * max(radius, gap)))
-    with np.errstate(over="ignore", invalid="ignore"):  # an unstable system overflows, seen below
-        solution, iterations, work = _doubling(system, scale, sigma, np.dtype(precision))
-        residual = _residual(system, solution, sigma, work)
+    arrays = arrays_on(device)
+    with (
+        arrays.reproducible(),
+        np.errstate(over="ignore", invalid="ignore"),  # an unstable system overflows, seen below
+    ):
+        found, iterations, work = _doubling(system, scale, sigma, np.dtype(precision), arrays)
+        residual = _residual(system, found, sigma, work, arrays)
+    solution = arrays.get(found)
     if not (solution.diagonal() > 0).all() or not residual <= MAX_RESIDUAL[precision]:
         raise SpecError(
             f"the covariance is not usable: residual {residual:.2g} (allowed "
@@ -90,33 +98,33 @@ def covariance(
 
 
 def _doubling(
-    system: sparse.csr_matrix, scale: float, sigma: float, dtype: np.dtype[Any]
-) -> tuple[NDArray[Any], int, tuple[NDArray[Any], NDArray[Any]]]:
+    system: sparse.csr_matrix, scale: float, sigma: float, dtype: np.dtype[Any], arrays: Arrays
+) -> tuple[Any, int, tuple[Any, Any]]:
     """C, the doublings taken, and two work arrays that can be used again."""
-    n = system.shape[0]
-    shifted = system.astype(dtype).toarray(order="F")
-    np.negative(shifted, out=shifted)
-    shifted.flat[:: n + 1] += dtype.type(scale)
-    inverse = linalg.inv(shifted, overwrite_a=True, check_finite=False)
-    q = np.matmul(inverse, inverse.T)
-    q *= dtype.type(2.0 * scale * sigma**2)
-    f = np.multiply(inverse, dtype.type(2.0 * scale), order="C")
-    del shifted, inverse
-    f.flat[:: n + 1] -= dtype.type(1)
-    work, more = np.empty_like(q), np.empty_like(q)
+    shifted = arrays.dense(system, dtype, order="F")
+    shifted *= -1.0
+    inverse = arrays.inverse(arrays.add_to_diagonal(shifted, scale))
+    del shifted
+    q = arrays.into(None, "matmul", inverse, inverse.T)  # NumPy: half the work, by symmetry
+    q *= 2.0 * scale * sigma**2
+    f = np.ascontiguousarray(inverse) if arrays.is_numpy else inverse
+    del inverse
+    f *= 2.0 * scale
+    f = arrays.add_to_diagonal(f, -1.0)
+    work, more = arrays.xp.empty_like(q), arrays.xp.empty_like(q)
     iteration = 0
     while iteration < MAX_DOUBLINGS:
         iteration += 1
-        np.matmul(f, q, out=work)
-        np.matmul(work, f.T, out=more)
+        work = arrays.product(f, q, work)
+        more = arrays.product(work, f.T, more, symmetric=True)
         q += more
-        size = float(np.linalg.norm(f))
+        size = arrays.norm(f)
         if not np.isfinite(size):
             break
         # What is left is at most |F^2|^2 |C|, and |F^2| <= |F|^2: no further product is needed.
         if size <= TOLERANCE[dtype.name] ** 0.25:
             return q, iteration, (work, more)
-        np.matmul(f, f, out=work)
+        work = arrays.product(f, f, work)
         f, work = work, f
     raise SpecError(
         f"the covariance does not converge (after {iteration} doublings): the system is unstable "
@@ -125,29 +133,29 @@ def _doubling(
 
 
 def _residual(
-    system: sparse.csr_matrix,
-    solution: NDArray[Any],
-    sigma: float,
-    work: tuple[NDArray[Any], NDArray[Any]],
+    system: sparse.csr_matrix, solution: Any, sigma: float, work: tuple[Any, Any], arrays: Arrays
 ) -> float:
-    dense, product = work
-    dense[:] = 0
-    dense[rows_of(system), system.indices] = system.data
-    np.matmul(dense, solution, out=product)
-    level = 2.0 * float(np.linalg.norm(product))
-    np.add(product, product.T, out=dense)
-    dense.flat[:: dense.shape[0] + 1] += dense.dtype.type(sigma**2)
-    return float(np.linalg.norm(dense)) / level
+    dense = arrays.dense(system, arrays.dtype(solution), out=work[0])
+    product = arrays.product(dense, solution, work[1])
+    level = 2.0 * arrays.norm(product)
+    dense = arrays.into(dense, "add", product, product.T)
+    return arrays.norm(arrays.add_to_diagonal(dense, sigma**2)) / level
 
 
-def edge_variance(covariance: NDArray[Any], row: Any, column: Any, sign: Any) -> Float:
+def edge_variance(covariance: NDArray[Any] | None, row: Any, column: Any, sign: Any) -> Float:
     """``Var(x_i - sign x_j) = C_ii + C_jj - 2 sign C_ij`` of every edge, (E,), at least 0.
 
     Args:
         covariance: C, (N, N).
         row, column: (E,) ends i and j.
-        sign: (E,) of +1, -1 or 0.
+        sign: (E,) of +1, -1, or 0 for ``C_ii + C_jj``.
+
+    Raises:
+        SpecError: there is no C, because it was sampled on the synapses alone.
     """
+    if covariance is None:
+        problem = Problem("covariance", "sampled", "exact", "prune with covariance exact")
+        raise SpecError(f"this score needs the dense covariance: {problem}")
     diagonal = covariance.diagonal().astype(np.float64)
     cross = covariance[row, column].astype(np.float64)
     variance: Float = diagonal[row] + diagonal[column] - 2.0 * sign * cross

@@ -41,9 +41,11 @@ def shared_neighbours(
     return count, total
 
 
-@kernel()
+@kernel(nogil=True)
 def brandes(indptr: Index, indices: Index, sources: Index) -> Float:
     """Unweighted directed betweenness summed over the paths that leave `sources` (Brandes 2001).
+
+    NaN everywhere if there are more shortest paths between two nodes than a float can count.
 
     Args:
         indptr, indices: successors of every node in CSR form.
@@ -76,6 +78,9 @@ def brandes(indptr: Index, indices: Index, sources: Index) -> Float:
                     paths[w] += paths[v]
         for position in range(tail - 1, 0, -1):
             v = order[position]
+            if np.isinf(paths[v]):
+                score[:] = np.nan
+                return score
             for at in range(indptr[v], indptr[v + 1]):
                 w = indices[at]
                 if distance[w] == distance[v] + 1:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.analysis.arrays import Arrays, Device, arrays_on
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 
 Float = NDArray[np.float64]
-TangentStep = Callable[[Float], Float]
+TangentStep = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +81,8 @@ def lyapunov_spectrum(
     size: int,
     schedule: QrSchedule,
     rng: np.random.Generator | None = None,
+    *,
+    device: Device | Arrays = "cpu",
 ) -> LyapunovSpectrum:
     r"""Exponents of the product of Jacobians ``J_T ... J_1`` by repeated QR.
 
@@ -90,22 +94,40 @@ def lyapunov_spectrum(
     vanish exactly, so ``|R_kk|`` is floored; the floor is our choice and its use is counted.
 
     Args:
-        tangent_step: called once per step, in order; takes (size, k) and returns ``J_t`` times it.
+        tangent_step: called once per step, in order; takes (size, k) and returns ``J_t`` times it,
+            both float64 arrays of the device: NumPy's, or torch's on ``cuda``.
         size: dimension n of the state.
         schedule: how long, and how often a QR is made.
         rng: draws the first Q when k < n; the full spectrum starts from the identity.
+        device: ``cpu`` (NumPy) or ``cuda`` (torch), where the QR is made.
 
     Raises:
         SpecError: a count or size out of range, or the tangent vectors stop being finite.
+        BackendMissingError: ``cuda`` without torch or without a GPU.
     """
     k = size if schedule.n_exponents is None else schedule.n_exponents
     _check(size, k, schedule, rng)
-    qr_every, floor = schedule.qr_every, schedule.floor
+    arrays = arrays_on(device)
+    with arrays.reproducible():
+        return _follow(tangent_step, size, k, schedule, rng, arrays)
+
+
+def _follow(
+    tangent_step: TangentStep,
+    size: int,
+    k: int,
+    schedule: QrSchedule,
+    rng: np.random.Generator | None,
+    arrays: Arrays,
+) -> LyapunovSpectrum:
+    """The spectrum of `k` tangent vectors."""
+    qr_every, floor, xp = schedule.qr_every, schedule.floor, arrays.xp
     if k == size or rng is None:
-        q = np.eye(size, k)
+        first = np.eye(size, k)
     else:
-        q = np.linalg.qr(rng.standard_normal((size, k)))[0]
-    logs, participation, coverage = np.zeros(k), np.zeros(size), np.zeros(size)
+        first = np.linalg.qr(rng.standard_normal((size, k)))[0]
+    q = arrays.put(first)
+    logs, participation, coverage = (arrays.put(np.zeros(m)) for m in (k, size, size))
     n_floored, largest = 0, 0.0
     n_transient = -(-schedule.transient // qr_every)
     n_blocks = -(-schedule.steps // qr_every)
@@ -113,21 +135,22 @@ def lyapunov_spectrum(
         with np.errstate(over="ignore", invalid="ignore"):  # reported below
             for _ in range(qr_every):
                 q = tangent_step(q)
-        if not np.all(np.isfinite(q)):
+        if not bool(xp.all(xp.isfinite(q))):
             raise SpecError(
                 f"tangent vectors overflowed within {qr_every} steps: lower qr_every or the weights"
             )
-        q, r = np.linalg.qr(q)
-        diagonal = np.abs(np.diagonal(r))
-        largest = max(largest, float(diagonal.max()))
+        q, r = xp.linalg.qr(q)
+        diagonal = xp.abs(xp.linalg.diagonal(r))
+        largest = max(largest, float(xp.max(diagonal)))
         if block < n_transient:
             continue
-        n_floored += int(np.count_nonzero(diagonal < floor))
-        log_growth = np.log(np.maximum(diagonal, floor))
+        n_floored += int(xp.sum(xp.astype(diagonal < floor, xp.int64)))
+        log_growth = xp.log(xp.where(diagonal < floor, floor * xp.ones_like(diagonal), diagonal))
         squares = q * q
         logs += log_growth
         participation += squares @ log_growth
-        coverage += squares.sum(axis=1)
+        coverage += xp.sum(squares, axis=1)
+    logs, participation, coverage = map(arrays.get, (logs, participation, coverage))
     duration = n_blocks * qr_every * schedule.dt
     return LyapunovSpectrum(
         logs / duration,

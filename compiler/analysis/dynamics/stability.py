@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hrsnn_lava.compiler.analysis.arrays import arrays_on
 from hrsnn_lava.errors import SpecError
 
 Float = NDArray[np.float64]
@@ -42,6 +43,12 @@ def spectral_abscissa(matrix: sparse.csr_matrix, *, tolerance: float = 1e-4) -> 
     n = matrix.shape[0]
     if n == 0 or not np.any(matrix.data):
         return Abscissa(0.0, "dense")
+    with arrays_on("cpu").reproducible():
+        return _abscissa(matrix, tolerance)
+
+
+def _abscissa(matrix: sparse.csr_matrix, tolerance: float) -> Abscissa:
+    n = matrix.shape[0]
     if n <= DENSE_UP_TO:
         return Abscissa(float(np.linalg.eigvals(matrix.toarray()).real.max()), "dense")
     from scipy.sparse.linalg import ArpackError, eigs

@@ -118,3 +118,35 @@ def test_faults_are_named_all_at_once() -> None:
     assert "allowed: lyapunov, product, weight" in str(fault.value)
     with pytest.raises(SpecError, match="margin: -1; allowed: > 0"):
         PruneLyapunov(0.5, margin=-1)
+
+
+@pytest.mark.parametrize("score", ["lyapunov", "weight", "product"])
+def test_a_sampled_covariance_gives_nearly_the_same_probabilities(
+    balanced: Network, score: Any
+) -> None:
+    exact, sampled = (
+        PruneLyapunov(0.25, score=score, covariance=covariance, chains=1024, sampling="systematic")
+        for covariance in ("exact", "sampled")
+    )
+    a, b = (options.apply(balanced)[1]["rounds"][0] for options in (exact, sampled))
+    assert a["covariance"]["method"] == "exact"
+    assert b["covariance"]["chains"] == 1024
+    assert b["covariance"]["expected_error"] == pytest.approx(np.sqrt(2 / 1024))
+    assert a["probability"]["median"] == pytest.approx(b["probability"]["median"], rel=0.03)
+    assert b["stability"]["abscissa"] < 0
+
+
+def test_a_sampled_covariance_repeats_with_its_seed(balanced: Network) -> None:
+    def pruned(seed: int) -> bytes:
+        options = PruneLyapunov(0.3, covariance="sampled", chains=64, seed=seed)
+        weights: bytes = recurrent_edges(options(balanced)).matrix.data.tobytes()
+        return weights
+
+    assert pruned(1) == pruned(1)
+    assert pruned(1) != pruned(2)
+
+
+def test_sampled_covariances_take_options_in_range() -> None:
+    with pytest.raises(SpecError, match="options of prune_lyapunov") as fault:
+        PruneLyapunov(0.5, covariance="guessed", chains=0)  # type: ignore[arg-type]
+    assert [problem.where for problem in fault.value.problems] == ["covariance", "chains"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava import registry
-from hrsnn_lava.compiler.analysis.dynamics.covariance import covariance
+from hrsnn_lava.compiler.analysis.dynamics.covariance import covariance, edge_variance
 from hrsnn_lava.compiler.pruning.edge_sampling import (
     inclusion_probabilities,
     sample_edges,
@@ -155,3 +155,12 @@ def test_spectral_change_measures_the_relative_difference() -> None:
     assert worse.mean == pytest.approx(0.25)
     assert worse.largest == pytest.approx(0.25)
     assert spectral_change(system, sparse.csr_matrix(np.eye(5)), rng).abscissa.value == 1.0
+
+
+def test_a_score_that_needs_the_dense_covariance_says_so_when_it_was_sampled() -> None:
+    w = sparse.csr_matrix([[0.0, 2.0], [-3.0, 0.0]])
+    sampled = ScoredSystem(w, w, None, np.array([5.0, 7.0]))
+    np.testing.assert_array_equal(sampled.edge_variance(), [5.0, 7.0])
+    np.testing.assert_array_equal(sampled.noise_driven(), [10.0, 21.0])
+    with pytest.raises(SpecError, match="covariance: sampled; allowed: exact"):
+        edge_variance(sampled.covariance, rows_of(w), w.indices, np.sign(w.data))

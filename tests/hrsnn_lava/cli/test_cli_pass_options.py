@@ -55,6 +55,8 @@ VALUES: dict[str, dict[str, Any]] = {
         "union": True,
         "stabilise": "dominant",
         "margin": 0.2,
+        "covariance": "sampled",
+        "chains": 32,
         "precision": "float32",
         "seed": 4,
     },
