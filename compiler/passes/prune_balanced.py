@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import decay
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges, recurrent_edges
 from hrsnn_lava.compiler.context import Context, Pass
 from hrsnn_lava.compiler.pruning.budget import (
@@ -25,6 +24,7 @@ from hrsnn_lava.compiler.pruning.covers import (
     one_each,
     structural_rank,
 )
+from hrsnn_lava.compiler.pruning.mean_current import mean_current
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption, rescale_gains
 from hrsnn_lava.compiler.pruning.surgery import keep_synapses, synapse_report
 from hrsnn_lava.findings import Finding
@@ -133,25 +133,6 @@ def _kept(
         return cycle_covers(graph, costs, rng), ()
     ends = edges.post if options.rule == "one_input" else edges.pre
     return Covers(fill(one_each(ends, rng), costs)), ()
-
-
-def mean_current(network: Network, edges: RecurrentEdges, weight: Float, rates: Float) -> Float:
-    r"""Mean synaptic current of every neuron, (n_neurons,), by some weights of its synapses.
-
-    .. math:: \bar{i}_i = \frac{1}{1 - e^{-dt/\tau_{syn,i}}} \sum_j w_{ij} r_j
-
-    with r in spikes per step: what a current that decays gathers of each spike.
-
-    Args:
-        network: whose time constants they are.
-        edges: its recurrent synapses.
-        weight: (E,) in place of theirs.
-        rates: (n_neurons,).
-    """
-    gathered = 1.0 / (1.0 - decay(network.dt, network.gather("tau_syn")))
-    sent = np.bincount(edges.post, weight * rates[edges.pre], minlength=edges.n_neurons)
-    current: Float = gathered * sent
-    return current
 
 
 def _no_better_than_chance(per_neuron: float) -> Finding:
