@@ -40,7 +40,6 @@ from hrsnn_lava.spec import Spec
 from hrsnn_lava.training.aftercare import AftercareOptions, aftercare
 from hrsnn_lava.training.balance import GENTLE
 
-GAMMA = {"distribution": "gamma", "shape": 3.0, "low": 0.002, "high": 0.1}
 UNIFORM = {"distribution": "uniform", "low": -1.0, "high": 1.0}
 #: The network that all settings start from; 30 per cent of the neurons hear the input.
 BASE: dict[str, Any] = {
@@ -59,7 +58,7 @@ CLUSTERED: dict[str, Any] = {
     "network.connectivity.cluster_ratio": 4.0,
     "network.connectivity.mean_degree": 25.0,
     "network.connectivity.inhibitory_factor": 6.0,
-    "network.neurons.excitatory.tau_mem": {**GAMMA, "mean": 0.004},
+    "network.connectivity.gain": 0.03,
     "network.neurons.excitatory.tau_syn": 0.050,
 }
 
