@@ -57,7 +57,9 @@ class HeldInput:
         if values.ndim != 2 or not np.isfinite(values).all():
             measured = f"shape {values.shape} or not finite"
             problems.append(Problem("values", measured, "finite numbers (n_blocks, n_inputs)"))
-        if isinstance(self.block_steps, bool) or not isinstance(self.block_steps, (int, np.integer)):
+        if isinstance(self.block_steps, bool) or not isinstance(
+            self.block_steps, (int, np.integer)
+        ):
             problems.append(Problem("block_steps", repr(self.block_steps), "an integer >= 1"))
         elif self.block_steps < 1:
             problems.append(Problem("block_steps", str(self.block_steps), ">= 1"))
@@ -253,7 +255,3 @@ class DrivenLIF:
         self._n_spikes += int(np.count_nonzero(self.spikes))
         self._n_steps += 1
         return current
-
-    def record(self) -> LinearisedRun:
-        """What the run met so far."""
-        raise NotImplementedError

@@ -45,8 +45,8 @@ Perturbations are small against all gaps between events: an event does not chang
 order, and none is born or lost (that is what `perturbation` shows).
 
 **Degenerate spikes.** Since the current is constant within a step, v rises at every crossing and
-the slope is never <= 0; but it may be nearly 0, or be rounded to it where ``dt >> tau_mem``. A slope
-below ``slope_floor`` thresholds per membrane time constant is raised to that, and counted.
+the slope is never <= 0; but it may be nearly 0, or be rounded to it where ``dt >> tau_mem``. A
+slope below ``slope_floor`` thresholds per membrane time constant is raised to that, and counted.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class EventJacobian:
 
 
 class EventLIF(DrivenLIF):
-    """Runs the float network and carries along perturbations that move its spikes; see the module."""
+    """Runs the float network and carries perturbations that move its spikes; see the module."""
 
     def __init__(
         self,

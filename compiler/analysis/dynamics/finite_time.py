@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,10 @@ from hrsnn_lava.network import Network
 Float = NDArray[np.float64]
 COLUMNS = 256  # perturbed neurons that are followed at once: 20 MB at N = 5000
 #: Linearisations whose steps have a derivative that is known and can be kept.
-WITH_JACOBIAN = {"surrogate": SurrogateLIF, "event": EventLIF}
+WITH_JACOBIAN: Mapping[str, type[SurrogateLIF] | type[EventLIF]] = {
+    "surrogate": SurrogateLIF,
+    "event": EventLIF,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +57,9 @@ def finite_time_exponents(
 
     with :math:`M_T` the derivative of a stretch of ``options.window`` steps, :math:`e_i` the unit
     perturbation of :math:`v_i`, and the mean over consecutive stretches that together last
-    ``options.steps``, rounded up (ours). A perturbation that vanishes counts as one that decays as
-    fast as ``floor`` lets through in ``qr_every`` steps, and is counted. As T grows all of them tend to the largest exponent; a
-    short T tells neurons apart.
+    ``options.steps``, rounded up (ours). As T grows all of them tend to the largest exponent; a
+    short T tells neurons apart. A perturbation that vanishes is taken for one that decays as fast
+    as ``floor`` lets through in ``qr_every`` steps, and counted.
 
     All N perturbations are followed, so a step costs N products with its derivative: at N = 1000
     what 1000 exponents would cost without the QR. ``n_exponents`` plays no part.
@@ -75,9 +78,7 @@ def finite_time_exponents(
         raise SpecError("no finite-time exponents", problems=[problem])
     window, n_windows = options.window, -(-options.steps // options.window)
     total = options.transient + window * n_windows
-    run: SurrogateLIF | EventLIF = WITH_JACOBIAN[options.linearisation](
-        network, options, rng, held, total
-    )
+    run = WITH_JACOBIAN[options.linearisation](network, options, rng, held, total)
     for _ in range(options.transient):
         run.advance()
     # as fast a decay as `floor` lets through between two orthonormalisations
@@ -93,7 +94,7 @@ def finite_time_exponents(
 
 
 def _log_norms(jacobians: Sequence[SurrogateJacobian | EventJacobian], n: int) -> Float:
-    """``ln |J_T ... J_1 e_i|`` of the potential of every neuron, (N,); -inf where nothing is left."""
+    """``ln |J_T ... J_1 e_i|`` of the potential of every neuron, (N,); -inf where none is left."""
     logs = np.empty(n)
     for first in range(0, n, COLUMNS):
         last = min(first + COLUMNS, n)

@@ -7,6 +7,7 @@ they assign it. All assignments here are our choice and are named in every resul
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,7 +38,11 @@ __all__ = [
 Float = NDArray[np.float64]
 FULL_SPECTRUM_UP_TO = 600  # state size; a full QR costs its cube, 4 s per 1000 steps here
 THIN_EXPONENTS = 200
-LINEARISATIONS = {"surrogate": SurrogateLIF, "event": EventLIF, "perturbation": PerturbedLIF}
+LINEARISATIONS: Mapping[str, type[SurrogateLIF] | type[EventLIF] | type[PerturbedLIF]] = {
+    "surrogate": SurrogateLIF,
+    "event": EventLIF,
+    "perturbation": PerturbedLIF,
+}
 
 
 def isolated_exponents(tau_mem: ArrayLike) -> Float:

@@ -33,9 +33,9 @@ class PerturbedLIF:
     direction, so shadows take it over from the run when they are set (ours). A perturbation of v of
     a neuron that is held is lost, as in the network.
 
-    Between flips of spikes, perturbations decay as ``-1/tau_mem``; a flip is as large as a threshold
-    however small eps is. The exponents therefore depend on eps, without a limit but the leaks for
-    eps -> 0: they say what becomes of perturbations of that size.
+    Between flips of spikes, perturbations decay as ``-1/tau_mem``; a flip is as large as a
+    threshold however small eps is. The exponents therefore depend on eps, without a limit but the
+    leaks for eps -> 0: they say what becomes of perturbations of that size.
     """
 
     def __init__(
