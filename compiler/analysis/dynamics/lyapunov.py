@@ -87,7 +87,8 @@ def lyapunov_spectrum(
         \lambda_k = \frac{1}{T\,dt} \sum_t \ln |R_{kk}(t)|
 
     (Benettin et al. 1980; used for spiking networks by Vogt et al. 2022.) A reset makes columns
-    vanish exactly, so ``|R_kk|`` is floored; the floor is our choice and its use is counted.
+    vanish exactly, so ``|R_kk|`` is floored; the floor is our choice and its use is counted. Runs
+    on one thread of the BLAS, whose sums would have other last bits on more.
 
     Args:
         tangent_step: called once per step, in order; takes (size, k) and returns ``J_t`` times it.
@@ -98,8 +99,22 @@ def lyapunov_spectrum(
     Raises:
         SpecError: a count or size out of range, or the tangent vectors stop being finite.
     """
+    from threadpoolctl import threadpool_limits
+
     k = size if schedule.n_exponents is None else schedule.n_exponents
     _check(size, k, schedule, rng)
+    with threadpool_limits(limits=1):
+        return _followed(tangent_step, size, k, schedule, rng)
+
+
+def _followed(
+    tangent_step: TangentStep,
+    size: int,
+    k: int,
+    schedule: QrSchedule,
+    rng: np.random.Generator | None,
+) -> LyapunovSpectrum:
+    """See `lyapunov_spectrum`."""
     qr_every, floor = schedule.qr_every, schedule.floor
     if k == size or rng is None:
         q = np.eye(size, k)

@@ -61,7 +61,9 @@ class NeuronExponents:
     Attributes:
         per_neuron: (N,) in 1/s. Full spectrum: participation summed over the neuron's two
             coordinates (v, i), so it sums to the sum of all exponents. Leading exponents only:
-            the mean over the covered part, which stays within their range.
+            the mean over the covered part, a weighted mean of the growth rates met between two
+            orthonormalisations; those of single moments reach further than the exponents, which
+            are their means over time.
         spectrum: of the network; its coordinates are v of all neurons, then i of all neurons.
         mode: ``surrogate``, ``event`` or ``perturbation``, the kind of linearisation.
         rate: mean spikes per neuron and step during the run; 0 means that no spike was seen.
