@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -12,7 +12,9 @@ from scipy import sparse
 
 from hrsnn_lava import registry
 from hrsnn_lava.compiler.analysis.dynamics.covariance import Precision
+from hrsnn_lava.compiler.analysis.dynamics.driven_lif import HeldInput, LinearisedRun
 from hrsnn_lava.compiler.analysis.dynamics.edge_variances import VarianceSettings, edge_variances
+from hrsnn_lava.compiler.analysis.dynamics.finite_time import WITH_JACOBIAN, finite_time_exponents
 from hrsnn_lava.compiler.analysis.dynamics.lyapunov_matrix import lyapunov_matrix
 from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import (
     ParticipationOptions,
@@ -33,6 +35,7 @@ from hrsnn_lava.compiler.pruning.edge_score import ScoredSystem
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption, rescale_gains
 from hrsnn_lava.compiler.pruning.surgery import keep_synapses, synapse_report
 from hrsnn_lava.csr import rows_of
+from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.network import Network
 from hrsnn_lava.options import Count, Positive, Registered, Seed, options
 from hrsnn_lava.seeding import generator
@@ -51,9 +54,9 @@ class PruneLyapunov(PruningBudget, Pass[Network, Network]):
 
     Attributes:
         score: ``lyapunov`` (the paper's), ``weight`` (Moore and Chaudhuri) or ``product``.
-        exponents: of ``isolated`` neurons (-1/tau_mem), or by ``participation`` in the spectrum
-            of the driven network.
-        participation: how that network is run.
+        exponents: of ``isolated`` neurons (-1/tau_mem), by ``participation`` in the spectrum
+            of the driven network, or by the growth of a neuron's perturbation in a ``finite_time``.
+        participation: how that network is run and linearised, for these two.
         rescale: gains of the kept weights: ``none``, ``inverse`` or ``match``.
         sampling: ``bernoulli`` (the paper's) or ``systematic``.
         per_sop: scores for each synaptic operation; of a budget of SOPs alone.
@@ -79,7 +82,7 @@ class PruneLyapunov(PruningBudget, Pass[Network, Network]):
     renamed: ClassVar[Mapping[str, str]] = {"mode": "exponents"}
 
     score: Annotated[str, Registered("score")] = "lyapunov"
-    exponents: Literal["isolated", "participation"] = "isolated"
+    exponents: Literal["isolated", "participation", "finite_time"] = "isolated"
     participation: ParticipationOptions = field(default_factory=ParticipationOptions)
     rescale: RescaleOption = field(default_factory=lambda: Rescale("match"))
     sampling: Sampling = "bernoulli"
@@ -94,6 +97,21 @@ class PruneLyapunov(PruningBudget, Pass[Network, Network]):
     precision: Precision = "auto"
     seed: Seed | None = None
 
+    def __post_init__(self) -> None:
+        PruningBudget.__post_init__(self)
+        asked = self.participation.linearisation
+        problems = []
+        if self.exponents == "isolated" and asked != "surrogate":
+            allowed = 'with exponents "participation" or "finite_time"'
+            measured = f"{asked!r}, of neurons that nothing drives"
+            problems.append(Problem("participation.linearisation", measured, allowed))
+        if self.exponents == "finite_time" and asked not in WITH_JACOBIAN:
+            measured = f"{asked!r}, which has no derivative to multiply"
+            fix = 'take exponents "participation" with it'
+            allowed = ", ".join(WITH_JACOBIAN)
+            problems.append(Problem("participation.linearisation", measured, allowed, fix))
+        raise_if(SpecError, f"options of {self.name}", problems)
+
     def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The pruned network and the report of what was done."""
         rng = generator(self.seed or 0, self.name)
@@ -105,18 +123,24 @@ def prune_lyapunov(
     options: PruneLyapunov,
     rng: np.random.Generator,
     rates: Float | None = None,
+    held: HeldInput | None = None,
 ) -> tuple[Network, dict[str, Any]]:
     """Score, sample, rescale: step I of Lyapunov Noise Pruning.
 
     Args:
         network: float.
         options: budget, score, sampling and rescaling.
-        rng: draws.
+        rng: samples, and draws the noise of the driven network.
         rates: (n_neurons,) spikes per step, for a budget of SOPs.
+        held: input of a task under which the exponents are taken; the paper's rule sees no task.
 
     Raises:
-        SpecError: the scoring system is not stable, or no rates for a budget of SOPs.
+        SpecError: the scoring system is not stable, there are no rates for a budget of SOPs, or
+            the recorded input is of no use here.
     """
+    if held is not None and options.exponents == "isolated":
+        problem = Problem("held", "a recorded input", 'none with exponents "isolated"')
+        raise SpecError("nothing is driven", problems=[problem])
     edges = recurrent_edges(network)
     costs = costs_of(edges, options, rates)
     whole = float(costs.each.sum())
@@ -124,12 +148,12 @@ def prune_lyapunov(
     keep = np.ones(edges.n_edges, dtype=np.bool_)
     p = np.ones(edges.n_edges)
     rounds: list[dict[str, Any]] = []
-    current = network
+    current, exponents = network, _Exponents(options, rng, held)
     for step in range(1, options.iterations + 1):
         survivors = edges.select(keep)
         target = whole * share ** (step / options.iterations)
         goal = _Goal(target, costs.each[keep])
-        sampled, chance, report = _round(current, survivors, goal, options, rng)
+        sampled, chance, report = _round(current, survivors, goal, exponents)
         rounds.append(report)
         p[keep] *= chance
         keep[keep] = sampled
@@ -164,13 +188,13 @@ def _round(
     network: Network,
     edges: RecurrentEdges,
     goal: _Goal,
-    options: PruneLyapunov,
-    rng: np.random.Generator,
+    exponents: _Exponents,
 ) -> tuple[Bool, Float, dict[str, Any]]:
     """One round: which of `edges` to keep, with what probabilities, and a report."""
     if edges.n_edges == 0:
         return np.zeros(0, dtype=np.bool_), np.zeros(0), {"synapses": 0}
-    coupling, leak, report = _coupling(network, edges, options, rng)
+    options, rng = exponents.options, exponents.rng
+    coupling, leak, report = _coupling(network, edges, exponents)
     system = stabilise(coupling, leak, method=options.stabilise, margin=options.margin)
     variances = edge_variances(
         system.matrix,
@@ -213,35 +237,71 @@ def _round(
 
 
 def _coupling(
-    network: Network, edges: RecurrentEdges, options: PruneLyapunov, rng: np.random.Generator
+    network: Network, edges: RecurrentEdges, exponents: _Exponents
 ) -> tuple[sparse.csr_matrix, Float, dict[str, Any]]:
     """The off-diagonal part of A, the leaks D0, and what went into them."""
+    options = exponents.options
     if registry.load("score", options.score).coupling == "weights":
         return edges.matrix, np.ones(edges.n_neurons), {"coupling": "weights"}
-    tau_mem = network.gather("tau_mem")
-    report: dict[str, Any] = {"coupling": "lyapunov"}
-    if options.exponents == "participation":
-        driven = participation_exponents(network, options.participation, rng)
-        exponents = driven.per_neuron
-        report["spectrum"] = {
-            "mode": driven.mode,
-            "width": options.participation.width,
-            "steps": driven.spectrum.steps,
-            "exponents": int(driven.spectrum.exponents.size),
-            "largest": float(driven.spectrum.exponents.max()),
-            "floored": driven.spectrum.n_floored,
-            "rate": driven.rate,
-        }
-    else:
-        exponents = isolated_exponents(tau_mem)
-    result = lyapunov_matrix(edges.matrix, exponents, signed=options.signed, union=options.union)
+    values, spectrum = exponents.of(network)
+    result = lyapunov_matrix(edges.matrix, values, signed=options.signed, union=options.union)
+    report = {"coupling": "lyapunov", **spectrum}
     report |= {
         "exponents_floored": result.n_floored,
         "floor": result.floor,
         "edges_without_neighbours": result.n_empty,
         "edges_cancelling": result.n_cancelling,
     }
-    return result.matrix, 1.0 / tau_mem, report
+    return result.matrix, 1.0 / network.gather("tau_mem"), report
+
+
+@dataclass(frozen=True, eq=False)
+class _Exponents:
+    """How neurons come by their exponents.
+
+    Attributes:
+        options: of the pass. rng: draws the noise. held: recorded input, or None.
+    """
+
+    options: PruneLyapunov
+    rng: np.random.Generator
+    held: HeldInput | None
+
+    def of(self, network: Network) -> tuple[Float, dict[str, Any]]:
+        """One exponent a neuron, (N,) in 1/s, and ``spectrum`` for the report, if there is one."""
+        run, given = self.options.participation, (self.rng, self.held)
+        if self.options.exponents == "isolated":
+            return isolated_exponents(network.gather("tau_mem")), {}
+        if self.options.exponents == "finite_time":
+            finite = finite_time_exponents(network, run, *given)
+            report = _run_report(finite.run) | {
+                "horizon": finite.horizon,
+                "windows": finite.n_windows,
+                "largest": float(finite.per_neuron.max()),
+                "floored": finite.n_floored,
+            }
+            return finite.per_neuron, {"spectrum": report}
+        driven = participation_exponents(network, run, *given)
+        report = _run_report(driven.run) | {
+            "steps": driven.spectrum.steps,
+            "exponents": int(driven.spectrum.exponents.size),
+            "largest": float(driven.spectrum.exponents.max()),
+            "floored": driven.spectrum.n_floored,
+        }
+        return driven.per_neuron, {"spectrum": report}
+
+
+def _run_report(run: LinearisedRun) -> dict[str, Any]:
+    """Kind of linearisation, its parameters, and what the run met."""
+    return {
+        "mode": run.mode,
+        **run.parameters,
+        "rate": run.rate,
+        "spikes": run.n_spikes,
+        "degenerate": run.n_degenerate,
+        "flips": run.n_flips,
+        "delays_left_out": run.n_delayed,
+    }
 
 
 def _sampled(

@@ -91,7 +91,8 @@ def lyapunov_spectrum(
         \lambda_k = \frac{1}{T\,dt} \sum_t \ln |R_{kk}(t)|
 
     (Benettin et al. 1980; used for spiking networks by Vogt et al. 2022.) A reset makes columns
-    vanish exactly, so ``|R_kk|`` is floored; the floor is our choice and its use is counted.
+    vanish exactly, so ``|R_kk|`` is floored; the floor is our choice and its use is counted. Runs
+    on one thread of the BLAS, whose sums would have other last bits on more.
 
     Args:
         tangent_step: called once per step, in order; takes (size, k) and returns ``J_t`` times it,

@@ -1,32 +1,48 @@
 """Lyapunov exponents per neuron of a recurrent LIF network.
 
 The spectrum belongs to the whole network and has no neuron index, and the papers do not say how
-they assign it. Both assignments here are our choice and are named in every result.
+they assign it. All assignments here are our choice and are named in every result: `isolated`,
+`participation`, and `finite_time`, which is in a module of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field
-from scipy import sparse
 
+from hrsnn_lava.compiler.analysis.dynamics.driven_lif import HeldInput, LinearisedRun, decay
+from hrsnn_lava.compiler.analysis.dynamics.event_lif import EventLIF
+from hrsnn_lava.compiler.analysis.dynamics.exponent_options import ParticipationOptions
 from hrsnn_lava.compiler.analysis.dynamics.lyapunov import (
     LyapunovSpectrum,
     QrSchedule,
     lyapunov_spectrum,
 )
-from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
-from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.compiler.analysis.dynamics.perturbed_lif import LEADING, PerturbedLIF
+from hrsnn_lava.compiler.analysis.dynamics.surrogate_lif import SurrogateLIF
+from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import Network
-from hrsnn_lava.options import Count, NonNegative, Number, Positive, options
+
+__all__ = [
+    "NeuronExponents",
+    "ParticipationOptions",
+    "SurrogateLIF",
+    "decay",
+    "isolated_exponents",
+    "participation_exponents",
+]
 
 Float = NDArray[np.float64]
 FULL_SPECTRUM_UP_TO = 600  # state size; a full QR costs its cube, 4 s per 1000 steps here
 THIN_EXPONENTS = 200
+LINEARISATIONS: Mapping[str, type[SurrogateLIF] | type[EventLIF] | type[PerturbedLIF]] = {
+    "surrogate": SurrogateLIF,
+    "event": EventLIF,
+    "perturbation": PerturbedLIF,
+}
 
 
 def isolated_exponents(tau_mem: ArrayLike) -> Float:
@@ -38,33 +54,6 @@ def isolated_exponents(tau_mem: ArrayLike) -> Float:
     return exponents
 
 
-@options
-class ParticipationOptions:
-    """How the driven network is run and linearised; all defaults are our choice.
-
-    Attributes:
-        steps: averaged over.
-        transient: steps discarded before them.
-        qr_every: steps between orthonormalisations.
-        width: half width of the triangular surrogate slope, in units of the threshold.
-        n_exponents: leading exponents to follow; not set: all up to a state of 600, else 200.
-        drive: constant current added to the biases, in units of the potential.
-        noise: standard deviation of a current drawn anew for every neuron and step.
-        reset_gradient: also differentiate the reset (usually left out, as in training).
-        floor: smallest ``|R_kk|`` let through.
-    """
-
-    steps: Count = 500
-    transient: Annotated[int, Field(ge=0)] = 100
-    qr_every: Count = 5
-    width: Positive = 0.5
-    n_exponents: Count | None = None
-    drive: Number = 0.0
-    noise: NonNegative = 0.0
-    reset_gradient: bool = False
-    floor: Positive = 1e-12
-
-
 @dataclass(frozen=True, eq=False)
 class NeuronExponents:
     """Exponents per neuron with everything needed to repeat them.
@@ -72,12 +61,14 @@ class NeuronExponents:
     Attributes:
         per_neuron: (N,) in 1/s. Full spectrum: participation summed over the neuron's two
             coordinates (v, i), so it sums to the sum of all exponents. Leading exponents only:
-            the mean over the covered part, which stays within their range.
+            the mean over the covered part, a weighted mean of the growth rates met between two
+            orthonormalisations; those of single moments reach further than the exponents, which
+            are their means over time.
         spectrum: of the network; its coordinates are v of all neurons, then i of all neurons.
-        mode: ``"surrogate"``, the kind of linearisation.
-        rate: mean spikes per neuron and step during the run; 0 means that the surrogate slopes
-            saw no spike.
+        mode: ``surrogate``, ``event`` or ``perturbation``, the kind of linearisation.
+        rate: mean spikes per neuron and step during the run; 0 means that no spike was seen.
         options: as given.
+        run: what the run met: degenerate events, flips, delays that were left out.
     """
 
     per_neuron: Float
@@ -85,22 +76,38 @@ class NeuronExponents:
     mode: str
     rate: float
     options: ParticipationOptions = field(default_factory=ParticipationOptions)
+    run: LinearisedRun = field(default_factory=lambda: LinearisedRun("surrogate"))
 
 
 def participation_exponents(
-    network: Network, options: ParticipationOptions, rng: np.random.Generator
+    network: Network,
+    options: ParticipationOptions,
+    rng: np.random.Generator,
+    held: HeldInput | None = None,
 ) -> NeuronExponents:
     """Share of each neuron in the Lyapunov spectrum of the driven network.
 
-    ``lambda_i = 1/(T dt) sum_t sum_k Q_ik(t)^2 ln R_kk(t)``, with the surrogate-gradient Jacobian
-    of `SurrogateLIF`. Delays are left out: every spike arrives one step later.
+    ``lambda_i = 1/(T dt) sum_t sum_k Q_ik(t)^2 ln R_kk(t)``, with the tangent map that
+    ``options.linearisation`` names: `SurrogateLIF`, `EventLIF` or `PerturbedLIF`. Delays are left
+    out: every spike arrives one step later.
+
+    Args:
+        network: with N neurons; the state has 2N coordinates.
+        options: how it is run and linearised.
+        rng: draws the noise, and the first tangent vectors where not all are followed.
+        held: input of a task, recorded, on top of the options' drive; it must last for the
+            transient and the steps, each rounded up to a multiple of ``qr_every``.
 
     Raises:
-        SpecError: an option is out of range.
+        SpecError: an option is out of range, or the recording too short or of another network.
     """
     n = network.n_neurons
-    tangent = SurrogateLIF(network, options, rng)
+    every = options.qr_every
+    total = sum(-(-steps // every) * every for steps in (options.transient, options.steps))
+    tangent = LINEARISATIONS[options.linearisation](network, options, rng, held, total)
     k = options.n_exponents
+    if k is None and options.linearisation == "perturbation":
+        k = min(LEADING, 2 * n)
     if k is None:
         k = 2 * n if 2 * n <= FULL_SPECTRUM_UP_TO else min(THIN_EXPONENTS, 2 * n)
     schedule = QrSchedule(
@@ -111,102 +118,8 @@ def participation_exponents(
         per_neuron = spectrum.participation[:n] + spectrum.participation[n:]
     else:
         covered = spectrum.coverage[:n] + spectrum.coverage[n:]
-        total = spectrum.participation[:n] + spectrum.participation[n:]
+        total_share = spectrum.participation[:n] + spectrum.participation[n:]
         per_neuron = np.full(n, float(spectrum.exponents.mean()))
-        np.divide(total, covered, out=per_neuron, where=covered > 0)
-    return NeuronExponents(per_neuron, spectrum, "surrogate", tangent.rate, options)
-
-
-def decay(dt: float, tau: Float) -> Float:
-    """``exp(-dt / tau)`` for tau in seconds, 0 where tau is 0."""
-    factors: Float = np.zeros_like(tau)
-    np.divide(-dt, tau, out=factors, where=tau > 0)
-    np.exp(factors, out=factors, where=tau > 0)
-    return factors
-
-
-class SurrogateLIF:
-    r"""Runs the float network and carries tangent vectors along.
-
-    State: v before the reset and the synaptic current i of every neuron. With
-    :math:`s = H(v - \theta)` and its surrogate slope :math:`\psi` (a triangle of area 1 and half
-    width ``width * theta``; none while v is held at 0)::
-
-        d i' = alpha d i + W diag(psi) d v
-        d v' = beta (1 - s) d v + (1 - beta) d i'      (0 while held; -beta v psi d v optional)
-    """
-
-    def __init__(
-        self, network: Network, options: ParticipationOptions, rng: np.random.Generator
-    ) -> None:
-        problems = []
-        if not options.width > 0:
-            problems.append(Problem("width", str(options.width), "> 0"))
-        if not options.noise >= 0:
-            problems.append(Problem("noise", str(options.noise), ">= 0"))
-        raise_if(SpecError, "the network cannot be linearised", problems)
-        n = network.n_neurons
-        self._options, self._rng = options, rng
-        self._alpha = decay(network.dt, network.gather("tau_syn"))
-        self._beta = decay(network.dt, network.gather("tau_mem"))
-        self._gain = np.where(np.isinf(network.gather("tau_mem")), 1.0, 1.0 - self._beta)
-        self._threshold = network.gather("v_threshold")
-        self._bias = network.gather("bias") + options.drive
-        hold = np.rint(network.gather("refractory") / network.dt)
-        self._refractory = hold.astype(np.int64)
-        self._columns: sparse.csc_matrix = recurrent_edges(network).matrix.tocsc()
-        self._v, self._i = np.zeros(n), np.zeros(n)
-        self._spikes = np.zeros(n, dtype=bool)
-        self._held = np.zeros(n, dtype=bool)
-        self._hold_left = np.zeros(n, dtype=np.int64)
-        self._n_spikes, self._n_steps = 0, 0
-
-    @property
-    def rate(self) -> float:
-        """Mean spikes per neuron and step so far."""
-        return self._n_spikes / max(self._n_steps * self._v.size, 1)
-
-    def _slopes(self) -> Float:
-        distance = np.abs(self._v - self._threshold)
-        half = self._options.width * self._threshold
-        slopes: Float = np.maximum(0.0, 1.0 - distance / half) / half
-        slopes[self._held] = 0.0
-        return slopes
-
-    def _advance(self) -> None:
-        sources = np.flatnonzero(self._spikes)
-        self._i = self._alpha * self._i
-        if sources.size:
-            self._i += np.asarray(self._columns[:, sources].sum(axis=1)).ravel()
-        drive = self._bias + self._i
-        if self._options.noise:
-            drive = drive + self._options.noise * self._rng.standard_normal(self._v.size)
-        v = self._beta * np.where(self._spikes, 0.0, self._v) + self._gain * drive
-        self._hold_left = np.where(
-            self._spikes, self._refractory, np.maximum(self._hold_left - 1, 0)
-        )
-        self._held = self._hold_left > 0
-        self._v = np.where(self._held, 0.0, v)
-        self._spikes = self._v > self._threshold
-        self._n_spikes += int(np.count_nonzero(self._spikes))
-        self._n_steps += 1
-
-    def __call__(self, tangent: Float) -> Float:
-        """Advance the network by one step; return the Jacobian times `tangent` (2N, k)."""
-        n = self._v.size
-        slopes = self._slopes()
-        leak = np.where(self._spikes, 0.0, self._beta)
-        if self._options.reset_gradient:
-            leak = leak - self._beta * self._v * slopes
-        self._advance()
-        leak[self._held] = 0.0
-        gain = np.where(self._held, 0.0, self._gain)
-        result = np.empty_like(tangent)
-        current, potential = result[n:], result[:n]
-        np.multiply(tangent[n:], self._alpha[:, None], out=current)
-        active = np.flatnonzero(slopes)
-        if active.size:
-            current += self._columns[:, active] @ (slopes[active, None] * tangent[active])
-        np.multiply(tangent[:n], leak[:, None], out=potential)
-        potential += gain[:, None] * current
-        return result
+        np.divide(total_share, covered, out=per_neuron, where=covered > 0)
+    run = tangent.record()
+    return NeuronExponents(per_neuron, spectrum, run.mode, run.rate, options, run)

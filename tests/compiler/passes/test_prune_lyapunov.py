@@ -1,12 +1,14 @@
+import json
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from hrsnn_lava.compiler.analysis.dynamics.driven_lif import HeldInput
 from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import ParticipationOptions
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
-from hrsnn_lava.compiler.passes.prune_lyapunov import PruneLyapunov
+from hrsnn_lava.compiler.passes.prune_lyapunov import PruneLyapunov, prune_lyapunov
 from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF, Network, Population, Projection
@@ -58,6 +60,76 @@ def test_participation_reports_how_the_exponents_came_about(balanced: Network) -
     assert (spectrum["width"], spectrum["steps"], spectrum["exponents"]) == (0.4, 60, 200)
     assert spectrum["rate"] > 0
     assert spectrum["floored"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "parameters"),
+    [
+        ("surrogate", {"width": 0.4, "reset_gradient": False}),
+        ("event", {"slope_floor": 0.01}),
+        ("perturbation", {"eps": 0.05, "shadows": 8}),
+    ],
+)
+@pytest.mark.parametrize("exponents", ["participation", "finite_time"])
+def test_every_linearisation_prunes_and_says_what_it_met(
+    balanced: Network, exponents: Any, mode: Any, parameters: dict[str, Any]
+) -> None:
+    run = ParticipationOptions(
+        steps=40,
+        transient=20,
+        drive=1.3,
+        noise=0.2,
+        width=0.4,
+        n_exponents=8,
+        linearisation=mode,
+        slope_floor=0.01,
+        eps=0.05,
+        window=15,
+    )
+    options = {"exponents": exponents, "participation": run, "sampling": "systematic"}
+    if (exponents, mode) == ("finite_time", "perturbation"):
+        with pytest.raises(SpecError, match=r"no derivative.*allowed: surrogate, event.*particip"):
+            PruneLyapunov(0.5, **options)
+        return
+    _, report = PruneLyapunov(0.5, **options).apply(balanced)
+    assert report["exponents"] == exponents
+    (only,) = report["rounds"]
+    spectrum = only["spectrum"]
+    assert spectrum["mode"] == mode
+    assert {key: spectrum[key] for key in parameters} == parameters
+    assert spectrum["rate"] > 0.01
+    assert spectrum["spikes"] > 50
+    assert (spectrum["flips"] > 0) == (mode == "perturbation")
+    assert (spectrum["degenerate"] > 0) <= (mode == "event")
+    assert spectrum["delays_left_out"] == 0
+    if exponents == "finite_time":
+        assert (spectrum["horizon"], spectrum["windows"]) == (0.015, 3)
+    else:
+        assert (spectrum["exponents"], spectrum["steps"]) == (8, 40)
+    json.dumps(report)
+    again = PruneLyapunov(0.5, **options).apply(balanced)[1]
+    assert again == report
+
+
+def test_isolated_neurons_have_nothing_to_linearise(balanced: Network) -> None:
+    with pytest.raises(SpecError, match=r"participation.linearisation: 'event'.*participation"):
+        PruneLyapunov(0.5, participation=ParticipationOptions(linearisation="event"))
+    held = HeldInput(np.zeros((1, 2)), 1000)
+    with pytest.raises(SpecError, match="held: a recorded input"):
+        prune_lyapunov(balanced, PruneLyapunov(0.5), np.random.default_rng(0), held=held)
+
+
+def test_exponents_under_the_input_of_a_task(balanced: Network) -> None:
+    run = ParticipationOptions(steps=40, transient=20, drive=1.0, linearisation="event")
+    options = PruneLyapunov(0.5, exponents="participation", participation=run)
+    rng = np.random.default_rng(1)
+    reports = []
+    for scale in (0.0, 2.0):
+        held = HeldInput(scale * rng.standard_normal((6, 2)), 10)
+        _, report = prune_lyapunov(balanced, options, np.random.default_rng(0), held=held)
+        reports.append(report["rounds"][0]["spectrum"])
+    assert reports[0]["spikes"] != reports[1]["spikes"]
+    assert reports[0]["largest"] != reports[1]["largest"]
 
 
 @pytest.mark.parametrize("form", [{"signed": True}, {"union": True}])
