@@ -36,6 +36,9 @@ SMALLEST = {
     "memory_heterogeneity": TINY
     | {"task.train": 60, "task.validation": 20, "task.test": 30, "task.delays": 5}
     | {"balance.passes": 1},
+    "pruning": TINY
+    | {"task.train": 60, "task.validation": 20, "task.test": 30, "task.delays": 5}
+    | {"balance.passes": 1},
     "importance": TINY
     | {
         "task.train": 40,
@@ -60,7 +63,7 @@ def experiment(request, monkeypatch):
 
 
 def arguments(size="small"):
-    return argparse.Namespace(size=size, seeds=None, set="digit_rows", path=None)
+    return argparse.Namespace(size=size, seeds=None, set="digit_rows", path=None, settings=None)
 
 
 def test_every_experiment_is_tested():
@@ -88,7 +91,8 @@ def test_a_trial_is_real_and_seeded(experiment):
     names = {column.figure for column in module.page(arguments()).columns}
     assert study.headline in figures
     assert np.isfinite(figures[study.headline])
-    assert names - set(figures) <= {f"accuracy_at_{s}" for s in (3, 10, 40)}
+    found = {figure.rpartition("/")[2] for figure in figures}
+    assert names - found <= {f"accuracy_at_{s}" for s in (3, 10, 40)}
     for variant in study.variants:
         assert np.isfinite(figures[f"{variant}/{study.headline}"])
     if name == "few_labels":
