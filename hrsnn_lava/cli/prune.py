@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Options classes of all methods that prune synapses to a density or a number of operations.
 METHODS: dict[str, Any] = {name: registry.load("pruning", name) for name in pruning_methods()}
-DROPPING: Any = registry.load("pruning", "betweenness")
+DROPPING: Any = registry.load("pruning", "neurons")
 
 
 @click.command("prune")
@@ -34,7 +34,7 @@ DROPPING: Any = registry.load("pruning", "betweenness")
     type=click.FloatRange(0, 1, max_open=True),
     default=0.0,
     show_default=True,
-    help="Share of the neurons to drop first, those of least betweenness.",
+    help="Share of the neurons to drop first, those of the least score.",
 )
 @pass_options({"drop": DROPPING}, prefix="drop", skip=("fraction", "seed"))
 @seed_option("Of the sampling, and of the input that rates are measured with.")
@@ -62,7 +62,10 @@ def prune(
         if drop_neurons:
             progress(f"drop neurons: {drop_neurons:.0%}")
             dropping = chosen(DROPPING, options, prefix="drop", fraction=drop_neurons)
-            after, record = run_pass(after, dropping, Context(seed=seed))
+            observed = _measured(console, after, seed) if dropping.needs_rates else Observed()
+            after, record = run_pass(after, dropping, Context(observed=observed, seed=seed))
+            for finding in record.findings:
+                console.note(str(finding))
             # the indices of the neurons that stay would drown the rest
             report = {k: v for k, v in record.report.items() if k != "kept"}
             passes[record.name] = report
