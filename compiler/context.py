@@ -176,6 +176,9 @@ class Context:
         seed: of every pass that draws and has none of its own; None is 0, and says that nobody
             chose one.
         progress: told what is being done.
+        pruned: (P, 2) post and pre, as the network at hand numbers its neurons, of recurrent
+            synapses that were pruned and must not come back; see `pruned_synapses` of
+            `hrsnn_lava.compiler.pruning.surgery`.
     """
 
     profile: HardwareProfile | None = None
@@ -183,6 +186,7 @@ class Context:
     input_range: float | None = None
     seed: int | None = None
     progress: Progress = silent
+    pruned: NDArray[np.int64] | None = None
 
     def settled(self, passes: tuple[Any, ...]) -> Context:
         """The context with what one of the passes states for all of them.
