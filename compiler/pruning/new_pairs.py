@@ -104,12 +104,15 @@ def choose_pairs(
 
 def _lower_participation(tables: Any, adjacency: sparse.csr_matrix, count: int) -> Int:
     """Join what lowers the participation of leading eigenvectors, until nothing does."""
+    from threadpoolctl import threadpool_limits
+
     from hrsnn_lava.compiler.pruning.pair_kernels import join_by_slope
 
     chosen = np.zeros((0, 2), dtype=np.int64)
     part = -(-count // BATCHES)
     while len(chosen) < count and adjacency.nnz:
-        vectors, slopes = participation_slopes(adjacency)
+        with threadpool_limits(limits=1):  # sums in another order would give other last bits
+            vectors, slopes = participation_slopes(adjacency)
         eligible = tables.degree <= np.quantile(tables.degree, JOINED_SHARE)
         asked = min(part, count - len(chosen))
         pairs = join_by_slope(tables, asked, eligible, vectors, slopes)

@@ -21,6 +21,8 @@ Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
 #: What no key is above.
 NOTHING = np.inf
+#: Slopes that are no less than this are 0 but for rounding.
+LEAST_SLOPE = -1e-9
 
 
 class Pairs(NamedTuple):
@@ -44,7 +46,7 @@ class Pairs(NamedTuple):
 @kernel()
 def has(bits: Bits, u: int, v: int) -> bool:
     """One bit."""
-    return (bits[u, v >> 6] >> np.uint64(v & 63)) & np.uint64(1) == np.uint64(1)
+    return bool((bits[u, v >> 6] >> np.uint64(v & 63)) & np.uint64(1) == np.uint64(1))
 
 
 @kernel()
@@ -225,9 +227,9 @@ def best_by_slope(
 ) -> tuple[int, float]:
     """The free candidate of u for which ``sum_k (x_ku - x_kv) (g_ku - g_kv)`` is least, and that.
 
-    -1 where none is below 0; of equal ones the first.
+    -1 where none is below `LEAST_SLOPE`; of equal ones the first.
     """
-    best, partner = 0.0, -1
+    best, partner = LEAST_SLOPE, -1
     if not free[u]:
         return partner, best
     for word in range(pairs.joined.shape[1]):
@@ -264,7 +266,7 @@ def join_by_slope(pairs: Pairs, count: int, eligible: Bool, vectors: Float, slop
     done = 0
     while done < count:
         u = int(np.argmin(keys))
-        if keys[u] >= 0.0:
+        if keys[u] >= LEAST_SLOPE:
             break
         v, value = best_by_slope(pairs, u, free, vectors, slopes)
         if value != keys[u]:
@@ -273,7 +275,7 @@ def join_by_slope(pairs: Pairs, count: int, eligible: Bool, vectors: Float, slop
         chosen[done, 0], chosen[done, 1] = u, v
         done += 1
         free[u] = free[v] = False
-        keys[u] = keys[v] = 0.0
+        keys[u] = keys[v] = LEAST_SLOPE
     for at in range(done):
         join(pairs, chosen[at, 0], chosen[at, 1])
     return chosen[:done]

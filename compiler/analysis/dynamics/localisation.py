@@ -24,6 +24,8 @@ Float = NDArray[np.float64]
 LEADING = 8
 #: Neurons up to which all eigenvectors are found; 1500 take 1 to 2 s.
 ALL_UP_TO = 1500
+#: Neurons up to which slopes are found from all eigenvectors: it is done again and again.
+SLOPES_OF_ALL_UP_TO = 400
 #: Eigenvalues that are nearer to each other, as a share of the largest, are one.
 EQUAL = 1e-9
 #: Vectors found beyond the leading ones, so that these are exact and stand apart from the rest.
@@ -89,20 +91,26 @@ def laplacian_localisation(adjacency: sparse.csr_matrix) -> Localisation:
 def largest_of_laplacian(adjacency: sparse.csr_matrix, count: int | None) -> tuple[Float, Float]:
     """The `count` largest eigenvalues of the Laplacian, ascending, and their vectors (N, count).
 
+    By Lanczos; all of them, and where that does not converge, by dense decomposition.
+
     Args:
         adjacency: CSR (N, N), symmetric, of ones.
-        count: None for all; then, and up to `ALL_UP_TO` neurons, by dense decomposition.
+        count: None for all.
     """
-    matrix, n = laplacian(adjacency), adjacency.shape[0]
-    if count is None or n <= ALL_UP_TO or count >= n - 1:
-        values, vectors = np.linalg.eigh(matrix.toarray())
-        first = 0 if count is None else max(n - count, 0)
-        return values[first:], vectors[:, first:]
-    from scipy.sparse.linalg import eigsh
+    from scipy.sparse.linalg import ArpackError, eigsh
 
-    values, vectors = eigsh(matrix, k=count, which="LA", v0=_start(n))
-    order = np.argsort(values)
-    return values[order], vectors[:, order]
+    matrix, n = laplacian(adjacency), adjacency.shape[0]
+    if count is not None and count < n // 2:
+        try:
+            values, vectors = eigsh(matrix, k=count, which="LA", v0=_start(n))
+        except ArpackError:
+            pass
+        else:
+            order = np.argsort(values)
+            return values[order], vectors[:, order]
+    values, vectors = np.linalg.eigh(matrix.toarray())
+    first = 0 if count is None else max(n - count, 0)
+    return values[first:], vectors[:, first:]
 
 
 def weights_localisation(weights: sparse.csr_matrix) -> Localisation:
@@ -122,7 +130,8 @@ def weights_localisation(weights: sparse.csr_matrix) -> Localisation:
     if found is None:
         return Localisation(None, None)
     values, vectors = found
-    order = np.argsort(-np.round(np.abs(values), 12), kind="stable")[:LEADING]
+    size = np.abs(values) / np.abs(values).max()
+    order = np.argsort(-np.round(size, 12), kind="stable")[:LEADING]
     vectors = vectors[:, order] / np.linalg.norm(vectors[:, order], axis=0)
     ratios = (np.abs(vectors) ** 4).sum(axis=0)
     return Localisation(float(ratios[0]), float(ratios.mean()))
@@ -152,7 +161,9 @@ def _start(n: int) -> Float:
     return start
 
 
-def participation_slopes(adjacency: sparse.csr_matrix) -> tuple[Float, Float]:
+def participation_slopes(
+    adjacency: sparse.csr_matrix, *, all_up_to: int = SLOPES_OF_ALL_UP_TO
+) -> tuple[Float, Float]:
     r"""What joining two neurons does to the participation of the leading Laplacian eigenvectors.
 
     An edge between u and v adds ``(e_u - e_v)(e_u - e_v)^T`` to the Laplacian. To first order in
@@ -163,14 +174,15 @@ def participation_slopes(adjacency: sparse.csr_matrix) -> tuple[Float, Float]:
 
     with the cube taken entry by entry (perturbation theory; to use it so is ours).
 
+    Args:
+        adjacency: CSR (N, N), symmetric, of ones.
+        all_up_to: neurons up to which the sum runs over all eigenvectors; above, it is solved for.
+
     Returns:
         x and g of the `LEADING` largest eigenvalues, (N, K) each, K <= `LEADING`.
     """
-    n = adjacency.shape[0]
-    if n <= ALL_UP_TO:
-        values, vectors = largest_of_laplacian(adjacency, None)
-    else:
-        values, vectors = largest_of_laplacian(adjacency, LEADING + GUARD)
+    complete = adjacency.shape[0] <= all_up_to
+    values, vectors = largest_of_laplacian(adjacency, None if complete else LEADING + GUARD)
     leading = slice(max(values.size - LEADING, 0), values.size)
     x = vectors[:, leading]
     cubes = x**3
@@ -178,7 +190,7 @@ def participation_slopes(adjacency: sparse.csr_matrix) -> tuple[Float, Float]:
     apart = np.abs(gap) > 1e-6 * max(float(values[-1]), 1.0)
     inverse = np.divide(1.0, gap, out=np.zeros_like(gap), where=apart)
     slopes: Float = vectors @ (inverse * (vectors.T @ cubes))
-    if n > ALL_UP_TO:
+    if not complete:
         rest = cubes - vectors @ (vectors.T @ cubes)
         slopes += _resolvent(laplacian(adjacency), values[leading], vectors, rest)
     return x, slopes
@@ -202,7 +214,8 @@ def _resolvent(
         image = shifts * direction - matrix @ direction
         image -= known @ (known.T @ image)
         curvature = (direction * image).sum(axis=0)
-        length = np.divide(square, curvature, out=np.zeros_like(square), where=square > goal)
+        going = (square > goal) & (curvature > 0)
+        length = np.divide(square, curvature, out=np.zeros_like(square), where=going)
         solution += length * direction
         residual -= length * image
         before, square = square, (residual**2).sum(axis=0)

@@ -86,5 +86,5 @@ def ridge_leverage(matrix: NDArray[Any], ridge: float) -> Float:
         )
     inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
     leverage: Float = np.clip(1.0 - damping * inverse.diagonal(), 0.0, 1.0)
-    # The last bits depend on how sums were split; a rank must not.
-    return np.round(leverage, 10)
+    # The last digits depend on how sums were split; a rank should not.
+    return np.round(leverage, 10 if matrix.dtype == np.float64 else 5)

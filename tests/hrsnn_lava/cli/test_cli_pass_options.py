@@ -67,6 +67,12 @@ VALUES: dict[str, dict[str, Any]] = {
         "rescale": {"mode": "inverse", "gamma": 0.5, "cap": 4.0},
         "seed": 4,
     },
+    "delocalize": {
+        "share": 0.3,
+        "objective": "min_ipr",
+        "within": "anywhere",
+        "seed": 4,
+    },
     "quantize": {
         "weight_bits": 5,
         "input_range": 3.0,
