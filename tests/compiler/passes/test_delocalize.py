@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import networkx as nx
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+import hrsnn_lava as hl
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.context import Context
 from hrsnn_lava.compiler.passes.delocalize import Delocalize
@@ -162,6 +164,21 @@ def test_pruned_synapses_do_not_come_back(balanced: Network, objective: str) -> 
     kept_out = matrix(step(thin, Context(pruned=lost)))
     assert not kept_out[lost[:, 0], lost[:, 1]].any()
     assert (kept_out != 0).sum() == 2 * (thin_w != 0).sum()
+
+
+def test_in_a_compilation(balanced: Network) -> None:
+    net = replace(balanced, projections=balanced.projections[:5])  # graded spikes fit no Loihi 1
+    first = PruneRandom(0.2, rescale=Rescale("none"), seed=1)
+    lost = pruned_synapses(net, first(net))
+    compiled = hl.compile(net, "loihi1", [first, Delocalize(1.0, "random")], pruned=lost, seed=3)
+    record = compiled.records[1]
+    assert (record.name, record.options["seed"]) == ("delocalize", 3)
+    assert record.report["added"] == record.report["synapses_before"]
+    grown = Delocalize(1.0, "random", seed=3)(first(net), Context(pruned=lost))
+    assert compiled.network.n_synapses == grown.n_synapses
+    edges = recurrent_edges(grown)
+    ends = {*zip(edges.post.tolist(), edges.pre.tolist(), strict=True)}
+    assert ends.isdisjoint(map(tuple, lost.tolist()))
 
 
 def test_a_pair_that_was_pruned_one_way_may_be_joined_the_other() -> None:
