@@ -65,8 +65,8 @@ def choose_pairs(
     part, and only the nine tenths of fewest neighbours, since large degrees localise (ours).
 
     Costs 3 N^2 bits and, for every pair, N / 64 + d looks, d the pairs that its ends could be
-    joined in: about 1 s for 50000 pairs of 5000 neurons. ``min_ipr`` adds, `BATCHES` times, the
-    eigenvectors and a look at every candidate.
+    joined in: 2 to 4 s for 50000 pairs of 5000 neurons that have 100 neighbours. ``min_ipr`` adds,
+    `BATCHES` times or more, the eigenvectors and a look at every candidate: 45 s there.
 
     Args:
         within: ``neighbourhoods``: pairs that have a common neighbour by then; or ``anywhere``.
