@@ -63,11 +63,15 @@ class Observed:
             input sends spikes.
         current_peak: (n_neurons,) largest magnitude of the synaptic current, in the network's
             unit; None when it was not recorded.
+        covariance: (n_neurons, n_neurons) of the neurons' spike traces, as `trace_covariance` of
+            `hrsnn_lava.compiler.analysis.dynamics.trace_covariance` measures it; None where
+            nobody did.
     """
 
     rates: Float | float | None = None
     input_rates: Float | float | None = None
     current_peak: Float | None = None
+    covariance: Float | None = None
 
     def __post_init__(self) -> None:
         raise_if(SpecError, "what a run showed is not valid", list(self._wrong_values()))
@@ -121,6 +125,16 @@ class Observed:
             return self
         return replace(self, current_peak=self.current_peak * gains)
 
+    def of_neurons(self, neurons: NDArray[np.int64]) -> Observed:
+        """What the run showed of some neurons alone, by their global indices; inputs stay."""
+
+        def part(values: Any) -> Any:
+            return values if values is None or np.ndim(values) == 0 else np.asarray(values)[neurons]
+
+        square = None if self.covariance is None else self.covariance[np.ix_(neurons, neurons)]
+        peak = part(self.current_peak)
+        return replace(self, rates=part(self.rates), current_peak=peak, covariance=square)
+
     def by_population(self, network: Network) -> dict[str, Float]:
         """Rates by population, where those of the neurons are known; unknown inputs are silent."""
         if self.neuron_rates is None:
@@ -141,6 +155,9 @@ class Observed:
             value = getattr(self, name)
             if value is not None and np.ndim(value) and np.shape(value) != (size,):
                 yield Problem(f"observed.{name}", f"shape {np.shape(value)}", f"({size},)")
+        square = (network.n_neurons, network.n_neurons)
+        if self.covariance is not None and np.shape(self.covariance) != square:
+            yield Problem("observed.covariance", f"shape {np.shape(self.covariance)}", f"{square}")
 
 
 def _array(values: Float | float | None) -> Float | None:
@@ -159,6 +176,9 @@ class Context:
         seed: of every pass that draws and has none of its own; None is 0, and says that nobody
             chose one.
         progress: told what is being done.
+        pruned: (P, 2) post and pre, as the network at hand numbers its neurons, of recurrent
+            synapses that were pruned and must not come back; see `pruned_synapses` of
+            `hrsnn_lava.compiler.pruning.surgery`.
     """
 
     profile: HardwareProfile | None = None
@@ -166,6 +186,7 @@ class Context:
     input_range: float | None = None
     seed: int | None = None
     progress: Progress = silent
+    pruned: NDArray[np.int64] | None = None
 
     def settled(self, passes: tuple[Any, ...]) -> Context:
         """The context with what one of the passes states for all of them.

@@ -290,8 +290,8 @@ def compile_network(
         profile: the chip.
         passes: any passes, in order; those that every program needs are put in where missing.
         **options: of the compilation: `seed`, `rates` and `input_rates` (or a whole `observed`),
-            `input_range`, `progress`; a pass by its name, as an object or a table of options
-            (``partition={"tolerance": 0.1}``); or an option that one pass alone has
+            `input_range`, `pruned`, `progress`; a pass by its name, as an object or a table of
+            options (``partition={"tolerance": 0.1}``); or an option that one pass alone has
             (``weight_bits=4``).
 
     Returns:
@@ -312,7 +312,7 @@ def compile_network(
     return Pipeline.default(profile, steps, quantized=quantized).run(network, context)
 
 
-_OF_CONTEXT = ("seed", "observed", "rates", "input_rates", "input_range", "progress")
+_OF_CONTEXT = ("seed", "observed", "rates", "input_rates", "input_range", "pruned", "progress")
 
 
 def _sorted_options(

@@ -58,6 +58,7 @@ KINDS: Mapping[str, Kind] = {
     "pruning": Kind("compiler.passes", "prune_"),
     "score": Kind("compiler.pruning.scores"),
     "pass": Kind("compiler.passes"),
+    "neuron_score": Kind("compiler.pruning.neuron_scores"),
     "scaling": Kind("compiler.quantization.scaling", attribute="Option"),
     "placer": Kind("compiler.placing", attribute="place", needs=("__call__",)),
     "engine": Kind(

@@ -45,6 +45,7 @@ from hrsnn_lava.compiler.passes.palette import Palette
 from hrsnn_lava.compiler.passes.partition import Partition
 from hrsnn_lava.compiler.passes.place import Place
 from hrsnn_lava.compiler.passes.prune_betweenness import PruneBetweenness
+from hrsnn_lava.compiler.passes.prune_neurons import PruneNeurons
 from hrsnn_lava.compiler.passes.quantize import Quantize
 from hrsnn_lava.compiler.passes.stock_groups import StockGroups
 from hrsnn_lava.compiler.pruning.budget import BUDGETS, Amount, amount_of
@@ -170,6 +171,8 @@ def _control(name: str) -> str:
 
 def _drop(value: Any) -> Any:
     """A share stands for the pass that drops so many neurons; 0 for none."""
+    if isinstance(value, PruneBetweenness):
+        return value.among_scores()
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return {"fraction": value} if value else None
     return value
@@ -187,8 +190,8 @@ class PruneSpec:
             ``match`` and keeps what does better on the validation part of the task.
         curve: further budgets, in the same unit, at which the method and its controls are scored,
             for the pruning curve of the report.
-        drop_neurons: share of the neurons of least betweenness that is dropped first, or a table
-            of the options of that pass.
+        drop_neurons: share of the neurons that is dropped first, those of least betweenness, or a
+            table of the options of that pass, such as another score.
         homeostasis: bring rates back to the unpruned ones through the biases.
         homeostasis_passes: passes over the training input.
         controls: further arms of the comparison: methods, and ``no-recurrence``.
@@ -201,7 +204,7 @@ class PruneSpec:
     sops: Positive | None = None
     rescale: Literal["auto"] | RescaleOption = "auto"
     curve: tuple[Positive, ...] = ()
-    drop_neurons: Annotated[PruneBetweenness | None, BeforeValidator(_drop)] = None
+    drop_neurons: Annotated[PruneNeurons | None, BeforeValidator(_drop)] = None
     homeostasis: bool = True
     homeostasis_passes: Count = 30
     controls: tuple[Annotated[str, AfterValidator(_control)], ...] = (

@@ -26,6 +26,7 @@ from tests.docs.test_docs import ROOT, pages
 KINDS = {
     "pruning": "per_neuron",
     "score": "spread",
+    "neuron_score": "fan_out",
     "task": "afterglow",
     "reader": "table",
     "metric": "fano_factor",
@@ -106,6 +107,20 @@ def test_a_score_by_its_definition(folder):
     table = {"method": "lyapunov", "score": "spread"}
     spec = hl.Spec.parse(SPEC | {"prune": table})
     assert spec.prune.score == "spread"
+
+
+def test_a_score_of_neurons_by_its_definition(folder):
+    network = hl.build_hrsnn(hl.Spec.parse(SPEC), seed=1)
+    table = {"drop_neurons": {"fraction": 0.5, "score": "fan_out", "connected": False}}
+    step = hl.Spec.parse(SPEC | {"prune": table}).prune.drop_neurons
+    report = hl.compile(network, "loihi1", [step]).records[0].report
+    fan_out = np.bincount(recurrent_edges(network).pre, minlength=60)
+    kept = np.isin(np.arange(60), report["kept"])
+    assert report["most"] == [fan_out.max()]
+    for population in network.compute_populations:
+        first = network.offset(population.name)
+        part = slice(first, first + population.size)
+        assert fan_out[part][kept[part]].min() >= fan_out[part][~kept[part]].max()
 
 
 def test_a_model_below_the_keys_of_a_spec(folder):

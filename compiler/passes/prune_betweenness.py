@@ -1,31 +1,25 @@
-"""Prune neurons that few shortest paths run through."""
+"""Prune neurons that few shortest paths run through: `prune_neurons` by betweenness alone."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from hrsnn_lava.compiler.analysis.dynamics.centrality import betweenness, weakly_connected_sizes
-from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
-from hrsnn_lava.compiler.context import Context, Pass
-from hrsnn_lava.compiler.pruning.surgery import drop_neurons
+from hrsnn_lava.compiler.context import Context, Observed, Pass
+from hrsnn_lava.compiler.passes.prune_neurons import PruneNeurons, prune_neurons
 from hrsnn_lava.network import Network
 from hrsnn_lava.options import Count, Seed, options
 from hrsnn_lava.seeding import generator
-
-EXACT_UP_TO = 2000
-PIVOTS = 256
 
 
 @options
 class PruneBetweenness(Pass[Network, Network]):
     """Drop the neurons with the lowest betweenness, the same share of every population.
 
-    Step II of Lyapunov Noise Pruning; its threshold is not published, so a share is asked for
-    (ours), which also keeps the ratio of excitatory to inhibitory neurons.
+    `PruneNeurons` with that score, whether or not the network stays connected: what dropped neurons
+    before there was another score, kept for those who name it.
 
     Attributes:
         fraction: share of the neurons to drop, 0 <= fraction < 1; every population keeps at
@@ -48,6 +42,16 @@ class PruneBetweenness(Pass[Network, Network]):
         del context
         return prune_betweenness(network, self, generator(self.seed or 0, self.name))
 
+    def among_scores(self, *, connected: bool = False) -> PruneNeurons:
+        """The same as one of the scores of neurons."""
+        return PruneNeurons(
+            self.fraction,
+            rounds=self.rounds,
+            connected=connected,
+            n_pivots=self.n_pivots,
+            seed=self.seed,
+        )
+
 
 def prune_betweenness(
     network: Network, options: PruneBetweenness, rng: np.random.Generator
@@ -56,51 +60,4 @@ def prune_betweenness(
 
     The report's ``kept`` lists the global indices, before pruning, of the neurons that stay.
     """
-    sizes = {p.name: p.size for p in network.compute_populations}
-    survivors = np.arange(network.n_neurons)
-    report: dict[str, Any] = {
-        "neurons_before": network.n_neurons,
-        "synapses_before": recurrent_edges(network).n_edges,
-        "pivots": [],
-    }
-    for step in range(1, options.rounds + 1):
-        share = options.fraction * step / options.rounds
-        targets = {name: max(1, size - round(share * size)) for name, size in sizes.items()}
-        n_pivots = _pivots(options.n_pivots, network.n_neurons)
-        matrix = recurrent_edges(network).matrix
-        score = betweenness(matrix, n_pivots=n_pivots, rng=rng)
-        central = _most_central(network, score, targets)
-        network, survivors = drop_neurons(network, central), survivors[central]
-        report["pivots"].append(n_pivots or "exact")
-    edges = recurrent_edges(network)
-    components = weakly_connected_sizes(edges.matrix)
-    report |= {
-        "fraction": options.fraction,
-        "neurons_after": network.n_neurons,
-        "kept": [int(neuron) for neuron in survivors],
-        "synapses_after": edges.n_edges,
-        "populations": {
-            p.name: {"before": sizes[p.name], "after": p.size} for p in network.compute_populations
-        },
-        "largest_component": components[0],
-        "components": len(components),
-    }
-    return network.verify(), report
-
-
-def _pivots(n_pivots: int | None, n_neurons: int) -> int | None:
-    if n_pivots is None:
-        return None if n_neurons <= EXACT_UP_TO else PIVOTS
-    return n_pivots or None
-
-
-def _most_central(
-    network: Network, score: NDArray[np.float64], targets: dict[str, int]
-) -> NDArray[np.bool_]:
-    keep = np.zeros(network.n_neurons, dtype=np.bool_)
-    for population in network.compute_populations:
-        start = network.offset(population.name)
-        part = score[start : start + population.size]
-        best = np.argsort(-part, kind="stable")[: targets[population.name]]
-        keep[start + best] = True
-    return keep
+    return prune_neurons(network, options.among_scores(), Observed(), rng)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges, recurrent_edges
 from hrsnn_lava.csr import rows_of, select, select_values, with_values
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF_FIELDS, Network, Population, Projection
@@ -126,3 +126,33 @@ def synapse_report(network: Network, edges: RecurrentEdges, keep: Bool) -> dict[
         "without_output": n - int(np.unique(edges.pre[keep]).size),
         "projections": per_projection,
     }
+
+
+def pruned_synapses(
+    before: Network, after: Network, survivors: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """Recurrent synapses between the same neurons that one network has and the other has not.
+
+    Args:
+        before, after: networks before and after pruning.
+        survivors: (n_neurons of `after`,) index in `before` of every neuron of `after`, as the
+            reports of passes that drop neurons have it under ``kept``; None where all stayed.
+
+    Returns:
+        (P, 2) post and pre, as `after` numbers them, sorted.
+
+    Raises:
+        SpecError: `survivors` does not fit the networks.
+    """
+    n, n_before = after.n_neurons, before.n_neurons
+    places = np.arange(n_before) if survivors is None else np.asarray(survivors)
+    if places.shape != (n,) or (n and not 0 <= places.min() <= places.max() < n_before):
+        allowed = f"({n},) indices from 0 to {n_before - 1}"
+        raise SpecError(f"survivors: shape {places.shape}; allowed: {allowed}")
+    number = np.full(n_before, -1, dtype=np.int64)
+    number[places] = np.arange(n)
+    old, new = recurrent_edges(before), recurrent_edges(after)
+    post, pre = number[old.post], number[old.pre]
+    there = (post >= 0) & (pre >= 0)
+    keys = np.setdiff1d(post[there] * n + pre[there], new.post * n + new.pre)
+    return np.stack(np.divmod(keys, max(n, 1)), axis=1)

@@ -84,6 +84,7 @@ ACCEPTED: dict[tuple[str, str], tuple[str, ...]] = {
     ("train", "model"): ("network", "quantized", "spec"),
     ("train", "input_file"): ("input",),
     ("prune", "network"): ("network",),
+    ("prune", "input_file"): ("input",),
     ("simulate", "compiled"): ("compiled", "quantized"),
     ("simulate", "input_file"): ("input",),
     ("simulate", "state_in"): ("state",),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Options classes of all methods that prune synapses to a density or a number of operations.
 METHODS: dict[str, Any] = {name: registry.load("pruning", name) for name in pruning_methods()}
-DROPPING: Any = registry.load("pruning", "betweenness")
+DROPPING: Any = registry.load("pruning", "neurons")
 
 
 @click.command("prune")
@@ -36,7 +36,7 @@ DROPPING: Any = registry.load("pruning", "betweenness")
     type=click.FloatRange(0, 1, max_open=True),
     default=0.0,
     show_default=True,
-    help="Share of the neurons to drop first, those of least betweenness.",
+    help="Share of the neurons to drop first, those of the least score.",
 )
 @pass_options({"drop": DROPPING}, prefix="drop", skip=("fraction", "seed"))
 @click.option(
@@ -71,12 +71,17 @@ def prune(
         if drop_neurons:
             progress(f"drop neurons: {drop_neurons:.0%}")
             dropping = chosen(DROPPING, options, prefix="drop", fraction=drop_neurons)
-            after, record = run_pass(after, dropping, Context(seed=seed))
+            observed = Observed()
+            if dropping.needs_rates:
+                observed = _measured(console, after, seed, input_file)
+            after, record = run_pass(after, dropping, Context(observed=observed, seed=seed))
+            for finding in record.findings:
+                console.note(str(finding))
             # the indices of the neurons that stay would drown the rest
             report = {k: v for k, v in record.report.items() if k != "kept"}
             passes[record.name] = report
         observed = Observed()
-        if getattr(step, "needs_rates", False):
+        if input_file is not None or getattr(step, "needs_rates", False):
             observed = _measured(console, after, seed, input_file)
         progress(f"prune: {method}")
         with as_options(METHODS[method]):
@@ -130,13 +135,12 @@ def _spikes(network: Network, path: Path) -> SpikeInput:
     """The events of a file for the inputs of a network."""
     from hrsnn_lava.trace import SpikeInput
 
+    inputs = SpikeInput.load(path)
     if any(p.target == "bias" for p in network.projections):
         fix = "leave --input out, or give rates from Python: Context(observed=Observed(rates))"
-        problem = Problem(
-            "--input", "events", "no events: the inputs of this network hold values", fix
-        )
+        allowed = "no events: the inputs of this network hold values"
+        problem = Problem("--input", "events", allowed, fix)
         raise SpecError("the rates cannot be measured", problems=[problem])
-    inputs = SpikeInput.load(path)
     if inputs.n_neurons != network.n_inputs:
         raise ArtifactError(
             f"{path}: {inputs.n_neurons} channels; the network has {network.n_inputs}"

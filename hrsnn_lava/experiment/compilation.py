@@ -159,7 +159,8 @@ def prune(full: Network, pruning: Pruning, table: PruneSpec, rates: Floats, seed
     network, records = full, []
     survivors = np.arange(full.n_neurons)
     if table.drop_neurons is not None and pruning.method == table.method:
-        network, record = run_pass(network, table.drop_neurons, Context(seed=seed))
+        context = Context(observed=Observed(rates), seed=seed)
+        network, record = run_pass(network, table.drop_neurons, context)
         survivors = np.asarray(record.report["kept"])
         report = {key: value for key, value in record.report.items() if key != "kept"}
         records.append(replace(record, report=report))

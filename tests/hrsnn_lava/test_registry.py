@@ -78,6 +78,7 @@ def test_the_folder_of_a_kind_is_its_list():
         "betweenness",
         "lyapunov",
         "magnitude",
+        "neurons",
         "random",
     )
     assert registry.names("scaling") == ("activity", "max", "mse", "percentile")
@@ -113,7 +114,9 @@ def test_an_unknown_name_lists_the_known_and_the_nearest():
     with pytest.raises(SpecError, match="there is no pruning 'randon'") as caught:
         registry.load("pruning", "randon")
     (problem,) = caught.value.problems
-    assert problem.allowed == "activity, balanced, betweenness, lyapunov, magnitude, random"
+    assert problem.allowed == (
+        "activity, balanced, betweenness, lyapunov, magnitude, neurons, random"
+    )
     assert problem.fix == "did you mean 'random'?"
     with pytest.raises(SpecError, match="there is no cost set 'x'"):
         registry.path("cost_set", "x")

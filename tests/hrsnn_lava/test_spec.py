@@ -10,6 +10,7 @@ from hrsnn_lava import Spec
 from hrsnn_lava.compiler.passes.prune_activity import PruneActivity
 from hrsnn_lava.compiler.passes.prune_betweenness import PruneBetweenness
 from hrsnn_lava.compiler.passes.prune_lyapunov import PruneLyapunov
+from hrsnn_lava.compiler.passes.prune_neurons import PruneNeurons
 from hrsnn_lava.compiler.passes.prune_random import PruneRandom
 from hrsnn_lava.compiler.pruning.budget import Amount
 from hrsnn_lava.compiler.pruning.rescale import Rescale
@@ -316,11 +317,18 @@ def test_a_share_stands_for_the_pass_that_drops_neurons():
     assert Spec.parse({"prune": {"drop_neurons": 0}}).prune.drop_neurons is None
     assert Spec().prune.drop_neurons is None
     some = Spec.parse({"prune": {"drop_neurons": 0.25}}).prune.drop_neurons
-    assert some == PruneBetweenness(0.25)
+    assert some == PruneNeurons(0.25)
     table = {"fraction": 0.25, "rounds": 3, "seed": 4}
-    assert Spec.parse({"prune": {"drop_neurons": table}}).prune.drop_neurons == PruneBetweenness(
-        0.25, rounds=3, seed=4
-    )
+    old = Spec.parse({"prune": {"drop_neurons": table}}).prune.drop_neurons
+    assert old == PruneNeurons(0.25, rounds=3, seed=4)
+    assert old.score == "betweenness"
+    table |= {"score": "leverage", "connected": False, "ridge": 0.1}
+    new = Spec.parse({"prune": {"drop_neurons": table}}).prune.drop_neurons
+    assert new == PruneNeurons(0.25, 3, "leverage", False, None, 0.1, 4)
+    named = PruneSpec(drop_neurons=PruneBetweenness(0.25, seed=4)).drop_neurons
+    assert named == PruneNeurons(0.25, connected=False, seed=4)
+    with pytest.raises(SpecError, match=r"drop_neurons\.score: 'x'; allowed: activity, betw"):
+        Spec.parse({"prune": {"drop_neurons": {"fraction": 0.1, "score": "x"}}})
 
 
 def test_operations_take_the_place_of_a_density_for_the_controls_too():

@@ -239,6 +239,9 @@ CALLS = {
     ("compile", "model"): ["compile", "FILE", "-o", "o.hlx"],
     ("compile", "run"): ["compile", "NETWORK", "--rates", "FILE", "-o", "o.hlx"],
     ("prune", "network"): ["prune", "FILE", "--method", "random", "--density", "1", "-o", "o.hlx"],
+    ("prune", "input_file"): (
+        "prune NETWORK --method balanced --density 0.1 --input FILE -o o.hlx".split()
+    ),
     ("simulate", "compiled"): ["simulate", "FILE"],
     ("simulate", "input_file"): ["simulate", "COMPILED", "--input", "FILE"],
     ("simulate", "state_in"): ["simulate", "COMPILED", "--state-in", "FILE"],

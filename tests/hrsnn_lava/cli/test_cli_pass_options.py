@@ -69,10 +69,25 @@ VALUES: dict[str, dict[str, Any]] = {
         "per_sop": True,
         "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0},
     },
+    "prune_neurons": {
+        "fraction": 0.2,
+        "rounds": 2,
+        "score": "activity",
+        "connected": False,
+        "n_pivots": 5,
+        "ridge": 0.1,
+        "seed": 4,
+    },
     "prune_random": {
         "density": 0.4,
         "sampling": "bernoulli",
         "rescale": {"mode": "inverse", "gamma": 0.5, "cap": 4.0},
+        "seed": 4,
+    },
+    "delocalize": {
+        "share": 0.3,
+        "objective": "min_ipr",
+        "within": "anywhere",
         "seed": 4,
     },
     "quantize": {
@@ -114,7 +129,7 @@ VALUES: dict[str, dict[str, Any]] = {
 }
 #: What the command line calls the options of a pass.
 PREFIX = {
-    "prune_betweenness": "drop-",
+    "prune_neurons": "drop-",
     "stock_groups": "stock-",
     "lower_stock": "stock-",
     "partition": "partition-",
@@ -183,7 +198,7 @@ def test_the_values_are_all_there_and_none_is_a_default() -> None:
 @pytest.mark.parametrize("method", pruning_methods())
 def test_pruning_from_a_spec(method: str) -> None:
     values = VALUES[f"prune_{method}"]
-    table = {"method": method, **values, "drop_neurons": VALUES["prune_betweenness"]}
+    table = {"method": method, **values, "drop_neurons": VALUES["prune_neurons"]}
     prune = hl.Spec.parse({"prune": table}).prune
     step = options_of(prune.step(method, prune.rescale))
     budget = dict.fromkeys(("sops_per_spike", "sop_ratio", "sops"))
@@ -191,7 +206,7 @@ def test_pruning_from_a_spec(method: str) -> None:
     in_sops = hl.Spec.parse({"prune": table | {"sops_per_spike": 1.5}}).prune
     told = options_of(in_sops.step(method, in_sops.rescale))
     assert told == {**budget, **values, "density": None, "sops_per_spike": 1.5}
-    assert options_of(prune.drop_neurons) == VALUES["prune_betweenness"]
+    assert options_of(prune.drop_neurons) == VALUES["prune_neurons"]
     other = options_of(prune.step("random" if method != "random" else "magnitude", "none"))
     assert other["density"] == 0.4
     assert other.get("seed") is None  # a control has the defaults of its method
@@ -200,17 +215,19 @@ def test_pruning_from_a_spec(method: str) -> None:
 @pytest.mark.parametrize("method", pruning_methods())
 def test_pruning_from_the_command_line(method: str, run: Any, files: Any) -> None:
     values = {k: v for k, v in VALUES[f"prune_{method}"].items() if k != "seed"}
-    dropped = {k: v for k, v in VALUES["prune_betweenness"].items() if k != "seed"}
+    dropped = {k: v for k, v in VALUES["prune_neurons"].items() if k != "seed"}
     said = on_the_command_line(f"prune_{method}", values)
-    said += on_the_command_line("prune_betweenness", dropped)
+    said += on_the_command_line("prune_neurons", dropped)
     command = ("prune", files.network, "--method", method, "--seed", "4", "-o", "p.hlx", "--json")
     outcome = run(*command, *said)
     assert outcome.code == 0, outcome.err
     recorded = outcome.json()["options"]
     assert {k: recorded[k] for k in values} == values
     assert recorded.get("seed", 4) == 4
-    report = outcome.json()["passes"]["prune_betweenness"]
-    assert (report["fraction"], report["pivots"]) == (0.2, [5, 5])
+    report = outcome.json()["passes"]["prune_neurons"]
+    assert (report["fraction"], report["score"], report["connected"]) == (0.2, "activity", False)
+    by_paths = run(*command, *said, "--drop-score", "betweenness").json()["passes"]
+    assert by_paths["prune_neurons"]["pivots"] == [5, 5]
 
 
 def records(outcome: Any) -> dict[str, dict[str, Any]]:

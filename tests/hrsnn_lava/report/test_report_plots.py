@@ -100,7 +100,7 @@ def test_points_of_the_curve_have_a_score_and_operations():
     assert found[1] == {
         "name": "<b>",
         "method": "m<",
-        "density": 0.1,
+        "budget": "10 %",
         "score": 0.4,
         "score_name": "RMSE",
         "less_is_better": True,
