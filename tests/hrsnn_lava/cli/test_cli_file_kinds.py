@@ -240,7 +240,18 @@ CALLS = {
     ("compile", "run"): ["compile", "NETWORK", "--rates", "FILE", "-o", "o.hlx"],
     ("prune", "network"): ["prune", "FILE", "--method", "random", "--density", "1", "-o", "o.hlx"],
     ("prune", "input_file"): (
-        "prune NETWORK --method balanced --density 0.1 --input FILE -o o.hlx".split()
+        [
+            "prune",
+            "NETWORK",
+            "--method",
+            "balanced",
+            "--density",
+            "0.1",
+            "--input",
+            "FILE",
+            "-o",
+            "o.hlx",
+        ]
     ),
     ("simulate", "compiled"): ["simulate", "FILE"],
     ("simulate", "input_file"): ["simulate", "COMPILED", "--input", "FILE"],
