@@ -144,14 +144,13 @@ def prune_lyapunov(
     edges = recurrent_edges(network)
     costs = costs_of(edges, options, rates)
     whole = float(costs.each.sum())
-    share = costs.budget / whole if whole else 1.0
     keep = np.ones(edges.n_edges, dtype=np.bool_)
     p = np.ones(edges.n_edges)
     rounds: list[dict[str, Any]] = []
     current, exponents = network, _Exponents(options, rng, held)
     for step in range(1, options.iterations + 1):
         survivors = edges.select(keep)
-        target = whole * share ** (step / options.iterations)
+        target = whole * costs.share ** (step / options.iterations)
         goal = _Goal(target, costs.each[keep])
         sampled, chance, report = _round(current, survivors, goal, exponents)
         rounds.append(report)

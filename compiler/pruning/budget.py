@@ -109,11 +109,21 @@ class Costs:
         each: (E,) > 0, in synapses or in SOPs per step.
         neuron: (n_neurons,) of any synapse of each sender.
         budget: in the same unit.
+        density: where the budget is a share of the synapses.
     """
 
     each: Float
     neuron: Float
     budget: float
+    density: float | None = None
+
+    @property
+    def share(self) -> float:
+        """The budget as a share of what all synapses cost."""
+        if self.density is not None:
+            return self.density
+        whole = float(self.each.sum())
+        return self.budget / whole if whole else 1.0
 
     @property
     def per_neuron(self) -> float:
@@ -123,7 +133,10 @@ class Costs:
 
     @property
     def allowed(self) -> float:
-        """The budget, and what rounding may add to a sum."""
+        """What a choice of synapses may cost: the nearest whole number of them under a density,
+        else the budget with what rounding may add to a sum."""
+        if self.density is not None:
+            return float(round(self.budget))
         return self.budget * (1.0 + ROUNDING)
 
 
@@ -145,7 +158,7 @@ def costs_of(edges: RecurrentEdges, budget: PruningBudget, rates: Float | None) 
     """
     if budget.density is not None:
         ones = np.ones(edges.n_neurons)
-        return Costs(ones[edges.pre], ones, float(round(budget.density * edges.n_edges)))
+        return Costs(ones[edges.pre], ones, edges.n_edges * budget.density, budget.density)
     measured = checked_rates(edges.n_neurons, rates)
     neuron = np.maximum(measured, FLOOR + FLOOR_SHARE * float(measured.mean()))
     each = neuron[edges.pre]
@@ -198,7 +211,7 @@ def budget_report(
     spent = float(costs.each[keep].sum())
     report["budget"] = {
         "unit": "SOPs per step" if budget.in_sops else "synapses",
-        "allowed": costs.budget,
+        "allowed": costs.allowed if costs.density is not None else costs.budget,
         "spent": spent,
         "synapses_per_neuron": int(np.count_nonzero(keep)) / max(edges.n_neurons, 1),
     }

@@ -46,6 +46,7 @@ PASSES = registry.names("pass")
 #: Options without a default.
 REQUIRED = {
     "prune_activity": {"density": 0.5},
+    "prune_balanced": {"density": 0.5, "beyond": "rule"},
     "prune_betweenness": {"fraction": 0.2},
     "prune_lyapunov": {"density": 0.5},
     "prune_magnitude": {"density": 0.5},

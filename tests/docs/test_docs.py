@@ -241,7 +241,7 @@ def value_at(data, key):
 
 def test_the_spec_page_has_the_options_of_every_method():
     keys = set(pages.spec_rows())
-    assert {"prune.score (lyapunov)", "prune.sop_share (activity)"} <= keys
+    assert {"prune.score (lyapunov)", "prune.rule (balanced)"} <= keys
     assert {"prune.sampling (lyapunov)", "prune.sampling (random)"} <= keys
     assert {"prune.rescale.cap", "prune.drop_neurons.rounds", "place.effort"} <= keys
     assert not any(key.startswith("quantize.stdp") for key in keys)
