@@ -14,6 +14,7 @@ from hrsnn_lava.compiler.pruning.budget import (
     Costs,
     PruningBudget,
     budget_report,
+    checked_rates,
     costs_of,
     fill,
 )
@@ -90,10 +91,12 @@ def prune_balanced(
         rates: (n_neurons,) spikes per step; needed for a budget of SOPs, and to compensate.
 
     Raises:
-        SpecError: there are no rates for a budget of SOPs, or they do not fit the network.
+        SpecError: there are no rates for a budget of SOPs, or those given do not fit the network.
     """
     options.rescale.check(sampled=False)
     edges = recurrent_edges(network)
+    if rates is not None:
+        rates = checked_rates(edges.n_neurons, rates)
     costs = costs_of(edges, options, rates)
     covers, findings = _kept(edges, options, costs, rng)
     keep = covers.keep
@@ -104,6 +107,8 @@ def prune_balanced(
         lost = edges.weight * np.where(keep, 1.0 - gain, 1.0)
         bias = network.gather("bias") + mean_current(network, edges, lost, rates)
         pruned = pruned.with_biases(bias)
+    elif options.compensate and not keep.all():
+        findings = (*findings, _not_compensated())
     report = synapse_report(network, edges, keep)
     report |= budget_report(edges, keep, options, costs, rates)
     report |= {
@@ -133,6 +138,17 @@ def _kept(
         return cycle_covers(graph, costs, rng), ()
     ends = edges.post if options.rule == "one_input" else edges.pre
     return Covers(fill(one_each(ends, rng), costs)), ()
+
+
+def _not_compensated() -> Finding:
+    return Finding(
+        "note",
+        "balanced pruning",
+        "no rates are known",
+        "so biases do not make up for the mean current that is lost",
+        "give rates, or set compensate to false",
+        kind="current_not_compensated",
+    )
 
 
 def _no_better_than_chance(per_neuron: float) -> Finding:

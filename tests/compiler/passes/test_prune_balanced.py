@@ -101,7 +101,11 @@ def test_rates_are_asked_for_where_they_are_needed(balanced: Network) -> None:
         PruneBalanced(sops_per_spike=1.0)(balanced)
     assert PruneBalanced(density=0.1).needs_rates
     assert not PruneBalanced(density=0.1, compensate=False).needs_rates
-    PruneBalanced(density=0.1)(balanced)  # but nothing is made up for
+    report = PruneBalanced(density=0.1).apply(balanced)[1]  # but nothing is made up for
+    assert "current_not_compensated" in [f.kind for f in report["findings"]]
+    wrong = Context(observed=Observed(RATES[:7]))
+    with pytest.raises(SpecError, match=r"rates: shape \(7,\); allowed: \(100,\)"):
+        PruneBalanced(density=0.1)(balanced, wrong)
 
 
 @pytest.mark.parametrize(
