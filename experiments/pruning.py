@@ -266,6 +266,35 @@ def page(arguments: argparse.Namespace) -> StudyPage:
             Column("rank", "structural rank / N"),
         ),
         verdict,
+        draw=draw,
+    )
+
+
+def draw(result: StudyResult, figure: Any) -> None:
+    """What each row gains over random at equal SOPs: a panel a setting, a dot a row."""
+    settings = result.study.arms
+    rows = [row for row in result.study.variants if row != "random"]
+    across = min(len(settings), 3)
+    down = -(-len(settings) // across)
+    figure.set_size_inches(2.2 + 2.9 * across, 0.8 + (0.6 + 0.2 * len(rows)) * down)
+    panels = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
+    for panel, arm in zip(panels, settings, strict=False):
+        base = result.values(f"{arm.name}, random", "score")
+        for place, row in enumerate(rows):
+            gains = result.values(f"{arm.name}, {row}", "score") - base
+            gains = gains[np.isfinite(gains)]
+            error = gains.std(ddof=1) / math.sqrt(gains.size) if gains.size > 1 else 0.0
+            colour = "#b03a2e" if row.startswith("balanced") else "#1f4e79"
+            panel.errorbar(gains.mean(), place, xerr=error, fmt="o", color=colour, markersize=4)
+        panel.axvline(0.0, color="#999999", linewidth=0.8)
+        panel.set_title(arm.name, fontsize=9)
+        panel.tick_params(labelsize=8)
+        panel.set_yticks(range(len(rows)), rows)
+    for panel in panels[len(settings) :]:
+        panel.set_visible(False)
+    panels[0].invert_yaxis()
+    figure.supxlabel(
+        "score minus that of random at one SOP a spike, mean and standard error", fontsize=9
     )
 
 
