@@ -6,6 +6,7 @@ table checks its own numbers; what two tables have to agree on is a function eac
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -300,6 +301,25 @@ class HardwareProfile(Document):
             update={"value": count, "source": "set by the user", "evidence": "chosen"}
         )
         return self.model_copy(update={"chip": self.chip.model_copy(update={"chips": chips})})
+
+    def with_cores(self, n_cores: int) -> HardwareProfile:
+        """The same profile with fewer cores a chip, such as those that are free.
+
+        Raises:
+            SpecError: no whole number above 0, or more than the chip has.
+        """
+        count = 0
+        if not isinstance(n_cores, bool):
+            with contextlib.suppress(TypeError):
+                count = operator.index(n_cores)
+        there = self.chip.cores.value
+        if count < 1 or (there is not None and count > there):
+            allowed = ">= 1" if there is None else f"1 to {there}"
+            raise SpecError(f"number of cores: {n_cores!r:.40}; allowed: a whole number, {allowed}")
+        cores = self.chip.cores.model_copy(
+            update={"value": count, "source": "set by the user", "evidence": "chosen"}
+        )
+        return self.model_copy(update={"chip": self.chip.model_copy(update={"cores": cores})})
 
     def problems(self, where: str) -> Iterator[Problem]:
         yield from super().problems(where)
