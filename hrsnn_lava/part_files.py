@@ -59,6 +59,7 @@ KINDS: Mapping[str, Kind] = {
     "score": Kind("compiler.pruning.scores"),
     "pass": Kind("compiler.passes"),
     "neuron_score": Kind("compiler.pruning.neuron_scores"),
+    "searcher": Kind("compiler.pruning.searchers"),
     "scaling": Kind("compiler.quantization.scaling", attribute="Option"),
     "placer": Kind("compiler.placing", attribute="place", needs=("__call__",)),
     "engine": Kind(

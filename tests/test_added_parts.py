@@ -18,6 +18,7 @@ import hrsnn_lava as hl
 from hrsnn_lava import registry
 from hrsnn_lava.compiler.analysis.dynamics.covariance import covariance
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
+from hrsnn_lava.compiler.passes.rescale_time import RescaleTime
 from hrsnn_lava.compiler.pruning.edge_score import ScoredSystem
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.sim_backends.runs.parity import compare
@@ -27,6 +28,7 @@ KINDS = {
     "pruning": "per_neuron",
     "score": "spread",
     "neuron_score": "fan_out",
+    "searcher": "step_by_step",
     "task": "afterglow",
     "reader": "table",
     "metric": "fano_factor",
@@ -121,6 +123,16 @@ def test_a_score_of_neurons_by_its_definition(folder):
         first = network.offset(population.name)
         part = slice(first, first + population.size)
         assert fan_out[part][kept[part]].min() >= fan_out[part][~kept[part]].max()
+
+
+def test_a_searcher_of_time_constants(folder):
+    del folder
+    lif = hl.LIF(tau_mem=np.full(4, 0.02), tau_syn=0.005, bias=0.1)
+    network = hl.Network(1e-3, [hl.Population("a", 4, lif)], [])
+    step = RescaleTime(evaluations=40, target=-1 / 1.5, search="step_by_step")
+    moved, report = step.apply(network)
+    np.testing.assert_allclose(moved.gather("tau_mem"), 0.03, rtol=0.03)
+    assert report["objective_after"] > report["objective_before"]
 
 
 def test_a_model_below_the_keys_of_a_spec(folder):

@@ -31,6 +31,7 @@ NOUNS = {
     "counts": "the counts of a run",
     "checkpoint": "the checkpoint of a recording under way",
     "training": "the checkpoint of a training under way",
+    "pruning": "the checkpoint of a pruning under way",
     "trace": "a trace",
     "input": "an input",
     "arrays": "a file of arrays",
@@ -72,6 +73,7 @@ TAKERS = {
     "cost set": "report --cost-set",
     "recording": "simulate --stream --resume",
     "training": "train --resume",
+    "pruning": "prune --resume",
 }
 _MODELS = ("network", "quantized", "compiled")
 #: An answer holds a report, or the error in its place, which the reader then tells.

@@ -16,7 +16,7 @@ from hrsnn_lava.cli.inspect_texts import TEXTS
 from hrsnn_lava.errors import ArtifactError
 
 #: Artifacts of a run; all that can be said of them without the network are their arrays.
-NO_NETWORK = ("counts", "state", "checkpoint", "training")
+NO_NETWORK = ("counts", "state", "checkpoint", "training", "pruning")
 
 
 @click.command("inspect")

@@ -96,7 +96,7 @@ class Fits(LoopEnd):
         except CapacityError as error:
             broken = sorted({violation.rule for violation in error.violations})
             return Judgement(figures={"fits": False, "broken": broken})
-        cores = int(compiled.core_of.max()) + 1 if compiled.core_of.size else 0
+        cores = compiled.placement.n_cores
         text = f"fits {self.profile.name} on {cores} of {self.profile.total_cores} cores"
         return Judgement(True, text, figures={"fits": True, "cores": cores})
 

@@ -6,7 +6,7 @@ What is left falls by equal factors::
 
 with b_k what the synapses cost that iteration k finds, B the budget, and K the number of
 iterations; the last one meets the budget. What step III of Lyapunov Noise Pruning adds is taken off
-first (ours).
+first, and what the loss of further neurons will take, as the square of their share, is left (ours).
 """
 
 from __future__ import annotations
@@ -148,14 +148,15 @@ class Iteration:
             return self._part_of(step, network, rates)
         left_to_do = self.loop.iterations - self.k + 1
         edges, whole = recurrent_edges(network), recurrent_edges(self.full)
+        ahead = self._neurons_ahead(network)
         given: dict[str, Any] = dict.fromkeys(BUDGETS)
         if step.density is not None:
-            left, goal = float(edges.n_edges), whole.n_edges * step.density
+            left, goal = float(edges.n_edges), whole.n_edges * step.density / ahead
             asked = _towards(left, goal, left_to_do) / self.loop.spare
             given["density"] = min(1.0, asked / left) if left else 1.0
         else:
             left = float(costs_of(edges, step, rates).each.sum())
-            goal = costs_of(whole, step, self.target).budget
+            goal = costs_of(whole, step, self.target).budget / ahead
             given["sops"] = _towards(left, goal, left_to_do) / self.loop.spare
         milestone: Any = replace(step, **given)
         if isinstance(step, PruneBalanced) and left_to_do > 1:
@@ -163,6 +164,13 @@ class Iteration:
             milestone = replace(milestone, beyond="rule" if per_neuron < NESTED else "random")
         result: AnyPass = milestone
         return result
+
+    def _neurons_ahead(self, network: Network) -> float:
+        """What further iterations will leave of the synapses by dropping neurons, as a share."""
+        share = 1.0
+        for step in self.loop.before:
+            share *= 1.0 - (getattr(step, "fraction", None) or 0.0)
+        return min(share * self.full.n_neurons / network.n_neurons, 1.0) ** 2
 
 
 def _towards(left: float, goal: float, iterations: int) -> float:

@@ -22,6 +22,7 @@ from hrsnn_lava.chip_learning import Factor, Learning, LearningRule, Product, pa
 from hrsnn_lava.chip_learning import Trace as SpikeTrace
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
 from hrsnn_lava.compiler.mapped import Placement
+from hrsnn_lava.compiler.pruning.pruning_state import PruningState
 
 GOLDEN = Path(__file__).parents[1] / "hrsnn_lava" / "artifacts" / "golden"
 
@@ -165,6 +166,14 @@ def training():
     return TrainingState("0f" * 32, 2, 6, arrays)
 
 
+def pruning():
+    """A pruning under way: its second iteration took a neuron and most synapses."""
+    rows = ({"iteration": 0, "synapses": 9}, {"iteration": 1, "synapses": 9, "fits": False})
+    finding = {"severity": "note", "where": "w", "measured": "m", "meaning": "n", "kind": "k"}
+    survivors, rates = np.array([0, 1, 3, 4, 7]), np.array([0.0, 0.125, 0.5, 0.25, 0.0])
+    return PruningState("0f" * 32, 1, float_network(), survivors, rates, rows, (finding,))
+
+
 def save_all(folder):
     """Write every value into `folder`."""
     float_network().save(folder / "network.hlx")
@@ -173,6 +182,7 @@ def save_all(folder):
     state().save(folder / "state.hlx")
     counts().save(folder / "counts.hlx", compiled_network())
     training().save(folder / "training.hlx")
+    pruning().save(folder / "pruning.hlx")
     inputs().save(folder / "input.npz")
     trace().save(folder / "trace.npz")
 

@@ -20,6 +20,7 @@ from hrsnn_lava.artifacts.container import (
 )
 from hrsnn_lava.artifacts.training_state import TrainingState
 from hrsnn_lava.compiler.analysis.operations.counting import Counts, CountsFile
+from hrsnn_lava.compiler.pruning.pruning_state import PruningState
 from hrsnn_lava.errors import ArtifactError
 
 GOLDEN = saved_values.GOLDEN
@@ -30,6 +31,7 @@ TYPES = {
     "state": hl.State,
     "counts": CountsFile,
     "training": TrainingState,
+    "pruning": PruningState,
 }
 
 
@@ -55,6 +57,7 @@ def test_an_artifact_from_before_loads_and_is_written_again_byte_by_byte(stage, 
         (saved_values.integer_network, "quantized.hlx"),
         (saved_values.state, "state.hlx"),
         (saved_values.training, "training.hlx"),
+        (saved_values.pruning, "pruning.hlx"),
     ],
 )
 def test_equal_values_give_the_bytes_of_before(make, name, tmp_path):
@@ -133,6 +136,26 @@ def test_a_training_that_contradicts_itself_is_refused(change, words, tmp_path):
     write_artifact(tmp_path / "x.hlx", Artifact("training", whole.meta | change, whole.arrays))
     with pytest.raises(ArtifactError, match=words):
         TrainingState.load(tmp_path / "x.hlx")
+
+
+@pytest.mark.parametrize(
+    ("change", "arrays", "words"),
+    [
+        ({"key": "abc"}, {}, "64 hexadecimal digits"),
+        ({"iteration": -1}, {}, "iteration: -1"),
+        ({"iteration": 2}, {}, "rows: 2; allowed: 3, one an iteration"),
+        ({}, {"rates": np.array([0.1])}, "one number for each of 5 neurons"),
+        ({}, {"rates": np.full(5, np.nan)}, "finite numbers >= 0"),
+        ({}, {"survivors": np.arange(5)[::-1]}, "rising indices"),
+        ({}, {"survivors": np.arange(5.0)}, "one number for each of 5 neurons"),
+    ],
+)
+def test_a_pruning_that_contradicts_itself_is_refused(change, arrays, words, tmp_path):
+    whole = saved_values.pruning().to_artifact()
+    changed = Artifact("pruning", whole.meta | change, {**whole.arrays, **arrays})
+    write_artifact(tmp_path / "x.hlx", changed)
+    with pytest.raises(ArtifactError, match=words):
+        PruningState.load(tmp_path / "x.hlx")
 
 
 PART = """

@@ -16,6 +16,7 @@ from hrsnn_lava import registry
 from hrsnn_lava.artifacts.training_state import TrainingState
 from hrsnn_lava.cli.file_kinds import ACCEPTED, NOUNS, PAGES, TAKERS, kind_of
 from hrsnn_lava.cli.main import cli, command_parts
+from hrsnn_lava.compiler.pruning.pruning_state import PruningState
 from hrsnn_lava.deploy.pytest_budget.runs import markdown
 from hrsnn_lava.experiment.run_folder import RunIdentity
 from hrsnn_lava.spec import Spec
@@ -40,6 +41,9 @@ def everything(files, clock, tmp_path_factory):
     np.savez(folder / "arrays.npz", samples=np.zeros(3))
     state = TrainingState("0" * 64, 1, 2, {"counts": np.zeros(3, dtype=np.int64)})
     state.save(folder / "training.hlx")
+    network = hl.Network.load(files.network)
+    silent, everyone = np.zeros(network.n_neurons), np.arange(network.n_neurons)
+    PruningState("0" * 64, 0, network, everyone, silent, ({},)).save(folder / "pruning.hlx")
     counts = hl.count(compiled, inputs, 20)
     counts.save(folder / "counts.hlx", compiled)
     report = hl.report(compiled, trace, cost_set="sanafe_loihi")
@@ -56,6 +60,7 @@ def everything(files, clock, tmp_path_factory):
         hl.record(clock, None, LONG, folder / "rec.npz", progress=interrupt, checkpoint_s=0.0)
     names = (
         "training.hlx",
+        "pruning.hlx",
         "state.hlx",
         "trace.npz",
         "input.npz",
