@@ -17,12 +17,12 @@ Floats = NDArray[np.float64]
 
 @options
 class Dynamics(Criterion):
-    r"""Rank by consistency plus rank by log-volume; no regression, and no look at what was shown.
+    r"""Rank by consistency plus rank by log-volume V; no regression, and no look at what was shown.
 
     .. math:: \mathrm{consistency} =
               \frac{\sum_i \operatorname{cov}(a_i, b_i)}
                    {\sqrt{\sum_i \operatorname{Var} a_i \, \sum_i \operatorname{Var} b_i}}, \qquad
-              \mathrm{volume} = \ln \det\left(I + \frac{N}{\mathrm{noise}} \operatorname{cov} a\right)
+              V = \ln \det\bigl(I + \tfrac{N}{\mathrm{noise}} \operatorname{cov} a\bigr)
 
     a and b are the traces of the N neurons from two initial states. Consistency is 1 where the
     input alone decides, and 0 for networks that do not fire. Ranks count from 1 for the worst, ties
