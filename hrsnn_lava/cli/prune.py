@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hrsnn_lava import registry
-from hrsnn_lava.cli.arguments import INPUT_FILE, output_option, seed_option
+from hrsnn_lava.cli.arguments import INPUT_FILE, OutputFile, output_option, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
 from hrsnn_lava.cli.pass_options import as_options, chosen, pass_options, refuse_others
+from hrsnn_lava.cli.prune_kept import compare_methods, kept_facts, kept_text, methods_of, steps_of
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError
 from hrsnn_lava.spec import pruning_methods
 
@@ -27,9 +28,7 @@ DROPPING: Any = registry.load("pruning", "neurons")
 
 @click.command("prune")
 @click.argument("network", type=INPUT_FILE)
-@click.option(
-    "--method", type=click.Choice(list(METHODS)), required=True, help="How synapses are chosen."
-)
+@click.option("--method", type=click.Choice(list(METHODS)), help="How synapses are chosen.")
 @pass_options(METHODS, skip=("seed",))
 @click.option(
     "--drop-neurons",
@@ -45,20 +44,67 @@ DROPPING: Any = registry.load("pruning", "neurons")
     type=INPUT_FILE,
     help="Events (.npz) that rates are measured with.  [default: random]",
 )
+@click.option(
+    "--kept/--no-kept", default=True, help="Measure what is kept, without a task.  [default: on]"
+)
+@click.option(
+    "--compare",
+    metavar="METHODS",
+    help="Prune by several methods, with commas, or by all, and say what each keeps; writes no "
+    "network.",
+)
+@click.option("--draws", type=click.IntRange(min=1), help="Draws of --compare.  [default: 4]")
+@click.option("--page", type=OutputFile(), help="Page of --compare to write (.html).")
 @seed_option("Of the sampling, and of the input that rates are measured with.")
-@output_option("Network to write (.hlx).")
+@output_option("Network to write (.hlx).", required=False)
 @with_console
-def prune(
+def prune(console: Console, network: Path, compare: str | None, **parameters: Any) -> None:
+    """Prune the recurrent synapses of NETWORK, a float network (.hlx)."""
+    if compare is None:
+        _refuse(parameters, ("draws", "page"), "needs --compare")
+        context = click.get_current_context()
+        for param in context.command.params:
+            if param.name in ("method", "output") and parameters[param.name] is None:
+                raise click.MissingParameter(ctx=context, param=param)
+        del parameters["draws"], parameters["page"]
+        _prune(console, network, **parameters)
+        return
+    if not parameters["kept"]:
+        raise click.UsageError("--no-kept does not go with --compare")
+    _refuse(parameters, ("method", "output", "drop_neurons"), "does not go with --compare")
+    _compare(console, network, compare, parameters)
+
+
+def _refuse(parameters: dict[str, Any], names: tuple[str, ...], why: str) -> None:
+    for name in names:
+        if parameters[name]:
+            raise click.UsageError(f"--{name.replace('_', '-')} {why}")
+
+
+def _compare(console: Console, path: Path, methods: str, parameters: dict[str, Any]) -> None:
+    """Several methods at one budget, side by side."""
+    from hrsnn_lava.network import Network
+
+    steps = steps_of(methods_of(methods, METHODS), METHODS, parameters)
+    network = Network.load(path)
+    input_file, page = parameters["input_file"], parameters["page"]
+    inputs = None if input_file is None else _spikes(network, input_file)
+    draws = parameters["draws"] or 4
+    compare_methods(console, network, steps, inputs, parameters["seed"], draws, page)
+
+
+def _prune(
     console: Console,
     network: Path,
     method: str,
     drop_neurons: float,
     input_file: Path | None,
+    kept: bool,
     seed: int,
     output: Path,
     **options: Any,
 ) -> None:
-    """Prune the recurrent synapses of NETWORK, a float network (.hlx)."""
+    """One method, and a network to write."""
     from hrsnn_lava.compiler.context import Context, Observed
     from hrsnn_lava.compiler.pipeline import run_pass
     from hrsnn_lava.network import Network
@@ -67,6 +113,7 @@ def prune(
     step = chosen(METHODS[method], options)
     before = after = Network.load(network)
     passes: dict[str, Any] = {}
+    survivors, facts = None, None
     with console.progress() as progress:
         if drop_neurons:
             progress(f"drop neurons: {drop_neurons:.0%}")
@@ -79,6 +126,7 @@ def prune(
                 console.note(str(finding))
             # the indices of the neurons that stay would drown the rest
             report = {k: v for k, v in record.report.items() if k != "kept"}
+            survivors = record.report["kept"]
             passes[record.name] = report
         observed = Observed()
         if input_file is not None or getattr(step, "needs_rates", False):
@@ -87,6 +135,10 @@ def prune(
         with as_options(METHODS[method]):
             after, record = run_pass(after, step, Context(observed=observed, seed=seed))
         passes[record.name] = record.report
+        if kept:
+            progress("measure what is kept")
+            inputs = None if input_file is None else _spikes(before, input_file)
+            facts = kept_facts(console, before, after, survivors, inputs, seed)
     after.save(output)
     spectrum = {"before": spectral_facts(before), "after": spectral_facts(after)}
     data = {
@@ -104,6 +156,7 @@ def prune(
         "spectrum": spectrum,
         "passes": passes,
         "findings": [finding.to_dict() for finding in record.findings],
+        "kept": facts,
     }
     console.result(data, _text(data, passes[step.name]))
 
@@ -186,6 +239,8 @@ def _text(data: dict[str, Any], report: dict[str, Any]) -> str:
         if "sampled" in entry:
             lines.append(_round_text(number, entry))
     lines += findings_lines(data["findings"])
+    if data["kept"] is not None:
+        lines.append(kept_text(data["kept"]))
     lines.append(f"written to {data['output']}")
     return "\n".join(lines)
 

@@ -39,6 +39,7 @@ SMALLEST = {
     "pruning": TINY
     | {"task.train": 60, "task.validation": 20, "task.test": 30, "task.delays": 5}
     | {"balance.passes": 1},
+    "kept": TINY | {"samples": 200, "passes": 2},
     "importance": TINY
     | {
         "task.train": 40,

@@ -11,6 +11,8 @@ from hrsnn_lava.trace import Trace
 Float = NDArray[np.float64]
 #: Steps whose filtered spikes are held at once.
 CHUNK = 512
+#: Traces below it are 0: products of smaller ones have few bits left, and take ten times as long.
+FORGOTTEN = 1e-100
 
 
 def trace_covariance(trace: Trace, tau_steps: float, *, washout: int = 0) -> Float:
@@ -49,6 +51,7 @@ def trace_covariance(trace: Trace, tau_steps: float, *, washout: int = 0) -> Flo
             state *= keep
             row += state
             state[:] = row
+        state[state < FORGOTTEN] = rows[rows < FORGOTTEN] = 0.0
         rows = rows[max(washout - first, 0) :]
         total += rows.sum(axis=0)
         product += rows.T @ rows
