@@ -25,6 +25,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "prune_balanced": {
         "density": 0.4,
         "rule": "one_input",
+        "weights": "lyapunov",
         "beyond": "rule",
         "gain": 0.7,
         "compensate": False,
