@@ -43,7 +43,7 @@ DROPPING: Any = registry.load("pruning", "neurons")
     "--input",
     "input_file",
     type=INPUT_FILE,
-    help="Events (.npz) that rates are measured with.  [default: random]",
+    help="Events (.npz) that rates, and covariances, are measured with.  [default: random]",
 )
 @seed_option("Of the sampling, and of the input that rates are measured with.")
 @output_option("Network to write (.hlx).")
@@ -80,9 +80,9 @@ def prune(
             # the indices of the neurons that stay would drown the rest
             report = {k: v for k, v in record.report.items() if k != "kept"}
             passes[record.name] = report
-        observed = Observed()
-        if input_file is not None or getattr(step, "needs_rates", False):
-            observed = _measured(console, after, seed, input_file)
+        observed, together = Observed(), getattr(step, "needs_covariance", False)
+        if input_file is not None or together or getattr(step, "needs_rates", False):
+            observed = _measured(console, after, seed, input_file, covariance=together)
         progress(f"prune: {method}")
         with as_options(METHODS[method]):
             after, record = run_pass(after, step, Context(observed=observed, seed=seed))
@@ -108,27 +108,37 @@ def prune(
     console.result(data, _text(data, passes[step.name]))
 
 
-def _measured(console: Console, network: Network, seed: int, path: Path | None) -> Observed:
-    """Rates under the input of a file, or a random one; a note says which."""
+def _measured(
+    console: Console, network: Network, seed: int, path: Path | None, *, covariance: bool = False
+) -> Observed:
+    """Rates under the input of a file, or a random one, and how neurons vary together, if asked
+    for; a note says which."""
     import numpy as np
 
     from hrsnn_lava.compiler.context import Observed
-    from hrsnn_lava.training.simulation import HELD_STEPS, RATE_STEPS, measure_rates, observe
+    from hrsnn_lava.training.driven import COVARIANCE_STEPS, measure_driven, observe_driven
+    from hrsnn_lava.training.simulation import (
+        HELD_STEPS,
+        RATE_STEPS,
+        Stimulus,
+        measure_rates,
+        observe,
+    )
 
+    what = "rates and covariance" if covariance else "rates"
     if path is not None:
         inputs = _spikes(network, path)
-        observed = observe(network, inputs)
-        console.note(
-            f"rates: measured over the {inputs.n_steps} steps of {path}; mean "
-            f"{float(np.mean(observed.traffic[0])):.4g} spikes per neuron and step"
-        )
-        return observed
-    rates = measure_rates(network, seed)
-    console.note(
-        f"rates: measured over {RATE_STEPS} steps with random input, N(0, 1) held for "
-        f"{HELD_STEPS} steps, seed {seed}; mean {rates.mean():.4g} spikes per neuron and step"
-    )
-    return Observed(rates)
+        seen = observe_driven(network, Stimulus(inputs, 1)) if covariance else None
+        observed = seen or observe(network, inputs)
+        over = f"the {inputs.n_steps} steps of {path}"
+    else:
+        steps = COVARIANCE_STEPS if covariance else RATE_STEPS
+        seen = measure_driven(network, seed, steps) if covariance else None
+        observed = seen or Observed(measure_rates(network, seed, steps))
+        over = f"{steps} steps with random input, N(0, 1) held for {HELD_STEPS} steps, seed {seed}"
+    mean = float(np.mean(observed.traffic[0]))
+    console.note(f"{what}: measured over {over}; mean {mean:.4g} spikes per neuron and step")
+    return observed
 
 
 def _spikes(network: Network, path: Path) -> SpikeInput:
