@@ -60,7 +60,7 @@ class PruneBalanced(PruningBudget, Pass[Network, Network]):
             ``noise_distance`` in an observed run, keeps those that score most, by their ranks.
         beyond: what fills a budget of more than 1.5 synapses per neuron, where covers were no
             better than chance: ``random`` synapses, or the ``rule`` in any case.
-        rescale: gains of the kept weights, ``none`` or ``match``.
+        rescale: gains of the kept weights, ``none``, ``match`` or ``refit``.
         gain: of all kept weights, besides.
         compensate: add the mean current that is lost to the biases, where rates are known.
         seed: of the random stream ``prune_balanced``; by default that of the compilation.
@@ -78,8 +78,9 @@ class PruneBalanced(PruningBudget, Pass[Network, Network]):
 
     @property
     def needs_covariance(self) -> bool:
-        """Whether the weights look at the covariance of an observed run."""
-        return self.weights != "random" and needs_covariance(self.weights)
+        """Whether weights of covers or the rescaling go by the covariance of an observed run."""
+        scored = self.weights != "random" and needs_covariance(self.weights)
+        return scored or self.rescale.needs_covariance
 
     @property
     def needs_rates(self) -> bool:
@@ -107,11 +108,11 @@ def prune_balanced(
         options: budget, rule and rescaling.
         rng: draws which of equal covers is taken.
         rates: (n_neurons,) spikes per step; needed for a budget of SOPs, and to compensate.
-        covariance: (N, N) of the spike traces of a run, for weights that look at one.
+        covariance: (N, N) of the spike traces of a run, for weights or a rescaling by it.
 
     Raises:
-        SpecError: there are no rates for a budget of SOPs, no covariance for weights that go by
-            it, or those given do not fit the network.
+        SpecError: there are no rates for a budget of SOPs, no covariance where one is
+            needed, or those given do not fit the network.
     """
     options.rescale.check(sampled=False)
     edges = recurrent_edges(network)
@@ -121,7 +122,8 @@ def prune_balanced(
     chosen = _chosen(network, edges, options, costs, Evidence(rng, covariance=covariance))
     covers, findings, scores = chosen
     keep = covers.keep
-    gain, rescaled = rescale_gains(edges, keep, options.rescale)
+    gain, rescaled = rescale_gains(edges, keep, options.rescale, covariance=covariance)
+    keep = keep & (gain > 0.0)
     gain = np.where(keep, gain * options.gain, 1.0)
     pruned = keep_synapses(network, edges, keep, gain)
     if rates is not None and options.compensate:

@@ -57,7 +57,7 @@ class PruneLyapunov(PruningBudget, Pass[Network, Network]):
         exponents: of ``isolated`` neurons (-1/tau_mem), by ``participation`` in the spectrum
             of the driven network, or by the growth of a neuron's perturbation in a ``finite_time``.
         participation: how that network is run and linearised, for these two.
-        rescale: gains of the kept weights: ``none``, ``inverse`` or ``match``.
+        rescale: gains of the kept weights: ``none``, ``inverse``, ``match`` or ``refit``.
         sampling: ``bernoulli`` (the paper's) or ``systematic``.
         per_sop: scores for each synaptic operation; of a budget of SOPs alone.
         iterations: rounds, each keeping the same share of what is left; probabilities multiply,
@@ -119,8 +119,8 @@ class PruneLyapunov(PruningBudget, Pass[Network, Network]):
 
     @property
     def needs_covariance(self) -> bool:
-        """Whether the score looks at the covariance of an observed run."""
-        return needs_covariance(self.score)
+        """Whether score or rescaling look at the covariance of an observed run."""
+        return self.rescale.needs_covariance or needs_covariance(self.score)
 
     def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The pruned network and the report of what was done."""
@@ -145,7 +145,7 @@ def prune_lyapunov(
         rng: samples, and draws the noise of the driven network.
         rates: (n_neurons,) spikes per step, for a budget of SOPs.
         held: input of a task under which the exponents are taken; the paper's rule sees no task.
-        covariance: (N, N) of the spike traces of a run, for a score that looks at one.
+        covariance: (N, N) of the spike traces of a run, for a score or a rescaling by it.
 
     Raises:
         SpecError: the scoring system is not stable, there are no rates for a budget of SOPs, or
@@ -171,7 +171,8 @@ def prune_lyapunov(
         keep[keep] = sampled
         if step < options.iterations:
             current = keep_synapses(network, edges, keep)
-    gain, rescaled = rescale_gains(edges, keep, options.rescale, p)
+    gain, rescaled = rescale_gains(edges, keep, options.rescale, p, covariance)
+    keep &= gain > 0.0
     report = synapse_report(network, edges, keep)
     report |= budget_report(edges, keep, options, costs, rates)
     report |= {

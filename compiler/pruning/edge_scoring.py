@@ -25,18 +25,13 @@ from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import (
 )
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges
 from hrsnn_lava.compiler.analysis.dynamics.stability import StabiliseMethod, StableSystem, stabilise
+from hrsnn_lava.compiler.analysis.dynamics.trace_covariance import checked_covariance
 from hrsnn_lava.compiler.pruning.edge_score import ScoredSystem
 from hrsnn_lava.csr import rows_of
-from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.network import Network
 
 Float = NDArray[np.float64]
 Exponents = Literal["isolated", "participation", "finite_time"]
-#: What to do where a score or a rescaling goes by a covariance that nobody measured.
-MEASURE = (
-    "give `observed` to compile with a covariance, as `observe_driven` or `measure_driven` of "
-    "hrsnn_lava.training.driven measures it"
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +104,7 @@ def score_edges(
     """
     score = registry.load("score", scoring.score)
     if score.coupling == "observed":
-        c = observed_covariance(edges.n_neurons, evidence.covariance)
+        c = checked_covariance(edges.n_neurons, evidence.covariance)
         values = score().of(ScoredSystem(edges.matrix, edges.matrix, c))[edges.slot]
         return ScoredEdges(values, edges.matrix, None, {"coupling": "observed"})
     coupling, leak, report = _coupling(network, edges, scoring, evidence)
@@ -139,20 +134,6 @@ def score_edges(
         "covariance": variances.report,
     }
     return ScoredEdges(score().of(scored)[edges.slot], coupling, system, report)
-
-
-def observed_covariance(n_neurons: int, covariance: Float | None) -> Float:
-    """The covariance itself; a `SpecError` where there is none, or of another size."""
-    if covariance is None:
-        problem = Problem("covariance", "not known", f"({n_neurons}, {n_neurons})", MEASURE)
-    elif covariance.shape != (n_neurons, n_neurons):
-        shape = f"shape {covariance.shape}"
-        problem = Problem("covariance", shape, f"({n_neurons}, {n_neurons})")
-    elif not np.isfinite(covariance).all():
-        problem = Problem("covariance", "NaN or infinite", "finite numbers")
-    else:
-        return covariance
-    raise SpecError("the network cannot be pruned by what its neurons do", problems=[problem])
 
 
 def _coupling(

@@ -191,7 +191,9 @@ def _text(data: dict[str, Any], report: dict[str, Any]) -> str:
         lines.append(_budget_text(report))
     if gains := report.get("rescale"):  # a method of one's own need not have any
         mean, most = gains["gain_mean"], gains["gain_max"]
-        lines.append(f"rescale: {gains['mode']}, gain mean {mean:.3g}, max {most:.3g}")
+        kept = gains.get("variance_kept")
+        more = "" if kept is None else f", {kept:.1%} of the variance of the currents kept"
+        lines.append(f"rescale: {gains['mode']}, gain mean {mean:.3g}, max {most:.3g}{more}")
     for number, entry in enumerate(report.get("rounds", []), 1):
         if "sampled" in entry:
             lines.append(_round_text(number, entry))

@@ -8,10 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.analysis.arrays import arrays_on
-from hrsnn_lava.errors import SpecError
+from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.trace import Trace
 
 Float = NDArray[np.float64]
+#: What to do where something goes by a covariance that nobody measured.
+MEASURE = (
+    "give `observed` to compile with a covariance, as `observe_driven` or `measure_driven` of "
+    "hrsnn_lava.training.driven measures it"
+)
 #: Steps whose filtered spikes are held at once.
 CHUNK = 512
 
@@ -105,3 +110,17 @@ def trace_covariance(trace: Trace, tau_steps: float, *, washout: int = 0) -> Flo
     with arrays_on("cpu").reproducible():
         gathered.add(trace.spike_steps, trace.spike_neurons, trace.n_steps, washout)
     return gathered.matrix()
+
+
+def checked_covariance(n_neurons: int, covariance: Float | None) -> Float:
+    """The covariance itself; a `SpecError` where there is none, or of another size."""
+    square = f"({n_neurons}, {n_neurons})"
+    if covariance is None:
+        problem = Problem("covariance", "not known", square, MEASURE)
+    elif covariance.shape != (n_neurons, n_neurons):
+        problem = Problem("covariance", f"shape {covariance.shape}", square)
+    elif not np.isfinite(covariance).all():
+        problem = Problem("covariance", "NaN or infinite", "finite numbers")
+    else:
+        return covariance
+    raise SpecError("the network cannot be pruned by what its neurons do", problems=[problem])

@@ -202,6 +202,10 @@ def test_prune_measures_how_neurons_vary_together(run: Any, files: Any, tmp_path
     expected = options.apply(network, seen)[1]
     assert report["sop_after"] == pytest.approx(expected["sop_after"])
     assert report["weights"] == "noise_distance"
+    refitted = run(*command, "--rescale", "refit").out
+    assert re.search(
+        r"rescale: refit, gain .*, \d+\.\d% of the variance of the currents kept", refitted
+    )
     wrong = run(*command, "--weights", "luck")
     assert (wrong.code, "noise_distance" in wrong.err) == (2, True)
 
