@@ -335,7 +335,7 @@ def _named(key: str, row: Row) -> Row:
     allowed = {
         "prune.method": _quoted((*pruning_methods(), "none")),
         "prune.controls": f"list of {_quoted((*pruning_methods(), 'no-recurrence'))}",
-        "prune.rescale": _quoted(("auto", "none", "inverse", "match")) + " or a table",
+        "prune.rescale": _quoted(("auto", "none", "inverse", "match", "refit")) + " or a table",
         "prune.drop_neurons": "number >= 0, < 1 or a table",
         "prune.aftercare": "true, false or a table",
         "prune.screen": '"portfolio" or a table',

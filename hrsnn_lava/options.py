@@ -52,10 +52,16 @@ class Registered:
     """Marks a text as the name of a part of a kind; an unknown one is refused with the known.
 
     Use it as ``Annotated[str, Registered("score")]``. What follows a colon, as in
-    ``percentile:99.5``, is the part's own affair.
+    ``percentile:99.5``, is the part's own affair. `beside` are further names, of no part.
     """
 
     kind: str
+    beside: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names that are allowed."""
+        return (*self.beside, *registry.names(self.kind))
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         """The schema of a text with the check of its name."""
@@ -65,13 +71,12 @@ class Registered:
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> Any:
         """The names as ``examples``: what follows a colon would break an ``enum``."""
-        return handler(schema) | {"examples": list(registry.names(self.kind))}
+        return handler(schema) | {"examples": list(self.names)}
 
     def check(self, text: str) -> str:
         """The text itself; a `ValueError` that lists the names there are."""
-        names = registry.names(self.kind)
-        if text.partition(":")[0] not in names:
-            raise ValueError(", ".join(names))
+        if text.partition(":")[0] not in self.names:
+            raise ValueError(", ".join(self.names))
         return text
 
 

@@ -37,7 +37,7 @@ class PruneActivity(PruningBudget, Pass[Network, Network]):
     are dropped.
 
     Attributes:
-        rescale: gains of the kept weights, ``none`` or ``match``.
+        rescale: gains of the kept weights, ``none``, ``match`` or ``refit``.
     """
 
     name: ClassVar[str] = "prune_activity"
@@ -67,16 +67,21 @@ class PruneActivity(PruningBudget, Pass[Network, Network]):
 
     def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The pruned network and the report of what was done."""
-        return prune_activity(network, self, context.observed.neuron_rates)
+        seen = context.observed
+        return prune_activity(network, self, seen.neuron_rates, seen.covariance)
 
 
 def prune_activity(
-    network: Network, options: PruneActivity, rates: Float | None
+    network: Network,
+    options: PruneActivity,
+    rates: Float | None,
+    covariance: Float | None = None,
 ) -> tuple[Network, dict[str, Any]]:
     """Keep the synapses that carry most, within a number of synapses or of SOPs.
 
     Raises:
-        SpecError: there are no rates, or they do not fit the network.
+        SpecError: there are no rates, no covariance where one is needed, or they do not fit the
+            network.
     """
     options.rescale.check(sampled=False)
     edges = recurrent_edges(network)
@@ -89,7 +94,8 @@ def prune_activity(
         keep = fill(order[carried[order] > 0], costs)
     else:
         keep = largest(carried, costs)
-    gain, rescaled = rescale_gains(edges, keep, options.rescale)
+    gain, rescaled = rescale_gains(edges, keep, options.rescale, covariance=covariance)
+    keep &= gain > 0.0
     report = synapse_report(network, edges, keep)
     report |= budget_report(edges, keep, options, costs, rates)
     report |= {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +23,21 @@ from hrsnn_lava.compiler.pruning.covers import (
     Graph,
     cycle_covers,
     one_each,
+    ranked,
     structural_rank,
+)
+from hrsnn_lava.compiler.pruning.edge_scoring import (
+    Evidence,
+    Scoring,
+    needs_covariance,
+    score_edges,
 )
 from hrsnn_lava.compiler.pruning.mean_current import mean_current
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption, rescale_gains
 from hrsnn_lava.compiler.pruning.surgery import keep_synapses, synapse_report
 from hrsnn_lava.findings import Finding
 from hrsnn_lava.network import Network
-from hrsnn_lava.options import Positive, Seed, options
+from hrsnn_lava.options import Positive, Registered, Seed, options
 from hrsnn_lava.seeding import generator
 
 Float = NDArray[np.float64]
@@ -46,11 +53,14 @@ class PruneBalanced(PruningBudget, Pass[Network, Network]):
     or an output, and a cover leaves none; see `hrsnn_lava.compiler.pruning.covers`.
 
     Attributes:
-        rule: ``covers``; or a synapse of every neuron, drawn at random: ``one_input`` of those
-            that it hears through, ``one_output`` of those that it sends along.
+        rule: ``covers``; or a synapse of every neuron: ``one_input`` of those that it hears
+            through, ``one_output`` of those that it sends along.
+        weights: which synapses the rule prefers: ``random`` draws, of covers one of many; a score
+            of synapses, such as ``lyapunov`` with the defaults of that method, or the
+            ``noise_distance`` in an observed run, keeps those that score most, by their ranks.
         beyond: what fills a budget of more than 1.5 synapses per neuron, where covers were no
             better than chance: ``random`` synapses, or the ``rule`` in any case.
-        rescale: gains of the kept weights, ``none`` or ``match``.
+        rescale: gains of the kept weights, ``none``, ``match`` or ``refit``.
         gain: of all kept weights, besides.
         compensate: add the mean current that is lost to the biases, where rates are known.
         seed: of the random stream ``prune_balanced``; by default that of the compilation.
@@ -59,11 +69,18 @@ class PruneBalanced(PruningBudget, Pass[Network, Network]):
     name: ClassVar[str] = "prune_balanced"
 
     rule: Literal["covers", "one_input", "one_output"] = "covers"
+    weights: Annotated[str, Registered("score", beside=("random",))] = "random"
     beyond: Literal["random", "rule"] = "random"
     rescale: RescaleOption = field(default_factory=lambda: Rescale("match"))
     gain: Positive = 1.0
     compensate: bool = True
     seed: Seed | None = None
+
+    @property
+    def needs_covariance(self) -> bool:
+        """Whether weights of covers or the rescaling go by the covariance of an observed run."""
+        scored = self.weights != "random" and needs_covariance(self.weights)
+        return scored or self.rescale.needs_covariance
 
     @property
     def needs_rates(self) -> bool:
@@ -73,7 +90,8 @@ class PruneBalanced(PruningBudget, Pass[Network, Network]):
     def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The pruned network and the report of what was done."""
         rng = generator(self.seed or 0, self.name)
-        return prune_balanced(network, self, rng, context.observed.neuron_rates)
+        seen = context.observed
+        return prune_balanced(network, self, rng, seen.neuron_rates, seen.covariance)
 
 
 def prune_balanced(
@@ -81,6 +99,7 @@ def prune_balanced(
     options: PruneBalanced,
     rng: np.random.Generator,
     rates: Float | None = None,
+    covariance: Float | None = None,
 ) -> tuple[Network, dict[str, Any]]:
     """Keep covers within a budget, rescale, and make up for the mean current that is lost.
 
@@ -89,18 +108,22 @@ def prune_balanced(
         options: budget, rule and rescaling.
         rng: draws which of equal covers is taken.
         rates: (n_neurons,) spikes per step; needed for a budget of SOPs, and to compensate.
+        covariance: (N, N) of the spike traces of a run, for weights or a rescaling by it.
 
     Raises:
-        SpecError: there are no rates for a budget of SOPs, or those given do not fit the network.
+        SpecError: there are no rates for a budget of SOPs, no covariance where one is
+            needed, or those given do not fit the network.
     """
     options.rescale.check(sampled=False)
     edges = recurrent_edges(network)
     if rates is not None:
         rates = checked_rates(edges.n_neurons, rates)
     costs = costs_of(edges, options, rates)
-    covers, findings = _kept(edges, options, costs, rng)
+    chosen = _chosen(network, edges, options, costs, Evidence(rng, covariance=covariance))
+    covers, findings, scores = chosen
     keep = covers.keep
-    gain, rescaled = rescale_gains(edges, keep, options.rescale)
+    gain, rescaled = rescale_gains(edges, keep, options.rescale, covariance=covariance)
+    keep = keep & (gain > 0.0)
     gain = np.where(keep, gain * options.gain, 1.0)
     pruned = keep_synapses(network, edges, keep, gain)
     if rates is not None and options.compensate:
@@ -113,6 +136,7 @@ def prune_balanced(
     report |= budget_report(edges, keep, options, costs, rates)
     report |= {
         "rule": options.rule,
+        "weights": options.weights,
         "covers": covers.whole,
         "matched": list(covers.matched),
         "added": covers.added,
@@ -121,23 +145,35 @@ def prune_balanced(
         "rescale": rescaled,
         "findings": findings,
     }
+    if scores:
+        report["scores"] = scores
     return pruned.verify(), report
 
 
-def _kept(
-    edges: RecurrentEdges, options: PruneBalanced, costs: Costs, rng: np.random.Generator
-) -> tuple[Covers, tuple[Finding, ...]]:
-    """The synapses that stay, and what has to be said of it."""
+def _chosen(
+    network: Network,
+    edges: RecurrentEdges,
+    options: PruneBalanced,
+    costs: Costs,
+    evidence: Evidence,
+) -> tuple[Covers, tuple[Finding, ...], dict[str, Any]]:
+    """The synapses that stay, what has to be said of it, and how weights were found."""
+    rng = evidence.rng
     if costs.per_neuron > BALANCE_HELPS and options.beyond == "random":
         keep = fill(rng.permutation(edges.n_edges), costs)
         # all or next to all: nothing was chosen
         told = () if keep.all() else (_no_better_than_chance(costs.per_neuron),)
-        return Covers(keep), told
+        return Covers(keep), told, {}
+    weight, scores = None, dict[str, Any]()
+    if options.weights != "random" and edges.n_edges:
+        scored = score_edges(network, edges, Scoring(options.weights), evidence)
+        weight, scores = ranked(scored.values, rng.random(edges.n_edges)), scored.report
     if options.rule == "covers":
-        graph = Graph(edges.n_neurons, edges.pre, edges.post, rng.random(edges.n_edges))
-        return cycle_covers(graph, costs, rng), ()
+        weight = rng.random(edges.n_edges) if weight is None else weight
+        graph = Graph(edges.n_neurons, edges.pre, edges.post, weight)
+        return cycle_covers(graph, costs, rng), (), scores
     ends = edges.post if options.rule == "one_input" else edges.pre
-    return Covers(fill(one_each(ends, rng), costs)), ()
+    return Covers(fill(one_each(ends, rng, weight), costs)), (), scores
 
 
 def _not_compensated() -> Finding:

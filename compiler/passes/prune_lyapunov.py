@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field, fields
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hrsnn_lava import registry
 from hrsnn_lava.compiler.analysis.dynamics.covariance import Precision
-from hrsnn_lava.compiler.analysis.dynamics.driven_lif import HeldInput, LinearisedRun
-from hrsnn_lava.compiler.analysis.dynamics.edge_variances import VarianceSettings, edge_variances
-from hrsnn_lava.compiler.analysis.dynamics.finite_time import WITH_JACOBIAN, finite_time_exponents
-from hrsnn_lava.compiler.analysis.dynamics.lyapunov_matrix import lyapunov_matrix
-from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import (
-    ParticipationOptions,
-    isolated_exponents,
-    participation_exponents,
-)
+from hrsnn_lava.compiler.analysis.dynamics.driven_lif import HeldInput
+from hrsnn_lava.compiler.analysis.dynamics.finite_time import WITH_JACOBIAN
+from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import ParticipationOptions
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges, recurrent_edges
-from hrsnn_lava.compiler.analysis.dynamics.stability import StabiliseMethod, StableSystem, stabilise
+from hrsnn_lava.compiler.analysis.dynamics.stability import StabiliseMethod, StableSystem
 from hrsnn_lava.compiler.context import Context, Pass
 from hrsnn_lava.compiler.pruning.budget import PruningBudget, budget_report, costs_of
 from hrsnn_lava.compiler.pruning.edge_sampling import (
@@ -31,10 +24,15 @@ from hrsnn_lava.compiler.pruning.edge_sampling import (
     sample_edges,
     spectral_change,
 )
-from hrsnn_lava.compiler.pruning.edge_score import ScoredSystem
+from hrsnn_lava.compiler.pruning.edge_scoring import (
+    Evidence,
+    Exponents,
+    Scoring,
+    needs_covariance,
+    score_edges,
+)
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption, rescale_gains
 from hrsnn_lava.compiler.pruning.surgery import keep_synapses, synapse_report
-from hrsnn_lava.csr import rows_of
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.network import Network
 from hrsnn_lava.options import Count, Positive, Registered, Seed, options
@@ -53,11 +51,13 @@ class PruneLyapunov(PruningBudget, Pass[Network, Network]):
     (``bernoulli``), a density also to one synapse (``systematic``).
 
     Attributes:
-        score: ``lyapunov`` (the paper's), ``weight`` (Moore and Chaudhuri) or ``product``.
+        score: ``lyapunov`` (the paper's), ``weight`` (Moore and Chaudhuri), ``product`` of the
+            former and the weight, or the ``noise_distance`` in an observed run (ours), which takes
+            the covariance of that run, in every round.
         exponents: of ``isolated`` neurons (-1/tau_mem), by ``participation`` in the spectrum
             of the driven network, or by the growth of a neuron's perturbation in a ``finite_time``.
         participation: how that network is run and linearised, for these two.
-        rescale: gains of the kept weights: ``none``, ``inverse`` or ``match``.
+        rescale: gains of the kept weights: ``none``, ``inverse``, ``match`` or ``refit``.
         sampling: ``bernoulli`` (the paper's) or ``systematic``.
         per_sop: scores for each synaptic operation; of a budget of SOPs alone.
         iterations: rounds, each keeping the same share of what is left; probabilities multiply,
@@ -82,7 +82,7 @@ class PruneLyapunov(PruningBudget, Pass[Network, Network]):
     renamed: ClassVar[Mapping[str, str]] = {"mode": "exponents"}
 
     score: Annotated[str, Registered("score")] = "lyapunov"
-    exponents: Literal["isolated", "participation", "finite_time"] = "isolated"
+    exponents: Exponents = "isolated"
     participation: ParticipationOptions = field(default_factory=ParticipationOptions)
     rescale: RescaleOption = field(default_factory=lambda: Rescale("match"))
     sampling: Sampling = "bernoulli"
@@ -112,10 +112,21 @@ class PruneLyapunov(PruningBudget, Pass[Network, Network]):
             problems.append(Problem("participation.linearisation", measured, allowed, fix))
         raise_if(SpecError, f"options of {self.name}", problems)
 
+    @property
+    def scoring(self) -> Scoring:
+        """The options that say how synapses are scored."""
+        return Scoring(**{f.name: getattr(self, f.name) for f in fields(Scoring)})
+
+    @property
+    def needs_covariance(self) -> bool:
+        """Whether score or rescaling look at the covariance of an observed run."""
+        return self.rescale.needs_covariance or needs_covariance(self.score)
+
     def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The pruned network and the report of what was done."""
         rng = generator(self.seed or 0, self.name)
-        return prune_lyapunov(network, self, rng, context.observed.neuron_rates)
+        seen = context.observed
+        return prune_lyapunov(network, self, rng, seen.neuron_rates, covariance=seen.covariance)
 
 
 def prune_lyapunov(
@@ -124,6 +135,7 @@ def prune_lyapunov(
     rng: np.random.Generator,
     rates: Float | None = None,
     held: HeldInput | None = None,
+    covariance: Float | None = None,
 ) -> tuple[Network, dict[str, Any]]:
     """Score, sample, rescale: step I of Lyapunov Noise Pruning.
 
@@ -133,6 +145,7 @@ def prune_lyapunov(
         rng: samples, and draws the noise of the driven network.
         rates: (n_neurons,) spikes per step, for a budget of SOPs.
         held: input of a task under which the exponents are taken; the paper's rule sees no task.
+        covariance: (N, N) of the spike traces of a run, for a score or a rescaling by it.
 
     Raises:
         SpecError: the scoring system is not stable, there are no rates for a budget of SOPs, or
@@ -147,18 +160,19 @@ def prune_lyapunov(
     keep = np.ones(edges.n_edges, dtype=np.bool_)
     p = np.ones(edges.n_edges)
     rounds: list[dict[str, Any]] = []
-    current, exponents = network, _Exponents(options, rng, held)
+    current, scorer = network, _Scorer(options, Evidence(rng, held, covariance))
     for step in range(1, options.iterations + 1):
         survivors = edges.select(keep)
         target = whole * costs.share ** (step / options.iterations)
         goal = _Goal(target, costs.each[keep])
-        sampled, chance, report = _round(current, survivors, goal, exponents)
+        sampled, chance, report = _round(current, survivors, goal, scorer)
         rounds.append(report)
         p[keep] *= chance
         keep[keep] = sampled
         if step < options.iterations:
             current = keep_synapses(network, edges, keep)
-    gain, rescaled = rescale_gains(edges, keep, options.rescale, p)
+    gain, rescaled = rescale_gains(edges, keep, options.rescale, p, covariance)
+    keep &= gain > 0.0
     report = synapse_report(network, edges, keep)
     report |= budget_report(edges, keep, options, costs, rates)
     report |= {
@@ -169,6 +183,13 @@ def prune_lyapunov(
         "rounds": rounds,
     }
     return keep_synapses(network, edges, keep, gain).verify(), report
+
+
+class _Scorer(NamedTuple):
+    """Options of the pass, and what its scores go by."""
+
+    options: PruneLyapunov
+    evidence: Evidence
 
 
 class _Goal(NamedTuple):
@@ -187,32 +208,17 @@ def _round(
     network: Network,
     edges: RecurrentEdges,
     goal: _Goal,
-    exponents: _Exponents,
+    scorer: _Scorer,
 ) -> tuple[Bool, Float, dict[str, Any]]:
     """One round: which of `edges` to keep, with what probabilities, and a report."""
     if edges.n_edges == 0:
         return np.zeros(0, dtype=np.bool_), np.zeros(0), {"synapses": 0}
-    options, rng = exponents.options, exponents.rng
-    coupling, leak, report = _coupling(network, edges, exponents)
-    system = stabilise(coupling, leak, method=options.stabilise, margin=options.margin)
-    variances = edge_variances(
-        system.matrix,
-        rows_of(edges.matrix),
-        edges.matrix.indices,
-        np.sign(coupling.data),
-        VarianceSettings(
-            options.covariance,
-            abscissa=system.abscissa,
-            precision=options.precision,
-            chains=options.chains,
-        ),
-        rng=rng,
-    )
-    scored = ScoredSystem(edges.matrix, coupling, variances.covariance, variances.values)
-    scores = registry.load("score", options.score)().of(scored)[edges.slot]
+    options, rng = scorer.options, scorer.evidence.rng
+    scored = score_edges(network, edges, options.scoring, scorer.evidence)
+    scores = scored.values
     chance = goal.probabilities(scores, options.per_sop)
     keep = sample_edges(chance, options.sampling, rng)
-    report |= {
+    report = scored.report | {
         "synapses": edges.n_edges,
         "score_cv": float(scores.std() / scores.mean()) if scores.any() else 0.0,
         "probability": {
@@ -222,85 +228,10 @@ def _round(
             "at_one": int(np.count_nonzero(chance >= 1.0)),
             "at_zero": int(np.count_nonzero(chance == 0.0)),
         },
-        "stability": {
-            "method": system.method,
-            "margin": system.margin,
-            "shift": system.shift,
-            "abscissa": system.abscissa,
-            "estimate": system.estimate,
-        },
-        "covariance": variances.report,
-        "sampled": _sampled(edges, coupling, system, keep, chance, rng),
     }
+    if scored.system is not None:
+        report["sampled"] = _sampled(edges, scored.coupling, scored.system, keep, chance, rng)
     return keep, chance, report
-
-
-def _coupling(
-    network: Network, edges: RecurrentEdges, exponents: _Exponents
-) -> tuple[sparse.csr_matrix, Float, dict[str, Any]]:
-    """The off-diagonal part of A, the leaks D0, and what went into them."""
-    options = exponents.options
-    if registry.load("score", options.score).coupling == "weights":
-        return edges.matrix, np.ones(edges.n_neurons), {"coupling": "weights"}
-    values, spectrum = exponents.of(network)
-    result = lyapunov_matrix(edges.matrix, values, signed=options.signed, union=options.union)
-    report = {"coupling": "lyapunov", **spectrum}
-    report |= {
-        "exponents_floored": result.n_floored,
-        "floor": result.floor,
-        "edges_without_neighbours": result.n_empty,
-        "edges_cancelling": result.n_cancelling,
-    }
-    return result.matrix, 1.0 / network.gather("tau_mem"), report
-
-
-@dataclass(frozen=True, eq=False)
-class _Exponents:
-    """How neurons come by their exponents.
-
-    Attributes:
-        options: of the pass. rng: draws the noise. held: recorded input, or None.
-    """
-
-    options: PruneLyapunov
-    rng: np.random.Generator
-    held: HeldInput | None
-
-    def of(self, network: Network) -> tuple[Float, dict[str, Any]]:
-        """One exponent a neuron, (N,) in 1/s, and ``spectrum`` for the report, if there is one."""
-        run, given = self.options.participation, (self.rng, self.held)
-        if self.options.exponents == "isolated":
-            return isolated_exponents(network.gather("tau_mem")), {}
-        if self.options.exponents == "finite_time":
-            finite = finite_time_exponents(network, run, *given)
-            report = _run_report(finite.run) | {
-                "horizon": finite.horizon,
-                "windows": finite.n_windows,
-                "largest": float(finite.per_neuron.max()),
-                "floored": finite.n_floored,
-            }
-            return finite.per_neuron, {"spectrum": report}
-        driven = participation_exponents(network, run, *given)
-        report = _run_report(driven.run) | {
-            "steps": driven.spectrum.steps,
-            "exponents": int(driven.spectrum.exponents.size),
-            "largest": float(driven.spectrum.exponents.max()),
-            "floored": driven.spectrum.n_floored,
-        }
-        return driven.per_neuron, {"spectrum": report}
-
-
-def _run_report(run: LinearisedRun) -> dict[str, Any]:
-    """Kind of linearisation, its parameters, and what the run met."""
-    return {
-        "mode": run.mode,
-        **run.parameters,
-        "rate": run.rate,
-        "spikes": run.n_spikes,
-        "degenerate": run.n_degenerate,
-        "flips": run.n_flips,
-        "delays_left_out": run.n_delayed,
-    }
 
 
 def _sampled(

@@ -22,7 +22,7 @@ class PruneMagnitude(PruningBudget, Pass[Network, Network]):
     """Keep the recurrent synapses with the largest ``|w|``, over all projections together.
 
     Attributes:
-        rescale: gains of the kept weights, ``none`` or ``match``.
+        rescale: gains of the kept weights, ``none``, ``match`` or ``refit``.
         per_sop: by ``|w|`` for each synaptic operation; of a budget of SOPs alone.
     """
 
@@ -33,11 +33,15 @@ class PruneMagnitude(PruningBudget, Pass[Network, Network]):
 
     def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The pruned network and the report of what was done."""
-        return prune_magnitude(network, self, context.observed.neuron_rates)
+        seen = context.observed
+        return prune_magnitude(network, self, seen.neuron_rates, seen.covariance)
 
 
 def prune_magnitude(
-    network: Network, options: PruneMagnitude, rates: NDArray[np.float64] | None = None
+    network: Network,
+    options: PruneMagnitude,
+    rates: NDArray[np.float64] | None = None,
+    covariance: NDArray[np.float64] | None = None,
 ) -> tuple[Network, dict[str, Any]]:
     """Keep the synapses with the largest ``|w|``; equal weights in edge order.
 
@@ -45,17 +49,19 @@ def prune_magnitude(
         network: float.
         options: budget and rescaling.
         rates: (n_neurons,) spikes per step, for a budget of SOPs.
+        covariance: (N, N) of the spike traces of a run, for a rescaling by it.
 
     Raises:
-        SpecError: a rescaling that divides by probabilities, of which there are none, or no rates
-            for a budget of SOPs.
+        SpecError: a rescaling that divides by probabilities, of which there are none, no rates
+            for a budget of SOPs, or no covariance where one is needed.
     """
     options.rescale.check(sampled=False)
     edges = recurrent_edges(network)
     size = np.abs(edges.weight)
     costs = costs_of(edges, options, rates)
     keep = largest(size / costs.each if options.per_sop else size, costs)
-    gain, rescaled = rescale_gains(edges, keep, options.rescale)
+    gain, rescaled = rescale_gains(edges, keep, options.rescale, covariance=covariance)
+    keep &= gain > 0.0
     report = synapse_report(network, edges, keep)
     report |= budget_report(edges, keep, options, costs, rates)
     report |= {

@@ -27,7 +27,7 @@ class PruneRandom(PruningBudget, Pass[Network, Network]):
         sampling: ``exact``: in random order, until the budget is spent; independent
             ``bernoulli``; or ``systematic``, which also spreads the kept synapses evenly over the
             neurons.
-        rescale: gains of the kept weights: ``none``, ``inverse`` or ``match``.
+        rescale: gains of the kept weights: ``none``, ``inverse``, ``match`` or ``refit``.
         seed: of the random stream ``prune_random``; by default that of the compilation.
     """
 
@@ -41,7 +41,8 @@ class PruneRandom(PruningBudget, Pass[Network, Network]):
     def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The pruned network and the report of what was done."""
         rng = generator(self.seed or 0, self.name)
-        return prune_random(network, self, rng, context.observed.neuron_rates)
+        seen = context.observed
+        return prune_random(network, self, rng, seen.neuron_rates, seen.covariance)
 
 
 def prune_random(
@@ -49,6 +50,7 @@ def prune_random(
     options: PruneRandom,
     rng: np.random.Generator,
     rates: NDArray[np.float64] | None = None,
+    covariance: NDArray[np.float64] | None = None,
 ) -> tuple[Network, dict[str, Any]]:
     """Keep every recurrent synapse with the same probability.
 
@@ -57,6 +59,7 @@ def prune_random(
         options: budget, sampling and rescaling.
         rng: draws.
         rates: (n_neurons,) spikes per step, for a budget of SOPs.
+        covariance: (N, N) of the spike traces of a run, for a rescaling by it.
     """
     edges = recurrent_edges(network)
     costs = costs_of(edges, options, rates)
@@ -66,7 +69,8 @@ def prune_random(
         keep = fill(rng.choice(edges.n_edges, size=most, replace=False), costs)
     else:
         keep = sample_edges(p, options.sampling, rng)
-    gain, rescaled = rescale_gains(edges, keep, options.rescale, p)
+    gain, rescaled = rescale_gains(edges, keep, options.rescale, p, covariance)
+    keep &= gain > 0.0
     report = synapse_report(network, edges, keep)
     report |= budget_report(edges, keep, options, costs, rates)
     report |= {"sampling": options.sampling, "rescale": rescaled}

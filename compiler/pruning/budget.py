@@ -67,6 +67,11 @@ class PruningBudget:
         return self.in_sops
 
     @property
+    def needs_covariance(self) -> bool:
+        """Whether the pass has to be given the covariance of a run."""
+        return bool(getattr(getattr(self, "rescale", None), "needs_covariance", False))
+
+    @property
     def amount(self) -> Amount:
         """The option that is given."""
         return amount_of(self)

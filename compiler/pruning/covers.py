@@ -4,7 +4,8 @@ A cover is a matching between the neurons as senders and the same neurons as rec
 along one synapse and hears along one, so that its synapses form chains and cycles. Covers are
 maximum-weight bipartite matchings on the synapses that there are. Their weights lie between 1 and
 1 + 1 / (N + 1), so that no heavier synapse ever costs a neuron its synapse: the matching is a
-maximum one, and among these the heaviest.
+maximum one, and among these the heaviest. Drawn weights make it one of many; those of a score,
+by `ranked`, the one that keeps most of it.
 
 Where no perfect matching exists, some neurons stay without a sender or a receiver. Each of those
 that has a synapse left gets one, to or from the neuron that has fewest by then.
@@ -20,6 +21,7 @@ from scipy import sparse
 
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges
 from hrsnn_lava.compiler.pruning.budget import Costs, fill
+from hrsnn_lava.errors import SpecError
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -57,6 +59,26 @@ class Covers:
     whole: int = 0
     matched: tuple[int, ...] = ()
     added: int = 0
+
+
+def ranked(score: Float, ties: Float) -> Float:
+    """Ranks of scores as weights of a `Graph`, evenly between 0 and 1, (E,); the largest is last.
+
+    Weights have to lie there for a matching to stay a maximum one, so that of scores of any size
+    and spread the order alone counts (ours).
+
+    Args:
+        score: (E,) finite.
+        ties: (E,) the order of equal ones.
+
+    Raises:
+        SpecError: a score is not finite.
+    """
+    if not np.isfinite(score).all():
+        raise SpecError("scores that weigh the synapses of covers must be finite")
+    weight = np.empty(score.size)
+    weight[np.lexsort((ties, score))] = (np.arange(score.size) + 0.5) / max(score.size, 1)
+    return weight
 
 
 def matching(graph: Graph, free: Bool) -> Int:
@@ -159,14 +181,15 @@ def _unreached(graph: Graph, keep: Bool, edges: Int, rng: np.random.Generator) -
     return np.unique(np.array(chosen, dtype=np.int64))
 
 
-def one_each(ends: Int, rng: np.random.Generator) -> Int:
+def one_each(ends: Int, rng: np.random.Generator, weight: Float | None = None) -> Int:
     """All synapses in random order, but first one of every neuron, then a second one, and so on.
 
     Args:
         ends: (E,) the neurons at one of their ends.
         rng: draws.
+        weight: (E,) the heaviest first, instead of a random order; all different.
     """
-    shuffled = rng.permutation(ends.size)
+    shuffled = rng.permutation(ends.size) if weight is None else np.argsort(-weight)
     by_neuron = shuffled[np.argsort(ends[shuffled], kind="stable")]
     sizes = np.bincount(ends)
     first = np.repeat(np.cumsum(sizes) - sizes, sizes)

@@ -67,11 +67,13 @@ class EdgeScore(ABC):
 
     Attributes:
         name: of its file, and the value of ``score``.
-        coupling: which matrix a is: the ``lyapunov`` matrix, or the ``weights`` themselves.
+        coupling: which matrix a is: the ``lyapunov`` matrix, or the ``weights`` themselves; with
+            ``observed`` it is the weights, and C that of the spike traces of a run: no linear
+            system is solved.
     """
 
     name: ClassVar[str] = ""
-    coupling: ClassVar[Literal["lyapunov", "weights"]] = "lyapunov"
+    coupling: ClassVar[Literal["lyapunov", "weights", "observed"]] = "lyapunov"
 
     @abstractmethod
     def of(self, system: ScoredSystem) -> Float:

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges
+from hrsnn_lava.compiler.analysis.dynamics.trace_covariance import checked_covariance
+from hrsnn_lava.compiler.pruning.refit import refit_weights
 from hrsnn_lava.errors import Problem, SpecError
-from hrsnn_lava.options import Share, options
+from hrsnn_lava.options import Positive, Share, options
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
-RescaleMode = Literal["none", "inverse", "match"]
+RescaleMode = Literal["none", "inverse", "match", "refit"]
 MATCH_CAP = 50.0
 INVERSE_CAP = 10.0
 
@@ -28,14 +30,23 @@ class Rescale:
         mode: ``none``; ``inverse``: gain ``1 + gamma (1/p - 1)``, unbiased at gamma = 1 (eq. 16),
             but heavy-tailed; ``match``: every neuron keeps the summed excitatory and the summed
             inhibitory recurrent weight that it had (ours; the default for sampled scores, since
-            it kept the tasks that need the recurrence best).
+            it kept the tasks that need the recurrence best); ``refit``: every neuron's current
+            is regressed on what is left of its inputs, by the covariance of a run, signs kept;
+            synapses that would have to change their sign are pruned, too (ours).
         gamma: 0 (no gain) to 1, for ``inverse``.
-        cap: largest gain; not set: 10 for ``inverse``, 50 for ``match`` (our choice).
+        cap: largest gain, of ``inverse`` and ``match``; not set: 10 and 50 (our choice).
+        ridge: of ``refit``, in units of the mean variance of the neurons' spike traces.
     """
 
     mode: RescaleMode = "none"
     gamma: Share = 1.0
     cap: Annotated[float, Field(ge=1)] | None = None
+    ridge: Positive = 1e-3
+
+    @property
+    def needs_covariance(self) -> bool:
+        """Whether it goes by the covariance of an observed run."""
+        return self.mode == "refit"
 
     @classmethod
     def current_spelling(
@@ -53,9 +64,8 @@ class Rescale:
         probabilities."""
         if self.mode == "inverse" and not sampled:
             fix = "use none or match, or a method that samples"
-            problem = Problem(
-                "rescale.mode", "inverse, without probabilities", "none or match", fix
-            )
+            allowed = "none, match or refit"
+            problem = Problem("rescale.mode", "inverse, without probabilities", allowed, fix)
             raise SpecError("the weights cannot be rescaled so", problems=[problem])
 
 
@@ -94,11 +104,21 @@ def match_gains(
         (E,) gains, 1 at dropped edges; and how many groups (neuron and sign) were capped or lost
         every synapse, and the share of the summed weight that is kept.
     """
-    group = 2 * edges.post + (edges.weight > 0)
-    size = np.abs(edges.weight)
-    n_groups = 2 * edges.n_neurons
-    total = np.bincount(group, weights=size, minlength=n_groups)
-    surviving = np.bincount(group[keep], weights=size[keep], minlength=n_groups)
+    kept, report = matching_gains(edges, edges.select(keep), cap)
+    gain = np.ones(edges.n_edges)
+    gain[keep] = kept
+    return gain, report
+
+
+def matching_gains(
+    before: RecurrentEdges, after: RecurrentEdges, cap: float = MATCH_CAP
+) -> tuple[Float, dict[str, Any]]:
+    """`match_gains` of any other synapses of the same neurons, (E',) in the order of `after`."""
+    n_groups = 2 * before.n_neurons
+    total, surviving = (
+        np.bincount(_group(edges), weights=np.abs(edges.weight), minlength=n_groups)
+        for edges in (before, after)
+    )
     gain = np.ones(n_groups)
     np.divide(total, surviving, out=gain, where=surviving > 0)
     capped = gain > cap
@@ -110,35 +130,83 @@ def match_gains(
         "groups_emptied": int(np.count_nonzero((total > 0) & (surviving == 0))),
         "weight_kept": float((gain * surviving).sum()) / everything if everything else 1.0,
     }
-    return np.where(keep, gain[group], 1.0), report
+    return gain[_group(after)], report
+
+
+def _group(edges: RecurrentEdges) -> NDArray[np.int64]:
+    """Receiver and sign of every synapse, as one number."""
+    group: NDArray[np.int64] = 2 * edges.post + (edges.weight > 0)
+    return group
 
 
 def rescale_gains(
-    edges: RecurrentEdges, keep: Bool, options: Rescale, probabilities: Float | None = None
+    edges: RecurrentEdges,
+    keep: Bool,
+    options: Rescale,
+    probabilities: Float | None = None,
+    covariance: Float | None = None,
 ) -> tuple[Float, dict[str, Any]]:
     """Gains (E,) by `options`, 1 at dropped edges, and a report of them.
+
+    A gain of 0, which ``refit`` alone gives, is that of a synapse which is to go as well.
 
     Args:
         edges: the synapses before pruning.
         keep: (E,) those that stay.
         probabilities: (E,) with which each was kept, over all rounds; needed for ``inverse``.
+        covariance: (N, N) of the spike traces of a run; needed for ``refit``.
 
     Raises:
-        SpecError: options out of range, or ``inverse`` without probabilities.
+        SpecError: options out of range, ``inverse`` without probabilities, or ``refit`` without
+            a covariance.
     """
     options.check(sampled=probabilities is not None)
-    report: dict[str, Any] = {"mode": options.mode}
     gain = np.ones(edges.n_edges)
-    if options.mode == "match":
-        cap = MATCH_CAP if options.cap is None else options.cap
-        gain, details = match_gains(edges, keep, cap)
-        report |= {"cap": cap, **details}
-    elif options.mode == "inverse" and probabilities is not None:
+    if options.mode == "inverse" and probabilities is not None:
         cap = INVERSE_CAP if options.cap is None else options.cap
         gain[keep] = inverse_gains(probabilities[keep], options.gamma, cap)
         at_cap = int(np.count_nonzero(gain[keep] >= cap))
-        report |= {"cap": cap, "gamma": options.gamma, "synapses_capped": at_cap}
-    kept_gains = gain[keep]
-    report["gain_mean"] = float(kept_gains.mean()) if kept_gains.size else 1.0
-    report["gain_max"] = float(kept_gains.max()) if kept_gains.size else 1.0
+        report = {"mode": "inverse", "cap": cap, "gamma": options.gamma, "synapses_capped": at_cap}
+        return gain, report | _sizes(gain[keep])
+    gain[keep], report = replaced_gains(edges, edges.select(keep), options, covariance)
     return gain, report
+
+
+def replaced_gains(
+    before: RecurrentEdges,
+    after: RecurrentEdges,
+    options: Rescale,
+    covariance: Float | None = None,
+) -> tuple[Float, dict[str, Any]]:
+    """Gains (E',) of synapses that stand for those before, whether these were the same or not.
+
+    Args:
+        before: of the unpruned network.
+        after: of the same neurons.
+        options: any mode but ``inverse``.
+        covariance: (N, N) of the spike traces of a run; needed for ``refit``.
+
+    Raises:
+        SpecError: as for `rescale_gains`.
+    """
+    options.check(sampled=False)
+    report: dict[str, Any] = {"mode": options.mode}
+    gain = np.ones(after.n_edges)
+    if options.mode == "match":
+        cap = MATCH_CAP if options.cap is None else options.cap
+        gain, details = matching_gains(before, after, cap)
+        report |= {"cap": cap, **details}
+    elif options.mode == "refit":
+        c = checked_covariance(before.n_neurons, covariance)
+        weight, details = refit_weights(before, after, c, options.ridge)
+        np.divide(weight, after.weight, out=gain, where=after.weight != 0.0)
+        report |= details
+    return gain, report | _sizes(gain)
+
+
+def _sizes(gain: Float) -> dict[str, float]:
+    """Mean and largest of the gains of what is kept."""
+    return {
+        "gain_mean": float(gain.mean()) if gain.size else 1.0,
+        "gain_max": float(gain.max()) if gain.size else 1.0,
+    }

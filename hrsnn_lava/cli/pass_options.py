@@ -17,7 +17,6 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import click
 
-from hrsnn_lava import registry
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.options import Registered, help_texts, read_options
 
@@ -78,14 +77,14 @@ def fields_of(cls: Any, prefix: tuple[str, ...] = ()) -> Iterator[OptionField]:
             yield OptionField(path, kind, text, default, annotation is bool)
 
 
-def _bare(annotation: Any) -> tuple[Any, str | None]:
-    """A type without its checks and without None, and the kind whose names it holds."""
+def _bare(annotation: Any) -> tuple[Any, Registered | None]:
+    """A type without its checks and without None, and the mark of a field that holds names."""
     registered = None
     while True:
         origin = get_origin(annotation)
         if origin is Annotated:
             inner, *extras = get_args(annotation)
-            registered = next((e.kind for e in extras if isinstance(e, Registered)), registered)
+            registered = next((e for e in extras if isinstance(e, Registered)), registered)
             annotation = inner
         elif origin is Union or str(origin) == "<class 'types.UnionType'>":
             options = [a for a in get_args(annotation) if a is not type(None)]
@@ -96,9 +95,9 @@ def _bare(annotation: Any) -> tuple[Any, str | None]:
             return annotation, registered
 
 
-def _names_of(kind: str) -> Any:
+def _names_of(registered: Registered) -> Any:
     """Names of a kind of parts; a text where a name may have a value, as in ``percentile:99``."""
-    return click.STRING if kind == "scaling" else click.Choice(registry.names(kind))
+    return click.STRING if registered.kind == "scaling" else click.Choice(registered.names)
 
 
 def _click_type(annotation: Any) -> Any:

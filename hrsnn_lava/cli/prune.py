@@ -42,7 +42,7 @@ DROPPING: Any = registry.load("pruning", "neurons")
     "--input",
     "input_file",
     type=INPUT_FILE,
-    help="Events (.npz) that rates are measured with.  [default: random]",
+    help="Events (.npz) that rates, and covariances, are measured with.  [default: random]",
 )
 @click.option(
     "--kept/--no-kept", default=True, help="Measure what is kept, without a task.  [default: on]"
@@ -128,9 +128,9 @@ def _prune(
             report = {k: v for k, v in record.report.items() if k != "kept"}
             survivors = record.report["kept"]
             passes[record.name] = report
-        observed = Observed()
-        if input_file is not None or getattr(step, "needs_rates", False):
-            observed = _measured(console, after, seed, input_file)
+        observed, together = Observed(), getattr(step, "needs_covariance", False)
+        if input_file is not None or together or getattr(step, "needs_rates", False):
+            observed = _measured(console, after, seed, input_file, covariance=together)
         progress(f"prune: {method}")
         with as_options(METHODS[method]):
             after, record = run_pass(after, step, Context(observed=observed, seed=seed))
@@ -161,27 +161,37 @@ def _prune(
     console.result(data, _text(data, passes[step.name]))
 
 
-def _measured(console: Console, network: Network, seed: int, path: Path | None) -> Observed:
-    """Rates under the input of a file, or a random one; a note says which."""
+def _measured(
+    console: Console, network: Network, seed: int, path: Path | None, *, covariance: bool = False
+) -> Observed:
+    """Rates under the input of a file, or a random one, and how neurons vary together, if asked
+    for; a note says which."""
     import numpy as np
 
     from hrsnn_lava.compiler.context import Observed
-    from hrsnn_lava.training.simulation import HELD_STEPS, RATE_STEPS, measure_rates, observe
+    from hrsnn_lava.training.driven import COVARIANCE_STEPS, measure_driven, observe_driven
+    from hrsnn_lava.training.simulation import (
+        HELD_STEPS,
+        RATE_STEPS,
+        Stimulus,
+        measure_rates,
+        observe,
+    )
 
+    what = "rates and covariance" if covariance else "rates"
     if path is not None:
         inputs = _spikes(network, path)
-        observed = observe(network, inputs)
-        console.note(
-            f"rates: measured over the {inputs.n_steps} steps of {path}; mean "
-            f"{float(np.mean(observed.traffic[0])):.4g} spikes per neuron and step"
-        )
-        return observed
-    rates = measure_rates(network, seed)
-    console.note(
-        f"rates: measured over {RATE_STEPS} steps with random input, N(0, 1) held for "
-        f"{HELD_STEPS} steps, seed {seed}; mean {rates.mean():.4g} spikes per neuron and step"
-    )
-    return Observed(rates)
+        seen = observe_driven(network, Stimulus(inputs, 1)) if covariance else None
+        observed = seen or observe(network, inputs)
+        over = f"the {inputs.n_steps} steps of {path}"
+    else:
+        steps = COVARIANCE_STEPS if covariance else RATE_STEPS
+        seen = measure_driven(network, seed, steps) if covariance else None
+        observed = seen or Observed(measure_rates(network, seed, steps))
+        over = f"{steps} steps with random input, N(0, 1) held for {HELD_STEPS} steps, seed {seed}"
+    mean = float(np.mean(observed.traffic[0]))
+    console.note(f"{what}: measured over {over}; mean {mean:.4g} spikes per neuron and step")
+    return observed
 
 
 def _spikes(network: Network, path: Path) -> SpikeInput:
@@ -234,7 +244,9 @@ def _text(data: dict[str, Any], report: dict[str, Any]) -> str:
         lines.append(_budget_text(report))
     if gains := report.get("rescale"):  # a method of one's own need not have any
         mean, most = gains["gain_mean"], gains["gain_max"]
-        lines.append(f"rescale: {gains['mode']}, gain mean {mean:.3g}, max {most:.3g}")
+        kept = gains.get("variance_kept")
+        more = "" if kept is None else f", {kept:.1%} of the variance of the currents kept"
+        lines.append(f"rescale: {gains['mode']}, gain mean {mean:.3g}, max {most:.3g}{more}")
     for number, entry in enumerate(report.get("rounds", []), 1):
         if "sampled" in entry:
             lines.append(_round_text(number, entry))

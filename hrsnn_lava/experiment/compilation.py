@@ -5,7 +5,7 @@ Everything of a run that calls a pass is here, and nothing here knows a task.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -159,7 +159,14 @@ class Pruned:
     records: tuple[PassRecord, ...]
 
 
-def prune(full: Network, pruning: Pruning, table: PruneSpec, rates: Floats, seed: int) -> Pruned:
+def prune(
+    full: Network,
+    pruning: Pruning,
+    table: PruneSpec,
+    rates: Floats,
+    seed: int,
+    covariance: Callable[[], Floats | None] = lambda: None,
+) -> Pruned:
     """Prune a network as asked; neurons are dropped first, for the spec's own method alone.
 
     Args:
@@ -168,14 +175,19 @@ def prune(full: Network, pruning: Pruning, table: PruneSpec, rates: Floats, seed
         table: the other options.
         rates: (n_neurons,) spikes per step of `full`.
         seed: of the passes.
+        covariance: measures (n_neurons, n_neurons) of `full`, see `Observed`; called where the
+            method goes by it.
     """
     own = pruning.method == table.method
     network, survivors, records = dropped(full, table, rates, seed) if own else _whole(full)
     if pruning.method == "no-recurrence":
         network = without_recurrence(network)
     elif pruning.method != "none":
-        context = Context(observed=Observed(rates[survivors]), seed=seed)
-        network, record = run_pass(network, pruning.step(table), context)
+        step, observed = pruning.step(table), Observed(rates)
+        if getattr(step, "needs_covariance", False):
+            observed = replace(observed, covariance=covariance())
+        context = Context(observed=observed.of_neurons(survivors), seed=seed)
+        network, record = run_pass(network, step, context)
         records = (*records, record)
     return Pruned(network, survivors, records)
 

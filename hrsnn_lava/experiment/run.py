@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,7 @@ from hrsnn_lava.tasks.base import Outcome, Trial
 from hrsnn_lava.trace import SpikeInput, Trace
 from hrsnn_lava.training.aftercare import aftercare
 from hrsnn_lava.training.difference import compare_float_fixed
+from hrsnn_lava.training.driven import COVARIANCE_STEPS, observe_driven
 from hrsnn_lava.training.simulation import Stimulus
 
 Counts = NDArray[np.int64]
@@ -153,11 +154,20 @@ class Reference:
         network: float.
         counts: (n_neurons,) its spikes over the training inputs: what homeostasis aims at.
         records: of the training.
+        lesson: the training inputs.
     """
 
     network: Network
     counts: Counts
     records: tuple[PassRecord, ...]
+    lesson: Stimulus
+
+    @cached_property
+    def covariance(self) -> Floats:
+        """(n_neurons, n_neurons) of the spike traces over the first of them, see `Observed`."""
+        seen = observe_driven(self.network, self.lesson.first(COVARIANCE_STEPS)).covariance
+        assert seen is not None
+        return seen
 
 
 @dataclass(frozen=True, eq=False)
@@ -319,7 +329,7 @@ def reference(bench: Bench) -> Reference:
     spec, trial = bench.spec, bench.trial
     prepared = prepare(spec, trial, say=bench.runner.say)
     counts = training_counts(prepared.network, trial, spec.seed)
-    return Reference(prepared.network, counts, prepared.records)
+    return Reference(prepared.network, counts, prepared.records, trial.lesson)
 
 
 def candidate_of(bench: Bench, full: Reference, pruning: Pruning) -> Candidate:
@@ -330,7 +340,7 @@ def candidate_of(bench: Bench, full: Reference, pruning: Pruning) -> Candidate:
         portfolio = Portfolio(table, full.network, rates, lesson, seed)
         pruning, after, records = screened(portfolio, pruning, bench.runner)
         return Candidate(pruning, after.network, after.error, records)
-    pruned: Pruned = prune(full.network, pruning, table, rates, seed)
+    pruned: Pruned = prune(full.network, pruning, table, rates, seed, lambda: full.covariance)
     if table.care is not None:
         after = aftercare(pruned.network, lesson, rates[pruned.survivors], table.care, seed=seed)
         records = (*pruned.records, aftercare_record(after, table.care))

@@ -29,6 +29,7 @@ __all__ = [
     "measure_rates",
     "observe",
     "observe_if_needed",
+    "random_blocks",
     "simulator_of",
     "spike_counts",
 ]
@@ -322,15 +323,24 @@ def measure_rates(network: Network, seed: int, steps: int = RATE_STEPS) -> Float
     Channels that carry values get one of N(0, 1) every 20 steps, others spikes with probability
     0.1 a step: our choice, where the task's own input is not known.
     """
+    counts, n = np.zeros(network.n_neurons, dtype=np.int64), network.n_neurons
+    for _, neurons in random_blocks(network, seed, steps):
+        counts += np.bincount(neurons, minlength=n)
+    return counts / (HELD_STEPS * -(-steps // HELD_STEPS))
+
+
+def random_blocks(network: Network, seed: int, steps: int) -> Iterator[Spikes]:
+    """Run a network with the input of `measure_rates`; yields the spikes of every 20 steps.
+
+    Steps count from the first one of the run, whose length is rounded up to whole blocks.
+    """
     simulator, rng = FloatSimulator(network), generator(seed, "prune/rates")
     n, n_inputs = network.n_neurons, network.n_inputs
     valued = np.zeros(n_inputs, dtype=np.bool_)
     for population in network.input_populations:
         first = network.offset(population.name)
         valued[first : first + population.size] = population.graded
-    counts = np.zeros(n, dtype=np.int64)
-    blocks = -(-steps // HELD_STEPS)
-    for _ in range(blocks):
+    for _ in range(-(-steps // HELD_STEPS)):
         x = rng.standard_normal(n_inputs)
         sent = rng.random((HELD_STEPS, n_inputs)) < INPUT_SPIKES
         sent[:, valued] = False
@@ -339,6 +349,4 @@ def measure_rates(network: Network, seed: int, steps: int = RATE_STEPS) -> Float
         value = np.where(valued[channel], x[channel], 1.0)
         starts = np.searchsorted(at, np.arange(HELD_STEPS + 1)).astype(np.int64)
         events = Events(starts, (channel + n).astype(np.int32), value)
-        bias = simulator.bias + held_drive(network, x)
-        counts += np.bincount(simulator.advance(HELD_STEPS, events, bias)[1], minlength=n)
-    return counts / (HELD_STEPS * blocks)
+        yield simulator.advance(HELD_STEPS, events, simulator.bias + held_drive(network, x))

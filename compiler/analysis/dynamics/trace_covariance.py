@@ -2,17 +2,90 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.errors import SpecError
+from hrsnn_lava.compiler.analysis.arrays import arrays_on
+from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.trace import Trace
 
 Float = NDArray[np.float64]
+#: What to do where something goes by a covariance that nobody measured.
+MEASURE = (
+    "give `observed` to compile with a covariance, as `observe_driven` or `measure_driven` of "
+    "hrsnn_lava.training.driven measures it"
+)
 #: Steps whose filtered spikes are held at once.
 CHUNK = 512
 #: Traces below it are 0: products of smaller ones have few bits left, and take ten times as long.
 FORGOTTEN = 1e-100
+
+
+class TraceCovariance:
+    """Covariance of spike traces, gathered while a network runs; see `trace_covariance`.
+
+    Give it every stretch of the run by `add`, and call `restart` where the network starts afresh.
+    """
+
+    def __init__(self, n_neurons: int, tau_steps: float) -> None:
+        """Nothing seen yet; a `SpecError` for a time constant out of range."""
+        if not (np.isfinite(tau_steps) and tau_steps > 0):
+            raise SpecError(f"tau_steps: {tau_steps}; allowed: a number > 0")
+        self._keep = float(np.exp(-1.0 / tau_steps))
+        self._state = np.zeros(n_neurons)
+        self._total = np.zeros(n_neurons)
+        self._product = np.zeros((n_neurons, n_neurons))
+        self._rows = np.empty((CHUNK, n_neurons))
+        self._filled = self._count = 0
+
+    def restart(self) -> None:
+        """Traces are 0 again."""
+        self._state[:] = 0.0
+
+    def add(
+        self,
+        steps: NDArray[Any],
+        neurons: NDArray[Any],
+        n_steps: int,
+        washout: int = 0,
+    ) -> None:
+        """The next `n_steps` steps of the run.
+
+        Args:
+            steps, neurons: (n_spikes,) of the spikes, sorted by step, which counts from the first
+                of this stretch.
+            n_steps: its length.
+            washout: its first steps are filtered and not counted.
+        """
+        ends = np.searchsorted(steps, np.arange(n_steps + 1)).tolist()
+        for step in range(n_steps):
+            self._state *= self._keep
+            np.add.at(self._state, neurons[ends[step] : ends[step + 1]], 1.0)
+            if step >= washout:
+                self._rows[self._filled] = self._state
+                self._filled += 1
+            if self._filled == CHUNK:
+                self._gather()
+
+    def _gather(self) -> None:
+        """The rows that are held become sums."""
+        rows, self._filled = self._rows[: self._filled], 0
+        for values in (rows, self._state):
+            values[values < FORGOTTEN] = 0.0
+        self._count += len(rows)
+        self._total += rows.sum(axis=0)
+        self._product += arrays_on("cpu").product(rows.T, rows, symmetric=True)
+
+    def matrix(self) -> Float:
+        """C, (N, N), symmetric; rows of silent neurons are 0, and all before a step was counted."""
+        self._gather()
+        mean = self._total / max(self._count, 1)
+        covariance: Float = self._product / max(self._count, 1) - np.outer(mean, mean)
+        silent = self._total == 0
+        covariance[:, silent] = covariance[silent] = 0.0
+        return 0.5 * (covariance + covariance.T)
 
 
 def trace_covariance(trace: Trace, tau_steps: float, *, washout: int = 0) -> Float:
@@ -22,7 +95,7 @@ def trace_covariance(trace: Trace, tau_steps: float, *, washout: int = 0) -> Flo
               C_{ij} = \langle z_i z_j \rangle - \langle z_i \rangle \langle z_j \rangle
 
     What a readout with one trace a neuron sees. Takes ``steps N^2`` multiplications and, beside
-    the result, `CHUNK` rows of traces.
+    the result, `CHUNK` rows of traces; the bits are the same for any number of threads.
 
     Args:
         trace: with its spikes.
@@ -35,28 +108,23 @@ def trace_covariance(trace: Trace, tau_steps: float, *, washout: int = 0) -> Flo
     Raises:
         SpecError: `tau_steps` or `washout` out of range.
     """
-    if not (np.isfinite(tau_steps) and tau_steps > 0):
-        raise SpecError(f"tau_steps: {tau_steps}; allowed: a number > 0")
+    gathered = TraceCovariance(trace.n_neurons, tau_steps)
     if not 0 <= washout < trace.n_steps:
         raise SpecError(f"washout: {washout}; allowed: 0 to below {trace.n_steps}, the steps")
-    n, keep = trace.n_neurons, float(np.exp(-1.0 / tau_steps))
-    total, product, state = np.zeros(n), np.zeros((n, n)), np.zeros(n)
-    for first in range(0, trace.n_steps, CHUNK):
-        last = min(first + CHUNK, trace.n_steps)
-        begin, end = np.searchsorted(trace.spike_steps, (first, last))
-        rows = np.zeros((last - first, n))
-        steps = trace.spike_steps[begin:end] - first
-        np.add.at(rows, (steps, trace.spike_neurons[begin:end]), 1.0)
-        for row in rows:
-            state *= keep
-            row += state
-            state[:] = row
-        state[state < FORGOTTEN] = rows[rows < FORGOTTEN] = 0.0
-        rows = rows[max(washout - first, 0) :]
-        total += rows.sum(axis=0)
-        product += rows.T @ rows
-    count = trace.n_steps - washout
-    mean = total / count
-    covariance: Float = product / count - np.outer(mean, mean)
-    covariance[:, total == 0] = covariance[total == 0] = 0.0
-    return 0.5 * (covariance + covariance.T)
+    with arrays_on("cpu").reproducible():
+        gathered.add(trace.spike_steps, trace.spike_neurons, trace.n_steps, washout)
+    return gathered.matrix()
+
+
+def checked_covariance(n_neurons: int, covariance: Float | None) -> Float:
+    """The covariance itself; a `SpecError` where there is none, or of another size."""
+    square = f"({n_neurons}, {n_neurons})"
+    if covariance is None:
+        problem = Problem("covariance", "not known", square, MEASURE)
+    elif covariance.shape != (n_neurons, n_neurons):
+        problem = Problem("covariance", f"shape {covariance.shape}", square)
+    elif not np.isfinite(covariance).all():
+        problem = Problem("covariance", "NaN or infinite", "finite numbers")
+    else:
+        return covariance
+    raise SpecError("the network cannot be pruned by what its neurons do", problems=[problem])

@@ -11,7 +11,7 @@ class WeightScore(EdgeScore):
     """``|w| Var(x_i - sgn(w) x_j)``."""
 
     name: ClassVar[str] = "weight"
-    coupling: ClassVar[Literal["lyapunov", "weights"]] = "weights"
+    coupling: ClassVar[Literal["lyapunov", "weights", "observed"]] = "weights"
 
     def of(self, system: ScoredSystem) -> Float:
         """See `EdgeScore.of`."""

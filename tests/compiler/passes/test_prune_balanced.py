@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.context import Context, Observed
 from hrsnn_lava.compiler.passes.prune_balanced import PruneBalanced
+from hrsnn_lava.compiler.pruning.edge_scoring import Evidence, Scoring, score_edges
 from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF, Network, Population, Projection
@@ -108,6 +111,72 @@ def test_rates_are_asked_for_where_they_are_needed(balanced: Network) -> None:
         PruneBalanced(density=0.1)(balanced, wrong)
 
 
+def cover_of(network: Network, seen: Context, **table: Any) -> NDArray[Any]:
+    """The synapses of one cover, by their flat places, sorted."""
+    options = PruneBalanced(sops_per_spike=1.0, rescale=Rescale("none"), seed=5, **table)
+    edges = recurrent_edges(options(network, seen))
+    return np.sort(edges.post * network.n_neurons + edges.pre)
+
+
+def heaviest_cover(network: Network, score: NDArray[Any]) -> NDArray[Any]:
+    """By the Hungarian algorithm on ranks: an assignment of senders to receivers."""
+    edges = recurrent_edges(network)
+    n = edges.n_neurons
+    table = np.full((n, n), -1e6)
+    table[edges.pre, edges.post] = np.argsort(np.argsort(score))
+    pre, post = linear_sum_assignment(table, maximize=True)
+    return np.sort(post * n + pre)
+
+
+def test_weights_of_a_score_take_the_cover_that_keeps_most_of_it(balanced: Network) -> None:
+    """Against another algorithm, on the scores by their definitions."""
+    edges = recurrent_edges(balanced)
+    activity = np.random.default_rng(8).normal(size=(400, 100)) * np.linspace(0.1, 3.0, 100)
+    c = np.cov(activity.T)
+    seen = replace(SEEN, observed=Observed(RATES, covariance=c))
+    signs = np.sign(edges.weight)
+    distance = c[edges.post, edges.post] + c[edges.pre, edges.pre]
+    distance = distance - 2.0 * signs * c[edges.post, edges.pre]
+    np.testing.assert_array_equal(
+        cover_of(balanced, seen, weights="noise_distance"), heaviest_cover(balanced, distance)
+    )
+    literal = score_edges(balanced, edges, Scoring(), Evidence(np.random.default_rng(0)))
+    np.testing.assert_array_equal(
+        cover_of(balanced, SEEN, weights="lyapunov"), heaviest_cover(balanced, literal.values)
+    )
+    assert not np.array_equal(cover_of(balanced, SEEN), cover_of(balanced, SEEN, weights="weight"))
+
+
+def test_of_every_neuron_the_input_of_the_largest_score(balanced: Network) -> None:
+    edges = recurrent_edges(balanced)
+    options = PruneBalanced(density=100 / edges.n_edges, rule="one_input", weights="lyapunov")
+    pruned = recurrent_edges(options(balanced, SEEN))
+    scores = score_edges(balanced, edges, Scoring(), Evidence(np.random.default_rng(0))).values
+    best = [edges.pre[edges.post == i][np.argmax(scores[edges.post == i])] for i in range(100)]
+    assert pruned.pre[np.argsort(pruned.post)].tolist() == best
+
+
+def test_the_report_says_what_weights_went_by(balanced: Network) -> None:
+    plain = PruneBalanced(sops_per_spike=1.0).apply(balanced, SEEN)[1]
+    assert plain["weights"] == "random"
+    assert "scores" not in plain
+    scored = PruneBalanced(sops_per_spike=1.0, weights="lyapunov").apply(balanced, SEEN)[1]
+    assert scored["scores"]["coupling"] == "lyapunov"
+    assert scored["scores"]["covariance"]["residual"] < 1e-10
+    assert (scored["covers"], scored["without_input"], scored["without_output"]) == (1, 0, 0)
+
+
+def test_a_covariance_is_asked_for_where_weights_go_by_it(balanced: Network) -> None:
+    options = PruneBalanced(density=0.05, weights="noise_distance")
+    assert options.needs_covariance
+    assert not PruneBalanced(density=0.05, weights="lyapunov").needs_covariance
+    with pytest.raises(SpecError, match=r"covariance: not known; allowed: \(100, 100\)"):
+        options(balanced, SEEN)
+    wrong = Context(observed=Observed(RATES, covariance=np.eye(7)))
+    with pytest.raises(SpecError, match=r"covariance: shape \(7, 7\); allowed: \(100, 100\)"):
+        options(balanced, wrong)
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
@@ -117,6 +186,7 @@ def test_rates_are_asked_for_where_they_are_needed(balanced: Network) -> None:
         ({"sops_per_spike": -1.0}, "sops_per_spike: -1.0; allowed: >= 0"),
         ({"density": 0.5, "rule": "magic"}, "rule: 'magic'; allowed: 'covers', 'one_input'"),
         ({"density": 0.5, "gain": 0.0}, "gain: 0.0; allowed: > 0"),
+        ({"density": 0.5, "weights": "luck"}, "weights: 'luck'; allowed: random, lyapunov, noise_"),
     ],
 )
 def test_faults_are_named(table: dict[str, Any], message: str) -> None:

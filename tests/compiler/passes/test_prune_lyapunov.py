@@ -8,7 +8,9 @@ import pytest
 from hrsnn_lava.compiler.analysis.dynamics.driven_lif import HeldInput
 from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import ParticipationOptions
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
+from hrsnn_lava.compiler.context import Context, Observed
 from hrsnn_lava.compiler.passes.prune_lyapunov import PruneLyapunov, prune_lyapunov
+from hrsnn_lava.compiler.pruning.edge_sampling import inclusion_probabilities
 from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF, Network, Population, Projection
@@ -222,3 +224,25 @@ def test_sampled_covariances_take_options_in_range() -> None:
     with pytest.raises(SpecError, match="options of prune_lyapunov") as fault:
         PruneLyapunov(0.5, covariance="guessed", chains=0)  # type: ignore[arg-type]
     assert [problem.where for problem in fault.value.problems] == ["covariance", "chains"]
+
+
+def test_the_noise_distance_of_a_run_is_a_score_of_its_own(balanced: Network) -> None:
+    """Probabilities follow ``Var(x_i - sgn(w) x_j)`` of the observed covariance; nothing else."""
+    spread = np.linspace(0.2, 2.0, 100)
+    seen = Context(observed=Observed(covariance=np.diag(spread)))
+    options = PruneLyapunov(0.3, score="noise_distance", rescale=Rescale("none"), seed=1)
+    assert options.needs_covariance
+    assert not PruneLyapunov(0.3).needs_covariance
+    kept = np.zeros(recurrent_edges(balanced).n_edges)
+    edges = recurrent_edges(balanced)
+    expected = inclusion_probabilities(spread[edges.post] + spread[edges.pre], 0.3 * edges.n_edges)
+    for seed in range(40):
+        pruned, report = replace(options, seed=seed).apply(balanced, seen)
+        there = recurrent_edges(pruned)
+        kept += np.isin(edges.post * 100 + edges.pre, there.post * 100 + there.pre)
+    assert np.abs(kept / 40 - expected).mean() < 0.08  # sd of a mean of 40 draws: .07 at most
+    assert np.corrcoef(kept, expected)[0, 1] > 0.7
+    assert report["rounds"][0]["coupling"] == "observed"
+    assert "stability" not in report["rounds"][0]
+    with pytest.raises(SpecError, match="covariance: not known"):
+        options(balanced)

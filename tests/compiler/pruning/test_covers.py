@@ -21,8 +21,10 @@ from hrsnn_lava.compiler.pruning.covers import (
     cycle_covers,
     matching,
     one_each,
+    ranked,
     walked,
 )
+from hrsnn_lava.errors import SpecError
 
 
 def graph(n: int, density: float, seed: int) -> tuple[Graph, Costs]:
@@ -155,3 +157,23 @@ def test_every_neuron_has_its_turn(ends: list[int], seed: int) -> None:
     for edge in order.tolist():
         taken[neurons[edge]] += 1
         assert (taken >= np.minimum(whole, taken.max() - 1)).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    score=st.lists(st.sampled_from([0.0, 1e-300, 1.0, 1.0 + 1e-15, 7.0, 1e300]), max_size=30),
+    seed=st.integers(0, 100),
+)
+def test_ranks_keep_the_order_of_scores_and_lie_where_matchings_stay_maximum(
+    score: list[float], seed: int
+) -> None:
+    values, ties = np.array(score), np.random.default_rng(seed).random(len(score))
+    weight = ranked(values, ties)
+    assert ((weight > 0) & (weight < 1)).all()
+    np.testing.assert_array_equal(np.argsort(weight), np.lexsort((ties, values)))
+    assert np.unique(weight).size == len(score)
+
+
+def test_a_score_that_is_no_number_is_refused() -> None:
+    with pytest.raises(SpecError, match="must be finite"):
+        ranked(np.array([1.0, np.nan]), np.zeros(2))

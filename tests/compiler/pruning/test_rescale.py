@@ -96,8 +96,11 @@ def test_none_leaves_the_weights(balanced: Network) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mode": "double"}, "mode: 'double'; allowed: 'none', 'inverse' or 'match'"),
-        ({"mode": "inverse"}, "rescale.mode: inverse, without probabilities; allowed: none or"),
+        ({"mode": "double"}, "mode: 'double'; allowed: 'none', 'inverse', 'match' or 'refit'"),
+        (
+            {"mode": "inverse"},
+            "rescale.mode: inverse, without probabilities; allowed: none, match or refit",
+        ),
         ({"mode": "match", "gamma": 2.0}, "gamma: 2.0; allowed: <= 1"),
         ({"mode": "match", "cap": 0.5}, "cap: 0.5; allowed: >= 1"),
     ],

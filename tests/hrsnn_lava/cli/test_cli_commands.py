@@ -13,7 +13,10 @@ import pytest
 import hrsnn_lava as hl
 from hrsnn_lava.cli.run import folder_name
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
+from hrsnn_lava.compiler.context import Context
+from hrsnn_lava.compiler.passes.prune_balanced import PruneBalanced
 from hrsnn_lava.spec import pruning_methods
+from hrsnn_lava.training.driven import measure_driven
 from hrsnn_lava.training.simulation import measure_rates, observe
 
 
@@ -186,6 +189,25 @@ def test_prune_to_operations(run: Any, files: Any, tmp_path: Path) -> None:
     assert run(*command, "--density", "0.5").code == 2
     held = run("prune", files.network, *command[2:])
     assert (held.code, "the inputs of this network hold values" in held.err) == (2, True)
+
+
+def test_prune_measures_how_neurons_vary_together(run: Any, files: Any, tmp_path: Path) -> None:
+    command = ("prune", files.network, "--method", "balanced", "--density", "0.3", "-o", "p.hlx")
+    scored = run(*command, "--weights", "noise_distance", "--json").json()
+    assert "rates and covariance: measured over 10000 steps with random" in scored["notes"][0]
+    report = scored["passes"]["prune_balanced"]
+    network = hl.Network.load(files.network)
+    seen = Context(observed=measure_driven(network, 0), seed=0)
+    options = PruneBalanced(density=0.3, weights="noise_distance")
+    expected = options.apply(network, seen)[1]
+    assert report["sop_after"] == pytest.approx(expected["sop_after"])
+    assert report["weights"] == "noise_distance"
+    refitted = run(*command, "--rescale", "refit").out
+    assert re.search(
+        r"rescale: refit, gain .*, \d+\.\d% of the variance of the currents kept", refitted
+    )
+    wrong = run(*command, "--weights", "luck")
+    assert (wrong.code, "noise_distance" in wrong.err) == (2, True)
 
 
 def test_prune_options(run: Any, files: Any, tmp_path: Path) -> None:

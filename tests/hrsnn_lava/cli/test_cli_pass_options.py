@@ -20,15 +20,16 @@ from hrsnn_lava.spec import pruning_methods
 VALUES: dict[str, dict[str, Any]] = {
     "prune_activity": {
         "density": 0.4,
-        "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0},
+        "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0, "ridge": 0.1},
     },
     "prune_balanced": {
         "density": 0.4,
         "rule": "one_input",
+        "weights": "lyapunov",
         "beyond": "rule",
         "gain": 0.7,
         "compensate": False,
-        "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0},
+        "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0, "ridge": 0.1},
         "seed": 4,
     },
     "prune_betweenness": {"fraction": 0.2, "rounds": 2, "n_pivots": 5, "seed": 4},
@@ -51,7 +52,7 @@ VALUES: dict[str, dict[str, Any]] = {
             "eps": 0.1,
             "window": 10,
         },
-        "rescale": {"mode": "inverse", "gamma": 0.5, "cap": 4.0},
+        "rescale": {"mode": "inverse", "gamma": 0.5, "cap": 4.0, "ridge": 0.1},
         "sampling": "systematic",
         "per_sop": True,
         "iterations": 2,
@@ -67,7 +68,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "prune_magnitude": {
         "density": 0.4,
         "per_sop": True,
-        "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0},
+        "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0, "ridge": 0.1},
     },
     "prune_neurons": {
         "fraction": 0.2,
@@ -81,7 +82,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "prune_random": {
         "density": 0.4,
         "sampling": "bernoulli",
-        "rescale": {"mode": "inverse", "gamma": 0.5, "cap": 4.0},
+        "rescale": {"mode": "inverse", "gamma": 0.5, "cap": 4.0, "ridge": 0.1},
         "seed": 4,
     },
     "delocalize": {
