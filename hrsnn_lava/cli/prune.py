@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -12,12 +15,23 @@ from hrsnn_lava.cli.arguments import INPUT_FILE, OutputFile, output_option, seed
 from hrsnn_lava.cli.console import Console, columns, with_console
 from hrsnn_lava.cli.pass_options import as_options, chosen, pass_options, refuse_others
 from hrsnn_lava.cli.prune_kept import compare_methods, kept_facts, kept_text, methods_of, steps_of
+from hrsnn_lava.cli.prune_loop import (
+    LoopArguments,
+    forget_checkpoints,
+    loop_facts,
+    loop_options,
+    loop_text,
+    pruned_in_loop,
+)
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError
 from hrsnn_lava.spec import pruning_methods
 
 if TYPE_CHECKING:
+    from hrsnn_lava.compiler.compiled import PassRecord
     from hrsnn_lava.compiler.context import Observed
+    from hrsnn_lava.findings import Finding
     from hrsnn_lava.network import Network
+    from hrsnn_lava.progress import Progress
     from hrsnn_lava.trace import SpikeInput
 
 
@@ -38,6 +52,7 @@ DROPPING: Any = registry.load("pruning", "neurons")
     help="Share of the neurons to drop first, those of the least score.",
 )
 @pass_options({"drop": DROPPING}, prefix="drop", skip=("fraction", "seed"))
+@loop_options()
 @click.option(
     "--input",
     "input_file",
@@ -59,7 +74,11 @@ DROPPING: Any = registry.load("pruning", "neurons")
 @output_option("Network to write (.hlx).", required=False)
 @with_console
 def prune(console: Console, network: Path, compare: str | None, **parameters: Any) -> None:
-    """Prune the recurrent synapses of NETWORK, a float network (.hlx)."""
+    """Prune the recurrent synapses of NETWORK, a float network (.hlx).
+
+    A loop that is killed goes on with --resume, and ends with the same bits.
+    """
+    loop = LoopArguments.taken(parameters)
     if compare is None:
         _refuse(parameters, ("draws", "page"), "needs --compare")
         context = click.get_current_context()
@@ -67,8 +86,10 @@ def prune(console: Console, network: Path, compare: str | None, **parameters: An
             if param.name in ("method", "output") and parameters[param.name] is None:
                 raise click.MissingParameter(ctx=context, param=param)
         del parameters["draws"], parameters["page"]
-        _prune(console, network, **parameters)
+        _prune(console, network, loop, **parameters)
         return
+    if loop.asked:
+        raise click.UsageError("--loop and --until-fits do not go with --compare")
     if not parameters["kept"]:
         raise click.UsageError("--no-kept does not go with --compare")
     _refuse(parameters, ("method", "output", "drop_neurons"), "does not go with --compare")
@@ -93,52 +114,62 @@ def _compare(console: Console, path: Path, methods: str, parameters: dict[str, A
     compare_methods(console, network, steps, inputs, parameters["seed"], draws, page)
 
 
+class _Done(NamedTuple):
+    """What pruning left, and what it says.
+
+    Attributes:
+        network: float.
+        record: of the method, or of the whole loop.
+        passes: reports by the name of the pass.
+        survivors: indices of the neurons that stayed; None for all.
+        loop: see `loop_facts`; None without one.
+    """
+
+    network: Network
+    record: PassRecord
+    passes: dict[str, Any]
+    survivors: Any = None
+    loop: dict[str, Any] | None = None
+
+
 def _prune(
     console: Console,
     network: Path,
+    loop: LoopArguments,
     method: str,
-    drop_neurons: float,
-    input_file: Path | None,
     kept: bool,
     seed: int,
     output: Path,
     **options: Any,
 ) -> None:
     """One method, and a network to write."""
-    from hrsnn_lava.compiler.context import Context, Observed
-    from hrsnn_lava.compiler.pipeline import run_pass
     from hrsnn_lava.network import Network
 
+    input_file: Path | None = options.pop("input_file")
+    options = loop.with_budget(options)
+    fraction: float = options.pop("drop_neurons")
     refuse_others(METHODS, method, options)
     step = chosen(METHODS[method], options)
-    before = after = Network.load(network)
-    passes: dict[str, Any] = {}
-    survivors, facts = None, None
-    with console.progress() as progress:
-        if drop_neurons:
-            progress(f"drop neurons: {drop_neurons:.0%}")
-            dropping = chosen(DROPPING, options, prefix="drop", fraction=drop_neurons)
-            observed = Observed()
-            if dropping.needs_rates:
-                observed = _measured(console, after, seed, input_file)
-            after, record = run_pass(after, dropping, Context(observed=observed, seed=seed))
-            for finding in record.findings:
-                console.note(str(finding))
-            # the indices of the neurons that stay would drown the rest
-            report = {k: v for k, v in record.report.items() if k != "kept"}
-            survivors = record.report["kept"]
-            passes[record.name] = report
-        observed, together = Observed(), getattr(step, "needs_covariance", False)
-        if input_file is not None or together or getattr(step, "needs_rates", False):
-            observed = _measured(console, after, seed, input_file, covariance=together)
-        progress(f"prune: {method}")
-        with as_options(METHODS[method]):
-            after, record = run_pass(after, step, Context(observed=observed, seed=seed))
-        passes[record.name] = record.report
+    dropping = chosen(DROPPING, options, prefix="drop", fraction=fraction) if fraction else None
+    before, facts = Network.load(network), None
+    with console.progress() as progress, as_options(METHODS[method]):
+        if loop.asked:
+            inputs = None if input_file is None else _spikes(before, input_file)
+            steps = (step, dropping)
+            looped = pruned_in_loop(before, steps, inputs, loop, output, seed, progress)
+            record = looped.record
+            reports = {record.name: record.report}
+            told = loop_facts(looped)
+            done = _Done(looped.network, record, reports, looped.survivors, told)
+        else:
+            measure = partial(_measured, console, seed=seed, path=input_file)
+            needed = input_file is not None
+            done = _pruned_at_once(before, (step, dropping), measure, needed, seed, progress)
         if kept:
             progress("measure what is kept")
             inputs = None if input_file is None else _spikes(before, input_file)
-            facts = kept_facts(console, before, after, survivors, inputs, seed)
+            facts = kept_facts(console, before, done.network, done.survivors, inputs, seed)
+    after, record, passes = done.network, done.record, done.passes
     after.save(output)
     spectrum = {"before": spectral_facts(before), "after": spectral_facts(after)}
     data = {
@@ -158,11 +189,57 @@ def _prune(
         "findings": [finding.to_dict() for finding in record.findings],
         "kept": facts,
     }
-    console.result(data, _text(data, passes[step.name]))
+    if done.loop is not None:
+        data["loop"] = done.loop
+    forget_checkpoints(loop, output)
+    console.result(data, _text(data, passes[record.name]))
+
+
+def _pruned_at_once(
+    network: Network,
+    steps: tuple[Any, Any],
+    measure: Callable[..., Observed],
+    needed: bool,
+    seed: int,
+    progress: Progress,
+) -> _Done:
+    """Drop neurons first, where asked to, then synapses.
+
+    Args:
+        network: float.
+        steps: the method's pass, and that which drops neurons or None.
+        measure: what a run shows of a network.
+        needed: it is shown to the method in any case.
+        seed: of the passes.
+        progress: told of each.
+    """
+    from hrsnn_lava.compiler.context import Context, Observed
+    from hrsnn_lava.compiler.pipeline import run_pass
+
+    step, dropping = steps
+    passes: dict[str, Any] = {}
+    survivors: Any = None
+    found: tuple[Finding, ...] = ()
+    if dropping is not None:
+        progress(f"drop neurons: {dropping.fraction:.0%}")
+        observed = measure(network) if dropping.needs_rates else Observed()
+        network, record = run_pass(network, dropping, Context(observed=observed, seed=seed))
+        found = record.findings
+        # the indices of the neurons that stay would drown the rest
+        survivors = record.report["kept"]
+        passes[record.name] = {k: v for k, v in record.report.items() if k != "kept"}
+    observed, together = Observed(), getattr(step, "needs_covariance", False)
+    if needed or together or getattr(step, "needs_rates", False):
+        observed = measure(network, covariance=together)
+    progress(f"prune: {step.name.removeprefix('prune_')}")
+    network, record = run_pass(network, step, Context(observed=observed, seed=seed))
+    passes[record.name] = record.report
+    record = replace(record, findings=(*found, *record.findings))
+    return _Done(network, record, passes, survivors)
 
 
 def _measured(
-    console: Console, network: Network, seed: int, path: Path | None, *, covariance: bool = False
+    console: Console, network: Network, *, seed: int, path: Path | None, covariance: bool = False
 ) -> Observed:
     """Rates under the input of a file, or a random one, and how neurons vary together, if asked
     for; a note says which."""
@@ -240,6 +317,8 @@ def _text(data: dict[str, Any], report: dict[str, Any]) -> str:
     if "sop_before" in report:
         rows.append(("SOPs per step, recurrent", report["sop_before"], report["sop_after"]))
     lines = [columns(rows, ("", "before", "after"), right=(1, 2))]
+    if "loop" in data:
+        lines.append(loop_text(data["loop"]))
     if "budget" in report:
         lines.append(_budget_text(report))
     if gains := report.get("rescale"):  # a method of one's own need not have any

@@ -25,6 +25,7 @@ from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
 from hrsnn_lava.compiler.context import Observed
 from hrsnn_lava.compiler.pipeline import History
 from hrsnn_lava.compiler.pruning.budget import Amount
+from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import OutputError, Problem, SpecError
 from hrsnn_lava.experiment.compilation import (
@@ -358,7 +359,9 @@ def best_pruning(bench: Bench, full: Reference) -> tuple[Pruning, Candidate, Row
     where the task has no such loss. Candidates that are screened are rescaled by ``match`` then.
     """
     table = bench.spec.prune
-    ways = ("none", "match") if table.rescale == "auto" else (table.rescale,)
+    ways: tuple[str | Rescale, ...] = (
+        ("none", "match") if table.rescale == "auto" else (table.rescale,)
+    )
     ways = ways if table.screen is None else ways[-1:]
     tried = []
     for rescale in ways:

@@ -339,7 +339,7 @@ def sampled_traces(trace: Trace, every: int) -> Floats:
     inside = trace.spike_steps < count * every
     sample, place = np.divmod(trace.spike_steps[inside].astype(np.int64), every)
     value = np.exp(-(every - 1 - place) / every)
-    flat = np.bincount(sample * n + trace.spike_neurons[inside], value, minlength=count * n)
+    flat: Floats = np.bincount(sample * n + trace.spike_neurons[inside], value, minlength=count * n)
     rows: Floats = flat.reshape(count, n)
     for k in range(1, count):
         rows[k] += math.exp(-1.0) * rows[k - 1]

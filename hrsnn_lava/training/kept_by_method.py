@@ -67,8 +67,9 @@ class Figure:
     def loss(self, values: Floats, unpruned: Floats) -> Floats:
         """How far from the best a value is, draw by draw; the lower the better."""
         if self.best == "highest":
-            return -values
-        return np.abs(values - (1.0 if self.best == "one" else unpruned))
+            return np.negative(values)
+        distance: Floats = np.abs(values - (1.0 if self.best == "one" else unpruned))
+        return distance
 
 
 #: The columns.

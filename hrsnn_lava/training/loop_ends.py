@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.context import Observed
-from hrsnn_lava.compiler.pipeline import AnyPass, compile_network
+from hrsnn_lava.compiler.pipeline import compile_network
 from hrsnn_lava.errors import CapacityError, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.network import Network
@@ -70,18 +70,19 @@ class Fits(LoopEnd):
 
     Attributes:
         profile: the chip; `HardwareProfile.with_cores` limits its cores.
-        passes: with which it is compiled.
-        seed: of the compilation.
+        program: compiles a network of such rates for it, or raises `CapacityError`; by default as
+            `hrsnn_lava.compile` does.
+        name: what the programs depend on beside the chip, such as passes and seed.
     """
 
     profile: HardwareProfile
-    passes: Sequence[AnyPass] = ()
-    seed: int = 0
+    program: Callable[[Network, Floats], CompiledNetwork] | None = None
+    name: str = ""
 
     @property
     def identity(self) -> str:
-        """Chip, passes and seed."""
-        return f"fits {self.profile.digest} {list(self.passes)!r} {self.seed}"
+        """The chip, and what programs depend on beside it."""
+        return f"fits {self.profile.digest} {self.name}"
 
     def neurons_allowed(self) -> int | None:
         """Neurons of a core times cores."""
@@ -105,11 +106,9 @@ class Fits(LoopEnd):
         self._compiled(network, rates)
 
     def _compiled(self, network: Network, rates: Floats) -> CompiledNetwork:
-        """The program; as `hrsnn_lava.compile` makes it, where no passes are given."""
-        passes = list(self.passes)
-        return compile_network(
-            network, self.profile, passes, seed=self.seed, observed=Observed(rates)
-        )
+        if self.program is not None:
+            return self.program(network, rates)
+        return compile_network(network, self.profile, observed=Observed(rates))
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,6 +31,7 @@ from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.training.aftercare import aftercare
 from hrsnn_lava.training.balance import rates as measured_rates
+from hrsnn_lava.training.driven import COVARIANCE_STEPS, observe_driven
 from hrsnn_lava.training.loop_checkpoints import (
     key_of,
     last_checkpoint,
@@ -165,8 +166,12 @@ class _Work:
             if step is None:
                 continue
             step = _drawn_anew(step, drawn, k)
-            gone = pruned_synapses(self.full, network, survivors)
-            context = Context(observed=Observed(rates), seed=drawn, progress=told, pruned=gone)
+            context = Context(
+                observed=self._seen(step, network, rates),
+                seed=drawn,
+                progress=told,
+                pruned=pruned_synapses(self.full, network, survivors),
+            )
             network, record = run_pass(network, step, context)
             found += record.findings
             if "kept" in record.report:
@@ -184,6 +189,13 @@ class _Work:
         rows = (*state.rows, row)
         grown = PruningState(self.key, k, network, survivors, rates, rows, findings)
         return self._looked_at(grown, state.rows)
+
+    def _seen(self, step: AnyPass, network: Network, rates: Floats) -> Observed:
+        """Rates, and covariances of a run where the pass goes by them."""
+        if not getattr(step, "needs_covariance", False):
+            return Observed(rates)
+        seen = observe_driven(network, self.lesson.first(COVARIANCE_STEPS))
+        return Observed(rates, covariance=seen.covariance)
 
     def _cared_for(
         self, network: Network, survivors: Int
