@@ -48,8 +48,10 @@ from hrsnn_lava.compiler.passes.place import Place
 from hrsnn_lava.compiler.passes.prune_betweenness import PruneBetweenness
 from hrsnn_lava.compiler.passes.prune_neurons import PruneNeurons
 from hrsnn_lava.compiler.passes.quantize import Quantize
+from hrsnn_lava.compiler.passes.rescale_time import RescaleTime
 from hrsnn_lava.compiler.passes.stock_groups import StockGroups
 from hrsnn_lava.compiler.pruning.budget import BUDGETS, Amount, amount_of
+from hrsnn_lava.compiler.pruning.loop_options import LoopOptions
 from hrsnn_lava.compiler.pruning.rescale import Rescale, RescaleOption
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.hrsnn_options import (
@@ -179,6 +181,13 @@ def _drop(value: Any) -> Any:
     return value
 
 
+def _rescale_time(value: Any) -> Any:
+    """``true`` stands for the defaults of the pass, ``false`` for none."""
+    if isinstance(value, bool):
+        return RescaleTime() if value else None
+    return value
+
+
 def _aftercare(value: Any) -> Any:
     """True stands for the options that it has by default, false for none."""
     if isinstance(value, bool):
@@ -219,12 +228,16 @@ class PruneSpec:
         aftercare: bring rates back by small steps instead, and try smaller recurrent gains where
             spikes stay too many; ``true``, or a table. By default not, unless networks are
             screened.
+        loop: prune in iterations, each of what the one before it left; `drop_neurons` is then the
+            share that all of them drop together, and rates are brought back as by `aftercare`.
+        rescale_time: search the distributions of tau_mem after pruning, in every iteration of a
+            loop; ``true``, or a table of the options of that pass. The spec's own method alone.
         screen: prune by several methods, ``"portfolio"`` or a table, and keep the network that is
             best by a criterion without labels; options of the method hold for its own candidates.
         controls: further arms of the comparison: methods, and ``no-recurrence``.
     """
 
-    younger: ClassVar[tuple[str, ...]] = ("aftercare", "screen")
+    younger: ClassVar[tuple[str, ...]] = ("aftercare", "loop", "rescale_time", "screen")
 
     method: Annotated[str, AfterValidator(_method)] = "lyapunov"
     density: PositiveShare = 0.02
@@ -237,6 +250,8 @@ class PruneSpec:
     homeostasis: bool = True
     homeostasis_passes: Count = 30
     aftercare: Annotated[AftercareOptions | None, BeforeValidator(_aftercare)] = None
+    loop: LoopOptions | None = None
+    rescale_time: Annotated[RescaleTime | None, BeforeValidator(_rescale_time)] = None
     screen: Annotated[PortfolioOptions | None, BeforeValidator(_screen)] = None
     controls: tuple[Annotated[str, AfterValidator(_control)], ...] = (
         "random",
@@ -264,6 +279,8 @@ class PruneSpec:
         for name in ("aftercare", "screen"):
             if getattr(self, name) is not None and not self.homeostasis:
                 raise ValueError(f"{name}: set homeostasis = true, since rates are brought back")
+        if self.screen is not None and self.loop is not None:
+            raise ValueError("screen: candidates are pruned at once; leave loop out, or screen")
         if self.screen is not None and self.method == "none":
             raise ValueError('screen: nothing is pruned by method = "none"; leave it out')
         if self.method == "none" or self.rescale == "auto" or self.rescale.mode == "none":
@@ -283,7 +300,8 @@ class PruneSpec:
     @property
     def care(self) -> AftercareOptions | None:
         """How rates are brought back in place of the plain homeostasis; None where it does."""
-        return self.aftercare or (None if self.screen is None else AftercareOptions())
+        unsaid = self.screen is None and (self.loop is None or not self.homeostasis)
+        return self.aftercare or (None if unsaid else AftercareOptions())
 
     @classmethod
     def known_keys(cls) -> dict[str, type[Any]]:
@@ -372,10 +390,13 @@ def _part(cls: type[Any], whole: Any) -> Any:
 
 
 class CompileSpec(Section):
-    """The chip."""
+    """The chip, how many of them, and how many cores of each may be used; by default all."""
+
+    younger: ClassVar[tuple[str, ...]] = ("cores",)
 
     profile: str = "loihi1"
     chips: Annotated[int, Field(ge=1)] | None = None
+    cores: Annotated[int, Field(ge=1)] | None = None
 
 
 class VerifySpec(Section):
@@ -537,6 +558,7 @@ class Spec(Section):
         if self.stdp is not None:
             _drop_younger(self.stdp, data["stdp"])
         _drop_younger(self.prune, data["prune"])
+        _drop_younger(self.compile, data["compile"])
         return json.dumps(data, sort_keys=True)
 
 

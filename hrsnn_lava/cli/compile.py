@@ -103,6 +103,8 @@ def compile_model(console: Console, model: Path, output: Path, **options: Any) -
     chips = options["chips"] or (None if spec is None else spec.compile.chips)
     chip = HardwareProfile.load(profile)
     chip = chip if chips is None else chip.with_chips(chips)
+    if spec is not None and spec.compile.cores is not None:
+        chip = chip.with_cores(spec.compile.cores)
     network = _with_dt(network, options["dt"])
     passes = _passes(network, spec, options)
     quantized = isinstance(network, QuantizedNetwork)

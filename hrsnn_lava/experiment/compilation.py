@@ -66,6 +66,8 @@ class Target:
         profile = HardwareProfile.load(spec.compile.profile)
         if spec.compile.chips is not None:
             profile = profile.with_chips(spec.compile.chips)
+        if spec.compile.cores is not None:
+            profile = profile.with_cores(spec.compile.cores)
         cost_set = CostSet.load(spec.report.cost_set)
         learning = spec.stdp.projections if spec.stdp is not None and spec.stdp.on_chip else ()
         violations = list(refused_learning(profile, learning))
@@ -189,6 +191,9 @@ def prune(
         context = Context(observed=observed.of_neurons(survivors), seed=seed)
         network, record = run_pass(network, step, context)
         records = (*records, record)
+        if own and table.rescale_time is not None:
+            network, record = run_pass(network, table.rescale_time, Context(seed=seed))
+            records = (*records, record)
     return Pruned(network, survivors, records)
 
 
@@ -212,13 +217,14 @@ def _whole(full: Network) -> _Dropped:
 def pruning_curve(table: PruneSpec, rescale: str | Rescale) -> list[Pruning]:
     """Points of the pruning curve that the comparison of networks does not have."""
     names = dict.fromkeys((_method_of(table), *table.controls))
-    methods = [name for name in names if name not in _NO_DENSITY]
+    methods = [name for name in names if name not in NOT_PRUNED]
     name, value = table.budget
     further = [Amount(name, other) for other in sorted(set(table.curve) - {value})]
     return [Pruning(method, rescale, budget) for budget in further for method in methods]
 
 
-_NO_DENSITY = ("none", "no-recurrence")
+#: What prunes no synapses one by one.
+NOT_PRUNED = ("none", "no-recurrence")
 
 
 def _method_of(table: PruneSpec) -> str:

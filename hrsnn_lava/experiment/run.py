@@ -29,6 +29,7 @@ from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import OutputError, Problem, SpecError
 from hrsnn_lava.experiment.compilation import (
+    NOT_PRUNED,
     PORTFOLIO,
     Pruned,
     Pruning,
@@ -36,6 +37,7 @@ from hrsnn_lava.experiment.compilation import (
     prune,
     pruning_curve,
 )
+from hrsnn_lava.experiment.looped import LoopOfRun, looped
 from hrsnn_lava.experiment.portfolio import Portfolio, aftercare_record, screened
 from hrsnn_lava.experiment.preparation import prepare
 from hrsnn_lava.experiment.run_folder import JOURNAL, RunIdentity
@@ -119,12 +121,16 @@ class Bench:
         trial: the task with its data.
         runner: of the stages.
         findings: of networks beside the one that is compiled.
+        folder: of the run, for the checkpoints of loops; None: none are kept.
+        resume: go on from them.
     """
 
     target: Target
     trial: Trial
     runner: Runner
     findings: list[Finding] = field(default_factory=list)
+    folder: Path | None = None
+    resume: bool = False
 
     @property
     def spec(self) -> Spec:
@@ -193,7 +199,7 @@ class Candidate:
         return tuple(
             replace(finding, where=f"{finding.where} of {self.pruning.label}")
             for record in self.records
-            if record.name in ("aftercare", "screening")
+            if record.name in ("aftercare", "screening", "pruning_loop")
             for finding in record.findings
         )
 
@@ -243,7 +249,8 @@ def run_spec(
         # one BLAS thread: sums in another order would move the last bits of a chaotic forecast
         with threadpool_limits(limits=1), shown(progress) as show:
             runner = Runner(journal, 9 + len(spec.prune.controls) + points, show)
-            return _run(Bench(target, trial, runner), out, show, made)
+            bench = Bench(target, trial, runner, folder=out, resume=resume)
+            return _run(bench, out, show, made)
     except OSError as error:
         if error.errno in FULL:  # it says which file there is no room for
             raise
@@ -341,6 +348,13 @@ def candidate_of(bench: Bench, full: Reference, pruning: Pruning) -> Candidate:
         portfolio = Portfolio(table, full.network, rates, lesson, seed)
         pruning, after, records = screened(portfolio, pruning, bench.runner)
         return Candidate(pruning, after.network, after.error, records)
+    if table.loop is not None and pruning.method not in NOT_PRUNED:
+        work = LoopOfRun(
+            bench.target, bench.trial, full.network, bench.folder, bench.resume, bench.runner.within
+        )
+        pruning, result = looped(work, pruning)
+        error = float(result.rows[result.iteration]["rate_error"])
+        return Candidate(pruning, result.network, error, (result.record,))
     pruned: Pruned = prune(full.network, pruning, table, rates, seed, lambda: full.covariance)
     if table.care is not None:
         after = aftercare(pruned.network, lesson, rates[pruned.survivors], table.care, seed=seed)

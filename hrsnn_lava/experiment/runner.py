@@ -190,6 +190,10 @@ class Runner:
         self._progress(text, min(self._said / self._steps, 1.0))
         self._said += 1
 
+    def within(self, text: str, _: float | None = None, /) -> None:
+        """Report a part of what is being done; the run is not further for it."""
+        self._progress(text, min(max(self._said - 1, 0) / self._steps, 1.0))
+
     def result(self, stage: Stage[T]) -> T:
         """The result of a stage, computed once."""
         return self._journal.result(stage)

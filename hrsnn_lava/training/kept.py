@@ -339,8 +339,8 @@ def sampled_traces(trace: Trace, every: int) -> Floats:
     inside = trace.spike_steps < count * every
     sample, place = np.divmod(trace.spike_steps[inside].astype(np.int64), every)
     value = np.exp(-(every - 1 - place) / every)
-    flat: Floats = np.bincount(sample * n + trace.spike_neurons[inside], value, minlength=count * n)
-    rows: Floats = flat.reshape(count, n)
+    flat = np.bincount(sample * n + trace.spike_neurons[inside], value, minlength=count * n)
+    rows = flat.reshape(count, n).astype(np.float64, copy=False)
     for k in range(1, count):
         rows[k] += math.exp(-1.0) * rows[k - 1]
     rows[rows < FORGOTTEN] = 0.0

@@ -15,7 +15,14 @@ from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.training.loop_plan import PruningLoop
 from hrsnn_lava.training.simulation import Stimulus
 
-__all__ = ["checkpoints", "key_of", "last_checkpoint", "load_checkpoint", "save_checkpoint"]
+__all__ = [
+    "checkpoints",
+    "forget_others",
+    "key_of",
+    "last_checkpoint",
+    "load_checkpoint",
+    "save_checkpoint",
+]
 
 #: Of the file of an iteration.
 FILE = "iteration-{:04d}.hlx"
@@ -81,6 +88,17 @@ def last_checkpoint(
     for path in found:
         path.unlink()
     return None
+
+
+def forget_others(folder: Path, key: str) -> None:
+    """Take away the checkpoints of other loops, and damaged ones."""
+    for path in checkpoints(folder) if folder.is_dir() else []:
+        try:
+            ours = PruningState.load(path).key == key
+        except ArtifactError:
+            ours = False
+        if not ours:
+            path.unlink()
 
 
 def load_checkpoint(folder: Path, iteration: int, key: str) -> PruningState:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ from hrsnn_lava.training.aftercare import aftercare
 from hrsnn_lava.training.balance import rates as measured_rates
 from hrsnn_lava.training.driven import COVARIANCE_STEPS, observe_driven
 from hrsnn_lava.training.loop_checkpoints import (
+    forget_others,
     key_of,
     last_checkpoint,
     load_checkpoint,
@@ -84,6 +85,7 @@ def run_loop(
     seed: int = 0,
     folder: Path | None = None,
     resume: bool = False,
+    foreign: Literal["refuse", "replace"] = "refuse",
     progress: Progress = silent,
 ) -> LoopResult:
     """Prune a network in iterations.
@@ -95,15 +97,20 @@ def run_loop(
         seed: of everything that is drawn.
         folder: for a checkpoint an iteration; by default none is kept.
         resume: go on from the last one that is there.
+        foreign: what becomes of checkpoints of another loop in the folder.
         progress: told of every iteration, with an estimate of what is left.
 
     Raises:
-        SpecError: the folder holds checkpoints of another loop.
+        SpecError: the folder holds checkpoints of another loop, and none are to be replaced.
         CapacityError: the loop should end at what fits a chip, and nothing did.
     """
     began = time.perf_counter()
     work = _Work(network, loop, lesson, seed, key_of(network, loop, lesson, seed))
-    state = None if folder is None else last_checkpoint(folder, work.key, resume, progress)
+    state = None
+    if folder is not None:
+        if foreign == "replace":
+            forget_others(folder, work.key)
+        state = last_checkpoint(folder, work.key, resume, progress)
     resumed = 0 if state is None else state.iteration
     before = None
     if state is None:
