@@ -239,7 +239,8 @@ class _Work:
                 verdict = judged
         if verdict.ends:
             row |= {"ends": verdict.why, "before": verdict.before}
-        row = dict(plain(row))
+        # sorted, as a checkpoint gives it back: equal loops make equal reports
+        row = dict(sorted(plain(row).items()))
         return replace(state, rows=(*state.rows[:-1], row)), verdict
 
 

@@ -223,6 +223,7 @@ def test_an_interrupted_loop_ends_with_the_same_bits(network, lesson, tmp_path, 
     assert result.network.digest == whole.network.digest
     assert result.record == whole.record
     assert result.rows == whole.rows
+    assert [list(row) for row in result.rows] == [list(row) for row in whole.rows]
     np.testing.assert_array_equal(result.rates, whole.rates)
     assert len(checkpoints(tmp_path)) == 5
 
