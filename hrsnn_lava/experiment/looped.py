@@ -70,7 +70,7 @@ def looped(work: LoopOfRun, pruning: Pruning) -> tuple[Pruning, LoopResult]:
     table, options, seed = spec.prune, spec.prune.loop, spec.seed
     if options is None:
         raise ValueError("there is no loop")
-    own = pruning.method == table.method
+    own = pruning.method == table.way
     after = [table.rescale_time] if own and table.rescale_time is not None else []
     network, retrain = _with_rules(work) if options.retrain else (work.full, ())
     loop = PruningLoop(
