@@ -210,12 +210,12 @@ def measure(
 
 def _blocks(stimulus: Stimulus, o: KeptOptions) -> Stimulus:
     """A lesson of spikes in blocks of a sample, unless it has samples; long enough."""
-    if stimulus.spiking and stimulus.block == 1 and stimulus.starts is None:
-        stimulus = Stimulus(stimulus.inputs, o.steps_per_sample)
     least = 2 * o.steps_per_sample
     if stimulus.n_steps < least:
         problem = Problem("lesson", f"{stimulus.n_steps} steps", f">= {least}", "record more")
         raise SpecError("what is kept cannot be measured", problems=[problem])
+    if stimulus.spiking and stimulus.block == 1 and stimulus.starts is None:
+        return Stimulus(stimulus.inputs, o.steps_per_sample)
     return stimulus
 
 

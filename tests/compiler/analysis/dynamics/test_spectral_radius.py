@@ -72,7 +72,7 @@ def test_small_matrices_agree_with_numpy(n: int, density: float, seed: int) -> N
     values = np.linalg.eigvals(dense)
     found = spectral_edge(sparse.csr_matrix(dense))
     # defective zeros move by the n-th root of the rounding in NumPy's
-    tolerance = dict(rel=1e-6, abs=3e-2)
+    tolerance = {"rel": 1e-6, "abs": 3e-2}
     assert found.radius == pytest.approx(np.abs(values).max(), **tolerance)
     assert found.abscissa == pytest.approx(values.real.max(), **tolerance)
 
