@@ -33,7 +33,7 @@ from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.training.aftercare import AftercareOptions
 from hrsnn_lava.training.balance import GENTLE, Balance, BalanceOptions
-from hrsnn_lava.training.kept import KeptOptions, random_input
+from hrsnn_lava.training.kept import KeptOptions
 from hrsnn_lava.training.kept_by_method import (
     CEILING,
     FIGURES,
@@ -41,6 +41,7 @@ from hrsnn_lava.training.kept_by_method import (
     MethodOptions,
     kept_by_method,
 )
+from hrsnn_lava.training.random_input import random_input
 
 #: What differs from the network that the study of pruning starts from.
 NETWORKS: dict[str, dict[str, Any]] = {"unstructured": {}, "clustered": CLUSTERED}
@@ -75,7 +76,7 @@ def trial(settings: dict[str, Any], seed: int, tuning: bool) -> dict[str, float 
     spec = Spec.parse(merged({"network": BASE["network"], "seed": seed}, own | settings))
     kept = KeptOptions(samples=samples)
     network = build_hrsnn(spec, seed=seed, n_inputs=1)
-    shown = random_input(network, seed, kept).stimulus.first(RATE_STEPS)
+    shown = random_input(network, seed, samples).stimulus.first(RATE_STEPS)
     balanced = Balance(shown, options=BalanceOptions(passes=passes))
     network, _ = run_pass(network, balanced, Context(seed=seed))
     steps = {row: registry.load("pruning", m)(**budget, **o) for row, (m, o) in ROWS.items()}

@@ -5,11 +5,9 @@ their dynamics is compared: rates, spike traces and their covariances, the large
 exponents, eigenvalues of the recurrent weights, and how much of the input is still there later
 (linear memory, Jaeger 2001). Nothing here knows of a task, so it serves networks of any origin.
 
-Where no input is given, it is random and independent from sample to sample (all of it ours):
-channels that hold values get them uniform with unit variance, channels that spike send with
-probability 0.1 a step, and graded ones send an integer from -2 to 2 once a sample. Memory is always
-that of such an input, since it is defined for independent values; where an input is given, the
-channels that spike have its rates.
+Where no input is given, it is that of `hrsnn_lava.training.random_input`. Memory is always that of
+such an input, since it is defined for independent values; where an input is given, the channels
+that spike have its rates.
 """
 
 from __future__ import annotations
@@ -42,24 +40,25 @@ from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
 from hrsnn_lava.sim_backends.native.layout import Events
 from hrsnn_lava.trace import SpikeInput, Trace
 from hrsnn_lava.training.course import Lesson, stimulus_of
+from hrsnn_lava.training.random_input import random_input
 from hrsnn_lava.training.ridge import ridge_search
-from hrsnn_lava.training.simulation import INPUT_SPIKES, Stimulus
+from hrsnn_lava.training.simulation import Stimulus
 
 __all__ = [
     "Kept",
     "KeptOptions",
     "Measured",
-    "RandomInput",
     "compare",
     "kept",
     "measure",
-    "random_input",
+    "sampled_traces",
+    "without_recurrence",
 ]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-#: Held values are uniform in +- this, of unit variance; graded ones integers in +- the second.
-AMPLITUDE, PAYLOAD = math.sqrt(3.0), 2
+#: How an input that was given is told of.
+GIVEN = "the events given"
 #: First samples that nothing is fitted to or averaged over, and the shares that train and choose.
 WASHOUT, TRAIN, VALIDATION = 100, 0.6, 0.15
 #: Penalties of the memory's readout, relative to the features' mean square.
@@ -97,84 +96,6 @@ class KeptOptions:
         if self.delays > WASHOUT:
             problems.append(Problem("delays", f"{self.delays}", f"<= {WASHOUT}"))
         raise_if(SpecError, "what is kept cannot be measured", problems)
-
-
-@dataclass(frozen=True, eq=False)
-class RandomInput:
-    """An input that is independent from sample to sample.
-
-    Attributes:
-        stimulus: what the network is shown.
-        values: (samples, n_inputs) held value, payload, or number of spikes of every channel.
-        told: what it is, in words.
-    """
-
-    stimulus: Stimulus
-    values: Floats
-    told: str
-
-
-def random_input(
-    network: Network,
-    seed: int,
-    options: KeptOptions | None = None,
-    rates: Floats | None = None,
-) -> RandomInput:
-    """The random input of a network's channels, see the module.
-
-    Args:
-        network: float.
-        seed: of the values.
-        options: how many samples of how many steps.
-        rates: (n_inputs,) spikes per step of the channels that spike; None: 0.1 each.
-
-    Raises:
-        SpecError: some channels hold values and others send spikes.
-    """
-    o, rng = options or KeptOptions(), generator(seed, "kept/input")
-    n, width, steps = o.samples, network.n_inputs, o.steps_per_sample
-    ends = [p for p in network.projections if network.population(p.pre).is_input]
-    targets = {p.target for p in ends}
-    if len(targets) > 1:
-        allowed = "inputs of one kind"
-        fix = "give all input projections one target, bias or synapse"
-        problem = Problem("inputs", "held values and spikes", allowed, fix)
-        raise SpecError("no random input fits the network", problems=[problem])
-    if "synapse" not in targets:
-        values = rng.uniform(-AMPLITUDE, AMPLITUDE, (n, width))
-        told = f"uniform in +-{AMPLITUDE:.3g}, held for {steps} steps"
-        return RandomInput(Stimulus(values, steps), values, told if width else "none, biases alone")
-    graded = _graded(network)
-    chance = np.full(width, INPUT_SPIKES) if rates is None else np.clip(rates, 0.0, 1.0)
-    sent = rng.random((n * steps, width)) < chance
-    sent[:, graded] = False
-    payload = rng.integers(-PAYLOAD, PAYLOAD, (n, width), endpoint=True)
-    sent[::steps, graded] = payload[:, graded] != 0
-    at, channel = np.nonzero(sent)
-    values = sent.reshape(n, steps, width).sum(axis=1).astype(np.float64)
-    values[:, graded] = payload[:, graded]
-    sizes = None
-    if graded.any():
-        sizes = np.where(graded[channel], payload[at // steps, channel], 1).astype(np.int32)
-    spikes = SpikeInput(
-        at.astype(np.int32), channel.astype(np.int32), n * steps, width, payloads=sizes
-    )
-    kinds = []
-    if not graded.all():
-        shown = f"{INPUT_SPIKES:g}" if rates is None else f"{chance[~graded].mean():.3g} on average"
-        kinds.append(f"spikes with probability {shown} a step")
-    if graded.any():
-        kinds.append(f"payloads -{PAYLOAD} to {PAYLOAD} every {steps} steps")
-    return RandomInput(Stimulus(spikes, steps), values, " and ".join(kinds))
-
-
-def _graded(network: Network) -> NDArray[np.bool_]:
-    """Which channels send values with their spikes, (n_inputs,)."""
-    graded = np.zeros(network.n_inputs, dtype=np.bool_)
-    for population in network.input_populations:
-        first = network.offset(population.name)
-        graded[first : first + population.size] = population.graded
-    return graded
 
 
 @dataclass(frozen=True, eq=False)
@@ -258,7 +179,7 @@ def measure(
         stimulus = _blocks(stimulus_of(lesson, network.n_inputs, o.steps_per_sample), o)
         sent = stimulus.input_rates()
         given = sent if isinstance(sent, np.ndarray) else None
-    probe = random_input(network, seed, o, given)
+    probe = random_input(network, seed, o.samples, o.steps_per_sample, given)
     chosen = _spread(network.n_neurons, o.neurons) if neurons is None else np.asarray(neurons)
     with arrays_on("cpu").reproducible():
         probed = _run(network, probe.stimulus, generator(seed, "kept/start", start))
@@ -289,12 +210,12 @@ def measure(
 
 def _blocks(stimulus: Stimulus, o: KeptOptions) -> Stimulus:
     """A lesson of spikes in blocks of a sample, unless it has samples; long enough."""
-    if stimulus.spiking and stimulus.block == 1 and stimulus.starts is None:
-        stimulus = Stimulus(stimulus.inputs, o.steps_per_sample)
     least = 2 * o.steps_per_sample
     if stimulus.n_steps < least:
         problem = Problem("lesson", f"{stimulus.n_steps} steps", f">= {least}", "record more")
         raise SpecError("what is kept cannot be measured", problems=[problem])
+    if stimulus.spiking and stimulus.block == 1 and stimulus.starts is None:
+        return Stimulus(stimulus.inputs, o.steps_per_sample)
     return stimulus
 
 
@@ -338,9 +259,9 @@ def sampled_traces(trace: Trace, every: int) -> Floats:
     count, n = trace.n_steps // every, trace.n_neurons
     inside = trace.spike_steps < count * every
     sample, place = np.divmod(trace.spike_steps[inside].astype(np.int64), every)
-    value = np.exp(-(every - 1 - place) / every)
+    value = np.exp((place - (every - 1)) / every)
     flat = np.bincount(sample * n + trace.spike_neurons[inside], value, minlength=count * n)
-    rows = flat.reshape(count, n).astype(np.float64, copy=False)
+    rows: Floats = flat.reshape(count, n).astype(np.float64)
     for k in range(1, count):
         rows[k] += math.exp(-1.0) * rows[k - 1]
     rows[rows < FORGOTTEN] = 0.0
@@ -562,5 +483,7 @@ def kept(
     first = measure(before, lesson, **own)
     again = measure(before, lesson, start=1, like=first, **own)
     second = measure(after, lesson, neurons=common, **watched)
-    told = "the events given" if lesson is not None else random_input(before, seed, o).told
+    told = GIVEN
+    if lesson is None:
+        told = random_input(before, seed, o.samples, o.steps_per_sample).told
     return Kept(first, second, again, compare(first, second, places), compare(first, again), told)

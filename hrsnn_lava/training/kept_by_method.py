@@ -28,13 +28,14 @@ from hrsnn_lava.training.aftercare import AftercareOptions, aftercare
 from hrsnn_lava.training.balance import rates
 from hrsnn_lava.training.course import Lesson, stimulus_of
 from hrsnn_lava.training.kept import (
+    GIVEN,
     KeptOptions,
     Measured,
     compare,
     measure,
-    random_input,
     without_recurrence,
 )
+from hrsnn_lava.training.random_input import RandomInput, random_input
 from hrsnn_lava.training.simulation import Stimulus
 
 __all__ = ["FIGURES", "Figure", "KeptByMethod", "MethodOptions", "kept_by_method"]
@@ -67,8 +68,9 @@ class Figure:
     def loss(self, values: Floats, unpruned: Floats) -> Floats:
         """How far from the best a value is, draw by draw; the lower the better."""
         if self.best == "highest":
-            return np.negative(values)
-        distance: Floats = np.abs(values - (1.0 if self.best == "one" else unpruned))
+            return -values
+        wanted = np.ones(1) if self.best == "one" else unpruned
+        distance: Floats = np.abs(values - wanted)
         return distance
 
 
@@ -269,10 +271,14 @@ def kept_by_method(
             findings |= {(name, str(finding.kind)): (name, finding) for finding in found}
             done += 1
     rows = {name: _stacked(entries) for name, entries in figures.items()}
-    told = "the events given" if lesson is not None else random_input(network, seed, o.kept).told
+    told = GIVEN if lesson is not None else _random(network, seed, o.kept).told
     singles = ("largest_exponent", "memory", "rate", "sops", "spectral_radius")
     before = _stacked([{key: entry[key] for key in singles} for entry in unpruned])
     return KeptByMethod(rows, tuple(steps), before, told, bound, tuple(findings.values()))
+
+
+def _random(network: Network, seed: int, o: KeptOptions) -> RandomInput:
+    return random_input(network, seed, o.samples, o.steps_per_sample)
 
 
 def _check(network: Network, steps: Mapping[str, AnyPass]) -> None:
@@ -319,7 +325,7 @@ class _Bench:
             problem = Problem("network", "no neuron fires", "spikes", fix)
             raise SpecError("methods cannot be compared", problems=[problem])
         again = measure(network, lesson, start=1, like=before, **watched)
-        whole = random_input(network, seed, o.kept).stimulus
+        whole = _random(network, seed, o.kept).stimulus
         if lesson is not None:
             whole = stimulus_of(lesson, network.n_inputs, o.kept.steps_per_sample)
         shown = whole.first(o.rate_samples * o.kept.steps_per_sample)
