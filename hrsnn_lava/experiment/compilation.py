@@ -30,7 +30,12 @@ from hrsnn_lava.training.simulation import Stimulus, observe_if_needed
 
 Floats = NDArray[np.float64]
 #: What tables call methods; others go by their own name.
-LABELS = {"no-recurrence": "no recurrence", "none": "not pruned", "lyapunov": "LNP"}
+LABELS = {
+    "no-recurrence": "no recurrence",
+    "none": "not pruned",
+    "lyapunov": "LNP",
+    "erdos_renyi": "random graph",
+}
 
 
 @dataclass(frozen=True, eq=False)
