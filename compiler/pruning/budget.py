@@ -212,15 +212,25 @@ def budget_report(
     edges: RecurrentEdges, keep: Bool, budget: PruningBudget, costs: Costs, rates: Float | None
 ) -> dict[str, Any]:
     """What was asked for, what was met, and recurrent SOPs per step where rates are known."""
+    return spent_report(edges, edges.select(keep), budget, costs, rates)
+
+
+def spent_report(
+    before: RecurrentEdges,
+    after: RecurrentEdges,
+    budget: PruningBudget,
+    costs: Costs,
+    rates: Float | None,
+) -> dict[str, Any]:
+    """`budget_report` of any other synapses of the same neurons."""
     report: dict[str, Any] = dict([budget.amount])
-    spent = float(costs.each[keep].sum())
     report["budget"] = {
         "unit": "SOPs per step" if budget.in_sops else "synapses",
         "allowed": costs.allowed if costs.density is not None else costs.budget,
-        "spent": spent,
-        "synapses_per_neuron": int(np.count_nonzero(keep)) / max(edges.n_neurons, 1),
+        "spent": float(costs.neuron[after.pre].sum()),
+        "synapses_per_neuron": after.n_edges / max(before.n_neurons, 1),
     }
-    if rates is not None and rates.shape == (edges.n_neurons,):
-        report["sop_before"] = float(rates[edges.pre].sum())
-        report["sop_after"] = float(rates[edges.pre[keep]].sum())
+    if rates is not None and rates.shape == (before.n_neurons,):
+        report["sop_before"] = float(rates[before.pre].sum())
+        report["sop_after"] = float(rates[after.pre].sum())
     return report

@@ -114,23 +114,48 @@ def add_synapses(
         post, pre: (M,) global neuron indices, where no synapse is yet.
         donor: (M,) edge that each is a copy of; it goes into the donor's projection.
     """
+    return _grafted(network, edges, (post, pre, donor), keep=True)
+
+
+def replace_synapses(
+    network: Network, edges: RecurrentEdges, post: Int, pre: Int, donor: Int
+) -> Network:
+    """Put copies of synapses at other places in the place of all recurrent synapses.
+
+    Args:
+        edges: all recurrent synapses of `network`.
+        post, pre: (M,) global neuron indices, no pair twice in one projection.
+        donor: (M,) edge that each is a copy of; it goes into the donor's projection.
+    """
+    return _grafted(network, edges, (post, pre, donor), keep=False)
+
+
+def _grafted(
+    network: Network, edges: RecurrentEdges, new: tuple[Int, Int, Int], *, keep: bool
+) -> Network:
+    """Copies of synapses beside those there are, or instead of them."""
+    post, pre, donor = new
     owner = np.searchsorted(edges.bounds, donor, side="right") - 1
-    for k in np.unique(owner):
+    for k in np.unique(owner) if keep else range(len(edges.names)):
         name, here = edges.names[k], owner == k
         projection = network.projection(name)
         rows = post[here] - network.offset(projection.post)
         columns = pre[here] - network.offset(projection.pre)
-        grown = _extend(projection, rows, columns, donor[here] - edges.bounds[k])
-        network = network.with_projection(grown)
+        source = donor[here] - edges.bounds[k]
+        if keep:
+            csr = projection.weights
+            rows = np.concatenate([rows_of(csr), rows])
+            columns = np.concatenate([csr.indices.astype(np.int64), columns])
+            source = np.concatenate([np.arange(csr.nnz), source])
+        network = network.with_projection(_copies(projection, rows, columns, source))
     return network
 
 
-def _extend(projection: Projection, rows: Int, columns: Int, donor: Int) -> Projection:
+def _copies(projection: Projection, row: Int, column: Int, source: Int) -> Projection:
+    """A projection of copies of its synapses, (M,) by their number, at other places."""
     csr = projection.weights
-    row = np.concatenate([rows_of(csr), rows])
-    column = np.concatenate([csr.indices.astype(np.int64), columns])
     order = np.lexsort((column, row))
-    source = np.concatenate([np.arange(csr.nnz), donor])[order]
+    source = source[order]
     starts = np.append(0, np.cumsum(np.bincount(row, minlength=csr.shape[0])))
     weights = sparse.csr_matrix((csr.data[source], column[order], starts), shape=csr.shape)
 

@@ -113,22 +113,25 @@ def match_gains(
 def matching_gains(
     before: RecurrentEdges, after: RecurrentEdges, cap: float = MATCH_CAP
 ) -> tuple[Float, dict[str, Any]]:
-    """`match_gains` of any other synapses of the same neurons, (E',) in the order of `after`."""
+    """`match_gains` of any other synapses of the same neurons, (E',) in the order of `after`.
+
+    Groups that the network did not have keep their weights.
+    """
     n_groups = 2 * before.n_neurons
     total, surviving = (
         np.bincount(_group(edges), weights=np.abs(edges.weight), minlength=n_groups)
         for edges in (before, after)
     )
     gain = np.ones(n_groups)
-    np.divide(total, surviving, out=gain, where=surviving > 0)
+    np.divide(total, surviving, out=gain, where=(surviving > 0) & (total > 0))
     capped = gain > cap
     gain = np.minimum(gain, cap)
-    everything = float(total.sum())
+    everything, kept = float(total.sum()), np.where(total > 0, gain * surviving, 0.0)
     report = {
         "groups": int(np.count_nonzero(total)),
         "groups_capped": int(np.count_nonzero(capped)),
         "groups_emptied": int(np.count_nonzero((total > 0) & (surviving == 0))),
-        "weight_kept": float((gain * surviving).sum()) / everything if everything else 1.0,
+        "weight_kept": float(kept.sum()) / everything if everything else 1.0,
     }
     return gain[_group(after)], report
 

@@ -112,19 +112,23 @@ def synapse_report(network: Network, edges: RecurrentEdges, keep: Bool) -> dict[
     ``without_input`` and ``without_output`` count neurons that no recurrent synapse reaches, or
     that send along none, afterwards.
     """
-    per_projection = {}
-    for k, name in enumerate(edges.names):
-        part = keep[edges.bounds[k] : edges.bounds[k + 1]]
-        per_projection[name] = {"before": int(part.size), "after": int(np.count_nonzero(part))}
-    after, n = int(np.count_nonzero(keep)), edges.n_neurons
+    return replaced_report(network, edges, edges.select(keep))
+
+
+def replaced_report(
+    network: Network, before: RecurrentEdges, after: RecurrentEdges
+) -> dict[str, Any]:
+    """`synapse_report` of any other synapses of the same neurons and projections."""
+    sizes = zip(before.names, np.diff(before.bounds), np.diff(after.bounds), strict=True)
+    n = before.n_neurons
     return {
-        "synapses_before": edges.n_edges,
-        "synapses_after": after,
-        "density_kept": after / edges.n_edges if edges.n_edges else 1.0,
-        "input_synapses": network.n_synapses - edges.n_edges,
-        "without_input": n - int(np.unique(edges.post[keep]).size),
-        "without_output": n - int(np.unique(edges.pre[keep]).size),
-        "projections": per_projection,
+        "synapses_before": before.n_edges,
+        "synapses_after": after.n_edges,
+        "density_kept": after.n_edges / before.n_edges if before.n_edges else 1.0,
+        "input_synapses": network.n_synapses - before.n_edges,
+        "without_input": n - int(np.unique(after.post).size),
+        "without_output": n - int(np.unique(after.pre).size),
+        "projections": {name: {"before": int(b), "after": int(a)} for name, b, a in sizes},
     }
 
 

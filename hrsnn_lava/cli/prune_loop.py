@@ -164,10 +164,10 @@ def pruned_in_loop(
     from hrsnn_lava.hardware_profiles import HardwareProfile
     from hrsnn_lava.training.aftercare import AftercareOptions
     from hrsnn_lava.training.balance import GENTLE
-    from hrsnn_lava.training.kept import KeptOptions, random_input
     from hrsnn_lava.training.loop_ends import Fits, LoopEnd
     from hrsnn_lava.training.loop_plan import PruningLoop
     from hrsnn_lava.training.pruning_loop import run_loop
+    from hrsnn_lava.training.random_input import random_input
     from hrsnn_lava.training.simulation import Stimulus
 
     ends: tuple[LoopEnd, ...] = ()
@@ -184,7 +184,7 @@ def pruned_in_loop(
         aftercare=care if arguments.homeostasis else None,
     )
     if inputs is None:
-        lesson = random_input(network, seed, KeptOptions(samples=SAMPLES)).stimulus
+        lesson = random_input(network, seed, SAMPLES).stimulus
     else:
         lesson = Stimulus(inputs, 1)
     return run_loop(

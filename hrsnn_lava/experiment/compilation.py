@@ -32,7 +32,12 @@ Floats = NDArray[np.float64]
 #: Method of a network that is chosen among several, see `hrsnn_lava.training.screening`.
 PORTFOLIO = "portfolio"
 #: What tables call methods; others go by their own name.
-LABELS = {"no-recurrence": "no recurrence", "none": "not pruned", "lyapunov": "LNP"}
+LABELS = {
+    "no-recurrence": "no recurrence",
+    "none": "not pruned",
+    "lyapunov": "LNP",
+    "erdos_renyi": "random graph",
+}
 
 
 @dataclass(frozen=True, eq=False)

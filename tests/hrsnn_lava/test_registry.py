@@ -76,6 +76,7 @@ def test_the_folder_of_a_kind_is_its_list():
         "activity",
         "balanced",
         "betweenness",
+        "erdos_renyi",
         "lyapunov",
         "magnitude",
         "neurons",
@@ -115,7 +116,7 @@ def test_an_unknown_name_lists_the_known_and_the_nearest():
         registry.load("pruning", "randon")
     (problem,) = caught.value.problems
     assert problem.allowed == (
-        "activity, balanced, betweenness, lyapunov, magnitude, neurons, random"
+        "activity, balanced, betweenness, erdos_renyi, lyapunov, magnitude, neurons, random"
     )
     assert problem.fix == "did you mean 'random'?"
     with pytest.raises(SpecError, match="there is no cost set 'x'"):

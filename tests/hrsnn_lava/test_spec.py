@@ -59,7 +59,7 @@ def test_all_mistakes_are_named_with_path_value_and_what_is_allowed(tmp_path):
         f"{neurons}.v_threshold.shape: missing",
         f"{neurons}.v_threshold.shap: unknown key; allowed: one of low, high",
         "low must not be above high",
-        "prune.method: 'lottery'; allowed: activity, balanced, lyapunov, magnitude, random, none",
+        "prune.method: 'lottery'; allowed: activity, balanced, erdos_renyi, lyapunov, magnitude, random, none",
         "prune.density: 0; allowed: > 0",
     ):
         assert line in text, line
@@ -232,9 +232,9 @@ def test_the_table_of_a_method_has_its_options():
         (
             {"rescale": "best", "drop_neurons": 1.0, "controls": ["betweenness"]},
             [
-                "prune.rescale: 'best'; allowed: 'auto', or 'none', 'inverse' or 'match'",
+                "prune.rescale: 'best'; allowed: 'auto', or 'none', 'inverse', 'match' or 'refit'",
                 "prune.drop_neurons.fraction: 1.0; allowed: < 1",
-                "prune.controls.0: 'betweenness'; allowed: activity, balanced, lyapunov,",
+                "prune.controls.0: 'betweenness'; allowed: activity, balanced, erdos_renyi, lyapunov,",
             ],
         ),
         ({"drop_neurons": {"rounds": 2}}, ["prune.drop_neurons.fraction: missing"]),

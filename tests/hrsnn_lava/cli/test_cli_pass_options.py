@@ -33,6 +33,11 @@ VALUES: dict[str, dict[str, Any]] = {
         "seed": 4,
     },
     "prune_betweenness": {"fraction": 0.2, "rounds": 2, "n_pivots": 5, "seed": 4},
+    "prune_erdos_renyi": {
+        "density": 0.4,
+        "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0, "ridge": 0.1},
+        "seed": 4,
+    },
     "prune_lyapunov": {
         "density": 0.4,
         "score": "product",
@@ -337,6 +342,9 @@ def test_values_out_of_range_are_named_as_options(
 
 def test_the_help_says_whose_default_is_whose(run: Any) -> None:
     text = " ".join(run("prune", "--help").out.split())
-    assert "[default: none for activity, magnitude; match for balanced, lyapunov, random]" in text
+    assert (
+        "[default: none for activity, magnitude; match for balanced, erdos_renyi, lyapunov, random]"
+        in text
+    )
     assert "[default: bernoulli for lyapunov; exact for random]" in text
     assert "--sop-ratio FLOAT By how much the recurrent SOPs are to fall" in text
