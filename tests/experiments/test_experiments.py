@@ -40,6 +40,9 @@ SMALLEST = {
     | {"task.train": 60, "task.validation": 20, "task.test": 30, "task.delays": 5}
     | {"balance.passes": 1},
     "kept": TINY | {"samples": 200, "passes": 2},
+    "ablation": TINY
+    | {"task.train": 60, "task.validation": 20, "task.test": 30, "task.delays": 5}
+    | {"balance.passes": 1, "passes": 1},
     "importance": TINY
     | {
         "task.train": 40,
