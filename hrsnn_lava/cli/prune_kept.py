@@ -117,7 +117,7 @@ def compare_methods(
         table = kept_by_method(
             network, steps, inputs, seed=seed, options=options, progress=progress
         )
-    budget = str(next(iter(steps.values())).amount)
+    budget = _budget(steps)
     data = {"network": network.name, "seed": seed, "draws": draws, "budget": budget}
     if page is not None:
         from hrsnn_lava.report.kept_page import kept_page
@@ -126,6 +126,12 @@ def compare_methods(
         data["page"] = str(page)
     text = compared_text(table)
     console.result(data | table.to_dict(), f"{text}\nwritten to {page}" if page else text)
+
+
+def _budget(steps: Mapping[str, Any]) -> str:
+    """The budget of all methods; one of a user's own may know a density alone."""
+    amounts = [step.amount for step in steps.values() if hasattr(step, "amount")]
+    return str(amounts[0]) if amounts else f"{100 * next(iter(steps.values())).density:g} %"
 
 
 def compared_text(table: KeptByMethod) -> str:

@@ -55,7 +55,7 @@ def notes(table: KeptByMethod) -> list[str]:
         f"Mean ± standard deviation over {draws} {'draws' if draws > 1 else 'draw'} of input, "
         "initial potentials and method. Marked: the best method, and those that two standard "
         "errors do not tell from it.",
-        "SOPs: recurrent synaptic operations, as spikes over the unpruned network's. Rates, "
+        "SOPs (recurrent synaptic operations) and spikes: over the unpruned network's. Rates, "
         "covariances of spike traces and each neuron's trace: correlation with the unpruned "
         "network's. Spikes and rates are what homeostasis holds after every method.",
         f"Exponent: the largest, in 1/s, by surrogate slopes; unpruned {exponent}. Memory: linear, "
@@ -102,22 +102,19 @@ def kept_page(table: KeptByMethod, name: str, budget: str, made: str = "") -> st
 
 
 def _panel(table: KeptByMethod, figure: Figure) -> Plot | None:
-    """One figure of all rows: a dot and a whisker each, the unpruned network as a line."""
+    """One figure of all rows: a dot and a whisker each, and a line through `CEILING`."""
     names = [row for row in table.rows if math.isfinite(table.mean(row, figure.name))]
     if not names:
         return None
-    unpruned = 1.0
-    if figure.name in table.unpruned:
-        unpruned = float(table.unpruned[figure.name].mean())
     spans = {}
     for row in names:
         mean, spread = table.mean(row, figure.name), table.spread(row, figure.name)
         spans[row] = (mean, spread if math.isfinite(spread) else 0.0)
-    ends = [m + sign * s for m, s in spans.values() for sign in (-1, 1)] + [unpruned]
+    ends = [m + sign * s for m, s in spans.values() for sign in (-1, 1)]
     low, high = min(ends), max(ends)
     free = FREE * (high - low) or FREE
     low, high = low - free, high + free
-    shapes = [_rule((unpruned - low) / (high - low))]
+    shapes = [_rule((spans[CEILING][0] - low) / (high - low))] if CEILING in spans else []
     best = table.best(figure)
     for k, (row, (mean, spread)) in enumerate(spans.items()):
         css = BEST if row in best else METHOD if row in table.methods else OTHER
