@@ -148,11 +148,11 @@ class BalanceSpec:
 
 def pruning_methods() -> tuple[str, ...]:
     """Methods that prune synapses to a density; those that drop neurons are none of a spec's."""
-    return tuple(
-        name
+    keys = {
+        name: [f.name for f in dataclasses.fields(registry.load("pruning", name))]
         for name in registry.names("pruning")
-        if any(f.name == "density" for f in dataclasses.fields(registry.load("pruning", name)))
-    )
+    }
+    return tuple(name for name, own in keys.items() if "density" in own and "fraction" not in own)
 
 
 def _one_of(name: str, allowed: tuple[str, ...]) -> str:

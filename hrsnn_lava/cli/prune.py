@@ -11,6 +11,7 @@ from hrsnn_lava import registry
 from hrsnn_lava.cli.arguments import INPUT_FILE, output_option, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
 from hrsnn_lava.cli.pass_options import as_options, chosen, pass_options, refuse_others
+from hrsnn_lava.compiler.pruning.budget import BUDGETS
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError
 from hrsnn_lava.spec import pruning_methods
 
@@ -36,7 +37,7 @@ DROPPING: Any = registry.load("pruning", "neurons")
     type=click.FloatRange(0, 1, max_open=True),
     default=0.0,
     show_default=True,
-    help="Share of the neurons to drop first, those of the least score.",
+    help="Share of the neurons to drop first, those of the least score; or give a budget.",
 )
 @pass_options({"drop": DROPPING}, prefix="drop", skip=("fraction", "seed"))
 @click.option(
@@ -68,9 +69,9 @@ def prune(
     before = after = Network.load(network)
     passes: dict[str, Any] = {}
     with console.progress() as progress:
-        if drop_neurons:
-            progress(f"drop neurons: {drop_neurons:.0%}")
-            dropping = chosen(DROPPING, options, prefix="drop", fraction=drop_neurons)
+        dropping = _dropping(drop_neurons, options)
+        if dropping is not None:
+            progress(f"drop neurons: {_amount(dropping)}")
             observed = Observed()
             if dropping.needs_rates:
                 observed = _measured(console, after, seed, input_file)
@@ -106,6 +107,21 @@ def prune(
         "findings": [finding.to_dict() for finding in record.findings],
     }
     console.result(data, _text(data, passes[step.name]))
+
+
+def _dropping(fraction: float, options: dict[str, Any]) -> Any:
+    """The pass that drops neurons, to a share of them or to a budget; None where none are."""
+    budgets = [name for name in BUDGETS if options.get(f"drop__{name}") is not None]
+    if not fraction and not budgets:
+        return None
+    share = {"fraction": fraction} if fraction else {}
+    return chosen(DROPPING, options, prefix="drop", **share)
+
+
+def _amount(dropping: Any) -> str:
+    """How many neurons go, in a word or two."""
+    budget = dropping.budget
+    return f"{dropping.fraction:.0%}" if budget is None else f"to {budget.amount}"
 
 
 def _measured(

@@ -210,6 +210,21 @@ def test_prune_measures_how_neurons_vary_together(run: Any, files: Any, tmp_path
     assert (wrong.code, "noise_distance" in wrong.err) == (2, True)
 
 
+def test_neurons_are_dropped_to_a_budget(run: Any, files: Any, tmp_path: Path) -> None:
+    command = ("prune", files.network, "--method", "random", "--density", "1", "-o", "p.hlx")
+    half = run(*command, "--drop-density", "0.5", "--json").json()
+    report = half["passes"]["prune_neurons"]
+    assert report["budget"]["allowed"] == round(0.5 * report["synapses_before"])
+    assert report["synapses_after"] <= report["budget"]["allowed"]
+    assert half["neurons"]["after"] == report["neurons_after"] < 60
+    by_rates = run(*command, "--drop-sop-ratio", "4", "--json").json()
+    assert "rates: measured over 2000 steps" in by_rates["notes"][0]
+    report = by_rates["passes"]["prune_neurons"]
+    assert report["sop_after"] <= report["sop_before"] / 4
+    both = run(*command, "--drop-density", "0.5", "--drop-neurons", "0.2")
+    assert (both.code, "fraction and density" in both.err) == (2, True)
+
+
 def test_prune_options(run: Any, files: Any, tmp_path: Path) -> None:
     command = ("prune", files.network, "--method", "lyapunov", "--density", "0.5", "-o", "p.hlx")
     inverse = run(*command, "--rescale", "inverse", "--score", "weight", "--json").json()
