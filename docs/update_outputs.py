@@ -337,6 +337,7 @@ def _named(key: str, row: Row) -> Row:
         "prune.controls": f"list of {_quoted((*pruning_methods(), 'no-recurrence'))}",
         "prune.rescale": _quoted(("auto", "none", "inverse", "match", "refit")) + " or a table",
         "prune.drop_neurons": "number >= 0, < 1 or a table",
+        "prune.delocalize": "number >= 0, <= 1 or a table",
         "place.method": _quoted(("search", *registry.names("placer"))),
     }
     if key.startswith(("task.encoder", "task.reader")):

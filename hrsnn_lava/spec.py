@@ -40,6 +40,7 @@ from hrsnn_lava.budgets.judge import Budget, budgets_of
 from hrsnn_lava.compiler.context import Pass
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
 from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
+from hrsnn_lava.compiler.passes.delocalize import Delocalize
 from hrsnn_lava.compiler.passes.lower_stock import LowerStock
 from hrsnn_lava.compiler.passes.palette import Palette
 from hrsnn_lava.compiler.passes.partition import Partition
@@ -178,6 +179,13 @@ def _drop(value: Any) -> Any:
     return value
 
 
+def _delocalize(value: Any) -> Any:
+    """A share stands for the pass that adds so many synapses; 0 for none."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return {"share": value} if value else None
+    return value
+
+
 @options
 class PruneSpec:
     """Pruning, its controls, and what follows it; the method's own options stand beside.
@@ -192,6 +200,8 @@ class PruneSpec:
             for the pruning curve of the report.
         drop_neurons: share of the neurons that is dropped first, those of least betweenness, or a
             table of the options of that pass, such as another score.
+        delocalize: share of what the method left that is added after it, step III of LNP, or a
+            table of the options of that pass; pruned synapses do not come back.
         homeostasis: bring rates back to the unpruned ones through the biases.
         homeostasis_passes: passes over the training input.
         controls: further arms of the comparison: methods, and ``no-recurrence``.
@@ -205,6 +215,7 @@ class PruneSpec:
     rescale: Literal["auto"] | RescaleOption = "auto"
     curve: tuple[Positive, ...] = ()
     drop_neurons: Annotated[PruneNeurons | None, BeforeValidator(_drop)] = None
+    delocalize: Annotated[Delocalize | None, BeforeValidator(_delocalize)] = None
     homeostasis: bool = True
     homeostasis_passes: Count = 30
     controls: tuple[Annotated[str, AfterValidator(_control)], ...] = (

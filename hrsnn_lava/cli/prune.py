@@ -10,7 +10,7 @@ import click
 from hrsnn_lava import registry
 from hrsnn_lava.cli.arguments import INPUT_FILE, output_option, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
-from hrsnn_lava.cli.pass_options import as_options, chosen, pass_options, refuse_others
+from hrsnn_lava.cli.pass_options import as_options, chosen, given, pass_options, refuse_others
 from hrsnn_lava.compiler.pruning.budget import BUDGETS
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError
 from hrsnn_lava.spec import pruning_methods
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 #: Options classes of all methods that prune synapses to a density or a number of operations.
 METHODS: dict[str, Any] = {name: registry.load("pruning", name) for name in pruning_methods()}
 DROPPING: Any = registry.load("pruning", "neurons")
+ADDING: Any = registry.load("pass", "delocalize")
 
 
 @click.command("prune")
@@ -41,6 +42,14 @@ DROPPING: Any = registry.load("pruning", "neurons")
 )
 @pass_options({"drop": DROPPING}, prefix="drop", skip=("fraction", "seed"))
 @click.option(
+    "--delocalize",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of the synapses that are left to add afterwards, so that eigenvectors spread.",
+)
+@pass_options({"delocalize": ADDING}, prefix="delocalize", skip=("share", "seed"))
+@click.option(
     "--input",
     "input_file",
     type=INPUT_FILE,
@@ -54,6 +63,7 @@ def prune(
     network: Path,
     method: str,
     drop_neurons: float,
+    delocalize: float,
     input_file: Path | None,
     seed: int,
     output: Path,
@@ -62,9 +72,12 @@ def prune(
     """Prune the recurrent synapses of NETWORK, a float network (.hlx)."""
     from hrsnn_lava.compiler.context import Context, Observed
     from hrsnn_lava.compiler.pipeline import run_pass
+    from hrsnn_lava.compiler.pruning.surgery import pruned_synapses
     from hrsnn_lava.network import Network
 
     refuse_others(METHODS, method, options)
+    if given(ADDING, options, prefix="delocalize") and not delocalize:
+        raise click.UsageError("--delocalize-objective and --delocalize-within need --delocalize")
     step = chosen(METHODS[method], options)
     before = after = Network.load(network)
     passes: dict[str, Any] = {}
@@ -85,9 +98,19 @@ def prune(
         if input_file is not None or together or getattr(step, "needs_rates", False):
             observed = _measured(console, after, seed, input_file, covariance=together)
         progress(f"prune: {method}")
+        whole = after
         with as_options(METHODS[method]):
             after, record = run_pass(after, step, Context(observed=observed, seed=seed))
         passes[record.name] = record.report
+        findings = [finding.to_dict() for finding in record.findings]
+        if delocalize:
+            progress(f"delocalize: {delocalize:.0%} more synapses")
+            adding = chosen(ADDING, options, prefix="delocalize", share=delocalize)
+            gone = pruned_synapses(whole, after)
+            context = Context(observed=observed, seed=seed, pruned=gone)
+            after, added = run_pass(after, adding, context)
+            passes[added.name] = added.report
+            findings += [finding.to_dict() for finding in added.findings]
     after.save(output)
     spectrum = {"before": spectral_facts(before), "after": spectral_facts(after)}
     data = {
@@ -104,7 +127,7 @@ def prune(
         },
         "spectrum": spectrum,
         "passes": passes,
-        "findings": [finding.to_dict() for finding in record.findings],
+        "findings": findings,
     }
     console.result(data, _text(data, passes[step.name]))
 
@@ -200,8 +223,11 @@ def _text(data: dict[str, Any], report: dict[str, Any]) -> str:
     rows.append(
         ("spectral abscissa of W", *(spectrum[when]["abscissa"] for when in ("before", "after")))
     )
+    added = data["passes"].get("delocalize", {})
     if "sop_before" in report:
-        rows.append(("SOPs per step, recurrent", report["sop_before"], report["sop_after"]))
+        sops = added.get("sop_after", report["sop_after"])
+        rows.append(("SOPs per step, recurrent", report["sop_before"], sops))
+    rows += _spread(added) if added else []
     lines = [columns(rows, ("", "before", "after"), right=(1, 2))]
     if "budget" in report:
         lines.append(_budget_text(report))
@@ -216,6 +242,18 @@ def _text(data: dict[str, Any], report: dict[str, Any]) -> str:
     lines += findings_lines(data["findings"])
     lines.append(f"written to {data['output']}")
     return "\n".join(lines)
+
+
+def _spread(report: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Inverse participation ratios before and after synapses were added, where they are known."""
+    names = {"laplacian_ipr": "Laplacian", "weights_ipr": "W"}
+    found = [
+        (f"IPR of {name}, {which}", before, report["after"][matrix][which])
+        for matrix, name in names.items()
+        for which, before in report["before"][matrix].items()
+    ]
+    added = ("synapses added", "", report["added"])
+    return [added, *(row for row in found if row[1] is not None and row[2] is not None)]
 
 
 def _budget_text(report: dict[str, Any]) -> str:

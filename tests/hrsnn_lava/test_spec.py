@@ -235,7 +235,10 @@ def test_the_table_of_a_method_has_its_options():
                 "prune.controls.0: 'betweenness'; allowed: activity, balanced, erdos_renyi, ",
             ],
         ),
-        ({"drop_neurons": {"rounds": 2}}, ["prune.drop_neurons: a table; allowed: one of fraction, density, "]),
+        (
+            {"drop_neurons": {"rounds": 2}},
+            ["prune.drop_neurons: a table; allowed: one of fraction, density, "],
+        ),
     ],
 )
 def test_the_table_of_a_method_is_read_strictly(table, lines):
