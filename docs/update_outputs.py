@@ -337,6 +337,7 @@ def _named(key: str, row: Row) -> Row:
         "prune.controls": f"list of {_quoted((*pruning_methods(), 'no-recurrence'))}",
         "prune.rescale": _quoted(("auto", "none", "inverse", "match", "refit")) + " or a table",
         "prune.drop_neurons": "number >= 0, < 1 or a table",
+        "prune.delocalize": "number >= 0, <= 1 or a table",
         "prune.aftercare": "true, false or a table",
         "prune.screen": '"portfolio" or a table',
         "prune.screen.candidates": f"list of {_quoted(pruning_methods())}",

@@ -41,6 +41,7 @@ from hrsnn_lava.budgets.judge import Budget, budgets_of
 from hrsnn_lava.compiler.context import Pass
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
 from hrsnn_lava.compiler.passes.absorb_thresholds import AbsorbThresholds
+from hrsnn_lava.compiler.passes.delocalize import Delocalize
 from hrsnn_lava.compiler.passes.lower_stock import LowerStock
 from hrsnn_lava.compiler.passes.palette import Palette
 from hrsnn_lava.compiler.passes.partition import Partition
@@ -151,11 +152,11 @@ class BalanceSpec:
 
 def pruning_methods() -> tuple[str, ...]:
     """Methods that prune synapses to a density; those that drop neurons are none of a spec's."""
-    return tuple(
-        name
+    keys = {
+        name: [f.name for f in dataclasses.fields(registry.load("pruning", name))]
         for name in registry.names("pruning")
-        if any(f.name == "density" for f in dataclasses.fields(registry.load("pruning", name)))
-    )
+    }
+    return tuple(name for name, own in keys.items() if "density" in own and "fraction" not in own)
 
 
 def _one_of(name: str, allowed: tuple[str, ...]) -> str:
@@ -178,6 +179,13 @@ def _drop(value: Any) -> Any:
         return value.among_scores()
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return {"fraction": value} if value else None
+    return value
+
+
+def _delocalize(value: Any) -> Any:
+    """A share stands for the pass that adds so many synapses; 0 for none."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return {"share": value} if value else None
     return value
 
 
@@ -223,6 +231,8 @@ class PruneSpec:
             for the pruning curve of the report.
         drop_neurons: share of the neurons that is dropped first, those of least betweenness, or a
             table of the options of that pass, such as another score.
+        delocalize: share of what the method left that is added after it, step III of LNP, or a
+            table of the options of that pass; pruned synapses do not come back.
         homeostasis: bring rates back to the unpruned ones through the biases.
         homeostasis_passes: passes over the training input.
         aftercare: bring rates back by small steps instead, and try smaller recurrent gains where
@@ -247,6 +257,7 @@ class PruneSpec:
     rescale: Literal["auto"] | RescaleOption = "auto"
     curve: tuple[Positive, ...] = ()
     drop_neurons: Annotated[PruneNeurons | None, BeforeValidator(_drop)] = None
+    delocalize: Annotated[Delocalize | None, BeforeValidator(_delocalize)] = None
     homeostasis: bool = True
     homeostasis_passes: Count = 30
     aftercare: Annotated[AftercareOptions | None, BeforeValidator(_aftercare)] = None

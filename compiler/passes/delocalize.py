@@ -15,6 +15,7 @@ from hrsnn_lava.compiler.analysis.dynamics.localisation import (
 from hrsnn_lava.compiler.analysis.dynamics.neighbours import neighbours
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges, recurrent_edges
 from hrsnn_lava.compiler.context import Context, Pass
+from hrsnn_lava.compiler.pruning.budget import checked_rates
 from hrsnn_lava.compiler.pruning.grafting import Donors, add_synapses, donors
 from hrsnn_lava.compiler.pruning.new_pairs import Graph, Objective, Within, choose_pairs
 from hrsnn_lava.errors import Problem, SpecError
@@ -66,7 +67,8 @@ class Delocalize(Pass[Network, Network]):
     def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The network with more synapses, and the report of what was done."""
         rng = generator(self.seed or 0, self.name)
-        return delocalize(network, self, rng, pruned=context.pruned)
+        rates = context.observed.neuron_rates
+        return delocalize(network, self, rng, pruned=context.pruned, rates=rates)
 
 
 def delocalize(
@@ -75,14 +77,16 @@ def delocalize(
     rng: np.random.Generator,
     *,
     pruned: Int | None = None,
+    rates: NDArray[np.float64] | None = None,
 ) -> tuple[Network, dict[str, Any]]:
     """Add synapses as the objective has it; fewer where no pair is left.
 
     Args:
         pruned: (P, 2) post and pre of synapses that must not come back, global indices.
+        rates: (n_neurons,) spikes per step; where they are known, the report has recurrent SOPs.
 
     Raises:
-        SpecError: pruned synapses of neurons that are not there.
+        SpecError: pruned synapses of neurons that are not there, or rates of another network.
     """
     edges = recurrent_edges(network)
     forbidden = _forbidden(network, pruned)
@@ -110,6 +114,10 @@ def delocalize(
         "before": graph_facts(edges),
         "after": graph_facts(recurrent_edges(grown)),
     }
+    if rates is not None:
+        rates = checked_rates(edges.n_neurons, rates)
+        report["sop_before"] = float(rates[edges.pre].sum())
+        report["sop_after"] = report["sop_before"] + float(rates[pre].sum())
     if options.objective == "min_ipr":
         report["by_degree"] = chosen.by_degree
     findings = [*_localised(report), *_fewer(report)]

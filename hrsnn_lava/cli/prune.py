@@ -13,16 +13,18 @@ import click
 from hrsnn_lava import registry
 from hrsnn_lava.cli.arguments import INPUT_FILE, OutputFile, output_option, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
-from hrsnn_lava.cli.pass_options import as_options, chosen, pass_options, refuse_others
+from hrsnn_lava.cli.pass_options import as_options, chosen, given, pass_options, refuse_others
 from hrsnn_lava.cli.prune_kept import compare_methods, kept_facts, kept_text, methods_of, steps_of
 from hrsnn_lava.cli.prune_loop import (
     LoopArguments,
+    PruningSteps,
     forget_checkpoints,
     loop_facts,
     loop_options,
     loop_text,
     pruned_in_loop,
 )
+from hrsnn_lava.compiler.pruning.budget import BUDGETS
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError
 from hrsnn_lava.spec import pruning_methods
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 #: Options classes of all methods that prune synapses to a density or a number of operations.
 METHODS: dict[str, Any] = {name: registry.load("pruning", name) for name in pruning_methods()}
 DROPPING: Any = registry.load("pruning", "neurons")
+ADDING: Any = registry.load("pass", "delocalize")
 
 
 @click.command("prune")
@@ -49,10 +52,18 @@ DROPPING: Any = registry.load("pruning", "neurons")
     type=click.FloatRange(0, 1, max_open=True),
     default=0.0,
     show_default=True,
-    help="Share of the neurons to drop first, those of the least score.",
+    help="Share of the neurons to drop first, those of the least score; or give a budget.",
 )
 @pass_options({"drop": DROPPING}, prefix="drop", skip=("fraction", "seed"))
 @loop_options()
+@click.option(
+    "--delocalize",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share of the synapses that are left to add afterwards, so that eigenvectors spread.",
+)
+@pass_options({"delocalize": ADDING}, prefix="delocalize", skip=("share", "seed"))
 @click.option(
     "--input",
     "input_file",
@@ -147,15 +158,20 @@ def _prune(
 
     input_file: Path | None = options.pop("input_file")
     options = loop.with_budget(options)
-    fraction: float = options.pop("drop_neurons")
+    delocalize: float = options.pop("delocalize")
     refuse_others(METHODS, method, options)
+    if given(ADDING, options, prefix="delocalize") and not delocalize:
+        raise click.UsageError("--delocalize-objective and --delocalize-within need --delocalize")
     step = chosen(METHODS[method], options)
-    dropping = chosen(DROPPING, options, prefix="drop", fraction=fraction) if fraction else None
+    dropping = _dropping(options.pop("drop_neurons"), options)
+    adding = None
+    if delocalize:
+        adding = chosen(ADDING, options, prefix="delocalize", share=delocalize)
+    steps = PruningSteps(step, dropping, adding)
     before, facts = Network.load(network), None
     with console.progress() as progress, as_options(METHODS[method]):
         if loop.asked:
             inputs = None if input_file is None else _spikes(before, input_file)
-            steps = (step, dropping)
             looped = pruned_in_loop(before, steps, inputs, loop, output, seed, progress)
             record = looped.record
             reports = {record.name: record.report}
@@ -164,7 +180,7 @@ def _prune(
         else:
             measure = partial(_measured, console, seed=seed, path=input_file)
             needed = input_file is not None
-            done = _pruned_at_once(before, (step, dropping), measure, needed, seed, progress)
+            done = _pruned_at_once(before, steps, measure, needed, seed, progress)
         if kept:
             progress("measure what is kept")
             inputs = None if input_file is None else _spikes(before, input_file)
@@ -197,17 +213,17 @@ def _prune(
 
 def _pruned_at_once(
     network: Network,
-    steps: tuple[Any, Any],
+    steps: PruningSteps,
     measure: Callable[..., Observed],
     needed: bool,
     seed: int,
     progress: Progress,
 ) -> _Done:
-    """Drop neurons first, where asked to, then synapses.
+    """Drop neurons first, where asked to, then synapses, and add some in the end.
 
     Args:
         network: float.
-        steps: the method's pass, and that which drops neurons or None.
+        steps: the passes.
         measure: what a run shows of a network.
         needed: it is shown to the method in any case.
         seed: of the passes.
@@ -215,13 +231,14 @@ def _pruned_at_once(
     """
     from hrsnn_lava.compiler.context import Context, Observed
     from hrsnn_lava.compiler.pipeline import run_pass
+    from hrsnn_lava.compiler.pruning.surgery import pruned_synapses
 
-    step, dropping = steps
+    step, dropping, adding = steps
     passes: dict[str, Any] = {}
     survivors: Any = None
     found: tuple[Finding, ...] = ()
     if dropping is not None:
-        progress(f"drop neurons: {dropping.fraction:.0%}")
+        progress(f"drop neurons: {_amount(dropping)}")
         observed = measure(network) if dropping.needs_rates else Observed()
         network, record = run_pass(network, dropping, Context(observed=observed, seed=seed))
         found = record.findings
@@ -232,10 +249,33 @@ def _pruned_at_once(
     if needed or together or getattr(step, "needs_rates", False):
         observed = measure(network, covariance=together)
     progress(f"prune: {step.name.removeprefix('prune_')}")
-    network, record = run_pass(network, step, Context(observed=observed, seed=seed))
+    whole, context = network, Context(observed=observed, seed=seed)
+    network, record = run_pass(network, step, context)
     passes[record.name] = record.report
-    record = replace(record, findings=(*found, *record.findings))
+    found = (*found, *record.findings)
+    if adding is not None:
+        progress(f"delocalize: {adding.share:.0%} more synapses")
+        gone = pruned_synapses(whole, network)
+        network, added = run_pass(network, adding, replace(context, pruned=gone))
+        passes[added.name] = added.report
+        found = (*found, *added.findings)
+    record = replace(record, findings=found)
     return _Done(network, record, passes, survivors)
+
+
+def _dropping(fraction: float, options: dict[str, Any]) -> Any:
+    """The pass that drops neurons, to a share of them or to a budget; None where none are."""
+    budgets = [name for name in BUDGETS if options.get(f"drop__{name}") is not None]
+    if not fraction and not budgets:
+        return None
+    share = {"fraction": fraction} if fraction else {}
+    return chosen(DROPPING, options, prefix="drop", **share)
+
+
+def _amount(dropping: Any) -> str:
+    """How many neurons go, in a word or two."""
+    budget = dropping.budget
+    return f"{dropping.fraction:.0%}" if budget is None else f"to {budget.amount}"
 
 
 def _measured(
@@ -314,8 +354,11 @@ def _text(data: dict[str, Any], report: dict[str, Any]) -> str:
     rows.append(
         ("spectral abscissa of W", *(spectrum[when]["abscissa"] for when in ("before", "after")))
     )
+    added = data["passes"].get("delocalize", {})
     if "sop_before" in report:
-        rows.append(("SOPs per step, recurrent", report["sop_before"], report["sop_after"]))
+        sops = added.get("sop_after", report["sop_after"])
+        rows.append(("SOPs per step, recurrent", report["sop_before"], sops))
+    rows += _spread(added) if added else []
     lines = [columns(rows, ("", "before", "after"), right=(1, 2))]
     if "loop" in data:
         lines.append(loop_text(data["loop"]))
@@ -334,6 +377,18 @@ def _text(data: dict[str, Any], report: dict[str, Any]) -> str:
         lines.append(kept_text(data["kept"]))
     lines.append(f"written to {data['output']}")
     return "\n".join(lines)
+
+
+def _spread(report: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Inverse participation ratios before and after synapses were added, where they are known."""
+    names = {"laplacian_ipr": "Laplacian", "weights_ipr": "W"}
+    found = [
+        (f"IPR of {name}, {which}", before, report["after"][matrix][which])
+        for matrix, name in names.items()
+        for which, before in report["before"][matrix].items()
+    ]
+    added = ("synapses added", "", report["added"])
+    return [added, *(row for row in found if row[1] is not None and row[2] is not None)]
 
 
 def _budget_text(report: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -16,7 +16,6 @@ from hrsnn_lava.compiler.pruning.loop_options import LoopOptions
 from hrsnn_lava.errors import Problem, SpecError
 
 if TYPE_CHECKING:
-    from hrsnn_lava.compiler.pipeline import AnyPass
     from hrsnn_lava.network import Network
     from hrsnn_lava.progress import Progress
     from hrsnn_lava.trace import SpikeInput
@@ -28,6 +27,19 @@ ITERATIONS = 20
 SAMPLES, PASSES = 300, 30
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class PruningSteps(NamedTuple):
+    """What one pruning consists of.
+
+    Attributes:
+        method: prunes synapses. dropping: drops neurons before it, or None. adding: adds synapses
+            after it, or None.
+    """
+
+    method: Any
+    dropping: Any = None
+    adding: Any = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +153,7 @@ def loop_options() -> Decorator:
 
 def pruned_in_loop(
     network: Network,
-    steps: tuple[AnyPass, AnyPass | None],
+    steps: PruningSteps,
     inputs: SpikeInput | None,
     arguments: LoopArguments,
     output: Path,
@@ -152,7 +164,7 @@ def pruned_in_loop(
 
     Args:
         network: float.
-        steps: the method's pass, and that which drops neurons or None.
+        steps: the passes of an iteration.
         inputs: events that rates are measured and brought back with; None: random ones.
         arguments: of the command line.
         output: beside which the checkpoints are.
@@ -175,11 +187,11 @@ def pruned_in_loop(
         chip = HardwareProfile.load(arguments.until_fits)
         ends = (Fits(chip if arguments.cores is None else chip.with_cores(arguments.cores)),)
     care = AftercareOptions(balance=replace(GENTLE, passes=PASSES))
-    step, dropping = steps
     loop = PruningLoop(
-        step,
+        steps.method,
         arguments.iterations,
-        before=() if dropping is None else (dropping,),
+        before=() if steps.dropping is None else (steps.dropping,),
+        after=() if steps.adding is None else (steps.adding,),
         ends=ends,
         aftercare=care if arguments.homeostasis else None,
     )

@@ -20,6 +20,7 @@ from hrsnn_lava.compiler.passes.quantize import Quantize
 from hrsnn_lava.compiler.pipeline import AnyPass, History, Pipeline, run_pass
 from hrsnn_lava.compiler.pruning.budget import Amount
 from hrsnn_lava.compiler.pruning.rescale import Rescale
+from hrsnn_lava.compiler.pruning.surgery import pruned_synapses
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
 from hrsnn_lava.network import Network
@@ -174,7 +175,9 @@ def prune(
     seed: int,
     covariance: Callable[[], Floats | None] = lambda: None,
 ) -> Pruned:
-    """Prune a network as asked; neurons are dropped first, for the spec's own method alone.
+    """Prune a network as asked.
+
+    Before it neurons are dropped and after it synapses added, for the spec's own method alone.
 
     Args:
         full: unpruned.
@@ -194,8 +197,13 @@ def prune(
         if getattr(step, "needs_covariance", False):
             observed = replace(observed, covariance=covariance())
         context = Context(observed=observed.of_neurons(survivors), seed=seed)
+        whole = network
         network, record = run_pass(network, step, context)
         records = (*records, record)
+        if own and table.delocalize is not None:
+            gone = pruned_synapses(whole, network)
+            network, record = run_pass(network, table.delocalize, replace(context, pruned=gone))
+            records = (*records, record)
         if own and table.rescale_time is not None:
             network, record = run_pass(network, table.rescale_time, Context(seed=seed))
             records = (*records, record)

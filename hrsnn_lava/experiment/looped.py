@@ -71,13 +71,13 @@ def looped(work: LoopOfRun, pruning: Pruning) -> tuple[Pruning, LoopResult]:
     if options is None:
         raise ValueError("there is no loop")
     own = pruning.method == table.way
-    after = [table.rescale_time] if own and table.rescale_time is not None else []
+    steps = (table.delocalize, table.rescale_time) if own else ()
     network, retrain = _with_rules(work) if options.retrain else (work.full, ())
     loop = PruningLoop(
         pruning.step(table),
         options.iterations,
         before=(table.drop_neurons,) if own and table.drop_neurons is not None else (),
-        after=tuple(after),
+        after=tuple(step for step in steps if step is not None),
         ends=tuple(_ends(work)) if own else (),
         aftercare=table.care,
         retrain=retrain,

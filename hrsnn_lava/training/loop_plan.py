@@ -118,10 +118,7 @@ class Iteration:
     def makers(self) -> Iterator[Maker]:
         """Its passes in order, each of which is made when the one before it is done."""
         yield self._crowd
-        for step in self.loop.before:
-            yield partial(self._part_of, step)
-        yield self._milestone
-        for step in self.loop.after:
+        for step in (*self.loop.before, self.loop.step, *self.loop.after):
             yield partial(self._part_of, step)
 
     def _crowd(self, network: Network, _: Floats) -> AnyPass | None:
@@ -131,8 +128,11 @@ class Iteration:
             return None
         return PruneNeurons(fraction=1.0 - allowed / size)
 
-    def _part_of(self, step: AnyPass, network: Network, _: Floats) -> AnyPass | None:
-        """A pass that drops a fraction of the neurons, dropping its part of it; others as is."""
+    def _part_of(self, step: AnyPass, network: Network, rates: Floats) -> AnyPass | None:
+        """A pass that has an amount to prune, with its part of it; others as they are."""
+        budget = step if isinstance(step, PruningBudget) else getattr(step, "budget", None)
+        if isinstance(budget, PruningBudget):
+            return self._milestone(step, budget, network, rates)
         if not isinstance(step, PruneNeurons) or not step.fraction:
             return step
         share = self.k / self.loop.iterations
@@ -141,23 +141,23 @@ class Iteration:
             return None
         return replace(step, fraction=1.0 - goal / network.n_neurons)
 
-    def _milestone(self, network: Network, rates: Floats) -> AnyPass | None:
-        """The loop's own step with the budget of this iteration."""
-        step: Any = self.loop.step
-        if not isinstance(step, PruningBudget):
-            return self._part_of(step, network, rates)
+    def _milestone(
+        self, step: Any, budget: PruningBudget, network: Network, rates: Floats
+    ) -> AnyPass:
+        """A pass with a budget, with that of this iteration."""
+        spare = self.loop.spare if step is self.loop.step else 1.0
         left_to_do = self.loop.iterations - self.k + 1
         edges, whole = recurrent_edges(network), recurrent_edges(self.full)
         ahead = self._neurons_ahead(network)
         given: dict[str, Any] = dict.fromkeys(BUDGETS)
-        if step.density is not None:
-            left, goal = float(edges.n_edges), whole.n_edges * step.density / ahead
-            asked = _towards(left, goal, left_to_do) / self.loop.spare
+        if budget.density is not None:
+            left, goal = float(edges.n_edges), whole.n_edges * budget.density / ahead
+            asked = _towards(left, goal, left_to_do) / spare
             given["density"] = min(1.0, asked / left) if left else 1.0
         else:
-            left = float(costs_of(edges, step, rates).each.sum())
-            goal = costs_of(whole, step, self.target).budget / ahead
-            given["sops"] = _towards(left, goal, left_to_do) / self.loop.spare
+            left = float(costs_of(edges, budget, rates).each.sum())
+            goal = costs_of(whole, budget, self.target).budget / ahead
+            given["sops"] = _towards(left, goal, left_to_do) / spare
         milestone: Any = replace(step, **given)
         if isinstance(step, PruneBalanced) and left_to_do > 1:
             per_neuron = costs_of(edges, milestone, rates).per_neuron

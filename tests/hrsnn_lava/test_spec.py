@@ -59,7 +59,7 @@ def test_all_mistakes_are_named_with_path_value_and_what_is_allowed(tmp_path):
         f"{neurons}.v_threshold.shape: missing",
         f"{neurons}.v_threshold.shap: unknown key; allowed: one of low, high",
         "low must not be above high",
-        "prune.method: 'lottery'; allowed: activity, balanced, erdos_renyi, lyapunov, magnitude, random, none",
+        "prune.method: 'lottery'; allowed: activity, balanced, erdos_renyi, lyapunov, magnitude, ",
         "prune.density: 0; allowed: > 0",
     ):
         assert line in text, line
@@ -234,10 +234,13 @@ def test_the_table_of_a_method_has_its_options():
             [
                 "prune.rescale: 'best'; allowed: 'auto', or 'none', 'inverse', 'match' or 'refit'",
                 "prune.drop_neurons.fraction: 1.0; allowed: < 1",
-                "prune.controls.0: 'betweenness'; allowed: activity, balanced, erdos_renyi, lyapunov,",
+                "prune.controls.0: 'betweenness'; allowed: activity, balanced, erdos_renyi, ",
             ],
         ),
-        ({"drop_neurons": {"rounds": 2}}, ["prune.drop_neurons.fraction: missing"]),
+        (
+            {"drop_neurons": {"rounds": 2}},
+            ["prune.drop_neurons: a table; allowed: one of fraction, density, "],
+        ),
     ],
 )
 def test_the_table_of_a_method_is_read_strictly(table, lines):
@@ -331,6 +334,16 @@ def test_a_share_stands_for_the_pass_that_drops_neurons():
     assert named == PruneNeurons(0.25, connected=False, seed=4)
     with pytest.raises(SpecError, match=r"drop_neurons\.score: 'x'; allowed: activity, betw"):
         Spec.parse({"prune": {"drop_neurons": {"fraction": 0.1, "score": "x"}}})
+
+
+def test_neurons_go_by_a_share_or_to_a_budget():
+    table = {"drop_neurons": {"sop_ratio": 4.0, "score": "activity"}}
+    dropping = Spec.parse({"prune": table}).prune.drop_neurons
+    assert dropping.fraction is None
+    assert str(dropping.budget.amount) == "4x"
+    assert Spec.parse({"prune": {"drop_neurons": 0.3}}).prune.drop_neurons.fraction == 0.3
+    with pytest.raises(SpecError, match=r"prune\.drop_neurons: .*one of fraction, density, "):
+        Spec.parse({"prune": {"drop_neurons": {"score": "random"}}})
 
 
 def test_operations_take_the_place_of_a_density_for_the_controls_too():

@@ -195,3 +195,83 @@ def test_faults_are_named() -> None:
         PruneNeurons(0.5, ridge=0.0)
     with pytest.raises(SpecError, match="score: 'lverage'; allowed: activity, betweenness, lev"):
         PruneNeurons(0.5, score="lverage")
+
+
+def left_by(network: Network, share: float, **options: Any) -> int:
+    return recurrent_edges(PruneNeurons(share, **options)(network, SEEN)).n_edges
+
+
+@each_score
+@pytest.mark.parametrize("density", [1.0, 0.7, 0.25, 0.02])
+def test_neurons_leave_until_a_share_of_the_synapses_is_left(
+    balanced: Network, score: str, density: float
+) -> None:
+    small, report = PruneNeurons(density=density, score=score).apply(balanced, SEEN)
+    whole = recurrent_edges(balanced).n_edges
+    left = recurrent_edges(small).n_edges
+    allowed = round(density * whole)
+    assert left == report["synapses_after"] == report["budget"]["spent"] <= allowed
+    assert (report["fraction"], report["density"]) == (None, density)
+    assert "findings" not in report
+    # the same share of each population, and with one neuron more it would be too much
+    gone = 100 - small.n_neurons
+    shares = [round(size * k / 100) for k in range(101) for size in (80, 20)]
+    assert 80 - small.population("exc").size in shares
+    assert abs(small.population("exc").size - 4 * small.population("inh").size) <= 4
+    if gone:
+        counts = [left_by(balanced, k / 100, score=score) for k in range(gone - 2, gone + 1)]
+        assert min(counts) <= allowed < max(counts)
+    else:
+        assert density == 1.0
+
+
+@pytest.mark.parametrize(
+    "budget", [{"sops_per_spike": 4.0}, {"sop_ratio": 6.0}, {"sops": 20.0}], ids=str
+)
+@pytest.mark.parametrize("rounds", [1, 3])
+def test_neurons_leave_until_operations_are_within_a_budget(
+    balanced: Network, budget: dict[str, float], rounds: int
+) -> None:
+    options = PruneNeurons(**budget, rounds=rounds)
+    assert options.needs_rates
+    small, report = options.apply(balanced, SEEN)
+    edges = recurrent_edges(small)
+    spent = RATES[np.array(report["kept"])][edges.pre].sum()
+    whole = recurrent_edges(balanced)
+    before = RATES[whole.pre].sum()
+    allowed = {
+        "sops_per_spike": 4.0 * RATES.sum(),
+        "sop_ratio": before / 6.0,
+        "sops": 20.0,
+    }[next(iter(budget))]
+    assert report["budget"]["allowed"] == pytest.approx(allowed)
+    assert report["sop_after"] == pytest.approx(spent)
+    assert report["sop_before"] == pytest.approx(before)
+    assert 0.75 * allowed < spent <= allowed * (1 + 1e-9)
+    assert len(report["pivots"]) == rounds
+    assert json.loads(json.dumps(report)) == report
+    with pytest.raises(SpecError, match="rates: not known"):
+        options(balanced)
+
+
+def test_a_budget_that_the_rules_do_not_allow_is_said(balanced: Network) -> None:
+    """Two populations keep a neuron each, joined here, and one synapse is more than none."""
+    small, report = PruneNeurons(density=0.0).apply(balanced)
+    assert small.n_neurons >= 2
+    assert report["budget"]["spent"] > 0 == report["budget"]["allowed"]
+    assert [f["kind"] for f in report["findings"]] == ["budget_not_met"]
+    assert "are left, where 0 are allowed" in report["findings"][0]["measured"]
+    free = PruneNeurons(density=0.0, score="random", connected=False, seed=0).apply(balanced)[1]
+    assert free["neurons_after"] in (2, 3)  # one may be the last that an input feeds
+
+
+def test_a_fraction_or_one_budget(balanced: Network) -> None:
+    names = "fraction, density, sops_per_spike, sop_ratio, sops"
+    with pytest.raises(SpecError, match=f"allowed: one of {names}, where none of them is given"):
+        PruneNeurons()
+    with pytest.raises(SpecError, match="where fraction and sops is given"):
+        PruneNeurons(0.1, sops=3.0)
+    with pytest.raises(SpecError, match=r"sop_ratio: 0\.5; allowed: >= 1"):
+        PruneNeurons(sop_ratio=0.5)
+    assert PruneNeurons(0.1).budget is None
+    assert not PruneNeurons(density=0.5).needs_rates

@@ -210,6 +210,45 @@ def test_prune_measures_how_neurons_vary_together(run: Any, files: Any, tmp_path
     assert (wrong.code, "noise_distance" in wrong.err) == (2, True)
 
 
+def test_neurons_are_dropped_to_a_budget(run: Any, files: Any, tmp_path: Path) -> None:
+    command = ("prune", files.network, "--method", "random", "--density", "1", "-o", "p.hlx")
+    half = run(*command, "--drop-density", "0.5", "--json").json()
+    report = half["passes"]["prune_neurons"]
+    assert report["budget"]["allowed"] == round(0.5 * report["synapses_before"])
+    assert report["synapses_after"] <= report["budget"]["allowed"]
+    assert half["neurons"]["after"] == report["neurons_after"] < 60
+    by_rates = run(*command, "--drop-sop-ratio", "4", "--json").json()
+    assert "rates: measured over 2000 steps" in by_rates["notes"][0]
+    report = by_rates["passes"]["prune_neurons"]
+    assert report["sop_after"] <= report["sop_before"] / 4
+    both = run(*command, "--drop-density", "0.5", "--drop-neurons", "0.2")
+    assert (both.code, "fraction and density" in both.err) == (2, True)
+
+
+def test_synapses_are_added_after_pruning(run: Any, files: Any, tmp_path: Path) -> None:
+    command = ("prune", files.network, "--method", "balanced", "--density", "0.3", "-o", "p.hlx")
+    more = ("--delocalize", "0.2", "--delocalize-objective", "min_degree_variance")
+    outcome = run(*command, *more, "--json").json()
+    report, pruned = (outcome["passes"][name] for name in ("delocalize", "prune_balanced"))
+    assert report["objective"] == "min_degree_variance"
+    assert report["synapses_before"] == pruned["synapses_after"]
+    after = recurrent_edges(hl.Network.load(tmp_path / "p.hlx"))
+    before = recurrent_edges(hl.Network.load(files.network))
+    assert after.n_edges == report["synapses_after"] == report["synapses_before"] + report["added"]
+    assert report["added"] == round(0.2 * report["synapses_before"])
+    # those that were pruned did not come back
+    there = np.isin(after.post * 60 + after.pre, before.post * 60 + before.pre)
+    assert there.sum() == pruned["synapses_after"]
+    rates = measure_rates(hl.Network.load(files.network), seed=0)
+    assert report["sop_after"] == pytest.approx(rates[after.pre].sum())
+    text = run(*command, *more).out
+    ratio = report["after"]["laplacian_ipr"]["top"]
+    assert f"{ratio:.4g}" in next(line for line in text.splitlines() if "Laplacian, top" in line)
+    assert "synapses added" in text
+    alone = run(*command, "--delocalize-within", "anywhere")
+    assert (alone.code, "need --delocalize" in alone.err) == (2, True)
+
+
 def test_prune_options(run: Any, files: Any, tmp_path: Path) -> None:
     command = ("prune", files.network, "--method", "lyapunov", "--density", "0.5", "-o", "p.hlx")
     inverse = run(*command, "--rescale", "inverse", "--score", "weight", "--json").json()

@@ -182,8 +182,9 @@ def as_toml(values: dict[str, Any], path: str) -> str:
 
 
 def assert_no_default(cls: Any, values: dict[str, Any]) -> None:
-    # of the budgets only one can be given
-    own = [f for f in fields(cls) if f.name not in BUDGETS[1:]]
+    # of the budgets, or a fraction of the neurons and budgets, only one can be given
+    others = BUDGETS if "fraction" in values else BUDGETS[1:]
+    own = [f for f in fields(cls) if f.name not in others]
     assert set(values) == {f.name for f in own}, "an option that this test does not know"
     for field in own:
         value, default = values[field.name], field.default
@@ -212,7 +213,7 @@ def test_pruning_from_a_spec(method: str) -> None:
     in_sops = hl.Spec.parse({"prune": table | {"sops_per_spike": 1.5}}).prune
     told = options_of(in_sops.step(method, in_sops.rescale))
     assert told == {**budget, **values, "density": None, "sops_per_spike": 1.5}
-    assert options_of(prune.drop_neurons) == VALUES["prune_neurons"]
+    assert options_of(prune.drop_neurons) == dict.fromkeys(BUDGETS) | VALUES["prune_neurons"]
     other = options_of(prune.step("random" if method != "random" else "magnitude", "none"))
     assert other["density"] == 0.4
     assert other.get("seed") is None  # a control has the defaults of its method

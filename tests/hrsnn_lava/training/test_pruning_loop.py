@@ -114,6 +114,16 @@ def test_neurons_leave_over_all_iterations_and_what_is_added_is_taken_off_first(
     np.testing.assert_array_equal(result.network.gather("tau_mem"), tau)
 
 
+def test_neurons_that_go_to_a_budget_go_in_equal_parts(network, lesson):
+    step = PruneNeurons(sop_ratio=8.0, score="activity", connected=False)
+    result = run_loop(network, PruningLoop(step, 4, aftercare=None), lesson, seed=4)
+    sops = [row["sops"] for row in result.rows]
+    neurons = [row["neurons"] for row in result.rows]
+    assert sops[-1] <= sops[0] / 8 * 1.3
+    assert all(a > b for a, b in pairwise(neurons))
+    assert sops[1] > 0.3 * sops[0]
+
+
 def test_one_iteration_is_the_pass_itself(network, lesson):
     step = PruneMagnitude(density=0.2)
     result = run_loop(network, PruningLoop(step, 1, aftercare=None), lesson)
