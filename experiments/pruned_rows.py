@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava import registry
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.context import Context, Observed
 from hrsnn_lava.compiler.passes.prune_neurons import PruneNeurons
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
+from hrsnn_lava.compiler.pruning.budget import PruningBudget, costs_of
 from hrsnn_lava.csr import with_values
 from hrsnn_lava.experiment.compilation import without_recurrence
 from hrsnn_lava.experiment.preparation import prepare
@@ -129,7 +131,7 @@ class Bench:
         return self._figures(self.whole) | {"integers": self._in_integers(self.full)}
 
     def row(self, way: Way, budget: Mapping[str, float]) -> Figures:
-        """Figures of the network pruned to a budget, such as ``{"sop_ratio": 40.0}``."""
+        """Figures of the network pruned to a budget in SOPs, such as ``{"sop_ratio": 40.0}``."""
         cut = self.pruned(way, budget)
         network, figures = cut.network, Figures()
         if way.care:
@@ -137,6 +139,9 @@ class Bench:
             after = aftercare(network, self.trial.lesson, target, self.options, seed=self.seed)
             network = after.network
             figures |= {"rate_error": after.error, "gain": after.gain}
+        edges = recurrent_edges(network)
+        linked = np.union1d(edges.pre, edges.post).size
+        figures |= {"linked": linked / self.full.n_neurons}
         figures |= self._figures(score_network("", network, self.trial, self.seed))
         if way.integers:
             figures["integers"] = self._in_integers(network)
@@ -148,13 +153,12 @@ class Bench:
         survivors = np.arange(network.n_neurons)
         if way.method == "no-recurrence":
             return Cut(without_recurrence(network), survivors)
-        if way.method.startswith("neurons"):
-            allowed = self._sops(network, rates) / budget["sop_ratio"]
-            if way.method == "neurons":
-                return self._active(allowed)
+        allowed = costs_of(recurrent_edges(network), PruningBudget(**budget), rates).budget
+        if way.method == "neurons":
+            return self._active(allowed)
+        if way.method == "neurons in rounds":
             return self._in_rounds(allowed)
         if way.drop:
-            allowed = self._sops(network, rates) / budget["sop_ratio"]
             step = PruneNeurons(fraction=way.drop, seed=self.seed)
             network, survivors = _dropped(network, step, rates)
             rates = rates[survivors]
