@@ -34,6 +34,7 @@ from hrsnn_lava.experiment.study import StudyResult
 from hrsnn_lava.network import Network
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.training.aftercare import AftercareOptions, aftercare
+from hrsnn_lava.training.balance import rate_balance
 
 Floats = NDArray[np.float64]
 Figures = dict[str, float | None]
@@ -101,6 +102,8 @@ class Bench:
         trial: of the task.
         full: the network.
         rates: (n_neurons,) its spikes per step on the training inputs.
+        goal: (n_neurons,) those that the aftercare aims at: on the samples that it shows, where
+            samples are separate, since a part of them has rates of its own.
         whole: its scores.
         seed: of everything.
         told: what is told of a scored network, by name.
@@ -110,6 +113,7 @@ class Bench:
     trial: Any
     full: Network
     rates: Floats
+    goal: Floats
     whole: Arm
     seed: int
     told: Callable[[Arm], Figures]
@@ -123,8 +127,12 @@ class Bench:
         trial = spec.task.trial(seed)
         full = prepare(spec, trial, seed).network.without_plasticity()
         rates = training_counts(full, trial, seed) / trial.lesson.n_steps
+        goal = rates
+        if options.balance.samples is not None and trial.lesson.starts is not None:
+            measure = replace(options.balance, passes=0)
+            goal = rate_balance(full, trial.lesson, rates, measure, seed=seed).rates
         whole = score_network("unpruned", full, trial, seed)
-        return Bench(trial, full, rates, whole, seed, told, options)
+        return Bench(trial, full, rates, goal, whole, seed, told, options)
 
     def unpruned(self) -> Figures:
         """Figures of the network as it is."""
@@ -135,7 +143,7 @@ class Bench:
         cut = self.pruned(way, budget)
         network, figures = cut.network, Figures()
         if way.care:
-            target = self.rates[cut.survivors]
+            target = self.goal[cut.survivors]
             after = aftercare(network, self.trial.lesson, target, self.options, seed=self.seed)
             network = after.network
             figures |= {"rate_error": after.error, "gain": after.gain}
