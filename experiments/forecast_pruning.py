@@ -144,8 +144,7 @@ def of(network: str, row: str) -> str:
 
 def set_of(arguments: argparse.Namespace) -> str:
     """The series that is forecast."""
-    name = getattr(arguments, "set", "lorenz63")
-    return name if name in SETS else "lorenz63"
+    return str(getattr(arguments, "series", "lorenz63"))
 
 
 def page(arguments: argparse.Namespace) -> StudyPage:
@@ -237,7 +236,7 @@ def draw(result: StudyResult, figure: Any) -> None:
 
 def more(parser: argparse.ArgumentParser) -> None:
     """Which series, and which networks."""
-    parser.add_argument("--set", choices=sorted(SETS), default="lorenz63")
+    parser.add_argument("--set", dest="series", choices=sorted(SETS), default="lorenz63")
     parser.add_argument("--networks", nargs="*", choices=tuple(NETWORKS), help="default: all")
 
 

@@ -20,7 +20,6 @@ from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.context import Context, Observed
 from hrsnn_lava.compiler.passes.prune_neurons import PruneNeurons
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
-from hrsnn_lava.compiler.pruning.budget import PruningBudget, costs_of
 from hrsnn_lava.csr import with_values
 from hrsnn_lava.experiment.compilation import without_recurrence
 from hrsnn_lava.experiment.preparation import prepare
@@ -161,7 +160,7 @@ class Bench:
         survivors = np.arange(network.n_neurons)
         if way.method == "no-recurrence":
             return Cut(without_recurrence(network), survivors)
-        allowed = costs_of(recurrent_edges(network), PruningBudget(**budget), rates).budget
+        allowed = self._allowed(budget)
         if way.method == "neurons":
             return self._active(allowed)
         if way.method == "neurons in rounds":
@@ -180,7 +179,7 @@ class Bench:
     def _active(self, allowed: float) -> Cut:
         """The most active neurons, as many as the SOPs allow, by bisection."""
         n = self.full.n_neurons
-        few, many = 0, n - 1  # neurons dropped: too few to meet the budget, enough to do so
+        few, many = -1, n - 1  # neurons dropped: too few to meet the budget, enough to do so
         while many - few > 1:
             middle = (few + many) // 2
             step = PruneNeurons(fraction=middle / n, score="activity")
@@ -203,6 +202,12 @@ class Bench:
             network, survivors = smaller, survivors[kept]
             rates = training_counts(network, self.trial, self.seed) / self.trial.lesson.n_steps
         return Cut(network, survivors)
+
+    def _allowed(self, budget: Mapping[str, float]) -> float:
+        """Recurrent SOPs per step of a budget, ``sop_ratio`` or ``sops_per_spike``."""
+        if "sop_ratio" in budget:
+            return self._sops(self.full, self.rates) / budget["sop_ratio"]
+        return budget["sops_per_spike"] * float(self.rates.sum())
 
     def _sops(self, network: Network, rates: Floats) -> float:
         """Recurrent SOPs per step."""
@@ -232,8 +237,8 @@ def _dropped(
 
 
 def _without_traces(network: Network) -> Network:
-    """Weights below `NOTHING` are 0: STDP at the lower bound leaves what a long decayed trace adds,
-    and integers refuse to scale by it."""
+    """The network without weights below `NOTHING`: STDP at the lower bound leaves what a trace
+    adds that has long decayed, and integers refuse to scale by it."""
     for projection in network.projections:
         weights = projection.weights
         small = np.abs(weights.data) < NOTHING
