@@ -61,6 +61,7 @@ ROWS = tuple(WAYS)
 FEW = ("balanced", "LNP", "random", "active neurons", "no recurrence")
 AP, AP_LEFT = "active neurons", "active neurons, rates left"
 HEAD = ("balanced", "LNP", "random")
+PLAIN = tuple(f"{row}, not rescaled" for row in HEAD)
 PAPER = """
 SOPs in millions, RMSE, and valid prediction time in samples, of Lorenz-63:
 
@@ -197,7 +198,8 @@ def verdict(result: StudyResult) -> str:
             if np.isfinite(sops).any():
                 text += f"; {np.nanmean(sops):.1f} times fewer SOPs"
             lines.append(text)
-        lines += [f"- Targets, {row}: {reached(result, n, row)}" for row in HEAD]
+        judged_rows = [row for row in (*HEAD, *PLAIN) if row in rows]
+        lines += [f"- Targets, {row}: {reached(result, n, row)}" for row in judged_rows]
         for a, b in (("LNP", "random"), ("balanced", "LNP")):
             text = log_ratio(result, of(n, a), of(n, b), "score")
             lines.append(f"- {a} over {b}, ratio of geometric means: {text}")
