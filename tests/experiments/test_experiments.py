@@ -39,10 +39,22 @@ SMALLEST = {
     "pruning": TINY
     | {"task.train": 60, "task.validation": 20, "task.test": 30, "task.delays": 5}
     | {"balance.passes": 1},
+    "pruning_on_chip": TINY
+    | {"task.train": 60, "task.validation": 20, "task.test": 30, "task.delays": 5}
+    | {"balance.passes": 1, "passes": 1},
     "kept": TINY | {"samples": 200, "passes": 2},
     "ablation": TINY
     | {"task.train": 60, "task.validation": 20, "task.test": 30, "task.delays": 5}
     | {"balance.passes": 1, "passes": 1},
+    "forecast_pruning": TINY
+    | {"task.train": 250, "task.horizon": 10, "task.starts": 1, "task.steps_per_sample": 5}
+    | {"task.washout": 20, "passes": 2, "sop_ratio": 2.0},
+    "classification_pruning": TINY
+    | {"task.train": 40, "task.validation": 10, "task.test": 20, "task.steps_per_frame": 10}
+    | {"task.silence_steps": 10, "balance.passes": 1, "samples": 5, "ratios": (10.0,)},
+    "pruning_curves": TINY
+    | {"task.train": 60, "task.validation": 20, "task.test": 30, "task.delays": 5}
+    | {"balance.passes": 1, "methods": ("balanced", "random"), "budgets": (4.0, 1.0)},
     "importance": TINY
     | {
         "task.train": 40,
@@ -71,7 +83,7 @@ def arguments(size="small"):
 
 
 def test_every_experiment_is_tested():
-    shared = {"command", "networks"}
+    shared = {"command", "networks", "pruned_rows"}
     others = {"lorenz63_seeds", "palette_lorenz63", "quantization_options", "quantization_scales"}
     others |= {"stdp_memory"}
     names = {file.stem for file in FOLDER.glob("*.py")}
