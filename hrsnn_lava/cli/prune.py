@@ -11,7 +11,14 @@ from hrsnn_lava import registry
 from hrsnn_lava.cli.arguments import INPUT_FILE, OutputFile, output_option, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
 from hrsnn_lava.cli.pass_options import as_options, chosen, pass_options, refuse_others
-from hrsnn_lava.cli.prune_kept import compare_methods, kept_facts, kept_text, methods_of, steps_of
+from hrsnn_lava.cli.prune_kept import (
+    check_mode,
+    compare_methods,
+    kept_facts,
+    kept_text,
+    methods_of,
+    steps_of,
+)
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError
 from hrsnn_lava.spec import pruning_methods
 
@@ -53,62 +60,40 @@ DROPPING: Any = registry.load("pruning", "neurons")
     help="Prune by several methods, with commas, or by all, and say what each keeps; writes no "
     "network.",
 )
-@click.option("--draws", type=click.IntRange(min=1), help="Draws of --compare.  [default: 4]")
-@click.option("--page", type=OutputFile(), help="Page of --compare to write (.html).")
+@click.option(
+    "--draws",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Of --compare: inputs, initial potentials and seeds.",
+)
+@click.option("--page", type=OutputFile(), help="Of --compare: page to write (.html).")
 @seed_option("Of the sampling, and of the input that rates are measured with.")
 @output_option("Network to write (.hlx).", required=False)
 @with_console
-def prune(console: Console, network: Path, compare: str | None, **parameters: Any) -> None:
-    """Prune the recurrent synapses of NETWORK, a float network (.hlx)."""
-    if compare is None:
-        _refuse(parameters, ("draws", "page"), "needs --compare")
-        context = click.get_current_context()
-        for param in context.command.params:
-            if param.name in ("method", "output") and parameters[param.name] is None:
-                raise click.MissingParameter(ctx=context, param=param)
-        del parameters["draws"], parameters["page"]
-        _prune(console, network, **parameters)
-        return
-    if not parameters["kept"]:
-        raise click.UsageError("--no-kept does not go with --compare")
-    _refuse(parameters, ("method", "output", "drop_neurons"), "does not go with --compare")
-    _compare(console, network, compare, parameters)
-
-
-def _refuse(parameters: dict[str, Any], names: tuple[str, ...], why: str) -> None:
-    for name in names:
-        if parameters[name]:
-            raise click.UsageError(f"--{name.replace('_', '-')} {why}")
-
-
-def _compare(console: Console, path: Path, methods: str, parameters: dict[str, Any]) -> None:
-    """Several methods at one budget, side by side."""
-    from hrsnn_lava.network import Network
-
-    steps = steps_of(methods_of(methods, METHODS), METHODS, parameters)
-    network = Network.load(path)
-    input_file, page = parameters["input_file"], parameters["page"]
-    inputs = None if input_file is None else _spikes(network, input_file)
-    draws = parameters["draws"] or 4
-    compare_methods(console, network, steps, inputs, parameters["seed"], draws, page)
-
-
-def _prune(
+def prune(
     console: Console,
     network: Path,
     method: str,
     drop_neurons: float,
     input_file: Path | None,
-    kept: bool,
     seed: int,
     output: Path,
     **options: Any,
 ) -> None:
-    """One method, and a network to write."""
+    """Prune the recurrent synapses of NETWORK, a float network (.hlx)."""
     from hrsnn_lava.compiler.context import Context, Observed
     from hrsnn_lava.compiler.pipeline import run_pass
     from hrsnn_lava.network import Network
 
+    check_mode(click.get_current_context())
+    measured, compare, draws, page = (options.pop(k) for k in ("kept", "compare", "draws", "page"))
+    if compare is not None:
+        steps = steps_of(methods_of(compare, METHODS), METHODS, options)
+        whole = Network.load(network)
+        inputs = None if input_file is None else _spikes(whole, input_file)
+        compare_methods(console, whole, steps, inputs, seed, draws, page)
+        return
     refuse_others(METHODS, method, options)
     step = chosen(METHODS[method], options)
     before = after = Network.load(network)
@@ -135,7 +120,7 @@ def _prune(
         with as_options(METHODS[method]):
             after, record = run_pass(after, step, Context(observed=observed, seed=seed))
         passes[record.name] = record.report
-        if kept:
+        if measured:
             progress("measure what is kept")
             inputs = None if input_file is None else _spikes(before, input_file)
             facts = kept_facts(console, before, after, survivors, inputs, seed)
