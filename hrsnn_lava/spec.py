@@ -34,7 +34,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from hrsnn_lava import registry
-from hrsnn_lava.aftercare_options import AftercareOptions, PortfolioOptions
+from hrsnn_lava.aftercare_options import AftercareOptions, PortfolioOptions, pruning_methods
 from hrsnn_lava.arms import arm_tables
 from hrsnn_lava.artifacts.files import decoded
 from hrsnn_lava.budgets.judge import Budget, budgets_of
@@ -148,15 +148,6 @@ class BalanceSpec:
     passes: Count = 30
     samples: Count | None = 300
     after_stdp: bool = False
-
-
-def pruning_methods() -> tuple[str, ...]:
-    """Methods that prune synapses to a density; those that drop neurons are none of a spec's."""
-    keys = {
-        name: [f.name for f in dataclasses.fields(registry.load("pruning", name))]
-        for name in registry.names("pruning")
-    }
-    return tuple(name for name, own in keys.items() if "density" in own and "fraction" not in own)
 
 
 def _one_of(name: str, allowed: tuple[str, ...]) -> str:
