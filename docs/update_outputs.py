@@ -381,7 +381,7 @@ def _rows(
         tables = [known[e["$ref"].rsplit("/", 1)[1]] for e in choices if "$ref" in e]
         plain = [e for e in choices if "$ref" not in e and e.get("type") != "null"]
         tables = [t for t in tables if "properties" in t]
-        if not tables or plain or key == "drop_neurons":
+        if not tables or plain or key in ("drop_neurons", "delocalize"):
             text = own.get(key, "").replace("``", "`").replace("|", "\\|").removesuffix(".")
             yield f"{prefix}{key}", Row(_default(default), allowed_of(entry), text)
         for table in tables:

@@ -249,6 +249,23 @@ def test_synapses_are_added_after_pruning(run: Any, files: Any, tmp_path: Path) 
     assert (alone.code, "need --delocalize" in alone.err) == (2, True)
 
 
+def test_pruning_on_a_device_that_is_not_there(run: Any, files: Any) -> None:
+    try:
+        import torch
+    except ImportError:
+        pass
+    else:
+        if torch.cuda.is_available():
+            pytest.skip("there is a GPU")
+    command = ("prune", files.network, "--density", "0.5", "-o", "p.hlx", "--method")
+    dropping = (*command, "random", "--drop-neurons", "0.2", "--drop-device", "cuda")
+    for words in ((*command, "lyapunov", "--device", "cuda"), dropping):
+        outcome = run(*words)
+        assert (outcome.code, "device: cuda" in outcome.err) == (6, True)
+    other = run(*command, "random", "--device", "cuda")
+    assert (other.code, "belongs to lyapunov" in other.err) == (2, True)
+
+
 def test_prune_options(run: Any, files: Any, tmp_path: Path) -> None:
     command = ("prune", files.network, "--method", "lyapunov", "--density", "0.5", "-o", "p.hlx")
     inverse = run(*command, "--rescale", "inverse", "--score", "weight", "--json").json()
