@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from hrsnn_lava import registry
+from hrsnn_lava.aftercare_options import pruning_methods
 from hrsnn_lava.cli.arguments import INPUT_FILE, OutputFile, output_option, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
 from hrsnn_lava.cli.pass_options import as_options, chosen, given, pass_options, refuse_others
@@ -33,7 +34,6 @@ from hrsnn_lava.cli.prune_loop import (
 )
 from hrsnn_lava.compiler.pruning.budget import BUDGETS
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError
-from hrsnn_lava.spec import pruning_methods
 
 if TYPE_CHECKING:
     from hrsnn_lava.compiler.compiled import PassRecord

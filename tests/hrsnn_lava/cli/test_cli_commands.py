@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import hrsnn_lava as hl
+from hrsnn_lava.aftercare_options import pruning_methods
 from hrsnn_lava.cli.run import folder_name
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.context import Context
 from hrsnn_lava.compiler.passes.prune_balanced import PruneBalanced
-from hrsnn_lava.spec import pruning_methods
 from hrsnn_lava.training.driven import measure_driven
 from hrsnn_lava.training.simulation import measure_rates, observe
 
@@ -247,6 +247,23 @@ def test_synapses_are_added_after_pruning(run: Any, files: Any, tmp_path: Path) 
     assert "synapses added" in text
     alone = run(*command, "--delocalize-within", "anywhere")
     assert (alone.code, "need --delocalize" in alone.err) == (2, True)
+
+
+def test_pruning_on_a_device_that_is_not_there(run: Any, files: Any) -> None:
+    try:
+        import torch
+    except ImportError:
+        pass
+    else:
+        if torch.cuda.is_available():
+            pytest.skip("there is a GPU")
+    command = ("prune", files.network, "--density", "0.5", "-o", "p.hlx", "--method")
+    dropping = (*command, "random", "--drop-neurons", "0.2", "--drop-device", "cuda")
+    for words in ((*command, "lyapunov", "--device", "cuda"), dropping):
+        outcome = run(*words)
+        assert (outcome.code, "device: cuda" in outcome.err) == (6, True)
+    other = run(*command, "random", "--device", "cuda")
+    assert (other.code, "belongs to lyapunov" in other.err) == (2, True)
 
 
 def test_prune_options(run: Any, files: Any, tmp_path: Path) -> None:
