@@ -108,13 +108,14 @@ def study(arguments: argparse.Namespace) -> Study:
         common |= {"balance.samples": 40, "balance.passes": 15}
     if arguments.size == "paper":
         common |= {"network.size": 5000, "network.connectivity.mean_degree": 100.0}
+    networks = tuple(getattr(arguments, "networks", None) or NETWORKS)
     pairs = [(f"{m} {r:g}x", f"random {r:g}x") for r in ratios for m in methods if m != "random"]
     pairs += [(ALONE, "")]
     return Study(
         f"classification_pruning_{name}",
         trial,
-        tuple(Arm(network, (table,)) for network, table in NETWORKS.items()),
-        tuple((of(n, a), of(n, b)) for n in NETWORKS for a, b in pairs),
+        tuple(Arm(network, (NETWORKS[network],)) for network in networks),
+        tuple((of(n, a), of(n, b)) for n in networks for a, b in pairs),
         "score",
         seeds=seeds(arguments, 2, 8, 2800),
         common=common,
@@ -208,6 +209,7 @@ def more(parser: argparse.ArgumentParser) -> None:
     """Which set, and where it lies."""
     parser.add_argument("--set", choices=sorted(SETS), default="digits")
     parser.add_argument("--path", type=Path, help="the set's file or folder")
+    parser.add_argument("--networks", nargs="*", choices=tuple(NETWORKS), help="default: all")
 
 
 if __name__ == "__main__":
