@@ -195,6 +195,9 @@ class PruneSpec:
         homeostasis: bring rates back to the unpruned ones through the biases.
         homeostasis_passes: passes over the training input.
         controls: further arms of the comparison: methods, and ``no-recurrence``.
+        repeats: seeds that the networks are compared on, the spec's and those that follow it; each
+            is a new network, new data and new pruning.
+        integers: networks that are compared as programs, too: the ``method`` alone, or ``all``.
     """
 
     method: Annotated[str, AfterValidator(_method)] = "lyapunov"
@@ -212,6 +215,8 @@ class PruneSpec:
         "magnitude",
         "no-recurrence",
     )
+    repeats: Count = 1
+    integers: Literal["method", "all"] = "method"
 
     def __post_init__(self) -> None:
         """Checks of several options; instead of what the method's own class would check.

@@ -124,11 +124,15 @@ class Pruning:
         return self.rescale if isinstance(self.rescale, str) else self.rescale.mode
 
     @property
+    def name(self) -> str:
+        """What the method is called in tables."""
+        return LABELS.get(self.method, self.method)
+
+    @property
     def label(self) -> str:
         """What a network that was pruned so is called in tables."""
-        name = LABELS.get(self.method, self.method)
         plain = self.method in ("no-recurrence", "none")
-        return name if plain else f"{name} {self.budget}"
+        return self.name if plain else f"{self.name} {self.budget}"
 
     def step(self, table: PruneSpec) -> AnyPass:
         """The pass; a method that samples no synapses has no inverse of a probability."""
