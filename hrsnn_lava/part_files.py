@@ -71,6 +71,7 @@ KINDS: Mapping[str, Kind] = {
     "reader": Kind("tasks.readers", nested=True),
     "encoder": Kind("tasks.encoders", nested=True),
     "readout": Kind("training.readouts", nested=True),
+    "criterion": Kind("training.criteria"),
     "metric": Kind("metrics", nested=True),
     "model": Kind("models", data=True),
     "chip": Kind("hardware_profiles", data=True),

@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -34,6 +34,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from hrsnn_lava import registry
+from hrsnn_lava.aftercare_options import AftercareOptions, PortfolioOptions
 from hrsnn_lava.arms import arm_tables
 from hrsnn_lava.artifacts.files import decoded
 from hrsnn_lava.budgets.judge import Budget, budgets_of
@@ -178,6 +179,27 @@ def _drop(value: Any) -> Any:
     return value
 
 
+def _aftercare(value: Any) -> Any:
+    """True stands for the options that it has by default, false for none."""
+    if isinstance(value, bool):
+        return AftercareOptions() if value else None
+    return _from_table(AftercareOptions, value)
+
+
+def _screen(value: Any) -> Any:
+    """``portfolio`` stands for the options that it has by default."""
+    if isinstance(value, str):
+        if value != "portfolio":
+            raise ValueError("portfolio, or a table")
+        return PortfolioOptions()
+    return _from_table(PortfolioOptions, value)
+
+
+def _from_table(cls: type[Any], value: Any) -> Any:
+    """Options from a table, as JSON, in which strict options take a list for a tuple."""
+    return TypeAdapter(cls).validate_json(_json(value)) if isinstance(value, Mapping) else value
+
+
 @options
 class PruneSpec:
     """Pruning, its controls, and what follows it; the method's own options stand beside.
@@ -194,11 +216,18 @@ class PruneSpec:
             table of the options of that pass, such as another score.
         homeostasis: bring rates back to the unpruned ones through the biases.
         homeostasis_passes: passes over the training input.
+        aftercare: bring rates back by small steps instead, and try smaller recurrent gains where
+            spikes stay too many; ``true``, or a table. By default not, unless networks are
+            screened.
+        screen: prune by several methods, ``"portfolio"`` or a table, and keep the network that is
+            best by a criterion without labels; options of the method hold for its own candidates.
         controls: further arms of the comparison: methods, and ``no-recurrence``.
         repeats: seeds that the networks are compared on, the spec's and those that follow it; each
             is a new network, new data and new pruning.
         integers: networks that are compared as programs, too: the ``method`` alone, or ``all``.
     """
+
+    younger: ClassVar[tuple[str, ...]] = ("aftercare", "screen", "repeats", "integers")
 
     method: Annotated[str, AfterValidator(_method)] = "lyapunov"
     density: PositiveShare = 0.02
@@ -210,6 +239,8 @@ class PruneSpec:
     drop_neurons: Annotated[PruneNeurons | None, BeforeValidator(_drop)] = None
     homeostasis: bool = True
     homeostasis_passes: Count = 30
+    aftercare: Annotated[AftercareOptions | None, BeforeValidator(_aftercare)] = None
+    screen: Annotated[PortfolioOptions | None, BeforeValidator(_screen)] = None
     controls: tuple[Annotated[str, AfterValidator(_control)], ...] = (
         "random",
         "magnitude",
@@ -224,8 +255,8 @@ class PruneSpec:
         `density` always has a value here, which the other budgets take the place of.
 
         Raises:
-            ValueError: several budgets, a curve beyond what there is, or a rescaling that the
-                method does not have.
+            ValueError: several budgets, a curve beyond what there is, a rescaling that the method
+                does not have, or aftercare and screening where rates are not brought back.
         """
         given = [name for name in BUDGETS[1:] if getattr(self, name) is not None]
         if len(given) > 1:
@@ -235,6 +266,11 @@ class PruneSpec:
         )
         if not all(least <= value <= most for value in self.curve):
             raise ValueError(f"curve: values of {self.budget.name}, {least:g} to {most:g}")
+        for name in ("aftercare", "screen"):
+            if getattr(self, name) is not None and not self.homeostasis:
+                raise ValueError(f"{name}: set homeostasis = true, since rates are brought back")
+        if self.screen is not None and self.method == "none":
+            raise ValueError('screen: nothing is pruned by method = "none"; leave it out')
         if self.method == "none" or self.rescale == "auto" or self.rescale.mode == "none":
             return
         method = registry.load("pruning", self.method)
@@ -248,6 +284,11 @@ class PruneSpec:
     def budget(self) -> Amount:
         """What may stay: the budget of SOPs that is given, or the density."""
         return amount_of(self)
+
+    @property
+    def care(self) -> AftercareOptions | None:
+        """How rates are brought back in place of the plain homeostasis; None where it does."""
+        return self.aftercare or (None if self.screen is None else AftercareOptions())
 
     @classmethod
     def known_keys(cls) -> dict[str, type[Any]]:
@@ -315,6 +356,8 @@ def _with_owners(error: ValidationError, method: str) -> ValidationError:
         detail = InitErrorDetails(
             type=item["type"], loc=item["loc"], input=item["input"], ctx=item.get("ctx", {})
         )
+        if item["type"] == "problem":  # one that a part has put into words
+            detail["type"] = PydanticCustomError("problem", "{allowed}", item["ctx"])
         key = item["loc"][0] if len(item["loc"]) == 1 else ""
         owners = [m for m in pruning_methods() if key in _keys(prune_table(m))]
         if item["type"] == "unexpected_keyword_argument" and owners:
@@ -498,6 +541,7 @@ class Spec(Section):
             _drop_younger(self.network, data["network"])
         if self.stdp is not None:
             _drop_younger(self.stdp, data["stdp"])
+        _drop_younger(self.prune, data["prune"])
         return json.dumps(data, sort_keys=True)
 
 

@@ -29,6 +29,8 @@ from hrsnn_lava.spec import PruneSpec, Spec
 from hrsnn_lava.training.simulation import Stimulus, observe_if_needed
 
 Floats = NDArray[np.float64]
+#: Method of a network that is chosen among several, see `hrsnn_lava.training.screening`.
+PORTFOLIO = "portfolio"
 #: What tables call methods; others go by their own name.
 LABELS = {"no-recurrence": "no recurrence", "none": "not pruned", "lyapunov": "LNP"}
 
@@ -112,11 +114,20 @@ class Target:
 
 @dataclass(frozen=True)
 class Pruning:
-    """A way to prune: method, how weights are rescaled, and how much is left."""
+    """A way to prune: method, how weights are rescaled, how much is left, and what was chosen.
+
+    `chosen` is the method of the candidate that screening kept, where it is known already.
+    """
 
     method: str
     rescale: str | Rescale
     budget: Amount
+    chosen: str = ""
+
+    @staticmethod
+    def of(table: PruneSpec, rescale: str | Rescale) -> Pruning:
+        """What a spec compiles: pruned by its method, or chosen among its candidates."""
+        return Pruning(_method_of(table), rescale, table.budget)
 
     @property
     def mode(self) -> str:
@@ -131,8 +142,11 @@ class Pruning:
     @property
     def label(self) -> str:
         """What a network that was pruned so is called in tables."""
+        name = self.name
+        if self.method == PORTFOLIO and self.chosen:
+            name = f"{name} ({LABELS.get(self.chosen, self.chosen)})"
         plain = self.method in ("no-recurrence", "none")
-        return self.name if plain else f"{self.name} {self.budget}"
+        return name if plain else f"{name} {self.budget}"
 
     def step(self, table: PruneSpec) -> AnyPass:
         """The pass; a method that samples no synapses has no inverse of a probability."""
@@ -160,32 +174,48 @@ def prune(full: Network, pruning: Pruning, table: PruneSpec, rates: Floats, seed
         rates: (n_neurons,) spikes per step of `full`.
         seed: of the passes.
     """
-    network, records = full, []
-    survivors = np.arange(full.n_neurons)
-    if table.drop_neurons is not None and pruning.method == table.method:
-        context = Context(observed=Observed(rates), seed=seed)
-        network, record = run_pass(network, table.drop_neurons, context)
-        survivors = np.asarray(record.report["kept"])
-        report = {key: value for key, value in record.report.items() if key != "kept"}
-        records.append(replace(record, report=report))
+    own = pruning.method == table.method
+    network, survivors, records = dropped(full, table, rates, seed) if own else _whole(full)
     if pruning.method == "no-recurrence":
         network = without_recurrence(network)
     elif pruning.method != "none":
         context = Context(observed=Observed(rates[survivors]), seed=seed)
         network, record = run_pass(network, pruning.step(table), context)
-        records.append(record)
-    return Pruned(network, survivors, tuple(records))
+        records = (*records, record)
+    return Pruned(network, survivors, records)
+
+
+_Dropped = tuple[Network, NDArray[np.int64], tuple[PassRecord, ...]]
+
+
+def dropped(full: Network, table: PruneSpec, rates: Floats, seed: int) -> _Dropped:
+    """A network without the neurons that a spec drops first, those that stay, and the record."""
+    if table.drop_neurons is None:
+        return _whole(full)
+    context = Context(observed=Observed(rates), seed=seed)
+    network, record = run_pass(full, table.drop_neurons, context)
+    report = {key: value for key, value in record.report.items() if key != "kept"}
+    return network, np.asarray(record.report["kept"]), (replace(record, report=report),)
+
+
+def _whole(full: Network) -> _Dropped:
+    return full, np.arange(full.n_neurons), ()
 
 
 def pruning_curve(table: PruneSpec, rescale: str | Rescale) -> list[Pruning]:
     """Points of the pruning curve that the comparison of networks does not have."""
-    methods = [m for m in dict.fromkeys((table.method, *table.controls)) if m not in _NO_DENSITY]
+    names = dict.fromkeys((_method_of(table), *table.controls))
+    methods = [name for name in names if name not in _NO_DENSITY]
     name, value = table.budget
     further = [Amount(name, other) for other in sorted(set(table.curve) - {value})]
     return [Pruning(method, rescale, budget) for budget in further for method in methods]
 
 
 _NO_DENSITY = ("none", "no-recurrence")
+
+
+def _method_of(table: PruneSpec) -> str:
+    return table.method if table.screen is None else PORTFOLIO
 
 
 def without_recurrence(network: Network) -> Network:

@@ -28,12 +28,14 @@ from hrsnn_lava.compiler.pruning.budget import Amount
 from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import CapacityError, OutputError, Problem, SpecError
 from hrsnn_lava.experiment.compilation import (
+    PORTFOLIO,
     Pruned,
     Pruning,
     Target,
     prune,
     pruning_curve,
 )
+from hrsnn_lava.experiment.portfolio import Portfolio, aftercare_record, screened
 from hrsnn_lava.experiment.preparation import prepare
 from hrsnn_lava.experiment.run_folder import JOURNAL, RunIdentity
 from hrsnn_lava.experiment.runner import Journal, Runner, Stage, named_files, own_parts
@@ -49,6 +51,7 @@ from hrsnn_lava.experiment.scoring import (
     with_ratios,
 )
 from hrsnn_lava.experiment.spread import FurtherSeeds, SeedNetwork, spread_row
+from hrsnn_lava.findings import Finding
 from hrsnn_lava.metrics.base import Metric
 from hrsnn_lava.metrics.classification import confusion
 from hrsnn_lava.network import Network
@@ -63,6 +66,7 @@ from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.spec import PruneSpec, Spec
 from hrsnn_lava.tasks.base import Outcome, Trial
 from hrsnn_lava.trace import SpikeInput, Trace
+from hrsnn_lava.training.aftercare import aftercare
 from hrsnn_lava.training.difference import compare_float_fixed
 from hrsnn_lava.training.simulation import Stimulus
 
@@ -113,11 +117,13 @@ class Bench:
         target: chip, prices and integers that the spec asks for.
         trial: the task with its data.
         runner: of the stages.
+        findings: of networks beside the one that is compiled.
     """
 
     target: Target
     trial: Trial
     runner: Runner
+    findings: list[Finding] = field(default_factory=list)
 
     @property
     def spec(self) -> Spec:
@@ -160,15 +166,27 @@ class Candidate:
     """A pruned network with its rates brought back.
 
     Attributes:
+        pruning: how; of a screening with the method that it chose.
         network: float.
         rate_error: what homeostasis has left of the difference to the unpruned rates; None of the
             unpruned network.
         records: of the passes.
     """
 
+    pruning: Pruning
     network: Network
     rate_error: float | None
     records: tuple[PassRecord, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Of the rates that aftercare brought back, saying of which network."""
+        return tuple(
+            replace(finding, where=f"{finding.where} of {self.pruning.label}")
+            for record in self.records
+            if record.name in ("aftercare", "screening")
+            for finding in record.findings
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,7 +252,8 @@ def run_spec(
         points = len(pruning_curve(spec.prune, "none"))
         # one BLAS thread: sums in another order would move the last bits of a chaotic forecast
         with threadpool_limits(limits=1), shown(progress) as show:
-            steps = 9 + len(spec.prune.controls) + points + spec.prune.repeats - 1
+            programs = 2 * (1 + len(spec.prune.controls)) if spec.prune.integers == "all" else 0
+            steps = 8 + len(spec.prune.controls) + points + programs + spec.prune.repeats
             bench = Bench(target, trial, Runner(journal, steps, show))
             with FurtherSeeds(spec, seed_networks, out, resume=resume, workers=workers - 1) as seeds:
                 return _run(bench, out, show, made, seeds)
@@ -261,7 +280,7 @@ def _run(
     points = curve(bench, full, pruning, rows)
     rows = with_ratios([*rows, *baselines(bench)])
     method = Compared(pruning.name, candidate, row)
-    networks = [unpruned_of(full, unpruned), method, *others]
+    networks = [unpruned_of(bench, full, unpruned), method, *others]
     chip = program | {"cores": compiled.placement.n_cores}
     own = with_integers(bench, full, networks, {method.name: chip})
     headline = arm.outcome.scores.headline.name
@@ -345,35 +364,44 @@ def reference(bench: Bench) -> Reference:
 def candidate_of(bench: Bench, full: Reference, pruning: Pruning) -> Candidate:
     """Prune a network as asked, and bring the rates of its neurons back."""
     table, seed = bench.spec.prune, bench.spec.seed
-    rates = full.counts / bench.trial.lesson.n_steps
+    rates, lesson = full.counts / bench.trial.lesson.n_steps, bench.trial.lesson
+    if pruning.method == PORTFOLIO:
+        portfolio = Portfolio(table, full.network, rates, lesson, seed)
+        pruning, after, records = screened(portfolio, pruning, bench.runner)
+        return Candidate(pruning, after.network, after.error, records)
     pruned: Pruned = prune(full.network, pruning, table, rates, seed)
+    if table.care is not None:
+        after = aftercare(pruned.network, lesson, rates[pruned.survivors], table.care, seed=seed)
+        records = (*pruned.records, aftercare_record(after, table.care))
+        return Candidate(pruning, after.network, after.error, records)
     passes = table.homeostasis_passes if table.homeostasis else 0
     counts = full.counts[pruned.survivors]
     network, error = with_homeostasis(pruned.network, counts, bench.trial, passes, seed)
-    return Candidate(network, error, pruned.records)
+    return Candidate(pruning, network, error, pruned.records)
 
 
 def best_pruning(bench: Bench, full: Reference) -> tuple[Pruning, Candidate, Row]:
     """The network that is compiled: pruned by the spec's method, rescaled as it says.
 
     ``auto`` tries two ways to rescale, and keeps the one of the smaller validation loss: ``none``
-    where the task has no such loss.
+    where the task has no such loss. Candidates that are screened are rescaled by ``match`` then.
     """
     table = bench.spec.prune
     ways = ("none", "match") if table.rescale == "auto" else (table.rescale,)
     tried = []
-    for rescale in ways:
-        pruning = Pruning(table.method, rescale, table.budget)
-        bench.runner.say(f"prune: {table.method}, rescale {pruning.mode}")
+    for rescale in ways if table.screen is None else ways[-1:]:
+        pruning = Pruning.of(table, rescale)
+        bench.runner.say(f"prune: {pruning.method}, rescale {pruning.mode}")
         candidate = candidate_of(bench, full, pruning)
-        name = pruning.label if len(ways) == 1 else f"{pruning.label}, rescale {pruning.mode}"
+        pruning = candidate.pruning
+        name = pruning.label if len(ways) == 1 or table.screen else f"{pruning.label}, rescale {pruning.mode}"
         tried.append((pruning, candidate, bench.row(name, candidate.network, candidate.rate_error)))
     return min(tried, key=lambda entry: _validation_loss(entry[2]))
 
 
 def unchosen_rescale(table: PruneSpec, row: Row) -> dict[str, str]:
     """What the report says where ``auto`` had nothing to choose by; empty where it had."""
-    if table.rescale != "auto" or row["validation"] is not None:
+    if table.rescale != "auto" or table.screen or row["validation"] is not None:
         return {}
     return {"rescale": 'none: the task has no validation loss, by which "auto" would choose'}
 
@@ -439,20 +467,22 @@ def controls(bench: Bench, full: Reference, pruning: Pruning) -> list[Compared]:
 
 def _pruned(bench: Bench, full: Reference, pruning: Pruning) -> Compared:
     candidate = candidate_of(bench, full, pruning)
-    row = bench.row(pruning.label, candidate.network, candidate.rate_error)
+    bench.findings.extend(candidate.findings)
+    row = bench.row(candidate.pruning.label, candidate.network, candidate.rate_error)
     return Compared(pruning.name, candidate, row)
 
 
-def unpruned_of(full: Reference, row: Row) -> Compared:
+def unpruned_of(bench: Bench, full: Reference, row: Row) -> Compared:
     """The unpruned network as one of those that are compared."""
-    return Compared("unpruned", Candidate(full.network, None, ()), row)
+    nothing = Pruning("none", "none", bench.spec.prune.budget)
+    return Compared("unpruned", Candidate(nothing, full.network, None, ()), row)
 
 
 def seed_networks(spec: Spec, runner: Runner) -> list[SeedNetwork]:
     """The networks of the comparison on the seed of `spec`: what `FurtherSeeds` works out."""
     bench = Bench(Target.of(spec), trial_of(spec), runner)
     full = reference(bench)
-    unpruned = unpruned_of(full, bench.row("unpruned", full.network))
+    unpruned = unpruned_of(bench, full, bench.row("unpruned", full.network))
     pruning, candidate, row = best_pruning(bench, full)
     method = Compared(pruning.name, candidate, row)
     networks = [unpruned, method, *controls(bench, full, pruning)]
@@ -610,7 +640,7 @@ def report_of(bench: Bench, networks: Networks, check: Check, **facts: Any) -> R
         provenance={"spec": json.loads(spec.canonical())},
         spec_digest=hashlib.sha256(spec.canonical().encode()).hexdigest(),
         budgets=spec.budgets,
-        findings=trial.findings,
+        findings=(*trial.findings, *bench.findings),
         **facts,
     )
 

@@ -8,39 +8,21 @@ made smaller. The rule is ours, and the same for every way to prune.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Annotated
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
+from hrsnn_lava.aftercare_options import AftercareOptions
 from hrsnn_lava.compiler.pruning.mean_current import scaled_recurrence
 from hrsnn_lava.findings import Finding
 from hrsnn_lava.network import Network
-from hrsnn_lava.options import Positive, options
-from hrsnn_lava.training.balance import GENTLE, BalanceOptions, rate_balance
+from hrsnn_lava.training.balance import rate_balance
 from hrsnn_lava.training.course import Lesson
 
 __all__ = ["Aftercare", "AftercareOptions", "aftercare"]
 
 Floats = NDArray[np.float64]
-
-
-@options
-class AftercareOptions:
-    """How the rates of a pruned network are brought back.
-
-    Attributes:
-        gains: of the recurrent weights, tried in this order; the first that keeps the spikes
-            within `cap` is taken, or else the one with the fewest.
-        cap: all spikes over those of the unpruned network.
-        balance: of the biases, at each gain.
-    """
-
-    gains: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0, 0.7, 0.5)
-    cap: Annotated[float, Field(ge=1)] = 1.1
-    balance: BalanceOptions = field(default_factory=lambda: GENTLE)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,18 +16,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import Field
 
+from hrsnn_lava.aftercare_options import GENTLE, BalanceOptions
 from hrsnn_lava.compiler.context import Context, Pass
 from hrsnn_lava.distributions import Clip, LogNormal
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.findings import Finding, warn
 from hrsnn_lava.network import Network
-from hrsnn_lava.options import Count, Positive, options
 from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
@@ -48,37 +47,6 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
-
-
-@options
-class BalanceOptions:
-    """How biases are moved, and from where on it is told that they did not get there.
-
-    Attributes:
-        passes: over the input, at most.
-        gain: bias per unit of log ratio at the start, in units of v_threshold.
-        limit: largest change of a bias in the first pass, in the same unit.
-        growth: factor by which the step of a neuron grows.
-        most: largest step of a neuron over `gain`; the smallest is one over it.
-        enough: rate error, ``sum |count - target| / sum target``, at which no further pass is
-            made.
-        tolerance: ``|rate / target - 1|`` of the whole network above which it is told.
-        samples: how many samples of the stimulus a pass takes, spread evenly over it, or blocks of
-            one without samples; by default all.
-    """
-
-    passes: Annotated[int, Field(ge=0)] = 30
-    gain: Positive = 0.25
-    limit: Positive = 0.3
-    growth: Annotated[float, Field(ge=1)] = 1.5
-    most: Annotated[float, Field(ge=1)] = 64.0
-    enough: Annotated[float, Field(ge=0)] = 0.005
-    tolerance: Positive = 0.02
-    samples: Count | None = None
-
-
-#: Small steps that grow slowly: of networks with about one synapse a neuron.
-GENTLE = BalanceOptions(passes=120, gain=0.02, limit=0.04, growth=1.2)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,1 @@
+"""Criteria of screening, a file each. Parts of the kind ``criterion``."""
