@@ -11,7 +11,7 @@ from hrsnn_lava.cli.arguments import OutputFolder, seed_option
 from hrsnn_lava.cli.console import Console, with_console
 from hrsnn_lava.cli.run import whole_line
 
-DEMO_SPEC = "lorenz63.toml"
+DEMO_SPEC = "demo.toml"
 DEMO_FOLDER = "hrsnn-demo"
 
 

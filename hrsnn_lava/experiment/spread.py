@@ -13,8 +13,10 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -116,22 +118,29 @@ class FurtherSeeds:
         ]
         self._workers = min(workers, len(self._jobs))
         self._executor: ProcessPoolExecutor | None = None
+        self._line: Connection | None = None
         self._waiting: list[Callable[[], SeedResult]] = []
 
     def __enter__(self) -> FurtherSeeds:
         if self._workers:
             # started afresh: a process that was forked from one with threads may hang
+            context = get_context("spawn")
+            end, self._line = context.Pipe(duplex=False)
             self._executor = ProcessPoolExecutor(
-                self._workers, get_context("spawn"), initializer=_end_with_parent
+                self._workers, context, initializer=_end_with, initargs=(end,)
             )
             self._waiting = [self._executor.submit(job.run).result for job in self._jobs]
         else:
             self._waiting = [job.run for job in self._jobs]
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._executor is not None:
-            self._executor.shutdown(cancel_futures=True)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._executor is None or self._line is None:
+            return
+        if kind is not None:  # nobody waits for seeds of a run that failed
+            self._line.close()
+        self._executor.shutdown(cancel_futures=True)
+        self._line.close()
 
     def results(self, say: Callable[[int], None]) -> Iterator[tuple[int, SeedResult]]:
         """Every seed and what it gave, in order; `say` is told which one is waited for."""
@@ -174,13 +183,13 @@ class _Job:
         return SeedResult(networks, earlier, new)
 
 
-def _end_with_parent() -> None:
-    """End this worker when the run is killed: a resumed one writes into the same journals."""
-    parent = parent_process()
+def _end_with(line: Connection) -> None:
+    """End this worker at once when the other end of a line is closed, by a run that failed or was
+    killed: a resumed one writes into the same journals."""
 
     def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
+        with suppress(EOFError, OSError):
+            line.recv_bytes()
+        os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

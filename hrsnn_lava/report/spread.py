@@ -15,7 +15,7 @@ from typing import Any
 
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.fields import is_real
-from hrsnn_lava.report.format import UNKNOWN, Plain, number
+from hrsnn_lava.report.format import UNKNOWN, Plain, number, show
 
 #: The control that a headline names, where it is one of the rows.
 CHANCE = "random"
@@ -67,9 +67,11 @@ def spread(rows: Sequence[Plain], scores: Sequence[Plain]) -> dict[str, Any]:
 def _checked(rows: Sequence[Plain], scores: Sequence[Plain]) -> tuple[list[str], list[int]]:
     """Names and seeds, in order."""
     problems = [
-        Problem(f"spread.{k}", ", ".join(row) or "nothing", "name, seed, and a number in float")
+        Problem(f"spread.{k}", show(row), "name, seed, and numbers in float and integers")
         for k, row in enumerate(rows)
-        if not {"name", "seed", "float"} <= row.keys() or not is_real(row["float"])
+        if not {"name", "seed"} <= row.keys()
+        or not _finite(row.get("float"))
+        or not (row.get("integers") is None or _finite(row["integers"]))
     ]
     if not scores:
         problems.append(Problem("scores", "none", "the score that the spread is about, first"))
@@ -83,6 +85,10 @@ def _checked(rows: Sequence[Plain], scores: Sequence[Plain]) -> tuple[list[str],
             problems.append(Problem(f"spread, seeds of {name!r}", show_seeds(own), allowed))
     raise_if(SpecError, "a report cannot show the spread", problems)
     return names, seeds
+
+
+def _finite(value: Any) -> bool:
+    return is_real(value) and math.isfinite(value)
 
 
 def _values(values: Sequence[Any]) -> dict[str, Any] | None:
