@@ -337,9 +337,12 @@ def _named(key: str, row: Row) -> Row:
         "prune.controls": f"list of {_quoted((*pruning_methods(), 'no-recurrence'))}",
         "prune.rescale": _quoted(("auto", "none", "inverse", "match")) + " or a table",
         "prune.drop_neurons": "number >= 0, < 1 or a table",
+        "prune.aftercare": "true, false or a table",
+        "prune.screen": '"portfolio" or a table',
+        "prune.screen.candidates": f"list of {_quoted(pruning_methods())}",
         "place.method": _quoted(("search", *registry.names("placer"))),
     }
-    if key.startswith(("task.encoder", "task.reader")):
+    if key.startswith(("task.encoder", "task.reader", "prune.screen.criterion")):
         return replace(row, allowed=f"{row.allowed} or a table")
     return replace(row, allowed=allowed.get(key, row.allowed))
 
@@ -380,7 +383,7 @@ def _rows(
         tables = [known[e["$ref"].rsplit("/", 1)[1]] for e in choices if "$ref" in e]
         plain = [e for e in choices if "$ref" not in e and e.get("type") != "null"]
         tables = [t for t in tables if "properties" in t]
-        if not tables or plain or key == "drop_neurons":
+        if not tables or plain or key in ("drop_neurons", "aftercare", "screen"):
             text = own.get(key, "").replace("``", "`").replace("|", "\\|").removesuffix(".")
             yield f"{prefix}{key}", Row(_default(default), allowed_of(entry), text)
         for table in tables:

@@ -4,7 +4,8 @@ Every setting is a network and a task that needs its recurrence. The network is 
 method to the same budget of recurrent synaptic operations (SOPs), rescaled alike (``match``, except
 where a row says none), brought back to the unpruned rates by the same homeostasis, with the same
 fall-back to smaller gains where spikes inflate, and a readout is fitted anew. Methods that draw are
-drawn twice and averaged. SOPs and spikes are those of the task's run, after homeostasis.
+drawn twice and averaged; rows that are screened keep one of six candidates, by the training input
+without labels. SOPs and spikes are those of the task's run, after homeostasis.
 
 Scores are in log units, higher is better: ln of the memory capacity, or minus ln of the error.
 A difference of .10 is 10 per cent.
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from hrsnn_lava import registry
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.context import Context, Observed
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
+from hrsnn_lava.compiler.pruning.budget import Amount
 from hrsnn_lava.experiment.compilation import without_recurrence
 from hrsnn_lava.experiment.preparation import prepare
 from hrsnn_lava.experiment.scoring import Arm as Scored
@@ -37,8 +39,15 @@ from hrsnn_lava.experiment.study import Arm, Study, StudyResult
 from hrsnn_lava.experiment.study_page import Column, StudyPage
 from hrsnn_lava.network import Network
 from hrsnn_lava.spec import Spec
-from hrsnn_lava.training.aftercare import AftercareOptions, aftercare
+from hrsnn_lava.training.aftercare import Aftercare, AftercareOptions, aftercare
 from hrsnn_lava.training.balance import GENTLE
+from hrsnn_lava.training.screening import (
+    Candidate,
+    ScreeningOptions,
+    candidate_passes,
+    judge,
+    settle,
+)
 
 UNIFORM = {"distribution": "uniform", "low": -1.0, "high": 1.0}
 #: The network that all settings start from; 30 per cent of the neurons hear the input.
@@ -128,8 +137,15 @@ ROWS_OF: dict[str, tuple[str, dict[str, Any], float, int]] = {
     "random at 4": ("random", {}, 4.0, 1),
     "balanced at 4": ("balanced", {"beyond": "rule"}, 4.0, 1),
 }
+#: Rows that are chosen among candidates, at one SOP a spike: random alone is the control, of as
+#: many candidates as the portfolio has.
+SCREENED = {
+    "portfolio": ScreeningOptions(),
+    "portfolio, dynamics": ScreeningOptions(criterion="dynamics"),
+    "random, screened": ScreeningOptions(candidates=("random",), draws=6),
+}
 #: Rows that are scored in integers, too.
-INTEGER = ("random", "balanced", "LNP", "magnitude")
+INTEGER = ("random", "balanced", "LNP", "magnitude", "portfolio")
 FIGURES = ("score", "integers", "sops", "spikes", "rate_error", "gain", "rank")
 
 
@@ -143,6 +159,12 @@ class Bench:
     full: Network
     rates: Any
     seed: int
+    candidates: dict[str, Candidate] = field(default_factory=dict)
+
+    @property
+    def care(self) -> AftercareOptions:
+        """How rates are brought back, the same for every row."""
+        return AftercareOptions(balance=replace(GENTLE, samples=self.setting.samples))
 
     def scored(self, network: Network, integers: bool = False) -> Scored:
         """A readout fitted to the network, in float or in integers, and its scores."""
@@ -152,12 +174,31 @@ class Bench:
         return score_network("", program, self.trial, self.seed)
 
     def settled(self, network: Network, integers: bool) -> dict[str, float | None]:
-        """Rates brought back, then all figures; SOPs and spikes a step are over the unpruned
-        spikes a step."""
-        careful = AftercareOptions(balance=replace(GENTLE, samples=self.setting.samples))
-        after = aftercare(network, self.trial.lesson, self.rates, careful, seed=self.seed)
+        """Rates brought back, then all figures."""
+        after = aftercare(network, self.trial.lesson, self.rates, self.care, seed=self.seed)
+        return self.figures(after, integers)
+
+    def screened(self, row: str, integers: bool) -> dict[str, float | None]:
+        """The figures of the network that a screening keeps, and of which method it is; rows share
+        their candidates."""
+        options = replace(SCREENED[row], aftercare=self.care)
+        passes = candidate_passes(Amount("sops_per_spike", 1.0), options, self.seed)
+        lesson = self.trial.lesson
+        for name, step in passes.items():
+            if name not in self.candidates:
+                made = (name, step)
+                self.candidates[name] = settle(
+                    self.full, lesson, made, self.rates, self.care, seed=self.seed
+                )
+        among = [self.candidates[name] for name in passes]
+        kept = judge(self.full, lesson, among, options, seed=self.seed).winner
+        own = {method: float(kept.name.startswith(method)) for method in options.candidates}
+        return self.figures(kept.after, integers) | own
+
+    def figures(self, after: Aftercare, integers: bool) -> dict[str, float | None]:
+        """All figures; SOPs and spikes a step are over the unpruned spikes a step."""
         scored = self.scored(after.network)
-        edges = recurrent_edges(network)
+        edges = recurrent_edges(after.network)
         table = sparse.csr_matrix(
             (np.ones(edges.n_edges), (edges.post, edges.pre)),
             shape=(edges.n_neurons, edges.n_neurons),
@@ -208,6 +249,8 @@ def trial(settings: dict[str, Any], seed: int, tuning: bool) -> dict[str, float 
 
 def drawn(bench: Bench, row: str) -> dict[str, float | None]:
     """The figures of a row, averaged over its draws."""
+    if row in SCREENED:
+        return bench.screened(row, row in INTEGER)
     method, options, budget, draws = ROWS_OF[row]
     pass_class = registry.load("pruning", method)
     found = []
@@ -225,6 +268,7 @@ def study(arguments: argparse.Namespace) -> Study:
     small = arguments.size == "small"
     names = ("memory",) if small else arguments.settings or tuple(SETTINGS)
     rows = ("random", "balanced", "magnitude") if small else tuple(ROWS_OF)
+    rows = tuple(getattr(arguments, "rows", None) or (*rows, *SCREENED))
     common: dict[str, Any] = {"rows": rows}
     if small:
         common |= {"network.size": 120, "network.connectivity.mean_degree": 20.0}
@@ -234,9 +278,11 @@ def study(arguments: argparse.Namespace) -> Study:
     arms = tuple(Arm(name, ({"setting": name},)) for name in names)
     against = [row for row in rows if row != "random" and not row.endswith(("2", "4"))]
     pairs = [(row, "random") for row in (*against, "no recurrence")]
-    if not small:
-        pairs += [("balanced at 2", "random at 2"), ("balanced at 4", "random at 4")]
-        pairs += [("balanced", "random at 2"), ("balanced", "one input")]
+    pairs += [("balanced at 2", "random at 2"), ("balanced at 4", "random at 4")]
+    pairs += [("balanced", "random at 2"), ("balanced", "one input")]
+    pairs += [("portfolio", "balanced"), ("portfolio", "random, screened")]
+    there = {*rows, "no recurrence"}
+    pairs = [pair for pair in pairs if there.issuperset(pair)]
     return Study(
         "pruning",
         trial,
@@ -284,7 +330,8 @@ def draw(result: StudyResult, figure: Any) -> None:
             gains = result.values(f"{arm.name}, {row}", "score") - base
             gains = gains[np.isfinite(gains)]
             error = gains.std(ddof=1) / math.sqrt(gains.size) if gains.size > 1 else 0.0
-            colour = "#b03a2e" if row.startswith("balanced") else "#1f4e79"
+            ours = row.startswith(("balanced", "portfolio"))
+            colour = "#b03a2e" if ours else "#1f4e79"
             panel.errorbar(gains.mean(), place, xerr=error, fmt="o", color=colour, markersize=4)
         panel.axvline(0.0, color="#999999", linewidth=0.8)
         panel.set_title(arm.name, fontsize=9)
@@ -324,15 +371,13 @@ def verdict(result: StudyResult) -> str:
         for row in rows
         if row != "random" and not row.endswith(("2", "4"))
     ]
-    lines.append(f"- In integers, balanced against random: {pooled_integers(result)}")
-    for n in ("2", "4"):
-        if f"balanced at {n}" in rows:
-            told = pooled(result, f"balanced at {n}", f"random at {n}")
-            lines.append(f"- At {n} SOPs a spike, balanced against random: {told}")
-    if "random at 2" in rows:
-        told = pooled(result, "balanced", "random at 2")
-        lines.append(f"- Balanced at one SOP a spike against random at two: {told}")
-        lines.append(f"- Balanced against one input: {pooled(result, 'balanced', 'one input')}")
+    if "balanced" in rows:
+        lines.append(f"- In integers, balanced against random: {pooled_integers(result)}")
+    for text, row, reference in SENTENCES:
+        if {row, reference} <= set(rows):
+            lines.append(f"- {text}: {pooled(result, row, reference)}")
+    if "portfolio" in rows:
+        lines.append(f"- The portfolio kept {kept_methods(result)}.")
     for arm in result.study.arms:
         full, none = (
             result.values(arm.name, "score"),
@@ -342,14 +387,42 @@ def verdict(result: StudyResult) -> str:
     return "\n".join(lines)
 
 
+#: Further comparisons, and what they say.
+SENTENCES = (
+    ("At 2 SOPs a spike, balanced against random", "balanced at 2", "random at 2"),
+    ("At 4 SOPs a spike, balanced against random", "balanced at 4", "random at 4"),
+    ("Balanced at one SOP a spike against random at two", "balanced", "random at 2"),
+    ("Balanced against one input", "balanced", "one input"),
+    ("Portfolio against balanced", "portfolio", "balanced"),
+    ("Portfolio against random, screened alike", "portfolio", "random, screened"),
+    ("Portfolio by memory against portfolio by dynamics", "portfolio", "portfolio, dynamics"),
+)
+
+
+def kept_methods(result: StudyResult) -> str:
+    """How often the portfolio kept which method."""
+    counts = {
+        method: int(
+            sum(
+                np.nansum(result.values(f"{arm.name}, portfolio", method))
+                for arm in result.study.arms
+            )
+        )
+        for method in SCREENED["portfolio"].candidates
+    }
+    return ", ".join(f"{method} {count} times" for method, count in counts.items())
+
+
 def pooled_integers(result: StudyResult) -> str:
     """The same of the integers."""
     return pooled(result, "balanced", "random", "integers")
 
 
 def more(parser: argparse.ArgumentParser) -> None:
-    """Which settings."""
+    """Which settings, and which rows."""
     parser.add_argument("--settings", nargs="*", choices=sorted(SETTINGS), help="default: all")
+    rows = (*ROWS_OF, *SCREENED)
+    parser.add_argument("--rows", nargs="*", choices=rows, help="default: all of the size")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.pruning.edge_score import ScoredSystem
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.sim_backends.runs.parity import compare
+from hrsnn_lava.training.criterion import DrivenRun
 from tests.docs.test_docs import ROOT, pages
 
 KINDS = {
@@ -29,6 +30,7 @@ KINDS = {
     "neuron_score": "fan_out",
     "task": "afterglow",
     "reader": "table",
+    "criterion": "active",
     "metric": "fano_factor",
     "encoder": "burst",
     "readout": "centroid",
@@ -155,6 +157,17 @@ def test_a_metric_by_its_name(folder):
     assert registry.summary("metric", "fano_factor").startswith("``var(n) / mean(n)`` of spike")
     with pytest.raises(SpecError, match="Did you mean 'fano_factor'"):
         hl.metric("fano_facto")
+
+
+def test_a_criterion_in_a_spec(folder):
+    table = {"screen": {"criterion": {"kind": "active", "least": 0.5}}}
+    criterion = hl.Spec.parse(SPEC | {"prune": table}).prune.screen.criterion
+    traces = np.array([[0.0, 1.0, 0.0], [4.0, 1.0, 0.1]])
+    ends = np.arange(2)
+    run = DrivenRun(traces, traces, np.zeros((2, 1)), ends, 0 * ends, False)
+    assert criterion.figures(run) == {"active": pytest.approx(1 / 3)}
+    with pytest.raises(SpecError, match="Did you mean 'active'"):
+        hl.Spec.parse(SPEC | {"prune": {"screen": {"criterion": "activ"}}})
 
 
 def test_an_encoder_in_a_task(folder):

@@ -24,7 +24,6 @@ from hrsnn_lava.options import options_of, table_of
 from hrsnn_lava.spec import PruneSpec
 from hrsnn_lava.training.aftercare import Aftercare
 from hrsnn_lava.training.screening import (
-    AnyPass,
     Candidate,
     ScreeningOptions,
     candidate_passes,
@@ -108,9 +107,7 @@ def _options(table: PruneSpec) -> ScreeningOptions:
     return ScreeningOptions.of(table.screen, table.care)
 
 
-def _record(
-    told: Mapping[str, Any], winner: Candidate, options: ScreeningOptions
-) -> PassRecord:
+def _record(told: Mapping[str, Any], winner: Candidate, options: ScreeningOptions) -> PassRecord:
     """The screening as a pass: its table, and findings of the winner's rates among its own."""
     after = winner.after
     size = {"neurons": after.network.n_neurons, "synapses": after.network.n_synapses}

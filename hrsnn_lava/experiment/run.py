@@ -388,13 +388,14 @@ def best_pruning(bench: Bench, full: Reference) -> tuple[Pruning, Candidate, Row
     """
     table = bench.spec.prune
     ways = ("none", "match") if table.rescale == "auto" else (table.rescale,)
+    ways = ways if table.screen is None else ways[-1:]
     tried = []
-    for rescale in ways if table.screen is None else ways[-1:]:
+    for rescale in ways:
         pruning = Pruning.of(table, rescale)
         bench.runner.say(f"prune: {pruning.method}, rescale {pruning.mode}")
         candidate = candidate_of(bench, full, pruning)
         pruning = candidate.pruning
-        name = pruning.label if len(ways) == 1 or table.screen else f"{pruning.label}, rescale {pruning.mode}"
+        name = pruning.label if len(ways) == 1 else f"{pruning.label}, rescale {pruning.mode}"
         tried.append((pruning, candidate, bench.row(name, candidate.network, candidate.rate_error)))
     return min(tried, key=lambda entry: _validation_loss(entry[2]))
 

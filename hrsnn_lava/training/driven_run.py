@@ -63,7 +63,7 @@ def _spread(lesson: Stimulus, count: int) -> Stimulus:
 def drive(
     network: Network, shown: Stimulus, options: PortfolioOptions, seed: int
 ) -> tuple[DrivenRun, int]:
-    """Show an input to a network from two initial states; and the spikes of the first run.
+    """Show an input to a network from two initial states; and all spikes of both runs.
 
     Args:
         network: float; what learns does not, here.
@@ -79,14 +79,14 @@ def drive(
         kinds = SampleFeatures(rates=False, trace_steps=(tau,))
         first, again = (record_samples(simulator, shown, kinds, rng) for rng in rngs)
         inputs, ends, begins = _trial_inputs(shown, width)
-        spikes = int(first.counts.sum())
+        spikes = int(first.counts.sum() + again.counts.sum())
         return DrivenRun(first.features, again.features, inputs, ends, begins, True), spikes
     traces = FeatureOptions((options.trace,), squared=())
     runs = [record_features(simulator, shown, traces, rng) for rng in rngs]
     ends = np.arange(options.washout, shown.n_blocks, dtype=np.int64)
     a, b = (run.features[options.washout :] for run in runs)
     inputs = _binned(shown, np.zeros(1, dtype=np.int64), width)
-    spikes = int(runs[0].spike_counts.sum())
+    spikes = sum(int(run.spike_counts.sum()) for run in runs)
     return DrivenRun(a, b, inputs, ends, np.zeros_like(ends), False), spikes
 
 

@@ -1,4 +1,4 @@
-"""Screening: several pruned networks of one budget, of which the best is kept, without labels (ours).
+"""Screening: of several pruned networks of one budget the best is kept, without labels (ours).
 
 No way to prune is best for every network and task, but a run on the training input alone says a
 good deal of which one is. Candidates are pruned by several methods to the same budget, rescaled
@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava import registry
 from hrsnn_lava.aftercare_options import AftercareOptions, PortfolioOptions
 from hrsnn_lava.compiler.compiled import PassRecord
 from hrsnn_lava.compiler.context import Context, Observed, Pass
@@ -37,7 +36,7 @@ from hrsnn_lava.seeding import generator
 from hrsnn_lava.spec import PruneSpec
 from hrsnn_lava.training.aftercare import Aftercare, aftercare
 from hrsnn_lava.training.course import Lesson, stimulus_of
-from hrsnn_lava.training.criterion import DrivenRun, figures_of, scores_of
+from hrsnn_lava.training.criterion import figures_of, scores_of
 from hrsnn_lava.training.driven_run import drive, part_of_lesson
 
 __all__ = [

@@ -17,7 +17,7 @@ def data(facts: Facts) -> Plain:
 
 
 def cells(report: Plain) -> Cells:
-    """Headings and rows; the figures of the criterion have a column each where there are several."""
+    """Headings and rows; figures of the criterion have a column each where there are several."""
     said = report["screening"]
     names = list(dict.fromkeys(key for row in said["candidates"] for key in row["figures"]))
     names = names if len(names) > 1 else []

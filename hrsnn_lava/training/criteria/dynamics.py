@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,12 @@ Floats = NDArray[np.float64]
 
 @options
 class Dynamics(Criterion):
-    r"""Rank by consistency plus rank by log-volume; no regression, and no look at what was shown.
+    r"""Rank by consistency plus rank by log-volume V; no regression, and no look at what was shown.
 
     .. math:: \mathrm{consistency} =
               \frac{\sum_i \operatorname{cov}(a_i, b_i)}
                    {\sqrt{\sum_i \operatorname{Var} a_i \, \sum_i \operatorname{Var} b_i}}, \qquad
-              \mathrm{volume} = \ln \det\left(I + \frac{N}{\mathrm{noise}} \operatorname{cov} a\right)
+              V = \ln \det\bigl(I + \tfrac{N}{\mathrm{noise}} \operatorname{cov} a\bigr)
 
     a and b are the traces of the N neurons from two initial states. Consistency is 1 where the
     input alone decides, and 0 for networks that do not fire. Ranks count from 1 for the worst, ties
@@ -52,13 +52,17 @@ class Dynamics(Criterion):
 
     def scores(self, figures: Sequence[Figures]) -> Floats:
         """The sum of both ranks, 2 for the worst in both."""
-        from scipy.stats import rankdata
+        return _ranks([of_one["consistency"] for of_one in figures]) + _ranks(
+            [of_one["log_volume"] for of_one in figures]
+        )
 
-        ranks: Any = [
-            rankdata([of_one[name] for of_one in figures]) for name in ("consistency", "log_volume")
-        ]
-        total: Floats = ranks[0] + ranks[1]
-        return total
+
+def _ranks(values: Sequence[float]) -> Floats:
+    """1 for the smallest; equal ones have the mean of their ranks."""
+    x = np.asarray(values)
+    less, equal = (x < x[:, None]).sum(axis=1), (x == x[:, None]).sum(axis=1)
+    ranks: Floats = less + 0.5 * (equal + 1)
+    return ranks
 
 
 def consistency(a: Floats, b: Floats) -> float:
