@@ -255,7 +255,8 @@ def run_spec(
             programs = 2 * (1 + len(spec.prune.controls)) if spec.prune.integers == "all" else 0
             steps = 8 + len(spec.prune.controls) + points + programs + spec.prune.repeats
             bench = Bench(target, trial, Runner(journal, steps, show))
-            with FurtherSeeds(spec, seed_networks, out, resume=resume, workers=workers - 1) as seeds:
+            further = FurtherSeeds(spec, seed_networks, out, resume=resume, workers=workers - 1)
+            with further as seeds:
                 return _run(bench, out, show, made, seeds)
     except OSError as error:
         if error.errno in FULL:  # it says which file there is no room for
@@ -263,9 +264,7 @@ def run_spec(
         raise OutputError(f"{out}: cannot be written ({error.strerror})") from error
 
 
-def _run(
-    bench: Bench, out: Path, progress: Progress, made: str, seeds: FurtherSeeds
-) -> RunResult:
+def _run(bench: Bench, out: Path, progress: Progress, made: str, seeds: FurtherSeeds) -> RunResult:
     """All stages in order."""
     spec, runner = bench.spec, bench.runner
     runner.say("build the network")
@@ -527,7 +526,7 @@ def _program_row(bench: Bench, full: Reference, network: Compared) -> Row:
 def further_seeds(bench: Bench, seeds: FurtherSeeds) -> list[tuple[int, list[SeedNetwork]]]:
     """What the further seeds gave; waits for those that are not done yet."""
     found = []
-    for seed, result in seeds.results(lambda seed: bench.runner.say(f"the networks of seed {seed}")):
+    for seed, result in seeds.results(bench.runner.say):
         bench.runner.journal.earlier += result.earlier
         bench.runner.journal.new += result.new
         found.append((seed, result.networks))

@@ -33,6 +33,8 @@ __all__ = ["FurtherSeeds", "SeedNetwork", "SeedResult", "further_specs", "spread
 FOLDER = "seeds"
 #: Of the journal of a seed: everything that it gives.
 STAGE = "networks"
+
+
 @dataclass(frozen=True)
 class SeedNetwork:
     """A network of the comparison on one seed.
@@ -142,10 +144,10 @@ class FurtherSeeds:
         self._executor.shutdown(cancel_futures=True)
         self._line.close()
 
-    def results(self, say: Callable[[int], None]) -> Iterator[tuple[int, SeedResult]]:
+    def results(self, say: Callable[[str], object]) -> Iterator[tuple[int, SeedResult]]:
         """Every seed and what it gave, in order; `say` is told which one is waited for."""
         for job, result in zip(self._jobs, self._waiting, strict=True):
-            say(job.seed)
+            say(f"the networks of seed {job.seed}")
             yield job.seed, result()
 
 

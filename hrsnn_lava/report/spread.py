@@ -106,10 +106,11 @@ def _difference(
     method: Sequence[Plain], other: Sequence[Plain], form: str, sign: float
 ) -> dict[str, Any] | None:
     """The method minus another, seed by seed; ``gain`` is positive where the method is better."""
-    pairs = [(a.get(form), b.get(form)) for a, b in zip(method, other, strict=True)]
-    if any(a is None or b is None for a, b in pairs):
-        return None
-    found = _values([a - b for a, b in pairs])
+    differences = [
+        None if a.get(form) is None or b.get(form) is None else a[form] - b[form]
+        for a, b in zip(method, other, strict=True)
+    ]
+    found = _values(differences)
     if found is None or math.isnan(sign):
         return found
     better = sum(sign * value > 0 for value in found["values"])

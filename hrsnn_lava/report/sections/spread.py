@@ -48,7 +48,7 @@ def picture(section: Plain) -> Plot:
     shapes = []
     for k, (name, entry) in enumerate(networks.items()):
         if k:
-            shapes.append(Markup('<path class="rule" d="M0 {:.1f}H1000"/>').format(height * k))
+            shapes.append(Markup('<path class="faint" d="M0 {:.1f}H1000"/>').format(height * k))
         for form in forms:
             if entry[form] is not None:
                 y = height * (k + (PLACES[form] if len(forms) > 1 else 0.5))
@@ -93,9 +93,7 @@ def _marks(
         hint = f"{name}, {form}: {statistics.plus_minus(entry)}"
         shape = bar.replace("/>", "><title>{7}</title></path>")
         tick = SIDE * 0.02
-        shapes.append(
-            Markup(shape).format(colour, begin, y, end, middle, y - tick, y + tick, hint)
-        )
+        shapes.append(Markup(shape).format(colour, begin, y, end, middle, y - tick, y + tick, hint))
     for seed, value in zip(seeds, entry["values"], strict=True):
         dot = '<path class="mark small {}" d="M{:.1f} {:.1f}h0"><title>{}</title></path>'
         hint = f"{name}, {form}, seed {seed}: {number(float(value))}"

@@ -10,7 +10,6 @@ import sys
 import time
 
 import pytest
-
 from seed_jobs import fails_on_4, sleeps
 
 from hrsnn_lava import Spec
@@ -81,7 +80,9 @@ def test_the_first_seed_is_the_run_itself(done):
 
 def test_a_further_seed_is_what_a_run_of_it_gives(done, tmp_path):
     _, result = done
-    alone = run_spec(Spec.parse(TINY | {"seed": 5, "prune": TINY["prune"] | {"repeats": 1}}), tmp_path)
+    alone = run_spec(
+        Spec.parse(TINY | {"seed": 5, "prune": TINY["prune"] | {"repeats": 1}}), tmp_path
+    )
     for name, entry in alone.report.to_dict()["spread"]["networks"].items():
         several = result.report.to_dict()["spread"]["networks"][name]
         for figure in ("float", "integers", "cores"):
@@ -150,7 +151,7 @@ def test_what_a_worker_raises_is_raised_here(tmp_path):
         pytest.raises(SpecError, match="seed 4 is out of order"),
         FurtherSeeds(with_prune(), fails_on_4, tmp_path, resume=False, workers=1) as seeds,
     ):
-        list(seeds.results(lambda seed: None))
+        list(seeds.results(str))
 
 
 def test_a_run_that_fails_waits_for_no_seed(tmp_path):

@@ -117,7 +117,10 @@ def test_columns_that_nobody_knows_are_left_out():
         ({"rows": [{"name": "a", "seed": 1}]}, "numbers in float and integers"),
         ({"rows": [{"name": "a", "seed": 1, "float": "x"}]}, "numbers in float and integers"),
         ({"rows": [{"name": "a", "seed": 1, "float": 1.0, "integers": "1"}]}, "numbers in float"),
-        ({"rows": [{"name": "a", "seed": 1, "float": float("nan")}]}, "numbers in float and integers"),
+        (
+            {"rows": [{"name": "a", "seed": 1, "float": float("nan")}]},
+            "numbers in float and integers",
+        ),
     ],
 )
 def test_rows_that_cannot_be_compared_are_refused(changes, told):
