@@ -164,7 +164,8 @@ class Bench:
     @property
     def care(self) -> AftercareOptions:
         """How rates are brought back, the same for every row."""
-        return AftercareOptions(balance=replace(GENTLE, samples=self.setting.samples))
+        balance = replace(GENTLE, samples=self.setting.samples)
+        return AftercareOptions(confirm=False, balance=balance)
 
     def scored(self, network: Network, integers: bool = False) -> Scored:
         """A readout fitted to the network, in float or in integers, and its scores."""

@@ -72,11 +72,15 @@ class AftercareOptions:
         gains: of the recurrent weights, tried in this order; the first that keeps the spikes
             within `cap` is taken, or else the one with the fewest.
         cap: all spikes over those of the unpruned network.
+        confirm: count them over the whole input, from other potentials than those that biases were
+            moved by: networks of few strong synapses may hold their rates on the samples that the
+            balance saw, and burst on others.
         balance: of the biases, at each gain.
     """
 
     gains: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0, 0.7, 0.5)
     cap: Annotated[float, Field(ge=1)] = 1.1
+    confirm: bool = True
     balance: Annotated[GentleBalance, BeforeValidator(_gentle)] = GENTLE
 
 

@@ -286,6 +286,11 @@ class PruneSpec:
         return amount_of(self)
 
     @property
+    def way(self) -> str:
+        """What is compiled: pruned by the method, or of the ``portfolio`` of a screening."""
+        return self.method if self.screen is None else "portfolio"
+
+    @property
     def care(self) -> AftercareOptions | None:
         """How rates are brought back in place of the plain homeostasis; None where it does."""
         return self.aftercare or (None if self.screen is None else AftercareOptions())
@@ -409,7 +414,7 @@ _TASK = Part("task", default="lorenz63")
     "seed",
     "neurons=network.size",
     "task=task.kind",
-    "prune=prune.method",
+    "prune=prune.way",
     "chip=compile.profile",
 )
 class Spec(Section):

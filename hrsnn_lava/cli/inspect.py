@@ -173,7 +173,7 @@ def _toml(path: Path) -> dict[str, Any]:
         "seed": spec.seed,
         "neurons": spec.network.size,
         "task": spec.task.kind,
-        "prune": f"{spec.prune.method}, {spec.prune.budget}",
+        "prune": f"{spec.prune.way}, {spec.prune.budget}",
         "profile": spec.compile.profile,
         "sha256_of_complete_spec": hashlib.sha256(spec.canonical().encode()).hexdigest(),
         "spec": spec.model_dump(mode="json"),

@@ -127,7 +127,7 @@ class Pruning:
     @staticmethod
     def of(table: PruneSpec, rescale: str | Rescale) -> Pruning:
         """What a spec compiles: pruned by its method, or chosen among its candidates."""
-        return Pruning(_method_of(table), rescale, table.budget)
+        return Pruning(table.way, rescale, table.budget)
 
     @property
     def mode(self) -> str:
@@ -174,7 +174,7 @@ def prune(full: Network, pruning: Pruning, table: PruneSpec, rates: Floats, seed
         rates: (n_neurons,) spikes per step of `full`.
         seed: of the passes.
     """
-    own = pruning.method == table.method
+    own = pruning.method == table.way
     network, survivors, records = dropped(full, table, rates, seed) if own else _whole(full)
     if pruning.method == "no-recurrence":
         network = without_recurrence(network)
@@ -204,7 +204,7 @@ def _whole(full: Network) -> _Dropped:
 
 def pruning_curve(table: PruneSpec, rescale: str | Rescale) -> list[Pruning]:
     """Points of the pruning curve that the comparison of networks does not have."""
-    names = dict.fromkeys((_method_of(table), *table.controls))
+    names = dict.fromkeys((table.way, *table.controls))
     methods = [name for name in names if name not in _NO_DENSITY]
     name, value = table.budget
     further = [Amount(name, other) for other in sorted(set(table.curve) - {value})]
@@ -212,10 +212,6 @@ def pruning_curve(table: PruneSpec, rescale: str | Rescale) -> list[Pruning]:
 
 
 _NO_DENSITY = ("none", "no-recurrence")
-
-
-def _method_of(table: PruneSpec) -> str:
-    return table.method if table.screen is None else PORTFOLIO
 
 
 def without_recurrence(network: Network) -> Network:

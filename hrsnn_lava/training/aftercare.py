@@ -17,7 +17,8 @@ from hrsnn_lava.aftercare_options import AftercareOptions
 from hrsnn_lava.compiler.pruning.mean_current import scaled_recurrence
 from hrsnn_lava.findings import Finding
 from hrsnn_lava.network import Network
-from hrsnn_lava.training.balance import rate_balance
+from hrsnn_lava.seeding import generator
+from hrsnn_lava.training.balance import RateBalance, rate_balance, rates
 from hrsnn_lava.training.course import Lesson
 
 __all__ = ["Aftercare", "AftercareOptions", "aftercare"]
@@ -33,7 +34,8 @@ class Aftercare:
         network: float.
         gain: that its recurrent weights were scaled by.
         rates: (n_neurons,) spikes per step, over the samples that were shown.
-        ratio: all spikes over those of the unpruned network.
+        ratio: all spikes over those of the unpruned network; of the whole input where they were
+            confirmed.
         error: ``sum |rate - target| / sum target``.
         findings: what a user has to know of the rates.
     """
@@ -69,7 +71,8 @@ def aftercare(
         scaled = network if gain == 1.0 else scaled_recurrence(network, gain, target)
         result = rate_balance(scaled, lesson, target, o.balance, seed=seed)
         error = float(result.errors.min())
-        entry = Aftercare(result.network, gain, result.rates, result.ratio, error, result.findings)
+        ratio = _confirmed(result, lesson, seed) if o.confirm else result.ratio
+        entry = Aftercare(result.network, gain, result.rates, ratio, error, result.findings)
         if entry.ratio <= o.cap:
             return entry
         tried.append(entry)
@@ -86,3 +89,10 @@ def aftercare(
     return Aftercare(
         best.network, best.gain, best.rates, best.ratio, best.error, (*best.findings, told)
     )
+
+
+def _confirmed(result: RateBalance, lesson: Lesson, seed: int) -> float:
+    """All spikes over the target, over the whole lesson and from potentials of their own."""
+    total = float(result.target.sum())
+    other = int(generator(seed, "aftercare").integers(2**31))
+    return float(rates(result.network, lesson, seed=other).sum()) / total if total else 1.0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hrsnn_lava import Spec
+from hrsnn_lava.aftercare_options import GENTLE, AftercareOptions
 from hrsnn_lava.compiler.passes.prune_activity import PruneActivity
 from hrsnn_lava.compiler.passes.prune_betweenness import PruneBetweenness
 from hrsnn_lava.compiler.passes.prune_lyapunov import PruneLyapunov
@@ -472,3 +474,61 @@ def test_a_metric_is_a_name_or_a_table(wrong):
         SpecError, match=r"metrics.0: .*; allowed: the name of a metric, or a table: accuracy"
     ):
         Spec.parse({"metrics": [wrong]})
+
+
+def test_aftercare_and_screening_are_off_unless_asked_for():
+    """Specs without them are the text that they were."""
+    table = json.loads(Spec().canonical())["prune"]
+    assert not {"aftercare", "screen"} & set(table)
+    assert Spec().prune.care is None
+    assert Spec().prune.way == "lyapunov"
+    off = Spec.parse({"prune": {"aftercare": False}})
+    assert off.canonical() == Spec().canonical()
+
+
+@pytest.mark.parametrize(
+    ("prune", "criterion"),
+    [
+        ({"screen": "portfolio"}, "memory"),
+        ({"screen": {}}, "memory"),
+        ({"screen": {"criterion": "dynamics", "draws": 3}}, "dynamics"),
+        ({"screen": {"criterion": {"kind": "dynamics", "noise": 0.1}}}, "dynamics"),
+    ],
+)
+def test_screening_is_a_word_or_a_table(prune, criterion):
+    spec = Spec.parse({"prune": prune})
+    assert spec.prune.screen.criterion.name == criterion
+    assert spec.prune.way == "portfolio"
+    assert spec.prune.care == AftercareOptions()
+    again = Spec.parse(json.loads(spec.canonical()))
+    assert again.canonical() == spec.canonical()
+    assert again.prune.screen == spec.prune.screen
+
+
+def test_a_table_of_aftercare_keeps_what_it_does_not_say():
+    asked = Spec.parse({"prune": {"aftercare": {"cap": 1.2, "balance": {"samples": 9}}}})
+    care = asked.prune.care
+    assert (care.cap, care.gains) == (1.2, (1.0, 0.7, 0.5))
+    assert care.balance == replace(GENTLE, samples=9)
+    assert Spec.parse(json.loads(asked.canonical())).prune.care == care
+    assert Spec.parse({"prune": {"aftercare": True}}).prune.care == AftercareOptions()
+    both = Spec.parse({"prune": {"screen": "portfolio", "aftercare": {"cap": 1.3}}})
+    assert both.prune.care.cap == 1.3
+
+
+@pytest.mark.parametrize(
+    ("prune", "words"),
+    [
+        ({"aftercare": True, "homeostasis": False}, "aftercare: set homeostasis = true"),
+        ({"screen": "portfolio", "homeostasis": False}, "screen: set homeostasis = true"),
+        ({"screen": "portfolio", "method": "none"}, "screen: nothing is pruned"),
+        ({"screen": "portfolo"}, "Did you mean 'portfolio'"),
+        ({"screen": {"criterion": "memroy"}}, "criterion.kind: 'memroy'.*Did you mean 'memory'"),
+        ({"screen": {"candidates": ["neurons"]}}, "candidates.0: 'neurons'; allowed: activity"),
+        ({"aftercare": {"cup": 1.0}}, "aftercare.cup: unknown key.*Did you mean 'cap'"),
+        ({"aftercare": 3}, "prune.aftercare: 3"),
+    ],
+)
+def test_wrong_aftercare_and_screening_are_named(prune, words):
+    with pytest.raises(SpecError, match=words):
+        Spec.parse({"prune": prune})

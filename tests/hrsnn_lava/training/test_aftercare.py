@@ -79,3 +79,23 @@ def test_wrong_options_are_named() -> None:
         AftercareOptions(cap=0.5)
     with pytest.raises(SpecError, match="gains"):
         AftercareOptions(gains=())
+
+
+def test_spikes_are_confirmed_on_the_whole_input(network: hl.Network) -> None:
+    """Biases are moved by the first samples, after which the input grows five-fold: the ratio is
+    that of all samples, from other potentials, and the cap is about it."""
+    rng = np.random.default_rng(0)
+    shown = np.concatenate([rng.standard_normal((20, 2)), 5.0 * rng.standard_normal((60, 2))])
+    target = rates(network, shown[:20])
+    few = BalanceOptions(passes=0, samples=20)
+    seen = aftercare(network, shown, target, AftercareOptions((1.0,), balance=few, confirm=False))
+    whole = aftercare(network, shown, target, AftercareOptions((1.0,), balance=few))
+    assert seen.ratio == pytest.approx(1.0)
+    truth = rates(network, shown, seed=123).sum() / target.sum()
+    assert truth > 1.3
+    assert whole.ratio == pytest.approx(truth, rel=0.05)
+    np.testing.assert_array_equal(whole.rates, seen.rates)
+    assert [f.kind for f in seen.findings] == []
+    assert [f.kind for f in whole.findings] == ["spikes_inflate"]
+    again = aftercare(network, shown, target, AftercareOptions((1.0,), balance=few))
+    assert again.ratio == whole.ratio
