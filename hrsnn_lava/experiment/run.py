@@ -386,8 +386,9 @@ def best_pruning(bench: Bench, full: Reference) -> tuple[Pruning, Candidate, Row
     where the task has no such loss. Candidates that are screened are rescaled by ``match`` then.
     """
     table = bench.spec.prune
-    ways = ("none", "match") if table.rescale == "auto" else (table.rescale,)
-    ways = ways if table.screen is None else ways[-1:]
+    ways: list[Any] = ["none", "match"] if table.rescale == "auto" else [table.rescale]
+    if table.screen is not None:
+        ways = ways[-1:]
     tried = []
     for rescale in ways:
         pruning = Pruning.of(table, rescale)
