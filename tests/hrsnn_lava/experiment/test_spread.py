@@ -205,3 +205,16 @@ def test_workers_end_with_a_run_that_is_killed(done, tmp_path):
     subprocess.run(command, check=True, capture_output=True)
     assert (folder / "report.json").read_bytes() == (out / "report.json").read_bytes()
     assert json.loads((folder / "report.json").read_text())["verdict"] == "PASS"
+
+
+def test_what_is_screened_has_one_name_on_every_seed(tmp_path):
+    """Whichever method is kept there."""
+    candidates = {"candidates": ["balanced", "random"], "draws": 1, "samples": 60, "washout": 5}
+    care = {"gains": [1.0], "balance": {"passes": 2}}
+    spec = with_prune(
+        screen=candidates, aftercare=care, controls=["random"], repeats=3, integers="method"
+    )
+    found = run_spec(spec, tmp_path).report.data["spread"]
+    assert found["method"] == "portfolio"
+    assert list(found["networks"]) == ["unpruned", "portfolio", "random"]
+    assert found["seeds"] == [3, 4, 5]
