@@ -66,6 +66,7 @@ class PruneNeurons(Pass[Network, Network]):
     """
 
     name: ClassVar[str] = "prune_neurons"
+    younger: ClassVar[tuple[str, ...]] = (*BUDGETS, "device")
 
     fraction: Annotated[float, Field(ge=0, lt=1)] | None = None
     rounds: Count = 1

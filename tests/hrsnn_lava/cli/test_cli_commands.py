@@ -393,9 +393,9 @@ def test_run_and_demo_hand_over_what_was_asked(
 ) -> None:
     calls: list[Any] = []
 
-    def fake(spec: Any, out: Path, *, resume: bool, progress: Any, made: str) -> Any:
+    def fake(spec: Any, out: Path, *, resume: bool, progress: Any, **more: Any) -> Any:
         progress("at work", 0.5)
-        calls.append(SimpleNamespace(spec=spec, out=out, resume=resume, made=made))
+        calls.append(SimpleNamespace(spec=spec, out=out, resume=resume, made=more["made"]))
         whole = SimpleNamespace(to_dict=lambda: {"verdict": "fits"}, to_summary=lambda: "fits\n")
         stages = {"earlier_stages": ("arm/unpruned", "verify"), "new_stages": ("arm/LNP",)}
         return SimpleNamespace(report=whole, summary_text="all\n", **stages)
@@ -421,7 +421,7 @@ def test_run_and_demo_hand_over_what_was_asked(
     assert (calls[0].resume, calls[0].out.is_dir()) == (True, True)
     assert run("demo", "--seed", "5", "--full").out == "all\n\nwritten to hrsnn-demo\n"
     assert (calls[1].spec.name, calls[1].spec.seed, calls[1].out) == (
-        "lorenz63",
+        "demo",
         5,
         Path("hrsnn-demo"),
     )
