@@ -27,7 +27,7 @@ DEMO_FOLDER = "hrsnn-demo"
 @seed_option("Instead of the example's.", default=None)
 @with_console
 def demo(console: Console, out: Path, full: bool, seed: int | None) -> int:
-    """Compare ways to prune a network on a task of memory; compile, verify and price the first.
+    """Compare ways to prune on a task of memory, and compile, verify and price a network.
 
     Three seeds, each in float and in integers. Seeds are worked on by as many processes as there
     are cores.
