@@ -147,6 +147,7 @@ def test_prune_keeps_the_asked_share(
     run: Any, files: Any, network: hl.Network, tmp_path: Path, method: str
 ) -> None:
     command = ("prune", files.network, "--method", method, "--density", "0.4", "-o", "p.hlx")
+    command += ("--no-kept",)
     found = run(*command, "--json").json()
     pruned = hl.Network.load(tmp_path / "p.hlx")
     total, kept = (recurrent_edges(n).n_edges for n in (network, pruned))
@@ -171,7 +172,7 @@ def test_prune_to_operations(run: Any, files: Any, tmp_path: Path) -> None:
     steps, sent = np.nonzero(np.random.default_rng(0).random((300, 5)) < 0.3)
     inputs = hl.SpikeInput(steps.astype(np.int32), sent.astype(np.int32), 300, 5)
     inputs.save(tmp_path / "events.npz")
-    events = ("--input", "events.npz", "-o", "p.hlx")
+    events = ("--input", "events.npz", "-o", "p.hlx", "--no-kept")
     command = ("prune", "spiking.hlx", "--method", "balanced", "--sops-per-spike", "1", *events)
     outcome = run(*command, "--json").json()
     report = outcome["passes"]["prune_balanced"]
@@ -268,6 +269,7 @@ def test_pruning_on_a_device_that_is_not_there(run: Any, files: Any) -> None:
 
 def test_prune_options(run: Any, files: Any, tmp_path: Path) -> None:
     command = ("prune", files.network, "--method", "lyapunov", "--density", "0.5", "-o", "p.hlx")
+    command += ("--no-kept",)
     inverse = run(*command, "--rescale", "inverse", "--score", "weight", "--json").json()
     report = inverse["passes"]["prune_lyapunov"]
     assert (report["rescale"]["mode"], report["score"]) == ("inverse", "weight")

@@ -271,6 +271,7 @@ def test_pruning_from_the_command_line(
     said = on_the_command_line(f"prune_{method}", values)
     said += on_the_command_line("prune_neurons", dropped)
     command = ("prune", files.network, "--method", method, "--seed", "4", "-o", "p.hlx", "--json")
+    command += ("--no-kept",)
     outcome = run(*command, *said)
     assert outcome.code == 0, outcome.err
     recorded = outcome.json()["options"]
