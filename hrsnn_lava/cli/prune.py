@@ -63,7 +63,6 @@ def prune(
     network: Path,
     method: str,
     drop_neurons: float,
-    delocalize: float,
     input_file: Path | None,
     seed: int,
     output: Path,
@@ -75,6 +74,7 @@ def prune(
     from hrsnn_lava.compiler.pruning.surgery import pruned_synapses
     from hrsnn_lava.network import Network
 
+    delocalize: float = options.pop("delocalize")
     refuse_others(METHODS, method, options)
     if given(ADDING, options, prefix="delocalize") and not delocalize:
         raise click.UsageError("--delocalize-objective and --delocalize-within need --delocalize")
