@@ -188,12 +188,12 @@ def draw(result: StudyResult, figure: Any) -> None:
             rows = [arm.name, *(of(arm.name, f"{method} {ratio:g}x") for ratio in ratios)]
             at = [float(np.nanmean(result.values(row, "sop_ratio"))) for row in rows]
             each = np.array([result.values(row, "score") for row in rows])
-            middle = each.mean(axis=1)
-            n = each.shape[1]
+            each = each[:, np.isfinite(each).all(axis=0)]
+            middle, n = each.mean(axis=1), each.shape[1]
             error = each.std(axis=1, ddof=1) / np.sqrt(n) if n > 1 else 0.0 * middle
             panel.plot(at, middle, "o-", color=f"C{k}", markersize=3, label=method)
             panel.fill_between(at, middle - error, middle + error, color=f"C{k}", alpha=0.15)
-        alone = float(np.mean(result.values(of(arm.name, ALONE), "score")))
+        alone = float(np.nanmean(result.values(of(arm.name, ALONE), "score")))
         panel.axhline(alone, color="#999999", linewidth=0.8, linestyle=":")
         panel.set_xscale("log")
         panel.set_title(arm.name, fontsize=9)
