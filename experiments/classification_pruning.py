@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from command import main, seeds
 from networks import SPIKING, TASKS, neurons, stdp
-from pruned_rows import WAYS, Bench, Figures
+from pruned_rows import WAYS, Bench, Figures, chosen
 
 from hrsnn_lava.experiment.scoring import Arm as Scored
 from hrsnn_lava.experiment.spec_trial import merged
@@ -140,7 +140,8 @@ def page(arguments: argparse.Namespace) -> StudyPage:
     return StudyPage(
         f"Classification by pruned networks: {name}",
         (__doc__ or "").split("\n\n    python", maxsplit=1)[0],
-        f"python experiments/classification_pruning.py --set {name}{path} --size {arguments.size}",
+        f"python experiments/classification_pruning.py --set {name}{path} --size {arguments.size}"
+        + chosen(arguments),
         (
             Column("score", "accuracy, %"),
             Column("loss", "loss"),
