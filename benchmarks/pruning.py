@@ -1,4 +1,4 @@
-"""The steps of one iteration of Lyapunov Noise Pruning, and the peers of two of them.
+"""The steps of one iteration of Lyapunov Noise Pruning, all of it, and a cover of balanced pruning.
 
     python benchmarks/pruning.py [--neurons N] [--density P] [--chains K] [--peer-neurons N]
                                  [--device cpu|cuda] [--json FILE]
@@ -6,7 +6,7 @@
 A random network, 80 % excitatory, tau_mem of Gamma(3). Every step runs in a process of its own,
 which makes the network, warms the kernels up on a small one and prints seconds and memory: CPU
 time of all threads together, wall time, and the largest resident set, what is loaded included.
-Peers run at `--peer-neurons`, the size that they can do, beside our step at that size:
+Peers of two steps run at `--peer-neurons`, the size that they can do, beside our step at that size:
 ``scipy.linalg.solve_continuous_lyapunov`` for the covariance and networkx for betweenness.
 Results have to agree with the peer's, or the script ends with an error.
 
@@ -39,13 +39,21 @@ from hrsnn_lava.compiler.analysis.dynamics.edge_variances import VarianceSetting
 from hrsnn_lava.compiler.analysis.dynamics.lyapunov_matrix import lyapunov_matrix
 from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import isolated_exponents
 from hrsnn_lava.compiler.analysis.dynamics.stability import StableSystem, stabilise
+from hrsnn_lava.compiler.context import Context
+from hrsnn_lava.compiler.passes.delocalize import Delocalize
+from hrsnn_lava.compiler.passes.prune_balanced import PruneBalanced
+from hrsnn_lava.compiler.passes.prune_lyapunov import PruneLyapunov
+from hrsnn_lava.compiler.passes.prune_neurons import PruneNeurons
 from hrsnn_lava.compiler.pruning.edge_sampling import inclusion_probabilities, sample_edges
 from hrsnn_lava.compiler.pruning.edge_score import ScoredSystem
+from hrsnn_lava.compiler.pruning.surgery import pruned_synapses
 from hrsnn_lava.csr import rows_of
+from hrsnn_lava.network import LIF, Network, Population, Projection
 from hrsnn_lava.seeding import generator
 
 Float = NDArray[np.float64]
 KEPT = 0.1  # share of the synapses that a step of sampling keeps
+DROPPED, ADDED = 0.1, 0.05  # share of the neurons that go, and of synapses that come, in one
 WARM_UP = 60  # neurons
 AGREEMENT = 1e-6  # relative, of a peer's result and ours
 
@@ -97,6 +105,23 @@ class Case:
         """``A = -D + L``."""
         return stabilise(self.coupling, 1.0 / self.tau_mem)
 
+    @cached_property
+    def network(self) -> Network:
+        """The network of these weights: excitatory and inhibitory neurons, four projections."""
+        n_exc = int(np.ceil(0.8 * self.neurons))
+        parts = {"exc": slice(0, n_exc), "inh": slice(n_exc, self.neurons)}
+        signs: dict[str, Any] = {"exc": "excitatory", "inh": "inhibitory"}
+        populations = tuple(
+            Population(name, part.stop - part.start, LIF(self.tau_mem[part]), sign=signs[name])
+            for name, part in parts.items()
+        )
+        projections = tuple(
+            Projection(f"{pre}_{post}", pre, post, self.weights[rows][:, columns])
+            for post, rows in parts.items()
+            for pre, columns in parts.items()
+        )
+        return Network(1e-3, populations, projections).verify()
+
     def variances(self, method: Any) -> Float:
         """Of every synapse, ``Var(x_i - s x_j)``."""
         ends = (rows_of(self.weights), self.weights.indices, np.sign(self.coupling.data))
@@ -139,6 +164,24 @@ def _pivots(case: Case) -> str:
     return "256 sources"
 
 
+def _balanced(case: Case) -> str:
+    """One cover, and no run: biases are not compensated."""
+    density = case.neurons / case.network.n_synapses
+    _, report = PruneBalanced(density=density, compensate=False).apply(case.network)
+    return f"{report['synapses_after']:,} kept, rank {report['structural_rank']}"
+
+
+def _iteration(case: Case) -> str:
+    """Steps I to III of the paper's algorithm: synapses, neurons, new synapses."""
+    context = Context(seed=0)
+    options = PruneLyapunov(KEPT, device=case.device)
+    thin, _ = options.apply(case.network, context)
+    small, report = PruneNeurons(DROPPED, device=case.device).apply(thin, context)
+    gone = pruned_synapses(case.network, small, np.array(report["kept"]))
+    grown, added = Delocalize(ADDED).apply(small, Context(seed=0, pruned=gone))
+    return f"{grown.n_neurons:,} neurons, {grown.n_synapses:,} synapses, {added['added']:,} new"
+
+
 @dataclass(frozen=True)
 class Step:
     """One step of an iteration.
@@ -166,6 +209,8 @@ STEPS: dict[str, Step] = {
     "betweenness": Step(lambda case: case.weights, _betweenness("auto")),
     "betweenness, Brandes": Step(lambda case: case.weights, _betweenness("brandes")),
     "betweenness, 256 pivots": Step(lambda case: case.weights, _pivots),
+    "balanced": Step(lambda case: case.network, _balanced),
+    "iteration": Step(lambda case: case.network, _iteration),
 }
 
 
@@ -261,8 +306,8 @@ def against_peers(case: Case) -> list[dict[str, Any]]:
     return rows
 
 
-def tables(document: dict[str, Any]) -> str:
-    """Both tables as text."""
+def step_table(rows: list[dict[str, Any]]) -> str:
+    """The steps as text."""
     steps = [
         {
             "step": row["step"],
@@ -271,8 +316,14 @@ def tables(document: dict[str, Any]) -> str:
             "peak": f"{row['peak_bytes'] / 1e9:.2f}",
             "remark": row["remark"],
         }
-        for row in document["steps"]
+        for row in rows
     ]
+    columns = {"step": "step", "cpu": "CPU s", "wall": "wall s", "peak": "peak GB", "remark": ""}
+    return table(steps, columns)
+
+
+def tables(document: dict[str, Any]) -> str:
+    """Both tables as text."""
     peers = [
         {
             "peer": row["peer"],
@@ -285,11 +336,10 @@ def tables(document: dict[str, Any]) -> str:
         else {"peer": f"{row['peer']}: {row['remark']}"}
         for row in document["peers"]
     ]
-    columns = {"step": "step", "cpu": "CPU s", "wall": "wall s", "peak": "peak GB", "remark": ""}
     parts = [
         f"N = {document['neurons']}, density {document['density']:g}, "
         f"{document['cores']} cores, load {machine()['load_average']}\n",
-        table(steps, columns),
+        step_table(document["steps"]),
     ]
     if peers:
         against = {"peer": f"peer, N = {document['peer_neurons']}", "theirs": "CPU s"}

@@ -23,6 +23,7 @@ from typing import Any
 import counting
 import learning
 import learning_rules
+import pruning
 import scaling
 import simulation
 import startup
@@ -31,7 +32,9 @@ from plot import draw_all
 from timing import table
 
 ROOT = Path(__file__).resolve().parents[1]
-SCRIPTS = ("simulation", "learning", "scaling", "counting", "trials", "startup")
+SCRIPTS = ("simulation", "learning", "scaling", "counting", "trials", "startup", "pruning")
+#: Arguments of a script that has its own.
+OWN = {"pruning": ("--neurons", "5000", "--peer-neurons", "0")}
 _BLOCK = re.compile(r"(<!-- benchmark: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -43,7 +46,8 @@ def measure(folder: Path, only: Sequence[str], arguments: Sequence[str], peer: s
     for name in only:
         print(f"--- {name}", flush=True)
         script = str(Path(__file__).with_name(f"{name}.py"))
-        command = [sys.executable, script, "--json", str(folder / f"{name}.json"), *arguments]
+        command = [sys.executable, script, "--json", str(folder / f"{name}.json")]
+        command += OWN.get(name, arguments)
         subprocess.run(command, check=True, env=environment)
 
 
@@ -67,6 +71,8 @@ def render(documents: dict[str, Any], page: Path) -> None:
         if rules:
             shown = [learning_rules.display(row) for row in rules]
             blocks["learning-rules"] = table(shown, learning_rules.COLUMNS)
+    if "pruning" in documents:
+        blocks["pruning"] = pruning.step_table(documents["pruning"]["rows"]["steps"])
     tables = {"scaling": scaling, "counting": counting, "trials": trials, "startup": startup}
     for name, module in tables.items():
         if name in documents:
@@ -183,6 +189,12 @@ def _targets(documents: dict[str, Any]) -> list[tuple[str, str, float, str, str,
     add("trials on 2 cores, worst size", ">=", 1.8, "x", min(gains, default=None))
     starts = [r for r in documents.get("startup", {}).get("rows", []) if "N=" in r["command"]]
     add("simulate, warm start", "<=", 1.0, "s", starts[0]["wall_s"] if starts else None)
+    steps = documents.get("pruning", {}).get("rows", {}).get("steps", [])
+    for name, seconds, size in (("balanced", 10.0, 1.0), ("iteration", 60.0, 4.0)):
+        row = next((row for row in steps if row["step"] == name), None)
+        what = f"pruning, N=5000, {name}"
+        add(what, "<=", seconds, "s", None if row is None else row["cpu_s"])
+        add(f"{what}, peak", "<=", size, "GB", None if row is None else row["peak_bytes"] / 1e9)
     return found
 
 

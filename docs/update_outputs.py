@@ -280,6 +280,10 @@ class Row:
 NOT_SET, REQUIRED = "not set", "required"
 
 
+#: Keys of [prune] that take a table or something shorter, and have a row of their own.
+OPTIONAL_TABLES = ("drop_neurons", "delocalize", "aftercare", "rescale_time", "screen")
+
+
 def spec_rows() -> dict[str, Row]:
     """Every key of a spec, as ``docs/spec.md`` shows it.
 
@@ -287,7 +291,8 @@ def spec_rows() -> dict[str, Row]:
     (lyapunov)``, and one of ``[task]`` by the kinds; where defaults differ there is a row for each.
     """
     from hrsnn_lava import registry
-    from hrsnn_lava.spec import PruneSpec, Spec, prune_table, pruning_methods
+    from hrsnn_lava.aftercare_options import pruning_methods
+    from hrsnn_lava.spec import PruneSpec, Spec, prune_table
 
     texts = _texts(Spec)
     schema = Spec.model_json_schema()
@@ -330,7 +335,7 @@ def _owned(prefix: str, classes: dict[str, Any], shared: dict[str, Row]) -> dict
 def _named(key: str, row: Row) -> Row:
     """A row whose schema says less than the program checks: names, and scalars for tables."""
     from hrsnn_lava import registry
-    from hrsnn_lava.spec import pruning_methods
+    from hrsnn_lava.aftercare_options import pruning_methods
 
     allowed = {
         "prune.method": _quoted((*pruning_methods(), "none")),
@@ -339,6 +344,7 @@ def _named(key: str, row: Row) -> Row:
         "prune.drop_neurons": "number >= 0, < 1 or a table",
         "prune.delocalize": "number >= 0, <= 1 or a table",
         "prune.aftercare": "true, false or a table",
+        "prune.rescale_time": "true, false or a table",
         "prune.screen": '"portfolio" or a table',
         "prune.screen.candidates": f"list of {_quoted(pruning_methods())}",
         "place.method": _quoted(("search", *registry.names("placer"))),
@@ -384,7 +390,7 @@ def _rows(
         tables = [known[e["$ref"].rsplit("/", 1)[1]] for e in choices if "$ref" in e]
         plain = [e for e in choices if "$ref" not in e and e.get("type") != "null"]
         tables = [t for t in tables if "properties" in t]
-        if not tables or plain or key in ("drop_neurons", "aftercare", "screen"):
+        if not tables or plain or key in OPTIONAL_TABLES:
             text = own.get(key, "").replace("``", "`").replace("|", "\\|").removesuffix(".")
             yield f"{prefix}{key}", Row(_default(default), allowed_of(entry), text)
         for table in tables:

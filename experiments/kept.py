@@ -1,11 +1,11 @@
 """What pruning keeps of a network without any task, by method and budget.
 
-Two networks of 400 neurons and 40 synapses each (25 in eight clusters), whose recurrence matters:
-30 per cent of the neurons hear one input that is random and independent from sample to sample.
-Each is pruned by every method to one recurrent synaptic operation (SOP) a spike, and to a tenth of
-the SOPs, brought back to its own rates by the same homeostasis, and measured again under the same
-input: correlations with the unpruned network of rates, of covariances of spike traces, and of each
-neuron's trace; the largest Lyapunov exponent, by surrogate slopes; and linear memory of the input.
+A network of 400 neurons and 40 synapses each, whose recurrence matters: 30 per cent of the neurons
+hear one input that is random and independent from sample to sample. It is pruned by every method to
+one recurrent synaptic operation (SOP) a spike, and to a tenth of the SOPs, brought back to its own
+rates by the same homeostasis, and measured again under the same input: correlations with the
+unpruned network of rates, of covariances of spike traces, and of each neuron's trace; the largest
+Lyapunov exponent, by surrogate slopes; and linear memory of the input.
 
 *Unpruned again* is the unpruned network from other initial potentials under the same input, beyond
 which nothing can be kept, *no recurrence* the network with its inputs alone.
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 from command import main, seeds
-from pruning import BASE, CLUSTERED
+from pruning import BASE
 
 from hrsnn_lava import registry
 from hrsnn_lava.compiler.context import Context
@@ -43,8 +43,6 @@ from hrsnn_lava.training.kept_by_method import (
 )
 from hrsnn_lava.training.random_input import random_input
 
-#: What differs from the network that the study of pruning starts from.
-NETWORKS: dict[str, dict[str, Any]] = {"unstructured": {}, "clustered": CLUSTERED}
 BUDGETS: dict[str, dict[str, float]] = {
     "one SOP a spike": {"sops_per_spike": 1.0},
     "a tenth of the SOPs": {"sop_ratio": 10.0},
@@ -68,12 +66,12 @@ JUDGED = ("covariance_correlation", "trace_correlation", "memory")
 
 
 def trial(settings: dict[str, Any], seed: int, tuning: bool) -> dict[str, float | None]:
-    """All rows of one network and budget on one seed, as variants of the unpruned network."""
+    """All rows of a budget on one seed, as variants of the unpruned network."""
     del tuning
     settings = dict(settings)
-    own, budget = NETWORKS[settings.pop("structure")], BUDGETS[settings.pop("budget")]
+    budget = BUDGETS[settings.pop("budget")]
     samples, passes = settings.pop("samples"), settings.pop("passes")
-    spec = Spec.parse(merged({"network": BASE["network"], "seed": seed}, own | settings))
+    spec = Spec.parse(merged({"network": BASE["network"], "seed": seed}, settings))
     kept = KeptOptions(samples=samples)
     network = build_hrsnn(spec, seed=seed, n_inputs=1)
     shown = random_input(network, seed, samples).stimulus.first(RATE_STEPS)
@@ -93,7 +91,7 @@ def _finite(value: float) -> float | None:
 
 
 def study(arguments: argparse.Namespace) -> Study:
-    """The study: networks and budgets as arms, methods as their variants."""
+    """The study: budgets as arms, methods as their variants."""
     small = arguments.size == "small"
     common: dict[str, Any] = {"samples": 400 if small else 2000, "passes": PASSES}
     if small:
@@ -101,12 +99,7 @@ def study(arguments: argparse.Namespace) -> Study:
         common |= {"passes": 10}
     if arguments.size == "paper":
         common |= {"network.size": 5000, "network.connectivity.mean_degree": 100.0}
-    structures = ("unstructured",) if small else tuple(NETWORKS)
-    arms = tuple(
-        Arm(f"{structure}, {budget}", ({"structure": structure, "budget": budget},))
-        for structure in structures
-        for budget in BUDGETS
-    )
+    arms = tuple(Arm(budget, ({"budget": budget},)) for budget in BUDGETS)
     rows = (*ROWS, FLOOR, CEILING)
     pairs = tuple(
         (f"{arm.name}, {row}", f"{arm.name}, random")
@@ -195,7 +188,7 @@ def draw(result: StudyResult, figure: Any) -> None:
             panel.tick_params(labelsize=8)
             panel.grid(axis="x", linewidth=0.4)
             panel.set_title(f"{titles[name]}: {arm.name}", fontsize=8)
-        line[0].invert_yaxis() if line is panels[0] else None
+    panels[0, 0].invert_yaxis()
     figure.supxlabel("mean and standard error over the seeds", fontsize=9)
 
 

@@ -14,7 +14,14 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from hrsnn_lava import registry
 from hrsnn_lava.options import Count, Part, Positive, options
 
-__all__ = ["GENTLE", "AftercareOptions", "BalanceOptions", "GentleBalance", "PortfolioOptions"]
+__all__ = [
+    "GENTLE",
+    "AftercareOptions",
+    "BalanceOptions",
+    "GentleBalance",
+    "PortfolioOptions",
+    "pruning_methods",
+]
 
 
 @options
@@ -84,13 +91,18 @@ class AftercareOptions:
     balance: Annotated[GentleBalance, BeforeValidator(_gentle)] = GENTLE
 
 
+def pruning_methods() -> tuple[str, ...]:
+    """Methods that prune synapses to a density; those that drop neurons are none of a spec's."""
+    keys = {
+        name: [f.name for f in fields(registry.load("pruning", name))]
+        for name in registry.names("pruning")
+    }
+    return tuple(name for name, own in keys.items() if "density" in own and "fraction" not in own)
+
+
 def _candidate(name: str) -> str:
     """A method that prunes synapses to a budget, or a `ValueError` that lists them."""
-    known = [
-        method
-        for method in registry.names("pruning")
-        if any(f.name == "density" for f in fields(registry.load("pruning", method)))
-    ]
+    known = pruning_methods()
     if name not in known:
         raise ValueError(", ".join(known))
     return name

@@ -34,7 +34,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from hrsnn_lava import registry
-from hrsnn_lava.aftercare_options import AftercareOptions, PortfolioOptions
+from hrsnn_lava.aftercare_options import AftercareOptions, PortfolioOptions, pruning_methods
 from hrsnn_lava.arms import arm_tables
 from hrsnn_lava.artifacts.files import decoded
 from hrsnn_lava.budgets.judge import Budget, budgets_of
@@ -150,15 +150,6 @@ class BalanceSpec:
     after_stdp: bool = False
 
 
-def pruning_methods() -> tuple[str, ...]:
-    """Methods that prune synapses to a density; those that drop neurons are none of a spec's."""
-    keys = {
-        name: [f.name for f in dataclasses.fields(registry.load("pruning", name))]
-        for name in registry.names("pruning")
-    }
-    return tuple(name for name, own in keys.items() if "density" in own and "fraction" not in own)
-
-
 def _one_of(name: str, allowed: tuple[str, ...]) -> str:
     if name not in allowed:
         raise ValueError(", ".join(allowed))
@@ -245,9 +236,22 @@ class PruneSpec:
         screen: prune by several methods, ``"portfolio"`` or a table, and keep the network that is
             best by a criterion without labels; options of the method hold for its own candidates.
         controls: further arms of the comparison: methods, and ``no-recurrence``.
+        repeats: seeds that the networks are compared on, the spec's and those that follow it; each
+            is a new network, new data and new pruning.
+        integers: networks that are compared as programs, too: the ``method`` alone, or ``all``.
     """
 
-    younger: ClassVar[tuple[str, ...]] = ("aftercare", "loop", "rescale_time", "screen")
+    younger: ClassVar[tuple[str, ...]] = (
+        "aftercare",
+        "delocalize",
+        "device",
+        "integers",
+        "loop",
+        "repeats",
+        "rescale_time",
+        "screen",
+        "weights",
+    )
 
     method: Annotated[str, AfterValidator(_method)] = "lyapunov"
     density: PositiveShare = 0.02
@@ -269,6 +273,8 @@ class PruneSpec:
         "magnitude",
         "no-recurrence",
     )
+    repeats: Count = 1
+    integers: Literal["method", "all"] = "method"
 
     def __post_init__(self) -> None:
         """Checks of several options; instead of what the method's own class would check.
@@ -586,7 +592,7 @@ def _drop_younger(table: Any, data: dict[str, Any]) -> None:
         defaults = {key: field.default for key, field in type(table).model_fields.items()}
     for key, default in defaults.items():
         value = getattr(table, key)
-        if isinstance(value, Section) and isinstance(data[key], dict):
+        if hasattr(value, "younger") and isinstance(data[key], dict):
             _drop_younger(value, data[key])
         elif key in table.younger and value == default:
             del data[key]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from hrsnn_lava.compiler.analysis.arrays import Device
 from hrsnn_lava.compiler.context import Context, Observed, Pass
 from hrsnn_lava.compiler.passes.prune_neurons import PruneNeurons, prune_neurons
 from hrsnn_lava.network import Network
@@ -28,6 +29,7 @@ class PruneBetweenness(Pass[Network, Network]):
         n_pivots: not set: exact up to 2000 neurons, 256 pivots above; 0: always exact.
         seed: of the random stream ``prune_betweenness`` that draws the pivots; by default that
             of the compilation.
+        device: where dense products are made: ``cpu``, or ``cuda`` by torch.
     """
 
     name: ClassVar[str] = "prune_betweenness"
@@ -36,6 +38,7 @@ class PruneBetweenness(Pass[Network, Network]):
     rounds: Count = 1
     n_pivots: Annotated[int, Field(ge=0)] | None = None
     seed: Seed | None = None
+    device: Device = "cpu"
 
     def transform(self, network: Network, context: Context) -> tuple[Network, dict[str, Any]]:
         """The pruned network and the report of what was done."""
@@ -50,6 +53,7 @@ class PruneBetweenness(Pass[Network, Network]):
             connected=connected,
             n_pivots=self.n_pivots,
             seed=self.seed,
+            device=self.device,
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hrsnn_lava.compiler.analysis.arrays import Device
 from hrsnn_lava.compiler.analysis.dynamics.covariance import Precision
 from hrsnn_lava.compiler.analysis.dynamics.driven_lif import HeldInput
 from hrsnn_lava.compiler.analysis.dynamics.finite_time import WITH_JACOBIAN
@@ -73,6 +74,8 @@ class PruneLyapunov(PruningBudget, Pass[Network, Network]):
         chains: runs of a ``sampled`` covariance: variances have a relative error of
             sqrt(2 / chains).
         precision: of the floats in which an ``exact`` covariance is solved.
+        device: where it is solved, and where exponents by ``participation`` have their QR:
+            ``cpu``, or ``cuda`` by torch.
         seed: of the random stream ``prune_lyapunov``; by default that of the compilation.
     """
 
@@ -95,6 +98,7 @@ class PruneLyapunov(PruningBudget, Pass[Network, Network]):
     covariance: Literal["exact", "sampled"] = "exact"
     chains: Count = 256
     precision: Precision = "auto"
+    device: Device = "cpu"
     seed: Seed | None = None
 
     def __post_init__(self) -> None:
@@ -150,6 +154,7 @@ def prune_lyapunov(
     Raises:
         SpecError: the scoring system is not stable, there are no rates for a budget of SOPs, or
             the recorded input is of no use here.
+        BackendMissingError: ``cuda`` without torch or without a GPU.
     """
     if held is not None and options.exponents == "isolated":
         problem = Problem("held", "a recorded input", 'none with exponents "isolated"')

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hrsnn_lava import registry
+from hrsnn_lava.compiler.analysis.arrays import Device
 from hrsnn_lava.compiler.analysis.dynamics.centrality import weakly_connected_sizes
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges, recurrent_edges
 from hrsnn_lava.compiler.context import Context, Observed, Pass
@@ -60,9 +61,12 @@ class PruneNeurons(Pass[Network, Network]):
             of the network as it was.
         sop_ratio: until the recurrent SOPs have fallen by it, >= 1.
         sops: until there are so many recurrent SOPs per step.
+        device: of the dense algebra of ``betweenness`` and ``leverage``: ``cpu``, or ``cuda`` by
+            torch.
     """
 
     name: ClassVar[str] = "prune_neurons"
+    younger: ClassVar[tuple[str, ...]] = (*BUDGETS, "device")
 
     fraction: Annotated[float, Field(ge=0, lt=1)] | None = None
     rounds: Count = 1
@@ -75,6 +79,7 @@ class PruneNeurons(Pass[Network, Network]):
     sops_per_spike: NonNegative | None = None
     sop_ratio: Annotated[float, Field(ge=1)] | None = None
     sops: NonNegative | None = None
+    device: Device = "cpu"
 
     def __post_init__(self) -> None:
         """A fraction or a budget; none and several are refused."""
@@ -113,6 +118,7 @@ def prune_neurons(
 
     Raises:
         SpecError: the score asks for what no run showed, or what was shown does not fit.
+        BackendMissingError: ``cuda`` without torch or without a GPU.
     """
     sizes = {p.name: p.size for p in network.compute_populations}
     before = recurrent_edges(network)
@@ -124,7 +130,7 @@ def prune_neurons(
     missing: dict[str, int] = {}
     for step in range(1, options.rounds + 1):
         here = seen.of_neurons(survivors)
-        scored = ScoredNeurons(network, here, rng, options.n_pivots, options.ridge)
+        scored = ScoredNeurons(network, here, rng, options.n_pivots, options.ridge, options.device)
         score, found = neuron_scores(options.score, scored)
         candidates = Candidates(network, score, options.connected)
         if goal is None:

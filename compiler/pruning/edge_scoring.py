@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava import registry
+from hrsnn_lava.compiler.analysis.arrays import Arrays, Device
 from hrsnn_lava.compiler.analysis.dynamics.covariance import Precision
 from hrsnn_lava.compiler.analysis.dynamics.driven_lif import HeldInput, LinearisedRun
 from hrsnn_lava.compiler.analysis.dynamics.edge_variances import VarianceSettings, edge_variances
@@ -48,6 +49,7 @@ class Scoring:
     covariance: Literal["exact", "sampled"] = "exact"
     chains: int = 256
     precision: Precision = "auto"
+    device: Device | Arrays = "cpu"
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +103,7 @@ def score_edges(
     Raises:
         SpecError: the linear system is not stable, or the score asks for a covariance that nobody
             measured, or that is of another network.
+        BackendMissingError: ``cuda`` without torch or without a GPU.
     """
     score = registry.load("score", scoring.score)
     if score.coupling == "observed":
@@ -119,6 +122,7 @@ def score_edges(
             abscissa=system.abscissa,
             precision=scoring.precision,
             chains=scoring.chains,
+            device=scoring.device,
         ),
         rng=evidence.rng,
     )
@@ -170,7 +174,7 @@ def _exponents(
             "floored": finite.n_floored,
         }
         return finite.per_neuron, {"spectrum": report}
-    driven = participation_exponents(network, run, *given)
+    driven = participation_exponents(network, run, *given, device=scoring.device)
     report = _run_report(driven.run) | {
         "steps": driven.spectrum.steps,
         "exponents": int(driven.spectrum.exponents.size),

@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.analysis.arrays import Arrays, Device
 from hrsnn_lava.compiler.context import Observed
 from hrsnn_lava.network import Network
 
@@ -37,6 +38,7 @@ class ScoredNeurons:
         rng: of the pass.
         n_pivots: option of the pass, see `PruneNeurons`.
         ridge: option of the pass, see `PruneNeurons`.
+        device: of dense algebra.
     """
 
     network: Network
@@ -44,6 +46,7 @@ class ScoredNeurons:
     rng: np.random.Generator
     n_pivots: int | None = None
     ridge: float = 1e-3
+    device: Device | Arrays = "cpu"
 
 
 class NeuronScore(ABC):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ class Rescale:
         cap: largest gain, of ``inverse`` and ``match``; not set: 10 and 50 (our choice).
         ridge: of ``refit``, in units of the mean variance of the neurons' spike traces.
     """
+
+    younger: ClassVar[tuple[str, ...]] = ("ridge",)
 
     mode: RescaleMode = "none"
     gamma: Share = 1.0

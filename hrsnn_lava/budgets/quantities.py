@@ -178,6 +178,12 @@ _TABLE = (
         "accuracy.accuracy_integer or accuracy.integer.accuracy or accuracy.accuracy",
         "score of the integer network, in the unit of the report",
     ),
+    _gain(
+        "gain_over_random",
+        "",
+        "spread.against.random.integers.gain or spread.against.random.float.gain",
+        "mean over seeds by which the score is better than that of random pruning",
+    ),
     _gain("sop_ratio", "", "sop.ratio", "operations of the unpruned run over these"),
     _gain("connection_sparsity", "", "neurobench.ConnectionSparsity", "absent synapses"),
     _gain("activation_sparsity", "", "neurobench.ActivationSparsity", "silent steps"),

@@ -11,7 +11,7 @@ from hrsnn_lava.cli.arguments import OutputFolder, seed_option
 from hrsnn_lava.cli.console import Console, with_console
 from hrsnn_lava.cli.run import whole_line
 
-DEMO_SPEC = "lorenz63.toml"
+DEMO_SPEC = "demo.toml"
 DEMO_FOLDER = "hrsnn-demo"
 
 
@@ -27,7 +27,11 @@ DEMO_FOLDER = "hrsnn-demo"
 @seed_option("Instead of the example's.", default=None)
 @with_console
 def demo(console: Console, out: Path, full: bool, seed: int | None) -> int:
-    """Forecast the Lorenz-63 attractor with a pruned, quantized, placed and verified network."""
+    """Compare ways to prune on a task of memory, and compile, verify and price a network.
+
+    Three seeds, each in float and in integers. Seeds are worked on by as many processes as there
+    are cores.
+    """
     from hrsnn_lava.spec import Spec
 
     overrides = () if seed is None else (f"seed={seed}",)

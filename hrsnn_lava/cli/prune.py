@@ -11,10 +11,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from hrsnn_lava import registry
+from hrsnn_lava.aftercare_options import pruning_methods
 from hrsnn_lava.cli.arguments import INPUT_FILE, OutputFile, output_option, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
 from hrsnn_lava.cli.pass_options import as_options, chosen, given, pass_options, refuse_others
-from hrsnn_lava.cli.prune_kept import compare_methods, kept_facts, kept_text, methods_of, steps_of
+from hrsnn_lava.cli.prune_kept import (
+    check_mode,
+    compare_methods,
+    kept_facts,
+    kept_text,
+    methods_of,
+    steps_of,
+)
 from hrsnn_lava.cli.prune_loop import (
     LoopArguments,
     PruningSteps,
@@ -26,7 +34,6 @@ from hrsnn_lava.cli.prune_loop import (
 )
 from hrsnn_lava.compiler.pruning.budget import BUDGETS
 from hrsnn_lava.errors import ArtifactError, Problem, SpecError
-from hrsnn_lava.spec import pruning_methods
 
 if TYPE_CHECKING:
     from hrsnn_lava.compiler.compiled import PassRecord
@@ -79,8 +86,14 @@ ADDING: Any = registry.load("pass", "delocalize")
     help="Prune by several methods, with commas, or by all, and say what each keeps; writes no "
     "network.",
 )
-@click.option("--draws", type=click.IntRange(min=1), help="Draws of --compare.  [default: 4]")
-@click.option("--page", type=OutputFile(), help="Page of --compare to write (.html).")
+@click.option(
+    "--draws",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Of --compare: inputs, initial potentials and seeds.",
+)
+@click.option("--page", type=OutputFile(), help="Of --compare: page to write (.html).")
 @seed_option("Of the sampling, and of the input that rates are measured with.")
 @output_option("Network to write (.hlx).", required=False)
 @with_console
@@ -89,28 +102,15 @@ def prune(console: Console, network: Path, compare: str | None, **parameters: An
 
     A loop that is killed goes on with --resume, and ends with the same bits.
     """
+    check_mode(click.get_current_context())
     loop = LoopArguments.taken(parameters)
     if compare is None:
-        _refuse(parameters, ("draws", "page"), "needs --compare")
-        context = click.get_current_context()
-        for param in context.command.params:
-            if param.name in ("method", "output") and parameters[param.name] is None:
-                raise click.MissingParameter(ctx=context, param=param)
         del parameters["draws"], parameters["page"]
         _prune(console, network, loop, **parameters)
         return
     if loop.asked:
         raise click.UsageError("--loop and --until-fits do not go with --compare")
-    if not parameters["kept"]:
-        raise click.UsageError("--no-kept does not go with --compare")
-    _refuse(parameters, ("method", "output", "drop_neurons"), "does not go with --compare")
     _compare(console, network, compare, parameters)
-
-
-def _refuse(parameters: dict[str, Any], names: tuple[str, ...], why: str) -> None:
-    for name in names:
-        if parameters[name]:
-            raise click.UsageError(f"--{name.replace('_', '-')} {why}")
 
 
 def _compare(console: Console, path: Path, methods: str, parameters: dict[str, Any]) -> None:
@@ -121,8 +121,8 @@ def _compare(console: Console, path: Path, methods: str, parameters: dict[str, A
     network = Network.load(path)
     input_file, page = parameters["input_file"], parameters["page"]
     inputs = None if input_file is None else _spikes(network, input_file)
-    draws = parameters["draws"] or 4
-    compare_methods(console, network, steps, inputs, parameters["seed"], draws, page)
+    draws, seed = parameters["draws"], parameters["seed"]
+    compare_methods(console, network, steps, inputs, seed, draws, page)
 
 
 class _Done(NamedTuple):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from hrsnn_lava.artifacts.files import write_text
 from hrsnn_lava.cli.console import Console, columns
@@ -34,6 +35,24 @@ ALIKE = (
 )
 #: What stands for all methods.
 ALL = "all"
+
+
+def check_mode(context: click.Context) -> None:
+    """A usage error for options of one mode that are given in the other, or that it lacks."""
+
+    def given(name: str) -> bool:
+        return context.get_parameter_source(name) is not ParameterSource.DEFAULT
+
+    compares = context.params["compare"] is not None
+    for param in context.command.params:
+        name = str(param.name)
+        if not compares and name in ("method", "output") and context.params[name] is None:
+            raise click.MissingParameter(ctx=context, param=param)
+    wrong = ("method", "output", "drop_neurons", "kept") if compares else ("draws", "page")
+    for name in wrong:
+        if given(name):
+            why = "does not go with" if compares else "needs"
+            raise click.UsageError(f"--{name.replace('_', '-')} {why} --compare", ctx=context)
 
 
 def kept_facts(

@@ -122,6 +122,7 @@ def whole_line(
     from hrsnn_lava.experiment import run_spec
     from hrsnn_lava.experiment.run_folder import require_own
     from hrsnn_lava.hardware_profiles import CostSet, HardwareProfile
+    from hrsnn_lava.threads import available_cores
 
     # an unknown name is better found now than after training
     HardwareProfile.load(spec.compile.profile)
@@ -131,7 +132,14 @@ def whole_line(
         require_own(out, spec, f"give another folder with --out{replace}")
     out.mkdir(parents=True, exist_ok=True)
     with console.progress() as progress:
-        result = run_spec(spec, out, resume=resume, progress=progress, made=console.made())
+        result = run_spec(
+            spec,
+            out,
+            resume=resume,
+            progress=progress,
+            made=console.made(),
+            workers=available_cores(),
+        )
     if resume:
         console.note(taken_over(result.earlier_stages, result.new_stages))
     text = (result.summary_text if full else result.report.to_summary()).rstrip()

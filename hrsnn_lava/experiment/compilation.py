@@ -143,9 +143,14 @@ class Pruning:
         return self.rescale if isinstance(self.rescale, str) else self.rescale.mode
 
     @property
+    def name(self) -> str:
+        """What the method is called in tables."""
+        return LABELS.get(self.method, self.method)
+
+    @property
     def label(self) -> str:
         """What a network that was pruned so is called in tables."""
-        name = LABELS.get(self.method, self.method)
+        name = self.name
         if self.method == PORTFOLIO and self.chosen:
             name = f"{name} ({LABELS.get(self.chosen, self.chosen)})"
         plain = self.method in ("no-recurrence", "none")

@@ -27,7 +27,7 @@ from hrsnn_lava.compiler.pipeline import History
 from hrsnn_lava.compiler.pruning.budget import Amount
 from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.csr import drives
-from hrsnn_lava.errors import OutputError, Problem, SpecError
+from hrsnn_lava.errors import CapacityError, OutputError, Problem, SpecError
 from hrsnn_lava.experiment.compilation import (
     NOT_PRUNED,
     PORTFOLIO,
@@ -53,6 +53,7 @@ from hrsnn_lava.experiment.scoring import (
     with_metrics,
     with_ratios,
 )
+from hrsnn_lava.experiment.spread import FurtherSeeds, SeedNetwork, spread_row
 from hrsnn_lava.findings import Finding
 from hrsnn_lava.metrics.base import Metric
 from hrsnn_lava.metrics.classification import confusion
@@ -184,13 +185,14 @@ class Candidate:
     Attributes:
         pruning: how; of a screening with the method that it chose.
         network: float.
-        rate_error: what homeostasis has left of the difference to the unpruned rates.
+        rate_error: what homeostasis has left of the difference to the unpruned rates; None of the
+            unpruned network.
         records: of the passes.
     """
 
     pruning: Pruning
     network: Network
-    rate_error: float
+    rate_error: float | None
     records: tuple[PassRecord, ...]
 
     @property
@@ -202,6 +204,21 @@ class Candidate:
             if record.name in ("aftercare", "screening", "pruning_loop")
             for finding in record.findings
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """A network of the comparison in float.
+
+    Attributes:
+        name: the same whatever the budget.
+        candidate: the network; the unpruned one has no rate error and no records.
+        row: its scores.
+    """
+
+    name: str
+    candidate: Candidate
+    row: Row
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,6 +237,7 @@ def run_spec(
     resume: bool = False,
     progress: Progress | None = None,
     made: str = "",
+    workers: int = 1,
 ) -> RunResult:
     """Run a spec into the folder `out`.
 
@@ -231,6 +249,9 @@ def run_spec(
         progress: called before every stage; by default a bar in a notebook, and nothing elsewhere.
         made: when and by what command, for the foot of ``report.html``; the journal has the time
             whatever is said here, and ``report.json`` never, so that equal runs give equal bytes.
+        workers: processes, this one among them, that work on the seeds of ``prune.repeats``; the
+            results do not depend on it. More than one start this program's main module anew, which
+            has to allow for that (``if __name__ == "__main__"``).
 
     Raises:
         SpecError, CapacityError, BackendError, ParityError: see `hrsnn_lava.errors`; a parity
@@ -248,16 +269,20 @@ def run_spec(
         points = len(pruning_curve(spec.prune, "none"))
         # one BLAS thread: sums in another order would move the last bits of a chaotic forecast
         with threadpool_limits(limits=1), shown(progress) as show:
-            runner = Runner(journal, 9 + len(spec.prune.controls) + points, show)
+            programs = 2 * (1 + len(spec.prune.controls)) if spec.prune.integers == "all" else 0
+            steps = 8 + len(spec.prune.controls) + points + programs + spec.prune.repeats
+            runner = Runner(journal, steps, show)
             bench = Bench(target, trial, runner, folder=out, resume=resume)
-            return _run(bench, out, show, made)
+            further = FurtherSeeds(spec, seed_networks, out, resume=resume, workers=workers - 1)
+            with further as seeds:
+                return _run(bench, out, show, made, seeds)
     except OSError as error:
         if error.errno in FULL:  # it says which file there is no room for
             raise
         raise OutputError(f"{out}: cannot be written ({error.strerror})") from error
 
 
-def _run(bench: Bench, out: Path, progress: Progress, made: str) -> RunResult:
+def _run(bench: Bench, out: Path, progress: Progress, made: str, seeds: FurtherSeeds) -> RunResult:
     """All stages in order."""
     spec, runner = bench.spec, bench.runner
     runner.say("build the network")
@@ -265,11 +290,17 @@ def _run(bench: Bench, out: Path, progress: Progress, made: str) -> RunResult:
     runner.say("unpruned network")
     unpruned = bench.row("unpruned", full.network)
     pruning, candidate, row = best_pruning(bench, full)
-    compiled, arm = compiled_program(bench, full, pruning, candidate)
+    compiled, arm = compiled_program(bench, full, pruning.label, candidate)
     program = runner.result(Stage(f"arm/{arm.name}", arm.row))
-    rows = [unpruned, row, program, *controls(bench, full, pruning)]
+    others = controls(bench, full, pruning)
+    rows = [unpruned, row, program, *(other.row for other in others)]
     points = curve(bench, full, pruning, rows)
     rows = with_ratios([*rows, *baselines(bench)])
+    method = Compared(pruning.name, candidate, row)
+    networks = [unpruned_of(bench, full, unpruned), method, *others]
+    chip = program | {"cores": compiled.placement.n_cores}
+    own = with_integers(bench, full, networks, {method.name: chip})
+    headline = arm.outcome.scores.headline.name
     check = verification(bench, compiled)
     report = report_of(
         bench,
@@ -278,6 +309,13 @@ def _run(bench: Bench, out: Path, progress: Progress, made: str) -> RunResult:
         comparison=rows,
         curve=points,
         scores=[score.describe() for score in arm.outcome.scores],
+        spread=[
+            spread_row(seed, headline, network)
+            for seed, pairs in [(spec.seed, own), *further_seeds(bench, seeds)]
+            for network in pairs
+        ]
+        if spec.prune.repeats > 1 or spec.prune.integers == "all"
+        else None,
         confusion=confusion_of(arm.outcome),
         accuracy=accuracy(spec.task.kind, arm.outcome.scores, unpruned, row, program)
         | unchosen_rescale(spec.prune, row)
@@ -417,9 +455,16 @@ def _validation_loss(row: Row) -> float:
 
 
 def compiled_program(
-    bench: Bench, full: Reference, pruning: Pruning, candidate: Candidate
+    bench: Bench, full: Reference, name: str, candidate: Candidate
 ) -> tuple[CompiledNetwork, Arm]:
-    """Integers on cores with the readout that was fitted to them, and the score of this program."""
+    """Integers on cores with the readout that was fitted to them, and the score of this program.
+
+    Args:
+        bench: of the spec.
+        full: unpruned.
+        name: of the network in float, which the row of the program has, too.
+        candidate: the network.
+    """
     target, trial = bench.target, bench.trial
     bench.runner.say(f"quantize and place on {target.profile.name}")
     rates = bench.rates(candidate.network)
@@ -429,28 +474,90 @@ def compiled_program(
     records = (*full.records, *candidate.records, record)
     compiled = target.placed(integers, observed, History(records, full.network.n_synapses))
     bench.runner.say("the task on the integer program")
-    name, seed = f"{pruning.label}, integers", bench.spec.seed
+    label, seed = f"{name}, integers", bench.spec.seed
     arm = score_network(
-        name, compiled.network, trial, seed, candidate.rate_error, bench.spec.metrics
+        label, compiled.network, trial, seed, candidate.rate_error, bench.spec.metrics
     )
     readout, meta = dict(arm.outcome.readout), dict(arm.outcome.readout_meta)
     return replace(compiled, readout=readout, readout_meta=meta), arm
 
 
-def controls(bench: Bench, full: Reference, pruning: Pruning) -> list[Row]:
+def controls(bench: Bench, full: Reference, pruning: Pruning) -> list[Compared]:
     """The same budget by other methods, and no recurrence at all, all with homeostasis."""
     rows = []
     for method in bench.spec.prune.controls:
         if method != pruning.method:
             bench.runner.say(f"control: {method}")
-            rows.append(_pruned_row(bench, full, replace(pruning, method=method)))
+            rows.append(_pruned(bench, full, replace(pruning, method=method)))
     return rows
 
 
-def _pruned_row(bench: Bench, full: Reference, pruning: Pruning) -> Row:
+def _pruned(bench: Bench, full: Reference, pruning: Pruning) -> Compared:
     candidate = candidate_of(bench, full, pruning)
     bench.findings.extend(candidate.findings)
-    return bench.row(candidate.pruning.label, candidate.network, candidate.rate_error)
+    row = bench.row(candidate.pruning.label, candidate.network, candidate.rate_error)
+    return Compared(pruning.name, candidate, row)
+
+
+def unpruned_of(bench: Bench, full: Reference, row: Row) -> Compared:
+    """The unpruned network as one of those that are compared."""
+    nothing = Pruning("none", "none", bench.spec.prune.budget)
+    return Compared("unpruned", Candidate(nothing, full.network, None, ()), row)
+
+
+def seed_networks(spec: Spec, runner: Runner) -> list[SeedNetwork]:
+    """The networks of the comparison on the seed of `spec`: what `FurtherSeeds` works out."""
+    bench = Bench(Target.of(spec), trial_of(spec), runner)
+    full = reference(bench)
+    unpruned = unpruned_of(bench, full, bench.row("unpruned", full.network))
+    pruning, candidate, row = best_pruning(bench, full)
+    method = Compared(pruning.name, candidate, row)
+    networks = [unpruned, method, *controls(bench, full, pruning)]
+    return with_integers(bench, full, networks, {})
+
+
+def with_integers(
+    bench: Bench, full: Reference, networks: Sequence[Compared], programs: Mapping[str, Row]
+) -> list[SeedNetwork]:
+    """Each network with the row of its program, as far as ``prune.integers`` asks for it.
+
+    Args:
+        bench: of the spec.
+        full: unpruned.
+        networks: the unpruned one first, then that of the spec's method.
+        programs: rows that are there already, by the name of the network, with ``cores``.
+    """
+    every = bench.spec.prune.integers == "all"
+    rows = []
+    for k, network in enumerate(networks):
+        program = programs.get(network.name)
+        if program is None and (every or k == 1):
+            program = _program_row(bench, full, network)
+        rows.append(SeedNetwork(network.name, network.row, program))
+    return rows
+
+
+def _program_row(bench: Bench, full: Reference, network: Compared) -> Row:
+    """The score of a network's program and its ``cores``; empty where it does not fit the chip."""
+
+    def score() -> Row:
+        try:
+            compiled, arm = compiled_program(bench, full, network.name, network.candidate)
+        except CapacityError:
+            return {}
+        return arm.row() | {"cores": compiled.placement.n_cores}
+
+    return bench.runner.result(Stage(f"arm/{network.name}, integers", score))
+
+
+def further_seeds(bench: Bench, seeds: FurtherSeeds) -> list[tuple[int, list[SeedNetwork]]]:
+    """What the further seeds gave; waits for those that are not done yet."""
+    found = []
+    for seed, result in seeds.results(bench.runner.say):
+        bench.runner.journal.earlier += result.earlier
+        bench.runner.journal.new += result.new
+        found.append((seed, result.networks))
+    return found
 
 
 def curve(bench: Bench, full: Reference, pruning: Pruning, rows: Sequence[Row]) -> list[Row]:
@@ -459,7 +566,7 @@ def curve(bench: Bench, full: Reference, pruning: Pruning, rows: Sequence[Row]) 
     points = []
     for point in pruning_curve(bench.spec.prune, pruning.rescale):
         bench.runner.say(f"pruning curve: {point.label}")
-        row = _pruned_row(bench, full, point)
+        row = _pruned(bench, full, point).row
         points.append(row | _place(point.method, point.budget))
     methods = {
         replace(pruning, method=method).label: method

@@ -55,6 +55,7 @@ ORDER = (
     "accuracy",
     "float_vs_integer",
     "comparison",
+    "spread",
     "screening",
     "iterations",
     "confusion",
@@ -64,6 +65,7 @@ ORDER = (
 )
 #: The page, where the run is seen first; the head is above all, and short sections share a row.
 PAGE: tuple[tuple[str, ...], ...] = (
+    ("spread",),
     ("activity",),
     ("sop",),
     ("constraints",),
@@ -84,7 +86,7 @@ PAGE: tuple[tuple[str, ...], ...] = (
 )
 #: Sections of the page that show their main figure at once, and fold what is beyond it; all others
 #: are folded.
-OPEN = ("activity", "sop", "constraints", "energy", "comparison")
+OPEN = ("spread", "activity", "sop", "constraints", "energy", "comparison")
 #: Sections that nobody placed stand before this one.
 LAST = "provenance"
 Row: TypeAlias = tuple[Section, ...]

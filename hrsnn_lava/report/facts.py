@@ -70,6 +70,8 @@ class Evidence:
         scores: which columns of those rows are scores of the task, the headline first: for each
             ``name``, ``title``, ``better`` (``lower`` or ``higher``) and ``unit``, as
             `hrsnn_lava.metrics.scores.Score.describe` says it.
+        spread: rows of the same networks on several seeds, one for each network and seed, see
+            `hrsnn_lava.report.sections.spread`.
         confusion: which class the program took for which, as ``hl.metric("confusion")`` gives it:
             the result itself, or its ``classes`` and ``counts``.
         curve: rows for the pruning curve, with ``method`` and ``density`` where points of one
@@ -103,6 +105,7 @@ class Evidence:
     parity: Plain | None = None
     comparison: Sequence[Plain] | None = None
     scores: Sequence[Plain] | None = None
+    spread: Sequence[Plain] | None = None
     confusion: Plain | None = None
     curve: Sequence[Plain] | None = None
     dynamics: Plain | None = None

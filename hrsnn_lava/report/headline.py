@@ -21,6 +21,7 @@ from hrsnn_lava.report.format import (
     si,
     wrap,
 )
+from hrsnn_lava.report.spread import sentence
 
 UNCHECKED = "not checked"
 
@@ -58,6 +59,7 @@ def answers(report: Plain) -> list[Answer]:
         ("cost", tuple(cost(report))),
         ("pruning", tuple(pruning(report))),
         ("score", tuple(score(report))),
+        ("spread", tuple(filter(None, [sentence(report.get("spread") or {})]))),
     )
     return [Answer(topic, sentences) for topic, sentences in found if sentences]
 

@@ -33,6 +33,8 @@ def test_every_step_runs(pruning):
     assert all(row["cpu_s"] >= 0 and row["peak_bytes"] > 0 for row in rows.values())
     assert f"{case.weights.nnz:,} synapses" in rows["Lyapunov matrix"]["remark"]
     assert rows["betweenness"]["remark"] == rows["betweenness, Brandes"]["remark"]
+    assert rows["balanced"]["remark"] == "80 kept, rank 80"
+    assert rows["iteration"]["remark"].startswith("72 neurons, ")
     assert "residual" in rows["covariance, exact"]["remark"]
 
 

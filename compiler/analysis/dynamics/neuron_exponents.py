@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hrsnn_lava.compiler.analysis.arrays import Arrays, Device, arrays_on
 from hrsnn_lava.compiler.analysis.dynamics.driven_lif import HeldInput, LinearisedRun, decay
 from hrsnn_lava.compiler.analysis.dynamics.event_lif import EventLIF
 from hrsnn_lava.compiler.analysis.dynamics.exponent_options import ParticipationOptions
@@ -84,6 +85,8 @@ def participation_exponents(
     options: ParticipationOptions,
     rng: np.random.Generator,
     held: HeldInput | None = None,
+    *,
+    device: Device | Arrays = "cpu",
 ) -> NeuronExponents:
     """Share of each neuron in the Lyapunov spectrum of the driven network.
 
@@ -97,9 +100,11 @@ def participation_exponents(
         rng: draws the noise, and the first tangent vectors where not all are followed.
         held: input of a task, recorded, on top of the options' drive; it must last for the
             transient and the steps, each rounded up to a multiple of ``qr_every``.
+        device: where the QR is made, see `lyapunov_spectrum`; the network runs on the CPU.
 
     Raises:
         SpecError: an option is out of range, or the recording too short or of another network.
+        BackendMissingError: ``cuda`` without torch or without a GPU.
     """
     n = network.n_neurons
     every = options.qr_every
@@ -113,7 +118,14 @@ def participation_exponents(
     schedule = QrSchedule(
         options.steps, network.dt, k, options.transient, options.qr_every, options.floor
     )
-    spectrum = lyapunov_spectrum(tangent, 2 * n, schedule, rng)
+    arrays = arrays_on(device)
+    spectrum = lyapunov_spectrum(
+        tangent if arrays.is_numpy else lambda q: arrays.put(tangent(arrays.get(q))),
+        2 * n,
+        schedule,
+        rng,
+        device=arrays,
+    )
     if k == 2 * n:
         per_neuron = spectrum.participation[:n] + spectrum.participation[n:]
     else:

@@ -24,5 +24,5 @@ class BetweennessScore(NeuronScore):
             n_pivots = PIVOTS
         n_pivots = n_pivots or None
         matrix = recurrent_edges(scored.network).matrix
-        score = betweenness(matrix, n_pivots=n_pivots, rng=scored.rng)
+        score = betweenness(matrix, n_pivots=n_pivots, rng=scored.rng, device=scored.device)
         return score, {"pivots": n_pivots or "exact"}

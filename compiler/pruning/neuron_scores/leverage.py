@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.analysis.arrays import Arrays, Device
 from hrsnn_lava.compiler.analysis.dynamics.covariance import covariance
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.analysis.dynamics.stability import stabilise
@@ -35,17 +36,19 @@ class LeverageScore(NeuronScore):
         matrix = scored.observed.covariance
         facts: dict[str, Any] = {"covariance": "observed"}
         if matrix is None:
-            matrix, system = noise_driven(scored.network)
+            matrix, system = noise_driven(scored.network, scored.device)
             facts = {"covariance": "noise-driven", "linear_system": system}
         score = ridge_leverage(matrix, scored.ridge)
         return score, facts | {"effective_rank": float(score.sum())}
 
 
-def noise_driven(network: Network) -> tuple[NDArray[Any], dict[str, Any]]:
+def noise_driven(
+    network: Network, device: Device | Arrays = "cpu"
+) -> tuple[NDArray[Any], dict[str, Any]]:
     """Covariance of the stabilised linear system of a network, (N, N), and facts of it."""
     edges = recurrent_edges(network)
     system = stabilise(edges.matrix, np.ones(edges.n_neurons))
-    solution = covariance(system.matrix, abscissa=system.abscissa)
+    solution = covariance(system.matrix, abscissa=system.abscissa, device=device)
     facts = {
         "shift": system.shift,
         "abscissa": system.abscissa,

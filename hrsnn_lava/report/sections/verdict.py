@@ -15,6 +15,8 @@ from hrsnn_lava.report.facts import Facts
 from hrsnn_lava.report.format import UNKNOWN, Plain
 from hrsnn_lava.report.section import Section, render
 from hrsnn_lava.report.sections.constraints import constraints
+from hrsnn_lava.report.spread import cells
+from hrsnn_lava.report.spread import note as spread_note
 
 #: Findings that a headline spells out.
 FINDINGS_SHOWN = 3
@@ -128,7 +130,8 @@ def head(report: Plain, most: int | None = FINDINGS_SHOWN) -> str:
 
 
 def summary(report: Plain, hint: str = "") -> str:
-    """About twenty lines: the head with the worst broken rules, and the budgets.
+    """About twenty lines: the head with the worst broken rules, the budgets, and the networks on
+    several seeds, where there are some.
 
     Args:
         hint: a last line, such as how to see more.
@@ -139,7 +142,16 @@ def summary(report: Plain, hint: str = "") -> str:
     budgets, unmet = report["budgets"], [row for row in report["budgets"] if not row["ok"]]
     kept = f"budgets: {len(budgets) - len(unmet)} of {len(budgets)} kept" if budgets else ""
     rest = f"{more} more broken rules; --section verdict lists them" if more > 0 else ""
-    return "\n".join(filter(None, [head(short), rest, kept, _budgets(unmet), hint]))
+    lines = "\n".join(filter(None, [head(short), rest, kept, _budgets(unmet)]))
+    return "\n".join(filter(None, [forms.parts(lines, _networks(report)), hint]))
+
+
+def _networks(report: Plain) -> str:
+    """The table of the networks on several seeds."""
+    section = report.get("spread")
+    if not section:
+        return ""
+    return f"{forms.table(*cells(section))}\n{forms.wrap(spread_note(section))}"
 
 
 def _budgets(rows: Sequence[Plain]) -> str:

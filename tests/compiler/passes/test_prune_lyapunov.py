@@ -189,7 +189,7 @@ def test_faults_are_named_all_at_once() -> None:
         PruneLyapunov(0.5, score="best", sampling="grid", iterations=0)  # type: ignore[arg-type]
     where = [problem.where for problem in fault.value.problems]
     assert where == ["score", "sampling", "iterations"]
-    assert "allowed: lyapunov, product, weight" in str(fault.value)
+    assert "allowed: lyapunov, noise_distance, product, weight" in str(fault.value)
     with pytest.raises(SpecError, match="margin: -1; allowed: > 0"):
         PruneLyapunov(0.5, margin=-1)
 

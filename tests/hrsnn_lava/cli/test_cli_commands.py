@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import hrsnn_lava as hl
+from hrsnn_lava.aftercare_options import pruning_methods
 from hrsnn_lava.cli.run import folder_name
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.context import Context
 from hrsnn_lava.compiler.passes.prune_balanced import PruneBalanced
-from hrsnn_lava.spec import pruning_methods
 from hrsnn_lava.training.driven import measure_driven
 from hrsnn_lava.training.simulation import measure_rates, observe
 
@@ -147,6 +147,7 @@ def test_prune_keeps_the_asked_share(
     run: Any, files: Any, network: hl.Network, tmp_path: Path, method: str
 ) -> None:
     command = ("prune", files.network, "--method", method, "--density", "0.4", "-o", "p.hlx")
+    command += ("--no-kept",)
     found = run(*command, "--json").json()
     pruned = hl.Network.load(tmp_path / "p.hlx")
     total, kept = (recurrent_edges(n).n_edges for n in (network, pruned))
@@ -171,7 +172,7 @@ def test_prune_to_operations(run: Any, files: Any, tmp_path: Path) -> None:
     steps, sent = np.nonzero(np.random.default_rng(0).random((300, 5)) < 0.3)
     inputs = hl.SpikeInput(steps.astype(np.int32), sent.astype(np.int32), 300, 5)
     inputs.save(tmp_path / "events.npz")
-    events = ("--input", "events.npz", "-o", "p.hlx")
+    events = ("--input", "events.npz", "-o", "p.hlx", "--no-kept")
     command = ("prune", "spiking.hlx", "--method", "balanced", "--sops-per-spike", "1", *events)
     outcome = run(*command, "--json").json()
     report = outcome["passes"]["prune_balanced"]
@@ -249,8 +250,26 @@ def test_synapses_are_added_after_pruning(run: Any, files: Any, tmp_path: Path) 
     assert (alone.code, "need --delocalize" in alone.err) == (2, True)
 
 
+def test_pruning_on_a_device_that_is_not_there(run: Any, files: Any) -> None:
+    try:
+        import torch
+    except ImportError:
+        pass
+    else:
+        if torch.cuda.is_available():
+            pytest.skip("there is a GPU")
+    command = ("prune", files.network, "--density", "0.5", "-o", "p.hlx", "--method")
+    dropping = (*command, "random", "--drop-neurons", "0.2", "--drop-device", "cuda")
+    for words in ((*command, "lyapunov", "--device", "cuda"), dropping):
+        outcome = run(*words)
+        assert (outcome.code, "device: cuda" in outcome.err) == (6, True)
+    other = run(*command, "random", "--device", "cuda")
+    assert (other.code, "belongs to lyapunov" in other.err) == (2, True)
+
+
 def test_prune_options(run: Any, files: Any, tmp_path: Path) -> None:
     command = ("prune", files.network, "--method", "lyapunov", "--density", "0.5", "-o", "p.hlx")
+    command += ("--no-kept",)
     inverse = run(*command, "--rescale", "inverse", "--score", "weight", "--json").json()
     report = inverse["passes"]["prune_lyapunov"]
     assert (report["rescale"]["mode"], report["score"]) == ("inverse", "weight")
@@ -376,9 +395,9 @@ def test_run_and_demo_hand_over_what_was_asked(
 ) -> None:
     calls: list[Any] = []
 
-    def fake(spec: Any, out: Path, *, resume: bool, progress: Any, made: str) -> Any:
+    def fake(spec: Any, out: Path, *, resume: bool, progress: Any, **more: Any) -> Any:
         progress("at work", 0.5)
-        calls.append(SimpleNamespace(spec=spec, out=out, resume=resume, made=made))
+        calls.append(SimpleNamespace(spec=spec, out=out, resume=resume, made=more["made"]))
         whole = SimpleNamespace(to_dict=lambda: {"verdict": "fits"}, to_summary=lambda: "fits\n")
         stages = {"earlier_stages": ("arm/unpruned", "verify"), "new_stages": ("arm/LNP",)}
         return SimpleNamespace(report=whole, summary_text="all\n", **stages)
@@ -404,7 +423,7 @@ def test_run_and_demo_hand_over_what_was_asked(
     assert (calls[0].resume, calls[0].out.is_dir()) == (True, True)
     assert run("demo", "--seed", "5", "--full").out == "all\n\nwritten to hrsnn-demo\n"
     assert (calls[1].spec.name, calls[1].spec.seed, calls[1].out) == (
-        "lorenz63",
+        "demo",
         5,
         Path("hrsnn-demo"),
     )

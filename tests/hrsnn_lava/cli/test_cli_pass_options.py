@@ -9,12 +9,19 @@ import pytest
 
 import hrsnn_lava as hl
 from hrsnn_lava import registry
+from hrsnn_lava.aftercare_options import pruning_methods
+from hrsnn_lava.compiler.analysis.arrays import arrays_on
+from hrsnn_lava.compiler.analysis.dynamics import (
+    centrality,
+    covariance,
+    lyapunov,
+    neuron_exponents,
+)
 from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import ParticipationOptions
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
 from hrsnn_lava.compiler.pruning.budget import BUDGETS
 from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.options import options_of
-from hrsnn_lava.spec import pruning_methods
 
 #: For every option of every pass a value that is not its default.
 VALUES: dict[str, dict[str, Any]] = {
@@ -32,7 +39,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0, "ridge": 0.1},
         "seed": 4,
     },
-    "prune_betweenness": {"fraction": 0.2, "rounds": 2, "n_pivots": 5, "seed": 4},
+    "prune_betweenness": {"fraction": 0.2, "rounds": 2, "n_pivots": 5, "seed": 4, "device": "cuda"},
     "prune_erdos_renyi": {
         "density": 0.4,
         "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0, "ridge": 0.1},
@@ -68,6 +75,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "covariance": "sampled",
         "chains": 32,
         "precision": "float32",
+        "device": "cuda",
         "seed": 4,
     },
     "prune_magnitude": {
@@ -83,11 +91,38 @@ VALUES: dict[str, dict[str, Any]] = {
         "n_pivots": 5,
         "ridge": 0.1,
         "seed": 4,
+        "device": "cuda",
     },
     "prune_random": {
         "density": 0.4,
         "sampling": "bernoulli",
         "rescale": {"mode": "inverse", "gamma": 0.5, "cap": 4.0, "ridge": 0.1},
+        "seed": 4,
+    },
+    "rescale_time": {
+        "evaluations": 3,
+        "target": -0.1,
+        "penalty": 0.5,
+        "shift": 1.5,
+        "stretch": 1.2,
+        "tau_min": 0.002,
+        "tau_max": 0.2,
+        "search": "quasi_random",
+        "spectrum": {
+            "steps": 20,
+            "transient": 5,
+            "qr_every": 2,
+            "width": 0.4,
+            "n_exponents": 3,
+            "drive": 0.1,
+            "noise": 0.2,
+            "reset_gradient": True,
+            "floor": 1e-9,
+            "linearisation": "event",
+            "slope_floor": 0.01,
+            "eps": 0.1,
+            "window": 10,
+        },
         "seed": 4,
     },
     "delocalize": {
@@ -220,12 +255,23 @@ def test_pruning_from_a_spec(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", pruning_methods())
-def test_pruning_from_the_command_line(method: str, run: Any, files: Any) -> None:
+def test_pruning_from_the_command_line(
+    method: str, run: Any, files: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def on_the_cpu(device: Any) -> Any:
+        asked.append(device)
+        return arrays_on("cpu" if device == "cuda" else device)
+
+    for module in (centrality, covariance, lyapunov, neuron_exponents):
+        monkeypatch.setattr(module, "arrays_on", on_the_cpu)
     values = {k: v for k, v in VALUES[f"prune_{method}"].items() if k != "seed"}
     dropped = {k: v for k, v in VALUES["prune_neurons"].items() if k != "seed"}
     said = on_the_command_line(f"prune_{method}", values)
     said += on_the_command_line("prune_neurons", dropped)
     command = ("prune", files.network, "--method", method, "--seed", "4", "-o", "p.hlx", "--json")
+    command += ("--no-kept",)
     outcome = run(*command, *said)
     assert outcome.code == 0, outcome.err
     recorded = outcome.json()["options"]
@@ -235,6 +281,7 @@ def test_pruning_from_the_command_line(method: str, run: Any, files: Any) -> Non
     assert (report["fraction"], report["score"], report["connected"]) == (0.2, "activity", False)
     by_paths = run(*command, *said, "--drop-score", "betweenness").json()["passes"]
     assert by_paths["prune_neurons"]["pivots"] == [5, 5]
+    assert "cuda" in asked
 
 
 def records(outcome: Any) -> dict[str, dict[str, Any]]:

@@ -104,7 +104,7 @@ def test_a_section_without_a_place_is_the_last_but_one(plugin, compiled, trace, 
         ({"a": "c", "b": "sop", "c": "sop"}, "sop b c a", "sop b c a"),
         ({"a": "sop", "b": "sop", "c": "a"}, "sop a c b", "sop a c b"),
         ({"a": "", "b": "", "c": ""}, "a b c provenance", "a b c provenance"),
-        ({"a": "verdict", "b": "c", "c": "verdict"}, "verdict a c b", "a c b activity"),
+        ({"a": "verdict", "b": "c", "c": "verdict"}, "verdict a c b", "a c b spread"),
         (
             {"a": "float_vs_integer", "b": "accuracy", "c": "a"},
             "accuracy b float_vs_integer a c",

@@ -15,6 +15,7 @@ from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import (
     ParticipationOptions,
     participation_exponents,
 )
+from hrsnn_lava.compiler.analysis.dynamics.trace_covariance import trace_covariance
 from hrsnn_lava.compiler.pruning.surgery import drop_neurons
 from hrsnn_lava.csr import held_drive
 from hrsnn_lava.errors import SpecError
@@ -117,6 +118,17 @@ def test_traces_are_exponential_sums() -> None:
             age = 4 * k + 3 - step
             wanted[k, neuron] += np.exp(-age / 4.0) if age >= 0 else 0.0
     np.testing.assert_allclose(sampled_traces(trace, 4), wanted, rtol=1e-12)
+
+
+def test_what_is_long_ago_is_forgotten_and_changes_nothing() -> None:
+    """A spike 6000 steps back would be a number without bits; mean and square have closed forms."""
+    trace = Trace(np.array([0]), np.array([0]), 6000, 1)
+    sampled = sampled_traces(trace, 10)
+    assert sampled.min() == 0.0
+    assert sampled[sampled > 0].min() > 1e-100
+    mean, square = (1 / (1 - np.exp(-k / 10)) / 6000 for k in (1, 2))
+    wanted = square - mean**2
+    np.testing.assert_allclose(trace_covariance(trace, 10.0), [[wanted]], rtol=1e-12)
 
 
 def test_a_network_keeps_all_of_itself(network: hl.Network, measured: Measured) -> None:

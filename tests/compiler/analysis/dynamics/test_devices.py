@@ -1,5 +1,6 @@
 """Covariance, betweenness and spectrum on other arrays than NumPy's, and for any threads."""
 
+from dataclasses import replace
 from typing import Any
 
 import array_api_strict
@@ -11,8 +12,20 @@ from hrsnn_lava.compiler.analysis.arrays import Arrays
 from hrsnn_lava.compiler.analysis.dynamics.centrality import betweenness
 from hrsnn_lava.compiler.analysis.dynamics.covariance import covariance
 from hrsnn_lava.compiler.analysis.dynamics.lyapunov import QrSchedule, lyapunov_spectrum
+from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import (
+    ParticipationOptions,
+    participation_exponents,
+)
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.analysis.dynamics.stability import stabilise
+from hrsnn_lava.compiler.context import Observed
+from hrsnn_lava.compiler.passes.prune_betweenness import PruneBetweenness
+from hrsnn_lava.compiler.passes.prune_lyapunov import PruneLyapunov
+from hrsnn_lava.compiler.passes.prune_neurons import PruneNeurons, neuron_scores
+from hrsnn_lava.compiler.pruning.edge_scoring import Evidence, Scoring, score_edges
+from hrsnn_lava.compiler.pruning.neuron_score import ScoredNeurons
 from hrsnn_lava.errors import BackendMissingError, SpecError
+from hrsnn_lava.network import LIF, Network, Population, Projection
 
 
 @pytest.fixture(params=["strict", "torch"])
@@ -77,6 +90,38 @@ def test_spectrum(arrays: Arrays, n_exponents: int | None) -> None:
     assert found.n_floored == expected.n_floored
 
 
+@pytest.mark.parametrize("n_exponents", [None, 3])
+def test_exponents_of_neurons(arrays: Arrays, n_exponents: int | None) -> None:
+    network = Network(
+        1e-3,
+        (Population("p", 6, LIF(0.02, bias=1.3)),),
+        (Projection("r", "p", "p", coupling(6, 0.5)),),
+    )
+    options = ParticipationOptions(steps=40, transient=10, n_exponents=n_exponents, noise=0.1)
+    expected = participation_exponents(network, options, np.random.default_rng(2))
+    found = participation_exponents(network, options, np.random.default_rng(2), device=arrays)
+    np.testing.assert_allclose(found.per_neuron, expected.per_neuron, rtol=1e-8)
+    assert found.rate == expected.rate > 0
+
+
+def test_scores_of_synapses_and_neurons(arrays: Arrays) -> None:
+    weights = coupling(40, 0.3)
+    network = Network(
+        1e-3, (Population("p", 40, LIF(0.02)),), (Projection("r", "p", "p", weights),)
+    )
+    edges = recurrent_edges(network)
+    scoring = Scoring(exponents="participation", participation=ParticipationOptions(steps=20))
+    expected, found = (
+        score_edges(network, edges, s, Evidence(np.random.default_rng(0))).values
+        for s in (scoring, replace(scoring, device=arrays))
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-7)
+    here = ScoredNeurons(network, Observed(), np.random.default_rng(0))
+    for name in ("betweenness", "leverage"):
+        expected, found = (neuron_scores(name, s)[0] for s in (here, replace(here, device=arrays)))
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
 def test_vanishing_and_overflowing_directions(arrays: Arrays) -> None:
     flat, steep = arrays.put(np.diag([0.5, 0.0])), arrays.put(np.diag([1e200, 1.0]))
     schedule = QrSchedule(10, 1.0, floor=1e-6)
@@ -98,6 +143,20 @@ def test_cuda_is_refused_where_there_is_none() -> None:
             pytest.skip("there is a GPU")
     with pytest.raises(BackendMissingError, match="device: cuda"):
         covariance(sparse.csr_matrix([[-1.0]]), device="cuda")
+    weights = coupling(20, 0.5)
+    network = Network(
+        1e-3, (Population("p", 20, LIF(0.02)),), (Projection("r", "p", "p", weights),)
+    )
+    for step in (
+        PruneLyapunov(0.5, device="cuda"),
+        PruneNeurons(0.5, device="cuda"),
+        PruneNeurons(0.5, score="leverage", device="cuda"),
+        PruneBetweenness(0.5, device="cuda"),
+    ):
+        with pytest.raises(BackendMissingError, match="device: cuda"):
+            step(network)
+    with pytest.raises(SpecError, match="device: 'tpu'; allowed: 'cpu' or 'cuda'"):
+        PruneLyapunov(0.5, device="tpu")  # type: ignore[arg-type]
     with pytest.raises(BackendMissingError, match="device: cuda"):
         betweenness(sparse.csr_matrix((3, 3)), device="cuda")
     with pytest.raises(BackendMissingError, match="device: cuda"):
