@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from command import main, seeds
 from networks import SPIKING, TASKS, neurons, stdp
-from pruned_rows import WAYS, Bench, Figures
+from pruned_rows import WAYS, Bench, Figures, chosen
 
 from hrsnn_lava.experiment.scoring import Arm as Scored
 from hrsnn_lava.experiment.spec_trial import merged
@@ -140,7 +140,8 @@ def page(arguments: argparse.Namespace) -> StudyPage:
     return StudyPage(
         f"Classification by pruned networks: {name}",
         (__doc__ or "").split("\n\n    python", maxsplit=1)[0],
-        f"python experiments/classification_pruning.py --set {name}{path} --size {arguments.size}",
+        f"python experiments/classification_pruning.py --set {name}{path} --size {arguments.size}"
+        + chosen(arguments),
         (
             Column("score", "accuracy, %"),
             Column("loss", "loss"),
@@ -188,12 +189,12 @@ def draw(result: StudyResult, figure: Any) -> None:
             rows = [arm.name, *(of(arm.name, f"{method} {ratio:g}x") for ratio in ratios)]
             at = [float(np.nanmean(result.values(row, "sop_ratio"))) for row in rows]
             each = np.array([result.values(row, "score") for row in rows])
-            middle = each.mean(axis=1)
-            n = each.shape[1]
+            each = each[:, np.isfinite(each).all(axis=0)]
+            middle, n = each.mean(axis=1), each.shape[1]
             error = each.std(axis=1, ddof=1) / np.sqrt(n) if n > 1 else 0.0 * middle
             panel.plot(at, middle, "o-", color=f"C{k}", markersize=3, label=method)
             panel.fill_between(at, middle - error, middle + error, color=f"C{k}", alpha=0.15)
-        alone = float(np.mean(result.values(of(arm.name, ALONE), "score")))
+        alone = float(np.nanmean(result.values(of(arm.name, ALONE), "score")))
         panel.axhline(alone, color="#999999", linewidth=0.8, linestyle=":")
         panel.set_xscale("log")
         panel.set_title(arm.name, fontsize=9)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from command import main, seeds
 from networks import stdp
-from pruned_rows import WAYS, Bench, Figures, Ratio, log_ratio, ratio_of_means
+from pruned_rows import WAYS, Bench, Figures, Ratio, chosen, log_ratio, ratio_of_means
 
 from hrsnn_lava.experiment.scoring import Arm as Scored
 from hrsnn_lava.experiment.spec_trial import merged
@@ -155,7 +155,8 @@ def page(arguments: argparse.Namespace) -> StudyPage:
     return StudyPage(
         f"Forecasts of pruned networks: {name}",
         (__doc__ or "").split("\n\n    python", maxsplit=1)[0],
-        f"python experiments/forecast_pruning.py --set {name} --size {arguments.size}",
+        f"python experiments/forecast_pruning.py --set {name} --size {arguments.size}"
+        + chosen(arguments),
         (
             Column("score", "error of the next step" if recorded else "RMSE"),
             Column("integers", "in integers"),
@@ -185,7 +186,8 @@ def verdict(result: StudyResult) -> str:
     ]
     for arm in result.study.arms:
         n = arm.name
-        lines.append(f"\n**{n}**\n")
+        there, asked = int(np.isfinite(result.values(n, "score")).sum()), len(result.study.seeds)
+        lines.append(f"\n**{n}**" + (f", {there} of {asked} seeds" if there < asked else "") + "\n")
         for row in rows:
             ratios = [ratio_of_means(result, of(n, row), n, "score")]
             ratios += [

@@ -8,6 +8,7 @@ those of the task's run, after all that.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -246,6 +247,13 @@ def _without_traces(network: Network) -> Network:
             weights = with_values(weights, np.where(small, 0.0, weights.data))
             network = network.with_projection(replace(projection, weights=weights))
     return network
+
+
+def chosen(arguments: argparse.Namespace) -> str:
+    """Seeds and networks of a command, where they are not those of the size."""
+    text = f" --seeds {arguments.seeds}" if arguments.seeds else ""
+    names = getattr(arguments, "networks", None) or ()
+    return text + (" --networks" + "".join(f' "{name}"' for name in names) if names else "")
 
 
 @dataclass(frozen=True)
