@@ -176,6 +176,7 @@ def pruned_in_loop(
     from hrsnn_lava.hardware_profiles import HardwareProfile
     from hrsnn_lava.training.aftercare import AftercareOptions
     from hrsnn_lava.training.balance import GENTLE
+    from hrsnn_lava.training.loop_checkpoints import Checkpointing
     from hrsnn_lava.training.loop_ends import Fits, LoopEnd
     from hrsnn_lava.training.loop_plan import PruningLoop
     from hrsnn_lava.training.pruning_loop import run_loop
@@ -204,8 +205,7 @@ def pruned_in_loop(
         loop,
         lesson,
         seed=seed,
-        folder=arguments.folder(output),
-        resume=arguments.resume,
+        keep=Checkpointing(arguments.folder(output), arguments.resume),
         progress=progress,
     )
 

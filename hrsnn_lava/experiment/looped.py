@@ -25,6 +25,7 @@ from hrsnn_lava.experiment.scoring import score_network
 from hrsnn_lava.network import Network
 from hrsnn_lava.progress import Progress
 from hrsnn_lava.tasks.base import Trial
+from hrsnn_lava.training.loop_checkpoints import Checkpointing
 from hrsnn_lava.training.loop_ends import Fits, LoopEnd, LossRises
 from hrsnn_lava.training.loop_plan import PruningLoop
 from hrsnn_lava.training.pruning_loop import LoopResult, run_loop
@@ -82,18 +83,16 @@ def looped(work: LoopOfRun, pruning: Pruning) -> tuple[Pruning, LoopResult]:
         aftercare=table.care,
         retrain=retrain,
     )
-    folder = None
+    keep = None
     if work.folder is not None:
         name = re.sub("[^a-z0-9]+", "-", f"{pruning.label} {pruning.mode}".lower()).strip("-")
-        folder = work.folder / FOLDER / name
+        keep = Checkpointing(work.folder / FOLDER / name, work.resume, "replace")
     result = run_loop(
         network,
         loop,
         work.trial.lesson,
         seed=seed,
-        folder=folder,
-        resume=work.resume,
-        foreign="replace",
+        keep=keep,
         progress=work.progress,
     )
     if retrain and spec.stdp is not None and not spec.stdp.on_chip:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from hrsnn_lava.training.loop_plan import PruningLoop
 from hrsnn_lava.training.simulation import Stimulus
 
 __all__ = [
+    "Checkpointing",
     "checkpoints",
     "forget_others",
     "key_of",
@@ -27,6 +30,21 @@ __all__ = [
 #: Of the file of an iteration.
 FILE = "iteration-{:04d}.hlx"
 _PATTERN = "iteration-[0-9][0-9][0-9][0-9].hlx"
+
+
+@dataclass(frozen=True)
+class Checkpointing:
+    """Where a loop keeps its checkpoints, and what it does with those that are there.
+
+    Attributes:
+        folder: one file an iteration.
+        resume: go on from the last one.
+        foreign: what becomes of those of another loop.
+    """
+
+    folder: Path
+    resume: bool = False
+    foreign: Literal["refuse", "replace"] = "refuse"
 
 
 def checkpoints(folder: Path) -> list[Path]:

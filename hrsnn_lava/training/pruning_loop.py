@@ -12,8 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +32,7 @@ from hrsnn_lava.training.aftercare import aftercare
 from hrsnn_lava.training.balance import rates as measured_rates
 from hrsnn_lava.training.driven import COVARIANCE_STEPS, observe_driven
 from hrsnn_lava.training.loop_checkpoints import (
+    Checkpointing,
     forget_others,
     key_of,
     last_checkpoint,
@@ -83,9 +83,7 @@ def run_loop(
     lesson: Stimulus,
     *,
     seed: int = 0,
-    folder: Path | None = None,
-    resume: bool = False,
-    foreign: Literal["refuse", "replace"] = "refuse",
+    keep: Checkpointing | None = None,
     progress: Progress = silent,
 ) -> LoopResult:
     """Prune a network in iterations.
@@ -95,9 +93,8 @@ def run_loop(
         loop: what to do.
         lesson: input without labels, under which rates are measured and brought back.
         seed: of everything that is drawn.
-        folder: for a checkpoint an iteration; by default none is kept.
-        resume: go on from the last one that is there.
-        foreign: what becomes of checkpoints of another loop in the folder.
+        keep: folder for a checkpoint an iteration, and whether to go on from the last one that is
+            there; by default none is kept.
         progress: told of every iteration, with an estimate of what is left.
 
     Raises:
@@ -107,10 +104,11 @@ def run_loop(
     began = time.perf_counter()
     work = _Work(network, loop, lesson, seed, key_of(network, loop, lesson, seed))
     state = None
-    if folder is not None:
-        if foreign == "replace":
-            forget_others(folder, work.key)
-        state = last_checkpoint(folder, work.key, resume, progress)
+    folder = None if keep is None else keep.folder
+    if keep is not None:
+        if keep.foreign == "replace":
+            forget_others(keep.folder, work.key)
+        state = last_checkpoint(keep.folder, work.key, keep.resume, progress)
     resumed = 0 if state is None else state.iteration
     before = None
     if state is None:

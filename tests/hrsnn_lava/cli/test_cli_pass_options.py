@@ -107,7 +107,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "stretch": 1.2,
         "tau_min": 0.002,
         "tau_max": 0.2,
-        "search": "quasi_random",
+        "search": "random",
         "spectrum": {
             "steps": 20,
             "transient": 5,
@@ -224,7 +224,8 @@ def assert_no_default(cls: Any, values: dict[str, Any]) -> None:
     for field in own:
         value, default = values[field.name], field.default
         if isinstance(value, dict):
-            inner = {"stdp": LowerSTDP, "rescale": Rescale, "participation": ParticipationOptions}
+            inner = {"stdp": LowerSTDP, "rescale": Rescale}
+            inner |= dict.fromkeys(("participation", "spectrum"), ParticipationOptions)
             assert is_dataclass(inner[field.name])
             assert_no_default(inner[field.name], value)
         else:

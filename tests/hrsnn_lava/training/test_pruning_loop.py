@@ -27,7 +27,7 @@ from hrsnn_lava.compiler.passes.prune_random import PruneRandom
 from hrsnn_lava.errors import CapacityError, SpecError
 from hrsnn_lava.training.aftercare import AftercareOptions
 from hrsnn_lava.training.balance import GENTLE, rates
-from hrsnn_lava.training.loop_checkpoints import checkpoints
+from hrsnn_lava.training.loop_checkpoints import Checkpointing, checkpoints
 from hrsnn_lava.training.loop_ends import Fits, LossRises
 from hrsnn_lava.training.loop_plan import PruningLoop
 from hrsnn_lava.training.pruning_loop import run_loop
@@ -174,7 +174,7 @@ def test_a_loop_ends_at_what_fits(network, lesson, tmp_path):
     with pytest.raises(CapacityError):
         hl.compile(network, chip)
     loop = PruningLoop(PruneRandom(density=0.5**8), 8, ends=(Fits(chip),), aftercare=None)
-    result = run_loop(network, loop, lesson, folder=tmp_path)
+    result = run_loop(network, loop, lesson, keep=Checkpointing(tmp_path))
     assert result.rows[0]["fits"] is False
     assert result.rows[0]["broken"]
     assert result.rows[-1]["fits"] is True
@@ -182,7 +182,7 @@ def test_a_loop_ends_at_what_fits(network, lesson, tmp_path):
     assert 0 < result.iteration < 8
     assert result.why == "fits loihi1 on 2 of 2 cores"
     assert hl.compile(result.network, chip).placement.n_cores == 2
-    again = run_loop(network, loop, lesson, folder=tmp_path, resume=True)
+    again = run_loop(network, loop, lesson, keep=Checkpointing(tmp_path, True))
     assert again.network.digest == result.network.digest
     assert again.record == result.record
 
@@ -201,7 +201,7 @@ def test_what_never_fits_is_refused_and_its_checkpoints_stay(network, lesson, tm
     loop = PruningLoop(PruneRandom(density=0.5), 2, ends=(Fits(few),), aftercare=None)
     for resume in (False, True):
         with pytest.raises(CapacityError) as caught:
-            run_loop(network, loop, lesson, folder=tmp_path, resume=resume)
+            run_loop(network, loop, lesson, keep=Checkpointing(tmp_path, resume))
         assert caught.value.violations
     assert len(checkpoints(tmp_path)) == 3
 
@@ -228,8 +228,15 @@ def test_an_interrupted_loop_ends_with_the_same_bits(network, lesson, tmp_path, 
     )
     whole = run_loop(network, loop, lesson, seed=6)
     with pytest.raises(KeyboardInterrupt):
-        run_loop(network, loop, lesson, seed=6, folder=tmp_path, progress=interrupted_at(call))
-    result = run_loop(network, loop, lesson, seed=6, folder=tmp_path, resume=True)
+        run_loop(
+            network,
+            loop,
+            lesson,
+            seed=6,
+            keep=Checkpointing(tmp_path),
+            progress=interrupted_at(call),
+        )
+    result = run_loop(network, loop, lesson, seed=6, keep=Checkpointing(tmp_path, True))
     assert result.network.digest == whole.network.digest
     assert result.record == whole.record
     assert result.rows == whole.rows
@@ -240,12 +247,16 @@ def test_an_interrupted_loop_ends_with_the_same_bits(network, lesson, tmp_path, 
 
 def test_a_damaged_checkpoint_is_passed_over_and_told(network, lesson, tmp_path):
     loop = PruningLoop(PruneRandom(density=0.1), 3, aftercare=None)
-    whole = run_loop(network, loop, lesson, folder=tmp_path)
+    whole = run_loop(network, loop, lesson, keep=Checkpointing(tmp_path))
     last = checkpoints(tmp_path)[-1]
     last.write_bytes(last.read_bytes()[:-7])
     told = []
     result = run_loop(
-        network, loop, lesson, folder=tmp_path, resume=True, progress=lambda *a: told.append(a[0])
+        network,
+        loop,
+        lesson,
+        keep=Checkpointing(tmp_path, True),
+        progress=lambda *a: told.append(a[0]),
     )
     assert result.resumed == 2
     assert result.network.digest == whole.network.digest
@@ -254,7 +265,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_told(network, lesson, tmp_path)
 
 def test_checkpoints_of_another_loop_are_refused_and_stay(network, lesson, tmp_path):
     loop = PruningLoop(PruneRandom(density=0.5), 2, aftercare=None)
-    run_loop(network, loop, lesson, folder=tmp_path)
+    run_loop(network, loop, lesson, keep=Checkpointing(tmp_path))
     before = [path.read_bytes() for path in checkpoints(tmp_path)]
     others = (
         (network, replace(loop, iterations=3), lesson, 0),
@@ -268,14 +279,16 @@ def test_checkpoints_of_another_loop_are_refused_and_stay(network, lesson, tmp_p
     for other, its_loop, its_lesson, seed in others:
         for resume in (False, True):
             with pytest.raises(SpecError, match="checkpoints are of another loop"):
-                run_loop(other, its_loop, its_lesson, seed=seed, folder=tmp_path, resume=resume)
+                run_loop(
+                    other, its_loop, its_lesson, seed=seed, keep=Checkpointing(tmp_path, resume)
+                )
     assert [path.read_bytes() for path in checkpoints(tmp_path)] == before
 
 
 def test_without_resume_the_same_loop_starts_anew(network, lesson, tmp_path):
     loop = PruningLoop(PruneRandom(density=0.5), 2, aftercare=None)
-    first = run_loop(network, loop, lesson, folder=tmp_path)
-    again = run_loop(network, loop, lesson, folder=tmp_path)
+    first = run_loop(network, loop, lesson, keep=Checkpointing(tmp_path))
+    again = run_loop(network, loop, lesson, keep=Checkpointing(tmp_path))
     assert again.resumed == 0
     assert again.network.digest == first.network.digest
 
@@ -306,7 +319,7 @@ import test_pruning_loop as t
 network = t.build()
 loop = t.PruningLoop(t.PruneBalanced(density=0.02), 20, aftercare=t.CARE)
 result = t.run_loop(
-    network, loop, t.shown(network), seed=8, folder=Path(sys.argv[2]), resume=True,
+    network, loop, t.shown(network), seed=8, keep=t.Checkpointing(Path(sys.argv[2]), True),
 )
 print(result.network.digest)
 """
