@@ -21,7 +21,6 @@ from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.context import Context, Observed
 from hrsnn_lava.compiler.passes.prune_neurons import PruneNeurons
 from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
-from hrsnn_lava.csr import with_values
 from hrsnn_lava.experiment.compilation import without_recurrence
 from hrsnn_lava.experiment.preparation import prepare
 from hrsnn_lava.experiment.scoring import (
@@ -40,8 +39,6 @@ Floats = NDArray[np.float64]
 Figures = dict[str, float | None]
 #: Share of the neurons that a round of pruning by activity drops.
 ROUND = 0.1
-#: A weight of which nothing is left, in units of v_threshold.
-NOTHING = 1e-30
 #: Methods that draw.
 DRAWN = ("random", "balanced", "lyapunov")
 
@@ -226,7 +223,7 @@ class Bench:
 
     def _in_integers(self, network: Network) -> float | None:
         """The headline of the quantized network, with a readout of its own."""
-        program = quantize(_without_traces(network), Quantize())[0]
+        program = quantize(network, Quantize())[0]
         return self.told(score_network("", program, self.trial, self.seed))["score"]
 
 
@@ -235,18 +232,6 @@ def _dropped(
 ) -> tuple[Network, NDArray[np.int64]]:
     smaller, report = step.apply(network, Context(observed=Observed(rates)))
     return smaller, np.asarray(report["kept"], dtype=np.int64)
-
-
-def _without_traces(network: Network) -> Network:
-    """The network without weights below `NOTHING`: STDP at the lower bound leaves what a trace
-    adds that has long decayed, and integers refuse to scale by it."""
-    for projection in network.projections:
-        weights = projection.weights
-        small = np.abs(weights.data) < NOTHING
-        if small.any():
-            weights = with_values(weights, np.where(small, 0.0, weights.data))
-            network = network.with_projection(replace(projection, weights=weights))
-    return network
 
 
 def chosen(arguments: argparse.Namespace) -> str:

@@ -51,6 +51,8 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+#: A learned weight below this share of the largest one before training is 0 (ours).
+REMAINS = 1e-30
 Counts = NDArray[np.int64]
 _A_PLUS, _A_MINUS, _TAU = Constant(0.002), Constant(0.0021), Constant(0.020)
 
@@ -218,7 +220,11 @@ def train_stdp(
     learner = FloatLearner(network, stimulus)
     checkpoint = Checkpoint.of(limits, course, network.digest, "float")
     outline = run_course(learner, course, limits, checkpoint, progress)
-    after, shares = learner.weights(), learner.shares()
+    shares = learner.shares()
+    after = {
+        name: without_remains(weights, network.projection(name).weights.data)
+        for name, weights in learner.weights().items()
+    }
     trained = with_weights(network, after)
     if o.freeze:
         trained = trained.without_plasticity()
@@ -232,6 +238,17 @@ def train_stdp(
         outline,
         findings_of(outline.history, limits),
     )
+
+
+def without_remains(weights: Floats, before: Floats) -> Floats:
+    """Learned weights, 0 where next to nothing is left of them, (nnz,).
+
+    At the lower bound a trace that has decayed for thousands of steps still adds something to a
+    weight, such as 1e-61, by which no integer can be scaled. What is below `REMAINS` times the
+    largest weight before training is 0.
+    """
+    least = REMAINS * float(np.abs(before).max(initial=0.0))
+    return np.where(np.abs(weights) < least, 0.0, weights)
 
 
 class FloatLearner:

@@ -12,10 +12,8 @@ import numpy as np
 import pytest
 
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
-from hrsnn_lava.csr import with_values
 from hrsnn_lava.experiment.scoring import recurrent_fan_out
 from hrsnn_lava.experiment.study import Arm, Study, StudyResult
-from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.training.aftercare import AftercareOptions
 from hrsnn_lava.training.balance import GENTLE
@@ -104,18 +102,6 @@ def test_a_row_tells_what_is_gone(rows, bench):
     assert whole["sop_ratio"] == whole["spikes"] == 1.0
     assert whole["neuron_sparsity"] == whole["synapse_sparsity"] == 0.0
     assert np.isfinite(whole["integers"])
-
-
-def test_weights_of_which_nothing_is_left_do_not_stop_the_integers(rows):
-    network = build_hrsnn(Spec.parse(TABLE), seed=1)
-    projection = network.projection("exc_exc")
-    data = projection.weights.data.copy()
-    data[:3] = 5e-61
-    tiny = replace(projection, weights=with_values(projection.weights, data))
-    cleared = rows._without_traces(network.with_projection(tiny)).projection("exc_exc")
-    assert np.array_equal(cleared.weights.data, data[3:])
-    assert np.array_equal(cleared.weights.indices, projection.weights.indices[3:])
-    assert rows._without_traces(network) is network
 
 
 def result_of(values):

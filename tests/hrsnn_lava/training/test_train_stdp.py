@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from stdp_networks import noise, recurrent
 
+from hrsnn_lava.compiler.passes.quantize import Quantize, quantize
 from hrsnn_lava.distributions import Constant
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
 from hrsnn_lava.plasticity import STDP
-from hrsnn_lava.training.stdp import STDPOptions, attach_stdp, train_stdp
+from hrsnn_lava.trace import SpikeInput
+from hrsnn_lava.training.stdp import STDPOptions, attach_stdp, train_stdp, without_remains
 
 
 def still(seed=0):
@@ -114,3 +116,29 @@ def test_faults_are_explained():
     with pytest.raises(SpecError, match=r"stdp.ceiling: 0; allowed: > 0"):
         STDPOptions(ceiling=0.0)
     assert STDP(0.1, 0.1).w_max is None
+
+
+def test_what_a_forgotten_trace_adds_at_the_lower_bound_is_no_weight():
+    """A spike of the sender that is three seconds old adds 1e-65 to a weight at 0."""
+    rule = STDP(a_plus=0.1, a_minus=50.0, tau_plus=0.02, tau_minus=0.02, w_max=1.0)
+    lif = LIF(tau_mem=0.02, tau_syn=0.005, bias=0.0)
+    network = Network(
+        1e-3,
+        [Population("inp", 2, Input()), Population("exc", 1, lif, "excitatory")],
+        [
+            Projection("weak", "inp", "exc", np.array([[0.01, 0.0]]), plasticity=rule),
+            Projection("strong", "inp", "exc", np.array([[0.0, 30.0]])),
+        ],
+    )
+    # the neuron fires, then the sender: depressed to 0; three seconds later it fires again
+    inputs = SpikeInput([10, 20, 3020], [1, 0, 1], 3100, 2)
+    result = train_stdp(network, inputs)
+    (weight,) = result.weights["weak"]
+    assert weight == 0.0
+    quantize(result.network, Quantize())
+    assert without_remains(np.array([1e-28, 1e-40, -1e-40, 0.5]), np.array([0.5])).tolist() == [
+        1e-28,
+        0.0,
+        0.0,
+        0.5,
+    ]
