@@ -331,13 +331,13 @@ def _spikes(network: Network, path: Path) -> SpikeInput:
 def spectral_facts(network: Network) -> dict[str, Any]:
     """Largest real part of the eigenvalues of the recurrent weights, and how it was found."""
     from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
-    from hrsnn_lava.compiler.analysis.dynamics.stability import spectral_abscissa
+    from hrsnn_lava.compiler.analysis.dynamics.spectral_radius import spectral_edge
 
     edges = recurrent_edges(network)
     if not edges.n_edges:
         return {"abscissa": 0.0, "estimate": "no synapses"}
-    abscissa = spectral_abscissa(edges.matrix)
-    return {"abscissa": abscissa.value, "estimate": abscissa.method}
+    edge = spectral_edge(edges.matrix)
+    return {"abscissa": edge.abscissa, "estimate": "eigenvalues" if edge.exact else "gershgorin"}
 
 
 def _text(data: dict[str, Any], report: dict[str, Any]) -> str:
