@@ -34,7 +34,12 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from hrsnn_lava import registry
-from hrsnn_lava.aftercare_options import AftercareOptions, PortfolioOptions, pruning_methods
+from hrsnn_lava.aftercare_options import (
+    AftercareOptions,
+    BalanceOptions,
+    PortfolioOptions,
+    pruning_methods,
+)
 from hrsnn_lava.arms import arm_tables
 from hrsnn_lava.artifacts.files import decoded
 from hrsnn_lava.budgets.judge import Budget, budgets_of
@@ -141,13 +146,28 @@ class BalanceSpec:
         passes: over the training input, at most.
         samples: of the training input that a pass shows; by default all.
         after_stdp: bring the rates back once more when float STDP has changed them.
+        gain: bias per unit of log ratio at the start, in units of v_threshold; networks of strong
+            recurrence ring under large steps.
+        limit: largest change of a bias in the first pass, in the same unit.
+        growth: factor by which the step of a neuron grows.
     """
+
+    younger: ClassVar[tuple[str, ...]] = ("gain", "limit", "growth")
 
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.03
     spread: NonNegative = 0.5
     passes: Count = 30
     samples: Count | None = 300
     after_stdp: bool = False
+    gain: Positive = BalanceOptions.gain
+    limit: Positive = BalanceOptions.limit
+    growth: Annotated[float, Field(ge=1)] = BalanceOptions.growth
+
+    @property
+    def options(self) -> BalanceOptions:
+        """How biases are moved."""
+        steps = {"gain": self.gain, "limit": self.limit, "growth": self.growth}
+        return BalanceOptions(passes=self.passes, samples=self.samples, **steps)
 
 
 def _one_of(name: str, allowed: tuple[str, ...]) -> str:
@@ -579,6 +599,8 @@ class Spec(Section):
             _drop_younger(self.network, data["network"])
         if self.stdp is not None:
             _drop_younger(self.stdp, data["stdp"])
+        if self.balance is not None:
+            _drop_younger(self.balance, data["balance"])
         _drop_younger(self.prune, data["prune"])
         _drop_younger(self.compile, data["compile"])
         return json.dumps(data, sort_keys=True)

@@ -12,7 +12,7 @@ from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.network import Network
 from hrsnn_lava.spec import BalanceSpec, Spec
 from hrsnn_lava.tasks.base import Trial
-from hrsnn_lava.training.balance import Balance, BalanceOptions
+from hrsnn_lava.training.balance import Balance
 from hrsnn_lava.training.stdp import TrainSTDP
 
 __all__ = ["Prepared", "built_network", "prepare"]
@@ -67,8 +67,7 @@ def prepare(
 
 
 def _balance(table: BalanceSpec, trial: Trial) -> Balance:
-    options = BalanceOptions(passes=table.passes, samples=table.samples)
-    return Balance(trial.lesson, table.rate, table.spread, options)
+    return Balance(trial.lesson, table.rate, table.spread, table.options)
 
 
 def built_network(spec: Spec, trial: Trial, seed: int | None = None) -> Network:

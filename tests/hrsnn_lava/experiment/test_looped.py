@@ -11,6 +11,8 @@ from hrsnn_lava.errors import CapacityError, SpecError
 from hrsnn_lava.experiment import run_spec
 from hrsnn_lava.training.loop_checkpoints import checkpoints
 
+pytestmark = pytest.mark.once
+
 CARE = {"gains": [1.0], "balance": {"passes": 2, "samples": 60}}
 TASK = {"kind": "memory", "train": 160, "validation": 40, "test": 60, "delays": 5, "washout": 10}
 PRUNE = {

@@ -19,6 +19,8 @@ from hrsnn_lava.experiment.run import Bench, candidate_of, reference, trial_of
 from hrsnn_lava.experiment.runner import Journal, Runner
 from hrsnn_lava.training.aftercare import aftercare
 
+pytestmark = pytest.mark.once
+
 CARE = {"gains": [1.0], "balance": {"passes": 4, "samples": 80}}
 PRUNE = {
     "sops_per_spike": 1.0,

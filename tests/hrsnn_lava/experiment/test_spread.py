@@ -18,6 +18,8 @@ from hrsnn_lava.experiment import run, run_spec
 from hrsnn_lava.experiment.run_folder import JOURNAL
 from hrsnn_lava.experiment.spread import FOLDER, FurtherSeeds
 
+pytestmark = pytest.mark.once
+
 TINY = {
     "name": "tiny",
     "seed": 3,
