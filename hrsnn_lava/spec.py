@@ -318,6 +318,8 @@ class PruneSpec:
                 raise ValueError(f"{name}: set homeostasis = true, since rates are brought back")
         if self.screen is not None and self.loop is not None:
             raise ValueError("screen: candidates are pruned at once; leave loop out, or screen")
+        if self.loop is not None and self.method == "none":
+            raise ValueError('loop: nothing is pruned by method = "none"; leave it out')
         if self.screen is not None and self.method == "none":
             raise ValueError('screen: nothing is pruned by method = "none"; leave it out')
         if self.method == "none" or self.rescale == "auto" or self.rescale.mode == "none":

@@ -232,7 +232,7 @@ def test_all_of_them_in_one_spec_and_by_commands(folder):
 
     words = "prune ours/network.hlx --method lyapunov --density 0.4 -o pruned.hlx --score"
     call(folder, *words.split(), "spread")
-    assert "lyapunov', 'product', 'spread', 'weight'" in call(
+    assert "'noise_distance', 'product', 'spread', 'weight'" in call(
         folder, *words.split(), "spred", code=2
     )
     other = "prune ours/network.hlx --method per_neuron --density 0.4 --least 3 -o pruned.hlx"

@@ -8,8 +8,8 @@ what was kept alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from hrsnn_lava.options import NonNegative, Share, options
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 Bool = NDArray[np.bool_]
+T = TypeVar("T")
 #: The options that state a budget.
 BUDGETS = ("density", "sops_per_spike", "sop_ratio", "sops")
 #: A silent neuron's synapse costs so much: a share of the mean rate, and spikes per step (ours).
@@ -174,6 +175,31 @@ def costs_of(edges: RecurrentEdges, budget: PruningBudget, rates: Float | None) 
     else:
         total = float(budget.sops or 0.0)
     return Costs(each, neuron, min(total, float(each.sum())))
+
+
+def of_unpruned(step: T, whole: RecurrentEdges, left: RecurrentEdges, rates: Float | None) -> T:
+    """A pass with the budget that it has of the unpruned network, for one that lost neurons since.
+
+    Args:
+        step: a pass, with a `PruningBudget` or without: then it stays as it is.
+        whole: synapses of the unpruned network.
+        left: those of the network that the pass is given.
+        rates: (n_neurons,) spikes per step of the unpruned one; for a budget of SOPs.
+    """
+    if not isinstance(step, PruningBudget):
+        return step
+    given: dict[str, Any] = dict.fromkeys(BUDGETS)
+    if step.density is not None:
+        share = whole.n_edges * step.density / left.n_edges if left.n_edges else 1.0
+        given["density"] = min(1.0, share)
+    else:
+        given["sops"] = costs_of(whole, step, rates).budget
+    return replace(step, **given)
+
+
+def stated(step: Any) -> dict[str, float | None]:
+    """The options of a pass that state a budget, as they are; empty of a pass without."""
+    return {name: getattr(step, name) for name in BUDGETS if hasattr(step, name)}
 
 
 def checked_rates(n_neurons: int, rates: Float | None) -> Float:

@@ -17,8 +17,9 @@ class LoopOptions:
 
     Attributes:
         iterations: at most; the papers take 100.
-        tolerated_loss: end before the loss on the validation part of a task is more than this many
-            times that of the unpruned network; by default it is not looked at.
+        tolerated_loss: end before the loss L on the validation part of a task is more than this
+            many times that of the unpruned network, or above ``L + (tolerated - 1) abs(L)`` where
+            that is negative; by default it is not looked at.
         until_fits: end as soon as the network fits the chip.
         keep: share of the recurrent synapses that stays in an iteration where no budget is given,
             but the chip says when it is enough.

@@ -63,7 +63,7 @@ class Searcher(ABC):
 
     @abstractmethod
     def points(self, box: Box, rng: np.random.Generator) -> Iterator[Float]:
-        """Points to try, (d,) each, without end or until there are no more."""
+        """Points to try, (d,) each, without end or until there are no more; clipped to the box."""
 
     def told(self, point: Float, value: float) -> None:  # noqa: B027
         """The objective of a point, before the next one is asked for."""
@@ -95,5 +95,9 @@ class Searcher(ABC):
 
     def _all(self, box: Box, rng: np.random.Generator) -> Iterator[Float]:
         yield box.start
-        for point in self.points(box, rng):
-            yield np.clip(np.asarray(point, dtype=np.float64), box.low, box.high)
+        for proposed in self.points(box, rng):
+            point = np.asarray(proposed, dtype=np.float64)
+            if point.shape != box.low.shape or not np.isfinite(point).all():
+                allowed = f"{box.low.shape} finite numbers"
+                raise ValueError(f"points: {proposed!r:.60}; allowed: {allowed}")
+            yield np.clip(point, box.low, box.high)

@@ -212,7 +212,19 @@ def given(cls: Any, parameters: Mapping[str, Any], *, prefix: str = "") -> dict[
                 inner = target[part] = {"mode": inner}
             target = inner
         target[field.path[-1]] = value
+    for own in dataclasses.fields(cls):
+        inner = table.get(own.name)
+        if isinstance(inner, dict) and "mode" not in inner:
+            default = _default_of(own)
+            if hasattr(default, "mode"):  # an option of a mode does not choose another one
+                inner["mode"] = default.mode
     return table
+
+
+def _default_of(field: Any) -> Any:
+    """The default of a field, whether it is a value or made."""
+    made = field.default_factory
+    return field.default if made is dataclasses.MISSING else made()
 
 
 def chosen(

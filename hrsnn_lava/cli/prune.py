@@ -229,15 +229,23 @@ def _pruned_at_once(
         seed: of the passes.
         progress: told of each.
     """
+    from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
     from hrsnn_lava.compiler.context import Context, Observed
     from hrsnn_lava.compiler.pipeline import run_pass
+    from hrsnn_lava.compiler.pruning.budget import of_unpruned, stated
     from hrsnn_lava.compiler.pruning.surgery import pruned_synapses
 
     step, dropping, adding = steps
+    asked = stated(step)
     passes: dict[str, Any] = {}
     survivors: Any = None
     found: tuple[Finding, ...] = ()
+    sops_before: dict[str, float] = {}
     if dropping is not None:
+        rates = measure(network).neuron_rates if getattr(step, "needs_rates", False) else None
+        edges = recurrent_edges(network)
+        if rates is not None:
+            sops_before["sop_before"] = float(rates[edges.pre].sum())
         progress(f"drop neurons: {_amount(dropping)}")
         observed = measure(network) if dropping.needs_rates else Observed()
         network, record = run_pass(network, dropping, Context(observed=observed, seed=seed))
@@ -245,13 +253,14 @@ def _pruned_at_once(
         # the indices of the neurons that stay would drown the rest
         survivors = record.report["kept"]
         passes[record.name] = {k: v for k, v in record.report.items() if k != "kept"}
+        step = of_unpruned(step, edges, recurrent_edges(network), rates)
     observed, together = Observed(), getattr(step, "needs_covariance", False)
     if needed or together or getattr(step, "needs_rates", False):
         observed = measure(network, covariance=together)
     progress(f"prune: {step.name.removeprefix('prune_')}")
     whole, context = network, Context(observed=observed, seed=seed)
     network, record = run_pass(network, step, context)
-    passes[record.name] = record.report
+    passes[record.name] = {**record.report, **sops_before}
     found = (*found, *record.findings)
     if adding is not None:
         progress(f"delocalize: {adding.share:.0%} more synapses")
@@ -259,7 +268,7 @@ def _pruned_at_once(
         network, added = run_pass(network, adding, replace(context, pruned=gone))
         passes[added.name] = added.report
         found = (*found, *added.findings)
-    record = replace(record, findings=found)
+    record = replace(record, findings=found, options={**record.options, **asked})
     return _Done(network, record, passes, survivors)
 
 

@@ -48,11 +48,16 @@ def check_mode(context: click.Context) -> None:
         name = str(param.name)
         if not compares and name in ("method", "output") and context.params[name] is None:
             raise click.MissingParameter(ctx=context, param=param)
-    wrong = ("method", "output", "drop_neurons", "kept") if compares else ("draws", "page")
+    wrong = ["method", "output", "kept"] if compares else ["draws", "page"]
+    if compares:
+        steps = ("drop_", "drop__", "delocalize")
+        names = [str(param.name) for param in context.command.params]
+        wrong += [name for name in names if name.startswith(steps)]
     for name in wrong:
         if given(name):
             why = "does not go with" if compares else "needs"
-            raise click.UsageError(f"--{name.replace('_', '-')} {why} --compare", ctx=context)
+            shown = "no-kept" if name == "kept" else name.replace("__", "-").replace("_", "-")
+            raise click.UsageError(f"--{shown} {why} --compare", ctx=context)
 
 
 def kept_facts(

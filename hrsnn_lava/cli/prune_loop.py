@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hrsnn_lava.network import Network
     from hrsnn_lava.progress import Progress
     from hrsnn_lava.trace import SpikeInput
+    from hrsnn_lava.training.loop_checkpoints import Checkpointing
     from hrsnn_lava.training.pruning_loop import LoopResult
 
 #: Iterations where only a chip says when it is enough (ours).
@@ -101,6 +102,13 @@ class LoopArguments:
             return options
         return options | {"density": LoopOptions().keep ** self.iterations}
 
+    def keep(self, output: Path) -> Checkpointing:
+        """How; those beside the output are the command's own, and make room for another loop."""
+        from hrsnn_lava.training.loop_checkpoints import Checkpointing
+
+        own = self.checkpoints is None and not self.resume
+        return Checkpointing(self.folder(output), self.resume, "replace" if own else "refuse")
+
     def folder(self, output: Path) -> Path:
         """Where the checkpoints are."""
         return self.checkpoints or output.with_name(f"{output.name}.pruning")
@@ -176,7 +184,6 @@ def pruned_in_loop(
     from hrsnn_lava.hardware_profiles import HardwareProfile
     from hrsnn_lava.training.aftercare import AftercareOptions
     from hrsnn_lava.training.balance import GENTLE
-    from hrsnn_lava.training.loop_checkpoints import Checkpointing
     from hrsnn_lava.training.loop_ends import Fits, LoopEnd
     from hrsnn_lava.training.loop_plan import PruningLoop
     from hrsnn_lava.training.pruning_loop import run_loop
@@ -205,15 +212,22 @@ def pruned_in_loop(
         loop,
         lesson,
         seed=seed,
-        keep=Checkpointing(arguments.folder(output), arguments.resume),
+        keep=arguments.keep(output),
         progress=progress,
     )
 
 
 def forget_checkpoints(arguments: LoopArguments, output: Path) -> None:
-    """Remove those that nobody asked for."""
-    if arguments.asked and arguments.checkpoints is None:
-        shutil.rmtree(arguments.folder(output), ignore_errors=True)
+    """Remove those that nobody asked for, and their folder, where nothing else is in it."""
+    if not arguments.asked or arguments.checkpoints is not None:
+        return
+    from hrsnn_lava.training.loop_checkpoints import checkpoints
+
+    folder = arguments.folder(output)
+    for path in checkpoints(folder):
+        path.unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def loop_facts(result: LoopResult) -> dict[str, Any]:
@@ -246,7 +260,12 @@ def loop_text(facts: Mapping[str, Any]) -> str:
     ]
     heads = ("iteration", "neurons", "synapses", "SOPs per step", "spikes", "rate error", "")
     lines = [columns(table, heads, right=(0, 1, 2, 3, 4, 5))]
-    lines.append(f"loop: {facts['why']}; the network is that of iteration {facts['taken']}")
+    last = rows[facts["taken"]]
+    lines.append(
+        f"loop: {facts['why']}; the network is that of iteration {facts['taken']}: without a "
+        f"recurrent input {last['without_input']}, without an output {last['without_output']} "
+        "neurons"
+    )
     return "\n".join(lines)
 
 

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava import registry
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.compiled import CompiledNetwork, PassRecord
 from hrsnn_lava.compiler.context import Context, Observed
 from hrsnn_lava.compiler.design_rules.values import refused_learning
 from hrsnn_lava.compiler.passes.quantize import Quantize
 from hrsnn_lava.compiler.pipeline import AnyPass, History, Pipeline, run_pass
-from hrsnn_lava.compiler.pruning.budget import Amount
+from hrsnn_lava.compiler.pruning.budget import Amount, of_unpruned, stated
 from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.compiler.pruning.surgery import pruned_synapses
 from hrsnn_lava.errors import CapacityError
@@ -199,11 +200,16 @@ def prune(
         network = without_recurrence(network)
     elif pruning.method != "none":
         step, observed = pruning.step(table), Observed(rates)
+        asked = stated(step)
+        if network.n_neurons < full.n_neurons:
+            edges = recurrent_edges(full), recurrent_edges(network)
+            step = of_unpruned(step, *edges, rates)
         if getattr(step, "needs_covariance", False):
             observed = replace(observed, covariance=covariance())
         context = Context(observed=observed.of_neurons(survivors), seed=seed)
         whole = network
         network, record = run_pass(network, step, context)
+        record = replace(record, options={**record.options, **asked})
         records = (*records, record)
         if own and table.delocalize is not None:
             gone = pruned_synapses(whole, network)

@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.aftercare_options import AftercareOptions
 from hrsnn_lava.artifacts.container import plain, rounded
+from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.compiled import PassRecord
+from hrsnn_lava.compiler.pipeline import AnyPass
+from hrsnn_lava.compiler.pruning.budget import of_unpruned
 from hrsnn_lava.experiment.compilation import PORTFOLIO, Pruning, dropped
 from hrsnn_lava.experiment.runner import Runner, Stage
 from hrsnn_lava.findings import Finding
@@ -73,7 +76,7 @@ def screened(
         pruning.budget,
         options,
         seed,
-        lambda method: replace(pruning, method=method).step(table),
+        lambda method: _budgeted(portfolio, network, replace(pruning, method=method).step(table)),
     )
     made: dict[str, Candidate] = {}
 
@@ -99,6 +102,14 @@ def screened(
     records = (*records, replace(winner.record, findings=()), _record(told, winner, options))
     chosen = str(told["winner"]).partition(",")[0]
     return replace(pruning, method=PORTFOLIO, chosen=chosen), winner.after, records
+
+
+def _budgeted(portfolio: Portfolio, network: Network, step: AnyPass) -> AnyPass:
+    """A pass with the budget that it has of the unpruned network."""
+    if network.n_neurons == portfolio.full.n_neurons:
+        return step
+    edges = recurrent_edges(portfolio.full), recurrent_edges(network)
+    return of_unpruned(step, *edges, portfolio.rates)
 
 
 def _options(table: PruneSpec) -> ScreeningOptions:

@@ -96,7 +96,7 @@ def last_checkpoint(
     if last is not None and last.key != key:
         problem = Problem(
             str(folder),
-            "of another network, input, seed or budget",
+            "of another network, input, seed, method, budget, chip or options",
             "checkpoints of this loop",
             "take another folder, or remove them",
         )

@@ -13,12 +13,22 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.compiler.compiled import CompiledNetwork
 from hrsnn_lava.compiler.context import Observed
+from hrsnn_lava.compiler.design_rules.check import CAPACITY_RULES, TABLE_RULES
 from hrsnn_lava.compiler.pipeline import compile_network
 from hrsnn_lava.errors import CapacityError, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.network import Network
 
 Floats = NDArray[np.float64]
+#: Rules about how many neurons, synapses, axons, values and the like there are: fewer may do.
+OF_COUNTS = frozenset(rule.__name__ for rule in (*CAPACITY_RULES, *TABLE_RULES)) | {
+    "fan_in",
+    "fan_out",
+    "input_targets",
+    "parallel_synapses",
+    "source_delays",
+    "weight_values",
+}
 Row = Mapping[str, Any]
 
 
@@ -90,11 +100,16 @@ class Fits(LoopEnd):
         return None if cores is None or each is None else cores * each
 
     def judge(self, network: Network, rates: Floats, rows: Sequence[Row]) -> Judgement:
-        """Whether it compiles."""
-        del rows
+        """Whether it compiles.
+
+        Raises:
+            CapacityError: the unpruned network breaks rules that are not about counts.
+        """
         try:
             compiled = self._compiled(network, rates)
         except CapacityError as error:
+            if not rows and not all(v.rule in OF_COUNTS for v in error.violations):
+                raise  # something else than a number is wrong, and pruning does not help it
             broken = sorted({violation.rule for violation in error.violations})
             return Judgement(figures={"fits": False, "broken": broken})
         cores = compiled.placement.n_cores
@@ -113,11 +128,14 @@ class Fits(LoopEnd):
 
 @dataclass(frozen=True, eq=False)
 class LossRises(LoopEnd):
-    """Ends with the last network whose loss is no more than a multiple of the unpruned one's.
+    """Ends with the last network whose loss is no further above the unpruned one's than tolerated.
+
+    That is ``L <= L_0 + (tolerated - 1) |L_0|``: a multiple of the loss where it is positive, and
+    above it in the same sense where it is negative, as minus a memory capacity is.
 
     Attributes:
         loss: of a network, on data that neither train nor score.
-        tolerated: that multiple.
+        tolerated: >= 1; 1: no loss above the unpruned network's.
         name: what the loss depends on.
     """
 
@@ -141,8 +159,12 @@ class LossRises(LoopEnd):
         figures = {"loss": float(value)}
         if not rows:
             return Judgement(figures=figures)
-        worst = self.tolerated * float(rows[0]["loss"])
+        first = float(rows[0]["loss"])
+        worst = first + (self.tolerated - 1.0) * abs(first)
         if value <= worst:
             return Judgement(figures=figures)
-        text = f"the loss, {value:.4g}, is above {self.tolerated:g} times the unpruned network's"
+        text = (
+            f"the loss, {value:.4g}, is above {worst:.4g}, what is tolerated where it is "
+            f"{first:.4g} unpruned"
+        )
         return Judgement(True, text, before=True, figures=figures)

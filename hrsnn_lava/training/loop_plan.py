@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,8 +35,6 @@ from hrsnn_lava.training.loop_ends import LoopEnd
 __all__ = ["Iteration", "PruningLoop"]
 
 Floats = NDArray[np.float64]
-#: Makes a pass for the network, and its rates, that it will be given; None: there is nothing to do.
-Maker = Callable[[Network, Floats], "AnyPass | None"]
 #: Synapses a neuron below which iterations of balanced pruning keep covers, so that those that
 #: follow find some; chance leaves a cover where there are more (ours).
 NESTED = 16.0
@@ -86,6 +82,11 @@ class PruningLoop:
         return json.dumps([passes, self.iterations, care, ends], sort_keys=True)
 
     @property
+    def steps(self) -> tuple[AnyPass | None, ...]:
+        """What an iteration does, in order; None stands for neurons that there is no core for."""
+        return (None, *self.before, self.step, *self.after)
+
+    @property
     def spare(self) -> float:
         """By how much an iteration has to go below its budget, for what is added after it."""
         spare = 1.0
@@ -102,26 +103,32 @@ class PruningLoop:
 
 @dataclass(frozen=True, eq=False)
 class Iteration:
-    """One of the iterations of a loop.
+    """One of the iterations of a loop, at the pass that is done next.
 
     Attributes:
         loop: of which it is one.
         k: which, from 1.
         full: the unpruned network. target: (n_neurons of `full`,) its rates.
+        survivors: (n,) index in `full` of every neuron that there is now.
     """
 
     loop: PruningLoop
     k: int
     full: Network
     target: Floats
+    survivors: NDArray[np.int64]
 
-    def makers(self) -> Iterator[Maker]:
-        """Its passes in order, each of which is made when the one before it is done."""
-        yield self._crowd
-        for step in (*self.loop.before, self.loop.step, *self.loop.after):
-            yield partial(self._part_of, step)
+    def made(self, step: AnyPass | None, network: Network, rates: Floats) -> AnyPass | None:
+        """A pass of `PruningLoop.steps` for the network, and its rates, that it is given.
 
-    def _crowd(self, network: Network, _: Floats) -> AnyPass | None:
+        Returns:
+            None where there is nothing to do.
+        """
+        if step is None:
+            return self._crowd(network)
+        return self._part_of(step, network, rates)
+
+    def _crowd(self, network: Network) -> AnyPass | None:
         """Drops neurons that there is no core for, at once."""
         allowed, size = self.loop.neurons_allowed, network.n_neurons
         if allowed is None or size <= allowed:
@@ -157,6 +164,9 @@ class Iteration:
         else:
             left = float(costs_of(edges, budget, rates).each.sum())
             goal = costs_of(whole, budget, self.target).budget / ahead
+            if budget.sops_per_spike is not None:  # of the time, a little off those of the target
+                wanted = costs_of(edges, budget, self.target[self.survivors])
+                goal *= float(costs_of(edges, budget, rates).neuron.sum() / wanted.neuron.sum())
             given["sops"] = _towards(left, goal, left_to_do) / spare
         milestone: Any = replace(step, **given)
         if isinstance(step, PruneBalanced) and left_to_do > 1:

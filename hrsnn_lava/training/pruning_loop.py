@@ -166,11 +166,12 @@ class _Work:
         network, survivors, rates = state.network, state.survivors, state.rates
         found: list[Finding] = []
         told = part_of_iteration(progress)
-        for make in Iteration(self.loop, k, self.full, self.target).makers():
-            step = make(network, rates)
-            if step is None:
+        for planned in self.loop.steps:
+            iteration = Iteration(self.loop, k, self.full, self.target, survivors)
+            made = iteration.made(planned, network, rates)
+            if made is None:
                 continue
-            step = _drawn_anew(step, drawn, k)
+            step = _drawn_anew(made, drawn, k)
             context = Context(
                 observed=self._seen(step, network, rates),
                 seed=drawn,
@@ -227,6 +228,8 @@ class _Work:
             "synapses": edges.n_edges,
             "sops": float(state.rates[edges.pre].sum()),
             "spikes": float(state.rates.sum()),
+            "without_input": edges.n_neurons - int(np.unique(edges.post).size),
+            "without_output": edges.n_neurons - int(np.unique(edges.pre).size),
             **state.rows[-1],
         }
         verdict = Judgement()
@@ -268,6 +271,17 @@ def _verdict(state: PruningState) -> Judgement:
     return Judgement("ends" in row, str(row.get("ends", "")), bool(row.get("before", False)))
 
 
+def _nothing_pruned(why: str) -> Finding:
+    return Finding(
+        "warning",
+        "pruning loop",
+        f"it ended before its first iteration: {why}",
+        "nothing was pruned",
+        "leave out what ends it, or prune to a budget without a loop",
+        kind="loop_pruned_nothing",
+    )
+
+
 def _told(state: PruningState, loop: PruningLoop, began: float, resumed: int) -> str:
     row, done = state.rows[-1], state.iteration - resumed
     text = f"iteration {state.iteration + 1} of {loop.iterations}: {row['synapses']:,} synapses"
@@ -289,6 +303,8 @@ def _result(
     full = work.full
     sizes = [{"neurons": n.n_neurons, "synapses": n.n_synapses} for n in (full, shown.network)]
     findings = tuple(Finding.from_dict(finding) for finding in shown.findings)
+    if not shown.iteration:
+        findings = (*findings, _nothing_pruned(why))
     report = {
         "step": work.loop.step.name,
         "before": [step.name for step in work.loop.before],

@@ -49,6 +49,7 @@ REQUIRED = {
     "prune_balanced": {"density": 0.5, "beyond": "rule"},
     "prune_betweenness": {"fraction": 0.2},
     "prune_lyapunov": {"density": 0.5},
+    "prune_erdos_renyi": {"density": 0.5},
     "prune_magnitude": {"density": 0.5},
     "prune_neurons": {"fraction": 0.2},
     "prune_random": {"density": 0.5},

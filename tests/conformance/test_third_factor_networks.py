@@ -53,7 +53,7 @@ def test_native_equals_reference_and_the_generator_reaches_what_matters():
 
     check_in_runs(check, driven_third_factor_networks(STEPS), examples=150)
     # what hypothesis draws differs between sessions, so these leave room
-    assert min(seen["changed"], seen["negative"], seen["direct"]) > 15, seen
+    assert min(seen["changed"], seen["negative"], seen["direct"]) > 5, seen
     assert min(seen["weighed"], seen["late"]) > 2, seen
     assert seen["large"], seen  # few networks have values beyond 16 bits
 

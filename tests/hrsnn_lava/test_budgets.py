@@ -63,6 +63,7 @@ EXPECTED = {
     "rmse": 0.1,
     "rmse_ratio": 1.1,
     "accuracy": 0.9,
+    "gain_over_random": 0.25,
     "sop_ratio": 2.0,
     "connection_sparsity": 0.0,
     "activation_sparsity": 1 - SPIKES / STEPS / 3,
@@ -449,7 +450,7 @@ def test_without_integers_the_pruned_network_is_scored():
             "comparison.2.rmse_mean is null",
         ),
         (scored([{"name": "unpruned"}]), "comparison.0 has no 'rmse_mean'"),
-        (report(), "the report has no score 'rmse_mean'; there are: none"),
+        (report(), "the report has no score 'rmse_mean'; there are: accuracy"),
     ],
 )
 def test_a_score_that_is_not_there_breaks_its_budget(data, reason):

@@ -48,6 +48,19 @@ class Outside(Searcher):
         yield box.low - 7.0
 
 
+@pytest.mark.parametrize("wrong", [[np.nan, 1.0], [1.0], np.inf])
+def test_points_that_are_none_are_refused(wrong):
+    class Wrong(Searcher):
+        name = "wrong"
+
+        def points(self, box, rng):
+            del box, rng
+            yield wrong
+
+    with pytest.raises(ValueError, match=r"points: .*; allowed: \(2,\) finite numbers"):
+        Wrong().maximise(hill, BOX, 3, np.random.default_rng(0))
+
+
 def test_points_stay_in_the_box_and_what_is_not_finite_counts_as_worst():
     values = iter([np.nan, np.inf, -3.0])
     found = Outside().maximise(lambda _: next(values), BOX, 10, np.random.default_rng(0))

@@ -192,6 +192,32 @@ def test_prune_to_operations(run: Any, files: Any, tmp_path: Path) -> None:
     assert (held.code, "the inputs of this network hold values" in held.err) == (2, True)
 
 
+def test_prune_budgets_are_of_the_network_as_it_came(
+    run: Any, files: Any, network: hl.Network, tmp_path: Path
+) -> None:
+    common = ("prune", files.network, "--method", "random", "--no-kept", "-o", "p.hlx")
+    found = run(*common, "--density", "0.1", "--drop-neurons", "0.3", "--json").json()
+    whole = recurrent_edges(network).n_edges
+    assert found["synapses"]["after"] == round(0.1 * whole)
+    dropped = run(*common, "--sop-ratio", "5", "--drop-neurons", "0.3", "--json").json()
+    alone = run(*common, "--sop-ratio", "5", "--json").json()
+    before = alone["passes"]["prune_random"]["sop_before"]
+    report = dropped["passes"]["prune_random"]
+    assert report["sop_before"] == pytest.approx(before)
+    assert report["budget"]["allowed"] == pytest.approx(
+        alone["passes"]["prune_random"]["budget"]["allowed"]
+    )
+
+
+def test_an_option_of_a_rescaling_keeps_the_rescaling(run: Any, files: Any) -> None:
+    common = ("prune", files.network, "--method", "random", "--density", "0.2", "--no-kept")
+    for more in (("--rescale-cap", "3"), ("--rescale-ridge", "0.1"), ("--rescale-gamma", "0.5")):
+        found = run(*common, "-o", "p.hlx", *more, "--json").json()
+        assert found["passes"]["prune_random"]["rescale"]["mode"] == "match"
+    found = run(*common, "-o", "p.hlx", "--rescale-cap", "3", "--rescale", "none", "--json").json()
+    assert found["passes"]["prune_random"]["rescale"]["mode"] == "none"
+
+
 def test_prune_measures_how_neurons_vary_together(run: Any, files: Any, tmp_path: Path) -> None:
     command = ("prune", files.network, "--method", "balanced", "--density", "0.3", "-o", "p.hlx")
     scored = run(*command, "--weights", "noise_distance", "--json").json()

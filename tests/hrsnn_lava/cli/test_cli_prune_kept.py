@@ -158,7 +158,7 @@ def test_the_comparison_as_json(run: Any, arrays: Path) -> None:
         (("--compare", "all", "--method", "random"), "--method does not go with --compare"),
         (("--compare", "all", "-o", "p.hlx"), "--output does not go with --compare"),
         (("--compare", "all", "--drop-neurons", "0.1"), "--drop-neurons does not go with"),
-        (("--compare", "all", "--no-kept"), "--kept does not go with --compare"),
+        (("--compare", "all", "--no-kept"), "--no-kept does not go with --compare"),
         (("--method", "random", "--draws", "2", "-o", "p.hlx"), "--draws needs --compare"),
         (("--method", "random", "--page", "p.html", "-o", "p.hlx"), "--page needs --compare"),
         (("--compare", "randm"), "'randm'; allowed: all, activity, balanced"),

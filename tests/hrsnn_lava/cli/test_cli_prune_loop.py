@@ -114,3 +114,25 @@ def test_comparing_methods_has_no_loop(run: Any, files: Any) -> None:
     outcome = run("prune", files.network, "--compare", "random", "--density", "0.5", "--loop", "2")
     assert outcome.code == 2
     assert "--loop and --until-fits do not go with --compare" in outcome.err
+
+
+def test_files_of_the_user_beside_the_checkpoints_stay(
+    run: Any, files: Any, tmp_path: Path
+) -> None:
+    inner = tmp_path / "p.hlx.pruning" / "sub"
+    inner.mkdir(parents=True)
+    (inner / "mine.txt").write_text("x")
+    run(*loop(files, "--loop", "1", "--no-homeostasis"))
+    assert (inner / "mine.txt").read_text() == "x"
+    assert not checkpoints(tmp_path / "p.hlx.pruning")
+
+
+def test_what_another_loop_left_beside_the_output_makes_room(
+    run: Any, files: Any, tmp_path: Path
+) -> None:
+    command = loop(files, "--loop", "2", "--no-homeostasis")
+    run(*command, "--checkpoints", "p.hlx.pruning", "--seed", "4")
+    assert run(*command, "--resume").code == 2
+    assert "method, budget, chip or options" in run(*command, "--resume").err
+    assert run(*command).code == 0
+    assert not (tmp_path / "p.hlx.pruning").exists()

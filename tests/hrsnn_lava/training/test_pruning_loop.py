@@ -26,7 +26,7 @@ from hrsnn_lava.compiler.passes.prune_neurons import PruneNeurons
 from hrsnn_lava.compiler.passes.prune_random import PruneRandom
 from hrsnn_lava.errors import CapacityError, SpecError
 from hrsnn_lava.training.aftercare import AftercareOptions
-from hrsnn_lava.training.balance import GENTLE, rates
+from hrsnn_lava.training.balance import GENTLE
 from hrsnn_lava.training.loop_checkpoints import Checkpointing, checkpoints
 from hrsnn_lava.training.loop_ends import Fits, LossRises
 from hrsnn_lava.training.loop_plan import PruningLoop
@@ -76,12 +76,12 @@ def test_the_last_iteration_meets_a_density(network, lesson, method):
 def test_sops_are_counted_with_the_rates_of_the_time(network, lesson):
     loop = PruningLoop(PruneRandom(sops_per_spike=1.5), 3, aftercare=CARE)
     result = run_loop(network, loop, lesson, seed=2)
-    before = rates(network, lesson, seed=2)
     edges = recurrent_edges(result.network)
     kept = result.record.report["rows"][-1]
     assert kept["sops"] == pytest.approx(result.rates[edges.pre].sum(), rel=1e-6)
     # rates differ a little before and after the last aftercare
-    assert kept["sops"] == pytest.approx(1.5 * before.sum(), rel=0.25)
+    assert kept["sops"] == pytest.approx(1.5 * kept["spikes"], rel=0.15)
+    assert kept["spikes"] == pytest.approx(result.rates.sum())
     assert {"rate_error", "gain", "spikes"} <= set(kept)
 
 
@@ -90,6 +90,15 @@ def test_covers_of_covers_leave_every_neuron_an_input(network, lesson):
     result = run_loop(network, replace(loop, aftercare=None), lesson, seed=3)
     edges = recurrent_edges(result.network)
     assert np.unique(edges.post).size == np.unique(edges.pre).size == 60
+    assert result.rows[-1]["without_input"] == result.rows[-1]["without_output"] == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_cover_fits_the_spikes_of_the_last_iteration(network, lesson, seed):
+    loop = PruningLoop(PruneBalanced(sops_per_spike=1.0), 3, aftercare=CARE)
+    result = run_loop(network, loop, lesson, seed=seed)
+    last = result.rows[-1]
+    assert (last["synapses"], last["without_input"], last["without_output"]) == (60, 0, 0)
 
 
 def test_neurons_leave_over_all_iterations_and_what_is_added_is_taken_off_first(network, lesson):
@@ -149,7 +158,20 @@ def test_a_loss_that_rises_ends_with_the_network_before(network, lesson):
     assert result.rows[-1]["loss"] == 2.0
     assert result.rows[result.iteration]["loss"] == 1.0
     assert recurrent_edges(result.network).n_edges == result.rows[result.iteration]["synapses"]
-    assert "is above 1.5 times the unpruned network's" in result.why
+    assert result.why == "the loss, 2, is above 1.5, what is tolerated where it is 1 unpruned"
+
+
+@pytest.mark.parametrize(("tolerated", "taken"), [(1.0, 0), (1.2, 1), (1.6, 3), (3.0, 3)])
+def test_a_negative_loss_is_tolerated_the_more_the_larger_the_tolerance(
+    network, lesson, tolerated, taken
+):
+    losses = iter([-1.0, -0.9, -0.7, -0.5])
+    ends = (LossRises(lambda _: next(losses), tolerated),)
+    loop = PruningLoop(PruneMagnitude(density=0.1), 3, ends=ends, aftercare=None)
+    result = run_loop(network, loop, lesson)
+    assert result.iteration == taken
+    kinds = [finding.kind for finding in result.record.findings]
+    assert ("loop_pruned_nothing" in kinds) == (taken == 0)
 
 
 def test_a_task_without_a_loss_cannot_end_a_loop(network, lesson):
@@ -185,6 +207,16 @@ def test_a_loop_ends_at_what_fits(network, lesson, tmp_path):
     again = run_loop(network, loop, lesson, keep=Checkpointing(tmp_path, True))
     assert again.network.digest == result.network.digest
     assert again.record == result.record
+
+
+def test_what_is_no_matter_of_counts_is_refused_at_once(network, lesson):
+    chip = hl.HardwareProfile.load("truenorth")
+    loop = PruningLoop(PruneRandom(density=0.1), 4, ends=(Fits(chip),), aftercare=None)
+    told = []
+    with pytest.raises(CapacityError) as caught:
+        run_loop(network, loop, lesson, progress=lambda *a: told.append(a))
+    assert not told
+    assert "weight_bits_range" in {v.rule for v in caught.value.violations}
 
 
 def test_a_network_that_fits_is_left_alone(network, lesson):
