@@ -397,5 +397,5 @@ def test_a_score_that_is_gone_fails_the_comparison():
     (breach,) = result.breaches
     assert breach == (
         "score.rmse: 0.2 -> not known; allowed: at most 10 % worse; "
-        "the report has no score 'rmse'; there are: none"
+        "the report has no score 'rmse'; there are: accuracy"
     )
