@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from command import main, seeds
-from pruning import BASE, SETTINGS, Setting, pooled
+from pruning import Setting, pooled, sized, unpruned
 
 from hrsnn_lava.compiler.context import Context, Observed
 from hrsnn_lava.compiler.passes.delocalize import Delocalize
@@ -31,13 +31,10 @@ from hrsnn_lava.compiler.passes.prune_random import PruneRandom
 from hrsnn_lava.compiler.passes.rescale_time import RescaleTime
 from hrsnn_lava.compiler.pipeline import AnyPass
 from hrsnn_lava.compiler.pruning.budget import Amount
-from hrsnn_lava.experiment.preparation import prepare
-from hrsnn_lava.experiment.scoring import score_network, training_counts
-from hrsnn_lava.experiment.spec_trial import merged
+from hrsnn_lava.experiment.scoring import score_network
 from hrsnn_lava.experiment.study import Arm, Study, StudyResult
 from hrsnn_lava.experiment.study_page import Column, StudyPage
 from hrsnn_lava.network import Network
-from hrsnn_lava.spec import Spec
 from hrsnn_lava.training.aftercare import AftercareOptions, aftercare
 from hrsnn_lava.training.balance import GENTLE
 from hrsnn_lava.training.loop_plan import PruningLoop
@@ -137,14 +134,10 @@ def trial(settings: dict[str, Any], seed: int, tuning: bool) -> dict[str, float 
     """All rows of a setting on one seed, as variants of the unpruned network."""
     del tuning
     settings = dict(settings)
-    setting, rows = SETTINGS[settings.pop("setting")], settings.pop("rows")
+    rows = settings.pop("rows")
     passes = settings.pop("passes")
-    table = merged({**BASE, "task": setting.task, "seed": seed}, setting.network | settings)
-    table["balance"] |= {"samples": setting.samples}
-    spec = Spec.parse(table)
-    data = spec.task.trial(seed)
-    full = prepare(spec, data, seed).network
-    rates = training_counts(full, data, seed) / data.lesson.n_steps
+    base = unpruned(settings, seed)
+    setting, data, full, rates = base.setting, base.trial, base.network, base.rates
     samples = min(setting.samples, 200)
     care = AftercareOptions(balance=replace(GENTLE, samples=samples, passes=passes))
     bench = Bench(setting, data, full, rates, seed, care)
@@ -161,12 +154,7 @@ def study(arguments: argparse.Namespace) -> Study:
     names = ("memory",) if small else ("memory", "hidden variable")
     rows = ("random, in a loop", "A: I", "B: I, II", "balanced") if small else tuple(ROWS)
     common: dict[str, Any] = {"rows": rows, "passes": 4 if small else PASSES}
-    if small:
-        common |= {"network.size": 60, "network.connectivity.mean_degree": 12.0}
-        common |= {"balance.passes": 10, "task.train": 300, "task.test": 200}
-        common |= {"task.validation": 100}
-    if arguments.size == "paper":
-        common |= {"network.size": 5000, "network.connectivity.mean_degree": 100.0}
+    common |= sized(arguments.size)
     pairs = [(row, AGAINST[row]) for row in rows if row in AGAINST and AGAINST[row] in rows]
     return Study(
         "ablation",

@@ -221,18 +221,49 @@ class Bench:
         return float(self.rates.sum()) * self.trial.steps_per_sample
 
 
+@dataclass(frozen=True)
+class Unpruned:
+    """A setting on one seed: its spec and data, the network, and (n_neurons,) its rates."""
+
+    setting: Setting
+    spec: Spec
+    trial: Any
+    network: Network
+    rates: Any
+
+
+def unpruned(settings: dict[str, Any], seed: int) -> Unpruned:
+    """Build and balance the network of a setting; `settings` are its name and keys of the spec."""
+    keys = dict(settings)
+    setting = SETTINGS[keys.pop("setting")]
+    table = merged({**BASE, "task": setting.task, "seed": seed}, setting.network | keys)
+    table["balance"] |= {"samples": setting.samples}
+    spec = Spec.parse(table)
+    data = spec.task.trial(seed)
+    network = prepare(spec, data, seed).network
+    rates = training_counts(network, data, seed) / data.lesson.n_steps
+    return Unpruned(setting, spec, data, network, rates)
+
+
+def sized(size: str) -> dict[str, Any]:
+    """Keys of the spec that the size of an experiment changes."""
+    if size == "paper":
+        return {"network.size": 5000, "network.connectivity.mean_degree": 100.0}
+    if size != "small":
+        return {}
+    network = {"network.size": 60, "network.connectivity.mean_degree": 12.0}
+    task = {"task.train": 300, "task.validation": 100, "task.test": 200}
+    return network | task | {"balance.passes": 10}
+
+
 def trial(settings: dict[str, Any], seed: int, tuning: bool) -> dict[str, float | None]:
     """All rows of a setting on one seed, as variants of the unpruned network."""
     del tuning
     settings = dict(settings)
-    setting, rows = SETTINGS[settings.pop("setting")], settings.pop("rows")
-    table = merged({**BASE, "task": setting.task, "seed": seed}, setting.network | settings)
-    table["balance"] |= {"samples": setting.samples}
-    spec = Spec.parse(table)
-    data = spec.task.trial(seed)
-    full = prepare(spec, data, seed).network
-    rates = training_counts(full, data, seed) / data.lesson.n_steps
-    bench = Bench(setting, spec, data, full, rates, seed)
+    rows = settings.pop("rows")
+    base = unpruned(settings, seed)
+    setting, data, full, rates = base.setting, base.trial, base.network, base.rates
+    bench = Bench(setting, base.spec, data, full, rates, seed)
     whole = bench.scored(full)
     per_spike = float(rates.sum()) * data.steps_per_sample
     figures: dict[str, float | None] = {
@@ -270,12 +301,7 @@ def study(arguments: argparse.Namespace) -> Study:
     names = ("memory",) if small else arguments.settings or tuple(SETTINGS)
     rows = ("random", "balanced", "magnitude") if small else tuple(ROWS_OF)
     rows = tuple(getattr(arguments, "rows", None) or (*rows, *SCREENED))
-    common: dict[str, Any] = {"rows": rows}
-    if small:
-        common |= {"network.size": 120, "network.connectivity.mean_degree": 20.0}
-        common |= {"balance.passes": 30, "task.train": 400, "task.test": 300}
-    if arguments.size == "paper":
-        common |= {"network.size": 5000, "network.connectivity.mean_degree": 100.0}
+    common: dict[str, Any] = {"rows": rows} | sized(arguments.size)
     arms = tuple(Arm(name, ({"setting": name},)) for name in names)
     against = [row for row in rows if row != "random" and not row.endswith(("2", "4"))]
     pairs = [(row, "random") for row in (*against, "no recurrence")]

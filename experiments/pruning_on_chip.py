@@ -17,21 +17,18 @@ from typing import Any
 
 import numpy as np
 from command import main, seeds
-from pruning import BASE, ROWS_OF, SETTINGS, Setting, pooled
+from pruning import ROWS_OF, Setting, pooled, sized, unpruned
 
 import hrsnn_lava as hl
 from hrsnn_lava import registry
 from hrsnn_lava.compiler.context import Context, Observed
 from hrsnn_lava.compiler.pipeline import compile_network
 from hrsnn_lava.experiment.compilation import without_recurrence
-from hrsnn_lava.experiment.preparation import prepare
 from hrsnn_lava.experiment.scoring import score_network, training_counts
-from hrsnn_lava.experiment.spec_trial import merged
 from hrsnn_lava.experiment.study import Arm, Study, StudyResult
 from hrsnn_lava.experiment.study_page import Column, StudyPage
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedInput
-from hrsnn_lava.spec import Spec
 from hrsnn_lava.training.aftercare import AftercareOptions, aftercare
 from hrsnn_lava.training.balance import GENTLE
 
@@ -83,14 +80,9 @@ def trial(settings: dict[str, Any], seed: int, tuning: bool) -> dict[str, float 
     """All rows of a setting on one seed, as variants of the unpruned network."""
     del tuning
     settings = dict(settings)
-    setting = SETTINGS[settings.pop("setting")]
     passes = settings.pop("passes")
-    table = merged({**BASE, "task": setting.task, "seed": seed}, setting.network | settings)
-    table["balance"] |= {"samples": setting.samples}
-    spec = Spec.parse(table)
-    data = spec.task.trial(seed)
-    full = prepare(spec, data, seed).network
-    rates = training_counts(full, data, seed) / data.lesson.n_steps
+    base = unpruned(settings, seed)
+    setting, data, full, rates = base.setting, base.trial, base.network, base.rates
     care = AftercareOptions(balance=replace(GENTLE, samples=setting.samples, passes=passes))
     bench = Bench(setting, data, full, rates, seed, care)
     figures = bench.figures(full)
@@ -109,12 +101,7 @@ def study(arguments: argparse.Namespace) -> Study:
     small = arguments.size == "small"
     names = CHOSEN[:1] if small else CHOSEN
     common: dict[str, Any] = {"passes": 4 if small else 120}
-    if small:
-        common |= {"network.size": 60, "network.connectivity.mean_degree": 12.0}
-        common |= {"balance.passes": 10, "task.train": 300, "task.test": 200}
-        common |= {"task.validation": 100}
-    if arguments.size == "paper":
-        common |= {"network.size": 5000, "network.connectivity.mean_degree": 100.0}
+    common |= sized(arguments.size)
     others = [row for row in (*ROWS, "no recurrence") if row != "random"]
     return Study(
         "pruning_on_chip",

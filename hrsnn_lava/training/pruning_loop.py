@@ -24,7 +24,7 @@ from hrsnn_lava.compiler.context import Context, Observed
 from hrsnn_lava.compiler.pipeline import AnyPass, run_pass
 from hrsnn_lava.compiler.pruning.pruning_state import PruningState
 from hrsnn_lava.compiler.pruning.surgery import pruned_synapses
-from hrsnn_lava.findings import Finding, worst_first
+from hrsnn_lava.findings import Finding, Severity, worst_first
 from hrsnn_lava.network import Network
 from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.seeding import generator
@@ -271,11 +271,11 @@ def _verdict(state: PruningState) -> Judgement:
     return Judgement("ends" in row, str(row.get("ends", "")), bool(row.get("before", False)))
 
 
-def _nothing_pruned(why: str) -> Finding:
+def _nothing_pruned(why: str, severity: Severity) -> Finding:
     return Finding(
-        "warning",
+        severity,
         "pruning loop",
-        f"it ended before its first iteration: {why}",
+        f"it ended with the network as it came: {why}",
         "nothing was pruned",
         "leave out what ends it, or prune to a budget without a loop",
         kind="loop_pruned_nothing",
@@ -304,7 +304,9 @@ def _result(
     sizes = [{"neurons": n.n_neurons, "synapses": n.n_synapses} for n in (full, shown.network)]
     findings = tuple(Finding.from_dict(finding) for finding in shown.findings)
     if not shown.iteration:
-        findings = (*findings, _nothing_pruned(why))
+        # a network that fits as it is needs no pruning; one that a loss held back was to be pruned
+        severity: Severity = "warning" if last.iteration else "note"
+        findings = (*findings, _nothing_pruned(why, severity))
     report = {
         "step": work.loop.step.name,
         "before": [step.name for step in work.loop.before],

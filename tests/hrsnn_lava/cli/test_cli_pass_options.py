@@ -23,6 +23,22 @@ from hrsnn_lava.compiler.pruning.budget import BUDGETS
 from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.options import options_of
 
+#: Of the run behind exponents.
+PARTICIPATION: dict[str, Any] = {
+    "steps": 20,
+    "transient": 5,
+    "qr_every": 2,
+    "width": 0.4,
+    "n_exponents": 3,
+    "drive": 0.1,
+    "noise": 0.2,
+    "reset_gradient": True,
+    "floor": 1e-9,
+    "linearisation": "event",
+    "slope_floor": 0.01,
+    "eps": 0.1,
+    "window": 10,
+}
 #: For every option of every pass a value that is not its default.
 VALUES: dict[str, dict[str, Any]] = {
     "prune_activity": {
@@ -49,21 +65,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "density": 0.4,
         "score": "product",
         "exponents": "participation",
-        "participation": {
-            "steps": 20,
-            "transient": 5,
-            "qr_every": 2,
-            "width": 0.4,
-            "n_exponents": 3,
-            "drive": 0.1,
-            "noise": 0.2,
-            "reset_gradient": True,
-            "floor": 1e-9,
-            "linearisation": "event",
-            "slope_floor": 0.01,
-            "eps": 0.1,
-            "window": 10,
-        },
+        "participation": PARTICIPATION,
         "rescale": {"mode": "inverse", "gamma": 0.5, "cap": 4.0, "ridge": 0.1},
         "sampling": "systematic",
         "per_sop": True,
@@ -108,21 +110,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "tau_min": 0.002,
         "tau_max": 0.2,
         "search": "random",
-        "spectrum": {
-            "steps": 20,
-            "transient": 5,
-            "qr_every": 2,
-            "width": 0.4,
-            "n_exponents": 3,
-            "drive": 0.1,
-            "noise": 0.2,
-            "reset_gradient": True,
-            "floor": 1e-9,
-            "linearisation": "event",
-            "slope_floor": 0.01,
-            "eps": 0.1,
-            "window": 10,
-        },
+        "spectrum": PARTICIPATION,
         "seed": 4,
     },
     "delocalize": {

@@ -170,8 +170,8 @@ def test_a_negative_loss_is_tolerated_the_more_the_larger_the_tolerance(
     loop = PruningLoop(PruneMagnitude(density=0.1), 3, ends=ends, aftercare=None)
     result = run_loop(network, loop, lesson)
     assert result.iteration == taken
-    kinds = [finding.kind for finding in result.record.findings]
-    assert ("loop_pruned_nothing" in kinds) == (taken == 0)
+    told = [(finding.kind, finding.severity) for finding in result.record.findings]
+    assert (("loop_pruned_nothing", "warning") in told) == (taken == 0)
 
 
 def test_a_task_without_a_loss_cannot_end_a_loop(network, lesson):
@@ -226,6 +226,8 @@ def test_a_network_that_fits_is_left_alone(network, lesson):
     assert result.network.digest == network.digest
     assert result.iteration == 0
     assert len(result.rows) == 1
+    (told,) = result.record.findings
+    assert (told.kind, told.severity) == ("loop_pruned_nothing", "note")
 
 
 def test_what_never_fits_is_refused_and_its_checkpoints_stay(network, lesson, tmp_path):
