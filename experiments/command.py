@@ -23,11 +23,16 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def shown(text: str, fraction: float | None = None, /) -> None:
-    """A line on stderr for every trial, with the time that is left."""
-    began = shown.__dict__.setdefault("began", time.monotonic())
-    first = shown.__dict__.setdefault("first", fraction or 0.0)
-    done = (fraction or 0.0) - first
-    left = (time.monotonic() - began) * (1 - (fraction or 0.0)) / done if done > 0 else None
+    """A line on stderr for every trial, with the time that is left.
+
+    Trials that the journal had come at once, and say nothing of it.
+    """
+    now, at, state = time.monotonic(), fraction or 0.0, shown.__dict__
+    if now - state.get("last", now) < 0.5:
+        state["began"], state["first"] = now, at
+    state["last"] = now
+    done = at - state["first"]
+    left = (now - state["began"]) * (1 - at) / done if done > 0 else None
     rest = "" if left is None else f", about {left / 60:.1f} min left"
     print(f"{100 * (fraction or 0):5.1f} % {text}{rest}", file=sys.stderr, flush=True)
 

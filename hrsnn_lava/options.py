@@ -287,8 +287,13 @@ def problems_of(error: ValidationError, cls: Any, where: str = "") -> list[Probl
         key = ".".join([*([where] if where else []), *path]) or "options"
         value = item.get("input")
         measured = "a table" if isinstance(value, dict) else repr(value)
-        if item["type"] == "value_error" and not path:  # of the options together
+        if item["type"] == "value_error" and (not path or isinstance(value, Mapping)):
             measured = "these values together"
+            # of several options: the one that leads the text
+            if said := re.match(r"(\w+): (.+)", _allowed(item), re.S):
+                problem = Problem(f"{key}.{said[1]}" if path or where else said[1], said[2])
+                merged[problem.where] = problem
+                continue
         if item["type"] == "union_tag_invalid":
             key, measured = f"{key}.distribution", repr(item["ctx"]["tag"])
         if item["type"] == "problem":  # one that another options class has put into words

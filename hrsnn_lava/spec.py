@@ -400,10 +400,31 @@ def _prune_table(value: Any, handler: Any) -> Any:
     if isinstance(value, PruneSpec) or not isinstance(value, Mapping):
         return handler(value)
     method = str(value.get("method", PruneSpec.method))
+    _check_given(value)
     try:
         return TypeAdapter(prune_table(method)).validate_json(_json(value))
     except ValidationError as error:
         raise _with_owners(error, method) from None
+
+
+def _check_given(table: Mapping[str, Any]) -> None:
+    """A `ValueError` for what the defaults hide: a second budget, a method that nothing uses.
+
+    What has its default may not have been said: a canonical spec says it all.
+    """
+    defaults = (None, PruneSpec.density)
+    budgets = [name for name in BUDGETS if table.get(name) not in defaults]
+    if len(budgets) > 1:
+        raise ValueError(f"budget: {' and '.join(budgets)}: one of them")
+    screen, method = table.get("screen"), table.get("method")
+    if screen is None or method in (None, "none", PruneSpec.method):
+        return
+    candidates = screen.get("candidates") if isinstance(screen, Mapping) else None
+    if candidates is None:
+        candidates = PortfolioOptions().candidates
+    if method not in candidates:
+        known = ", ".join(map(str, candidates))
+        raise ValueError(f"method: {method} is no candidate of screen, which has {known}")
 
 
 def _with_owners(error: ValidationError, method: str) -> ValidationError:

@@ -87,7 +87,7 @@ class PruneNeurons(Pass[Network, Network]):
         given = [name for name in names if getattr(self, name) is not None]
         if len(given) != 1:
             stated = " and ".join(given) or "none of them"
-            raise ValueError(f"one of {', '.join(names)}, where {stated} is given")
+            raise ValueError(f"one of {', '.join(names)}; given: {stated}")
 
     @property
     def budget(self) -> PruningBudget | None:

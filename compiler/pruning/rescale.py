@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import fields
 from typing import Annotated, Any, ClassVar, Literal, cast
 
 import numpy as np
@@ -20,6 +21,8 @@ Bool = NDArray[np.bool_]
 RescaleMode = Literal["none", "inverse", "match", "refit"]
 MATCH_CAP = 50.0
 INVERSE_CAP = 10.0
+#: The modes that read each of the other options.
+_READ_BY = {"gamma": ("inverse",), "cap": ("inverse", "match"), "ridge": ("refit",)}
 
 
 @options
@@ -44,6 +47,13 @@ class Rescale:
     gamma: Share = 1.0
     cap: Annotated[float, Field(ge=1)] | None = None
     ridge: Positive = 1e-3
+
+    def __post_init__(self) -> None:
+        """A `SpecError` for a value that the mode does not read: to ignore it deceives."""
+        for name, modes in _READ_BY.items():
+            default = next(f.default for f in fields(self) if f.name == name)
+            if self.mode not in modes and getattr(self, name) != default:
+                raise ValueError(f"{name}: of {' and '.join(modes)}, not of {self.mode}")
 
     @property
     def needs_covariance(self) -> bool:

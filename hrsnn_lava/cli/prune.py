@@ -14,7 +14,7 @@ from hrsnn_lava import registry
 from hrsnn_lava.aftercare_options import pruning_methods
 from hrsnn_lava.cli.arguments import INPUT_FILE, OutputFile, output_option, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
-from hrsnn_lava.cli.pass_options import as_options, chosen, given, pass_options, refuse_others
+from hrsnn_lava.cli.pass_options import as_options, chosen, fields_of, given, pass_options, refuse_others
 from hrsnn_lava.cli.prune_kept import (
     check_mode,
     compare_methods,
@@ -163,6 +163,7 @@ def _prune(
     if given(ADDING, options, prefix="delocalize") and not delocalize:
         raise click.UsageError("--delocalize-objective and --delocalize-within need --delocalize")
     step = chosen(METHODS[method], options)
+    _check_drops(options)
     dropping = _dropping(options.pop("drop_neurons"), options)
     adding = None
     if delocalize:
@@ -272,6 +273,14 @@ def _pruned_at_once(
     return _Done(network, record, passes, survivors)
 
 
+def _check_drops(options: dict[str, Any]) -> None:
+    """A usage error for options of dropping neurons where none are dropped."""
+    said = given(DROPPING, options, prefix="drop")
+    if said and not options["drop_neurons"] and not set(said) & set(BUDGETS):
+        shown = next(f.dashed for f in fields_of(DROPPING) if f.path[0] in said)
+        raise click.UsageError(f"--drop-{shown} needs --drop-neurons, or a budget of --drop-")
+
+
 def _dropping(fraction: float, options: dict[str, Any]) -> Any:
     """The pass that drops neurons, to a share of them or to a budget; None where none are."""
     budgets = [name for name in BUDGETS if options.get(f"drop__{name}") is not None]
@@ -317,6 +326,11 @@ def _measured(
         over = f"{steps} steps with random input, N(0, 1) held for {HELD_STEPS} steps, seed {seed}"
     mean = float(np.mean(observed.traffic[0]))
     console.note(f"{what}: measured over {over}; mean {mean:.4g} spikes per neuron and step")
+    if not mean:
+        console.note(
+            "no neuron fired: by spikes all synapses cost alike, and no method can tell by rates "
+            "which matter; give --input that the network answers to"
+        )
     return observed
 
 

@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from hrsnn_lava.errors import SpecError
+from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.experiment.run_folder import RunIdentity
 from hrsnn_lava.experiment.runner import Journal, Runner, Stage, named_files, own_parts
 from hrsnn_lava.experiment.scoring import Row
@@ -145,10 +146,23 @@ class FurtherSeeds:
         self._line.close()
 
     def results(self, say: Callable[[str], object]) -> Iterator[tuple[int, SeedResult]]:
-        """Every seed and what it gave, in order; `say` is told which one is waited for."""
+        """Every seed and what it gave, in order; `say` is told which one is waited for.
+
+        Raises:
+            SpecError: a process ended before its work.
+        """
         for job, result in zip(self._jobs, self._waiting, strict=True):
             say(f"the networks of seed {job.seed}")
-            yield job.seed, result()
+            try:
+                found = result()
+            except BrokenProcessPool:
+                fix = (
+                    "let workers = 1, or give it more memory; a script has to run behind "
+                    'if __name__ == "__main__":'
+                )
+                problem = Problem(f"seed {job.seed}", "its process ended early", fix=fix)
+                raise SpecError("further seeds were not worked out", problems=[problem]) from None
+            yield job.seed, found
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,11 @@ class KeptByMethod:
     memory_bound: int | None
     findings: tuple[tuple[str, Finding], ...] = ()
 
+    @property
+    def n_draws(self) -> int:
+        """Of every figure."""
+        return next(iter(self.rows[FLOOR].values())).size
+
     def mean(self, row: str, figure: str) -> float:
         """Over the draws; NaN where a figure is not defined."""
         return float(self.rows[row][figure].mean())
@@ -137,9 +142,9 @@ class KeptByMethod:
         """The best method, and those that the draws do not tell from it, in order.
 
         They differ, draw by draw, by no more than two standard errors (ours). A single draw tells
-        all methods apart.
+        no method from another: none is best.
         """
-        if figure.best == "none":
+        if figure.best == "none" or self.n_draws < 2:
             return ()
         unpruned = self.unpruned.get(figure.name, np.zeros(1))
         losses = {m: figure.loss(self.rows[m][figure.name], unpruned) for m in self.methods}
@@ -152,6 +157,8 @@ class KeptByMethod:
 
     def sentence(self) -> str:
         """Which method keeps what."""
+        if self.n_draws < 2:
+            return "A single draw tells no method from another: compare by two or more."
         parts: dict[tuple[str, ...], list[str]] = {}
         for figure in FIGURES:
             if figure.told and (names := self.best(figure)):
@@ -219,8 +226,6 @@ class KeptByMethod:
 
 def _not_apart(difference: Floats) -> bool:
     """Whether a loss in excess of the best one's is within its standard errors."""
-    if difference.size < 2:
-        return bool(difference.mean() == 0.0)
     error = float(difference.std(ddof=1)) / np.sqrt(difference.size)
     return bool(difference.mean() <= APART * error)
 

@@ -236,7 +236,7 @@ def test_the_table_of_a_method_has_its_options():
         ),
         (
             {"drop_neurons": {"rounds": 2}},
-            ["prune.drop_neurons: a table; allowed: one of fraction, density, "],
+            ["prune.drop_neurons: these values together; allowed: one of fraction, density, "],
         ),
     ],
 )
@@ -344,7 +344,7 @@ def test_neurons_go_by_a_share_or_to_a_budget():
 
 
 def test_operations_take_the_place_of_a_density_for_the_controls_too():
-    prune = Spec.parse({"prune": {"method": "activity", "sop_ratio": 5.0, "density": 0.3}}).prune
+    prune = Spec.parse({"prune": {"method": "activity", "sop_ratio": 5.0}}).prune
     assert str(prune.budget) == "5x"
     for method in ("activity", "random", "balanced", "lyapunov", "magnitude"):
         step = prune.step(method, "none")
@@ -366,6 +366,17 @@ def test_a_share_of_operations_is_the_inverse_of_a_ratio():
     ("table", "line"),
     [
         ({"sops": 3.0, "sop_ratio": 2.0}, "budget: sop_ratio and sops: one of them"),
+        ({"sops": 3.0, "density": 0.3}, "budget: density and sops: one of them"),
+        (
+            {"method": "activity", "screen": {"candidates": ["random", "balanced"]}},
+            "method: activity is no candidate of screen, which has random, balanced",
+        ),
+        (
+            {"method": "erdos_renyi", "screen": "portfolio"},
+            "method: erdos_renyi is no candidate of screen, which has balanced, random, magnitude",
+        ),
+        ({"rescale": {"mode": "none", "cap": 3.0}}, "rescale.cap: of inverse and match, not of"),
+        ({"rescale": {"mode": "match", "ridge": 1.0}}, "rescale.ridge: of refit, not of match"),
         ({"curve": [0.5, 2.0]}, "curve: values of density, 0 to 1"),
         ({"sop_ratio": 40.0, "curve": [0.5]}, "curve: values of sop_ratio, 1 to inf"),
     ],

@@ -39,11 +39,15 @@ PARTICIPATION: dict[str, Any] = {
     "eps": 0.1,
     "window": 10,
 }
+#: Modes of rescaling, each with what it reads, and defaults of what others do.
+MATCH = {"mode": "match", "gamma": 1.0, "cap": 4.0, "ridge": 1e-3}
+INVERSE = {"mode": "inverse", "gamma": 0.5, "cap": 4.0, "ridge": 1e-3}
+REFIT = {"mode": "refit", "gamma": 1.0, "cap": None, "ridge": 0.1}
 #: For every option of every pass a value that is not its default.
 VALUES: dict[str, dict[str, Any]] = {
     "prune_activity": {
         "density": 0.4,
-        "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0, "ridge": 0.1},
+        "rescale": REFIT,
     },
     "prune_balanced": {
         "density": 0.4,
@@ -52,13 +56,13 @@ VALUES: dict[str, dict[str, Any]] = {
         "beyond": "rule",
         "gain": 0.7,
         "compensate": False,
-        "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0, "ridge": 0.1},
+        "rescale": MATCH,
         "seed": 4,
     },
     "prune_betweenness": {"fraction": 0.2, "rounds": 2, "n_pivots": 5, "seed": 4, "device": "cuda"},
     "prune_erdos_renyi": {
         "density": 0.4,
-        "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0, "ridge": 0.1},
+        "rescale": MATCH,
         "seed": 4,
     },
     "prune_lyapunov": {
@@ -66,7 +70,7 @@ VALUES: dict[str, dict[str, Any]] = {
         "score": "product",
         "exponents": "participation",
         "participation": PARTICIPATION,
-        "rescale": {"mode": "inverse", "gamma": 0.5, "cap": 4.0, "ridge": 0.1},
+        "rescale": INVERSE,
         "sampling": "systematic",
         "per_sop": True,
         "iterations": 2,
@@ -83,7 +87,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "prune_magnitude": {
         "density": 0.4,
         "per_sop": True,
-        "rescale": {"mode": "match", "gamma": 0.5, "cap": 4.0, "ridge": 0.1},
+        "rescale": MATCH,
     },
     "prune_neurons": {
         "fraction": 0.2,
@@ -98,7 +102,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "prune_random": {
         "density": 0.4,
         "sampling": "bernoulli",
-        "rescale": {"mode": "inverse", "gamma": 0.5, "cap": 4.0, "ridge": 0.1},
+        "rescale": INVERSE,
         "seed": 4,
     },
     "rescale_time": {
@@ -156,6 +160,8 @@ VALUES: dict[str, dict[str, Any]] = {
     },
     "place": {"method": "row", "crossing": 3, "effort": 0.5, "seed": 4},
 }
+#: What each mode of rescaling does not read, and so refuses.
+UNREAD = {"match": ("gamma", "ridge"), "inverse": ("ridge",), "refit": ("gamma", "cap")}
 #: What the command line calls the options of a pass.
 PREFIX = {
     "prune_neurons": "drop-",
@@ -179,6 +185,8 @@ def on_the_command_line(name: str, values: dict[str, Any], *parents: str) -> lis
     """The options that say the same."""
     said: list[str] = []
     for key, value in values.items():
+        if value is None:
+            continue
         if isinstance(value, dict):
             said += on_the_command_line(name, value, *parents, key)
             continue
@@ -216,7 +224,7 @@ def assert_no_default(cls: Any, values: dict[str, Any]) -> None:
             inner |= dict.fromkeys(("participation", "spectrum"), ParticipationOptions)
             assert is_dataclass(inner[field.name])
             assert_no_default(inner[field.name], value)
-        else:
+        elif not (cls is Rescale and field.name in UNREAD[values["mode"]]):
             assert value != default, field.name
 
 
@@ -234,7 +242,8 @@ def test_pruning_from_a_spec(method: str) -> None:
     step = options_of(prune.step(method, prune.rescale))
     budget = dict.fromkeys(("sops_per_spike", "sop_ratio", "sops"))
     assert step == budget | values
-    in_sops = hl.Spec.parse({"prune": table | {"sops_per_spike": 1.5}}).prune
+    by_spikes = {k: v for k, v in table.items() if k != "density"} | {"sops_per_spike": 1.5}
+    in_sops = hl.Spec.parse({"prune": by_spikes}).prune
     told = options_of(in_sops.step(method, in_sops.rescale))
     assert told == {**budget, **values, "density": None, "sops_per_spike": 1.5}
     assert options_of(prune.drop_neurons) == dict.fromkeys(BUDGETS) | VALUES["prune_neurons"]

@@ -130,12 +130,14 @@ def test_the_best_is_what_the_draws_tell_from_the_others() -> None:
     assert paired.best(COVARIANCES) == ("a",)
 
 
-def test_one_draw_tells_all_but_equals_apart() -> None:
-    assert made_up(a=[0.9], b=[0.8]).best(COVARIANCES) == ("a",)
-    same = made_up(a=[0.9], b=[0.9])
+def test_equals_are_not_told_apart_and_one_draw_tells_nothing() -> None:
+    single = made_up(a=[0.9], b=[0.8])
+    assert single.best(COVARIANCES) == ()
+    assert single.sentence().startswith("A single draw tells no method from another")
+    assert np.isnan(single.spread("a", "memory"))
+    same = made_up(a=[0.9, 0.8], b=[0.9, 0.8])
     assert same.best(COVARIANCES) == ("a", "b")
     assert same.sentence().startswith("All keep covariances, traces, the largest exponent and")
-    assert np.isnan(same.spread("a", "memory"))
 
 
 def test_an_exponent_is_kept_where_it_is_near_the_unpruned_one() -> None:
@@ -147,7 +149,7 @@ def test_an_exponent_is_kept_where_it_is_near_the_unpruned_one() -> None:
 def test_what_is_not_defined_is_never_best() -> None:
     table = made_up(a=[float("nan"), 0.9], b=[0.1, 0.2])
     assert table.best(COVARIANCES) == ("b",)
-    nothing = made_up(a=[float("nan")])
+    nothing = made_up(a=[float("nan")] * 2)
     assert nothing.best(COVARIANCES) == ()
     assert nothing.sentence() == "Nothing that could be measured differs."
 
