@@ -145,14 +145,13 @@ def draw(result: StudyResult, figure: Any) -> None:
             points = [result.values(name, key) for key in ("nanojoules", "score")]
             means = [values.mean() for values in points]
             errors = [values.std(ddof=1) / np.sqrt(values.size) for values in points]
-            panel.errorbar(*means, xerr=errors[0], yerr=errors[1], fmt="o", markersize=4)
-            panel.annotate(
-                row or "unpruned", means, xytext=(4, 4), textcoords="offset points", fontsize=7
-            )
+            label = row or "unpruned"
+            dot = {"fmt": "o", "markersize": 4, "label": label}
+            panel.errorbar(*means, xerr=errors[0], yerr=errors[1], **dot)
         panel.set_title(arm.name, fontsize=9)
         panel.tick_params(labelsize=8)
-        panel.set_xscale("log")
     panels[0].set_ylabel("score in integers", fontsize=9)
+    panels[-1].legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
     figure.supxlabel("dynamic energy, nJ a step", fontsize=9)
 
 
