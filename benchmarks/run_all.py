@@ -35,6 +35,14 @@ ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ("simulation", "learning", "scaling", "counting", "trials", "startup", "pruning")
 #: Arguments of a script that has its own.
 OWN = {"pruning": ("--neurons", "5000", "--peer-neurons", "0")}
+NOT_MEASURED = "not measured"
+#: What steps of pruning may take, in seconds and GB.
+PRUNING: dict[str, tuple[float, float | None]] = {
+    "balanced": (10.0, 1.0),
+    "covariance, exact": (30.0, None),
+    "betweenness": (10.0, None),
+    "iteration": (60.0, 4.0),
+}
 _BLOCK = re.compile(r"(<!-- benchmark: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -58,8 +66,8 @@ def load(folder: Path) -> dict[str, Any]:
 
 
 def render(documents: dict[str, Any], page: Path) -> None:
-    """Replace the blocks of the page whose figures are there."""
-    blocks = {"targets": targets_table(documents), "machine": machine_lines(documents)}
+    """Replace the blocks of the page whose figures are there; what stays keeps its machine."""
+    blocks: dict[str, str] = {}
     if "simulation" in documents:
         blocks["simulation"] = simulation_tables(documents["simulation"])
         blocks["parts"] = parts_table(documents["simulation"])
@@ -79,24 +87,29 @@ def render(documents: dict[str, Any], page: Path) -> None:
             rows = [module.display(row) for row in documents[name]["rows"]]
             blocks[name] = table(rows, module.COLUMNS)
 
+    page_text = page.read_text(encoding="utf-8")
+    before = {found[2]: found[0] for found in _BLOCK.finditer(page_text)}
+    blocks["targets"] = targets_table(documents, before.get("targets", ""))
+    blocks["machine"] = machine_lines(documents, before.get("machine", ""))
+
     def fill(found: re.Match[str]) -> str:
         text = blocks.get(found[2])
         return found[0] if text is None else f"{found[1]}\n{text}\n\n{found[3]}"
 
-    page.write_text(_BLOCK.sub(fill, page.read_text(encoding="utf-8")), encoding="utf-8")
+    page.write_text(_BLOCK.sub(fill, page_text), encoding="utf-8")
 
 
-def machine_lines(documents: dict[str, Any]) -> str:
-    """Where and under what load each benchmark ran."""
-    lines = []
+def machine_lines(documents: dict[str, Any], before: str = "") -> str:
+    """Where and under what load each benchmark ran; those of `before` that did not run again."""
+    lines = {found[1]: found[0] for found in re.finditer(r"^- (\w+): .*$", before, re.MULTILINE)}
     for name, document in documents.items():
         of = document["machine"]
-        lines.append(
+        lines[name] = (
             f"- {name}: {of['cpu']}, {of['cores']} cores, {of['system']}, Python {of['python']}, "
             f"NumPy {of['numpy']}, SciPy {of['scipy']}, numba {of['numba']}; "
             f"load average at the end {of['load_average']}"
         )
-    return "\n".join(lines)
+    return "\n".join(lines.values())
 
 
 def simulation_tables(document: dict[str, Any]) -> str:
@@ -154,14 +167,24 @@ def learning_tables(document: dict[str, Any]) -> str:
     return "\n".join(parts).rstrip()
 
 
-def targets_table(documents: dict[str, Any]) -> str:
-    """Every target beside what was measured."""
+def targets_table(documents: dict[str, Any], before: str = "") -> str:
+    """Every target beside what was measured, now or, where that is missing, before."""
     rows = [
         {"what": what, "target": f"{sign} {goal:g} {unit}".strip(), "found": found, "met": met}
         for what, sign, goal, unit, found, met in _targets(documents)
     ]
+    earlier = {cells[0]: cells for line in before.splitlines() if (cells := _cells(line))}
+    for row in rows:
+        if row["found"] == NOT_MEASURED and row["what"] in earlier:
+            _, _, row["found"], row["met"] = earlier[row["what"]]
     columns = {"what": "what", "target": "target", "found": "measured", "met": ""}
     return table(rows, columns)
+
+
+def _cells(line: str) -> list[str]:
+    """Of a row of a table of four columns; empty for another line."""
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    return cells if len(cells) == 4 else []
 
 
 def _targets(documents: dict[str, Any]) -> list[tuple[str, str, float, str, str, str]]:
@@ -169,7 +192,7 @@ def _targets(documents: dict[str, Any]) -> list[tuple[str, str, float, str, str,
 
     def add(what: str, sign: str, goal: float, unit: str, value: float | None) -> None:
         if value is None:
-            found.append((what, sign, goal, unit, "not measured", ""))
+            found.append((what, sign, goal, unit, NOT_MEASURED, ""))
             return
         met = value <= goal if sign == "<=" else value >= goal
         text = f"{value:.0f}" if value >= 100 else f"{value:.3g}"
@@ -190,11 +213,13 @@ def _targets(documents: dict[str, Any]) -> list[tuple[str, str, float, str, str,
     starts = [r for r in documents.get("startup", {}).get("rows", []) if "N=" in r["command"]]
     add("simulate, warm start", "<=", 1.0, "s", starts[0]["wall_s"] if starts else None)
     steps = documents.get("pruning", {}).get("rows", {}).get("steps", [])
-    for name, seconds, size in (("balanced", 10.0, 1.0), ("iteration", 60.0, 4.0)):
+    for name, (seconds, size) in PRUNING.items():
         row = next((row for row in steps if row["step"] == name), None)
         what = f"pruning, N=5000, {name}"
         add(what, "<=", seconds, "s", None if row is None else row["cpu_s"])
-        add(f"{what}, peak", "<=", size, "GB", None if row is None else row["peak_bytes"] / 1e9)
+        peak = None if row is None else row["peak_bytes"] / 1e9
+        if size is not None:
+            add(f"{what}, peak", "<=", size, "GB", peak)
     return found
 
 

@@ -237,6 +237,26 @@ def test_the_page_is_filled_from_figures_alone(bench, tmp_path):
     assert text.endswith("more\n")
 
 
+def test_what_was_not_measured_again_stays_on_the_page(bench, tmp_path):
+    run_all = bench["run_all"]
+    page = tmp_path / "performance.md"
+    blocks = [f"<!-- benchmark: {name} -->\n<!-- end -->\n" for name in ("targets", "machine")]
+    page.write_text("".join(blocks))
+    machine = {"cpu": "c", "cores": 2, "system": "s", "python": "3", "load_average": 0.5}
+    machine |= dict.fromkeys(("numpy", "scipy", "numba"), "1")
+    rows = {"trials": [{"threads": 2, "gain": 1.9}], "startup": []}
+    for gain in (1.9, 1.7):
+        rows["trials"][0]["gain"] = gain
+        documents = {k: {"machine": machine, "rows": v} for k, v in rows.items()}
+        told = [run_all.targets_table(documents, page.read_text())]
+        told += [run_all.machine_lines(documents, page.read_text())]
+        page.write_text("\n".join(told))
+    again = run_all.targets_table({}, page.read_text())
+    assert again == run_all.targets_table(documents)
+    assert "1.7 x" in again
+    assert run_all.machine_lines({}, page.read_text()) == run_all.machine_lines(documents)
+
+
 def test_every_block_of_the_page_is_known(bench):
     page = (BENCHMARKS.parent / "docs" / "performance.md").read_text()
     known = {"targets", "machine", "parts", *bench["run_all"].SCRIPTS}
