@@ -152,9 +152,9 @@ def test_a_slow_neuron_leaves_room_for_what_is_above_its_threshold(reset):
     """Long time constants fill vth: with the 17 bits of a reset to 0 nothing would be kept."""
     slow = network(reset).population("a").with_parameters(tau_mem=0.5, v_threshold=3.0, bias=0.0)
     net = network(reset).with_population(slow)
-    scaled = replace(net.projection("in_a"), weights=150.0 * net.projection("in_a").weights)
+    scaled = replace(net.projection("in_a"), weights=40.0 * net.projection("in_a").weights)
     net = net.with_projection(scaled)
-    integers, inputs = hl.quantize(net), events(rate=0.1)
+    integers, inputs = hl.quantize(net), events(rate=0.7)
     vth = integers.population("a").parameter("vth")
     assert largest_threshold(reset) == 2**14
     assert largest_threshold("zero") == 2**17 - 1
