@@ -27,6 +27,7 @@ from hrsnn_lava.quantized import (
     in_counts,
     learning_problems,
 )
+from hrsnn_lava.resets import Reset
 from hrsnn_lava.third_factor import ThirdFactor
 from hrsnn_lava.time_constants import membrane_gain
 from hrsnn_lava.trace import SpikeInput
@@ -48,7 +49,7 @@ class Neurons:
 
     `drive_values` (K, size) are added to the bias; row k holds from step `drive_steps[k]` on.
     `v_unit` (size,) turns a recorded potential back into the network's unit, None where it is 1;
-    it stays with the parent and is not in the file.
+    it stays with the parent and is not in the file. `reset` is that of the population.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Neurons:
     drive_steps: Array
     drive_values: Array
     v_unit: Array | None = None
+    reset: Reset = "zero"
 
     @property
     def size(self) -> int:
@@ -122,7 +124,7 @@ class LavaProgram:
     """Everything that a run needs: neurons, sources, connections, steps, probes.
 
     `stock` asks for Lava's own `LIF` instead of `HeterogeneousLIF`; then du, dv and vth are one
-    value in each of `neurons`, and nothing is refractory (`stock`).
+    value in each of `neurons`, nothing is refractory, and spikes reset to 0 (`stock`).
     """
 
     precision: Precision
@@ -153,7 +155,7 @@ class LavaProgram:
             "n_steps": self.n_steps,
             "probes": list(self.probes),
             "stock": self.stock,
-            "neurons": [group.name for group in self.neurons],
+            "neurons": [[group.name, group.reset] for group in self.neurons],
             "sources": [[source.name, source.size] for source in self.sources],
             "connections": [
                 {k: getattr(c, k) for k in _CONNECTION}
@@ -175,9 +177,11 @@ class LavaProgram:
             Neurons(
                 name,
                 {k: arrays[f"neurons/{i}/{k}"] for k in PARAMETERS},
-                *(arrays[f"neurons/{i}/drive_{k}"] for k in _DRIVE),
+                arrays[f"neurons/{i}/drive_steps"],
+                arrays[f"neurons/{i}/drive_values"],
+                reset=reset,
             )
-            for i, name in enumerate(header["neurons"])
+            for i, (name, reset) in enumerate(header["neurons"])
         )
         sources = tuple(
             Source(name, size, *(arrays[f"sources/{i}/{k}"] for k in _EVENTS))
@@ -321,7 +325,7 @@ def _fixed(
         first = network.offset(population.name)
         parameters = {k: population.parameter(k) for k in PARAMETERS}
         drive = mantissa[:, first : first + population.size] - parameters["bias_mant"]
-        neurons.append(Neurons(population.name, parameters, change, drive))
+        neurons.append(Neurons(population.name, parameters, change, drive, reset=population.reset))
     connections = [
         Connection(
             name=p.name,
@@ -402,7 +406,9 @@ def _floating(
         }
         first = network.offset(population.name)
         part = drive[:, first : first + population.size]
-        neurons.append(Neurons(population.name, parameters, change, part, v_unit=gain))
+        neurons.append(
+            Neurons(population.name, parameters, change, part, v_unit=gain, reset=population.reset)
+        )
     graded = inputs.payloads is not None
     is_input = {p.name for p in network.input_populations}
     connections = []
