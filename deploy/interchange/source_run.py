@@ -145,6 +145,7 @@ def run_model(
     layers = {layer.name: _State(layer, kind) for layer in model.layers}
     for layer in model.layers:
         sent[layer.name] = np.zeros((steps, layer.size), dtype=kind)
+    into = {name: tuple(model.into(name)) for name in layers}
     weights = {id(c): c.weights.astype(kind) for c in model.connections}
     kept: tuple[dict[str, Array], ...] = ()
     if states:
@@ -154,14 +155,17 @@ def run_model(
         )
     for t in range(steps):
         for name, state in layers.items():
+            lag = state.layer.rule.lag
+            if lag:  # what it sends is known before it is updated
+                sent[name][t] = state.crossed
             x = state.constant
-            for c in model.into(name):
-                at = t - c.delay - (1 if c.recurrent else 0)
+            for c in into[name]:
+                at = t - c.delay - (1 - lag if c.recurrent else 0)
                 if at >= 0:
                     x = x + weights[id(c)] @ sent[c.pre][at]
-            before = state.crossed
             now = state.step(x)
-            sent[name][t] = before if state.layer.rule.lag else now
+            if not lag:
+                sent[name][t] = now
             for values, array in zip(kept, (state.v, state.i), strict=False):
                 values[name][t] = array
     return SourceRun({n: sent[n] for n in layers}, *(kept or (None, None)))

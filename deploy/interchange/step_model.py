@@ -13,8 +13,8 @@ and then, by its `reset`::
     subtract_next  threshold z of the step before is subtracted in the line of v, after the decay
 
 ``hold`` steps after a spike v stays 0 while i goes on. Layers are updated in order, and spikes
-reach the layers behind in the same step; own spikes reach a layer one step later. What a layer
-sends is z of `lag` steps before.
+reach the layers behind in the same step. What a layer sends is z of `lag` steps before, 0 or 1; a
+layer hears its own z of the step before, in either case.
 """
 
 from __future__ import annotations
@@ -102,6 +102,10 @@ class Connection:
     def recurrent(self) -> bool:
         """Whether a layer hears itself: one step later."""
         return self.pre == self.post
+
+    def offset(self, lag: int) -> int:
+        """Steps from a crossing in `pre`, which sends it `lag` later, to where it acts."""
+        return self.delay + (1 if self.recurrent else lag)
 
 
 @dataclass(frozen=True, eq=False)
