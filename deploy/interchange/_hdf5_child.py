@@ -112,7 +112,7 @@ class Reading:
         count, allowed = len(group), self.limits["objects"]
         if count + len(self._seen) > allowed:
             raise _refused(path, f"{count + len(self._seen):,} objects", f"at most {allowed:,}")
-        for name in group:
+        for name in sorted(group):
             if not isinstance(name, str) or not 0 < len(name) <= 256 or not name.isprintable():
                 raise _refused(path, f"a name {name!r:.40}", "1 to 256 printable characters")
             yield name
@@ -199,9 +199,9 @@ class Reading:
 
     def read(self) -> tuple[list[dict[str, Any]], dict[str, NDArray[Any]]]:
         """Entries of all data sets, and the arrays of numbers among them by their number."""
-        entries: list[dict[str, Any]] = [{"path": path, "group": True} for path in self.groups]
+        entries: list[dict[str, Any]] = [{"path": p, "group": True} for p in sorted(self.groups)]
         arrays = {}
-        for k, (path, data) in enumerate(self.found):
+        for k, (path, data) in enumerate(sorted(self.found, key=lambda item: item[0])):
             entry: dict[str, Any] = {"path": path}
             if data.id.get_type().get_class() == h5py.h5t.STRING:
                 entry["text"] = _texts(path, data[()])
@@ -260,7 +260,7 @@ def answer(file: str, limits: Mapping[str, Any], out: IO[bytes]) -> None:
     confine(limits)
     index, arrays = read(file, limits)
     text = np.frombuffer(json.dumps(index).encode(), dtype=np.uint8)
-    np.savez(out, index=text, **arrays)  # type: ignore[arg-type]
+    np.savez(out, index=text, **arrays)
 
 
 if __name__ == "__main__":

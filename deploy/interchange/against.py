@@ -155,9 +155,7 @@ def _by_layer(found: Imported, recording: Recording, spikes: Array) -> dict[str,
     for layer in found.model.layers:
         if layer.rule.spikes:
             first, shift = found.network.offset(layer.name), found.timing.visible[layer.name]
-            parts[layer.name] = spikes[
-                shift : shift + recording.steps, first : first + layer.size
-            ]
+            parts[layer.name] = spikes[shift : shift + recording.steps, first : first + layer.size]
     return parts
 
 
@@ -176,7 +174,7 @@ def _first(
     of = suspect(found.model, name, recording.inputs, recording.layers)
     why = cause(of)
     if why.before == 0:  # the rule is right, and the network is told to send less than it says
-        text = f"up to {int(source.max())} spikes in a step; a neuron here sends one"
+        text = f"up to {int(source.max())} spikes are sent in a step, where a neuron here sends one"
         why = Cause("reset", text, int((ours[name] != source).sum()), 0)
     return FirstDifference(
         name,

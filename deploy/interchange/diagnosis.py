@@ -46,7 +46,7 @@ class Cause:
         if not self.term:
             return f"no single term explains it ({self.before} spikes differ)"
         counts = f"{self.before} spikes differ by the rule, {self.after} so"
-        return f"{self.term}: in the source, {self.change} ({counts})"
+        return f"{self.term}: in the source {self.change} ({counts})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,9 +125,9 @@ def _changes(model: StepModel) -> Iterator[tuple[str, str, StepModel]]:
         layers = tuple(vary(layer) for layer in model.layers)
         yield term, change, replace(model, layers=layers)
     for term, change, moved in (
-        ("recurrence", "without it", None),
-        ("recurrence", "one step later", 1),
-        ("input", "one step later", 1),
+        ("recurrence", "there is none", None),
+        ("recurrence", "it acts one step later", 1),
+        ("input", "it acts one step later", 1),
     ):
         connections = []
         for c in model.connections:
@@ -159,6 +159,20 @@ def _decay(share: Callable[[Array], Array], gain: bool) -> Callable[[Layer], Lay
     return _ruled(change)
 
 
+def _exponential(beta: Array) -> Array:
+    share: Array = np.exp(beta - 1.0)
+    return share
+
+
+def _linear(beta: Array) -> Array:
+    share: Array = 1.0 + np.log(beta)
+    return share
+
+
+def _slower(factor: float) -> Callable[[Array], Array]:
+    return lambda beta: 1.0 - factor * (1.0 - beta)
+
+
 def _without_bias(layer: Layer) -> Layer:
     return replace(layer, constant=np.zeros(layer.size))
 
@@ -183,35 +197,31 @@ def _whole_current(rule: Rule) -> Rule:
 
 #: What may be otherwise, by term and in words.
 _CHANGES: dict[tuple[str, str], Callable[[Layer], Layer]] = {
-    ("reset", "to zero"): _reset("zero", hold=0, multiple=False),
-    ("reset", "to zero, v held at 0 for a step after a spike"): _reset(
-        "zero", hold=1, multiple=False
-    ),
-    ("reset", "subtracts the threshold at once"): _reset("subtract", hold=0, multiple=False),
-    ("reset", "subtracts the threshold one step later, after the decay"): _reset(
+    ("reset", "v goes to zero"): _reset("zero", hold=0, multiple=False),
+    ("reset", "v goes to zero and stays there for a step"): _reset("zero", hold=1, multiple=False),
+    ("reset", "the threshold is subtracted at once"): _reset("subtract", hold=0, multiple=False),
+    ("reset", "the threshold is subtracted one step later, after the decay"): _reset(
         "subtract_next", hold=0, multiple=False
     ),
-    ("reset", "several spikes in a step, subtracted at once"): _reset(
+    ("reset", "several spikes are sent in a step, and subtracted"): _reset(
         "subtract", hold=0, multiple=True
     ),
-    ("reset", "what is sent is the crossing of the step before"): _ruled(
+    ("reset", "a spike is sent one step after the crossing"): _ruled(
         lambda rule: replace(rule, lag=1, reset="subtract_next")
     ),
-    ("bias", "without it"): _without_bias,
-    ("bias", "not through the synaptic filter"): _unfiltered_bias,
-    ("decay", "exp(-dt / tau) for 1 - dt / tau"): _decay(lambda b: np.exp(b - 1.0), True),
-    ("decay", "exp(-dt / tau) for 1 - dt / tau, the gain as it is"): _decay(
-        lambda b: np.exp(b - 1.0), False
+    ("bias", "there is none"): _without_bias,
+    ("bias", "it does not pass the synaptic filter"): _unfiltered_bias,
+    ("decay", "a step leaves exp(-dt / tau), not 1 - dt / tau"): _decay(_exponential, True),
+    ("decay", "a step leaves exp(-dt / tau), with the gain of 1 - dt / tau"): _decay(
+        _exponential, False
     ),
-    ("decay", "1 - dt / tau for exp(-dt / tau)"): _decay(lambda b: 1.0 + np.log(b), True),
-    ("input", "a gain of 1"): _ruled(_whole),
-    ("input", "a gain of 1 - beta"): _ruled(_share),
-    ("input", "whole into the current"): _ruled(_whole_current),
+    ("decay", "a step leaves 1 - dt / tau, not exp(-dt / tau)"): _decay(_linear, True),
+    ("input", "its gain is 1"): _ruled(_whole),
+    ("input", "its gain is 1 - beta"): _ruled(_share),
+    ("input", "it goes whole into the current"): _ruled(_whole_current),
 }
 for _factor in (1e-3, 1e-2, 0.1, 0.5, 2.0, 10.0, 100.0, 1e3):
-    _CHANGES["decay", f"a step {_factor:g} times as long"] = _decay(
-        lambda b, f=_factor: 1.0 - f * (1.0 - b), True
-    )
+    _CHANGES["decay", f"a step is {_factor:g} times as long"] = _decay(_slower(_factor), True)
 
 
 def terms(of: Suspect, step: int, neuron: int) -> dict[str, float]:

@@ -255,6 +255,27 @@ def refused(place: NeuronPlace, why: str, allowed: str) -> ArtifactError:
     return ArtifactError("cannot be imported", problems=[problem])
 
 
+def batch_marks(graph: NirGraph) -> tuple[str, ...]:
+    """That an input has more axes than the weights behind it ask for."""
+    for node in graph.inputs:
+        shape, sizes = node.arrays["shape"].reshape(-1), set()
+        for name in graph.after(node.name):
+            weight = graph.nodes[name].arrays.get("weight")
+            if weight is not None:
+                sizes.add(weight.ndim - 1)
+        if sizes and shape.size > max(sizes):
+            return (f"an axis of a batch or of time in the shape of {node.name}",)
+    return ()
+
+
+def number_marks(graph: NirGraph) -> tuple[str, ...]:
+    """That nodes between inputs and outputs are named 0, 1, 2 ..."""
+    ends = {node.name for node in (*graph.inputs, *graph.outputs)}
+    inner = [name for name in graph.nodes if name not in ends]
+    numbered = inner and all(name.isdecimal() for name in inner)
+    return (f"nodes are named {min(inner)} and so on",) if numbered else ()
+
+
 def ratio_is(graph: NirGraph, pairs: dict[str, tuple[str, str]], step: float) -> bool:
     """Whether in every neuron, for its type, one parameter is another divided by the step.
 

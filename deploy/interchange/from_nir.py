@@ -162,9 +162,7 @@ def _expressible(graph: NirGraph, model: StepModel, options: ImportOptions) -> S
     return replace(model, layers=layers)
 
 
-def _layer_problems(
-    model: StepModel, layer: Layer, options: ImportOptions
-) -> Iterator[Problem]:
+def _layer_problems(model: StepModel, layer: Layer, options: ImportOptions) -> Iterator[Problem]:
     where, rule = f"node {layer.name!r}", layer.rule
     if rule.multiple and not options.single_spikes:
         text = "its neurons may send several spikes in a step"
@@ -258,7 +256,9 @@ class _Builder:
         else:
             bias = filtered / (1.0 - rule.alpha) + unfiltered
             if bias.any():
-                self.remarks.append(f"{layer.name}: biases act from step 0 on, not through a filter")
+                self.remarks.append(
+                    f"{layer.name}: biases act from step 0 on, not through a filter"
+                )
         threshold = rule.threshold
         if not rule.spikes:
             threshold = self._bound(layer, tau_syn, filtered + unfiltered)

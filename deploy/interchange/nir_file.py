@@ -10,7 +10,7 @@ files of three exporters.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -76,6 +76,17 @@ _LARGEST: Final = 1e30
 _LONGEST_TAU: Final = 1e12
 
 
+@dataclass(frozen=True)
+class Fault(Problem):
+    """Something that is wrong with a file.
+
+    Attributes:
+        kind: its name in the list of `nir-check`.
+    """
+
+    kind: str = "structure"
+
+
 @dataclass(frozen=True, eq=False)
 class Node:
     """A node of a graph.
@@ -93,8 +104,8 @@ class Node:
 
     def parameter(self, name: str, default: float = 0.0) -> Array:
         """One array of numbers, or the default where the file has none."""
-        found: Array = self.arrays.get(name, np.float64(default))
-        return np.asarray(found)
+        found = self.arrays.get(name)
+        return np.asarray(default, dtype=np.float64) if found is None else found
 
     @property
     def has_state(self) -> bool:
@@ -155,7 +166,7 @@ class Flattening:
     nodes: dict[str, Node] = field(default_factory=dict)
     edges: list[tuple[str, str]] = field(default_factory=list)
     nested: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Fault] = field(default_factory=list)
     n_edges: int = 0
 
 
@@ -179,7 +190,7 @@ def graph_of(tree: Tree, source: str = "graph") -> NirGraph:
     for node in flat.nodes.values():
         problems += node_problems(node)
     if not any(node.has_state for node in flat.nodes.values()) and not problems:
-        problems.append(Problem("/node/nodes", "no neuron", f"one of {', '.join(NEURONS)}"))
+        problems.append(Fault("/node/nodes", "no neuron", f"one of {', '.join(NEURONS)}"))
     raise_if(ArtifactError, f"{source}: not a valid NIR graph", problems)
     version = tree.get("version")
     return NirGraph(
@@ -200,16 +211,16 @@ def flattened(tree: Tree, source: str = "graph") -> Flattening:
     root = tree.get("node")
     if not isinstance(root, Mapping) or "type" not in root:
         present = ", ".join(sorted(tree)) or "nothing"
-        problem = Problem("/node", f"no graph; found: {present}", "a group with type, nodes, edges")
+        problem = Fault("/node", f"no graph; found: {present}", "a group with type, nodes, edges")
         fix = "the program that wrote it may have failed half-way" if "version" in tree else ""
         raise ArtifactError(
             f"{source}: not a NIR file",
-            problems=[Problem(problem.where, problem.measured, problem.allowed, fix)],
+            problems=[replace(problem, fix=fix)],
         )
     flat = Flattening()
     if root.get("type") != "NIRGraph":
         text = f"type {root.get('type')!r:.60}"
-        flat.problems.append(Problem("/node/type", text, "'NIRGraph'"))
+        flat.problems.append(Fault("/node/type", text, "'NIRGraph'"))
         return flat
     _take_graph(flat, root, "", 0)
     _resolve(flat)
@@ -219,15 +230,15 @@ def flattened(tree: Tree, source: str = "graph") -> Flattening:
 def _take_graph(flat: Flattening, group: Mapping[str, Any], prefix: str, depth: int) -> None:
     where = f"graph {prefix!r}" if prefix else "the graph"
     if depth >= MAX_NESTING:
-        flat.problems.append(Problem(where, "graphs too deep", f"{MAX_NESTING} within each other"))
+        flat.problems.append(Fault(where, "graphs too deep", f"{MAX_NESTING} within each other"))
         return
     nodes, edges = group.get("nodes"), group.get("edges", [])
     if not isinstance(nodes, Mapping) or not nodes:
-        flat.problems.append(Problem(where, "no nodes", "a group with nodes"))
+        flat.problems.append(Fault(where, "no nodes", "a group with nodes"))
         return
     if len(flat.nodes) + len(nodes) > MAX_NODES:
         count = len(flat.nodes) + len(nodes)
-        flat.problems.append(Problem(where, f"{count:,} nodes", f"at most {MAX_NODES:,}"))
+        flat.problems.append(Fault(where, f"{count:,} nodes", f"at most {MAX_NODES:,}"))
         return
     inputs: list[str] = []
     outputs: list[str] = []
@@ -235,7 +246,7 @@ def _take_graph(flat: Flattening, group: Mapping[str, Any], prefix: str, depth: 
         full = _full(prefix, name)
         kind = content.get("type") if isinstance(content, Mapping) else None
         if full in flat.nodes or full in flat.nested:
-            flat.problems.append(Problem(f"node {full!r}", "the name is there twice", "once"))
+            flat.problems.append(Fault(f"node {full!r}", "the name is there twice", "once"))
         elif kind == "NIRGraph":
             flat.nested[full] = ([], [])
             _take_graph(flat, content, full, depth + 1)
@@ -247,7 +258,7 @@ def _take_graph(flat: Flattening, group: Mapping[str, Any], prefix: str, depth: 
             near = did_you_mean(kind, SCHEMA) if isinstance(kind, str) else ""
             allowed = f"NIRGraph or one of {', '.join(SCHEMA)}"
             shown = "no type" if kind is None else f"type {kind!r:.60}"
-            flat.problems.append(Problem(f"node {full!r}", shown, allowed, near))
+            flat.problems.append(Fault(f"node {full!r}", shown, allowed, near, "unknown_type"))
     if prefix:
         flat.nested[prefix] = (inputs, outputs)
     _take_edges(flat, edges, prefix, where)
@@ -264,7 +275,9 @@ def _node(flat: Flattening, name: str, kind: str, content: Mapping[str, Any]) ->
     for key in (*needed, *optional):
         if key not in content:
             if key in needed:
-                flat.problems.append(Problem(f"node {name!r}.{key}", "missing", f"every {kind}"))
+                flat.problems.append(
+                    Fault(f"node {name!r}.{key}", "missing", f"every {kind}", "", "missing_array")
+                )
             continue
         value = content[key]
         if isinstance(value, Mapping):  # some versions write {"input": shape}
@@ -276,7 +289,7 @@ def _node(flat: Flattening, name: str, kind: str, content: Mapping[str, Any]) ->
             arrays[key] = _numbers(key, value)
         else:
             measured = f"{type(content[key]).__name__}"
-            flat.problems.append(Problem(f"node {name!r}.{key}", measured, "numbers"))
+            flat.problems.append(Fault(f"node {name!r}.{key}", measured, "numbers"))
     return Node(name, kind, MappingProxyType(arrays))
 
 
@@ -295,17 +308,17 @@ def _take_edges(flat: Flattening, edges: Any, prefix: str, where: str) -> None:
     if isinstance(edges, np.ndarray) and not edges.size:
         pairs = []
     elif not isinstance(edges, list):
-        flat.problems.append(Problem(f"{where}: edges", "not texts", "pairs of names"))
+        flat.problems.append(Fault(f"{where}: edges", "not texts", "pairs of names"))
     flat.n_edges += len(pairs)
     if flat.n_edges > MAX_EDGES:
         measured = f"{flat.n_edges:,} edges"
-        flat.problems.append(Problem(where, measured, f"at most {MAX_EDGES:,}"))
+        flat.problems.append(Fault(where, measured, f"at most {MAX_EDGES:,}"))
         return
     for pair in pairs:
         if isinstance(pair, list) and len(pair) == 2 and all(isinstance(p, str) for p in pair):
             flat.edges.append((_full(prefix, pair[0]), _full(prefix, pair[1])))
         else:
-            flat.problems.append(Problem(f"{where}: edges", f"{pair!r:.60}", "pairs of names"))
+            flat.problems.append(Fault(f"{where}: edges", f"{pair!r:.60}", "pairs of names"))
 
 
 def _resolve(flat: Flattening) -> None:
@@ -317,7 +330,7 @@ def _resolve(flat: Flattening) -> None:
             if len(inner) != 1:
                 what = ("inputs", "outputs")[side]
                 text = f"{len(inner)} {what}: an edge cannot say which"
-                flat.problems.append(Problem(f"graph {name!r}", text, "one"))
+                flat.problems.append(Fault(f"graph {name!r}", text, "one"))
                 return inner[0] if inner else name
             name = inner[0]
         return name
@@ -325,22 +338,28 @@ def _resolve(flat: Flattening) -> None:
     flat.edges = [(end(a, 1), end(b, 0)) for a, b in flat.edges]
 
 
-def edge_problems(flat: Flattening) -> Iterator[Problem]:
+def edge_problems(flat: Flattening) -> Iterator[Fault]:
     seen: set[tuple[str, str]] = set()
     for a, b in flat.edges:
         for name in dict.fromkeys((a, b)):
             if name not in flat.nodes and name not in flat.nested:
                 near = did_you_mean(name, flat.nodes)
-                yield Problem(f"edge {a!r} -> {b!r}", f"there is no node {name!r}", "a node", near)
+                yield Fault(
+                    f"edge {a!r} -> {b!r}",
+                    f"there is no node {name!r}",
+                    "a node",
+                    near,
+                    "dangling_edge",
+                )
         if (a, b) in seen:
             fix = "spikes would count twice in some programs; `nir-check --fix` keeps one"
-            yield Problem(f"edge {a!r} -> {b!r}", "is there twice", "once", fix)
+            yield Fault(f"edge {a!r} -> {b!r}", "is there twice", "once", fix, "duplicate_edge")
         seen.add((a, b))
         outer_in, outer_out = flat.nodes.get(b), flat.nodes.get(a)
         if outer_in is not None and outer_in.type == "Input" and not _inner(flat, b):
-            yield Problem(f"edge {a!r} -> {b!r}", "leads into an Input", "edges from an Input")
+            yield Fault(f"edge {a!r} -> {b!r}", "leads into an Input", "edges from an Input")
         if outer_out is not None and outer_out.type == "Output" and not _inner(flat, a):
-            yield Problem(f"edge {a!r} -> {b!r}", "leaves an Output", "edges to an Output")
+            yield Fault(f"edge {a!r} -> {b!r}", "leaves an Output", "edges to an Output")
 
 
 def _inner(flat: Flattening, name: str) -> bool:
@@ -348,7 +367,7 @@ def _inner(flat: Flattening, name: str) -> bool:
     return any(name in inner for ends in flat.nested.values() for inner in ends)
 
 
-def node_problems(node: Node) -> Iterator[Problem]:
+def node_problems(node: Node) -> Iterator[Fault]:
     """Values that no node can have: not finite, not positive, of the wrong shape."""
     for key, values in node.arrays.items():
         where = f"node {node.name!r}.{key}"
@@ -356,12 +375,12 @@ def node_problems(node: Node) -> Iterator[Problem]:
             continue
         if key in WHOLE:
             if values.dtype.kind != "i":
-                yield Problem(where, f"{values.reshape(-1)[:4]}", "whole numbers")
+                yield Fault(where, f"{values.reshape(-1)[:4]}", "whole numbers")
             elif key in ("shape", "stride", "kernel_size", "dilation", "groups"):
                 if not values.size or (values < 1).any() or (values > 2**31).any():
-                    yield Problem(where, f"{values.reshape(-1)[:4]}", "whole numbers from 1 on")
+                    yield Fault(where, f"{values.reshape(-1)[:4]}", "whole numbers from 1 on")
             elif key == "padding" and (values < 0).any():
-                yield Problem(where, f"{values.reshape(-1)[:4]}", "whole numbers from 0 on")
+                yield Fault(where, f"{values.reshape(-1)[:4]}", "whole numbers from 0 on")
             continue
         bad = ~np.isfinite(values) | (np.abs(values) > _LARGEST)
         if key in TIME_CONSTANTS:
@@ -375,29 +394,44 @@ def node_problems(node: Node) -> Iterator[Problem]:
             elif key == "delay":
                 allowed = "numbers from 0 on"
             first = values.reshape(-1)[np.flatnonzero(bad.reshape(-1))[0]]
-            yield Problem(where, f"{first:g} ({int(bad.sum())} in all)", allowed)
+            kind = "out_of_range" if np.isfinite(first) else "not_finite"
+            yield Fault(where, f"{first:g} ({int(bad.sum())} in all)", allowed, "", kind)
     yield from _shape_problems(node)
 
 
-def _shape_problems(node: Node) -> Iterator[Problem]:
+def _shape_problems(node: Node) -> Iterator[Fault]:
     arrays, where = node.arrays, f"node {node.name!r}"
     ranks = {"Affine": 2, "Linear": 2, "Conv1d": 3, "Conv2d": 4}
     if node.type in ranks and "weight" in arrays:
         shape, rank = arrays["weight"].shape, ranks[node.type]
         if len(shape) != rank or 0 in shape:
-            yield Problem(f"{where}.weight", f"shape {shape}", f"{rank} dimensions, none empty")
+            yield Fault(
+                f"{where}.weight",
+                f"shape {shape}",
+                f"{rank} dimensions, none empty",
+                "",
+                "wrong_shape",
+            )
         elif "bias" in arrays and arrays["bias"].shape not in ((shape[0],), ()):
             measured = f"shape {arrays['bias'].shape}"
-            yield Problem(f"{where}.bias", measured, f"({shape[0]},), as the weight has rows")
+            yield Fault(
+                f"{where}.bias",
+                measured,
+                f"({shape[0]},), as the weight has rows",
+                "",
+                "wrong_shape",
+            )
     if not node.has_state:
         return
     shapes = {key: a.shape for key, a in arrays.items() if key not in WHOLE and a.size != 1}
     if len(set(shapes.values())) > 1:
         text = ", ".join(f"{key} {shape}" for key, shape in shapes.items())
-        yield Problem(where, f"shapes differ: {text}", "one shape, or single numbers")
+        yield Fault(
+            where, f"shapes differ: {text}", "one shape, or single numbers", "", "wrong_shape"
+        )
     elif "v_threshold" in arrays:
         reset, threshold = node.parameter("v_reset").ravel(), arrays["v_threshold"].ravel()
         low = np.isfinite(threshold) & np.isfinite(reset) & (threshold <= reset)
         if low.any():
             measured = f"{np.min(threshold):g}, with v_reset {np.max(reset):g}"
-            yield Problem(f"{where}.v_threshold", measured, "above v_reset")
+            yield Fault(f"{where}.v_threshold", measured, "above v_reset", "", "out_of_range")

@@ -155,13 +155,14 @@ def _input_shape(
     if rank is not None:
         cut = max(0, len(shape) - rank)
     elif needed is not None:
+        # the last one: axes of one value in front are none of its own either
         fits = [k for k in range(len(shape)) if math.prod(shape[k:]) == needed]
         if not fits:
             text = f"shape {shape}"
             allowed = f"{needed} values, as what is behind it needs"
             problems.append(Problem(f"node {node.name!r}.shape", text, allowed))
             return (needed,), ()
-        cut = fits[0]
+        cut = fits[-1]
     else:
         cut = next((k for k in range(len(shape) - 1) if shape[k] != 1), len(shape) - 1)
     if math.prod(shape[cut:]) > _LARGEST:
@@ -182,7 +183,7 @@ def _needed(
             return int(node.arrays["weight"].shape[1]), None
         shape = own_shape(node)
         if shape is not None and math.prod(shape) > 1:
-            return math.prod(shape), None
+            return math.prod(shape), len(shape)
         for name in after[node.name]:
             if name not in seen:
                 seen.add(name)
@@ -194,8 +195,8 @@ def _output_axes(node: Node, given: Shape, problems: list[Problem]) -> Shape:
     """The axes in front of an output that are none of its own."""
     shape: Shape = tuple(int(n) for n in node.arrays["shape"].reshape(-1))
     size = math.prod(given)
-    for k in range(len(shape)):
-        if math.prod(shape[k:]) == size:
+    for k in reversed(range(len(shape))):
+        if math.prod(shape[k:]) == size and len(shape) - k >= min(len(given), len(shape)):
             return shape[:k]
     allowed = f"{size} values, as what leads to it gives"
     problems.append(Problem(f"node {node.name!r}.shape", f"shape {shape}", allowed))

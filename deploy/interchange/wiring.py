@@ -189,7 +189,8 @@ def _steps(name: str, delay: Float, file_step: float) -> NDArray[np.int64]:
         text = f"{delay[first]:g}, which is {exact[first]:g} steps of {file_step:g}"
         problem = Problem(f"node {name!r}.delay", text, "a whole number of steps")
         raise ArtifactError("delays do not fit the step", problems=[problem])
-    return whole.astype(np.int64)
+    steps: NDArray[np.int64] = whole.astype(np.int64)
+    return steps
 
 
 def _in_order(
@@ -226,9 +227,7 @@ def _loop(hears: Mapping[str, set[str]]) -> list[str]:
     return [*path[path.index(name) :], name][::-1]
 
 
-def _read_by(
-    graph: NirGraph, output: Node, before: Mapping[str, list[str]]
-) -> tuple[str, ...]:
+def _read_by(graph: NirGraph, output: Node, before: Mapping[str, list[str]]) -> tuple[str, ...]:
     """Layers that an Output reads; it must read them as they are.
 
     Raises:

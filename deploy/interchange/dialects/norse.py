@@ -7,12 +7,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from hrsnn_lava.deploy.interchange.dialect import Dialect, Setting, euler
+from hrsnn_lava.deploy.interchange.dialect import (
+    Dialect,
+    Setting,
+    batch_marks,
+    euler,
+    number_marks,
+)
 from hrsnn_lava.deploy.interchange.nir_file import NirGraph
 from hrsnn_lava.deploy.interchange.step_model import Reset, Rule
 from hrsnn_lava.deploy.interchange.wiring import NeuronPlace
 
-_LONGEST = 1e-3
+#: Longest time constant in a file: 0.1 s, written by a cell of 1 ms.
+_LONGEST = 1e-4
 
 
 class Norse(Dialect):
@@ -36,20 +43,16 @@ class Norse(Dialect):
 
     def marks(self, graph: NirGraph) -> tuple[str, ...]:
         """See `Dialect.marks`."""
-        batched = [n for n in graph.inputs if n.arrays["shape"].reshape(-1)[0] == 1]
-        batched = [n for n in batched if n.arrays["shape"].size > 1]
         taus = [
             node.arrays[key]
             for node in graph.neurons
             for key in ("tau", "tau_mem")
             if key in node.arrays
         ]
-        if not batched or not taus or any(np.max(tau) > _LONGEST * 1e-1 for tau in taus):
+        if not taus or any(np.max(tau) > _LONGEST for tau in taus):
             return ()
-        return (
-            f"a batch axis in the shape of {batched[0].name}",
-            "time constants of at most 1e-4 s: dt tau in the place of tau",
-        )
+        marks = batch_marks(graph) + number_marks(graph)
+        return (*marks, "time constants of at most 1e-4 s: dt tau for tau") if marks else ()
 
     def file_step(self, dt: float) -> float:
         """See `Dialect.file_step`."""

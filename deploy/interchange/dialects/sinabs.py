@@ -7,10 +7,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from hrsnn_lava.deploy.interchange.dialect import Dialect, Setting, refused
+from hrsnn_lava.deploy.interchange.dialect import (
+    Dialect,
+    Setting,
+    batch_marks,
+    number_marks,
+    refused,
+)
 from hrsnn_lava.deploy.interchange.nir_file import NirGraph
 from hrsnn_lava.deploy.interchange.step_model import Reset, Rule
 from hrsnn_lava.deploy.interchange.wiring import NeuronPlace
+
+#: A time constant in steps is longer than that; one in seconds is not.
+_SHORTEST = 0.5
 
 
 class Sinabs(Dialect):
@@ -23,25 +32,23 @@ class Sinabs(Dialect):
     resets: ClassVar[tuple[Reset, ...]] = ("subtract",)
     reset: ClassVar[Reset | None] = "subtract"
     equations: ClassVar[str] = (
-        "v = a v + (1 - a) x, a = exp(-1 / tau); n = floor(v / threshold) spikes; "
-        "v -= n threshold"
+        "v = a v + (1 - a) x, a = exp(-1 / tau); n = floor(v / threshold) spikes; v -= n threshold"
     )
 
     def marks(self, graph: NirGraph) -> tuple[str, ...]:
         """See `Dialect.marks`."""
-        timed = [n for n in graph.inputs if n.arrays["shape"].size > 1]
         neurons = graph.of_type("LIF", "IF")
-        if not timed or not neurons or not _is_old(graph.version):
+        if not neurons or not _is_old(graph.version):
             return ()
-        if any("v_reset" in node.arrays or node.parameter("r").max() != 1 for node in neurons):
+        if any((node.parameter("r", 1.0) != 1).any() for node in neurons):
             return ()
-        if any(node.parameter("tau", 1.0).min() < 0.1 for node in neurons):
+        if any(node.parameter("tau", 1.0).min() < _SHORTEST for node in neurons):
             return ()
-        return (
-            f"nir {graph.version}, which sinabs holds to, and no v_reset",
-            f"an axis of time in the shape of {timed[0].name}",
-            "time constants in steps, r = 1",
-        )
+        marks = batch_marks(graph) + number_marks(graph)
+        if not marks:
+            return ()
+        held = f"nir {graph.version}: sinabs holds to 1.0.4 and older"
+        return (*marks, held, "time constants in steps, r = 1")
 
     def file_step(self, dt: float) -> float:
         """See `Dialect.file_step`; time constants are in steps."""
