@@ -71,3 +71,11 @@ def _answer(path):
         arrays = {name: packed[name] for name in packed.files}
     index = json.loads(arrays.pop("index").tobytes())
     return guarded_hdf5._tree(index["entries"], arrays) if "entries" in index else index
+
+
+def read_here(path, limits=None):
+    """A file by the child's code, in this process and without its limits: for files of ours."""
+    from hrsnn_lava.deploy.interchange import _hdf5_child
+
+    index, arrays = _hdf5_child.read(str(path), asdict(limits or guarded_hdf5.Limits()))
+    return guarded_hdf5._tree(json.loads(json.dumps(index))["entries"], arrays)

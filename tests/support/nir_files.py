@@ -133,7 +133,11 @@ def euler(layers, inputs, dt):
         inputs: (T, n) values.
     """
     states = [
-        {"v": np.zeros(len(p["bias"])), "i": np.zeros(len(p["bias"])), "z": np.zeros(len(p["bias"]))}
+        {
+            "v": np.zeros(len(p["bias"])),
+            "i": np.zeros(len(p["bias"])),
+            "z": np.zeros(len(p["bias"])),
+        }
         for p in layers
     ]
     out = [{"v": [], "z": []} for _ in layers]

@@ -77,9 +77,11 @@ def test_padding_in_words(word):
     rng = np.random.default_rng(0)
     weight, x = rng.normal(size=(2, 1, 3, 3)), rng.normal(size=(1, 6, 5))
     options = {"stride": [1, 1], "dilation": [1, 1], "groups": 1, "bias": np.zeros(2)}
-    conv = Node("n", "Conv2d", {
-        **made("Conv2d", weight=weight, **options).arrays, "padding": np.array(word)
-    })
+    conv = Node(
+        "n",
+        "Conv2d",
+        {**made("Conv2d", weight=weight, **options).arrays, "padding": np.array(word)},
+    )
     found = linear_map(conv, x.shape)
     truth = np.array([signal.correlate(x[0], weight[o, 0], mode=word) for o in range(2)])
     assert found.shape == truth.shape
@@ -94,10 +96,7 @@ def test_pools(kind):
     padded = np.pad(x, [(0, 0), (1, 1), (0, 0)])
     truth = np.array(
         [
-            [
-                [padded[c, 2 * i : 2 * i + 2, j : j + 3].sum() for j in range(4)]
-                for i in range(3)
-            ]
+            [[padded[c, 2 * i : 2 * i + 2, j : j + 3].sum() for j in range(4)] for i in range(3)]
             for c in range(2)
         ]
     )

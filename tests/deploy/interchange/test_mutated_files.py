@@ -50,8 +50,7 @@ def check(folder, count, seed, trees):
     """Read `count` mutated files; how many ended how."""
     rng = np.random.default_rng(seed)
     originals = [
-        write(folder / f"original{k}.nir", content).read_bytes()
-        for k, content in enumerate(trees)
+        write(folder / f"original{k}.nir", content).read_bytes() for k, content in enumerate(trees)
     ]
     paths = []
     for k in range(count):

@@ -96,17 +96,18 @@ def test_what_a_type_needs():
 
 def test_shapes_that_do_not_fit():
     assert "shapes differ" in faults(small(lif=lif(3, tau=np.ones(4))))["node 'lif'"]
-    assert "3, as 'lif'" in faults(small(fc=node("Linear", weight=np.ones((4, 2)))))[
-        "edge 'fc' -> 'lif'"
-    ]
+    assert (
+        "3, as 'lif'"
+        in faults(small(fc=node("Linear", weight=np.ones((4, 2)))))["edge 'fc' -> 'lif'"]
+    )
     assert "2 dimensions" in faults(small(fc=node("Linear", weight=np.ones(3))))["node 'fc'.weight"]
     wide = node("Affine", weight=np.ones((3, 2)), bias=np.ones(4))
     assert "as the weight has rows" in faults(small(fc=wide))["node 'fc'.bias"]
     other = small(output=node("Output", shape=np.array([4])))
     assert "3 values" in faults(other)["node 'output'.shape"]
-    assert "2 values" in faults(small(input=node("Input", shape=np.array([5]))))[
-        "node 'input'.shape"
-    ]
+    assert (
+        "2 values" in faults(small(input=node("Input", shape=np.array([5]))))["node 'input'.shape"]
+    )
 
 
 @pytest.mark.parametrize("shape", [[0], [-2], [2.5], []])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from nir_files import chain, cuba, ends, euler, exported, lif, node, tree
+from nir_files import chain, cuba, ends, euler, exported, node, tree
 
 from hrsnn_lava.deploy.interchange.dialect import chosen, dialects, recognized
 from hrsnn_lava.deploy.interchange.nir_file import graph_of
@@ -81,7 +81,11 @@ def two_neurons():
         "lif2": node("LIF", **two),
     }
     plain = [
-        {"weight": np.ones((1, 1)), "bias": np.zeros(1), **{k: np.array(v) for k, v in one.items()}},
+        {
+            "weight": np.ones((1, 1)),
+            "bias": np.zeros(1),
+            **{k: np.array(v) for k, v in one.items()},
+        },
         {
             "weight": np.full((1, 1), 40.0),
             "bias": np.zeros(1),
