@@ -53,6 +53,7 @@ from .compiler.context import Pass as Pass
 from .compiler.pipeline import Pipeline as Pipeline
 from .deploy.gate.check import CheckResult as CheckResult
 from .deploy.gate.check import check as check
+from .deploy.interchange.from_nir import from_nir as from_nir
 from .distributions import (
     Constant as Constant,
 )

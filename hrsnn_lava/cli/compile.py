@@ -122,7 +122,9 @@ def compile_model(console: Console, model: Path, output: Path, **options: Any) -
 def _load(model: Path, seed: int | None) -> tuple[Network | QuantizedNetwork, Spec | None]:
     suffix = model.suffix.lower()
     if suffix in FOREIGN:
-        raise SpecError(f"{model}: {FOREIGN[suffix]} is not read here; accepted: {ACCEPTED}")
+        how = "; `hrsnn-lava import nir` makes a network of it" if suffix == ".nir" else ""
+        text = f"{FOREIGN[suffix]} is not read here{how}; accepted: {ACCEPTED}"
+        raise SpecError(f"{model}: {text}")
     if suffix == ".toml":
         spec = Spec.load(model, () if seed is None else (f"seed={seed}",))
         network = build_hrsnn(spec)

@@ -53,6 +53,7 @@ NOUNS = {
     "recording": "the folder of a recording under way",
     "run": "the folder of a run",
     "log": "the log of a recording under way",
+    "nir": "an HDF5 file, such as NIR",
 }
 #: What takes a file of a kind, shown as it is typed.
 TAKERS = {
@@ -74,6 +75,7 @@ TAKERS = {
     "recording": "simulate --stream --resume",
     "training": "train --resume",
     "pruning": "prune --resume",
+    "nir": "import",
 }
 _MODELS = ("network", "quantized", "compiled")
 #: An answer holds a report, or the error in its place, which the reader then tells.
@@ -105,6 +107,9 @@ ACCEPTED: dict[tuple[str, str], tuple[str, ...]] = {
     ("compare", "input_file"): ("input",),
     ("diff", "before"): (*_REPORTS, *_MODELS),
     ("diff", "after"): (*_REPORTS, *_MODELS),
+    ("import", "file"): ("nir",),
+    ("import", "against"): ("arrays",),
+    ("nir-check", "file"): ("nir",),
 }
 #: How texts for people and for other programs begin, in all their forms; a group is what they show.
 PAGES = {
@@ -184,6 +189,8 @@ def kind_of(path: Path) -> str | None:
             head = handle.read(HEAD)
         if head.startswith(b"PK"):
             return _zipped(path)
+        if head.startswith(b"\x89HDF\r\n\x1a\n"):
+            return "nir"
         if head.startswith(b"HRCK"):
             return "log"
         # a text may be cut within a letter

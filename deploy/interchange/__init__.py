@@ -1,0 +1,1 @@
+"""Networks of other programs: NIR files in; see ``docs/interop.md``."""
