@@ -216,6 +216,8 @@ def _neuron(population: QuantizedPopulation, notes: Notes) -> tuple[dict[str, In
         measured = f"{np.unique(vth).size} thresholds, {vth.min()}..{vth.max()}"
         fix = "let weights take them up, see `compile --absorb-thresholds`"
         notes.refuse(f"{where}.vth", measured, "one for all neurons", fix)
+    if population.reset != "zero":
+        notes.refuse(f"{where}.reset", population.reset, "zero, as of Lava's neurons")
     refractory = population.parameter("refractory")
     if np.any(refractory):
         notes.refuse(f"{where}.refractory", f"up to {refractory.max()} steps", "0")
