@@ -312,7 +312,7 @@ def _layer(group: _Group, index: int) -> Layer | None:
     if kind not in TYPES:
         known = kind in UNSUPPORTED
         allowed = f"layers of type {', '.join(TYPES)}"
-        fix = "lava-dl's netx cannot run it either" if known else ""
+        fix = f"take the layers before it, num_layers={index}" if known and index else ""
         group.refuse("type", f"a layer of type {kind!r:.40}" if kind else "missing", allowed, fix)
         return None
     group.tell_unread(("type", "neuron", *TYPES[kind]))

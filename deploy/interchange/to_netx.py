@@ -92,8 +92,9 @@ def netx_layers(network: QuantizedNetwork) -> tuple[tuple[NetxLayer, ...], tuple
     chain = _chain(network, notes)
     layers = tuple(_layers(network, chain, notes)) if not notes.problems else ()
     raise_if(SpecError, f"network {network.name!r} cannot be written as netx", notes.problems)
-    names = [population.name for population in network.populations]
-    if names != ["input", *(f"layer_{k}" for k in range(1, len(names)))]:
+    names = [network.input_populations[0].name, *(population.name for population in chain)]
+    first = int(layers[0].neuron is None)  # neurons of an input are layer 0
+    if names != ["input", *(f"layer_{k + first}" for k in range(len(chain)))]:
         listed = ", ".join(names)
         notes.tell(
             "netx_names_lost",

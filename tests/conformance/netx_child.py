@@ -69,5 +69,7 @@ def run(path):
 
 if __name__ == "__main__":
     for file in sorted(Path(sys.argv[1]).glob("*.net")):
+        if file.with_suffix(".out.npz").exists():
+            continue
         np.savez_compressed(file.with_suffix(".out.npz"), **run(file))
         print(file.stem, flush=True)

@@ -7,10 +7,16 @@ fire; some cases are at the ends of what 8 bits hold, where netx and Lava disagr
 from __future__ import annotations
 
 import hashlib
+import json
+import os
+from dataclasses import asdict
 from typing import Any
 
 import h5py
 import numpy as np
+
+from hrsnn_lava.deploy.interchange import _hdf5_child, guarded_hdf5
+from hrsnn_lava.trace import SpikeInput
 
 STEPS = 30
 #: Kinds of networks, each of which has cases.
@@ -35,6 +41,28 @@ def write_net(path: Any, layers: list[dict[str, Any]], step_ms: float = 1.0) -> 
                     group.create_dataset(key, (1,), "S10", [value.encode()])
                 else:
                     group[key] = value
+
+
+def read_here(path: Any) -> Any:
+    """What `guarded_hdf5.read_hdf5` gives, read in this process, which takes no time to start."""
+    index, arrays = _hdf5_child.read(os.fspath(path), asdict(guarded_hdf5.Limits()))
+    return guarded_hdf5._tree(json.loads(json.dumps(index))["entries"], arrays)
+
+
+def mantissas(layers: list[dict[str, Any]], values: Any) -> Any:
+    """The biases that a user of netx sets for values of 256 counts per 1.0, (channels,)."""
+    weight, bias = (int(layers[0][key][0]) for key in ("weight", "bias"))
+    return ((weight * values) >> 8) + bias
+
+
+def sent(values: Any, steps: int = STEPS) -> SpikeInput:
+    """Spikes (steps, channels), or values (channels,) that are held from step 0 on, as events."""
+    if values.ndim == 1:
+        channels = np.arange(values.size, dtype=np.int32)
+        at = np.zeros(values.size, dtype=np.int32)
+        return SpikeInput(at, channels, steps, values.size, values.astype(np.int32))
+    at, channels = (index.astype(np.int32) for index in np.nonzero(values))
+    return SpikeInput(at, channels, len(values), values.shape[1])
 
 
 def digest(path: Any) -> str:
