@@ -53,7 +53,9 @@ from .compiler.context import Pass as Pass
 from .compiler.pipeline import Pipeline as Pipeline
 from .deploy.gate.check import CheckResult as CheckResult
 from .deploy.gate.check import check as check
+from .deploy.interchange.from_netx import from_netx as from_netx
 from .deploy.interchange.from_nir import from_nir as from_nir
+from .deploy.interchange.to_netx import to_netx as to_netx
 from .distributions import (
     Constant as Constant,
 )

@@ -176,6 +176,8 @@ class Reading:
             if np.dtype(kind.dtype).kind not in "fiu":
                 raise _refused(path, f"numbers of type {kind.dtype}", "floats and integers")
             return size
+        if kind.get_class() == h5py.h5t.ENUM and kind.dtype == np.bool_:
+            return 1  # as h5py writes False and True
         if kind.get_class() == h5py.h5t.STRING:
             size = int(kind.get_size())
             if not kind.is_variable_str() and size > _LONGEST_TEXT:

@@ -99,7 +99,7 @@ def _require_hdf5(where: Path, limits: Limits) -> None:
     except OSError as error:
         raise ArtifactError(f"{where}: cannot be read ({error.strerror})") from error
     if head != _SIGNATURE:
-        raise ArtifactError(f"{where}: not an HDF5 file, which a NIR file is")
+        raise ArtifactError(f"{where}: not an HDF5 file, as those of NIR and lava-dl are")
 
 
 def _run(where: Path, limits: Limits, out: IO[bytes], errors: IO[bytes]) -> int | None:

@@ -32,9 +32,9 @@ from hrsnn_lava.resets import RESETS, Reset
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.trace import Trace
 
-ACCEPTED = "a network or quantized network (.hlx), or a spec (.toml)"
+ACCEPTED = "a network or quantized network (.hlx), a file of lava-dl (.net), or a spec (.toml)"
 #: Formats of others, by suffix.
-FOREIGN = {".nir": "NIR", ".net": "lava-dl's netx"}
+FOREIGN = {".nir": "NIR"}
 
 
 @click.command("compile")
@@ -87,8 +87,9 @@ FOREIGN = {".nir": "NIR", ".net": "lava-dl's netx"}
 def compile_model(console: Console, model: Path, output: Path, **options: Any) -> None:
     """Compile MODEL for a chip.
 
-    MODEL is a network or quantized network (.hlx), or a spec (.toml) whose network is built, but
-    not trained; it learns on the chip where the spec says so.
+    MODEL is a network or quantized network (.hlx), a file of lava-dl's network exchange (.net), or
+    a spec (.toml) whose network is built, but not trained; it learns on the chip where the spec
+    says so.
     """
     network, spec = _load(model, options["seed"])
     profile = options["profile"] or (None if spec is None else spec.compile.profile)
@@ -119,13 +120,18 @@ def _load(model: Path, seed: int | None) -> tuple[Network | QuantizedNetwork, Sp
         how = "; `hrsnn-lava import nir` makes a network of it" if suffix == ".nir" else ""
         text = f"{FOREIGN[suffix]} is not read here{how}; accepted: {ACCEPTED}"
         raise SpecError(f"{model}: {text}")
+    if suffix == ".net":
+        from hrsnn_lava.deploy.interchange.from_netx import network_of
+        from hrsnn_lava.deploy.interchange.netx_file import read_netx
+
+        _refuse_seed(seed)
+        return network_of(read_netx(model), f"{model}"), None
     if suffix == ".toml":
         spec = Spec.load(model, () if seed is None else (f"seed={seed}",))
         network = build_hrsnn(spec)
         on_chip = spec.stdp is not None and spec.stdp.on_chip
         return network if on_chip else network.without_plasticity(), spec
-    if seed is not None:
-        raise SpecError("--seed: only a spec is built at random; this model is built already")
+    _refuse_seed(seed)
     saved_network = load_any(model, NETWORK_STAGES)
     if isinstance(saved_network, CompiledNetwork):
         raise ArtifactError(f"{model}: holds a compiled network; accepted: {ACCEPTED}")
@@ -145,6 +151,11 @@ def _with_reset(
         for population in network.compute_populations:
             network = network.with_population(population.with_parameters(reset=reset))
     return network.verify()
+
+
+def _refuse_seed(seed: int | None) -> None:
+    if seed is not None:
+        raise SpecError("--seed: only a spec is built at random; this model is built already")
 
 
 def _with_dt(network: Network | QuantizedNetwork, dt: float | None) -> Network | QuantizedNetwork:

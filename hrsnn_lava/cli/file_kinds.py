@@ -54,6 +54,7 @@ NOUNS = {
     "run": "the folder of a run",
     "log": "the log of a recording under way",
     "nir": "an HDF5 file, such as NIR",
+    "netx": "a file of lava-dl's network exchange",
 }
 #: What takes a file of a kind, shown as it is typed.
 TAKERS = {
@@ -75,7 +76,8 @@ TAKERS = {
     "recording": "simulate --stream --resume",
     "training": "train --resume",
     "pruning": "prune --resume",
-    "nir": "import",
+    "nir": "import nir",
+    "netx": "import netx",
 }
 _MODELS = ("network", "quantized", "compiled")
 #: An answer holds a report, or the error in its place, which the reader then tells.
@@ -83,7 +85,7 @@ _REPORTS = ("report", "answer")
 #: Kinds that a parameter of a command takes.
 ACCEPTED: dict[tuple[str, str], tuple[str, ...]] = {
     ("run", "spec"): ("spec",),
-    ("compile", "model"): ("network", "quantized", "spec"),
+    ("compile", "model"): ("network", "quantized", "netx", "spec"),
     ("compile", "run"): ("trace",),
     ("train", "model"): ("network", "quantized", "spec"),
     ("train", "input_file"): ("input",),
@@ -107,7 +109,8 @@ ACCEPTED: dict[tuple[str, str], tuple[str, ...]] = {
     ("compare", "input_file"): ("input",),
     ("diff", "before"): (*_REPORTS, *_MODELS),
     ("diff", "after"): (*_REPORTS, *_MODELS),
-    ("import", "file"): ("nir",),
+    ("import", "file"): ("nir", "netx"),
+    ("export", "network"): ("quantized", "compiled"),
     ("import", "against"): ("arrays",),
     ("nir-check", "file"): ("nir",),
 }
@@ -190,7 +193,7 @@ def kind_of(path: Path) -> str | None:
         if head.startswith(b"PK"):
             return _zipped(path)
         if head.startswith(b"\x89HDF\r\n\x1a\n"):
-            return "nir"
+            return _hdf5(head)
         if head.startswith(b"HRCK"):
             return "log"
         # a text may be cut within a letter
@@ -203,6 +206,11 @@ def _folder(path: Path) -> str | None:
     if (path / "chunks.log").is_file():
         return "recording"
     return "run" if any((path / n).is_file() for n in ("journal.jsonl", "report.json")) else None
+
+
+def _hdf5(head: bytes) -> str:
+    """By the names in the outermost group, which stand at the beginning."""
+    return "netx" if b"layer\0" in head and b"node\0" not in head else "nir"
 
 
 def _zipped(path: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,14 +11,14 @@ import click
 
 from hrsnn_lava.cli.arguments import INPUT_FILE, POSITIVE, gathered, output_option
 from hrsnn_lava.cli.console import Console, columns, with_console
-from hrsnn_lava.errors import ParityError
+from hrsnn_lava.errors import ParityError, Problem, SpecError, raise_if
 from hrsnn_lava.registry import names
 
 if TYPE_CHECKING:
     from hrsnn_lava.deploy.interchange.against import Agreement
     from hrsnn_lava.deploy.interchange.from_nir import Imported
 
-FORMATS = ("nir",)
+FORMATS = ("nir", "netx")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,9 @@ class ImportArguments:
     single_spikes: bool
     biases: str
     against: Path | None
+    weights: str
+    num_layers: int | None
+    input_shape: str | None
 
 
 @click.command("import")
@@ -74,15 +78,37 @@ class ImportArguments:
     metavar="SPIKES",
     help="The source's own spikes (.npz): compare, and name the first difference.",
 )
+@click.option(
+    "--weights",
+    type=click.Choice(["lava", "file"]),
+    default="lava",
+    show_default=True,
+    help="Of netx: those that act in Lava, or those in FILE where Lava's are others.",
+)
+@click.option(
+    "--num-layers",
+    type=click.IntRange(min=1),
+    help="Of netx: take the first so many groups of FILE.  [default: all]",
+)
+@click.option(
+    "--input-shape",
+    metavar="C,H,W",
+    help="Of netx: channels, height and width, where FILE does not say.",
+)
 @output_option("Network to write (.hlx).")
 @with_console
 @gathered(ImportArguments)
 def import_model(console: Console, arguments: ImportArguments) -> int:
-    """Make a network of a FILE of another program; FORMAT is nir.
+    """Make a network of a FILE of another program; FORMAT is nir, or netx (lava-dl).
 
     FILE is read in a process of its own, within limits. Exit code 3 where it is unsafe, invalid, or
     holds what no network here does exactly; 7 where spikes differ from those of --against.
     """
+    if arguments.format == "netx":
+        from hrsnn_lava.cli.import_netx import import_netx
+
+        return import_netx(console, arguments)
+    refuse_given(arguments, {"weights": "lava", "num_layers": None, "input_shape": None})
     from hrsnn_lava.deploy.interchange.against import against
     from hrsnn_lava.deploy.interchange.from_nir import ImportOptions, imported
     from hrsnn_lava.deploy.interchange.nir_file import read_nir
@@ -108,6 +134,20 @@ def import_model(console: Console, arguments: ImportArguments) -> int:
     text = _text(arguments, found)
     console.result(data, text if agreement is None else f"{text}\n\n{_compared(agreement)}")
     return 0 if agreement is None or agreement.exact else ParityError.exit_code
+
+
+def refuse_given(arguments: Any, defaults: Mapping[str, Any]) -> None:
+    """Refuse options that the format does not have: those that are not at their defaults.
+
+    Raises:
+        SpecError: with each of them.
+    """
+    problems = [
+        Problem(f"--{name.replace('_', '-')}", f"{getattr(arguments, name)}", "another format")
+        for name, default in defaults.items()
+        if getattr(arguments, name) != default
+    ]
+    raise_if(SpecError, f"import {arguments.format} has no such option", problems)
 
 
 def _data(found: Imported) -> dict[str, Any]:

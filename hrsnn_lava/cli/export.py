@@ -1,0 +1,32 @@
+"""A network of ours, as a file of another program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from hrsnn_lava.cli.arguments import INPUT_FILE, output_option
+from hrsnn_lava.cli.console import Console, with_console
+
+FORMATS = ("netx",)
+
+
+@click.command("export")
+@click.argument("format", type=click.Choice(FORMATS))
+@click.argument("network", type=INPUT_FILE)
+@output_option("File to write.")
+@with_console
+def export_model(console: Console, format: str, network: Path, output: Path) -> None:
+    """Write NETWORK as a file of another program; FORMAT is netx (lava-dl, .net).
+
+    NETWORK is a quantized network or a compiled one (.hlx), whose integers are written. Exit code 2
+    where the format cannot hold it, with every reason.
+    """
+    from hrsnn_lava.cli.export_netx import export_netx
+
+    export_netx(console, network, output)
+
+
+ORDER = 87
+COMMAND = export_model
