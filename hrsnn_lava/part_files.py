@@ -82,6 +82,11 @@ KINDS: Mapping[str, Kind] = {
         attribute="SECTION",
         needs=("name", "title", "data", "text", "html", "after"),
     ),
+    "dialect": Kind(
+        "deploy.interchange.dialects",
+        attribute="DIALECT",
+        needs=("name", "title", "dt", "resets", "reset", "marks", "rewired", "rule", "remarks"),
+    ),
     "command": Kind("cli", attribute="COMMAND"),
     "codec": Kind("codecs", attribute="CODEC", needs=("to_artifact", "from_artifact")),
 }

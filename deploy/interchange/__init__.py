@@ -1,1 +1,1 @@
-"""Networks of other tools, in and out."""
+"""Networks of other programs: NIR files in; see ``docs/interop.md``."""

@@ -19,7 +19,7 @@ from hrsnn_lava.csr import from_rows, held_drive, rows_of
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.fields import whole_number
 from hrsnn_lava.integer_format import INT32, MESSAGE_BITS_MAX, NEURON_RANGES, WEIGHT_BITS
-from hrsnn_lava.network import Network
+from hrsnn_lava.network import Network, Reset
 from hrsnn_lava.quantized import (
     QuantizedNetwork,
     QuantizedProjection,
@@ -48,7 +48,7 @@ class Neurons:
 
     `drive_values` (K, size) are added to the bias; row k holds from step `drive_steps[k]` on.
     `v_unit` (size,) turns a recorded potential back into the network's unit, None where it is 1;
-    it stays with the parent and is not in the file.
+    it stays with the parent and is not in the file. `reset` is that of the population.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Neurons:
     drive_steps: Array
     drive_values: Array
     v_unit: Array | None = None
+    reset: Reset = "zero"
 
     @property
     def size(self) -> int:
@@ -122,7 +123,7 @@ class LavaProgram:
     """Everything that a run needs: neurons, sources, connections, steps, probes.
 
     `stock` asks for Lava's own `LIF` instead of `HeterogeneousLIF`; then du, dv and vth are one
-    value in each of `neurons`, and nothing is refractory (`stock`).
+    value in each of `neurons`, nothing is refractory, and spikes reset to 0 (`stock`).
     """
 
     precision: Precision
@@ -153,7 +154,7 @@ class LavaProgram:
             "n_steps": self.n_steps,
             "probes": list(self.probes),
             "stock": self.stock,
-            "neurons": [group.name for group in self.neurons],
+            "neurons": [[group.name, group.reset] for group in self.neurons],
             "sources": [[source.name, source.size] for source in self.sources],
             "connections": [
                 {k: getattr(c, k) for k in _CONNECTION}
@@ -176,8 +177,9 @@ class LavaProgram:
                 name,
                 {k: arrays[f"neurons/{i}/{k}"] for k in PARAMETERS},
                 *(arrays[f"neurons/{i}/drive_{k}"] for k in _DRIVE),
+                reset=reset,
             )
-            for i, name in enumerate(header["neurons"])
+            for i, (name, reset) in enumerate(header["neurons"])
         )
         sources = tuple(
             Source(name, size, *(arrays[f"sources/{i}/{k}"] for k in _EVENTS))
@@ -321,7 +323,9 @@ def _fixed(
         first = network.offset(population.name)
         parameters = {k: population.parameter(k) for k in PARAMETERS}
         drive = mantissa[:, first : first + population.size] - parameters["bias_mant"]
-        neurons.append(Neurons(population.name, parameters, change, drive))
+        neurons.append(
+            Neurons(population.name, parameters, change, drive, reset=population.reset)
+        )
     connections = [
         Connection(
             name=p.name,
@@ -402,7 +406,9 @@ def _floating(
         }
         first = network.offset(population.name)
         part = drive[:, first : first + population.size]
-        neurons.append(Neurons(population.name, parameters, change, part, v_unit=gain))
+        neurons.append(
+            Neurons(population.name, parameters, change, part, v_unit=gain, reset=population.reset)
+        )
     graded = inputs.payloads is not None
     is_input = {p.name for p in network.input_populations}
     connections = []

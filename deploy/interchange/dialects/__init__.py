@@ -1,0 +1,1 @@
+"""One file a dialect, found by its name; see `hrsnn_lava.deploy.interchange.dialect`."""

@@ -1,0 +1,66 @@
+"""Files of Norse: time constants multiplied by the step, currents without their gain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+
+from hrsnn_lava.deploy.interchange.dialect import Dialect, Setting, euler
+from hrsnn_lava.deploy.interchange.nir_file import NirGraph
+from hrsnn_lava.deploy.interchange.step_model import Reset, Rule
+from hrsnn_lava.deploy.interchange.wiring import NeuronPlace
+
+_LONGEST = 1e-3
+
+
+class Norse(Dialect):
+    """``LIFBox`` and ``LIFCell``, checked with Norse 1.1.0.
+
+    The exporter writes dt tau for tau, so the step in the file is dt^2: 1e-6 for cells of 1 ms. The
+    current of a LIFCell takes its input whole, i = alpha i + x, where the file's w_in of 1 would
+    scale it by step / tau_syn. Recurrent cells are not exported at all.
+    """
+
+    name: ClassVar[str] = "norse"
+    title: ClassVar[str] = "Norse"
+    dt: ClassVar[float | None] = 1e-3
+    dt_origin: ClassVar[str] = "the default of Norse's cells (the file has dt tau for tau)"
+    resets: ClassVar[tuple[Reset, ...]] = ("zero",)
+    reset: ClassVar[Reset | None] = "zero"
+    equations: ClassVar[str] = (
+        "LIFBox: literal with a step of dt^2; LIFCell: i = i + x; v += dt / tau_mem (i - v); "
+        "i *= 1 - dt / tau_syn"
+    )
+
+    def marks(self, graph: NirGraph) -> tuple[str, ...]:
+        """See `Dialect.marks`."""
+        batched = [n for n in graph.inputs if n.arrays["shape"].reshape(-1)[0] == 1]
+        batched = [n for n in batched if n.arrays["shape"].size > 1]
+        taus = [
+            node.arrays[key]
+            for node in graph.neurons
+            for key in ("tau", "tau_mem")
+            if key in node.arrays
+        ]
+        if not batched or not taus or any(np.max(tau) > _LONGEST * 1e-1 for tau in taus):
+            return ()
+        return (
+            f"a batch axis in the shape of {batched[0].name}",
+            "time constants of at most 1e-4 s: dt tau in the place of tau",
+        )
+
+    def file_step(self, dt: float) -> float:
+        """See `Dialect.file_step`."""
+        return dt * dt
+
+    def rule(self, place: NeuronPlace, setting: Setting) -> Rule:
+        """See `Dialect.rule`."""
+        rule = euler(place, setting)
+        if place.node.type.startswith("Cuba"):
+            return replace(rule, input_gain=place.values("w_in", 1.0))
+        return rule
+
+
+DIALECT = Norse()

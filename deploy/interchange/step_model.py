@@ -1,0 +1,147 @@
+"""What a source framework does in a step, written down: layers, their exact rule, their wiring.
+
+A layer takes x, which is what its connections bring and a constant, and does in each step::
+
+    i = alpha i + input_gain x
+    v = beta v + gain i + leak
+    z = v > threshold
+
+and then, by its `reset`::
+
+    zero           v = 0 where z
+    subtract       v = v - n threshold; n = 1 where z, or floor(v / threshold) with `multiple`
+    subtract_next  threshold z of the step before is subtracted in the line of v, after the decay
+
+``hold`` steps after a spike v stays 0 while i goes on. Layers are updated in order, and spikes
+reach the layers behind in the same step. What a layer sends is z of `lag` steps before, 0 or 1; a
+layer hears its own z of the step before, in either case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+Float = NDArray[np.float64]
+Reset = Literal["zero", "subtract", "subtract_next"]
+RESETS: tuple[Reset, ...] = ("zero", "subtract", "subtract_next")
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """The parameters of a layer, (n,) float64 each; see the module for what they do.
+
+    Attributes:
+        alpha: share of the current that a step leaves; 0 without a filter.
+        input_gain: of x into the current.
+        beta: share of the potential that a step leaves.
+        gain: of the current into the potential.
+        leak: added to the potential in every step.
+        threshold: of the potential.
+        reset: what a spike does.
+        hold: steps after a spike for which v stays 0.
+        multiple: whether a neuron sends several spikes in a step.
+        lag: steps by which what is sent comes later than the crossing.
+        spikes: False for a layer that sends its potential.
+        origin: potential of the source that is 0 here, (n,).
+    """
+
+    alpha: Float
+    input_gain: Float
+    beta: Float
+    gain: Float
+    leak: Float
+    threshold: Float
+    reset: Reset = "zero"
+    hold: int = 0
+    multiple: bool = False
+    lag: int = 0
+    spikes: bool = True
+    origin: Float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """Neurons of one node.
+
+    Attributes:
+        name: of the node. type: of the node.
+        size: number of neurons.
+        rule: what they do.
+        constant: (n,) part of x that is there in every step, from biases.
+    """
+
+    name: str
+    type: str
+    size: int
+    rule: Rule
+    constant: Float
+
+
+@dataclass(frozen=True, eq=False)
+class Connection:
+    """What one layer or input brings to a layer.
+
+    Attributes:
+        pre, post: names.
+        weights: (n_post, n_pre).
+        delay: further steps, of Delay nodes.
+    """
+
+    pre: str
+    post: str
+    weights: sparse.csr_matrix
+    delay: int = 0
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether a layer hears itself: one step later."""
+        return self.pre == self.post
+
+    def offset(self, lag: int) -> int:
+        """Steps from a crossing in `pre`, which sends it `lag` later, to where it acts."""
+        return self.delay + (1 if self.recurrent else lag)
+
+
+@dataclass(frozen=True, eq=False)
+class StepModel:
+    """A network as its source framework runs it.
+
+    Attributes:
+        dt: seconds of a step.
+        inputs: name and size of every input, in order.
+        layers: in the order in which they are updated.
+        connections: of inputs and layers with layers.
+        outputs: names of the layers that each Output reads.
+        folded: what was multiplied out, in words.
+    """
+
+    dt: float
+    inputs: tuple[tuple[str, int], ...]
+    layers: tuple[Layer, ...]
+    connections: tuple[Connection, ...]
+    outputs: Mapping[str, tuple[str, ...]]
+    folded: tuple[str, ...] = ()
+
+    def layer(self, name: str) -> Layer:
+        """The layer of a name."""
+        return next(layer for layer in self.layers if layer.name == name)
+
+    def into(self, name: str) -> Iterator[Connection]:
+        """Connections to a layer."""
+        return (c for c in self.connections if c.post == name)
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of input channels."""
+        return sum(size for _, size in self.inputs)
+
+
+def single(rule: Rule) -> Rule:
+    """The rule of neurons that send at most one spike in a step."""
+    return replace(rule, multiple=False)
