@@ -26,6 +26,7 @@ from scipy import sparse
 from hrsnn_lava.artifacts.files import PathLike
 from hrsnn_lava.deploy.interchange.dialect import AUTO, Choice, chosen
 from hrsnn_lava.deploy.interchange.nir_file import NirGraph, read_nir
+from hrsnn_lava.deploy.interchange.nir_hints import from_hints
 from hrsnn_lava.deploy.interchange.source_run import source_model
 from hrsnn_lava.deploy.interchange.step_model import Layer, StepModel, single
 from hrsnn_lava.deploy.interchange.timing import Timing, timing
@@ -98,6 +99,8 @@ def from_nir(
     that brings the biases, if there are any, comes last. Spikes of a layer k connections away from
     the inputs come k steps later than in the source (one less in Spyx), and are the same.
 
+    A file that `hl.to_nir` wrote gives the very network back, where nothing else is asked for.
+
     Args:
         path: of the file; it is read in a process of its own, within limits.
         dialect: the exporter: ``auto`` looks for its marks; see ``docs/interop.md``.
@@ -111,8 +114,10 @@ def from_nir(
         ArtifactError: the file is damaged, unsafe, no NIR, or holds what no `Network` does exactly.
         SpecError: dialect, dt or reset are missing or wrong.
     """
-    options = ImportOptions(dialect, dt, reset, single_spikes, biases)
-    return imported(read_nir(path), options).network
+    options, graph = ImportOptions(dialect, dt, reset, single_spikes, biases), read_nir(path)
+    if options == ImportOptions() and (network := from_hints(graph)) is not None:
+        return network
+    return imported(graph, options).network
 
 
 def imported(graph: NirGraph, options: ImportOptions | None = None) -> Imported:
@@ -162,9 +167,7 @@ def _expressible(graph: NirGraph, model: StepModel, options: ImportOptions) -> S
     return replace(model, layers=layers)
 
 
-def _layer_problems(
-    model: StepModel, layer: Layer, options: ImportOptions
-) -> Iterator[Problem]:
+def _layer_problems(model: StepModel, layer: Layer, options: ImportOptions) -> Iterator[Problem]:
     where, rule = f"node {layer.name!r}", layer.rule
     if rule.multiple and not options.single_spikes:
         text = "its neurons may send several spikes in a step"
@@ -258,7 +261,9 @@ class _Builder:
         else:
             bias = filtered / (1.0 - rule.alpha) + unfiltered
             if bias.any():
-                self.remarks.append(f"{layer.name}: biases act from step 0 on, not through a filter")
+                self.remarks.append(
+                    f"{layer.name}: biases act from step 0 on, not through a filter"
+                )
         threshold = rule.threshold
         if not rule.spikes:
             threshold = self._bound(layer, tau_syn, filtered + unfiltered)

@@ -71,9 +71,7 @@ def linear_map(node: Node, source: tuple[int, ...]) -> LinearMap:
     return LinearMap(identity, np.zeros(size), shape)
 
 
-def _elementwise(
-    node: Node, key: str, source: tuple[int, ...]
-) -> tuple[Float, tuple[int, ...]]:
+def _elementwise(node: Node, key: str, source: tuple[int, ...]) -> tuple[Float, tuple[int, ...]]:
     values = node.arrays[key]
     if values.size == 1:
         return np.full(math.prod(source), float(values.reshape(-1)[0])), source
@@ -131,9 +129,9 @@ class _Windows:
     kernel: Int
 
 
-def _windows(node: Node, places: tuple[int, ...], kernel: Int, spread: tuple[Int, Int, Int]) -> (
-    _Windows
-):
+def _windows(
+    node: Node, places: tuple[int, ...], kernel: Int, spread: tuple[Int, Int, Int]
+) -> _Windows:
     """Windows over `places`; `spread` is stride, padding, dilation."""
     stride, padding, dilation = spread
     sizes = np.array(places, dtype=np.int64)

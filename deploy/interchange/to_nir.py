@@ -1,28 +1,28 @@
 """A `Network` as a NIR file: the standard graph that any program reads, with hints for this one.
 
-Read by the equations of NIR at the network's step, the file is the network: its parameters are those
-with which forward Euler gives the exact decays of a step::
+Read by the equations of NIR at the network's step, the file is the network: its parameters are
+those with which forward Euler gives the exact decays of a step::
 
     tau_mem' = dt / (1 - exp(-dt / tau_mem))      tau_syn' = dt / (1 - exp(-dt / tau_syn))
     w_in = tau_syn' / dt      r = 1      v_leak = bias
 
 Populations that can reach each other are one node, since a cycle costs one step, however many nodes
-are on it; delays on it come on top. In NIR a spike reaches the next layer in the same step, here in the next one: what is
-reached after k steps at the earliest fires k steps earlier in the file, and longer ways have delays.
-Biases act from the first step on in either, which is k steps of them more here.
-A held current enters behind the synaptic filter: such neurons are an LI and a LIF. NIR has no sparse
-weights: all synapses between two nodes become a matrix, one for every delay.
+are on it; delays on it come on top. In NIR a spike reaches the next layer in the same step, here in
+the next one: what is reached after k steps at the earliest fires k steps earlier in the file, and
+longer ways have delays. Biases act from the first step on in either, which is k steps of them more
+here. A held current enters behind the synaptic filter: such neurons are an LI and a LIF. NIR has no
+sparse weights: all synapses between two nodes become a matrix, one for every delay.
 
-What NIR cannot hold stands in the hints, the ``metadata`` of the graph, where `from_hints` finds it,
-or is lost, and a finding either way.
+What NIR cannot hold stands in the hints, a group of the file beside the graph that other programs
+do not look at (see `nir_hints`), or is lost, and a finding either way.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,16 +31,15 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from hrsnn_lava.artifacts.files import PathLike, atomic_write
+from hrsnn_lava.deploy.interchange.nir_file import HINTS
+from hrsnn_lava.deploy.interchange.nir_hints import Group, Matrix, euler, hints_of
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.findings import Finding
-from hrsnn_lava.network import LIF_FIELDS, Network, Population, Projection
+from hrsnn_lava.network import Network, Projection
 
 Float = NDArray[np.float64]
 #: What files say of their layout: the version of ``nir`` that writes the same.
 NIR_VERSION = "1.0.8"
-#: Key of the hints in the metadata of the graph; those of arrays begin with it.
-HINTS = "hrsnn_lava"
-HINTS_VERSION = 1
 #: Weights in all matrices beyond which a network is refused: 2 GiB of them.
 MOST_WEIGHTS = 2**28
 
@@ -60,46 +59,6 @@ class NirExport:
     dt: float
     early: Mapping[str, int]
     findings: tuple[Finding, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Group:
-    """Populations that are one node: neurons that reach each other, or one input.
-
-    Attributes:
-        populations: in the order of the network.
-        early: by how many steps its spikes come earlier in the file.
-    """
-
-    populations: tuple[Population, ...]
-    early: int = 0
-
-    @property
-    def is_input(self) -> bool:
-        """Whether it is driven from outside."""
-        return self.populations[0].is_input
-
-    @property
-    def size(self) -> int:
-        """Neurons or channels."""
-        return sum(p.size for p in self.populations)
-
-    @property
-    def name(self) -> str:
-        """Of the node; ``.`` and ``/`` would stand for graphs within graphs."""
-        joined = "_".join(p.name for p in self.populations)
-        return joined.replace(".", "_").replace("/", "_")
-
-    @property
-    def places(self) -> dict[str, int]:
-        """First neuron of each population."""
-        starts = np.cumsum([0, *(p.size for p in self.populations)])
-        return {p.name: int(k) for p, k in zip(self.populations, starts[:-1], strict=True)}
-
-    def gather(self, name: str) -> Float:
-        """A parameter of all its neurons."""
-        values: Float = np.concatenate([p.parameter(name) for p in self.populations])
-        return values
 
 
 @dataclass
@@ -124,7 +83,7 @@ class Drawing:
 
     def join(self, *names: str) -> None:
         """Edges from each to the next."""
-        self.edges += list(zip(names[:-1], names[1:], strict=True))
+        self.edges += list(pairwise(names))
 
 
 @dataclass(frozen=True)
@@ -151,16 +110,18 @@ def to_nir(network: Network, path: PathLike) -> NirExport:
     raise_if(SpecError, "the network cannot be a NIR file", [*_problems(network, groups)])
     drawing = Drawing()
     ends = [_add_group(drawing, network, group) for group in groups]
-    senders = set()
+    senders, matrices = set(), []
     for (a, b, target, delay), matrix in sorted(_matrices(network, groups).items()):
         entry = ends[b].bias if target == "bias" else ends[b].synapse
         name = f"{groups[a].name}_to_{groups[b].name}"
         way = [ends[a].spikes]
+        own = 1 if a == b else groups[b].early - groups[a].early
         if delay:
             seconds = np.full(groups[a].size, delay * network.dt)
             way.append(drawing.add(f"{name}_delay_{delay}", "Delay", delay=seconds))
         way.append(drawing.add(name, "Linear", weight=matrix.toarray()))
         drawing.join(*way, entry)
+        matrices.append(Matrix(way[-1], a, b, target, delay + own))
         senders |= {a} - {b}
     neurons = [k for k, group in enumerate(groups) if not group.is_input]
     last = [k for k in neurons if k not in senders]
@@ -168,7 +129,8 @@ def to_nir(network: Network, path: PathLike) -> NirExport:
         name = "output" if len(last) == 1 else f"output_{groups[k].name}"
         shape = np.array([groups[k].size])
         drawing.join(ends[k].spikes, drawing.add(name, "Output", shape=shape))
-    _write(drawing, hints_of(network), path)
+    nodes = [end.spikes for end in ends]
+    _write(drawing, hints_of(network, groups, nodes, matrices), path)
     early = {p.name: group.early for group in groups for p in group.populations}
     kinds = {name: str(node["type"]) for name, node in drawing.nodes.items()}
     return NirExport(kinds, network.dt, early, tuple(findings_of(network)))
@@ -263,13 +225,6 @@ def _add_group(drawing: Drawing, network: Network, group: Group) -> Ends:
     return Ends(name, name, name)
 
 
-def euler(tau: Float, dt: float) -> Float:
-    """The time constant with which a step of forward Euler decays by exp(-dt / tau)."""
-    with np.errstate(divide="ignore"):
-        found: Float = -dt / np.expm1(-dt / tau)
-    return found
-
-
 def _is_held(network: Network, group: Group) -> bool:
     return any(p.target == "bias" and p.post in group.places for p in network.projections)
 
@@ -340,32 +295,6 @@ def findings_of(network: Network) -> Iterator[Finding]:
         yield Finding("note", "populations", "positions", "are not written", kind="nir_positions")
 
 
-def hints_of(network: Network) -> dict[str, Any]:
-    """What `from_hints` makes the same network of: a text, and arrays over all neurons."""
-    text = {
-        "version": HINTS_VERSION,
-        "name": network.name,
-        "dt": network.dt,
-        "populations": [
-            {
-                "name": p.name,
-                "size": p.size,
-                "input": p.is_input,
-                "graded": p.graded,
-                "sign": p.sign,
-                "reset": None if p.is_input else getattr(p.lif, "reset", "zero"),
-            }
-            for p in network.populations
-        ],
-        "projections": [
-            {"name": p.name, "pre": p.pre, "post": p.post, "target": p.target}
-            for p in network.projections
-        ],
-    }
-    arrays = {f"{HINTS}_{name}": network.gather(name) for name in LIF_FIELDS if name != "reset"}
-    return {HINTS: json.dumps(text, sort_keys=True), **arrays}
-
-
 def _write(drawing: Drawing, hints: Mapping[str, Any], path: PathLike) -> None:
     """The file, whole or not at all; equal networks give equal bytes."""
     import h5py
@@ -374,7 +303,7 @@ def _write(drawing: Drawing, hints: Mapping[str, Any], path: PathLike) -> None:
         for key, value in content.items():
             if isinstance(value, Mapping):
                 put(group.create_group(key), value)
-            elif isinstance(value, str):
+            elif isinstance(value, (str, list)):
                 group.create_dataset(key, data=value, dtype=h5py.string_dtype())
             else:
                 packed = {"compression": "gzip"} if value.ndim else {}
@@ -384,8 +313,9 @@ def _write(drawing: Drawing, hints: Mapping[str, Any], path: PathLike) -> None:
     content = BytesIO()
     with h5py.File(content, "w") as file:
         file.create_dataset("version", data=NIR_VERSION, dtype=h5py.string_dtype())
+        put(file.create_group(HINTS), hints)
         root = file.create_group("node")
         root.create_dataset("edges", data=edges, dtype=h5py.string_dtype())
-        put(root, {"type": "NIRGraph", "nodes": drawing.nodes, "metadata": hints})
+        put(root, {"type": "NIRGraph", "nodes": drawing.nodes})
     with atomic_write(path) as handle:
         handle.write(content.getvalue())

@@ -226,9 +226,7 @@ def _loop(hears: Mapping[str, set[str]]) -> list[str]:
     return [*path[path.index(name) :], name][::-1]
 
 
-def _read_by(
-    graph: NirGraph, output: Node, before: Mapping[str, list[str]]
-) -> tuple[str, ...]:
+def _read_by(graph: NirGraph, output: Node, before: Mapping[str, list[str]]) -> tuple[str, ...]:
     """Layers that an Output reads; it must read them as they are.
 
     Raises:

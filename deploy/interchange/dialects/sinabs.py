@@ -23,8 +23,7 @@ class Sinabs(Dialect):
     resets: ClassVar[tuple[Reset, ...]] = ("subtract",)
     reset: ClassVar[Reset | None] = "subtract"
     equations: ClassVar[str] = (
-        "v = a v + (1 - a) x, a = exp(-1 / tau); n = floor(v / threshold) spikes; "
-        "v -= n threshold"
+        "v = a v + (1 - a) x, a = exp(-1 / tau); n = floor(v / threshold) spikes; v -= n threshold"
     )
 
     def marks(self, graph: NirGraph) -> tuple[str, ...]:

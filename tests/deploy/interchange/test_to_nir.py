@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
 import hrsnn_lava as hl
+from hrsnn_lava.deploy.interchange.from_nir import from_nir
+from hrsnn_lava.deploy.interchange.nir_file import read_nir
+from hrsnn_lava.deploy.interchange.nir_hints import from_hints
 from hrsnn_lava.deploy.interchange.to_nir import MOST_WEIGHTS, groups_of, to_nir
 from hrsnn_lava.errors import SpecError
+from hrsnn_lava.network import LIF_FIELDS
 from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
 
 STEPS = 120
@@ -62,7 +67,7 @@ def by_the_equations(path: Path, dt: float, inputs: dict[str, Any]) -> dict[str,
                 value = node["weight"] @ came
             elif kind == "Delay":
                 arrived[name].append(came)
-                back = t - int(round(node["delay"][0] / dt)) - 1
+                back = t - round(node["delay"][0] / dt) - 1
                 value = arrived[name][back] if back >= 0 else 0.0 * came
             elif kind == "Output":
                 value = came
@@ -206,6 +211,66 @@ def test_neurons_without_a_leak_are_integrators(tmp_path: Path) -> None:
     theirs = by_the_equations(tmp_path / "n.nir", DT, {name: np.ones((20, 1))})
     ours = spikes(network, np.ones((20, 1)))
     np.testing.assert_array_equal(ours[1:], next(iter(theirs.values()))[:-1])
+
+
+def assert_same(a: hl.Network, b: hl.Network) -> None:
+    """Every array and every name."""
+    assert (a.name, a.dt) == (b.name, b.dt)
+    assert [p.name for p in a.populations] == [p.name for p in b.populations]
+    for p, q in zip(a.populations, b.populations, strict=True):
+        assert (p.size, p.sign, p.is_input, p.graded) == (q.size, q.sign, q.is_input, q.graded)
+        if not p.is_input:
+            assert p.reset == q.reset
+            for name in LIF_FIELDS:
+                np.testing.assert_array_equal(p.parameter(name), q.parameter(name))
+    assert [p.name for p in a.projections] == [p.name for p in b.projections]
+    for p, q in zip(a.projections, b.projections, strict=True):
+        assert (p.pre, p.post, p.target) == (q.pre, q.post, q.target)
+        assert (p.weights != q.weights).nnz == 0
+        none = np.zeros(p.n_synapses)
+        delays = [none if x.delays is None else none + x.delays for x in (p, q)]
+        np.testing.assert_array_equal(*delays)
+
+
+@settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(st.integers(0, 10**6), st.sampled_from(["zero", "subtract", "subtract_next"]))
+def test_out_and_in_is_the_same_network(tmp_path_factory: Any, seed: int, reset: Any) -> None:
+    path = tmp_path_factory.mktemp("out") / "n.nir"
+    network = layered(seed)
+    if reset != "zero":
+        e = network.population("e")
+        network = network.with_population(replace(e, neuron=replace(e.lif, reset=reset)))
+    else:
+        network = network.with_population(network.population("e").with_parameters(refractory=DT))
+    to_nir(network, path)
+    assert_same(from_nir(path), network)
+
+
+def test_hints_of_another_graph_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "n.nir"
+    to_nir(layered(1), path)
+    with h5py.File(path, "a") as file:
+        file["node/nodes/e_i/v_threshold"][3] *= 1.01
+    assert from_hints(read_nir(path)) is None
+    with h5py.File(path, "a") as file:
+        del file["hrsnn_lava/text"]
+        file["hrsnn_lava/text"] = ["{}"]
+    assert from_hints(read_nir(path)) is None
+    with pytest.raises(SpecError, match="no exporter is recognized"):
+        from_nir(path)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_graph_alone_gives_the_same_spikes(tmp_path: Path, seed: int) -> None:
+    network = layered(seed)
+    to_nir(network, tmp_path / "n.nir")
+    given_so = {"dialect": "literal", "dt": DT, "reset": "zero", "biases": "constant"}
+    again = from_nir(tmp_path / "n.nir", **given_so)
+    assert [p.name for p in again.compute_populations] == ["e_i", "out"]
+    shown = (np.random.default_rng(seed).random((STEPS, 7)) < 0.2).astype(float)
+    ours = spikes(network, shown)
+    assert ours[:, -4:].any()
+    np.testing.assert_array_equal(ours, spikes(again, shown))
 
 
 @settings(max_examples=20, deadline=None)
