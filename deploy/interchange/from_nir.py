@@ -282,15 +282,18 @@ class _Builder:
         most = np.maximum(constant, 0.0)
         for p in self._projections:
             if p.post == layer.name and p.pre != self.clock:
-                most = most + np.asarray(p.weights.maximum(0).sum(axis=1)).reshape(-1)
+                positive = p.weights.copy()
+                positive.data = np.maximum(positive.data, 0.0)
+                most = most + np.asarray(positive.sum(axis=1)).reshape(-1)
         bound = most / (1.0 - alpha) * (1.0 + 1e-9)
         return np.where(bound > 0, bound, 1.0)
 
     def _connect(self, pre: str, post: str, weights: Any, delay: int) -> None:
         """One projection for each sign that there is."""
         matrix = sparse.csr_matrix(weights)
-        for sign, part in (("exc", matrix.maximum(0)), ("inh", matrix.minimum(0))):
-            part = part.tocsr()
+        for sign, chosen_signs in (("exc", matrix.data > 0), ("inh", matrix.data < 0)):
+            part = matrix.copy()  # SciPy's minimum and maximum share indices
+            part.data = np.where(chosen_signs, matrix.data, 0.0)
             part.eliminate_zeros()
             if part.nnz:
                 base = f"{pre}_{post}_{sign}"
