@@ -27,6 +27,7 @@ from scipy import sparse
 from hrsnn_lava.artifacts.files import PathLike
 from hrsnn_lava.deploy.interchange.dialect import AUTO, Choice, chosen
 from hrsnn_lava.deploy.interchange.nir_file import NirGraph, read_nir
+from hrsnn_lava.deploy.interchange.nir_hints import from_hints
 from hrsnn_lava.deploy.interchange.source_run import source_model
 from hrsnn_lava.deploy.interchange.step_model import Layer, StepModel, single
 from hrsnn_lava.deploy.interchange.timing import Timing, timing
@@ -100,7 +101,8 @@ def from_nir(
     that brings the biases, if there are any, comes last. Spikes of a layer k connections away from
     the inputs come k steps later than in the source (one less in Spyx), and are the same.
 
-    What a user has to know of it is a `FindingWarning` each.
+    A file that `hl.to_nir` wrote gives the very network back, where nothing else is asked for.
+    What a user has to know of another is a `FindingWarning` each.
 
     Args:
         path: of the file; it is read in a process of its own, within limits.
@@ -115,8 +117,10 @@ def from_nir(
         ArtifactError: the file is damaged, unsafe, no NIR, or holds what no `Network` does exactly.
         SpecError: dialect, dt or reset are missing or wrong.
     """
-    options = ImportOptions(dialect, dt, reset, single_spikes, biases)
-    found = imported(read_nir(path), options)
+    options, graph = ImportOptions(dialect, dt, reset, single_spikes, biases), read_nir(path)
+    if options == ImportOptions() and (network := from_hints(graph)) is not None:
+        return network
+    found = imported(graph, options)
     for remark in found.remarks:
         warnings.warn(remark, FindingWarning, stacklevel=2)
     return found.network

@@ -68,6 +68,8 @@ WHOLE: Final = (
     "input_type",
 )
 TIME_CONSTANTS: Final = ("tau", "tau_mem", "tau_syn")
+#: The group of a file with what this program says beside the graph.
+HINTS: Final = "hrsnn_lava"
 MAX_NODES: Final = 10_000
 MAX_EDGES: Final = 1_000_000
 MAX_NESTING: Final = 16
@@ -123,6 +125,7 @@ class NirGraph:
         version: of ``nir``, as the file says; "" where it does not.
         inner: inputs and outputs of graphs that were within it: what they get, they pass on.
         source: the file.
+        hints: what this program wrote beside the graph, see `nir_hints`; empty for other files.
     """
 
     nodes: Mapping[str, Node]
@@ -130,6 +133,7 @@ class NirGraph:
     version: str = ""
     inner: frozenset[str] = frozenset()
     source: str = "graph"
+    hints: Mapping[str, Any] = field(default_factory=dict)
 
     def before(self, name: str) -> list[str]:
         """Names of the nodes with an edge to this one."""
@@ -199,6 +203,7 @@ def graph_of(tree: Tree, source: str = "graph") -> NirGraph:
         version if isinstance(version, str) else "",
         frozenset(name for ends in flat.nested.values() for side in ends for name in side),
         source,
+        hints if isinstance(hints := tree.get(HINTS), Mapping) else {},
     )
 
 
