@@ -1,8 +1,8 @@
 """`LavaProgram`: a network as arrays that a Lava process graph can be built from, and its file.
 
 It needs no Lava, so a parent on any Python can write one for a child that has Lava. Names and
-numbers are those of `HeterogeneousLIF` and of Lava's `Sparse` and `DelaySparse`. No network is known
-here: `lowering` makes a program of one, and a bundle has this module without the rest.
+numbers are those of `HeterogeneousLIF` and of Lava's `Sparse` and `DelaySparse`. No network is
+known here: `lowering` makes a program of one, and a bundle has this module without the rest.
 """
 
 import json
@@ -121,7 +121,12 @@ class LavaProgram:
     stock: bool = False
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write an uncompressed ``.npz``: arrays, and a JSON header stored as bytes."""
+        """Write `arrays` as an uncompressed ``.npz``."""
+        with open(path, "wb") as handle:
+            np.savez(handle, **self.arrays())
+
+    def arrays(self) -> dict[str, Array]:
+        """The arrays of the file, and a JSON header as bytes."""
         arrays: dict[str, Array] = {}
         for i, group in enumerate(self.neurons):
             arrays |= {f"neurons/{i}/{k}": group.parameters[k] for k in PARAMETERS}
@@ -149,8 +154,7 @@ class LavaProgram:
             ],
         }
         arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
-        with open(path, "wb") as handle:
-            np.savez(handle, **arrays)
+        return arrays
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "LavaProgram":
