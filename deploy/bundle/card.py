@@ -8,7 +8,7 @@ from typing import Any
 from hrsnn_lava import __version__
 from hrsnn_lava.deploy.bundle.contents import Deployed
 
-__all__ = ["model_card"]
+__all__ = ["in_markdown", "model_card"]
 
 _LONGEST = 120  # letters of an option that is shown
 
@@ -18,7 +18,7 @@ def model_card(deployed: Deployed, manifest: Mapping[str, Any]) -> str:
     sections = (_facts, _history, _costs, _findings, _input_and_readout, _limits)
     parts = ["\n".join(section(deployed, manifest)) for section in sections]
     return (
-        f"# Model card: {_plain(deployed.network.name)}\n\n"
+        f"# Model card: {in_markdown(deployed.network.name)}\n\n"
         + "\n\n".join(filter(None, parts))
         + "\n"
     )
@@ -38,7 +38,7 @@ def _facts(deployed: Deployed, manifest: Mapping[str, Any]) -> Iterator[str]:
         yield f"| synapses before pruning | {compiled.synapses_before:,} |"
     yield f"| a step | {network.dt:g} s |"
     learning = [p.name for p in network.projections if p.learning is not None]
-    names = ", ".join(map(_plain, learning))
+    names = ", ".join(map(in_markdown, learning))
     yield f"| learns on the chip | {names or 'nothing'} |"
     if compiled is not None:
         profile, cores = compiled.profile, compiled.placement.n_cores
@@ -57,7 +57,7 @@ def _facts(deployed: Deployed, manifest: Mapping[str, Any]) -> Iterator[str]:
         pairs = len({*zip(p.parameter("du").tolist(), p.parameter("dv").tolist(), strict=True)})
         vth = p.parameter("vth")
         span = f"{vth.min()}" if vth.min() == vth.max() else f"{vth.min()} to {vth.max()}"
-        yield f"| {_plain(p.name)} | {p.size:,} | {pairs:,} sets | {span} |"
+        yield f"| {in_markdown(p.name)} | {p.size:,} | {pairs:,} sets | {span} |"
 
 
 def _history(deployed: Deployed, _: Mapping[str, Any]) -> Iterator[str]:
@@ -74,7 +74,7 @@ def _history(deployed: Deployed, _: Mapping[str, Any]) -> Iterator[str]:
         change = f"{before:,}" if before == after and before is not None else f"{before} to {after}"
         options = ", ".join(f"{k} = {v}" for k, v in sorted(record.options.items()))
         short = options if len(options) <= _LONGEST else f"{options[:_LONGEST]} ..."
-        yield f"| {record.name} | {change} | {_plain(short)} |"
+        yield f"| {record.name} | {change} | {in_markdown(short)} |"
     yield ""
     yield "Training before the first pass is in the report and the spec, not in the program."
 
@@ -111,8 +111,8 @@ def _findings(deployed: Deployed, _: Mapping[str, Any]) -> Iterator[str]:
         yield "None were recorded on the way."
     for finding in deployed.model.findings:
         yield (
-            f"- {finding.severity}: {_plain(finding.where)}: {_plain(finding.measured)}. "
-            + _plain(finding.meaning)
+            f"- {finding.severity}: {in_markdown(finding.where)}: {in_markdown(finding.measured)}. "
+            + in_markdown(finding.meaning)
         )
 
 
@@ -123,7 +123,7 @@ def _input_and_readout(deployed: Deployed, manifest: Mapping[str, Any]) -> Itera
     for p in network.input_populations:
         scale = p.payload_scale
         kind = "spikes" if scale is None else f"values, {scale:g} counts for 1.0"
-        yield f"- input {_plain(p.name)}: {p.size:,} channels, {kind}"
+        yield f"- input {in_markdown(p.name)}: {p.size:,} channels, {kind}"
     if not network.input_populations:
         yield "- no input"
     if readout is None:
@@ -132,7 +132,7 @@ def _input_and_readout(deployed: Deployed, manifest: Mapping[str, Any]) -> Itera
     meta = readout["meta"]
     for key in ("encoder", "target", "features", "classes", "steps_per_sample"):
         if key in meta:
-            yield f"- {key.replace('_', ' ')}: {_plain(str(meta[key]))}"
+            yield f"- {key.replace('_', ' ')}: {in_markdown(str(meta[key]))}"
     if "encoder" not in meta:
         yield "- encoder: none is recorded; a value is held and sent as its count when it changes"
 
@@ -146,12 +146,12 @@ def _limits(deployed: Deployed, manifest: Mapping[str, Any]) -> Iterator[str]:
     yield "- It never ran on a chip here. Known differences of chips to Lava's CPU models exist."
     yield "- Intended use, data, groups affected: **to be filled in**."
     if (stock := manifest.get("stock")) and stock["obstacle"]:
-        yield f"- Lava's own LIF cannot express it: {_plain(stock['obstacle'])}."
+        yield f"- Lava's own LIF cannot express it: {in_markdown(stock['obstacle'])}."
     if deployed.compiled is None:
         yield "- Not placed: nothing was checked against the limits of a chip."
 
 
-def _plain(text: str) -> str:
+def in_markdown(text: str) -> str:
     """A name from a file as Markdown shows it, in one line and one cell of a table."""
     flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return "".join(f"\\{c}" if c in "\\`*_<>[]|#" else c for c in flat)

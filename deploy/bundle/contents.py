@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,14 @@ from hrsnn_lava.sim_backends.base import as_quantized, runnable
 from hrsnn_lava.sim_backends.runs.parity import verify_parity
 from hrsnn_lava.trace import SpikeInput, Trace
 
-__all__ = ["ENGINES", "Deployed", "deployed", "npz"]
+__all__ = ["ENGINES", "Deployed", "deployed", "expected_arrays", "npz", "template"]
 
 #: Engines whose agreement makes the spikes that a bundle expects.
 ENGINES = ("native", "reference")
 #: Where the network itself is, by its stage.
 _ARTIFACTS = {"compiled": "program/compiled.hlx", "quantized": "program/quantized.hlx"}
+#: Arrays of a trace that runs of a bundle are compared with, beside learned weights.
+_EXPECTED = ("spike_steps", "spike_neurons", "n_steps", "n_neurons", "network_digest")
 _REPORTS = {".html": "report.html", ".json": "report.json"}
 
 
@@ -189,8 +192,20 @@ def _read_reports(
     return files
 
 
+def template(folder: str, name: str) -> str:
+    """A text of ``deploy/templates``."""
+    packaged = resources.files("hrsnn_lava.deploy") / "templates" / folder / name
+    return packaged.read_text(encoding="utf-8")
+
+
 def npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """An uncompressed ``.npz``; equal arrays give equal bytes."""
     stream = io.BytesIO()
     np.savez(stream, **{name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)})
     return stream.getvalue()
+
+
+def expected_arrays(trace: Trace) -> dict[str, NDArray[Any]]:
+    """What a run of the bundle is compared with."""
+    arrays = trace.to_artifact().arrays
+    return {k: a for k, a in arrays.items() if k in _EXPECTED or k.startswith("weights/")}

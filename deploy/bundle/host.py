@@ -82,12 +82,12 @@ class Events:
         """
         arrays = load_arrays(path)
         try:
-            extent = (int(arrays[name].reshape(())) for name in ("n_steps", "n_neurons"))
-            lists = [arrays[name] for name in ("steps", "neurons")]
+            n_steps, n_channels = (int(arrays[k].reshape(())) for k in ("n_steps", "n_neurons"))
+            steps, channels = arrays["steps"], arrays["neurons"]
         except (KeyError, ValueError, TypeError) as error:
             raise ArtifactError(f"{path}: no input; missing or wrong: {error}") from error
-        lists += [arrays[name] for name in ("payloads",) if name in arrays]
-        return cls.of(*extent, *lists, where=str(path))
+        payloads = arrays.get("payloads")
+        return cls.of(n_steps, n_channels, steps, channels, payloads, str(path))
 
     @classmethod
     def of(
@@ -269,7 +269,9 @@ def sample_features(
     """
     at, who = np.asarray(spike_steps, np.int64), np.asarray(spike_neurons, np.int64)
     counts = np.bincount(who, minlength=n_neurons).astype(np.float64)
-    parts = [] if first is None else [counts / n_steps if first == "rates" else counts]
+    parts: list[NDArray[Any]] = []
+    if first is not None:
+        parts.append(counts / n_steps if first == "rates" else counts)
     for tau in trace_steps:
         worth = np.exp(-(n_steps - 1 - at) / tau)
         parts.append(np.bincount(who, weights=worth, minlength=n_neurons))

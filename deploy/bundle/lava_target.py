@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,8 @@ from numpy.typing import NDArray
 from hrsnn_lava.compiler.passes.lower_stock import lower_stock
 from hrsnn_lava.csr import drives, rows_of
 from hrsnn_lava.deploy.bundle import runner
-from hrsnn_lava.deploy.bundle.card import model_card
-from hrsnn_lava.deploy.bundle.contents import Deployed, npz
+from hrsnn_lava.deploy.bundle.card import in_markdown, model_card
+from hrsnn_lava.deploy.bundle.contents import Deployed, expected_arrays, npz, template
 from hrsnn_lava.deploy.bundle.sources import license_text, sources
 from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.processes.lowering import lava_program
@@ -27,8 +26,6 @@ __all__ = ["REQUIRES", "lava_bundle"]
 #: What an environment needs beside Python; Lava 0.10.0 is the last release.
 REQUIRES = {"python": ">=3.10,<3.11", "lava-nc": "==0.10.0", "numpy": ">=1.26,<2"}
 _TEMPLATES = {"ci/github.yml": "github.yml", "ci/gitlab-ci.yml": "gitlab-ci.yml"}
-#: Arrays of a trace that a run of the bundle is compared with.
-_EXPECTED = ("spike_steps", "spike_neurons", "n_steps", "n_neurons", "network_digest")
 
 
 def lava_bundle(deployed: Deployed) -> tuple[dict[str, Any], dict[str, bytes]]:
@@ -59,12 +56,10 @@ def lava_bundle(deployed: Deployed) -> tuple[dict[str, Any], dict[str, bytes]]:
         "stock": {"obstacle": obstacle},
         "readout": readout,
     }
-    events, trace = deployed.inputs.to_artifact().arrays, deployed.trace.to_artifact().arrays
-    expected = {k: v for k, v in trace.items() if k in _EXPECTED or k.startswith("weights/")}
     members |= {
         runner.HOST: npz(host),
-        runner.INPUT: npz(events),
-        runner.EXPECTED: npz(expected),
+        runner.INPUT: npz(deployed.inputs.to_artifact().arrays),
+        runner.EXPECTED: npz(expected_arrays(deployed.trace)),
         **sources(),
         **deployed.members(),
         "LICENSE": license_text().encode(),
@@ -74,16 +69,12 @@ def lava_bundle(deployed: Deployed) -> tuple[dict[str, Any], dict[str, bytes]]:
     }
     if readout is not None and deployed.compiled is not None:
         members[runner.READOUT] = npz(deployed.compiled.readout)
-    for name, template in _TEMPLATES.items():
-        members[name] = _template(template).encode()
-    members["README.md"] = _template("README.md").replace("@NAME@", network.name).encode()
+    for name, of in _TEMPLATES.items():
+        members[name] = template("bundle", of).encode()
+    readme = template("bundle", "README.md").replace("@NAME@", in_markdown(network.name))
+    members["README.md"] = readme.encode()
     members["MODEL_CARD.md"] = model_card(deployed, manifest).encode()
     return manifest, members
-
-
-def _template(name: str) -> str:
-    packaged = resources.files("hrsnn_lava.deploy").joinpath("templates", "bundle", name)
-    return packaged.read_text(encoding="utf-8")
 
 
 def _host(

@@ -76,8 +76,7 @@ def verified(folder: str | os.PathLike[str]) -> dict[str, Any]:
         )
     if encoded(manifest) != (root / MANIFEST).read_bytes():
         raise ArtifactError(f"{root / MANIFEST}: was altered: its digest is not that of its text")
-    members = manifest.get("members")
-    _check_members(root, members)
+    members = _checked_members(root, manifest.get("members"))
     raise_if(ArtifactError, f"{root}: not as its manifest says", _differences(root, members))
     return manifest
 
@@ -101,7 +100,7 @@ def _read_manifest(root: Path) -> dict[str, Any]:
     return manifest
 
 
-def _check_members(root: Path, members: Any) -> None:
+def _checked_members(root: Path, members: Any) -> dict[str, dict[str, Any]]:
     """Refuse entries that are none, and names that lead out of the folder."""
     if not isinstance(members, dict) or not members:
         raise ArtifactError(f"{root / MANIFEST}: without a table of members")
@@ -120,6 +119,7 @@ def _check_members(root: Path, members: Any) -> None:
     total = sum(entry["bytes"] for entry in members.values())
     if total > MAX_BYTES:
         raise ArtifactError(f"{root}: {total} bytes in all; allowed: {MAX_BYTES}")
+    return members
 
 
 _ENTRY = ("bytes", "sha256")

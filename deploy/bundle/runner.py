@@ -203,7 +203,7 @@ class Run:
     def _drives(self) -> list[Drive]:
         names = ("rows", "columns", "weights")
         return [
-            Drive(*(self.host[f"drive/{k}/{name}"] for name in names), exponent)
+            Drive(**{name: self.host[f"drive/{k}/{name}"] for name in names}, weight_exp=exponent)
             for k, exponent in enumerate(self.header["drives"])
         ]
 
@@ -241,7 +241,7 @@ class Run:
     def trace(self, events: Events, rows: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """What a run recorded as the arrays of a trace file."""
         at, who = np.nonzero(rows["spikes"])
-        trace = {
+        trace: dict[str, NDArray[Any]] = {
             "spike_steps": at.astype(np.int32),
             "spike_neurons": who.astype(np.int32),
             "n_steps": np.array(rows["spikes"].shape[0], dtype=np.int64),

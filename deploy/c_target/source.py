@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava import __version__
+from hrsnn_lava.deploy.bundle.contents import template
 from hrsnn_lava.deploy.c_target.program import CProgram
 
 __all__ = ["HEADER", "Footprint", "Source", "c_source"]
@@ -178,9 +178,8 @@ def c_source(program: CProgram) -> Source:
         flash=footprint.flash,
         ram=footprint.ram,
     )
-    packaged = resources.files("hrsnn_lava.deploy").joinpath("templates", "c", "network.c")
     numbers = "\n".join(writer.lines)
-    return Source(f"{top}\n{numbers}\n\n{packaged.read_text(encoding='utf-8')}", footprint)
+    return Source(f"{top}\n{numbers}\n\n{template('c', 'network.c')}", footprint)
 
 
 def _sizes(writer: _Writer, program: CProgram) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,6 +115,11 @@ def _target(
     name: str, content: Deployed
 ) -> tuple[dict[str, Any], dict[str, bytes], dict[str, Any]]:
     """Manifest and files of a target, and what the answer says of it."""
+    if name == "c":
+        from hrsnn_lava.deploy.c_target.target import c_bundle
+
+        manifest, members = c_bundle(content)
+        return manifest, members, dict(manifest["footprint"])
     from hrsnn_lava.deploy.bundle.lava_target import lava_bundle
 
     manifest, members = lava_bundle(content)
@@ -127,9 +133,14 @@ def _text(data: dict[str, Any]) -> str:
         ("shipped run", f"{data['steps']:,} steps, {data['spikes']:,} spikes"),
         ("digest", data["digest"]),
     ]
-    head = f"written to {data['folder']}"
-    hint = f"python {data['folder']} --self-test   # where Lava is: Python 3.10"
-    return f"{head}\n{columns(rows)}\n\nnext\n  {hint}"
+    folder = shlex.quote(str(data["folder"]))
+    if data["target"] == "c":
+        rows[1:1] = [("constants", data["flash_bytes"]), ("variables", data["ram_bytes"])]
+        command = f"cc -std=c11 -O2 -c {folder}/network.c"
+    else:
+        rows.append(("Lava's own LIF", "can run it" if data["stock"] else "cannot run it"))
+        command = f"python {folder} --self-test"
+    return f"written to {data['folder']}\n{columns(rows)}\n\nnext\n  {command}"
 
 
 ORDER = 85

@@ -157,7 +157,9 @@ def stock_graph(
         first += group.size
     sources = {s.name: ring for s, ring in _rings(program)}
     senders = {name: process.s_out for name, process in {**lifs, **sources}.items()}
-    for name, ring in sources.items() if adapter is not None else ():
+    for name, ring in sources.items():
+        if adapter is None:
+            break
         bits = max(c.num_message_bits for c in program.connections if c.pre == name)
         between = adapter(shape=ring.s_out.shape, num_message_bits=bits)
         ring.s_out.connect(between.inp)

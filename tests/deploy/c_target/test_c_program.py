@@ -236,7 +236,7 @@ def test_names_cannot_leave_the_comment():
     clock = hl.QuantizedPopulation("c", 1, du=4095, dv=0, vth=10)
     network = hl.QuantizedNetwork((clock,), name="*/ #error /* ??/")
     head = c_source(c_program(network)).text.split("*/", 1)[0]
-    assert "__ _error __ ____: a spiking network" in head
+    assert "__ _error __ ___: a spiking network" in head
     assert "written by hrsnn-lava" in head
 
 
