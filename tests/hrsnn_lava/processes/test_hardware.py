@@ -21,6 +21,7 @@ pytestmark = pytest.mark.lava
 SCRIPT = Path(__file__).resolve().parents[2] / "support" / "identity_adapters.py"
 
 
+@pytest.mark.once
 def test_between_adapters_the_network_does_what_it_does(tmp_path):
     """Held inputs are written by the host on the way; sources and sinks stay on the host."""
     network = small_network(refractory=0, vth=300, du=900)
