@@ -7,6 +7,12 @@ Mukhopadhyay (2023) with R = 1 and rest and reset at 0::
     v[t] = beta_i v[t-1] + (1 - beta_i) (bias_i + drive_i[t] + i[t])   beta = exp(-dt / tau_mem)
     s[t] = v[t] > v_threshold_i;  then v = 0, and stays 0 for round(refractory / dt) steps
 
+That is the reset ``zero``. Two others, `LIF.reset`, keep what v had above the threshold, so that it
+may stay above it (`hrsnn_lava.resets`)::
+
+    subtract        s[t] = v[t] > v_threshold;  then v[t] = v[t] - v_threshold
+    subtract_next   v[t] = beta v[t-1] + (1 - beta) (...) - v_threshold s[t-1];  s[t] = v[t] > ...
+
 A neuron without leak, ``tau_mem = inf``, has beta = 1, and 1 - beta would leave it without any
 input: its factor is 1 instead, ``v[t] = v[t-1] + bias + drive[t] + i[t]``, see
 `hrsnn_lava.time_constants.membrane_gain`.
@@ -53,6 +59,7 @@ from hrsnn_lava.fields import (
 from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.notebook import brief
 from hrsnn_lava.plasticity import STDP
+from hrsnn_lava.resets import RESETS, Reset, codes_of, refractory_problems
 from hrsnn_lava.spelling import did_you_mean
 
 Float = NDArray[np.float64]
@@ -165,6 +172,9 @@ class LIF:
         v_threshold: firing threshold, > 0, in the (dimensionless) unit of the potential.
         bias: constant current, in the unit of the potential (R = 1).
         refractory: time in seconds for which v stays 0 after a spike, >= 0.
+        reset: what a spike does to v, one for the population: ``zero`` sets it to 0, ``subtract``
+            takes the threshold off at once and ``subtract_next`` in the next step. The last two go
+            without a refractory period.
     """
 
     tau_mem: ArrayLike
@@ -172,6 +182,7 @@ class LIF:
     v_threshold: ArrayLike = 1.0
     bias: ArrayLike = 0.0
     refractory: ArrayLike = 0.0
+    reset: Reset = "zero"
 
 
 LIF_FIELDS = ("tau_mem", "tau_syn", "v_threshold", "bias", "refractory")
@@ -209,7 +220,8 @@ class Population(AnyPopulation):
                 if value.ndim == 0:
                     value = locked(np.full(self.size, float(value)))
                 fields[field] = value
-            object.__setattr__(self, "neuron", LIF(**fields))
+            reset = choice(f"{where}.reset", self.neuron.reset, RESETS)
+            object.__setattr__(self, "neuron", LIF(**fields, reset=reset))
 
     @property
     def is_input(self) -> bool:
@@ -233,7 +245,12 @@ class Population(AnyPopulation):
         values: Float = getattr(self.lif, field)
         return values
 
-    def with_parameters(self, **fields: ArrayLike) -> Population:
+    @property
+    def reset(self) -> Reset:
+        """What a spike does to the potentials; a `NetworkError` for an input population."""
+        return self.lif.reset
+
+    def with_parameters(self, **fields: Any) -> Population:
         """The same population with some `LIF` fields replaced."""
         return replace(self, neuron=replace(self.lif, **fields))
 
@@ -279,6 +296,7 @@ class Population(AnyPopulation):
                     f"{values[first]:g} at neuron {first} ({int(bad.sum())} in all)",
                     allowed,
                 )
+        yield from refractory_problems(self, "s")
 
 
 @brief("name", "pre", "post", "weights", "target", "plasticity")
@@ -570,6 +588,11 @@ class Graph(Saved, Generic[Inputs, Neurons, Proj]):
         parts = [p.parameter(field) for p in self.compute_populations]  # type: ignore[attr-defined]
         return np.concatenate(parts) if parts else np.zeros(0)
 
+    @cached_property
+    def reset_codes(self) -> NDArray[np.int32] | None:
+        """See `hrsnn_lava.resets.codes_of`, in global order."""
+        return codes_of(self.compute_populations)
+
     def with_projection(self, projection: Proj) -> Self:
         """A copy in which the projection of the same name is replaced."""
         self.projection(projection.name)
@@ -670,7 +693,7 @@ class Network(Graph[Population, Population, Projection]):
         chosen = ArrayOptions.of(options)
         arrays = translate(w_in, w_rec, tau_mem, v_threshold, dt, chosen)
         source, target = chosen.input_name, chosen.neuron_name
-        neurons = Population(target, arrays.n_neurons, LIF(**arrays.neuron))
+        neurons = Population(target, arrays.n_neurons, LIF(**arrays.neuron, reset=arrays.reset))
         inputs = [Population(source, arrays.n_inputs, Input())] if arrays.n_inputs else []
         projections = [
             Projection(name, source if from_inputs else target, target, weights)

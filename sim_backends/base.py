@@ -27,6 +27,7 @@ from hrsnn_lava.errors import BackendMissingError, Problem, SpecError, raise_if
 from hrsnn_lava.fields import is_whole, listed, whole_number
 from hrsnn_lava.integer_format import INT32, STATE_SHIFT, kept_of_current, kept_of_potential
 from hrsnn_lava.quantized import QuantizedNetwork, learning_problems
+from hrsnn_lava.resets import steps_after_spike
 from hrsnn_lava.sim_backends.learning_program import (
     Arrays,
     Int,
@@ -217,9 +218,11 @@ class Program:
         keep_u, keep_v: what a step leaves of u and v, in 1/4096.
         threshold: compared with v, ``vth << 6``.
         bias_mant, bias_exp: the bias is ``bias_mant << bias_exp``; held inputs change `bias_mant`.
-        refractory: steps for which v stays 0 after a spike.
+        refractory: steps for which a spike acts on v after its own, see `steps_after_spike`.
         blocks: the fixed synapses.
         plastic: the projections that learn.
+        reset: what a spike does to v, by its place in `hrsnn_lava.resets.RESETS`; None where all
+            are set to 0.
     """
 
     n_neurons: int
@@ -232,6 +235,7 @@ class Program:
     refractory: Int
     blocks: tuple[Block, ...]
     plastic: tuple[Plastic, ...] = ()
+    reset: Int | None = None
 
     @property
     def past_steps(self) -> int:
@@ -362,6 +366,8 @@ def lower(network: QuantizedNetwork) -> Program:
         data, rows, cols = (np.concatenate([part[k] for part in parts]) for k in (1, 2, 3))
         matrix = sparse.csc_matrix((data, (rows, cols)), shape=(n, n + n_in), dtype=np.int32)
         blocks.append(Block(matrix, delay, exponent, graded))
+    reset = network.reset_codes
+    refractory = network.gather("refractory")
     return Program(
         n,
         n_in,
@@ -370,9 +376,10 @@ def lower(network: QuantizedNetwork) -> Program:
         threshold=network.gather("vth") << STATE_SHIFT,
         bias_mant=network.gather("bias_mant"),
         bias_exp=network.gather("bias_exp"),
-        refractory=network.gather("refractory"),
+        refractory=steps_after_spike(refractory, reset),
         blocks=tuple(blocks),
         plastic=plastic_projections(network),
+        reset=None if reset is None else reset.copy(),
     )
 
 

@@ -6,7 +6,8 @@ in which the network stores them, and P profiles:
 
 ====================  ============  ==============================================================
 ``u``, ``v``          (N,)          current and potential
-``waiting``           (N,)          steps for which v is still held at 0
+``waiting``           (N,)          steps for which v is still held at 0; with the reset
+                                    ``subtract_next`` 1 where the threshold is still to be taken off
 ``held``              (J,)          value last sent by every channel (``target="bias"``)
 ``sent/age``          (E,)          what was sent ``age`` steps before the last one and may still
                                     be on its way, sorted by age, then source

@@ -115,6 +115,19 @@ def no_refractory_period(plan: StockPlan) -> Iterator[Violation]:
             )
 
 
+def reset_to_zero(plan: StockPlan) -> Iterator[Violation]:
+    """Stock `LIF` sets the potential to 0 at a spike, and takes no threshold off it."""
+    for population in plan.network.compute_populations:
+        if population.reset != "zero":
+            yield Violation(
+                "reset",
+                f"population {population.name!r}",
+                f"reset {population.reset!r}",
+                "reset 'zero': LIF has no other",
+                f"train with a reset to zero and set reset to 'zero', or {_OURS}",
+            )
+
+
 def sums_rounded_once(plan: StockPlan) -> Iterator[Violation]:
     """With a negative exponent the sum of a neuron must come from one connection alone."""
     for projection in plan.network.projections:
@@ -192,6 +205,7 @@ def few_processes(plan: StockPlan) -> Iterator[Violation]:
 #: All of them, in the order of the report.
 STOCK_RULES: tuple[StockRule, ...] = (
     no_refractory_period,
+    reset_to_zero,
     sums_rounded_once,
     stock_learning,
     two_factors,

@@ -25,6 +25,7 @@ MODULES = (
     "integer_format",
     "fields",
     "csr",
+    "resets",
     "third_factor",
     "chip_learning",
     "processes.program",

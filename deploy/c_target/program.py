@@ -20,13 +20,12 @@ from hrsnn_lava.csr import drives, row_lengths
 from hrsnn_lava.errors import CapacityError, SpecError, Violation
 from hrsnn_lava.integer_format import STATE_SHIFT, kept_of_current, kept_of_potential
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection, unit_counts
+from hrsnn_lava.resets import steps_after_spike
 from hrsnn_lava.sim_backends.base import runnable
 
 __all__ = ["Block", "CProgram", "Part", "c_program"]
 
 Int = NDArray[np.int32]
-#: Codes of what a spike does to the potential, as in the C source.
-_RESETS = ("zero", "subtract", "subtract_next")
 _BYTE = 256
 _INT32_MAX = 2**31 - 1
 
@@ -93,7 +92,7 @@ class CProgram:
         threshold: compared with v.
         bias_mant, bias_exp: of the biases.
         wait: steps for which a spike acts on v after its own.
-        reset: code of what a spike does to v.
+        reset: what a spike does to v, by its place in `hrsnn_lava.resets.RESETS`.
         units: (n_inputs,) payload of a plain spike.
         blocks, parts: synapses and held inputs.
     """
@@ -122,7 +121,7 @@ def c_program(network: Any) -> CProgram:
     Raises:
         CapacityError: a projection learns, or sends a third factor: there is no learning in C.
         NetworkError: the network contradicts itself.
-        SpecError: a population resets in a way that is not known here, or there is no neuron.
+        SpecError: there is no neuron.
     """
     integer = runnable(network)
     violations = [
@@ -140,8 +139,7 @@ def c_program(network: Any) -> CProgram:
         raise CapacityError(f"{integer.name!r} cannot run in C", violations=violations)
     if not integer.n_neurons:
         raise SpecError(f"{integer.name!r} has no neuron; allowed: one at least")
-    reset = _reset_codes(integer)
-    refractory = integer.gather("refractory")
+    codes = integer.reset_codes
     units = unit_counts(integer)
     blocks = tuple(
         block for p in integer.projections if p.target == "synapse" for block in _blocks(integer, p)
@@ -165,24 +163,12 @@ def c_program(network: Any) -> CProgram:
         integer.gather("vth") << STATE_SHIFT,
         integer.gather("bias_mant"),
         integer.gather("bias_exp"),
-        np.where(reset == _RESETS.index("subtract_next"), 1, refractory).astype(np.int32),
-        reset,
+        steps_after_spike(integer.gather("refractory"), codes),
+        np.zeros(integer.n_neurons, dtype=np.int32) if codes is None else codes,
         np.ones(integer.n_inputs, dtype=np.int32) if units is None else units,
         blocks,
         parts,
     )
-
-
-def _reset_codes(network: QuantizedNetwork) -> Int:
-    """Code of every neuron's reset, (n_neurons,)."""
-    codes = []
-    for population in network.compute_populations:
-        name = getattr(population, "reset", "zero")
-        if name not in _RESETS:
-            where = f"population {population.name!r}.reset"
-            raise SpecError(f"{where}: {name!r}; allowed in C: {', '.join(_RESETS)}")
-        codes.append(np.full(population.size, _RESETS.index(name), dtype=np.int32))
-    return np.concatenate(codes)
 
 
 def _blocks(network: QuantizedNetwork, projection: QuantizedProjection) -> Iterator[Block]:

@@ -39,6 +39,7 @@ def _to_artifact(network: Network) -> Artifact:
             for field in LIF_FIELDS:
                 arrays[f"{key}/{field}"] = population.parameter(field)
                 units[f"{key}/{field}"] = _LIF_UNITS.get(field, "1")
+            entry |= reset_entry(population)
         if population.positions is not None:
             arrays[f"{key}/positions"] = np.asarray(population.positions)
         populations.append(entry)
@@ -74,7 +75,8 @@ def _from_artifact(artifact: Artifact) -> Network:
         key = f"population/{entry['name']}"
         neuron: LIF | Input = Input(bool(entry.get("graded", False)))
         if not entry["input"]:
-            neuron = LIF(**{f: arrays[f"{key}/{f}"] for f in LIF_FIELDS})
+            values = {f: arrays[f"{key}/{f}"] for f in LIF_FIELDS}
+            neuron = LIF(**values, reset=entry.get("reset", "zero"))
         positions = arrays.get(f"{key}/positions")
         populations.append(
             Population(entry["name"], entry["size"], neuron, entry["sign"], positions)
@@ -84,8 +86,8 @@ def _from_artifact(artifact: Artifact) -> Network:
         key = f"projection/{entry['name']}"
         plasticity = None
         if entry.get("plasticity"):
-            values = {f.name: arrays.get(f"{key}/stdp/{f.name}") for f in fields(STDP)}
-            plasticity = STDP(**values)  # type: ignore[arg-type]
+            rule = {f.name: arrays.get(f"{key}/stdp/{f.name}") for f in fields(STDP)}
+            plasticity = STDP(**rule)  # type: ignore[arg-type]
         projections.append(
             Projection(
                 entry["name"],
@@ -98,6 +100,12 @@ def _from_artifact(artifact: Artifact) -> Network:
             )
         )
     return Network(meta["dt"], tuple(populations), tuple(projections), meta["name"]).verify()
+
+
+def reset_entry(population: Any) -> dict[str, str]:
+    """What the manifest says of the reset of a population: nothing where it is to zero, as in files
+    from before there was another."""
+    return {} if population.reset == "zero" else {"reset": population.reset}
 
 
 def projection_entry(projection: AnyProjection) -> dict[str, Any]:

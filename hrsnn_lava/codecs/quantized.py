@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.artifacts.container import Arrays, Artifact, Codec
 from hrsnn_lava.chip_learning import PER_SYNAPSE, Learning, rule_from_dict, rule_to_dict
-from hrsnn_lava.codecs.network import csr_arrays, csr_from, projection_entry
+from hrsnn_lava.codecs.network import csr_arrays, csr_from, projection_entry, reset_entry
 from hrsnn_lava.findings import Finding
 from hrsnn_lava.integer_format import NEURON_RANGES
 from hrsnn_lava.quantized import (
@@ -33,6 +33,7 @@ def _to_artifact(network: QuantizedNetwork) -> Artifact:
         else:
             for field in NEURON_RANGES:
                 arrays[f"population/{population.name}/{field}"] = population.parameter(field)
+            entry |= reset_entry(population)
         populations.append(entry)
     projections = []
     for projection in network.projections:
@@ -69,7 +70,8 @@ def _from_artifact(artifact: Artifact) -> QuantizedNetwork:
             populations.append(QuantizedInput(entry["name"], entry["size"], entry["payload_scale"]))
             continue
         values = {f: arrays[f"population/{entry['name']}/{f}"] for f in NEURON_RANGES}
-        populations.append(QuantizedPopulation(entry["name"], entry["size"], **values))
+        reset = entry.get("reset", "zero")
+        populations.append(QuantizedPopulation(entry["name"], entry["size"], **values, reset=reset))
     projections = []
     for entry in meta["projections"]:
         key = f"projection/{entry['name']}"

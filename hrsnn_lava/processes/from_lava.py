@@ -316,6 +316,8 @@ def population(graph: ForeignGraph, process: Process) -> QuantizedPopulation | N
         return None
     note_float_neurons(graph, process)
     parameters: dict[str, Any] = dict(values)
+    if "refractory" in fields:  # a HeterogeneousLIF: stock Processes take any keyword, and drop it
+        parameters["reset"] = process.proc_params["reset"]
     return QuantizedPopulation(graph.names[id(process)], int(np.prod(shape)), **parameters)
 
 

@@ -207,7 +207,10 @@ def build(
             writes += bias_writes(group, lif)
         else:
             lif = HeterogeneousLIF(
-                shape=(group.size,), name=group.name, **{k: group.parameters[k] for k in PARAMETERS}
+                shape=(group.size,),
+                name=group.name,
+                reset=group.reset,
+                **{k: group.parameters[k] for k in PARAMETERS},
             )
         populations[group.name] = lif
         dtype = np.int32 if fixed else np.float64

@@ -2,7 +2,7 @@
 
 Lava's own LIF declares one du, dv and vth for the whole population. Here each is an array of the
 population's shape, so a heterogeneous population stays one Process. With uniform parameters both
-models equal stock `LIF` bit for bit.
+models equal stock `LIF` bit for bit. It also has the resets by subtraction that Lava lacks.
 
 Importing this module imports Lava, which needs Python 3.10.
 """
@@ -32,6 +32,7 @@ from hrsnn_lava.integer_format import (
     kept_of_current,
     kept_of_potential,
 )
+from hrsnn_lava.resets import RESETS, Reset
 
 if TYPE_CHECKING:  # it does not come with Lava, and a bundle has nothing else
     from typing_extensions import Unpack
@@ -68,6 +69,9 @@ class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
         v[t] = (1 - dv) v[t-1] + u[t] + bias
         spike and v[t] = 0  if v[t] > vth;  v stays 0 for the next `refractory` steps, u goes on
 
+    With `reset` "subtract" a spike takes vth off v[t] at once, with "subtract_next" off v[t+1],
+    after its leak (see `hrsnn_lava.resets`); neither goes with a refractory period.
+
     Parameters (`shape` is the population's; every other one is a scalar or of that shape):
     `du` -1..4095 and `dv` 0..4096 (fixed) or fractions 0..1 (float); `vth` 0..131071 (fixed);
     `bias_mant` times 2^`bias_exp` (fixed; the float model leaves `bias_exp` out, like Lava);
@@ -77,8 +81,9 @@ class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
     (a current that a host sets; unconnected means 0); `s_out` spikes; `v_out` and `u_out` the
     states after the step, which cost nothing while unconnected.
 
-    Raises `ValueError` where a parameter does not fit the shape and `TypeError` for an unknown
-    parameter (stock Lava swallows both).
+    Raises `ValueError` where a parameter does not fit the shape, for an unknown reset and for a
+    refractory period beside a subtraction, and `TypeError` for an unknown parameter (stock Lava
+    swallows both).
     """
 
     # Lava's __del__ reads it, also of an object whose __init__ was refused
@@ -89,12 +94,17 @@ class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
         *,
         shape: tuple[int, ...],
         name: str | None = None,
+        reset: Reset = "zero",
         **parameters: Unpack[Parameters],
     ) -> None:
         if unknown := sorted(set(parameters) - set(_DEFAULTS)):
-            names = ", ".join(_DEFAULTS)
+            names = ", ".join((*_DEFAULTS, "reset"))
             raise TypeError(f"unknown parameter {unknown[0]!r}; there are: {names}")
-        super().__init__(shape=shape, name=name)
+        if reset not in RESETS:
+            raise ValueError(f"reset: {reset!r}; allowed: {', '.join(RESETS)}")
+        if reset != "zero" and np.any(np.asarray(parameters.get("refractory", 0))):
+            raise ValueError(f"refractory: not 0 with reset {reset!r}; allowed: 0")
+        super().__init__(shape=shape, name=name, reset=reset)
         self.a_in = InPort(shape=shape)
         self.bias_in = InPort(shape=shape)
         self.s_out = OutPort(shape=shape)
@@ -103,14 +113,19 @@ class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
         for field, value in (_DEFAULTS | parameters).items():
             init = np.broadcast_to(np.asarray(value), shape).copy()
             setattr(self, field, Var(shape=shape, init=init))
-        # the last time step in which v is held at 0; a Var, so that a state can be restored
+        # the last time step in which v is held at 0, or in which a threshold is still to be taken
+        # off it; a Var, so that a state can be restored
         self.refractory_end = Var(shape=shape, init=np.zeros(shape, dtype=int))
 
 
 class _HeterogeneousLIFModel(PyLoihiProcessModel):  # type: ignore[misc]
     """What both precisions share: receive, update, threshold, reset, hold, send."""
 
-    def _update(self, activation: Any) -> None:
+    def __init__(self, proc_params: Mapping[str, Any]) -> None:
+        super().__init__(proc_params)
+        self._reset: Reset = proc_params["reset"]
+
+    def _update(self, activation: Any, due: Any) -> None:
         raise NotImplementedError
 
     def _threshold(self) -> Any:
@@ -118,13 +133,22 @@ class _HeterogeneousLIFModel(PyLoihiProcessModel):  # type: ignore[misc]
 
     def run_spk(self) -> None:
         """One time step."""
-        refractory = self.refractory_end >= self.time_step
-        self._update(self.a_in.recv())
-        self.v[refractory] = 0
-        # a held neuron is silent even where a threshold below 0 would let v = 0 pass
-        spikes = (self.v > self._threshold()) & ~refractory
-        self.v[spikes] = 0
-        self.refractory_end[spikes] = self.time_step + self.refractory[spikes]
+        waiting = self.refractory_end >= self.time_step
+        if self._reset == "subtract_next":
+            due = np.where(waiting, self._threshold(), 0).astype(self.v.dtype)
+            self._update(self.a_in.recv(), due)
+            spikes = self.v > self._threshold()
+            self.refractory_end[spikes] = self.time_step + 1
+        else:
+            self._update(self.a_in.recv(), 0)
+            self.v[waiting] = 0
+            # a held neuron is silent even where a threshold below 0 would let v = 0 pass
+            spikes = (self.v > self._threshold()) & ~waiting
+            left = (
+                self.v - self._threshold() if self._reset == "subtract" else np.zeros_like(self.v)
+            )
+            self.v[spikes] = left[spikes]
+            self.refractory_end[spikes] = self.time_step + self.refractory[spikes]
         self.s_out.send(spikes)
         if self.v_out.csp_ports:
             self.v_out.send(self.v)
@@ -153,13 +177,14 @@ class HeterogeneousLIFFloat(_HeterogeneousLIFModel):
     refractory: Int = LavaPyType(np.ndarray, np.int32)
     refractory_end: Int = LavaPyType(np.ndarray, np.int32)
 
-    def _update(self, activation: Float) -> None:
+    def _update(self, activation: Float, due: Float | int) -> None:
         bias = self.bias_mant
         if self.bias_in.csp_ports:
             bias = bias + self.bias_in.recv()
         self.u[:] = self.u * (1 - self.du)
         self.u[:] += activation
         self.v[:] = self.v * (1 - self.dv) + self.u + bias
+        self.v[:] -= due
 
     def _threshold(self) -> Float:
         return self.vth
@@ -176,8 +201,10 @@ class HeterogeneousLIFFixed(_HeterogeneousLIFModel):
         d = trunc(u (4095 - du) / 4096) + (a_in << 6)              int32, wraps
         u = d - 2^24 if d > 2^23, d + 2^24 if that is <= -2^23     one wrap only
         e = trunc(v (4096 - dv) / 4096)
-        v = clip(e + u + (bias_mant + bias_in) 2^bias_exp, -2^23 + 1, 2^23 - 1)
+        v = clip(e + u + (bias_mant + bias_in) 2^bias_exp - due, -2^23 + 1, 2^23 - 1)
         spike if v > vth << 6
+
+    `due` is ``vth << 6`` in the step after a spike with reset "subtract_next", and 0 otherwise.
 
     Unlike stock Lava the threshold follows a `vth.set` at run time, and every Var is an array, so
     that `.get()` works on each.
@@ -222,14 +249,14 @@ class HeterogeneousLIFFixed(_HeterogeneousLIFModel):
             np.right_shift(mantissa, -self.bias_exp),
         )
 
-    def _update(self, activation: Int) -> None:
+    def _update(self, activation: Int, due: Int | int) -> None:
         bias = self._bias()
         current = _decayed(self.u, kept_of_current(self.du))
         current += np.left_shift(activation, STATE_SHIFT)
         wrapped = np.where(current > STATE_WRAP, current - 2 * STATE_WRAP, current)
         # Lava adds to the unwrapped value here; it matters for inputs beyond 24 bits only
         self.u[:] = np.where(wrapped <= -STATE_WRAP, current + 2 * STATE_WRAP, wrapped)
-        voltage = _decayed(self.v, kept_of_potential(self.dv)) + self.u + bias
+        voltage = _decayed(self.v, kept_of_potential(self.dv)) + self.u + bias - due
         self.v[:] = np.clip(voltage, -POTENTIAL_MAX, POTENTIAL_MAX)
 
 

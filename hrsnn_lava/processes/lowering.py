@@ -119,7 +119,7 @@ def _fixed(
         first = network.offset(population.name)
         parameters = {k: population.parameter(k) for k in PARAMETERS}
         drive = mantissa[:, first : first + population.size] - parameters["bias_mant"]
-        neurons.append(Neurons(population.name, parameters, change, drive))
+        neurons.append(Neurons(population.name, parameters, change, drive, reset=population.reset))
     connections = [
         Connection(
             name=p.name,
@@ -200,7 +200,9 @@ def _floating(
         }
         first = network.offset(population.name)
         part = drive[:, first : first + population.size]
-        neurons.append(Neurons(population.name, parameters, change, part, v_unit=gain))
+        neurons.append(
+            Neurons(population.name, parameters, change, part, v_unit=gain, reset=population.reset)
+        )
     graded = inputs.payloads is not None
     is_input = {p.name for p in network.input_populations}
     connections = []

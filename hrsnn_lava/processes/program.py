@@ -16,6 +16,7 @@ from scipy import sparse
 
 from hrsnn_lava.chip_learning import LearningRule, rule_from_dict, rule_to_dict
 from hrsnn_lava.integer_format import NEURON_RANGES, WEIGHT_BITS
+from hrsnn_lava.resets import Reset
 from hrsnn_lava.third_factor import ThirdFactor
 
 __all__ = ["PROBES", "Connection", "ConnectionLearning", "LavaProgram", "Neurons", "Source"]
@@ -35,7 +36,7 @@ class Neurons:
 
     `drive_values` (K, size) are added to the bias; row k holds from step `drive_steps[k]` on.
     `v_unit` (size,) turns a recorded potential back into the network's unit, None where it is 1;
-    it stays with the parent and is not in the file.
+    it stays with the parent and is not in the file. `reset` is that of the population.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Neurons:
     drive_steps: Array
     drive_values: Array
     v_unit: Array | None = None
+    reset: Reset = "zero"
 
     @property
     def size(self) -> int:
@@ -109,7 +111,7 @@ class LavaProgram:
     """Everything that a run needs: neurons, sources, connections, steps, probes.
 
     `stock` asks for Lava's own `LIF` instead of `HeterogeneousLIF`; then du, dv and vth are one
-    value in each of `neurons`, and nothing is refractory (`stock`).
+    value in each of `neurons`, nothing is refractory, and spikes reset to 0 (`stock`).
     """
 
     precision: Precision
@@ -145,7 +147,7 @@ class LavaProgram:
             "n_steps": self.n_steps,
             "probes": list(self.probes),
             "stock": self.stock,
-            "neurons": [group.name for group in self.neurons],
+            "neurons": [[group.name, group.reset] for group in self.neurons],
             "sources": [[source.name, source.size] for source in self.sources],
             "connections": [
                 {k: getattr(c, k) for k in _CONNECTION}
@@ -166,9 +168,11 @@ class LavaProgram:
             Neurons(
                 name,
                 {k: arrays[f"neurons/{i}/{k}"] for k in PARAMETERS},
-                *(arrays[f"neurons/{i}/drive_{k}"] for k in _DRIVE),
+                arrays[f"neurons/{i}/drive_steps"],
+                arrays[f"neurons/{i}/drive_values"],
+                reset=reset,
             )
-            for i, name in enumerate(header["neurons"])
+            for i, (name, reset) in enumerate(header["neurons"])
         )
         sources = tuple(
             Source(name, size, *(arrays[f"sources/{i}/{k}"] for k in _EVENTS))

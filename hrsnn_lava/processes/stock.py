@@ -61,15 +61,16 @@ def stock_lif(group: Neurons, record: Mapping[str, Path] | None = None, steps: i
     """The `LIF` of a group.
 
     Args:
-        group: neurons with one value of du, dv and vth, and no refractory period.
+        group: neurons with one value of du, dv and vth, no refractory period, and a reset to 0.
         record: files for "v" and "u", which are created with `steps` rows.
 
     Raises `ValueError` for a group that is none.
     """
     distinct_values = {name: np.unique(group.parameters[name]) for name in ("du", "dv", "vth")}
     mixed = [name for name, values in distinct_values.items() if values.size > 1]
-    if mixed or np.any(group.parameters["refractory"]):
+    if mixed or np.any(group.parameters["refractory"]) or group.reset != "zero":
         measured = f"several values of {', '.join(mixed)}" if mixed else "a refractory period"
+        measured = measured if group.reset == "zero" else f"the reset {group.reset!r}"
         raise ValueError(f"{group.name!r} has {measured}, which stock LIF cannot have")
     options = {}
     if record:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from hrsnn_lava.resets import SUBTRACT, SUBTRACT_NEXT
 from hrsnn_lava.sim_backends.native.kernels import (
     FETCH_FROM,
     FETCH_SPIKES,
@@ -38,13 +39,47 @@ def run_floats(first: int, n_steps: int, *arrays: Any) -> int:
 @jit
 def _grouped(a: Any) -> tuple[Run, Any, Events, Out]:
     """The groups of a call, from all their arrays one after the other."""
-    return grouped_run(a), a[24], Events(a[25], a[26], a[27]), Out(a[28], a[29], a[30], a[31])
+    return grouped_run(a), a[25], Events(a[26], a[27], a[28]), Out(a[29], a[30], a[31], a[32])
+
+
+@jit
+def _neurons(
+    keep_u: Any,
+    keep_v: Any,
+    threshold: Any,
+    refractory: Any,
+    bias: Any,
+    arriving: Any,
+    u: Any,
+    v: Any,
+    waiting: Any,
+    spiked: Any,
+    reset: Any,
+) -> None:
+    """One step of all neurons; whether `reset` is None is known when the loop is compiled."""
+    for i in range(threshold.shape[0]):
+        ui = u[i] * keep_u[i] + arriving[i]
+        u[i] = ui
+        vi = v[i] * keep_v[i] + ui + bias[i]
+        if reset is None:
+            vi = 0.0 if waiting[i] > 0 else vi
+        elif waiting[i] > 0:
+            vi = vi - threshold[i] if reset[i] == SUBTRACT_NEXT else 0.0
+        fires = vi > threshold[i]
+        waiting[i] = refractory[i] if fires else max(waiting[i] - 1, 0)
+        if reset is None:
+            v[i] = 0.0 if fires else vi
+        else:
+            left = vi - threshold[i] if reset[i] == SUBTRACT else vi
+            left = 0.0 if reset[i] == 0 else left
+            v[i] = left if fires else vi
+        spiked[i] = fires
 
 
 @jit
 def _float_steps(first: int, n_steps: int, run: Run, bias: Any, events: Events, out: Out) -> int:
     """See `run_floats`."""
-    keep_u, keep_v, threshold, refractory = run.neurons
+    keep_u, keep_v, threshold, refractory, reset = run.neurons
     block_delay, _, _, indptr, targets, weights = run.synapses
     u, v, waiting = run.potentials
     ring_source, ring_value, ring_count = run.ring
@@ -57,6 +92,7 @@ def _float_steps(first: int, n_steps: int, run: Run, bias: Any, events: Events, 
     fetch = targets.shape[0] > FETCH_FROM
     probe_u = out_u.shape[0] > 0
     n_written = 0
+    cells = (keep_u, keep_v, threshold, refractory, bias, arriving, u, v, waiting, spiked, reset)
     for k in range(n_steps):
         t = first + k
         for i in range(n):
@@ -79,15 +115,7 @@ def _float_steps(first: int, n_steps: int, run: Run, bias: Any, events: Events, 
                 row_weights = weights[lo:hi]
                 for q in range(row_targets.shape[0]):
                     arriving[row_targets[q]] += row_weights[q] * value
-        for i in range(n):
-            ui = u[i] * keep_u[i] + arriving[i]
-            u[i] = ui
-            vi = v[i] * keep_v[i] + ui + bias[i]
-            vi = 0.0 if waiting[i] > 0 else vi
-            fires = vi > threshold[i]
-            waiting[i] = refractory[i] if fires else max(waiting[i] - 1, 0)
-            v[i] = 0.0 if fires else vi
-            spiked[i] = fires
+        _neurons(*cells)
         slot = t % depth
         count = collect_spikes(spiked, ring_source[slot])
         for e in range(count):
@@ -404,7 +432,7 @@ def plastic_steps(
         scratch: who fired, all False, and room for a list of them, (n_sources,) each.
         learning: False holds the weights.
     """
-    keep_u, keep_v, threshold, refractory = run.neurons
+    keep_u, keep_v, threshold, refractory, reset = run.neurons
     block_delay, _, _, indptr, targets, weights = run.synapses
     u, v, waiting = run.potentials
     arriving, _, spiked, _, _, _, _, _ = run.scratch
@@ -416,6 +444,7 @@ def plastic_steps(
     n, depth = u.shape[0], ring_count.shape[0]
     fired, sources = scratch
     n_written = 0
+    cells = (keep_u, keep_v, threshold, refractory, bias, arriving, u, v, waiting, spiked, reset)
     for k in range(n_steps):
         t = first + k
         for i in range(n):
@@ -431,15 +460,7 @@ def plastic_steps(
                 value = ring_value[slot, e]
                 for p in range(indptr[b, source], indptr[b, source + 1]):
                     arriving[targets[p]] += weights[p] * value
-        for i in range(n):
-            ui = u[i] * keep_u[i] + arriving[i]
-            u[i] = ui
-            vi = v[i] * keep_v[i] + ui + bias[i]
-            vi = 0.0 if waiting[i] > 0 else vi
-            fires = vi > threshold[i]
-            waiting[i] = refractory[i] if fires else max(waiting[i] - 1, 0)
-            v[i] = 0.0 if fires else vi
-            spiked[i] = fires
+        _neurons(*cells)
         slot, count, n_fired = t % depth, 0, 0
         for i in range(n):
             if spiked[i]:

@@ -29,6 +29,7 @@ from hrsnn_lava.fields import real_values
 from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.network import Network, Projection
 from hrsnn_lava.plasticity import STDP
+from hrsnn_lava.resets import steps_after_spike
 from hrsnn_lava.sim_backends.learning_program import source_offset
 from hrsnn_lava.sim_backends.native.layout import (
     Events,
@@ -76,11 +77,14 @@ class FloatSimulator(NetworkState):
         leak = 1.0 - np.exp(-dt / tau_mem)
         # of a long time constant, that difference has few digits left; of an infinite one, none
         self._gain: Float = np.where(leak < LONG, membrane_gain(tau_mem, dt), leak)
+        reset = network.reset_codes
+        refractory = np.rint(network.gather("refractory") / dt).astype(np.int32)
         neurons = Neurons(
             keep_u,
             1.0 - leak,
             network.gather("v_threshold") / self._gain,
-            np.rint(network.gather("refractory") / dt).astype(np.int32),
+            steps_after_spike(refractory, reset),
+            None if reset is None else reset.copy(),
         )
         super().__init__(neurons, float_synapses(network), network.n_inputs, past_steps)
         self.bias: Float = network.gather("bias").copy()

@@ -22,6 +22,7 @@ from numba.extending import intrinsic
 
 from hrsnn_lava.integer_format import DECAY_ONE, STATE_SHIFT, STATE_WRAP
 from hrsnn_lava.kernels import kernel
+from hrsnn_lava.resets import SUBTRACT, SUBTRACT_NEXT
 from hrsnn_lava.sim_backends.native.layout import (
     Drive,
     Events,
@@ -109,18 +110,20 @@ def _neurons(
     v: Any,
     waiting: Any,
     spiked: Any,
+    reset: Any,
     active: Any,
     changed: Any,
 ) -> Any:
     """One step of all neurons: how many are active, how many potentials change, and whether a
     state met the end of its range.
 
-    Arguments but the last two as of `integer_steps`; these are 0, or None for no counting: which
-    of them are None is known when the loop is compiled. All is 32 bits wide, as Lava's is, so that
-    eight neurons fit where four would: counting takes a fifth of the loop then.
+    Arguments but the last two as of `integer_steps`; these are 0, or None for no counting. Which of
+    them are None, and whether `reset` is, is known when the loop is compiled. All is 32 bits wide,
+    as Lava's is, so that eight neurons fit where four would: counting takes a fifth of the loop
+    then.
     """
     limit, turn, share = np.int32(STATE_WRAP), np.int32(2 * STATE_WRAP), 1.0 / DECAY_ONE
-    wrapped, lowest = np.int32(0), np.int32(0)
+    wrapped, lowest, highest = np.int32(0), np.int32(0), np.int32(0)
     n_idle, n_same = np.int32(0), np.int32(0)  # equality takes one instruction less than the rest
     for i in range(n):
         was_u, was_v = u[i], v[i]
@@ -134,29 +137,55 @@ def _neurons(
         # int32 sums wrap before the potential is clipped, as Lava's arrays do
         rest = np.int32(np.float64(was_v) * keep_v[i] * share)
         vi = np.int32(np.int32(rest + ui) + bias[i])
+        if reset is not None:
+            due = (waiting[i] > 0) & (reset[i] == SUBTRACT_NEXT)
+            vi = np.int32(vi - threshold[i]) if due else vi
         vi = min(max(vi, np.int32(1 - limit)), np.int32(limit - 1))
-        vi = np.int32(0) if waiting[i] > 0 else vi  # at rest v is held, u goes on
+        if reset is None:
+            vi = np.int32(0) if waiting[i] > 0 else vi  # at rest v is held, u goes on
+        else:
+            vi = np.int32(0) if (waiting[i] > 0) & (reset[i] == 0) else vi
+            highest = max(highest, np.int32(0) if reset[i] == 0 else vi)
         # not 0 where the current wrapped
         wrapped = np.int32(wrapped | np.int32(ui ^ d))
         lowest = np.int32(min(lowest, vi))
         fires = vi > threshold[i]
         waiting[i] = refractory[i] if fires else max(np.int32(waiting[i] - 1), np.int32(0))
         u[i] = ui
-        v[i] = np.int32(0) if fires else vi
+        if reset is None:
+            v[i] = np.int32(0) if fires else vi
+        else:
+            left = np.int32(vi - threshold[i]) if reset[i] == SUBTRACT else vi
+            left = np.int32(0) if reset[i] == 0 else left
+            v[i] = left if fires else vi
         spiked[i] = fires
         # or-ed, not added: a sum of non-zero terms could be 0
         if active is not None:
             n_idle = np.int32(n_idle + ((was_u | was_v | ui | bias[i]) == 0))
         if changed is not None:
-            n_same = np.int32(n_same + (vi == was_v))
-    return n - n_idle, n - n_same, (wrapped != 0) | (lowest == 1 - limit)
+            if reset is None:  # below its threshold before, above it now: a spike is a change
+                n_same = np.int32(n_same + (vi == was_v))
+            else:
+                n_same = np.int32(n_same + ((vi == was_v) & (not fires)))
+    ended = (wrapped != 0) | (lowest == 1 - limit) | (highest == limit - 1)
+    return n - n_idle, n - n_same, ended
 
 
 @jit
 def _count_losses(
-    arriving: Any, wide: Any, before: Any, keep_u: Any, u: Any, v: Any, losses: Any, exact: Any
+    arriving: Any,
+    wide: Any,
+    before: Any,
+    keep_u: Any,
+    threshold: Any,
+    reset: Any,
+    u: Any,
+    v: Any,
+    spiked: Any,
+    losses: Any,
+    exact: Any,
 ) -> None:
-    """Add to `losses` the currents that wrapped and the potentials at their lower end.
+    """Add to `losses` the currents that wrapped and the potentials at an end, see `Scratch`.
 
     Unless much arrives at once, u lies within 24 bits. What was left of it before is u less what
     arrived; where that does not lie within 24 bits, the sum has wrapped: the range is one turn.
@@ -171,6 +200,9 @@ def _count_losses(
             rest = np.int64(u[i]) - raised
             losses[0, i] += (rest <= -STATE_WRAP) | (rest > STATE_WRAP)
         losses[1, i] += v[i] == 1 - STATE_WRAP
+        if reset is not None:
+            taken = threshold[i] if (reset[i] == SUBTRACT) & spiked[i] else np.int32(0)
+            losses[1, i] += (reset[i] != 0) & (v[i] + taken == STATE_WRAP - 1)
 
 
 @jit
@@ -211,20 +243,20 @@ def _sum_exactly(t: Any, run: Run) -> None:
 def grouped_run(a: Any) -> Run:
     """The `Run` of `NetworkState.arrays`, which come first in `a`."""
     return Run(
-        Neurons(a[0], a[1], a[2], a[3]),
-        Synapses(a[4], a[5], a[6], a[7], a[8], a[9]),
-        Potentials(a[10], a[11], a[12]),
-        Ring(a[13], a[14], a[15]),
-        Scratch(a[16], a[17], a[18], a[19], a[20], a[21], a[22], a[23]),
+        Neurons(a[0], a[1], a[2], a[3], a[4]),
+        Synapses(a[5], a[6], a[7], a[8], a[9], a[10]),
+        Potentials(a[11], a[12], a[13]),
+        Ring(a[14], a[15], a[16]),
+        Scratch(a[17], a[18], a[19], a[20], a[21], a[22], a[23], a[24]),
     )
 
 
 @jit
 def grouped(a: Any) -> tuple[Run, Drive, Events, Out]:
     """The groups of a call for integers, from all their arrays one after the other."""
-    drive = Drive(a[24], a[25], a[26], a[27])
-    events = Events(a[28], a[29], a[30])
-    return grouped_run(a), drive, events, Out(a[31], a[32], a[33], a[34])
+    drive = Drive(a[25], a[26], a[27], a[28])
+    events = Events(a[29], a[30], a[31])
+    return grouped_run(a), drive, events, Out(a[32], a[33], a[34], a[35])
 
 
 @jit
@@ -254,7 +286,7 @@ def integer_steps(
             (see `hrsnn_lava.compiler.analysis.operations.activity`), or None for no counting.
     """
     # local names: in a loop, a field of a tuple costs as much as the arithmetic
-    keep_u, keep_v, threshold, refractory = run.neurons
+    keep_u, keep_v, threshold, refractory, reset = run.neurons
     block_delay, block_shift, block_graded, indptr, targets, weights = run.synapses
     u, v, waiting = run.potentials
     ring_source, ring_value, ring_count = run.ring
@@ -332,7 +364,9 @@ def integer_steps(
         if wide[0]:
             for i in range(n):
                 before[i] = u[i]
-        cells = (keep_u, keep_v, threshold, refractory, bias, arriving, u, v, waiting, spiked)
+        cells = (
+            keep_u, keep_v, threshold, refractory, bias, arriving, u, v, waiting, spiked, reset
+        )  # fmt: skip
         if updates is None:  # decided when the kernel is compiled
             ended = _neurons(n, *cells, None, None)[2]
         elif unsure:
@@ -343,7 +377,9 @@ def integer_steps(
         if wide[2]:
             _sum_exactly(t, run)
         if ended or wide[1]:
-            _count_losses(arriving, wide, before, keep_u, u, v, losses, exact)
+            _count_losses(
+                arriving, wide, before, keep_u, threshold, reset, u, v, spiked, losses, exact
+            )
         slot = t % depth
         count = collect_spikes(spiked, ring_source[slot])
         for e in range(count):

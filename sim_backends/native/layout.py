@@ -67,12 +67,17 @@ class Events(NamedTuple):
 
 
 class Neurons(NamedTuple):
-    """Parameters (n,): what a step leaves of u and v (integers: in 1/4096), threshold, steps."""
+    """Parameters (n,): what a step leaves of u and v (integers: in 1/4096), threshold, steps and
+    resets; the last two as of a `Program`.
+
+    Kernels are compiled apart for `reset` None, so that networks that reset to 0 pay for no other.
+    """
 
     keep_u: NDArray[Any]
     keep_v: NDArray[Any]
     threshold: NDArray[Any]
     refractory: Int
+    reset: Int | None = None
 
 
 class Drive(NamedTuple):
@@ -91,7 +96,7 @@ class Drive(NamedTuple):
 
 
 class Potentials(NamedTuple):
-    """Current, potential, and steps for which the potential is still held at 0, (n,)."""
+    """Current, potential, and steps for which a spike still acts on the potential, (n,)."""
 
     u: NDArray[Any]
     v: NDArray[Any]
@@ -111,8 +116,8 @@ class Scratch(NamedTuple):
 
     `wide` (2,): whether as much may arrive in a step as the current holds, and more than 32 bits
     hold in its unit; then `before` (n,) is the current before the step. `losses` (2, n): since it
-    was cleared, how often the current wrapped, and in how many steps the potential was at its
-    lower end.
+    was cleared, how often the current wrapped, and in how many steps the potential was clipped at
+    an end that matters: the lower one, and the upper one where a reset subtracts.
 
     The third of `wide` says whether sums may leave 32 bits in this call, which they do as Lava's
     do. Then `exact` (n,) is what arrives in a step without that, and `later` (n,) what learning

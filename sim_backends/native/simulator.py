@@ -49,14 +49,16 @@ class IntegerSimulator(NetworkState):
         updates: (steps, 2) int32, active and membrane updates of every step of the last call, as
             `hrsnn_lava.compiler.analysis.operations.activity` defines them; None when not counted.
         losses: (2, n_neurons) int64, of the last call: how often each current wrapped, and in how
-            many steps each potential was at its lower end.
+            many steps each potential was at an end, as `Trace.saturations` counts them.
     """
 
     def __init__(self, network: Any, counting: bool = True) -> None:
         self.network: QuantizedNetwork = runnable(network)
         program: Program = lower(self.network)
         self.program = program
-        neurons = Neurons(program.keep_u, program.keep_v, program.threshold, program.refractory)
+        neurons = Neurons(
+            program.keep_u, program.keep_v, program.threshold, program.refractory, program.reset
+        )
         past = program.past_steps + 1
         super().__init__(neurons, integer_synapses(program), program.n_inputs, past)
         self._most = plain, graded = most_that_arrives(program)

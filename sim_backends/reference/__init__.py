@@ -20,7 +20,14 @@ from hrsnn_lava.integer_format import (
     shift_sum,
 )
 from hrsnn_lava.quantized import QuantizedNetwork
-from hrsnn_lava.sim_backends.base import Backend, Engine, Program, Stretch, lower
+from hrsnn_lava.resets import SUBTRACT, SUBTRACT_NEXT
+from hrsnn_lava.sim_backends.base import (
+    Backend,
+    Engine,
+    Program,
+    Stretch,
+    lower,
+)
 from hrsnn_lava.sim_backends.learning_program import Arrays, Int
 from hrsnn_lava.sim_backends.reference.learning import ReferenceLearning
 from hrsnn_lava.sim_backends.state import (
@@ -46,27 +53,42 @@ def step(
     """One step of all neurons.
 
     Args:
-        program: decays, thresholds, exponents and refractory periods.
+        program: decays, thresholds, exponents, refractory periods and resets.
         u, v: state before the step, (n_neurons,) int32.
-        waiting: steps for which v is still held at 0.
+        waiting: steps for which a spike still acts on v, see `Program.refractory`.
         arriving: sum of the synapses, in any width: it acts in 32 bits, where it wraps.
         bias_mant: mantissas of this step.
 
     Returns:
         u, v, waiting after the step, which neurons sent a spike, and whose current wrapped.
     """
+    reset = np.zeros(v.size, dtype=np.int32) if program.reset is None else program.reset
+    due = np.where((reset == SUBTRACT_NEXT) & (waiting > 0), program.threshold, np.int32(0))
     exact = decay(u, program.keep_u) + (arriving.astype(np.int64) << STATE_SHIFT)
     with np.errstate(over="ignore"):  # int32 wraps here, as it does in Lava
         d = decay(u, program.keep_u) + (arriving.astype(np.int32) << STATE_SHIFT)
         # Lava tests the lower end on the wrapped value and then adds to the one before the wrap
         wrapped = np.where(d > STATE_WRAP, d - 2 * STATE_WRAP, d)
         u = np.where(wrapped <= -STATE_WRAP, d + 2 * STATE_WRAP, wrapped).astype(np.int32)
-        total = decay(v, program.keep_v) + u + (bias_mant << program.bias_exp)
-    at_rest = waiting > 0
+        total = decay(v, program.keep_v) + u + (bias_mant << program.bias_exp) - due
+    at_rest = (waiting > 0) & (reset == 0)
     v = np.where(at_rest, 0, np.clip(total, -POTENTIAL_MAX, POTENTIAL_MAX)).astype(np.int32)
     spikes = v > program.threshold
     waiting = np.where(spikes, program.refractory, np.maximum(waiting - 1, 0)).astype(np.int32)
-    return u, np.where(spikes, 0, v).astype(np.int32), waiting, spikes, u != exact
+    after = np.where(reset == 0, 0, np.where(reset == SUBTRACT, v - program.threshold, v))
+    return u, np.where(spikes, after, v).astype(np.int32), waiting, spikes, u != exact
+
+
+def saturated(program: Program, v: Int, spikes: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whose potential was clipped in a step, (n_neurons,), from `v` after it.
+
+    Where a spike sets v to 0, its upper end loses nothing and does not count.
+    """
+    clipped: NDArray[np.bool_] = v == -POTENTIAL_MAX
+    if program.reset is not None:
+        taken = np.where((program.reset == SUBTRACT) & spikes, program.threshold, 0)
+        clipped |= (program.reset != 0) & (v + taken == POTENTIAL_MAX)
+    return clipped
 
 
 class ReferenceEngine(Engine):
@@ -128,7 +150,7 @@ class ReferenceEngine(Engine):
                 program, u, v, self.waiting, arriving, mantissa
             )
             wraps += wrapped
-            saturations += self.v == -POTENTIAL_MAX
+            saturations += saturated(program, self.v, spikes)
             active[t] = np.count_nonzero((u != 0) | (v != 0) | (self.u != 0) | (mantissa != 0))
             membrane[t] = np.count_nonzero(spikes | (self.v != v))
             sent[now, :n] = spikes

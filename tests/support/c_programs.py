@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from scipy import sparse
 from hrsnn_lava.deploy.c_target.program import c_program
 from hrsnn_lava.deploy.c_target.source import c_source
 from hrsnn_lava.quantized import QuantizedProjection
+from hrsnn_lava.resets import RESETS
 from hrsnn_lava.trace import SpikeInput, Trace
 
 STRICT = ("-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
@@ -89,8 +91,12 @@ def run_in_c(network, inputs, steps, flags=("-O2",)) -> Trace:
 
 @st.composite
 def driven_c_networks(draw, steps, max_size=12):
-    """A network as for other engines, with held inputs of any weight beside, and an input."""
+    """A network as for other engines, with any reset and held inputs, and its input."""
     network, inputs = draw(driven_networks(steps, max_size, delays=True))
+    for population in network.compute_populations:
+        reset = draw(st.sampled_from(["zero", *RESETS]))
+        how = {} if reset == "zero" else {"reset": reset, "refractory": 0}
+        network = network.with_population(replace(population, **how))
     if inputs is None:
         return network, inputs
     for number in range(draw(st.integers(0, 2))):

@@ -17,6 +17,7 @@ import hrsnn_lava as hl
 from hrsnn_lava.deploy.bundle import load, runner, write
 from hrsnn_lava.deploy.bundle.contents import npz
 from hrsnn_lava.errors import ParityError
+from hrsnn_lava.sim_backends.runs.inputs import random_input
 from hrsnn_lava.sim_backends.runs.parity import compare
 from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput, Trace
@@ -97,8 +98,11 @@ def test_an_input_of_ones_own_and_the_first_difference(bundle, tmp_path):
 
 @lava
 def test_generated_networks_run_as_they_do_here(tmp_path):
-    """Delays, exponents, signs and payloads of any kind; and learned weights."""
+    """Delays, exponents, signs and payloads of any kind; every reset; and learned weights."""
     cases = collected(driven_networks(STEPS, delays=True), 3, 11)
+    for reset in ("subtract", "subtract_next"):
+        network = small_network(refractory=0, reset=reset)
+        cases.append((network, random_input(network, STEPS)))
     cases += collected(driven_learning_networks(STEPS), 3, 12)
     folders = []
     for k, (network, inputs) in enumerate(cases):

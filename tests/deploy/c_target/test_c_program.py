@@ -25,6 +25,7 @@ import hrsnn_lava as hl
 from hrsnn_lava.deploy.c_target.program import c_program
 from hrsnn_lava.deploy.c_target.source import c_source
 from hrsnn_lava.errors import CapacityError, SpecError
+from hrsnn_lava.resets import RESETS
 from hrsnn_lava.sim_backends.runs.parity import compare
 from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput
@@ -56,7 +57,7 @@ def test_generated_networks_are_equal_bit_for_bit(flags, number):
 @pytest.mark.nightly
 @pytest.mark.parametrize("flags", [("-O2",), ("-O0",), (*SANITIZED, "-O1")])
 def test_a_hundred_generated_networks_are_equal_bit_for_bit(flags):
-    seen = {"wrap": 0, "saturated": 0, "spikes": 0, "held": 0, "floored": 0}
+    seen = {"wrap": 0, "saturated": 0, "spikes": 0, "held": 0, "floored": 0, "resets": 0}
 
     @settings(max_examples=100, suppress_health_check=[*HealthCheck], phases=[Phase.generate])
     @given(driven_c_networks(STEPS))
@@ -68,6 +69,7 @@ def test_a_hundred_generated_networks_are_equal_bit_for_bit(flags):
         seen["spikes"] += native.n_spikes
         program = c_program(case[0])
         seen["held"] += len(program.parts) > 0
+        seen["resets"] += bool(program.reset.any())
         seen["floored"] += any(block.shift < 0 for block in program.blocks)
 
     check()
@@ -140,6 +142,16 @@ def test_plain_spikes_on_channels_with_values_count_as_their_scale(tmp_path):
     plain = SpikeInput(given_events.steps, given_events.neurons, 80, network.n_inputs)
     trace = trace_of(built(c_source(c_program(network)).text, tmp_path), plain, 80, 40)
     native = simulate(network, plain, 80, "native", PROBES)
+    assert compare(native, trace, ("native", "c")) == (0, None)
+
+
+@pytest.mark.parametrize("reset", RESETS)
+def test_every_reset(tmp_path, reset):
+    network = chain(60, reset=reset)
+    inputs = events(network)
+    trace = trace_of(built(c_source(c_program(network)).text, tmp_path), inputs, 80, 60)
+    native = simulate(network, inputs, 80, "native", PROBES)
+    assert native.n_spikes > 300
     assert compare(native, trace, ("native", "c")) == (0, None)
 
 
