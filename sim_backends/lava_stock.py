@@ -23,7 +23,7 @@ from hrsnn_lava.compiler.passes.lower_stock import (
 )
 from hrsnn_lava.compiler.split import Split
 from hrsnn_lava.errors import BackendError
-from hrsnn_lava.processes.program import lava_program
+from hrsnn_lava.processes.lowering import lava_program
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.sim_backends.base import Engine, Stretch, check_run, require_backend, runnable
 from hrsnn_lava.sim_backends.lava.backend import LavaBackend, LavaEngine, LavaJob

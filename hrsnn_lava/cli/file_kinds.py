@@ -51,6 +51,7 @@ NOUNS = {
     "profile": "a hardware profile",
     "cost set": "a cost set",
     "recording": "the folder of a recording under way",
+    "bundle": "a bundle",
     "run": "the folder of a run",
     "log": "the log of a recording under way",
     "nir": "an HDF5 file, such as NIR",
@@ -74,6 +75,7 @@ TAKERS = {
     "profile": "compile --profile",
     "cost set": "report --cost-set",
     "recording": "simulate --stream --resume",
+    "bundle": "python FOLDER --self-test",
     "training": "train --resume",
     "pruning": "prune --resume",
     "nir": "import nir",
@@ -97,6 +99,9 @@ ACCEPTED: dict[tuple[str, str], tuple[str, ...]] = {
     ("verify", "compiled"): ("compiled", "quantized"),
     ("verify", "input_file"): ("input",),
     ("report", "compiled"): ("compiled",),
+    ("deploy", "compiled"): ("compiled", "quantized"),
+    ("deploy", "input_file"): ("input",),
+    ("deploy", "reports"): ("report", "page"),
     ("report", "traces"): ("trace",),
     ("report", "counts"): ("counts",),
     ("report", "unpruned"): ("compiled", "quantized"),
@@ -205,12 +210,22 @@ def kind_of(path: Path) -> str | None:
 def _folder(path: Path) -> str | None:
     if (path / "chunks.log").is_file():
         return "recording"
+    if _is_bundle(path / "manifest.json"):
+        return "bundle"
     return "run" if any((path / n).is_file() for n in ("journal.jsonl", "report.json")) else None
 
 
 def _hdf5(head: bytes) -> str:
     """By the names in the outermost group, which stand at the beginning."""
     return "netx" if b"layer\0" in head and b"node\0" not in head else "nir"
+
+
+def _is_bundle(manifest: Path) -> bool:
+    """Whether it is the manifest of one, in any state."""
+    if not manifest.is_file() or manifest.stat().st_size > _LARGEST_MANIFEST:
+        return False
+    content = json.loads(manifest.read_bytes())
+    return isinstance(content, dict) and content.get("format") == "hrsnn-lava-bundle"
 
 
 def _zipped(path: Path) -> str | None:

@@ -26,7 +26,7 @@ def inspect(console: Console, file: Path) -> None:
     """Say what FILE holds: any file or folder that this program writes or reads."""
     kind = kind_of(file)
     readers = {**TEXTS, "trace": _npz, "input": _npz, "arrays": _npz, "spec": _toml}
-    readers |= dict.fromkeys(("profile", "cost set"), _toml)
+    readers |= {"bundle": _bundle} | dict.fromkeys(("profile", "cost set"), _toml)
     by_suffix = {".toml": _toml, ".npz": _npz, ".json": TEXTS["report"]}
     reader = readers.get(kind or "", by_suffix.get(file.suffix.lower(), _artifact))
     data = reader(file)
@@ -150,6 +150,27 @@ def _npz(path: Path) -> dict[str, Any]:
         f"{path}: neither an input (steps, neurons) nor a trace (spike_steps, spike_neurons); "
         f"found: {names}"
     )
+
+
+def _bundle(path: Path) -> dict[str, Any]:
+    from hrsnn_lava.deploy.bundle.folder import load
+
+    bundle = load(path)
+    manifest = bundle.manifest
+    program, profile = manifest["program"], manifest["profile"]
+    return {
+        "kind": "bundle",
+        "name": manifest["name"],
+        "target": manifest["target"],
+        "checksums": "ok",
+        "digest": bundle.digest,
+        "format_version": manifest["version"],
+        "bytes": bundle.size,
+        **{key: program[key] for key in ("neurons", "inputs", "synapses", "dt_s")},
+        **({} if profile is None else {"profile": profile}),
+        "written_by": f"{manifest['provenance']['program']} {manifest['provenance']['version']}",
+        "files": sorted(manifest["members"]),
+    }
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Lava Processes of this package, their models, and the graph of a compiled network.
 
-`program` and `from_lava` work everywhere; the other modules import Lava and so need Python 3.10.
+`program`, `lowering` and `from_lava` work everywhere; the others import Lava: Python 3.10.
 The Processes are loaded on first use: ``from hrsnn_lava.processes import HeterogeneousLIF``.
 
 Lava's search for models executes every module of this folder anew, outside its package. So the

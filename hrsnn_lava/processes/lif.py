@@ -10,7 +10,7 @@ Importing this module imports Lava, which needs Python 3.10.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires, tag
@@ -23,7 +23,6 @@ from lava.magma.core.process.variable import Var
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from numpy.typing import ArrayLike, NDArray
-from typing_extensions import TypedDict, Unpack
 
 from hrsnn_lava.integer_format import (
     DECAY_SHIFT,
@@ -34,6 +33,9 @@ from hrsnn_lava.integer_format import (
     kept_of_potential,
 )
 from hrsnn_lava.resets import RESETS, Reset
+
+if TYPE_CHECKING:  # it does not come with Lava, and a bundle has nothing else
+    from typing_extensions import Unpack
 
 __all__ = ["HeterogeneousLIF", "HeterogeneousLIFFixed", "HeterogeneousLIFFloat"]
 

@@ -1,12 +1,12 @@
 """`LavaProgram`: a network as arrays that a Lava process graph can be built from, and its file.
 
 It needs no Lava, so a parent on any Python can write one for a child that has Lava. Names and
-numbers are those of `HeterogeneousLIF` and of Lava's `Sparse` and `DelaySparse`.
+numbers are those of `HeterogeneousLIF` and of Lava's `Sparse` and `DelaySparse`. No network is
+known here: `lowering` makes a program of one, and a bundle has this module without the rest.
 """
 
 import json
 import os
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -14,25 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hrsnn_lava.chip_learning import Learning, LearningRule, rule_from_dict, rule_to_dict
-from hrsnn_lava.csr import from_rows, held_drive, rows_of
-from hrsnn_lava.errors import Problem, SpecError, raise_if
-from hrsnn_lava.fields import whole_number
-from hrsnn_lava.integer_format import INT32, MESSAGE_BITS_MAX, NEURON_RANGES, WEIGHT_BITS
-from hrsnn_lava.network import Network
-from hrsnn_lava.quantized import (
-    QuantizedNetwork,
-    QuantizedProjection,
-    drive_schedule,
-    in_counts,
-    learning_problems,
-)
+from hrsnn_lava.chip_learning import LearningRule, rule_from_dict, rule_to_dict
+from hrsnn_lava.integer_format import NEURON_RANGES, WEIGHT_BITS
 from hrsnn_lava.resets import Reset
 from hrsnn_lava.third_factor import ThirdFactor
-from hrsnn_lava.time_constants import membrane_gain
-from hrsnn_lava.trace import SpikeInput
 
-__all__ = ["PROBES", "Connection", "LavaProgram", "Neurons", "Source", "lava_program"]
+__all__ = ["PROBES", "Connection", "ConnectionLearning", "LavaProgram", "Neurons", "Source"]
 
 Array = NDArray[Any]
 Precision = Literal["fixed_pt", "floating_pt"]
@@ -136,7 +123,12 @@ class LavaProgram:
     stock: bool = False
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write an uncompressed ``.npz``: arrays, and a JSON header stored as bytes."""
+        """Write `arrays` as an uncompressed ``.npz``."""
+        with open(path, "wb") as handle:
+            np.savez(handle, **self.arrays())
+
+    def arrays(self) -> dict[str, Array]:
+        """The arrays of the file, and a JSON header as bytes."""
         arrays: dict[str, Array] = {}
         for i, group in enumerate(self.neurons):
             arrays |= {f"neurons/{i}/{k}": group.parameters[k] for k in PARAMETERS}
@@ -164,8 +156,7 @@ class LavaProgram:
             ],
         }
         arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
-        with open(path, "wb") as handle:
-            np.savez(handle, **arrays)
+        return arrays
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "LavaProgram":
@@ -237,190 +228,3 @@ def _learning_header(learning: ConnectionLearning | None) -> dict[str, Any] | No
     third = None if learning.third_factor is None else asdict(learning.third_factor)
     numbers = {k: getattr(learning, k) for k in fields}
     return {"rule": rule_to_dict(learning.rule), "third_factor": third, **numbers}
-
-
-def lava_program(
-    network: QuantizedNetwork | Network,
-    inputs: SpikeInput | None,
-    steps: int,
-    probes: Iterable[str] = ("spikes",),
-) -> LavaProgram:
-    """Return the program of an integer network (fixed_pt) or of a float one (floating_pt).
-
-    An event of step s acts on neurons in step s + 1 + delay; the value of a ``target="bias"``
-    input acts in its own step. A float network is rewritten for Lava's float LIF, which does not
-    scale its input by 1 - beta::
-
-        v' = v / (1 - beta),  vth' = v_threshold / (1 - beta),  du = 1 - alpha,  dv = 1 - beta
-
-    Raises:
-        NetworkError: the network contradicts itself.
-        SpecError: steps < 0, an unknown probe, inputs for another number of channels, a float
-            projection that learns, or several learning profiles with a negative exponent.
-    """
-    network.verify()
-    probes = set(probes)
-    if unknown := sorted(probes - set(PROBES)):
-        raise SpecError(f"unknown probe {', '.join(unknown)}; allowed: {', '.join(PROBES)}")
-    steps = whole_number("steps", steps, (0, INT32[1]), error=SpecError)
-    inputs = SpikeInput.empty(max(steps, 1), network.n_inputs) if inputs is None else inputs
-    if inputs.n_neurons != network.n_inputs:
-        raise SpecError(
-            f"the input has {inputs.n_neurons} channels, the network {network.n_inputs}"
-        )
-    _refuse_learning(network)
-    if isinstance(network, QuantizedNetwork):
-        inputs = in_counts(network, inputs)
-    ordered = tuple(p for p in PROBES if p == "spikes" or p in probes)
-    sources = _sources(network, inputs, steps)
-    if isinstance(network, QuantizedNetwork):
-        neurons, connections = _fixed(network, inputs, steps)
-        return LavaProgram("fixed_pt", steps, neurons, sources, connections, ordered)
-    neurons, connections = _floating(network, inputs, steps)
-    return LavaProgram("floating_pt", steps, neurons, sources, connections, ordered)
-
-
-def _refuse_learning(network: QuantizedNetwork | Network) -> None:
-    if isinstance(network, QuantizedNetwork):
-        problems = list(learning_problems(network))
-    else:
-        problems = [
-            Problem(
-                f"projection {p.name!r}",
-                "a float learning rule",
-                "fixed weights in the lava backend",
-                "quantize the network, or fix the weights first",
-            )
-            for p in network.projections
-            if p.plasticity is not None
-        ]
-    raise_if(SpecError, "the lava backend cannot run this network", problems)
-
-
-def _sources(
-    network: QuantizedNetwork | Network, inputs: SpikeInput, steps: int
-) -> tuple[Source, ...]:
-    """Input populations that send spikes; values for ``target="bias"`` go another way."""
-    sending = {p.pre for p in network.projections if p.target != "bias" and p.n_synapses}
-    if isinstance(network, QuantizedNetwork):
-        learning = [p.learning for p in network.projections if p.learning is not None]
-        thirds = [entry.third_factor for entry in learning if entry.third_factor is not None]
-        sending |= {sender for third in thirds for sender in third.senders if sender is not None}
-    result = []
-    for population in network.input_populations:
-        if population.name in sending:
-            channels = inputs.neurons - network.offset(population.name)
-            inside = (inputs.steps < steps) & (channels >= 0) & (channels < population.size)
-            events = inputs.steps[inside], channels[inside], inputs.payload_values()[inside]
-            result.append(Source(population.name, population.size, *events))
-    return tuple(result)
-
-
-def _fixed(
-    network: QuantizedNetwork, inputs: SpikeInput, steps: int
-) -> tuple[tuple[Neurons, ...], tuple[Connection, ...]]:
-    change, mantissa = drive_schedule(network, inputs, steps)
-    neurons = []
-    for population in network.compute_populations:
-        first = network.offset(population.name)
-        parameters = {k: population.parameter(k) for k in PARAMETERS}
-        drive = mantissa[:, first : first + population.size] - parameters["bias_mant"]
-        neurons.append(Neurons(population.name, parameters, change, drive, reset=population.reset))
-    connections = [
-        Connection(
-            name=p.name,
-            weights=p.weights,
-            delays=p.delay_steps if p.delays is not None and np.any(p.delay_steps) else None,
-            **_form(p),
-        )
-        for p in network.projections
-        if p.target != "bias" and p.n_synapses and p.learning is None
-    ]
-    for p in network.projections:
-        if p.learning is not None and p.n_synapses:
-            number = sum(c.learning is not None for c in connections)
-            connections += _profile_connections(p, p.learning, number)
-    return tuple(neurons), tuple(connections)
-
-
-def _form(projection: QuantizedProjection) -> dict[str, Any]:
-    """What all connections of a projection share."""
-    return {
-        "pre": projection.pre,
-        "post": projection.post,
-        "weight_exp": int(projection.weight_exp),
-        "sign_mode": projection.sign_mode.name,
-        "num_weight_bits": int(projection.num_weight_bits),
-        "num_message_bits": int(projection.num_message_bits),
-        "target": projection.target,
-    }
-
-
-def _profile_connections(
-    projection: QuantizedProjection, learning: Learning, first: int
-) -> Iterator[Connection]:
-    """One connection for each learning profile, with the synapses that follow it."""
-    n_synapses = projection.n_synapses
-    profile, whole = learning.profile_of(n_synapses), projection.weights
-    rows = rows_of(whole)
-    for number, k in enumerate(learning.used_rules(n_synapses), start=first):
-        place = np.flatnonzero(profile == k)
-        yield Connection(
-            name=f"{projection.name}/{k}",
-            weights=from_rows(rows[place], whole.indices[place], whole.data[place], whole.shape),
-            learning=ConnectionLearning(
-                learning.rules[k],
-                learning.tag("tag_1", n_synapses)[place],
-                learning.tag("tag_2", n_synapses)[place],
-                learning.graded_spikes,
-                bool(learning.plastic_zeros),
-                number,
-                learning.third_factor,
-                projection.name,
-                place,
-                k,
-            ),
-            **_form(projection),
-        )
-
-
-def _floating(
-    network: Network, inputs: SpikeInput, steps: int
-) -> tuple[tuple[Neurons, ...], tuple[Connection, ...]]:
-    driven = any(p.target == "bias" for p in network.projections)
-    change, values = inputs.held_values(steps if driven else 0)
-    drive = held_drive(network, values.astype(np.float64))
-    neurons = []
-    for population in network.compute_populations:
-        lif = {k: population.parameter(k) for k in ("tau_mem", "tau_syn", "v_threshold", "bias")}
-        gain = membrane_gain(lif["tau_mem"], network.dt)
-        with np.errstate(divide="ignore"):  # tau_syn = 0 is no filter: du = 1
-            du = -np.expm1(-network.dt / lif["tau_syn"])
-        parameters = {
-            "du": du,
-            "dv": -np.expm1(-network.dt / lif["tau_mem"]),
-            "vth": lif["v_threshold"] / gain,
-            "bias_mant": lif["bias"],
-            "bias_exp": np.zeros(population.size, dtype=np.int32),
-            "refractory": np.rint(population.parameter("refractory") / network.dt).astype(np.int32),
-        }
-        first = network.offset(population.name)
-        part = drive[:, first : first + population.size]
-        neurons.append(
-            Neurons(population.name, parameters, change, part, v_unit=gain, reset=population.reset)
-        )
-    graded = inputs.payloads is not None
-    is_input = {p.name for p in network.input_populations}
-    connections = []
-    for p in network.projections:
-        if p.target != "synapse" or not p.n_synapses:
-            continue
-        delays = None
-        if p.delays is not None:
-            delays = np.rint(np.asarray(p.delays) / network.dt).astype(np.int64)
-            delays = np.broadcast_to(delays, (p.n_synapses,)) if np.any(delays) else None
-        bits = MESSAGE_BITS_MAX if graded and p.pre in is_input else 0
-        connections.append(
-            Connection(p.name, p.pre, p.post, p.weights, delays, num_message_bits=bits)
-        )
-    return tuple(neurons), tuple(connections)

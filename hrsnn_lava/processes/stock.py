@@ -7,7 +7,7 @@ changes, and the biases are written.
 Importing this module imports Lava, which needs Python 3.10.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -136,12 +136,18 @@ class StockGraph:
         return [*self.sources.values(), *self.neurons.values(), *self.connections.values()]
 
 
-def stock_graph(program: LavaProgram, neurons: NDArray[np.int64]) -> StockGraph:
+def stock_graph(
+    program: LavaProgram,
+    neurons: NDArray[np.int64],
+    adapter: Callable[..., AbstractProcess] | None = None,
+) -> StockGraph:
     """Create and connect the Processes.
 
     Args:
         program: of a network that is lowered to stock Processes; see `LowerStock`.
         neurons: (n_neurons,) index in the network before of each of its neurons.
+        adapter: makes what stands between a source and its connections, with ports `inp` and
+            `out`, of a shape and the bits of a message; None: nothing.
     """
     lifs: dict[str, LIF] = {}
     index, writes, first = {}, [], 0
@@ -151,15 +157,23 @@ def stock_graph(program: LavaProgram, neurons: NDArray[np.int64]) -> StockGraph:
         writes += bias_writes(group, lifs[group.name])
         first += group.size
     sources = {s.name: ring for s, ring in _rings(program)}
-    senders, connections = {**lifs, **sources}, {}
+    senders = {name: process.s_out for name, process in {**lifs, **sources}.items()}
+    for name, ring in sources.items():
+        if adapter is None:
+            break
+        bits = max(c.num_message_bits for c in program.connections if c.pre == name)
+        between = adapter(shape=ring.s_out.shape, num_message_bits=bits)
+        ring.s_out.connect(between.inp)
+        senders[name] = between.out
+    connections = {}
     for connection in program.connections:
         if connection.learning is None:
             process = fixed_connection(connection, True)
         else:
             process = learning_connection(connection)
-            senders[connection.post].s_out.connect(process.s_in_bap)
-        senders[connection.pre].s_out.connect(process.s_in)
-        process.a_out.connect(senders[connection.post].a_in)
+            senders[connection.post].connect(process.s_in_bap)
+        senders[connection.pre].connect(process.s_in)
+        process.a_out.connect(lifs[connection.post].a_in)
         connections[connection.name] = process
     ordered = sorted(writes, key=lambda write: write.step)
     return StockGraph(lifs, index, connections, sources, tuple(ordered))

@@ -34,7 +34,8 @@ import numpy as np
 from hrsnn_lava.compiler.analysis.operations.activity import updates_of
 from hrsnn_lava.errors import BackendError, SpecError
 from hrsnn_lava.network import Network
-from hrsnn_lava.processes.program import PROBES, LavaProgram, lava_program
+from hrsnn_lava.processes.lowering import lava_program
+from hrsnn_lava.processes.program import PROBES, LavaProgram
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.sim_backends.base import Backend, Engine, Stretch, require_backend, with_updates
 from hrsnn_lava.sim_backends.learning_program import Int, plastic_projections

@@ -12,7 +12,8 @@ from scipy import sparse
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
 from hrsnn_lava.plasticity import STDP
-from hrsnn_lava.processes.program import LavaProgram, lava_program
+from hrsnn_lava.processes.lowering import lava_program
+from hrsnn_lava.processes.program import LavaProgram
 from hrsnn_lava.quantized import (
     QuantizedInput,
     QuantizedNetwork,

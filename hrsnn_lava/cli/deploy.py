@@ -1,0 +1,147 @@
+"""Write a network as a program that runs without this package: for Lava, or in C."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hrsnn_lava.cli.arguments import (
+    INPUT_FILE,
+    OutputFolder,
+    gathered,
+    seed_option,
+    steps_option,
+)
+from hrsnn_lava.cli.console import Console, columns, with_console
+from hrsnn_lava.cli.simulate import load_input, load_program
+
+if TYPE_CHECKING:
+    from hrsnn_lava.deploy.bundle.contents import Deployed
+
+#: Steps of the random input that is shipped where none is given.
+DEFAULT_STEPS = 100
+
+
+@dataclass(frozen=True)
+class DeployArguments:
+    """What ``deploy`` is asked: of which network, what for, where to."""
+
+    compiled: Path
+    output: Path
+    target: str
+    input_file: Path | None
+    steps: int | None
+    reports: tuple[Path, ...]
+    force: bool
+    seed: int
+
+
+@click.command("deploy")
+@click.argument("compiled", type=INPUT_FILE)
+@click.option(
+    "-o",
+    "--output",
+    type=OutputFolder(),
+    required=True,
+    metavar="DIR",
+    help="Folder to write; it must not be there, or be empty.",
+)
+@click.option(
+    "--target",
+    type=click.Choice(["lava", "c"]),
+    default="lava",
+    show_default=True,
+    help="A bundle for Intel Lava, or one file of C11.",
+)
+@click.option(
+    "--input",
+    "input_file",
+    type=INPUT_FILE,
+    help="Events (.npz) to ship and to test with.  [default: random]",
+)
+@steps_option(None, f"Length of the shipped run.  [default: the input's, or {DEFAULT_STEPS}]")
+@click.option(
+    "--report",
+    "reports",
+    type=INPUT_FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Report to ship (.html, .json). Repeatable.",
+)
+@click.option("--force", is_flag=True, help="Replace a bundle that is there.")
+@seed_option("Of the random input.")
+@with_console
+@gathered(DeployArguments)
+def deploy(console: Console, arguments: DeployArguments) -> None:
+    """Write COMPILED, a compiled or quantized network (.hlx), as a folder that runs by itself."""
+    from hrsnn_lava.deploy.bundle.contents import deployed
+    from hrsnn_lava.deploy.bundle.folder import require_room, write
+
+    require_room(arguments.output, force=arguments.force)
+    model = load_program(arguments.compiled)
+    inputs, steps = load_input(
+        console, model, arguments.input_file, arguments.steps, arguments.seed, DEFAULT_STEPS
+    )
+    if arguments.input_file is not None:
+        source = "the shipped input was given"
+    elif inputs is None:
+        source = "the network has no input"
+    else:
+        source = f"the shipped input is random, seed {arguments.seed}"
+    with console.progress() as progress:
+        content = deployed(
+            model, inputs, steps, source=source, reports=arguments.reports, progress=progress
+        )
+        manifest, members, more = _target(arguments.target, content)
+    bundle = write(arguments.output, manifest, members, force=arguments.force)
+    data = {
+        "folder": arguments.output,
+        "target": arguments.target,
+        "digest": bundle.digest,
+        "bytes": bundle.size,
+        "files": sorted(members),
+        "steps": content.trace.n_steps,
+        "spikes": content.trace.n_spikes,
+        **more,
+    }
+    console.result(data, _text(data))
+
+
+def _target(
+    name: str, content: Deployed
+) -> tuple[dict[str, Any], dict[str, bytes], dict[str, Any]]:
+    """Manifest and files of a target, and what the answer says of it."""
+    if name == "c":
+        from hrsnn_lava.deploy.c_target.target import c_bundle
+
+        manifest, members = c_bundle(content)
+        return manifest, members, dict(manifest["footprint"])
+    from hrsnn_lava.deploy.bundle.lava_target import lava_bundle
+
+    manifest, members = lava_bundle(content)
+    return manifest, members, {"stock": manifest["stock"]["obstacle"] is None}
+
+
+def _text(data: dict[str, Any]) -> str:
+    rows = [
+        ("files", len(data["files"])),
+        ("bytes", data["bytes"]),
+        ("shipped run", f"{data['steps']:,} steps, {data['spikes']:,} spikes"),
+        ("digest", data["digest"]),
+    ]
+    folder = shlex.quote(str(data["folder"]))
+    if data["target"] == "c":
+        rows[1:1] = [("constants", data["flash_bytes"]), ("variables", data["ram_bytes"])]
+        command = f"cc -std=c11 -O2 -c {folder}/network.c"
+    else:
+        rows.append(("Lava's own LIF", "can run it" if data["stock"] else "cannot run it"))
+        command = f"python {folder} --self-test"
+    return f"written to {data['folder']}\n{columns(rows)}\n\nnext\n  {command}"
+
+
+ORDER = 85
+COMMAND = deploy
