@@ -336,10 +336,11 @@ def run(
             shown.events[lead - 1 - delay : lead - 1 - delay + shown.steps] @ matrix
             for delay, matrix in values.inputs
         ]
-        arriving = sum(pieces[1:], pieces[0])
+        # views of all steps at once: going back, each view of its own would fill a whole array
+        arriving = sum(pieces[1:], pieces[0]).unbind(0)
     held = None
     if shown.held is not None and values.drive is not None:
-        held = values.bias + shown.held @ values.drive
+        held = (values.bias + shown.held @ values.drive).unbind(0)
     refractory = None
     if state.waiting is not None:
         refractory = torch.as_tensor(learnable.refractory, device=state.waiting.device)

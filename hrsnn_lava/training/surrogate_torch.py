@@ -62,13 +62,17 @@ def reproducible(torch: Any, threads: int) -> Iterator[None]:
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
         products.allow_tf32,
+        torch.utils.deterministic.fill_uninitialized_memory,
     )
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     products.allow_tf32 = False
+    # it would write NaN into every new array, which nothing here reads before it is filled
+    torch.utils.deterministic.fill_uninitialized_memory = False
     try:
         yield
     finally:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1], warn_only=before[2])
         products.allow_tf32 = before[3]
+        torch.utils.deterministic.fill_uninitialized_memory = before[4]
