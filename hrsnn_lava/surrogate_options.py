@@ -64,7 +64,7 @@ class SurrogateOptions:
     epochs: Count = 10
     batch: Count = 32
     window: Count = 10
-    learning_rate: Positive = 0.02
+    learning_rate: Positive = 0.05
     schedule: Literal["cosine", "none"] = "cosine"
     clip: Positive = 1.0
     spike: Spike = "fast_sigmoid"
