@@ -14,7 +14,14 @@ from hrsnn_lava import registry
 from hrsnn_lava.aftercare_options import pruning_methods
 from hrsnn_lava.cli.arguments import INPUT_FILE, OutputFile, output_option, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
-from hrsnn_lava.cli.pass_options import as_options, chosen, fields_of, given, pass_options, refuse_others
+from hrsnn_lava.cli.pass_options import (
+    as_options,
+    chosen,
+    fields_of,
+    given,
+    pass_options,
+    refuse_others,
+)
 from hrsnn_lava.cli.prune_kept import (
     check_mode,
     compare_methods,

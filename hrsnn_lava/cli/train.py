@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 
 from hrsnn_lava.cli.arguments import SPEC_FILE, InputFile, gathered, output_option, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
+from hrsnn_lava.cli.train_arguments import TrainArguments
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.registry import names
 
@@ -19,36 +19,6 @@ if TYPE_CHECKING:
 #: Ways to train.
 METHODS = ("stdp", "surrogate")
 INPUT = InputFile()
-
-
-@dataclass(frozen=True)
-class TrainArguments:
-    """What the command line says."""
-
-    model: Path
-    method: str
-    input_file: Path | None
-    task: Path | None
-    overrides: tuple[str, ...]
-    epochs: int | None
-    on_chip: bool
-    backend: str
-    reset: str | None
-    potentials: str | None
-    silence: int | None
-    keep_order: bool
-    keep_rules: bool
-    every: int | None
-    checkpoint: Path | None
-    resume: bool
-    seed: int | None
-    output: Path
-
-    @property
-    def state_file(self) -> Path:
-        """Where the training is kept while it is under way."""
-        default = self.output.with_name(f"{self.output.name}.training")
-        return default if self.checkpoint is None else self.checkpoint
 
 
 @click.command("train")

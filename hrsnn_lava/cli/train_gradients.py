@@ -1,14 +1,12 @@
-"""The command `train --method surrogate`: gradient training of a spec, or of a network on its task."""
+"""`train --method surrogate`: gradient training of a spec, or of a network on its task."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hrsnn_lava.cli.console import Console, columns
+from hrsnn_lava.cli.train_arguments import TrainArguments
 from hrsnn_lava.errors import Problem, SpecError, raise_if
-
-if TYPE_CHECKING:
-    from hrsnn_lava.cli.train import TrainArguments
 
 #: Options that STDP alone has, with the values that say nothing.
 _OF_STDP = {
@@ -85,7 +83,9 @@ def _text(data: dict[str, Any]) -> str:
     from hrsnn_lava.report.sections.verdict import findings_lines
 
     taken = f", {data['resumed']} of them before it was resumed" if data["resumed"] else ""
-    lines = [columns([("epochs", f"{data['epochs']}{taken}"), ("time", f"{data['seconds']:.3g} s")])]
+    lines = [
+        columns([("epochs", f"{data['epochs']}{taken}"), ("time", f"{data['seconds']:.3g} s")])
+    ]
     rows = []
     for k in sorted({0, data["epochs"] // 2, data["epochs"] - 1}):
         values = [data["history"][name][k] for name in _COLUMNS]

@@ -155,9 +155,7 @@ def trained_by_gradients(
         raise SpecError("surrogate: no such table; allowed: one, for gradient training")
     lesson = lesson_of(spec, trial)
     work = work or GradientWork()
-    step = TrainSurrogate(
-        lesson, spec.surrogate, work.checkpoint(name), work.resume, spec.quantize
-    )
+    step = TrainSurrogate(lesson, spec.surrogate, work.checkpoint(name), work.resume, spec.quantize)
     context = Context(seed=spec.seed if seed is None else seed, progress=work.progress)
     return run_pass(network, step, context)
 

@@ -146,7 +146,7 @@ class _Training:
         self.torch = find_torch(options.device)
         self.options, self.seed, self.quantize = options, seed, quantize
         self.learnable = Learnable(network, options, self.torch)
-        self.head = Head(self.learnable, lesson)
+        self.head = Head(self.learnable, lesson, seed)
         lead = self.learnable.lead
         self.batches: Samples | Stretches = (
             Samples(lesson, options.batch, lead, seed)
@@ -183,7 +183,9 @@ class _Training:
                 progress(text, self.optimiser.updates / self.total)
             history.append(_mean(rows))
             if (epoch + 1) % keep.every == 0 or epoch + 1 == epochs:
-                standing = Standing(epoch + 1, self.optimiser.updates, tuple(history), self._tensors())
+                standing = Standing(
+                    epoch + 1, self.optimiser.updates, tuple(history), self._tensors()
+                )
                 keep.save(self.key, standing, self._facts())
         seconds = time.perf_counter() - began
         found = tuple(_findings(history))
@@ -209,8 +211,9 @@ class _Training:
             rng = batch.rng if self.options.potentials == "random" else None
             self.state = it.start(len(batch.lengths), values, rng)
         block = self.head.lesson.stimulus.block
-        events, held = (None if a is None else it.tensor(a) for a in (batch.events, batch.held))
-        steps = len(held) * block if held is not None else len(events) - it.lead
+        events = None if batch.events is None else it.tensor(batch.events)
+        held = None if batch.held is None else it.tensor(batch.held)
+        steps = int(batch.lengths.max())
         shown = Shown(events, held, block, steps)
         spikes, state = run(it, values, shown, self.state, self.step)
         self.state = state.detached()

@@ -125,9 +125,9 @@ class Keep:
             epochs, updates = int(head["epochs"]), int(head["updates"])
             history = tuple(dict(row) for row in head["history"])
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            raise ArtifactError(f"{self.path}: no checkpoint of a gradient training ({error})") from (
-                error
-            )
+            raise ArtifactError(
+                f"{self.path}: no checkpoint of a gradient training ({error})"
+            ) from (error)
         for name, array in expected.items():
             value = tensors[name]
             if value.shape != array.shape or value.dtype != array.dtype:

@@ -225,6 +225,5 @@ def _shown(
         earliest = max(begin - lead, 0) if before else begin
         within = slice(*np.searchsorted(spikes.steps, (earliest, end)))
         at = spikes.steps[within].astype(np.int64) - begin + lead
-        np.add.at(events, (at, k, spikes.neurons[within]), sent[within])
+        np.add.at(events[:, k], (at, spikes.neurons[within]), sent[within])
     return events, None
-

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from hrsnn_lava.csr import fan_out
 from hrsnn_lava.network import Network
+from hrsnn_lava.seeding import generator
 from hrsnn_lava.training.surrogate_lesson import Batch, Supervised
 from hrsnn_lava.training.surrogate_network import Learnable
 
@@ -30,6 +31,8 @@ Floats = NDArray[np.float64]
 Tensor = Any
 #: Least deviation of a feature, in the mean deviation of its kind.
 _LEAST = 0.1
+#: Standard deviation of answers before training.
+_FIRST = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +60,7 @@ class Head:
     Attributes:
         learnable: the network.
         lesson: what it is to answer.
+        seed: of its weights before training: small ones, so that errors reach the network at once.
         theta: weights (kinds * n_neurons, n_answers) and offset.
         fixed: mean and deviation of every feature, and, of a series, of every value.
         traces: (kinds, batch, n_neurons) of a series, where the last batch left them.
@@ -64,14 +68,17 @@ class Head:
 
     learnable: Learnable
     lesson: Supervised
+    seed: int = 0
     theta: dict[str, Tensor] = field(init=False, default_factory=dict)
     fixed: dict[str, Tensor] = field(init=False, default_factory=dict)
-    traces: Tensor | None = None
+    traces: Tensor = None
 
     def __post_init__(self) -> None:
         lesson, it = self.lesson, self.learnable
         size = lesson.kinds * it.network.n_neurons
-        self.theta["weights"] = it.tensor(np.zeros((size, lesson.n_answers))).requires_grad_()
+        rng = generator(self.seed, "train_surrogate/readout")
+        weights = _FIRST * rng.standard_normal((size, lesson.n_answers))
+        self.theta["weights"] = it.tensor(weights).requires_grad_()
         self.theta["offset"] = it.tensor(np.zeros(lesson.n_answers)).requires_grad_()
         if lesson.values is not None:
             known = lesson.values[np.isfinite(lesson.values).all(axis=1)]
@@ -127,8 +134,7 @@ class Head:
         carry = it.tensor(np.exp(-block / taus))[:, :, None]
         by_block = spikes.reshape(-1, block, *spikes.shape[1:])
         added = it.torch.einsum("ks,wsbn->wkbn", worth, by_block)
-        start = batch.fresh or self.traces is None
-        traces = it.torch.zeros_like(added[0]) if start else self.traces
+        traces = it.torch.zeros_like(added[0]) if batch.fresh else self.traces
         rows = []
         for block_added in added:
             traces = carry * traces + block_added
@@ -188,4 +194,3 @@ def recurrent_fan_out(network: Network) -> Floats:
         if p.target == "synapse" and not network.population(p.pre).is_input
     ]
     return fan_out(pieces, network.n_neurons).astype(np.float64)
-

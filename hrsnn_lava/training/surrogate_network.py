@@ -167,9 +167,7 @@ class Learnable:
 
     def tensor(self, values: Any) -> Tensor:
         """Numbers in the precision and on the device of the training."""
-        return self.torch.as_tensor(
-            np.array(values), dtype=self._dtype, device=self.options.device
-        )
+        return self.torch.as_tensor(np.array(values), dtype=self._dtype, device=self.options.device)
 
     def parameters(self) -> Parameters:
         """Of the neurons and synapses, differentiable in `theta`."""
@@ -251,9 +249,7 @@ class Learnable:
             first = network.offset(population.name)
             own = slice(first, first + population.size)
             fields = {
-                name: _array(parameters.neurons[name])[own]
-                for name in FIELDS
-                if name in self.theta
+                name: _array(parameters.neurons[name])[own] for name in FIELDS if name in self.theta
             }
             network = network.with_population(population.with_parameters(**fields))
         weights = {
@@ -281,7 +277,9 @@ class Learnable:
         if not FIELDS[name]:
             return base + self._constant("unit", self._base["v_threshold"]) * theta
         learns = np.isfinite(self._base[name]) & (self._base[name] > 0)
-        moved = self._constant(f"safe/{name}", np.where(learns, self._base[name], 1.0)) * theta.exp()
+        moved = (
+            self._constant(f"safe/{name}", np.where(learns, self._base[name], 1.0)) * theta.exp()
+        )
         return self.torch.where(self._constant(f"learns/{name}", learns), moved, base)
 
     def _weights(self, p: Projection) -> Tensor:
@@ -391,8 +389,8 @@ def _groups(network: Network, learned: str) -> Ints | None:
 
 def _learns(network: Network, p: Projection, options: SurrogateOptions) -> bool:
     """What has a rule of its own keeps its weights here: it goes on to learn on the chip."""
-    asked = options.input_weights if network.population(p.pre).is_input else (
-        options.recurrent_weights
+    asked = (
+        options.input_weights if network.population(p.pre).is_input else (options.recurrent_weights)
     )
     return asked and p.plasticity is None and p.n_synapses > 0
 

@@ -101,7 +101,9 @@ def rounded(learnable: Learnable, parameters: Parameters, step: Quantize) -> Par
     threshold = parameters.threshold.detach().cpu().numpy().astype(np.float64)
     # a weight that is exactly 0 is no synapse of the network now
     values = rounding_of(learnable.network, integers, threshold)
-    own = {name: _through(learnable, getattr(parameters, name), values[name]) for name in _OF_NEURONS}
+    own = {
+        name: _through(learnable, getattr(parameters, name), values[name]) for name in _OF_NEURONS
+    }
     weights = {
         name: _through(learnable, weight, values[f"weights/{name}"])
         for name, weight in parameters.weights.items()

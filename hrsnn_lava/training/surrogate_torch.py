@@ -11,7 +11,7 @@ from hrsnn_lava.errors import BackendMissingError, Problem
 
 __all__ = ["find_torch", "reproducible", "safetensors_numpy"]
 
-_INSTALL = "pip install 'hrsnn-lava[train]'"
+_INSTALL = "install both: pip install 'hrsnn-lava[train]'"
 
 
 def find_torch(device: str = "cpu") -> Any:

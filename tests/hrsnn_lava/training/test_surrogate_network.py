@@ -117,7 +117,7 @@ def test_samples_of_a_batch_are_alone():
 
 
 def everything(**more):
-    learned = {name: "neuron" for name in ("tau_mem", "tau_syn", "v_threshold", "bias")}
+    learned = dict.fromkeys(("tau_mem", "tau_syn", "v_threshold", "bias"), "neuron")
     return SurrogateOptions(**(learned | {"reset_gradient": True} | more))
 
 
@@ -144,7 +144,9 @@ def test_gradients_of_the_smooth_network_are_finite_differences(kind, learned, h
 
     def loss():
         values = learnable.values(learnable.parameters())
-        return (run(learnable, values, shown, learnable.start(1, values, None), step)[0] * mix).sum()
+        return (
+            run(learnable, values, shown, learnable.start(1, values, None), step)[0] * mix
+        ).sum()
 
     loss().backward()
     fields = {"tau_mem", "tau_syn", "v_threshold", "bias"}
