@@ -23,6 +23,7 @@ functions.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import re
 import subprocess
@@ -66,6 +67,11 @@ class Command:
         """True when it cannot work where Lava is missing."""
         return re.search(r"(?<![\w-])lava(?![\w-])", self.text) is not None
 
+    @property
+    def needs_torch(self) -> bool:
+        """True for gradient training."""
+        return "--method surrogate" in self.text
+
 
 @dataclass(frozen=True)
 class Block:
@@ -106,6 +112,11 @@ class Block:
     def needs_lava(self) -> bool:
         """True for a program of its own, which imports Lava."""
         return self.language == "python" and self.text.startswith("# needs Lava")
+
+    @property
+    def needs_torch(self) -> bool:
+        """True for a program that is run where torch is."""
+        return self.language == "python" and self.text.startswith("# needs torch")
 
     def commands(self) -> list[tuple[Command, int]]:
         """The commands, each with the index in `lines` at which its output begins."""
@@ -220,7 +231,7 @@ def refreshed(page: Path) -> str:
         for block in blocks(text):
             if block.file_name:
                 block.write(folder)
-            elif block.language == "python" and not block.needs_lava:
+            elif block.language == "python" and not block.needs_lava and _torch_for(block):
                 _run_inside(block, folder, space)
             elif block.language == "console":
                 output = _output(block, folder, page)
@@ -231,6 +242,11 @@ def refreshed(page: Path) -> str:
         lines[start:end] = output
     new = "\n".join(lines)
     return with_defaults(new) if page.name == "spec.md" else new
+
+
+def _torch_for(item: Block | Command) -> bool:
+    """Whether it needs no torch, or torch is there."""
+    return not item.needs_torch or importlib.util.find_spec("torch") is not None
 
 
 def _run_inside(block: Block, folder: Path, space: dict[str, Any]) -> None:
@@ -249,7 +265,7 @@ def _output(block: Block, folder: Path, page: Path) -> list[str] | None:
         return None
     for command, _ in block.commands():
         text = command.text.removeprefix(BOOTSTRAP)
-        if text == command.text and command.outside:
+        if (text == command.text and command.outside) or not _torch_for(command):
             continue
         result = run_shell(text, folder)
         if result.returncode != command.code:

@@ -135,6 +135,7 @@ from .sim_backends.runs.recording import Recording as Recording
 from .sim_backends.runs.session import Session as Session
 from .sim_backends.runs.session import State as State
 from .spec import Spec as Spec
+from .surrogate_options import SurrogateOptions as SurrogateOptions
 from .third_factor import ThirdFactor as ThirdFactor
 from .trace import SpikeInput as SpikeInput
 from .trace import Trace as Trace
@@ -144,5 +145,6 @@ from .training.controls import stdp_controls as stdp_controls
 from .training.simulation import measure_rates as measure_rates
 from .training.stdp import STDPOptions as STDPOptions
 from .training.stdp import train_stdp as train_stdp
+from .training.surrogate import train_surrogate as train_surrogate
 
 __version__: str

@@ -80,6 +80,7 @@ from hrsnn_lava.options import (
     problems_of,
 )
 from hrsnn_lava.plasticity import Schedule
+from hrsnn_lava.surrogate_options import SurrogateOptions
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -502,6 +503,7 @@ class Spec(Section):
     network: NetworkSpec = NetworkSpec()
     balance: BalanceSpec | None = None
     stdp: StdpSpec | None = None
+    surrogate: SurrogateOptions | None = None
     task: Annotated[Any, _TASK] = Field(default_factory=lambda: _TASK.read({}))
     prune: Annotated[SerializeAsAny[PruneSpec], WrapValidator(_prune_table)] = Field(
         default_factory=lambda: prune_table(PruneSpec.method)()
@@ -545,6 +547,14 @@ class Spec(Section):
                 "stdp.projections: inputs that are held or graded do not learn; set "
                 'network.input.target = "synapse" and network.input.graded = false'
             )
+        return self
+
+    @model_validator(mode="after")
+    def _rounds_alike(self) -> Spec:
+        bits = None if self.surrogate is None else self.surrogate.bits
+        if bits not in (None, self.quantize.weight_bits):
+            chip = self.quantize.weight_bits
+            raise ValueError(f"surrogate.bits: quantize.weight_bits = {chip}, as the program has")
         return self
 
     @field_validator("quantize")

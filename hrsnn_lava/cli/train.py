@@ -1,8 +1,7 @@
-"""Train a network without labels, by STDP."""
+"""Train a network: without labels by STDP, or by gradients on the answers of a task."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import click
 
 from hrsnn_lava.cli.arguments import SPEC_FILE, InputFile, gathered, output_option, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
+from hrsnn_lava.cli.train_arguments import TrainArguments
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.registry import names
 
@@ -17,37 +17,8 @@ if TYPE_CHECKING:
     from hrsnn_lava.experiment.training import TrainingPlan
 
 #: Ways to train.
-METHODS = ("stdp",)
+METHODS = ("stdp", "surrogate")
 INPUT = InputFile()
-
-
-@dataclass(frozen=True)
-class TrainArguments:
-    """What the command line says."""
-
-    model: Path
-    method: str
-    input_file: Path | None
-    overrides: tuple[str, ...]
-    epochs: int | None
-    on_chip: bool
-    backend: str
-    reset: str | None
-    potentials: str | None
-    silence: int | None
-    keep_order: bool
-    keep_rules: bool
-    every: int | None
-    checkpoint: Path | None
-    resume: bool
-    seed: int | None
-    output: Path
-
-    @property
-    def state_file(self) -> Path:
-        """Where the training is kept while it is under way."""
-        default = self.output.with_name(f"{self.output.name}.training")
-        return default if self.checkpoint is None else self.checkpoint
 
 
 @click.command("train")
@@ -57,13 +28,18 @@ class TrainArguments:
     type=click.Choice(METHODS),
     default="stdp",
     show_default=True,
-    help="How weights learn.",
+    help="How weights learn: without labels by STDP, or by surrogate gradients, which need torch.",
 )
 @click.option(
     "--input",
     "input_file",
     type=INPUT,
     help="Spikes (.npz) that a network is shown; a spec is shown the training inputs of its task.",
+)
+@click.option(
+    "--task",
+    type=SPEC_FILE,
+    help="Spec (.toml) whose task and [surrogate] a network is trained by gradients on.",
 )
 @click.option(
     "--set",
@@ -75,7 +51,8 @@ class TrainArguments:
 @click.option(
     "--epochs",
     type=click.IntRange(min=1),
-    help="How often all samples are shown.  [default: the spec's stdp.train_passes, or 1]",
+    help="How often all samples are shown.  [default: the spec's stdp.train_passes, or 1; its "
+    "surrogate.epochs]",
 )
 @click.option(
     "--on-chip",
@@ -112,7 +89,8 @@ class TrainArguments:
     "--every",
     type=click.IntRange(min=1),
     metavar="K",
-    help="Samples between two checkpoints, and rows of the history.  [default: a twentieth]",
+    help="Samples between two checkpoints, and rows of the history; by gradients, epochs between "
+    "two checkpoints.  [default: a twentieth; 1]",
 )
 @click.option(
     "--checkpoint",
@@ -125,11 +103,19 @@ class TrainArguments:
 @with_console
 @gathered(TrainArguments)
 def train(console: Console, arguments: TrainArguments) -> None:
-    """Train MODEL without labels: a spec (.toml), or a network or quantized network (.hlx).
+    """Train MODEL: a spec (.toml), or a network or quantized network (.hlx).
 
-    Every sample starts from rest, the weights stay. A training that is killed goes on with
-    --resume, and ends with the same bits.
+    By STDP, without labels, every sample starts from rest, and the weights stay. By gradients, with
+    the labels of the task's training samples, time constants and biases learn, too. A training
+    that is killed goes on with --resume, and ends with the same bits.
     """
+    if arguments.method == "surrogate":
+        from hrsnn_lava.cli.train_gradients import train_gradients
+
+        train_gradients(console, arguments)
+        return
+    if arguments.task is not None:
+        raise SpecError("--task: by gradients alone; add --method surrogate, or leave it out")
     from hrsnn_lava.cli.simulate import remark
     from hrsnn_lava.quantized import QuantizedNetwork
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -39,7 +40,7 @@ from hrsnn_lava.experiment.compilation import (
 )
 from hrsnn_lava.experiment.looped import LoopOfRun, looped
 from hrsnn_lava.experiment.portfolio import Portfolio, aftercare_record, screened
-from hrsnn_lava.experiment.preparation import prepare
+from hrsnn_lava.experiment.preparation import GradientWork, prepare, trained_by_gradients
 from hrsnn_lava.experiment.run_folder import JOURNAL, RunIdentity
 from hrsnn_lava.experiment.runner import Journal, Runner, Stage, named_files, own_parts
 from hrsnn_lava.experiment.scoring import (
@@ -76,6 +77,8 @@ from hrsnn_lava.training.simulation import Stimulus
 
 Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
+#: Folder of the checkpoints of gradient training, in that of the run.
+GRADIENTS = "gradients"
 FILES = ("network.hlx", "compiled.hlx", "input.npz", "report.json", "report.html")
 
 
@@ -149,6 +152,29 @@ class Bench:
 
         return self.runner.result(Stage(f"arm/{name}", score))
 
+    @property
+    def gradient_work(self) -> GradientWork:
+        """Checkpoints and progress of gradient training."""
+        folder = None if self.folder is None else self.folder / GRADIENTS
+        return GradientWork(folder, self.resume, self.runner.within)
+
+    def by_gradients(self, network: Network, name: str) -> tuple[Network, tuple[PassRecord, ...]]:
+        """A network as it is scored: trained once more where ``[surrogate]`` comes after pruning.
+
+        Args:
+            network: pruned, or the unpruned one beside those.
+            name: in the table.
+        """
+        table = self.spec.surrogate
+        if table is None or not table.after:
+            return network, ()
+        self.runner.say(f"train by gradients: {name}")
+        file = re.sub("[^a-z0-9.]+", "-", name.lower()).strip("-")
+        trained, record = trained_by_gradients(
+            self.spec, self.trial, network, f"{file}-after", work=self.gradient_work
+        )
+        return trained, (record,)
+
     def rates(self, network: Network) -> Floats:
         """Spikes per step of every neuron over the training inputs, (n_neurons,)."""
         return training_counts(network, self.trial, self.spec.seed) / self.trial.lesson.n_steps
@@ -159,16 +185,21 @@ class Reference:
     """The unpruned network, trained where the spec asks for it.
 
     Attributes:
-        network: float.
+        network: float; what is pruned.
         counts: (n_neurons,) its spikes over the training inputs: what homeostasis aims at.
         records: of the training.
         lesson: the training inputs.
+        scored: what the pruned ones are compared with: `network`, unless all are trained after
+            pruning.
+        scored_counts: (n_neurons,) its spikes over the training inputs.
     """
 
     network: Network
     counts: Counts
     records: tuple[PassRecord, ...]
     lesson: Stimulus
+    scored: Network
+    scored_counts: Counts
 
     @cached_property
     def covariance(self) -> Floats:
@@ -201,7 +232,7 @@ class Candidate:
         return tuple(
             replace(finding, where=f"{finding.where} of {self.pruning.label}")
             for record in self.records
-            if record.name in ("aftercare", "screening", "pruning_loop")
+            if record.name in ("aftercare", "screening", "pruning_loop", "train_surrogate")
             for finding in record.findings
         )
 
@@ -288,7 +319,7 @@ def _run(bench: Bench, out: Path, progress: Progress, made: str, seeds: FurtherS
     runner.say("build the network")
     full = reference(bench)
     runner.say("unpruned network")
-    unpruned = bench.row("unpruned", full.network)
+    unpruned = bench.row("unpruned", full.scored)
     pruning, candidate, row = best_pruning(bench, full)
     compiled, arm = compiled_program(bench, full, pruning.label, candidate)
     program = runner.result(Stage(f"arm/{arm.name}", arm.row))
@@ -373,13 +404,26 @@ def input_is_unseen(spec: Spec, trial: Trial) -> bool:
 def reference(bench: Bench) -> Reference:
     """The network before pruning, see `prepare`, and its spikes over the training inputs."""
     spec, trial = bench.spec, bench.trial
-    prepared = prepare(spec, trial, say=bench.runner.say)
+    prepared = prepare(spec, trial, say=bench.runner.say, work=bench.gradient_work)
     counts = training_counts(prepared.network, trial, spec.seed)
-    return Reference(prepared.network, counts, prepared.records, trial.lesson)
+    scored, again = bench.by_gradients(prepared.network, "unpruned")
+    scored_counts = training_counts(scored, trial, spec.seed) if again else counts
+    return Reference(
+        prepared.network, counts, prepared.records, trial.lesson, scored, scored_counts
+    )
 
 
 def candidate_of(bench: Bench, full: Reference, pruning: Pruning) -> Candidate:
-    """Prune a network as asked, and bring the rates of its neurons back."""
+    """Prune a network as asked, bring the rates of its neurons back, and train it if asked."""
+    candidate = _untrained_candidate(bench, full, pruning)
+    chosen = candidate.pruning
+    name = f"{chosen.label} {chosen.mode}"
+    network, records = bench.by_gradients(candidate.network, name)
+    return replace(candidate, network=network, records=(*candidate.records, *records))
+
+
+def _untrained_candidate(bench: Bench, full: Reference, pruning: Pruning) -> Candidate:
+    """The network pruned, with its rates brought back."""
     table, seed = bench.spec.prune, bench.spec.seed
     rates, lesson = full.counts / bench.trial.lesson.n_steps, bench.trial.lesson
     if pruning.method == PORTFOLIO:
@@ -502,14 +546,14 @@ def _pruned(bench: Bench, full: Reference, pruning: Pruning) -> Compared:
 def unpruned_of(bench: Bench, full: Reference, row: Row) -> Compared:
     """The unpruned network as one of those that are compared."""
     nothing = Pruning("none", "none", bench.spec.prune.budget)
-    return Compared("unpruned", Candidate(nothing, full.network, None, ()), row)
+    return Compared("unpruned", Candidate(nothing, full.scored, None, ()), row)
 
 
 def seed_networks(spec: Spec, runner: Runner) -> list[SeedNetwork]:
     """The networks of the comparison on the seed of `spec`: what `FurtherSeeds` works out."""
     bench = Bench(Target.of(spec), trial_of(spec), runner)
     full = reference(bench)
-    unpruned = unpruned_of(bench, full, bench.row("unpruned", full.network))
+    unpruned = unpruned_of(bench, full, bench.row("unpruned", full.scored))
     pruning, candidate, row = best_pruning(bench, full)
     method = Compared(pruning.name, candidate, row)
     networks = [unpruned, method, *controls(bench, full, pruning)]
@@ -648,8 +692,8 @@ def report_of(bench: Bench, networks: Networks, check: Check, **facts: Any) -> R
     moving = dynamics_of(networks, trial.stimulus, spec.seed)
     bench.runner.say("report")
     # what the SOP ratio refers to: the unpruned network in integers, on the same input
-    rates = networks.full.counts / trial.lesson.n_steps
-    unpruned, _ = target.quantized(networks.full.network, trial.lesson, rates)
+    rates = networks.full.scored_counts / trial.lesson.n_steps
+    unpruned, _ = target.quantized(networks.full.scored, trial.lesson, rates)
     before = simulate(unpruned, check.inputs, steps, "native")
     return build_report(
         compiled,
@@ -702,11 +746,11 @@ def dynamics_of(networks: Networks, stimulus: Stimulus, seed: int) -> dict[str, 
     at a time, and equal runs have to give equal reports.
     """
     noise = {
-        "before": drive_noise(networks.full.network, stimulus),
+        "before": drive_noise(networks.full.scored, stimulus),
         "after": drive_noise(networks.pruned, stimulus),
     }
     program, rng = networks.compiled.network, generator(seed, "dynamics")
-    before = networks.full.network
+    before = networks.full.scored
     return dynamics(before, networks.pruned, program, rng=rng, drive_noise=noise)
 
 

@@ -1,4 +1,4 @@
-"""Training alone: of a spec on the inputs of its task, or of a network on a recording."""
+"""Training alone: of a spec on the inputs of its task, of a network on a recording or a task."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hrsnn_lava.compiler.pipeline import run_pass
 from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.experiment.compilation import Target
-from hrsnn_lava.experiment.preparation import built_network
+from hrsnn_lava.experiment.preparation import built_network, lesson_of, prepare
 from hrsnn_lava.experiment.run import input_is_unseen, trial_of
 from hrsnn_lava.findings import worst_first
 from hrsnn_lava.network import Network
@@ -20,14 +20,18 @@ from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.spec import Spec
+from hrsnn_lava.surrogate_options import SurrogateOptions
 from hrsnn_lava.trace import SpikeInput
 from hrsnn_lava.training.balance import rates
 from hrsnn_lava.training.chip_stdp import ChipTraining, TrainedProgram, train_on_chip
 from hrsnn_lava.training.monitoring import Monitoring
 from hrsnn_lava.training.simulation import Stimulus
 from hrsnn_lava.training.stdp import STDPOptions, TrainedSTDP, attach_stdp, train_stdp
+from hrsnn_lava.training.surrogate import TrainedSurrogate, train_surrogate
+from hrsnn_lava.training.surrogate_checkpoint import Keep
+from hrsnn_lava.training.surrogate_torch import find_torch
 
-__all__ = ["TrainingPlan", "train_network", "train_spec"]
+__all__ = ["TrainingPlan", "train_by_gradients", "train_network", "train_spec"]
 
 #: Spikes at once that a trace of the chip holds, where a network and no spec is lowered: as a spec
 #: has it by default.
@@ -92,6 +96,49 @@ def train_spec(
         result = _on_chip(integers, trial.lesson, plan, progress)
     else:
         result = _in_float(network, trial.lesson, plan, progress)
+    return replace(result, findings=worst_first((*trial.findings, *result.findings)))
+
+
+def train_by_gradients(
+    spec: Spec,
+    network: Network | None = None,
+    *,
+    epochs: int | None = None,
+    keep: Keep | None = None,
+    progress: Progress = silent,
+) -> TrainedSurrogate:
+    """Train a network by gradients on the task of a spec, as ``[surrogate]`` there says.
+
+    Args:
+        spec: task and options; without that table, the default ones.
+        network: float, such as a pruned one; None: that of the spec, its rates balanced and
+            trained by STDP where the spec has tables for it.
+        epochs: overrides the spec's.
+        keep: where the training is kept.
+        progress: told how far it is.
+
+    Raises:
+        SpecError: the task has no answers to its training inputs, or does not fit the network.
+        BackendMissingError: there is no torch.
+    """
+    options = spec.surrogate or SurrogateOptions()
+    if epochs is not None:
+        options = replace(options, epochs=epochs)
+    find_torch(options.device)
+    trial = trial_of(spec)
+    lesson = lesson_of(spec, trial)
+    if network is None:
+        plain = spec.model_copy(update={"surrogate": None})
+        network = prepare(plain, trial, say=lambda text: progress(text, None)).network
+    result = train_surrogate(
+        network,
+        lesson,
+        options,
+        seed=spec.seed,
+        progress=progress,
+        keep=keep,
+        quantize=spec.quantize,
+    )
     return replace(result, findings=worst_first((*trial.findings, *result.findings)))
 
 

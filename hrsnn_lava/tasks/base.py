@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from hrsnn_lava.findings import Finding
 from hrsnn_lava.metrics.scores import Answers, Scores
 from hrsnn_lava.training.simulation import EventSimulator, Stimulus
+from hrsnn_lava.training.surrogate_lesson import Supervised
 
 __all__ = ["OF_CLASSES", "Outcome", "Task", "Trial"]
 
@@ -95,6 +96,11 @@ class Trial(ABC):
     def stimulus(self) -> Stimulus:
         """What the compiled program is verified and priced on; the lesson, unless said here."""
         return self.lesson
+
+    @property
+    def supervised(self) -> Supervised | None:
+        """The training inputs with their answers, for gradient training; None without any."""
+        return None
 
     @abstractmethod
     def evaluate(self, simulator: EventSimulator, rng: np.random.Generator) -> Outcome:

@@ -33,6 +33,7 @@ from hrsnn_lava.training.readouts.ridge import Ridge
 from hrsnn_lava.training.readouts.values import wiring_of
 from hrsnn_lava.training.sample_features import SampleFeatures, record_samples
 from hrsnn_lava.training.simulation import EventSimulator, Stimulus
+from hrsnn_lava.training.surrogate_lesson import Supervised
 
 __all__ = [
     "Classification",
@@ -286,6 +287,15 @@ class ClassificationTrial(Trial):
         """What the test samples become."""
         first = self._scored_rows.start
         return self._started(self._all.samples(first, self.labels.size - first))
+
+    @property
+    def supervised(self) -> Supervised:
+        """The training samples with their classes, those alone that the readout is fitted to."""
+        n = self.split.train.size
+        classes = np.full(n, -1, dtype=np.int64)
+        classes[self._labelled_rows] = self.labels[self._labelled_rows]
+        bounds, traces = self._all.bounds[: n + 1], self.options.trace_steps
+        return Supervised(self.lesson, classes, bounds=bounds, trace_steps=traces)
 
     def _started(self, stimulus: Stimulus) -> Stimulus:
         return stimulus if self.options.restart else replace(stimulus, starts=None)

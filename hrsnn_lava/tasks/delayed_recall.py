@@ -24,6 +24,7 @@ from hrsnn_lava.tasks.class_readout import ClassReadout, Split, fit_classes
 from hrsnn_lava.tasks.encoders import EncoderOption
 from hrsnn_lava.training.readout import FeatureOptions, Positives, SpikeFeatures
 from hrsnn_lava.training.simulation import EventSimulator, Stimulus
+from hrsnn_lava.training.surrogate_lesson import Supervised
 
 __all__ = ["DelayedRecall", "DelayedRecallTrial"]
 
@@ -109,6 +110,14 @@ class DelayedRecallTrial(Trial):
         starts = np.arange(len(frames), dtype=np.int64) * (o.delay + 1)
         self._all = Stimulus(inputs, o.steps_per_frame, starts)
         self.lesson = self._all.first(o.train * self.steps_per_sample)
+
+    @property
+    def supervised(self) -> Supervised:
+        """The training samples with their symbols, asked for at their ends."""
+        o = self.options
+        traces = tuple(tau * o.steps_per_frame for tau in o.trace_frames)
+        classes = self.symbols[: o.train]
+        return Supervised(self.lesson, classes, trace_steps=traces, rates=False)
 
     def evaluate(self, simulator: EventSimulator, rng: np.random.Generator) -> Outcome:
         """Show all samples to a network, and ask for the symbol after every frame."""

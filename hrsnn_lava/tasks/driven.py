@@ -52,6 +52,7 @@ from hrsnn_lava.training.readouts.values import (
     wiring_of,
 )
 from hrsnn_lava.training.simulation import EventSimulator, Stimulus
+from hrsnn_lava.training.surrogate_lesson import Supervised
 
 __all__ = ["DrivenSeries", "DrivenTask", "DrivenTrial"]
 
@@ -152,6 +153,15 @@ class DrivenTrial(Trial):
         values = o.encoder.encode(self.inputs, o.steps_per_sample, generator(seed, "encode"))
         self._all = Stimulus(values, o.steps_per_sample)
         self.lesson = self._all.first((o.washout + o.train) * o.steps_per_sample)
+
+    @property
+    def supervised(self) -> Supervised:
+        """The training samples with the z-scored target of each, behind the washout."""
+        o = self.options
+        values = self.targets[: o.washout + o.train].copy()
+        values[: o.washout] = np.nan
+        traces = tuple(tau * o.steps_per_sample for tau in o.trace_samples)
+        return Supervised(self.lesson, values=values, trace_steps=traces)
 
     def evaluate(self, simulator: EventSimulator, rng: np.random.Generator) -> Outcome:
         """Show the whole input to a network, and read the target from the spike traces."""

@@ -24,6 +24,7 @@ from hrsnn_lava.tasks.class_readout import ClassReadout, Split, fit_classes
 from hrsnn_lava.trace import SpikeInput
 from hrsnn_lava.training.readout import FeatureOptions, Positives, SpikeFeatures
 from hrsnn_lava.training.simulation import EventSimulator, Stimulus
+from hrsnn_lava.training.surrogate_lesson import Supervised
 
 __all__ = ["Patterns", "PatternsTrial"]
 
@@ -123,6 +124,12 @@ class PatternsTrial(Trial):
         active[sample, times[sample, channel, spike], channel] = True
         steps, channels = np.nonzero(active.reshape(-1, o.channels))
         return SpikeInput(steps, channels, n * o.steps, o.channels)
+
+    @property
+    def supervised(self) -> Supervised:
+        """The training samples with their templates."""
+        classes = self.labels[: self.options.train]
+        return Supervised(self.lesson, classes, trace_steps=self.options.trace_steps)
 
     def evaluate(self, simulator: EventSimulator, rng: np.random.Generator) -> Outcome:
         """Play all samples to a network, and name the template from counts and traces."""

@@ -55,6 +55,11 @@ def run_command(command, folder):
     return done.returncode, done.stdout, done.stderr
 
 
+def torch_for(item):
+    """Whether a block or a command needs no torch, or torch is there."""
+    return not item.needs_torch or importlib.util.find_spec("torch") is not None
+
+
 def words(lines):
     """What an output says, without its numbers and its layout, which differ between machines."""
     return re.sub(r"\b[0-9a-f]{8,}\b|[-+]?\d[\d.,:]*|[-\s]+", " ", " ".join(lines)).split()
@@ -83,7 +88,7 @@ def test_everything_that_a_page_shows_runs(page, tmp_path, monkeypatch):
         elif block.needs_lava and lava_obstacle() is None:
             done = pages.run_program(block.text, tmp_path)
             assert done.returncode == 0, done.stderr
-        elif block.language == "python" and not block.needs_lava:
+        elif block.language == "python" and not block.needs_lava and torch_for(block):
             # dont_inherit: the page has not asked for this file's __future__
             code = compile(block.text, f"{page.name}:{block.first}", "exec", dont_inherit=True)
             exec(code, space)
@@ -92,6 +97,8 @@ def test_everything_that_a_page_shows_runs(page, tmp_path, monkeypatch):
             for command, _ in block.commands():
                 shown = None  # of the last command, if that can run here
                 if command.outside or (command.needs_lava and lava_obstacle() is not None):
+                    continue
+                if not torch_for(command):
                     continue
                 code, output, errors = run_command(command, tmp_path)
                 assert code == command.code, f"{command.text}\n{output}{errors}"

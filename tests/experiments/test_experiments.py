@@ -29,6 +29,7 @@ SMALLEST = {
     "four_arms": TINY | FEW | DIGITS | {"stdp_samples": 10},
     "accuracy_neurons": FEW | DIGITS | {"size": 30},
     "few_labels": TINY | FEW | DIGITS,
+    "gradient": TINY | FEW | DIGITS,
     "connectivity_map": TINY | FEW | DIGITS,
     "lorenz96_arms": TINY
     | {"task.train": 260, "task.horizon": 10, "task.starts": 1, "task.steps_per_sample": 5}

@@ -76,6 +76,7 @@ from hrsnn_lava.training.readouts.values import (
     wiring_of,
 )
 from hrsnn_lava.training.simulation import Simulator, Stimulus
+from hrsnn_lava.training.surrogate_lesson import Supervised
 
 __all__ = [
     "ForecastOptions",
@@ -465,6 +466,16 @@ class ForecastTrial(Trial):
     def stimulus(self) -> Stimulus:
         """All training samples: the last one trains nothing, since what follows it is kept back."""
         return self._whole
+
+    @property
+    def supervised(self) -> Supervised:
+        """The training samples of the first series, and what follows each: see the module."""
+        train, view = self.series.train, self.series.view
+        values = train[1:] - view.carry(view.of(train[:-1]))
+        values[: self.protocol.washout] = np.nan
+        traces = self.protocol.features.trace_samples
+        steps = tuple(tau * self.steps_per_sample for tau in traces)
+        return Supervised(self.lesson, values=values, trace_steps=steps)
 
     def evaluate(self, simulator: Simulator, rng: np.random.Generator) -> Outcome:
         """Fit a readout on a network's answers, and forecast from every start."""
