@@ -56,6 +56,7 @@ from .deploy.gate.check import check as check
 from .deploy.interchange.from_netx import from_netx as from_netx
 from .deploy.interchange.from_nir import from_nir as from_nir
 from .deploy.interchange.to_netx import to_netx as to_netx
+from .deploy.interchange.to_nir import to_nir as to_nir
 from .distributions import (
     Constant as Constant,
 )

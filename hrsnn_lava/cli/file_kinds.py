@@ -115,7 +115,7 @@ ACCEPTED: dict[tuple[str, str], tuple[str, ...]] = {
     ("diff", "before"): (*_REPORTS, *_MODELS),
     ("diff", "after"): (*_REPORTS, *_MODELS),
     ("import", "file"): ("nir", "netx"),
-    ("export", "network"): ("quantized", "compiled"),
+    ("export", "network"): ("network", "quantized", "compiled"),
     ("import", "against"): ("arrays",),
     ("nir-check", "file"): ("nir",),
 }
