@@ -146,7 +146,7 @@ def test_everything_that_is_certain_is_mended(tmp_path):
     assert {f.kind for f in check_nir(source).findings} >= {"duplicate_edge"}
     new, changes = repaired(read_hdf5(source), "a.nir")
     write_tree(target, new, source)
-    assert len(changes) == 8
+    assert len(changes) == 7
     checked = check_nir(target)
     assert {f.kind for f in checked.findings} == {"missing_dt", "missing_reset"}
     found = checked.tree["node"]["nodes"]
