@@ -275,7 +275,7 @@ def test_feedback_over_layers_needs_a_delay():
     for steps in (2, 3):
         found = literal(loop(steps * DT))
         same_as_source(found, random_inputs(4))
-    with pytest.raises(ArtifactError, match="too quick: a -> b -> a|too quick: b -> a -> b"):
+    with pytest.raises(ArtifactError, match=r"too quick: (a -> b -> a|b -> a -> b)"):
         literal(loop(DT))
     with pytest.raises(ArtifactError, match="circle of layers without a Delay"):
         literal(loop(0.0))
