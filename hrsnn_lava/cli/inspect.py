@@ -90,6 +90,8 @@ def _population(population: Any) -> dict[str, Any]:
     entry = {"name": population.name, "size": int(population.size), "input": population.is_input}
     if getattr(population, "sign", None):
         entry["sign"] = population.sign
+    if not population.is_input and population.reset != "zero":
+        entry["reset"] = population.reset
     return entry
 
 
@@ -211,11 +213,16 @@ def _text(path: Path, data: dict[str, Any]) -> str:
         rows = [(key, " x ".join(map(str, a["shape"])) or "1", a["dtype"]) for key, a in arrays]
         parts.append(columns(rows, ("array", "shape", "type"), right=(1,)))
     if "populations" in data:
-        populations = [
+        populations: list[tuple[Any, ...]] = [
             (p["name"], p["size"], "input" if p["input"] else p.get("sign") or "neurons")
             for p in data["populations"]
         ]
-        parts.append(columns(populations, ("population", "size", "kind"), right=(1,)))
+        head: tuple[str, ...] = ("population", "size", "kind")
+        if any("reset" in p for p in data["populations"]):
+            head = (*head, "reset")
+            resets = ["" if p["input"] else p.get("reset", "zero") for p in data["populations"]]
+            populations = [(*row, r) for row, r in zip(populations, resets, strict=True)]
+        parts.append(columns(populations, head, right=(1,)))
         projections = [
             (p["name"], f"{p['pre']} -> {p['post']}", p["synapses"], p["density"], p["target"])
             for p in data["projections"]
