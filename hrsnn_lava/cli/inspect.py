@@ -25,7 +25,7 @@ NO_NETWORK = ("counts", "state", "checkpoint", "training", "pruning")
 def inspect(console: Console, file: Path) -> None:
     """Say what FILE holds: any file or folder that this program writes or reads."""
     kind = kind_of(file)
-    readers = {**TEXTS, "trace": _npz, "input": _npz, "arrays": _npz, "spec": _toml}
+    readers = {**TEXTS, "trace": _npz, "input": _npz, "arrays": _npz, "spec": _toml, "nir": _nir}
     readers |= {"bundle": _bundle} | dict.fromkeys(("profile", "cost set"), _toml)
     by_suffix = {".toml": _toml, ".npz": _npz, ".json": TEXTS["report"]}
     reader = readers.get(kind or "", by_suffix.get(file.suffix.lower(), _artifact))
@@ -173,6 +173,20 @@ def _bundle(path: Path) -> dict[str, Any]:
     }
 
 
+def _nir(path: Path) -> dict[str, Any]:
+    from hrsnn_lava.deploy.interchange.dialect import recognized
+    from hrsnn_lava.deploy.interchange.nir_file import read_nir
+
+    graph = read_nir(path)
+    return {
+        "kind": "nir",
+        "nir_version": graph.version,
+        "written_by": " or ".join(recognized(graph)) or None,
+        "edges": len(graph.edges),
+        "nodes": [f"{node.name} ({node.type})" for node in graph.nodes.values()],
+    }
+
+
 def _toml(path: Path) -> dict[str, Any]:
     text = ""
     with contextlib.suppress(OSError), path.open("rb") as handle:  # its reader then explains it
@@ -209,7 +223,7 @@ def _text(path: Path, data: dict[str, Any]) -> str:
         for key, value in data.items()
         if not isinstance(value, (dict, list)) and key != "kind"
     ]
-    if data["kind"] in ("trace", *TEXTS):
+    if data["kind"] in ("trace", "nir", *TEXTS):
         lists = ((key, names) for key, names in data.items() if names and isinstance(names, list))
         simple += [(key, ", ".join(map(str, names))) for key, names in lists]
     if isinstance(data.get("profile"), dict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import h5py
@@ -21,7 +22,7 @@ def node(kind, **arrays):
 
 def chain(*names):
     """Edges along names."""
-    return [[a, b] for a, b in zip(names, names[1:], strict=False)]
+    return [list(pair) for pair in pairwise(names)]
 
 
 def graph(nodes, edges):

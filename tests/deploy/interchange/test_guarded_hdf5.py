@@ -261,7 +261,7 @@ def test_a_file_that_is_cut_off_is_damaged(tmp_path):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda path: None, "no such file"),
+        (Path.absolute, "no such file"),
         (lambda path: path.mkdir(), "not a regular file"),
         (lambda path: path.write_bytes(b""), "not an HDF5 file"),
         (lambda path: path.write_bytes(b"PK\x03\x04" * 10), "not an HDF5 file"),
@@ -289,11 +289,11 @@ def test_so_have_all_arrays_together(tmp_path):
     path = write(tmp_path / "a.nir", {"x": np.random.default_rng(0).random(2**16)})
     outcome = read_all([path], Limits(total_bytes=2**18))[str(path)]
     assert outcome["refused"][1:] == ["524,288 bytes of data up to here", "262,144"]
+    large = tmp_path / "b.nir"
+    large.write_bytes(path.read_bytes())
+    os.truncate(large, 2**27)
     with pytest.raises(ArtifactError, match="the file"):
-        write_large = tmp_path / "b.nir"
-        write_large.write_bytes(path.read_bytes())
-        os.truncate(write_large, 2**27)
-        read_hdf5(write_large, Limits(total_bytes=2**18))
+        read_hdf5(large, Limits(total_bytes=2**18))
 
 
 def test_so_have_objects(tmp_path):

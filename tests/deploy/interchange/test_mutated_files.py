@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 from hdf5_children import read_all
@@ -11,7 +13,7 @@ from hrsnn_lava.deploy.interchange.from_nir import ImportOptions, imported
 from hrsnn_lava.deploy.interchange.guarded_hdf5 import Limits
 from hrsnn_lava.deploy.interchange.lint import check_tree
 from hrsnn_lava.deploy.interchange.nir_file import graph_of
-from hrsnn_lava.errors import HrsnnError
+from hrsnn_lava.errors import ArtifactError, SpecError
 
 
 def mutated(data, rng):
@@ -67,12 +69,9 @@ def check(folder, count, seed, trees):
             continue
         ended["read"] += 1
         check_tree(outcome)
-        try:
-            graph = graph_of(outcome)
-            imported(graph, ImportOptions("literal", 1e-6, "zero"))
+        with contextlib.suppress(ArtifactError, SpecError):
+            imported(graph_of(outcome), ImportOptions("literal", 1e-6, "zero"))
             ended["imported"] += 1
-        except HrsnnError as error:
-            assert error.exit_code in (2, 3)
     return ended
 
 

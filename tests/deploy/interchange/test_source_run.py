@@ -60,7 +60,7 @@ def test_read_by_its_equations_a_file_gives_other_spikes(name, dt, reset, least)
     content, spikes = exported(name)
     options = {"dialect": "literal", "dt": dt, "reset": reset}
     if least is None:  # the step is longer than the time constants of the file
-        with pytest.raises(ArtifactError, match="[Tt]he step is longer"):
+        with pytest.raises(ArtifactError, match="he step is longer"):
             source_run(graph_of(content), spikes["inputs"], **options)
         return
     run = source_run(graph_of(content), spikes["inputs"], **options)
@@ -178,7 +178,7 @@ def test_what_must_be_given():
     with pytest.raises(SpecError) as caught:
         chosen(graph_of(exported("snntorch_leaky_zero")[0]))
     assert [p.where for p in caught.value.problems] == ["reset"]
-    with pytest.raises(SpecError, match="did you mean 'snntorch'|Did you mean 'snntorch'"):
+    with pytest.raises(SpecError, match="id you mean 'snntorch'"):
         chosen(graph, "snntorhc")
     for dt in (0.0, -1.0, np.nan, "1", True):
         with pytest.raises(SpecError, match="seconds > 0"):
