@@ -23,9 +23,10 @@ def export_model(console: Console, format: str, network: Path, output: Path) -> 
     NETWORK is a quantized network or a compiled one (.hlx), whose integers are written. Exit code 2
     where the format cannot hold it, with every reason.
     """
-    from hrsnn_lava.cli.export_netx import export_netx
+    if format == "netx":
+        from hrsnn_lava.cli.export_netx import export_netx
 
-    export_netx(console, network, output)
+        export_netx(console, network, output)
 
 
 ORDER = 87

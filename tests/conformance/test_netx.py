@@ -34,8 +34,9 @@ def states(network, inputs, steps, backend):
     return {"spikes": raster, "u": trace.u, "v": trace.v}
 
 
-@pytest.mark.parametrize("backend", ["reference", "native"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "backend"), [*((kind, "reference") for kind in KINDS), ("recurrent", "native")]
+)
 def test_generated_files_do_what_netx_does_on_lava(recorded, kind, backend, tmp_path):
     spikes = 0
     for name in [name for name in names() if name.startswith(f"{kind}_")]:
