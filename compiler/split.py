@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -154,8 +154,8 @@ def split_network(network: QuantizedNetwork, labels: ArrayLike) -> Split:
             continue
         names[name] = [_free(f"{name}.{k}", used_names) for k in range(len(members))]
         for part_name, part in zip(names[name], members, strict=True):
-            fields = {field: population.parameter(field)[part] for field in RANGES}
-            populations.append(QuantizedPopulation(part_name, part.size, **fields))
+            fields: dict[str, Any] = {f: population.parameter(f)[part] for f in RANGES}
+            populations.append(replace(population, name=part_name, size=part.size, **fields))
     projections, origin = [], {}
     used_names = {p.name for p in network.projections}
     for projection in network.projections:

@@ -194,6 +194,8 @@ class Features(Strict):
         parallel_synapses: a source may have more than one synapse onto a neuron.
         mixed_signs: a source may have synapses of both signs.
         recurrence: populations may send to themselves, directly or through others.
+        subtractive_reset: a spike may take the threshold off the potential, at once or in the next
+            step, in place of setting it to 0.
     """
 
     learning: Flag
@@ -201,6 +203,7 @@ class Features(Strict):
     parallel_synapses: Flag | None = None
     mixed_signs: Flag | None = None
     recurrence: Flag | None = None
+    subtractive_reset: Flag | None = None
 
     def problems(self, where: str) -> Iterator[Problem]:
         yield from super().problems(where)

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -194,7 +194,7 @@ def _parameters(
 ) -> LIF:
     """Parameters of a population, each drawn from a stream of its own, named by seed and kind."""
     seed, kind = stream
-    values = {}
+    values: dict[str, Any] = {}
     for field in LIF_FIELDS:
         rng = generator(seed, f"build/{kind}/{field}")
         sample = distribution(getattr(spec, field)).sample(rng, size)

@@ -7,14 +7,11 @@ Mukhopadhyay (2023) with R = 1 and rest and reset at 0::
     v[t] = beta_i v[t-1] + (1 - beta_i) (bias_i + drive_i[t] + i[t])   beta = exp(-dt / tau_mem)
     s[t] = v[t] > v_threshold_i;  then v = 0, and stays 0 for round(refractory / dt) steps
 
-That is the reset to zero (hard reset). Two others keep what v had above the threshold (soft reset);
-a neuron sends at most one spike a step, so v may stay above it::
+That is the reset ``zero``. Two others, `LIF.reset`, keep what v had above the threshold, so that it
+may stay above it (`hrsnn_lava.resets`)::
 
-    subtract        s[t] = v[t] > v_threshold;  then v[t] = v[t] - v_threshold at once
-    subtract_next   v[t] = beta v[t-1] + (1 - beta) (...) - v_threshold s[t-1],  s[t] = v[t] > ...
-
-The first is that of sinabs, Rockpool and Norse (``reset_subtract``); the second takes the threshold
-off one step later, after the leak, as snnTorch does with ``reset_mechanism="subtract"``.
+    subtract        s[t] = v[t] > v_threshold;  then v[t] = v[t] - v_threshold
+    subtract_next   v[t] = beta v[t-1] + (1 - beta) (...) - v_threshold s[t-1];  s[t] = v[t] > ...
 
 A neuron without leak, ``tau_mem = inf``, has beta = 1, and 1 - beta would leave it without any
 input: its factor is 1 instead, ``v[t] = v[t-1] + bias + drive[t] + i[t]``, see
@@ -62,13 +59,11 @@ from hrsnn_lava.fields import (
 from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.notebook import brief
 from hrsnn_lava.plasticity import STDP
+from hrsnn_lava.resets import RESETS, Reset, codes_of, refractory_problems
 from hrsnn_lava.spelling import did_you_mean
 
 Float = NDArray[np.float64]
 Sign = Literal["excitatory", "inhibitory"]
-#: What a spike does to the potential, see the module; an engine's code of one is its place here.
-Reset = Literal["zero", "subtract", "subtract_next"]
-RESETS: tuple[Reset, ...] = get_args(Reset)
 Target = Literal["synapse", "bias", "factor"]
 
 
@@ -177,9 +172,9 @@ class LIF:
         v_threshold: firing threshold, > 0, in the (dimensionless) unit of the potential.
         bias: constant current, in the unit of the potential (R = 1).
         refractory: time in seconds for which v stays 0 after a spike, >= 0.
-        reset: what a spike does to v, one for the population: ``zero``, ``subtract`` (the threshold,
-            at once) or ``subtract_next`` (the threshold, in the next step). The last two go without
-            a refractory period.
+        reset: what a spike does to v, one for the population: ``zero`` sets it to 0, ``subtract``
+            takes the threshold off at once and ``subtract_next`` in the next step. The last two go
+            without a refractory period.
     """
 
     tau_mem: ArrayLike
@@ -255,7 +250,7 @@ class Population(AnyPopulation):
         """What a spike does to the potentials; a `NetworkError` for an input population."""
         return self.lif.reset
 
-    def with_parameters(self, **fields: ArrayLike) -> Population:
+    def with_parameters(self, **fields: Any) -> Population:
         """The same population with some `LIF` fields replaced."""
         return replace(self, neuron=replace(self.lif, **fields))
 
@@ -301,7 +296,7 @@ class Population(AnyPopulation):
                     f"{values[first]:g} at neuron {first} ({int(bad.sum())} in all)",
                     allowed,
                 )
-        yield from refractory_problems(self, " s")
+        yield from refractory_problems(self, "s")
 
 
 @brief("name", "pre", "post", "weights", "target", "plasticity")
@@ -366,19 +361,6 @@ class Projection(AnyProjection):
             yield Problem(f"{where}.plasticity", type(self.plasticity).__name__, "STDP or None")
         elif self.plasticity is not None:
             yield from self.plasticity.problems(f"{where}.plasticity", self.n_synapses)
-
-
-def refractory_problems(population: Any, unit: str) -> Iterator[Problem]:
-    """A refractory period beside a reset that does not leave the potential at 0."""
-    periods = np.ravel(population.parameter("refractory"))
-    if population.reset != "zero" and np.any(periods != 0):
-        first = int(np.flatnonzero(periods)[0])
-        yield Problem(
-            f"population {population.name!r}.refractory",
-            f"{periods[first]:g}{unit} at neuron {first}, with reset {population.reset!r}",
-            "0 with a reset by subtraction: a refractory neuron is held at 0",
-            "leave the refractory period out, or set reset to 'zero'",
-        )
 
 
 def by_name(populations: Mapping[str, Neurons], name: Any) -> Neurons | None:
@@ -608,10 +590,8 @@ class Graph(Saved, Generic[Inputs, Neurons, Proj]):
 
     @cached_property
     def reset_codes(self) -> NDArray[np.int32] | None:
-        """Reset of every neuron, (n_neurons,): its place in `RESETS`; None where all are to zero."""
-        codes = [RESETS.index(p.reset) for p in self.compute_populations]  # type: ignore[attr-defined]
-        sizes = [p.size for p in self.compute_populations]
-        return locked(np.repeat(codes, sizes).astype(np.int32)) if any(codes) else None
+        """See `hrsnn_lava.resets.codes_of`, in global order."""
+        return codes_of(self.compute_populations)
 
     def with_projection(self, projection: Proj) -> Self:
         """A copy in which the projection of the same name is replaced."""
@@ -713,7 +693,7 @@ class Network(Graph[Population, Population, Projection]):
         chosen = ArrayOptions.of(options)
         arrays = translate(w_in, w_rec, tau_mem, v_threshold, dt, chosen)
         source, target = chosen.input_name, chosen.neuron_name
-        neurons = Population(target, arrays.n_neurons, LIF(**arrays.neuron))
+        neurons = Population(target, arrays.n_neurons, LIF(**arrays.neuron, reset=arrays.reset))
         inputs = [Population(source, arrays.n_inputs, Input())] if arrays.n_inputs else []
         projections = [
             Projection(name, source if from_inputs else target, target, weights)

@@ -1,7 +1,7 @@
 """A network from arrays of weights, as another program trained it, in this project's equations.
 
 One population of neurons, driven by channels of inputs. What the arrays mean, a convention says.
-With the spikes x of the inputs and s of the neurons, and a hard reset to 0, the other programs do::
+With the spikes x of the inputs and s of the neurons, and a reset to 0, the other programs do::
 
     snntorch         v[t] = beta v[t-1] + b + c[t],   c[t] = alpha c[t-1] + W x[t] + V s[t-1]
     snntorch_rleaky  the same, and v is held at 0 in the step after a spike
@@ -9,7 +9,13 @@ With the spikes x of the inputs and s of the neurons, and a hard reset to 0, the
                      c[t] = (1 - dt / tau_syn) c[t-1] + W x[t] + V s[t-1]
     exact            this project's, see `hrsnn_lava.network`
 
-and all fire where v > v_threshold. Two things differ from `hrsnn_lava.network`:
+and all fire where v > v_threshold. With ``reset="subtract"`` each subtracts as it does itself::
+
+    snntorch, snntorch_rleaky   v[t] = beta v[t-1] + b + c[t] - v_threshold s[t-1], without a hold:
+                                its ``reset_mechanism="subtract"``, here ``subtract_next``
+    norse, exact                v[t] = v[t] - v_threshold where it fires
+
+and ``subtract_next`` is the first of these for all. Two things differ from `hrsnn_lava.network`:
 
 **The factor.** Here a current enters with 1 - beta, in snnTorch with 1. Potentials have no unit of
 their own, so the network takes (1 - beta) v for its potential: weights and biases stay the numbers
@@ -41,6 +47,7 @@ from scipy import sparse
 from hrsnn_lava.csr import as_csr
 from hrsnn_lava.errors import NetworkError, Problem, raise_if
 from hrsnn_lava.fields import is_flag, is_positive, real_values
+from hrsnn_lava.resets import RESETS, Reset
 from hrsnn_lava.spelling import misspelt, unknown_options
 from hrsnn_lava.time_constants import membrane_gain, time_constant
 
@@ -65,7 +72,8 @@ class ArrayOptions:
         bias_channel: send the bias through one more input channel, the last one; for neurons
             without a filter.
         refractory: seconds for which v stays 0 after a spike.
-        reset: ``zero``; another one is refused, since the chip's neuron has none.
+        reset: what a spike does to v: ``zero``, ``subtract`` (as the convention does it, see the
+            module) or ``subtract_next``. What subtracts has no refractory period.
         split_signs: weights of both signs become two projections, one for each, which hold 8 bits
             where one of both signs holds 7; False keeps one, which takes fewer axons.
         name: of the network.
@@ -79,7 +87,7 @@ class ArrayOptions:
     bias: ArrayLike = 0.0
     bias_channel: bool = False
     refractory: ArrayLike = 0.0
-    reset: str = "zero"
+    reset: Reset = "zero"
     split_signs: bool = True
     name: str = "network"
     input_name: str = "input"
@@ -107,13 +115,14 @@ class Translation:
 
     Attributes:
         n_inputs, n_neurons: sizes of both populations.
-        neuron: fields of `LIF`, (n_neurons,) each.
+        neuron: fields of `LIF`, (n_neurons,) each. reset: of them all.
         projections: name, whether it comes from the inputs, and weights (n_post, n_pre).
     """
 
     n_inputs: int
     n_neurons: int
     neuron: dict[str, Float]
+    reset: Reset
     projections: tuple[tuple[str, bool, sparse.csr_matrix], ...]
 
 
@@ -140,7 +149,7 @@ def translate(
     values = {name: _parameter(name, value, size) for name, value in parameters.items()}
     problems = [*_value_problems({k: v for k, v in values.items() if v is not None}, dt, options)]
     raise_if(NetworkError, "the arrays are no network", problems)
-    neuron = _neuron(values, dt, options.convention)
+    neuron = _neuron(values, dt, options)
     if options.bias_channel:
         raise_if(NetworkError, "the arrays are no network", _channel_problems(neuron))
         channel = sparse.csr_matrix(neuron["bias"][:, None])
@@ -151,7 +160,13 @@ def translate(
         *_projections("w_rec", recurrent, options),
     ]
     n_inputs = 0 if inputs is None else int(inputs.shape[1])
-    return Translation(n_inputs, size, neuron, tuple(projections))
+    return Translation(n_inputs, size, neuron, _reset(options), tuple(projections))
+
+
+def _reset(options: ArrayOptions) -> Reset:
+    """The reset in this project's words: a subtraction of snnTorch's comes a step later."""
+    late = options.reset == "subtract" and options.convention.startswith("snntorch")
+    return "subtract_next" if late else options.reset
 
 
 def _choice_problems(options: ArrayOptions) -> Iterator[Problem]:
@@ -162,14 +177,10 @@ def _choice_problems(options: ArrayOptions) -> Iterator[Problem]:
     for name in ("bias_channel", "split_signs"):
         if not is_flag(value := getattr(options, name)):
             yield Problem(name, f"{value!r:.40}", "True or False")
-    if not isinstance(options.reset, str) or options.reset != "zero":
-        yield Problem(
-            "reset",
-            f"{options.reset!r:.40}",
-            "'zero'",
-            "the chip's neuron starts from 0 after a spike, and cannot subtract its threshold: "
-            "train with a reset to zero (snnTorch: reset_mechanism='zero')",
-        )
+    if not isinstance(options.reset, str):
+        yield Problem("reset", f"{options.reset!r:.40}", f"one of {', '.join(RESETS)}")
+    elif options.reset not in RESETS:
+        yield misspelt("reset", options.reset, RESETS)
 
 
 def _twice_problems(tau_mem: Any, options: ArrayOptions) -> Iterator[Problem]:
@@ -278,8 +289,9 @@ def _parameter(name: str, value: Any, size: int) -> Float | None:
     return array
 
 
-def _neuron(values: dict[str, Float | None], dt: float, convention: str) -> dict[str, Float]:
+def _neuron(values: dict[str, Float | None], dt: float, options: ArrayOptions) -> dict[str, Float]:
     """Fields of `LIF`: time constants, threshold, bias, refractory period."""
+    convention = options.convention
     tau_mem, beta = values["tau_mem"], values["beta"]
     tau_syn, alpha = values["tau_syn"], values["alpha"]
     if convention == "norse":  # Euler's shares
@@ -296,7 +308,7 @@ def _neuron(values: dict[str, Float | None], dt: float, convention: str) -> dict
     neuron = {name: np.array(value, dtype=np.float64) for name, value in fields.items()}
     if convention.startswith("snntorch"):
         neuron["v_threshold"] *= membrane_gain(neuron["tau_mem"], dt)
-    if convention == "snntorch_rleaky":
+    if convention == "snntorch_rleaky" and options.reset == "zero":
         neuron["refractory"] += dt
     return neuron
 

@@ -6,8 +6,8 @@ One step of a neuron, all state int32 (Lava `proc/lif/models.py`, `PyLifModelBit
     v = clip(toward_zero(v (4096 - dv) / 4096) + u + (bias_mant << bias_exp), +-(2^23 - 1))
     s = v > (vth << 6);  then v = 0, and v stays 0 in the next `refractory` steps (u goes on)
 
-The other resets have no counterpart in Lava, and are ours (see `hrsnn_lava.network`). What is
-subtracted is the threshold that v was compared with; sums wrap in int32 and are clipped once, last::
+The other resets have no counterpart in Lava, and are ours (see `hrsnn_lava.resets`). What is
+subtracted is the threshold that v was compared with; a sum wraps in int32, and is clipped last::
 
     subtract        s = v > (vth << 6);  then v = v - (vth << 6), which lies within the range
     subtract_next   v = clip(toward_zero(v (4096 - dv) / 4096) + u + (bias_mant << bias_exp)
@@ -57,18 +57,16 @@ from hrsnn_lava.integer_format import (
     weight_grid,
 )
 from hrsnn_lava.network import (
-    RESETS,
     AnyPopulation,
     AnyProjection,
     Graph,
-    Reset,
     Target,
     by_name,
     canonical_csr,
     closed,
-    refractory_problems,
 )
 from hrsnn_lava.notebook import brief
+from hrsnn_lava.resets import RESETS, Reset, refractory_problems
 from hrsnn_lava.third_factor import third_factor_problems
 from hrsnn_lava.trace import SpikeInput
 
@@ -133,8 +131,8 @@ class QuantizedPopulation(AnyPopulation):
         vth: threshold mantissa; the potential is compared with ``vth << 6``.
         bias_mant, bias_exp: bias is ``bias_mant << bias_exp`` in units of the potential.
         refractory: steps for which the potential stays 0 after a spike.
-        reset: what a spike does to the potential, as in the float network: ``zero``, ``subtract`` or
-            ``subtract_next``.
+        reset: what a spike does to the potential, as in the float network: ``zero``, ``subtract``
+            or ``subtract_next``.
     """
 
     name: str
@@ -177,7 +175,7 @@ class QuantizedPopulation(AnyPopulation):
             if bad.size:
                 measured = f"{values[bad[0]]} at neuron {bad[0]} ({bad.size} in all)"
                 yield Problem(f"{where}.{field}", measured, f"{low}..{high}")
-        yield from refractory_problems(self, " steps")
+        yield from refractory_problems(self, "steps")
 
 
 @brief("name", "pre", "post", "weights", "weight_exp", "sign_mode", "learning")

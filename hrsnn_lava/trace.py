@@ -318,7 +318,7 @@ class Trace(Saved):
         spike_steps, spike_neurons: (S,) int32, sorted by step, then neuron.
         n_steps, n_neurons: extent.
         v, u: state after every step, (n_steps, n_neurons) int32 (float64 for a float run), when
-            probed. `v` is read after the reset, so it is 0 where a spike was sent.
+            probed. `v` is read after the reset, so it is 0 where a spike was sent and reset to 0.
         weights: learned weights by projection name, when there are any.
         inputs: what drove the run, when known; counts of synaptic operations need it.
         traces: spike traces of learning projections after the last step, int32 by
@@ -328,10 +328,11 @@ class Trace(Saved):
             x1 where payloads make it overflow, since nothing else depends on them.
         active_updates: (n_steps,) int32, neurons that had something to update in every step, when
             the backend counted them; see `hrsnn_lava.compiler.analysis.operations.activity`.
-        membrane_updates: (n_steps,) int32, neurons whose potential changed, before it was reset.
+        membrane_updates: (n_steps,) int32, neurons whose potential changed, or that sent a spike.
         wraps: (n_neurons,) int64, how often each current left its 24 bits and wrapped; None when
             not known.
-        saturations: (n_neurons,) int64, in how many steps each potential was at its lower end.
+        saturations: (n_neurons,) int64, in how many steps each potential was at its lower end,
+            or, where a reset subtracts, was clipped at its upper one.
         findings: what a user has to know of the run; not saved, since it follows from the rest.
         origin: the network that ran, None where that is not known. What reads a trace beside a
             network refuses one of another network, see `require_network`.

@@ -26,8 +26,8 @@ from hrsnn_lava import registry
 from hrsnn_lava.errors import BackendMissingError, Problem, SpecError, raise_if
 from hrsnn_lava.fields import is_whole, listed, whole_number
 from hrsnn_lava.integer_format import INT32, STATE_SHIFT, kept_of_current, kept_of_potential
-from hrsnn_lava.network import RESETS
 from hrsnn_lava.quantized import QuantizedNetwork, learning_problems
+from hrsnn_lava.resets import steps_after_spike
 from hrsnn_lava.sim_backends.learning_program import (
     Arrays,
     Int,
@@ -37,8 +37,6 @@ from hrsnn_lava.sim_backends.learning_program import (
 )
 from hrsnn_lava.trace import STATES, SpikeInput, Trace
 
-#: Codes of the resets by subtraction, see `Program.reset`.
-SUBTRACT, SUBTRACT_NEXT = RESETS.index("subtract"), RESETS.index("subtract_next")
 #: What a run can record: states of neurons, and spikes, which are always recorded.
 PROBES = ("spikes", *STATES)
 #: Steps since rest that can be counted: spikes carry their step as int32.
@@ -220,11 +218,10 @@ class Program:
         keep_u, keep_v: what a step leaves of u and v, in 1/4096.
         threshold: compared with v, ``vth << 6``.
         bias_mant, bias_exp: the bias is ``bias_mant << bias_exp``; held inputs change `bias_mant`.
-        refractory: steps for which a spike acts on v after its own: those for which v stays 0; 1
-            with ``subtract_next``, whose threshold is still to be taken off.
+        refractory: steps for which a spike acts on v after its own, see `steps_after_spike`.
         blocks: the fixed synapses.
         plastic: the projections that learn.
-        reset: what a spike does to v, by its place in `hrsnn_lava.network.RESETS`; None where all
+        reset: what a spike does to v, by its place in `hrsnn_lava.resets.RESETS`; None where all
             are set to 0.
     """
 
@@ -384,13 +381,6 @@ def lower(network: QuantizedNetwork) -> Program:
         plastic=plastic_projections(network),
         reset=None if reset is None else reset.copy(),
     )
-
-
-def steps_after_spike(refractory: Int, reset: Int | None) -> Int:
-    """`Program.refractory` of neurons, from their refractory periods in steps and reset codes."""
-    if reset is None:
-        return refractory
-    return np.where(reset == SUBTRACT_NEXT, 1, refractory).astype(np.int32)
 
 
 def _free_slot(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from typing import Any
 
+import nir_files
 import numpy as np
 import pytest
 from scipy import sparse
@@ -20,6 +21,9 @@ from hrsnn_lava.compiler.analysis.dynamics.covariance import covariance
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.passes.rescale_time import RescaleTime
 from hrsnn_lava.compiler.pruning.edge_score import ScoredSystem
+from hrsnn_lava.deploy.interchange.from_nir import imported
+from hrsnn_lava.deploy.interchange.nir_file import graph_of
+from hrsnn_lava.deploy.interchange.source_run import run_model
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.sim_backends.runs.parity import compare
 from hrsnn_lava.training.criterion import DrivenRun
@@ -41,6 +45,7 @@ KINDS = {
     "chip": "small_cores",
     "cost_set": "our_board",
     "section": "fan_in",
+    "dialect": "half_step",
     "command": "loudest",
     "codec": "rates",
 }
@@ -248,3 +253,15 @@ def test_a_readout_in_a_task(folder):
     answers = fitted.answers(features[300:]).argmax(axis=1)
     assert (answers == trial.labels[300:]).mean() > 0.85
     assert set(fitted.arrays()) == {"weights", "offset"}
+
+
+def test_a_dialect_by_its_rule(folder):
+    cell = nir_files.lif(2, tau=np.full(2, 2e-3), r=np.ones(2), v_threshold=np.full(2, 0.3))
+    nodes = nir_files.ends(2, 2) | {"cells_0": cell}
+    graph = graph_of(nir_files.tree(nodes, nir_files.chain("input", "cells_0", "output")))
+    found = imported(graph)
+    assert found.choice.dialect.name == "half_step"
+    assert found.network.dt == 5e-4
+    sent = run_model(found.model, np.full((6, 2), 2.0)).sent["cells_0"][:, 0]
+    # 0.5 a step: it fires in every step but those in which it is held
+    assert sent.tolist() == [1, 0, 1, 0, 1, 0]

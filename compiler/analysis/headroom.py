@@ -7,9 +7,17 @@ sends at most every P steps::
     |u| <= 64 sum_j |W_ij| 2^weight_exp / (1 - kappa_i^P_j)         wraps beyond 2^23 (Lava)
     v   >= 4096 / dv (least u + least bias)                         saturates at -2^23 + 1
 
-The upper end of v needs no room: every threshold lies below it, so a potential that saturates
-there spikes and returns to 0 in the same step, as it would without a bound. At the lower end an
-inhibited neuron forgets how far below it was, and recovers too soon.
+Where a spike sets v to 0, the upper end of v needs no room: every threshold lies below it, so a
+potential that saturates there spikes and returns to 0 in the same step, as it would without a
+bound. At the lower end an inhibited neuron forgets how far below it was, and recovers too soon.
+
+Where a spike subtracts the threshold theta = 64 vth, v keeps what it had above, and grows under a
+drive I of more than that a step, u and bias together. With k = 1 - dv / 4096 left of v,
+
+    subtract        v <= max(k theta + I, (I - k theta) / (1 - k))   before the spike of a step
+    subtract_next   v <= max(k theta + I, (I - theta) / (1 - k)),    v >= -(1 - k) theta - 1 - depth
+
+since neither bound is left by a step from within it.
 
 Decays round toward zero, which only helps; a negative exponent rounds sums down, which counts as
 one further unit for each projection and delay.
@@ -17,6 +25,7 @@ one further unit for each projection and delay.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -48,8 +57,8 @@ def worst_case(
             they are left out, and `bounded` is false.
 
     Returns:
-        u_worst_case: largest |u| over 2^23; u_may_wrap; v_worst_case: depth of v over 2^23;
-        v_may_saturate; bounded.
+        u_worst_case: largest |u| over 2^23; u_may_wrap; v_worst_case: depth of v over 2^23, or its
+        height where a reset subtracts and that is larger; v_may_saturate; bounded.
     """
     population = network.population(name)
     keep = 1.0 - current_leak(population.parameter("du"))
@@ -79,6 +88,8 @@ def worst_case(
         low += rounding / np.maximum(1.0 - keep, 1.0 / _UNBOUNDED)
     u = 64.0 * np.maximum(high, low)
     v = _depth(population, 64.0 * low, drive)
+    if population.reset != "zero":
+        v = np.maximum(v + _below_by_reset(population), _height(population, 64.0 * high, drive))
     return {
         "u_worst_case": _share(u),
         "u_may_wrap": bool(np.any(u >= LIMIT)),
@@ -96,7 +107,8 @@ def measured(network: QuantizedNetwork, trace: Trace, name: str) -> dict[str, An
 
     Returns:
         u_peak: largest |u| over 2^23; wraps: how often u wrapped; v_low: depth of v over 2^23;
-        v_saturated: share of neurons and steps at the lower end; v_saturated_neurons.
+        v_saturated: share of neurons and steps at the lower end, or where a reset subtracts, at
+        either; v_saturated_neurons.
     """
     if trace.u is None or trace.v is None:
         return None
@@ -107,6 +119,7 @@ def measured(network: QuantizedNetwork, trace: Trace, name: str) -> dict[str, An
     before = np.zeros(population.size, dtype=np.int64)
     ever = np.zeros(population.size, dtype=np.bool_)
     peak = wraps = low = at_end = 0
+    fired = _spikes_by_step(trace, part) if population.reset == "subtract" else None
     rows = max(1, _CHUNK_VALUES // population.size)
     for start in range(0, trace.n_steps, rows):
         u = np.asarray(trace.u[start : start + rows, part], dtype=np.int64)
@@ -115,9 +128,14 @@ def measured(network: QuantizedNetwork, trace: Trace, name: str) -> dict[str, An
         decayed_u = np.sign(past) * (np.abs(past * keep) >> 12)
         wraps += int(np.count_nonzero(np.abs(u - decayed_u) > LIMIT))
         peak, low = max(peak, int(np.abs(u).max(initial=0))), min(low, int(v.min(initial=0)))
-        floor = v <= 1 - LIMIT
-        at_end += int(np.count_nonzero(floor))
-        ever |= floor.any(axis=0)
+        ends = v <= 1 - LIMIT
+        if population.reset != "zero":
+            taken = (
+                0 if fired is None else fired(start, len(v)) * (population.parameter("vth") << 6)
+            )
+            ends |= v + taken >= LIMIT - 1
+        at_end += int(np.count_nonzero(ends))
+        ever |= ends.any(axis=0)
         before = u[-1]
     slots = trace.n_steps * population.size
     return {
@@ -127,6 +145,20 @@ def measured(network: QuantizedNetwork, trace: Trace, name: str) -> dict[str, An
         "v_saturated": at_end / slots if slots else 0.0,
         "v_saturated_neurons": int(np.count_nonzero(ever)),
     }
+
+
+def _spikes_by_step(trace: Trace, part: slice) -> Callable[[int, int], NDArray[np.bool_]]:
+    """Who of a range of neurons fired in some steps, (steps, neurons)."""
+
+    def fired(first: int, steps: int) -> NDArray[np.bool_]:
+        found = np.zeros((steps, part.stop - part.start), dtype=np.bool_)
+        edges = np.searchsorted(trace.spike_steps, (first, first + steps))
+        at, who = (a[slice(*edges)] for a in (trace.spike_steps, trace.spike_neurons))
+        inside = (who >= part.start) & (who < part.stop)
+        found[at[inside] - first, who[inside] - part.start] = True
+        return found
+
+    return fired
 
 
 def _counts(pre: Any) -> float:
@@ -161,6 +193,25 @@ def _gain(pre: Any, projection: QuantizedProjection, keep: Float) -> Float:
         period = refractory[projection.weights.indices] + 1.0
         gain: Float = 1.0 / (1.0 - keep[rows_of(projection.weights)] ** period)
     return np.minimum(gain, _UNBOUNDED)
+
+
+def _height(population: QuantizedPopulation, high: Float, drive: Float) -> Float:
+    """How far above 0 a potential can get from which thresholds are subtracted, (size,)."""
+    mantissa = np.minimum(population.parameter("bias_mant") + drive, RANGES["bias_mant"][1])
+    step = high + mantissa * 2.0 ** population.parameter("bias_exp")
+    leak = potential_leak(population.parameter("dv"))
+    threshold = population.parameter("vth") * 64.0
+    kept = threshold if population.reset == "subtract_next" else (1.0 - leak) * threshold
+    grown = np.maximum(step - kept, 0.0) / np.maximum(leak, 1.0 / _UNBOUNDED)
+    height: Float = np.maximum((1.0 - leak) * threshold + step, grown)
+    return height
+
+
+def _below_by_reset(population: QuantizedPopulation) -> Float | int:
+    """How far below 0 a threshold taken off after the leak of a step can lead, (size,)."""
+    if population.reset != "subtract_next":
+        return 0
+    return potential_leak(population.parameter("dv")) * population.parameter("vth") * 64.0 + 1.0
 
 
 def _depth(population: QuantizedPopulation, low: Float, drive: Float) -> Float:

@@ -14,7 +14,7 @@ from hrsnn_lava.quantized import HeldInput, QuantizedNetwork, QuantizedPopulatio
 from hrsnn_lava.trace import SpikeInput, Trace
 
 Int = NDArray[np.int64]
-#: Share of neurons and steps at the lower end of the potential that is more than a note (ours).
+#: Share of neurons and steps at an end of the potential that is more than a note (ours).
 _SATURATED = 1e-3
 
 
@@ -143,14 +143,24 @@ def _saturated(population: QuantizedPopulation, saturations: Int, steps: int) ->
     if total:
         share = total / (steps * population.size)
         threshold = max(int(population.parameter("vth")[saturations > 0].max()), 1)
+        room = f"{STATE_WRAP / STATE_UNIT / threshold:.3g} thresholds"
+        end = "its lower end"
+        meaning = (
+            f"it ends {room} below 0: an inhibited neuron forgets how far below it was, and "
+            "recovers too soon"
+        )
+        fix = "weaken the inhibition"
+        if population.reset != "zero":
+            end = "an end of its range"
+            meaning = f"that is {room} from 0: beyond it, a neuron forgets what it had"
+            fix = "weaken what drives or inhibits it"
         yield Finding(
             "warning" if share > _SATURATED else "note",
             f"population {population.name!r}",
-            f"the potential was at its lower end in {100 * share:.3g} % of neuron steps, at "
+            f"the potential was at {end} in {100 * share:.3g} % of neuron steps, at "
             f"{np.count_nonzero(saturations)} of {population.size} neurons",
-            f"it ends {STATE_WRAP / STATE_UNIT / threshold:.3g} thresholds below 0: an inhibited "
-            "neuron forgets how far below it was, and recovers too soon",
-            "weaken the inhibition",
+            meaning,
+            fix,
             kind="potential_saturated",
         )
 

@@ -294,6 +294,22 @@ def recurrence(placed: PlacedNetwork) -> Iterator[Violation]:
         )
 
 
+def subtractive_reset(placed: PlacedNetwork) -> Iterator[Violation]:
+    """A spike sets the potential to 0, where a chip cannot take the threshold off it."""
+    if not placed.profile.lacks("subtractive_reset"):
+        return
+    for population in placed.network.compute_populations:
+        if population.reset != "zero":
+            yield Violation(
+                "subtractive_reset",
+                f"population {population.name!r}",
+                f"reset {population.reset!r}",
+                f"reset 'zero' on {placed.profile.name}",
+                "train it with a reset to zero and set its reset to 'zero', or take a chip that "
+                "subtracts, such as loihi2",
+            )
+
+
 EXPRESSIBLE_RULES: tuple[Rule, ...] = (
     fan_in,
     fan_out,
@@ -304,4 +320,5 @@ EXPRESSIBLE_RULES: tuple[Rule, ...] = (
     input_channels,
     input_targets,
     recurrence,
+    subtractive_reset,
 )

@@ -10,7 +10,8 @@ population (integer weight units per 1.0 of current)::
 
 Where the potential does not decay on the chip (dv = 0), ``vth = v_threshold S / (1 - beta)``.
 
-S is at most what keeps vth in 17 bits, every bias, the input's drive included, in 13 bits and an
+S is at most what keeps vth in 17 bits (14 where a spike subtracts the threshold, so that v holds 8
+of them), every bias, the input's drive included, in 13 bits and an
 exponent, and the largest weight in 8 bits at the largest exponent. Our choice: the worst-case
 drive takes every analog channel at +-`input_range` at once. S, exponents and integer weights
 within that are chosen by an option of `hrsnn_lava.compiler.quantization.scaling`. Where
@@ -41,7 +42,12 @@ from pydantic import AfterValidator, Field
 from hrsnn_lava.compiler.analysis.headroom import worst_case
 from hrsnn_lava.compiler.context import INPUT_RANGE, Context, Observed, Pass
 from hrsnn_lava.compiler.learning.lowering import LowerSTDP
-from hrsnn_lava.compiler.quantization.constant_error import BIAS_MAX, Constants, bias_exponents
+from hrsnn_lava.compiler.quantization.constant_error import (
+    BIAS_MAX,
+    Constants,
+    bias_exponents,
+    largest_threshold,
+)
 from hrsnn_lava.compiler.quantization.current_error import Chosen, NeuronErrors
 from hrsnn_lava.compiler.quantization.decays import (
     charge_factors,
@@ -313,6 +319,7 @@ class _Quantization:
             threshold_units(network, population, self.decays[population.name][1]),
             population.parameter("bias"),
             self._drive(network, population),
+            largest_threshold(population.reset),
         )
 
     def _room(self, population: Population, du: Any, target: Target) -> Float:
@@ -414,7 +421,7 @@ class _Quantization:
         ]
         largest_weight = max((reach(p) for p in onto), default=0.0)
         bounds = {
-            "vth": NEURON_RANGES["vth"][1] / threshold.max(),
+            "vth": constants.vth_max / threshold.max(),
             "bias": BIAS_MAX / positive(drive.max()),
             "weights": _WEIGHT_MAX * 2.0 ** WEIGHT_EXP_RANGE[1] / positive(largest_weight),
             "headroom": cap,
@@ -435,6 +442,7 @@ class _Quantization:
             np.clip(np.rint(bias * scale * STATE_UNIT / 2.0**exponents), *_MANTISSAS),
             exponents,
             np.rint(population.parameter("refractory") / network.dt),
+            population.reset,
         )
         scales = scale * self._gains_of(population)
         entry = {

@@ -7,6 +7,7 @@ them at the price of a changed network; `LowerStock` afterwards changes nothing.
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -76,12 +77,7 @@ class StockGroups(Pass[QuantizedNetwork, QuantizedNetwork]):
             np.rint(-DECAY_ONE * np.expm1(-rate)).astype(np.int64) for rate in (du, dv)
         )
         vth = np.clip(np.rint(rheobase / np.maximum(decay_v, 1)), *NEURON_RANGES["vth"])
-        fields = {field: population.parameter(field) for field in NEURON_RANGES}
-        replacement = QuantizedPopulation(
-            population.name,
-            population.size,
-            **{**fields, "du": decay_u - 1, "dv": decay_v, "vth": vth.astype(np.int64)},
-        )
+        replacement = replace(population, du=decay_u - 1, dv=decay_v, vth=vth.astype(np.int64))
         after = _points(replacement)
         change = np.abs(np.expm1(after - points))
         changes: dict[str, Any] = {

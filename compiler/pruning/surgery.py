@@ -90,7 +90,7 @@ def _shrink(population: Population, mask: Bool) -> Population:
     if population.is_input or mask.all():
         return population
     positions = None if population.positions is None else np.asarray(population.positions)[mask]
-    fields = {field: population.parameter(field)[mask] for field in LIF_FIELDS}
+    fields: dict[str, Any] = {f: population.parameter(f)[mask] for f in LIF_FIELDS}
     neuron = replace(population.lif, **fields)
     size = int(np.count_nonzero(mask))
     return replace(population, size=size, neuron=neuron, positions=positions)

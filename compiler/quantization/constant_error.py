@@ -19,14 +19,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.integer_format import NEURON_RANGES, STATE_UNIT
+from hrsnn_lava.resets import Reset
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 _MANTISSA_MAX = NEURON_RANGES["bias_mant"][1]
 #: Largest bias there is, in integer weight units.
 BIAS_MAX = _MANTISSA_MAX * 2.0 ** NEURON_RANGES["bias_exp"][1] / STATE_UNIT
+#: Thresholds that a potential holds where a spike subtracts one: 14 bits are left for vth (ours).
+THRESHOLDS_ABOVE = 8
 #: Biases closer to the threshold than this (in thresholds) are looked at; none as closer than that.
 _NEAR, _NEAREST = 0.5, 0.002
+
+
+def largest_threshold(reset: Reset) -> int:
+    """Largest vth of neurons with a reset.
+
+    A potential that a spike sets to 0 needs no room above the threshold, and the largest of 17 bits
+    lies 64 units below its end. One from which the threshold is subtracted keeps what it had above.
+    """
+    most = NEURON_RANGES["vth"][1]
+    return most if reset == "zero" else (most + 1) // THRESHOLDS_ABOVE
 
 
 def rate_sensitivity(bias: Float, threshold: Float) -> Float:
@@ -59,29 +72,39 @@ class Constants:
         threshold: v_threshold, (n,), in currents: the constant one that just fires a neuron.
         vth_unit: vth of the chip per unit of the scale, (n,).
         bias: (n,). drive: largest magnitude of the bias that held inputs may make of it, (n,).
+        vth_max: largest vth that there may be, see `largest_threshold`.
     """
 
     threshold: Float
     vth_unit: Float
     bias: Float
     drive: Float
+    vth_max: int = NEURON_RANGES["vth"][1]
 
     def with_gains(self, gains: Float) -> Constants:
         """The same neurons with all that they have times (n,) gains."""
         return Constants(
-            self.threshold * gains, self.vth_unit * gains, self.bias * gains, self.drive * gains
+            self.threshold * gains,
+            self.vth_unit * gains,
+            self.bias * gains,
+            self.drive * gains,
+            self.vth_max,
         )
 
     def some(self, neurons: Int) -> Constants:
         """Those neurons alone."""
         return Constants(
-            self.threshold[neurons], self.vth_unit[neurons], self.bias[neurons], self.drive[neurons]
+            self.threshold[neurons],
+            self.vth_unit[neurons],
+            self.bias[neurons],
+            self.drive[neurons],
+            self.vth_max,
         )
 
     @property
     def largest_scale(self) -> Float:
         """The scale that threshold and bias of each neuron allow, (n,)."""
-        of_threshold = NEURON_RANGES["vth"][1] / self.vth_unit
+        of_threshold = self.vth_max / self.vth_unit
         limit: Float = np.minimum(of_threshold, BIAS_MAX / np.maximum(self.drive, 1e-300))
         return limit
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hrsnn_lava.compiler.quantization.constant_error import largest_threshold
 from hrsnn_lava.csr import row_lengths, row_maxima, row_sums, rows_of, with_values
 from hrsnn_lava.integer_format import (
     NEURON_RANGES,
@@ -39,14 +40,17 @@ def plastic_targets(network: QuantizedNetwork) -> Bool:
 def largest_gains(network: QuantizedNetwork, input_range: float) -> Float:
     """Largest gain of every neuron's weights, bias and threshold, (n_neurons,), >= 1 or infinite.
 
-    The bounds: thresholds of 17 bits; weights on their grid; a bias of 13 bits with every held
-    input at +-`input_range`; current and potential within 24 bits if every source sent in every
-    step, as long as they are within them now. What is beyond a bound already has gain 1 at most.
+    The bounds: thresholds (`largest_threshold`); weights on their grid; a bias of 13 bits with
+    every held input at +-`input_range`; current and potential within 24 bits if every source sent
+    in every step, as long as they are within them now. What is beyond a bound already has gain 1 at
+    most.
 
     Graded sources have no bound that the network states, so they are left out of the worst case.
     """
     n = network.n_neurons
-    bounds = [NEURON_RANGES["vth"][1] / np.maximum(network.gather("vth").astype(np.float64), 1.0)]
+    populations = network.compute_populations
+    most = [np.full(p.size, float(largest_threshold(p.reset))) for p in populations]
+    bounds = [np.concatenate(most) / np.maximum(network.gather("vth").astype(np.float64), 1.0)]
     bias = np.abs(network.gather("bias_mant").astype(np.float64))
     driven = np.zeros((2, n))
     for projection in network.projections:

@@ -15,6 +15,7 @@ spikes differ, until what was before them has decayed.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
@@ -31,6 +32,7 @@ from hrsnn_lava.deploy.interchange.step_model import Layer, StepModel, single
 from hrsnn_lava.deploy.interchange.timing import Timing, timing
 from hrsnn_lava.errors import ArtifactError, NetworkError, Problem, raise_if
 from hrsnn_lava.fields import choice as one_of
+from hrsnn_lava.findings import FindingWarning
 from hrsnn_lava.network import LIF, Input, Network, Population, Projection
 from hrsnn_lava.time_constants import membrane_gain, time_constant
 
@@ -98,6 +100,8 @@ def from_nir(
     that brings the biases, if there are any, comes last. Spikes of a layer k connections away from
     the inputs come k steps later than in the source (one less in Spyx), and are the same.
 
+    What a user has to know of it is a `FindingWarning` each.
+
     Args:
         path: of the file; it is read in a process of its own, within limits.
         dialect: the exporter: ``auto`` looks for its marks; see ``docs/interop.md``.
@@ -112,7 +116,10 @@ def from_nir(
         SpecError: dialect, dt or reset are missing or wrong.
     """
     options = ImportOptions(dialect, dt, reset, single_spikes, biases)
-    return imported(read_nir(path), options).network
+    found = imported(read_nir(path), options)
+    for remark in found.remarks:
+        warnings.warn(remark, FindingWarning, stacklevel=2)
+    return found.network
 
 
 def imported(graph: NirGraph, options: ImportOptions | None = None) -> Imported:

@@ -41,17 +41,15 @@ class Shapes:
 
 
 def own_shape(node: Node) -> Shape | None:
-    """The shape that the parameters of a node say; None where they are single numbers."""
+    """The shape that the parameters of a node say; None where they are single numbers, which may be
+    those of any layer."""
     if node.type in ("Affine", "Linear"):
         return (int(node.arrays["weight"].shape[0]),)
     shapes = [a.shape for key, a in node.arrays.items() if key not in WHOLE and a.size > 1]
     elementwise = node.has_state or node.type in ("Scale", "Delay")
     if not elementwise:
         return None
-    if not shapes:
-        ranks = [a.shape for key, a in node.arrays.items() if key not in WHOLE and a.ndim]
-        return max(ranks, key=len) if ranks else None
-    return max(shapes, key=len)
+    return max(shapes, key=len) if shapes else None
 
 
 def shapes_of(graph: NirGraph) -> Shapes:
@@ -67,8 +65,11 @@ def shapes_of(graph: NirGraph) -> Shapes:
     for node in graph.inputs:
         of[node.name], stripped[node.name] = _input_shape(graph, node, after, problems)
     for node in graph.nodes.values():
-        if (shape := own_shape(node)) is not None:
+        shape = own_shape(node)
+        if shape is not None:
             of[node.name] = shape
+        elif node.has_state and not before[node.name]:
+            of[node.name] = (1,)
     maps: dict[str, LinearMap] = {}
     todo = deque(graph.nodes.values())
     waited = 0

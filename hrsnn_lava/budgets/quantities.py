@@ -164,7 +164,7 @@ _TABLE = (
     _q("mismatches", "value", "parity.mismatches", "differences between backends"),
     _q("findings", "", "findings_count.serious", "findings that are errors or warnings"),
     _run("wraps", "", "activity.wraps", "currents that left their 24 bits and wrapped"),
-    _run("saturations", "", "activity.saturations", "neuron steps at the lower end of v"),
+    _run("saturations", "", "activity.saturations", "neuron steps at an end of v"),
     _q(
         "rmse",
         "",

@@ -25,7 +25,7 @@ NO_NETWORK = ("counts", "state", "checkpoint", "training", "pruning")
 def inspect(console: Console, file: Path) -> None:
     """Say what FILE holds: any file or folder that this program writes or reads."""
     kind = kind_of(file)
-    readers = {**TEXTS, "trace": _npz, "input": _npz, "arrays": _npz, "spec": _toml}
+    readers = {**TEXTS, "trace": _npz, "input": _npz, "arrays": _npz, "spec": _toml, "nir": _nir}
     readers |= dict.fromkeys(("profile", "cost set"), _toml)
     by_suffix = {".toml": _toml, ".npz": _npz, ".json": TEXTS["report"]}
     reader = readers.get(kind or "", by_suffix.get(file.suffix.lower(), _artifact))
@@ -90,6 +90,8 @@ def _population(population: Any) -> dict[str, Any]:
     entry = {"name": population.name, "size": int(population.size), "input": population.is_input}
     if getattr(population, "sign", None):
         entry["sign"] = population.sign
+    if not population.is_input and population.reset != "zero":
+        entry["reset"] = population.reset
     return entry
 
 
@@ -150,6 +152,20 @@ def _npz(path: Path) -> dict[str, Any]:
     )
 
 
+def _nir(path: Path) -> dict[str, Any]:
+    from hrsnn_lava.deploy.interchange.dialect import recognized
+    from hrsnn_lava.deploy.interchange.nir_file import read_nir
+
+    graph = read_nir(path)
+    return {
+        "kind": "nir",
+        "nir_version": graph.version,
+        "written_by": " or ".join(recognized(graph)) or None,
+        "edges": len(graph.edges),
+        "nodes": [f"{node.name} ({node.type})" for node in graph.nodes.values()],
+    }
+
+
 def _toml(path: Path) -> dict[str, Any]:
     text = ""
     with contextlib.suppress(OSError), path.open("rb") as handle:  # its reader then explains it
@@ -186,7 +202,7 @@ def _text(path: Path, data: dict[str, Any]) -> str:
         for key, value in data.items()
         if not isinstance(value, (dict, list)) and key != "kind"
     ]
-    if data["kind"] in ("trace", *TEXTS):
+    if data["kind"] in ("trace", "nir", *TEXTS):
         lists = ((key, names) for key, names in data.items() if names and isinstance(names, list))
         simple += [(key, ", ".join(map(str, names))) for key, names in lists]
     if isinstance(data.get("profile"), dict):
@@ -197,11 +213,16 @@ def _text(path: Path, data: dict[str, Any]) -> str:
         rows = [(key, " x ".join(map(str, a["shape"])) or "1", a["dtype"]) for key, a in arrays]
         parts.append(columns(rows, ("array", "shape", "type"), right=(1,)))
     if "populations" in data:
-        populations = [
+        populations: list[tuple[Any, ...]] = [
             (p["name"], p["size"], "input" if p["input"] else p.get("sign") or "neurons")
             for p in data["populations"]
         ]
-        parts.append(columns(populations, ("population", "size", "kind"), right=(1,)))
+        head: tuple[str, ...] = ("population", "size", "kind")
+        if any("reset" in p for p in data["populations"]):
+            head = (*head, "reset")
+            resets = ["" if p["input"] else p.get("reset", "zero") for p in data["populations"]]
+            populations = [(*row, r) for row, r in zip(populations, resets, strict=True)]
+        parts.append(columns(populations, head, right=(1,)))
         projections = [
             (p["name"], f"{p['pre']} -> {p['post']}", p["synapses"], p["density"], p["target"])
             for p in data["projections"]

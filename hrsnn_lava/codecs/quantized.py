@@ -71,9 +71,7 @@ def _from_artifact(artifact: Artifact) -> QuantizedNetwork:
             continue
         values = {f: arrays[f"population/{entry['name']}/{f}"] for f in NEURON_RANGES}
         reset = entry.get("reset", "zero")
-        populations.append(
-            QuantizedPopulation(entry["name"], entry["size"], **values, reset=reset)
-        )
+        populations.append(QuantizedPopulation(entry["name"], entry["size"], **values, reset=reset))
     projections = []
     for entry in meta["projections"]:
         key = f"projection/{entry['name']}"

@@ -33,7 +33,7 @@ from hrsnn_lava.integer_format import (
     kept_of_current,
     kept_of_potential,
 )
-from hrsnn_lava.network import RESETS, Reset
+from hrsnn_lava.resets import RESETS, Reset
 
 __all__ = ["HeterogeneousLIF", "HeterogeneousLIFFixed", "HeterogeneousLIFFloat"]
 
@@ -67,8 +67,8 @@ class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
         v[t] = (1 - dv) v[t-1] + u[t] + bias
         spike and v[t] = 0  if v[t] > vth;  v stays 0 for the next `refractory` steps, u goes on
 
-    With `reset` "subtract" a spike takes vth off v[t] at once, with "subtract_next" off v[t+1], after
-    its leak (see `hrsnn_lava.network`); neither goes with a refractory period.
+    With `reset` "subtract" a spike takes vth off v[t] at once, with "subtract_next" off v[t+1],
+    after its leak (see `hrsnn_lava.resets`); neither goes with a refractory period.
 
     Parameters (`shape` is the population's; every other one is a scalar or of that shape):
     `du` -1..4095 and `dv` 0..4096 (fixed) or fractions 0..1 (float); `vth` 0..131071 (fixed);
@@ -121,7 +121,7 @@ class _HeterogeneousLIFModel(PyLoihiProcessModel):  # type: ignore[misc]
 
     def __init__(self, proc_params: Mapping[str, Any]) -> None:
         super().__init__(proc_params)
-        self._reset: Reset = proc_params["reset"]
+        self._reset: Reset = proc_params.get("reset", "zero")
 
     def _update(self, activation: Any, due: Any) -> None:
         raise NotImplementedError
@@ -142,8 +142,10 @@ class _HeterogeneousLIFModel(PyLoihiProcessModel):  # type: ignore[misc]
             self.v[waiting] = 0
             # a held neuron is silent even where a threshold below 0 would let v = 0 pass
             spikes = (self.v > self._threshold()) & ~waiting
-            left = self.v - self._threshold() if self._reset == "subtract" else np.zeros_like(self.v)
-            self.v[spikes] = left[spikes]
+            if self._reset == "subtract":
+                self.v[spikes] -= self._threshold()[spikes]
+            else:
+                self.v[spikes] = 0
             self.refractory_end[spikes] = self.time_step + self.refractory[spikes]
         self.s_out.send(spikes)
         if self.v_out.csp_ports:

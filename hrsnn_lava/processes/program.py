@@ -19,7 +19,7 @@ from hrsnn_lava.csr import from_rows, held_drive, rows_of
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.fields import whole_number
 from hrsnn_lava.integer_format import INT32, MESSAGE_BITS_MAX, NEURON_RANGES, WEIGHT_BITS
-from hrsnn_lava.network import Network, Reset
+from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import (
     QuantizedNetwork,
     QuantizedProjection,
@@ -27,6 +27,7 @@ from hrsnn_lava.quantized import (
     in_counts,
     learning_problems,
 )
+from hrsnn_lava.resets import Reset
 from hrsnn_lava.third_factor import ThirdFactor
 from hrsnn_lava.time_constants import membrane_gain
 from hrsnn_lava.trace import SpikeInput
@@ -176,7 +177,8 @@ class LavaProgram:
             Neurons(
                 name,
                 {k: arrays[f"neurons/{i}/{k}"] for k in PARAMETERS},
-                *(arrays[f"neurons/{i}/drive_{k}"] for k in _DRIVE),
+                arrays[f"neurons/{i}/drive_steps"],
+                arrays[f"neurons/{i}/drive_values"],
                 reset=reset,
             )
             for i, (name, reset) in enumerate(header["neurons"])
@@ -323,9 +325,7 @@ def _fixed(
         first = network.offset(population.name)
         parameters = {k: population.parameter(k) for k in PARAMETERS}
         drive = mantissa[:, first : first + population.size] - parameters["bias_mant"]
-        neurons.append(
-            Neurons(population.name, parameters, change, drive, reset=population.reset)
-        )
+        neurons.append(Neurons(population.name, parameters, change, drive, reset=population.reset))
     connections = [
         Connection(
             name=p.name,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hrsnn_lava.sim_backends.base import SUBTRACT, SUBTRACT_NEXT
+from hrsnn_lava.resets import SUBTRACT, SUBTRACT_NEXT
 from hrsnn_lava.sim_backends.native.kernels import (
     FETCH_FROM,
     FETCH_SPIKES,

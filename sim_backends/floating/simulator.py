@@ -29,7 +29,7 @@ from hrsnn_lava.fields import real_values
 from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.network import Network, Projection
 from hrsnn_lava.plasticity import STDP
-from hrsnn_lava.sim_backends.base import steps_after_spike
+from hrsnn_lava.resets import steps_after_spike
 from hrsnn_lava.sim_backends.learning_program import source_offset
 from hrsnn_lava.sim_backends.native.layout import (
     Events,

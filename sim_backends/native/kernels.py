@@ -22,7 +22,7 @@ from numba.extending import intrinsic
 
 from hrsnn_lava.integer_format import DECAY_ONE, STATE_SHIFT, STATE_WRAP
 from hrsnn_lava.kernels import kernel
-from hrsnn_lava.sim_backends.base import SUBTRACT, SUBTRACT_NEXT
+from hrsnn_lava.resets import SUBTRACT, SUBTRACT_NEXT
 from hrsnn_lava.sim_backends.native.layout import (
     Drive,
     Events,
@@ -118,8 +118,9 @@ def _neurons(
     state met the end of its range.
 
     Arguments but the last two as of `integer_steps`; these are 0, or None for no counting. Which of
-    them, and whether `reset` is None, is known when the loop is compiled. All is 32 bits wide, as Lava's is, so that
-    eight neurons fit where four would: counting takes a fifth of the loop then.
+    them are None, and whether `reset` is, is known when the loop is compiled. All is 32 bits wide,
+    as Lava's is, so that eight neurons fit where four would: counting takes a fifth of the loop
+    then.
     """
     limit, turn, share = np.int32(STATE_WRAP), np.int32(2 * STATE_WRAP), 1.0 / DECAY_ONE
     wrapped, lowest, highest = np.int32(0), np.int32(0), np.int32(0)

@@ -67,8 +67,8 @@ class Events(NamedTuple):
 
 
 class Neurons(NamedTuple):
-    """Parameters (n,): what a step leaves of u and v (integers: in 1/4096), threshold, and steps and
-    resets as of a `Program`.
+    """Parameters (n,): what a step leaves of u and v (integers: in 1/4096), threshold, steps and
+    resets; the last two as of a `Program`.
 
     Kernels are compiled apart for `reset` None, so that networks that reset to 0 pay for no other.
     """

@@ -20,9 +20,8 @@ from hrsnn_lava.integer_format import (
     shift_sum,
 )
 from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.resets import SUBTRACT, SUBTRACT_NEXT
 from hrsnn_lava.sim_backends.base import (
-    SUBTRACT,
-    SUBTRACT_NEXT,
     Backend,
     Engine,
     Program,

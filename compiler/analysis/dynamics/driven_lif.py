@@ -6,6 +6,9 @@ The dynamics are those of the float engine, with neuron populations stacked in g
     v' = beta v + (1 - beta) (bias + drive + i')    from v = 0 after a spike; 0 while held
     s' = v' > v_threshold
 
+With resets by subtraction, v goes on from ``v - v_threshold`` after a spike (``subtract``), or
+``v_threshold`` is taken off v' (``subtract_next``).
+
 Delays are left out: every spike arrives one step later.
 """
 
@@ -168,6 +171,9 @@ class LifArrays:
         slope: ``dv/dt`` in 1/s per unit of ``current - v``: 1 / tau_mem; 1 / dt without a leak.
         leaks: 1 where v takes part in that difference, 0 without a leak.
         n_delayed: synapses with a delay, which is left out.
+        taken: what a spike takes off the potential at once, and `taken_next` in the next step; of
+            neurons that are set to 0 neither.
+        zeroed: whether a spike sets the potential to 0.
     """
 
     alpha: Float
@@ -179,12 +185,19 @@ class LifArrays:
     slope: Float
     leaks: Float
     n_delayed: int
+    taken: Float
+    taken_next: Float
+    zeroed: Bool
 
     @classmethod
     def of(cls, network: Network) -> LifArrays:
         """Those of a network."""
         dt, tau_mem = network.dt, network.gather("tau_mem")
-        beta = decay(dt, tau_mem)
+        beta, threshold = decay(dt, tau_mem), network.gather("v_threshold")
+        resets = np.repeat(
+            [p.reset for p in network.compute_populations],
+            [p.size for p in network.compute_populations],
+        )
         lossless = np.isinf(tau_mem)
         edges = recurrent_edges(network)
         delayed = 0
@@ -196,13 +209,23 @@ class LifArrays:
             decay(dt, network.gather("tau_syn")),
             beta,
             np.where(lossless, 1.0, 1.0 - beta),
-            network.gather("v_threshold"),
+            threshold,
             np.rint(network.gather("refractory") / dt).astype(np.int64),
             edges.matrix.tocsc(),
             1.0 / np.where(lossless, dt, tau_mem),
             np.where(lossless, 0.0, 1.0),
             delayed,
+            np.where(resets == "subtract", threshold, 0.0),
+            np.where(resets == "subtract_next", threshold, 0.0),
+            resets == "zero",
         )
+
+    def after_spikes(self, v: Float, spikes: Bool) -> Float:
+        """Potentials (N,) or (N, m) that the next step starts from, of those before the resets."""
+        wide = (slice(None), None) if v.ndim > 1 else slice(None)
+        left = np.where(self.zeroed[wide], 0.0, v - self.taken[wide])
+        after: Float = np.where(spikes, left, v)
+        return after
 
 
 class DrivenLIF:
@@ -247,7 +270,8 @@ class DrivenLIF:
         if sources.size:
             self._i += np.asarray(lif.columns[:, sources].sum(axis=1)).ravel()
         current = self._drive.add_to(self._i)
-        v = lif.beta * np.where(self.spikes, 0.0, self.v) + lif.gain * current
+        v = lif.beta * lif.after_spikes(self.v, self.spikes) + lif.gain * current
+        v -= np.where(self.spikes, lif.taken_next, 0.0)
         self.hold_left = np.where(self.spikes, lif.refractory, np.maximum(self.hold_left - 1, 0))
         self.held = self.hold_left > 0
         self.v = np.where(self.held, 0.0, v)

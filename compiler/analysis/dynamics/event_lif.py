@@ -44,6 +44,11 @@ next step. The drive is not perturbed. An arrival while a neuron is held moves i
 Perturbations are small against all gaps between events: an event does not change its place in the
 order, and none is born or lost (that is what `perturbation` shows).
 
+**Resets to zero alone.** Where a spike subtracts the threshold, a neuron may still be above it in
+the next step and fire there because the step ended, not because it crossed the threshold: the
+network in continuous time has no such spike, so there is nothing to differentiate. Such networks
+are refused; `surrogate` and `perturbation` take them.
+
 **Degenerate spikes.** Since the current is constant within a step, v rises at every crossing and
 the slope is never <= 0; but it may be nearly 0, or be rounded to it where ``dt >> tau_mem``. A
 slope below ``slope_floor`` thresholds per membrane time constant is raised to that, and counted.
@@ -66,6 +71,7 @@ from hrsnn_lava.compiler.analysis.dynamics.driven_lif import (
     LinearisedRun,
 )
 from hrsnn_lava.compiler.analysis.dynamics.exponent_options import ParticipationOptions
+from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.network import Network
 
 
@@ -121,6 +127,17 @@ class EventLIF(DrivenLIF):
         held: HeldInput | None = None,
         steps: int = 0,
     ) -> None:
+        problems = [
+            Problem(
+                f"population {population.name!r}.reset",
+                f"{population.reset!r}, with linearisation 'event'",
+                "'zero': spikes that follow a subtraction cross no threshold",
+                "use linearisation 'surrogate' or 'perturbation'",
+            )
+            for population in network.compute_populations
+            if population.reset != "zero"
+        ]
+        raise_if(SpecError, "the network cannot be linearised", problems)
         super().__init__(network, options, rng, held, steps)
         lif = self.lif
         self._fall = (1.0 - lif.alpha) * lif.slope / lif.gain

@@ -31,7 +31,8 @@ class PerturbedLIF:
     State: v after the reset and the synaptic current of the next step, of every neuron. Those are
     all numbers that a step begins with; how long a neuron is still held is no number with a
     direction, so shadows take it over from the run when they are set (ours). A perturbation of v of
-    a neuron that is held is lost, as in the network.
+    a neuron that is held is lost, as in the network. Where a spike subtracts the threshold one step
+    later, v itself says whether it is still to be taken off.
 
     Between flips of spikes, perturbations decay as ``-1/tau_mem``; a flip is as large as a
     threshold however small eps is. The exponents therefore depend on eps, without a limit but the
@@ -69,6 +70,9 @@ class PerturbedLIF:
         lif, n = self.lif, self.lif.beta.size
         current = states[n:]
         potential = lif.beta[:, None] * states[:n]
+        if lif.taken_next.any():
+            due = states[:n] > lif.threshold[:, None]
+            potential -= np.where(due, lif.taken_next[:, None], 0.0)
         potential += lif.gain[:, None] * self._drive.add_to(current)
         potential = np.where(self._hold > 0, 0.0, potential)
         spikes: Bool = potential > lif.threshold[:, None]
@@ -81,7 +85,7 @@ class PerturbedLIF:
         self._n_spikes += int(np.count_nonzero(spikes[:, 0]))
         self._n_flips += int(np.count_nonzero(spikes[:, 1:] != spikes[:, :1]))
         self._n_shadows = states.shape[1] - 1
-        after: Float = np.concatenate([np.where(spikes, 0.0, potential), arriving])
+        after: Float = np.concatenate([lif.after_spikes(potential, spikes), arriving])
         return after
 
     def __call__(self, tangent: Float) -> Float:

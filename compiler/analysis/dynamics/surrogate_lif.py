@@ -58,6 +58,11 @@ class SurrogateLIF(DrivenLIF):
         d i' = alpha d i + W diag(psi) d v
         d v' = beta (1 - s) d v + (1 - beta) d i'      (0 while held; -beta v psi d v optional)
 
+    and with resets by subtraction, whose derivative has no jump but that of s::
+
+        subtract        d v' = beta d v + (1 - beta) d i'      (-beta theta psi d v optional)
+        subtract_next   the same                               (-theta psi d v optional)
+
     The exponents depend on the width, and are those of no network: they say how gradients grow
     that training by surrogate slopes would see.
     """
@@ -73,9 +78,10 @@ class SurrogateLIF(DrivenLIF):
     def step(self) -> SurrogateJacobian:
         """Advance the network by one step; the derivative of that step."""
         lif, slopes = self.lif, self._slopes()
-        leak = np.where(self.spikes, 0.0, lif.beta)
+        leak = np.where(self.spikes & lif.zeroed, 0.0, lif.beta)
         if self._options.reset_gradient:
-            leak = leak - lif.beta * self.v * slopes
+            lost = np.where(lif.zeroed, self.v, lif.taken)
+            leak = leak - (lif.beta * lost + lif.taken_next) * slopes
         self.advance()
         leak[self.held] = 0.0
         gain = np.where(self.held, 0.0, lif.gain)

@@ -17,9 +17,12 @@ from hrsnn_lava.deploy.interchange.dialect import (
 from hrsnn_lava.deploy.interchange.nir_file import NirGraph
 from hrsnn_lava.deploy.interchange.step_model import Reset, Rule
 from hrsnn_lava.deploy.interchange.wiring import NeuronPlace
+from hrsnn_lava.errors import Problem, SpecError
 
 #: Longest time constant in a file: 0.1 s, written by a cell of 1 ms.
 _LONGEST = 1e-4
+#: What a step leaves of a potential at most, in any cell that does something.
+_SLOWEST = 1.0 - 1e-5
 
 
 class Norse(Dialect):
@@ -61,6 +64,11 @@ class Norse(Dialect):
     def rule(self, place: NeuronPlace, setting: Setting) -> Rule:
         """See `Dialect.rule`."""
         rule = euler(place, setting)
+        if (rule.beta > _SLOWEST).all():
+            text = f"{setting.dt:g} s, so a step of {setting.step:g} in the file"
+            fix = "dt is that of the cells, usually 1e-3; the step in the file is its square"
+            problem = Problem("dt", text, "time constants of fewer than 100,000 steps", fix)
+            raise SpecError("dialect norse: the step is none of this file", problems=[problem])
         if place.node.type.startswith("Cuba"):
             return replace(rule, input_gain=place.values("w_in", 1.0))
         return rule

@@ -47,14 +47,17 @@ def data(facts: Facts) -> Plain:
     """``heterogeneity`` and ``weights``."""
     before, after = neuron_values(facts)
     origin = facts.origin
+    section = heterogeneity(
+        after,
+        before,
+        facts.pass_report("palette"),
+        facts.pass_report("quantize"),
+        facts.pass_report("absorb_thresholds"),
+    )
+    populations = facts.compiled.network.compute_populations
+    resets = {p.name: p.reset for p in populations if p.reset != "zero"}
     return {
-        "heterogeneity": heterogeneity(
-            after,
-            before,
-            facts.pass_report("palette"),
-            facts.pass_report("quantize"),
-            facts.pass_report("absorb_thresholds"),
-        ),
+        "heterogeneity": section | ({"resets": resets} if resets else {}),
         "weights": weights(
             None if origin is None else weight_values(origin), weight_values(facts.compiled.network)
         ),
@@ -292,6 +295,15 @@ def learning_lines(rules: Plain) -> list[str]:
     return lines
 
 
+def reset_lines(resets: Plain) -> list[str]:
+    """What spikes do in populations that they do not set to 0."""
+    when = {"subtract": "at once", "subtract_next": "in the next step"}
+    return [
+        f"a spike of {name} takes the threshold off the potential {when[reset]} (reset {reset})"
+        for name, reset in resets.items()
+    ]
+
+
 def text(report: Plain) -> str:
     """The parameters before and after, and what the fit cost."""
     section = report["heterogeneity"]
@@ -309,7 +321,11 @@ def text(report: Plain) -> str:
         over = ", ".join(label(name) for name in spread["over"])
         before = "" if spread["before"] is None else f"{spread['before']:.3f} -> "
         lines.append(f"ln det Cov(ln x) over {over}: {before}{spread['after']:.3f}")
-    sentences = [*palette_lines(section["palette"]), *learning_lines(section.get("stdp", {}))]
+    sentences = [
+        *reset_lines(section.get("resets", {})),
+        *palette_lines(section["palette"]),
+        *learning_lines(section.get("stdp", {})),
+    ]
     return titled("Heterogeneity", "\n".join([*lines, *filter(None, [wrapped(sentences)])]))
 
 
@@ -390,7 +406,7 @@ def html(report: Plain, facts: Facts) -> Markup:
         report,
         parameters=parameter_plots(facts),
         weights=weight_plots(before, weight_values(facts.compiled.network)),
-        palette=palette_lines(section["palette"]),
+        palette=[*reset_lines(section.get("resets", {})), *palette_lines(section["palette"])],
         learning=learning_lines(section.get("stdp", {})),
     )
 

@@ -10,6 +10,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from nir_files import exported, write
 
 import hrsnn_lava as hl
 from hrsnn_lava import registry
@@ -39,6 +40,7 @@ def everything(files, clock, tmp_path_factory):
     trace.save(folder / "trace.npz")
     inputs.save(folder / "input.npz")
     np.savez(folder / "arrays.npz", samples=np.zeros(3))
+    write(folder / "nir.nir", exported("spikingjelly_lif_hard")[0])
     state = TrainingState("0" * 64, 1, 2, {"counts": np.zeros(3, dtype=np.int64)})
     state.save(folder / "training.hlx")
     network = hl.Network.load(files.network)
@@ -67,6 +69,7 @@ def everything(files, clock, tmp_path_factory):
         "arrays.npz",
         "counts.hlx",
         "answer.json",
+        "nir.nir",
     )
     paths |= {name.partition(".")[0]: folder / name for name in (*names, "budgets.toml")}
     recording = folder / "rec.npz.partial"
@@ -276,6 +279,9 @@ CALLS = {
     ("compare", "input_file"): ["compare", "COMPILED", "--input", "FILE"],
     ("diff", "before"): ["diff", "FILE", "REPORT"],
     ("diff", "after"): ["diff", "REPORT", "FILE"],
+    ("import", "file"): ["import", "nir", "FILE", "-o", "o.hlx"],
+    ("import", "against"): ["import", "nir", "NIR", "-o", "o.hlx", "--against", "FILE"],
+    ("nir-check", "file"): ["nir-check", "FILE"],
 }
 
 
@@ -291,7 +297,8 @@ def test_every_file_that_a_command_takes_is_in_the_table():
 
 @pytest.mark.parametrize("place", CALLS, ids="-".join)
 def test_a_file_of_another_kind_is_named_with_what_takes_it(run, everything, place):
-    stand_ins = {k.upper(): str(everything[k]) for k in ("network", "compiled", "report")}
+    known = ("network", "compiled", "report", "nir")
+    stand_ins = {k.upper(): str(everything[k]) for k in known}
     for kind, path in everything.items():
         if kind in ACCEPTED[place] or kind == "arrays":
             continue

@@ -143,8 +143,9 @@ def test_order_of_a_command_of_the_user(plugin_folder: Path) -> None:
 
 
 def test_a_name_that_python_reserves(plugin_folder: Path) -> None:
-    (plugin_folder / "import_.py").write_text(PLUGIN, encoding="utf-8")
-    assert command_parts()["import"] == "import_"
+    (plugin_folder / "global_.py").write_text(PLUGIN, encoding="utf-8")
+    parts = command_parts()
+    assert (parts["global"], parts["import"]) == ("global_", "import_")
 
 
 def test_a_command_that_cannot_be_read_spoils_no_other(plugin_folder: Path, run: Any) -> None:
