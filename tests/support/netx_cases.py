@@ -7,16 +7,12 @@ fire; some cases are at the ends of what 8 bits hold, where netx and Lava disagr
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
 import h5py
 import numpy as np
 
-from hrsnn_lava.deploy.interchange import _hdf5_child, guarded_hdf5
 from hrsnn_lava.trace import SpikeInput
 
 STEPS = 30
@@ -42,12 +38,6 @@ def write_net(path: Any, layers: list[dict[str, Any]], step_ms: float = 1.0) -> 
                     group.create_dataset(key, (1,), "S10", [value.encode()])
                 else:
                     group[key] = value
-
-
-def read_here(path: Any) -> Any:
-    """What `guarded_hdf5.read_hdf5` gives, read in this process, which takes no time to start."""
-    index, arrays = _hdf5_child.read(os.fspath(path), asdict(guarded_hdf5.Limits()))
-    return guarded_hdf5._tree(json.loads(json.dumps(index))["entries"], arrays)
 
 
 def mantissas(layers: list[dict[str, Any]], values: Any) -> Any:

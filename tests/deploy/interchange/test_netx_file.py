@@ -7,7 +7,7 @@ from contextlib import nullcontext
 import h5py
 import numpy as np
 import pytest
-from netx_cases import read_here, write_net
+from netx_cases import write_net
 
 import hrsnn_lava as hl
 from hrsnn_lava.deploy.interchange import netx_file
@@ -37,7 +37,7 @@ PICTURE = {"type": "input", "shape": np.array([2, 4, 5])}
 @pytest.fixture
 def read(tmp_path, monkeypatch):
     """Reads layers, written to a file, in this process."""
-    monkeypatch.setattr(netx_file, "read_hdf5", read_here)
+    monkeypatch.setattr(netx_file, "read_hdf5")
 
     def reading(*layers, **options):
         path = tmp_path / "x.net"

@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from netx_cases import read_here
+from hdf5_children import read_here
 
 import hrsnn_lava as hl
 from hrsnn_lava.deploy.interchange import netx_file

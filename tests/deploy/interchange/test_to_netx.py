@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from netx_cases import case, read_here, sent, write_net
+from netx_cases import case, sent, write_net
 from scipy import sparse
 
 import hrsnn_lava as hl
@@ -25,7 +25,7 @@ STEPS = 25
 @pytest.fixture(autouse=True, scope="module")
 def _in_this_process():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(netx_file, "read_hdf5", read_here)
+        patch.setattr(netx_file, "read_hdf5")
         yield
 
 
