@@ -23,9 +23,7 @@ def output_size(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation:
     return height, width
 
 
-def count_of_synapses(
-    kernel: Int, size: Pair, stride: Pair, padding: Pair, dilation: Pair
-) -> int:
+def count_of_synapses(kernel: Int, size: Pair, stride: Pair, padding: Pair, dilation: Pair) -> int:
     """How many pairs of neurons `convolution_matrix` joins, zeros among the weights included."""
     rows, columns = _sources(kernel, size, stride, padding, dilation)
     inside = int((rows >= 0).sum()) * int((columns >= 0).sum())
@@ -42,7 +40,9 @@ def convolution_matrix(
 ) -> sparse.csr_matrix:
     """The matrix of a convolution, zeros of the kernel left out::
 
-        y[o, i, j] = sum over c, k, l of kernel[o, c, k, l] x[c + o // (O / groups) C, i s + k d - p, ...]
+        y[o, i, j] = sum over c, k, m of kernel[o, c, k, m] x[g C + c, i s + k d - p, j s + m d - p]
+
+    with the group g of the output channel o, and C input channels in each.
 
     Args:
         kernel: (channels out, channels in / groups, height, width), integers.
@@ -57,15 +57,15 @@ def convolution_matrix(
     channels, height, width = shape
     rows, columns = _sources(kernel, (height, width), stride, padding, dilation)
     valid = (rows >= 0)[:, None, :, None] & (columns >= 0)[None, :, None, :]
-    i, j, k, l = np.nonzero(valid)
-    place = rows[i, k] * width + columns[j, l]
+    i, j, k, m = np.nonzero(valid)
+    place = rows[i, k] * width + columns[j, m]
     plane = rows.shape[0] * columns.shape[0]
     target = i * columns.shape[0] + j
     blocks = []
     for channel in range(n_out):  # by channel: a third of the memory of all at once
         first = channel // (n_out // groups) * per_group
         of_channel = (first + np.arange(per_group))[:, None] * height * width
-        values = kernel[channel][:, k, l]
+        values = kernel[channel][:, k, m]
         present = values != 0
         row = np.broadcast_to(target, values.shape)[present]
         column = (of_channel + place)[present]

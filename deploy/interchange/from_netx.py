@@ -208,8 +208,11 @@ class _Building:
         where = f"/layer/{layer.index}"
         size, n_in = layer.weight.shape
         if self.shape is not None and len(self.shape) > 1:
-            allowed, fix = "a layer of type flatten before", "insert slayer's Flatten block"
-            self.notes.refuse(where, f"a dense layer behind one of shape {self.shape}", allowed, fix)
+            measured, fix = (
+                f"a dense layer behind one of shape {self.shape}",
+                "insert a flatten block",
+            )
+            self.notes.refuse(where, measured, "a layer of type flatten before", fix)
         self._senders(f"{where}/weight", n_in)
         if self.notes.problems:
             return
@@ -217,10 +220,9 @@ class _Building:
         name = f"layer_{layer.index}"
         self._neurons(name, layer.index, neuron, layer.bias, (size,))
         for data, sender, matrix, shifted in self._shifted(layer):
-            delay = layer.delay
-            label = f"{name}_{data}"
-            self._project(label, f"{where}/{data}", sender, name, self._acting(
-                f"{where}/{data}", matrix, shifted), delay)
+            place = f"{where}/{data}"
+            found = self._acting(place, matrix, shifted)
+            self._project(f"{name}_{data}", place, sender, name, found, layer.delay)
         self.sender, self.shape = name, (size,)
 
     def _shifted(self, layer: DenseLayer) -> Iterator[tuple[str, str, Int, Shifted | None]]:
@@ -302,9 +304,7 @@ class _Building:
             total = np.abs(layer.weight).sum(axis=(1, 2, 3)).max()
             kernels = kernels if total < _SUM_MAX else None
         lowered = kernels and tuple(
-            part._replace(
-                weights=convolution_matrix(part.weights, source, *geometry, layer.groups)
-            )
+            part._replace(weights=convolution_matrix(part.weights, source, *geometry, layer.groups))
             for part in kernels
         )
         self._project(f"{name}_weight", f"{where}/weight", self.sender, name, lowered)
@@ -357,9 +357,7 @@ class _Building:
                 )
             )
 
-    def _neurons(
-        self, name: str, index: int, neuron: NetxNeuron, bias: Int, shape: _Shape
-    ) -> None:
+    def _neurons(self, name: str, index: int, neuron: NetxNeuron, bias: Int, shape: _Shape) -> None:
         """A population; parameters of channels hold for every place of a picture."""
         fields: dict[str, Any] = {}
         for key, values in (

@@ -224,7 +224,9 @@ class _Group:
     def group(self, name: str) -> _Group | None:
         """A group in it; None where there is none."""
         values = self.values.get(name)
-        return _Group(f"{self.where}/{name}", values, self.notes) if _is_group(values) else None
+        if isinstance(values, Mapping):
+            return _Group(f"{self.where}/{name}", values, self.notes)
+        return None
 
     def refuse(self, name: str, measured: str, allowed: str = "", fix: str = "") -> None:
         """Report a data set of it."""
@@ -303,10 +305,6 @@ class _Group:
             )
 
 
-def _is_group(value: Any) -> bool:
-    return isinstance(value, Mapping)
-
-
 def _layer(group: _Group, index: int) -> Layer | None:
     kind = group.text("type")
     if kind not in TYPES:
@@ -320,7 +318,7 @@ def _layer(group: _Group, index: int) -> Layer | None:
         return FlattenLayer(index)
     if kind == "input":
         return _input(group, index)
-    if _is_group(group.values.get("weight")):
+    if group.group("weight") is not None:
         group.refuse("weight", "complex weights", "real ones: RF neurons have no integers here")
         return None
     return _conv(group, index) if kind == "conv" else _dense(group, index, kind == "dense_rec")
@@ -474,7 +472,15 @@ def _conv(group: _Group, index: int) -> ConvLayer | None:
         return None
     if neuron is None:
         return None
-    geometry = [group.pair(*item) for item in (("stride", 1, 1), ("padding", 0, 0))]
-    geometry.append(group.pair("dilation", 1, 1))
     channels, height, width = shape
-    return ConvLayer(index, (channels, height, width), weight, neuron, bias, *geometry, groups)
+    return ConvLayer(
+        index,
+        (channels, height, width),
+        weight,
+        neuron,
+        bias,
+        stride=group.pair("stride", 1, 1),
+        padding=group.pair("padding", 0, 0),
+        dilation=group.pair("dilation", 1, 1),
+        groups=groups,
+    )

@@ -4,7 +4,8 @@ netx shifts a matrix up as far as 8 bits allow and gives Lava the exponent that 
 (`optimized`, lava-dl's ``netx/utils.py``). It does not hand over the sign mode, so Lava's `Dense`
 finds one by itself, and then clips and truncates (`acting`). Mostly nothing is lost by that. Where
 no weight of a matrix is positive, Lava clips -256 to -255 and rounds toward zero, and weights
-change: -64 alone becomes 0. So do recurrent weights of one sign beside odd ones above 127. Convolutions are not shifted, and Lava's `Conv` truncates nothing.
+change: -64 alone becomes 0. So do recurrent weights of one sign beside odd ones above 127.
+Convolutions are not shifted, and Lava's `Conv` truncates nothing.
 """
 
 from __future__ import annotations

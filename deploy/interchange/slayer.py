@@ -201,10 +201,9 @@ class _Recorder:
     def __init__(self) -> None:
         self.tree: dict[str, Any] = {}
 
-    def create_dataset(
-        self, name: str, shape: Any = None, dtype: Any = None, data: Any = None
-    ) -> None:
-        """Keep one data set; ``a/b`` is b in the group a."""
+    def create_dataset(self, name: str, *shape_dtype_data: Any, data: Any = None) -> None:
+        """Keep one data set, whose data may be the last argument; ``a/b`` is b in the group a."""
+        data = shape_dtype_data[-1] if shape_dtype_data else data
         *path, last = name.split("/")
         place = self.tree
         for part in path:

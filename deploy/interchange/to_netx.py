@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import h5py
 import numpy as np
@@ -131,7 +130,8 @@ def _chain(network: QuantizedNetwork, notes: Notes) -> list[QuantizedPopulation]
     if len(inputs) != 1:
         notes.refuse("populations", f"{len(inputs)} inputs", "one", "join them")
         return []
-    chain, sender = [], inputs[0].name
+    chain: list[QuantizedPopulation] = []
+    sender = inputs[0].name
     while True:
         targets = {p.post for p in network.projections if p.pre == sender and p.post != sender}
         placed = {population.name for population in chain}
@@ -181,8 +181,10 @@ def _layers(
         if total > MAX_WEIGHTS:
             fix = "the format has no sparse weights"
             notes.refuse(
-                f"population {population.name!r}", f"{total:,} weights up to here, zeros included",
-                f"{MAX_WEIGHTS:,}", fix,
+                f"population {population.name!r}",
+                f"{total:,} weights up to here, zeros included",
+                f"{MAX_WEIGHTS:,}",
+                fix,
             )
             return
         matrices = {"weight": [p for p in incoming if p.pre == sender]}
@@ -270,8 +272,11 @@ def _drive(
         np.all(matrix.indices == np.arange(matrix.nnz)) and np.all(matrix.data == matrix.data[0])
     )
     if not diagonal:
-        notes.refuse(f"projection {projection.name!r}", "no multiple of the identity",
-                     "one weight from each channel to its neuron, the same for all")
+        notes.refuse(
+            f"projection {projection.name!r}",
+            "no multiple of the identity",
+            "one weight from each channel to its neuron, the same for all",
+        )
         return {}
     # weight x + bias for x = payload / scale
     value = matrix.data[0] * float(scale or 1.0) * 2.0**projection.weight_exp

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import click
 
 from hrsnn_lava.cli.arguments import INPUT_FILE, POSITIVE, gathered, output_option
 from hrsnn_lava.cli.console import Console, columns, with_console
-from hrsnn_lava.errors import ParityError, Problem, SpecError, raise_if
+from hrsnn_lava.errors import ParityError
 from hrsnn_lava.registry import names
 
 if TYPE_CHECKING:
@@ -104,11 +103,11 @@ def import_model(console: Console, arguments: ImportArguments) -> int:
     FILE is read in a process of its own, within limits. Exit code 3 where it is unsafe, invalid, or
     holds what no network here does exactly; 7 where spikes differ from those of --against.
     """
-    if arguments.format == "netx":
-        from hrsnn_lava.cli.import_netx import import_netx
+    from hrsnn_lava.cli.import_netx import OF_NETX, import_netx, refuse_given
 
+    if arguments.format == "netx":
         return import_netx(console, arguments)
-    refuse_given(arguments, {"weights": "lava", "num_layers": None, "input_shape": None})
+    refuse_given(arguments, OF_NETX)
     from hrsnn_lava.deploy.interchange.against import against
     from hrsnn_lava.deploy.interchange.from_nir import ImportOptions, imported
     from hrsnn_lava.deploy.interchange.nir_file import read_nir
@@ -134,20 +133,6 @@ def import_model(console: Console, arguments: ImportArguments) -> int:
     text = _text(arguments, found)
     console.result(data, text if agreement is None else f"{text}\n\n{_compared(agreement)}")
     return 0 if agreement is None or agreement.exact else ParityError.exit_code
-
-
-def refuse_given(arguments: Any, defaults: Mapping[str, Any]) -> None:
-    """Refuse options that the format does not have: those that are not at their defaults.
-
-    Raises:
-        SpecError: with each of them.
-    """
-    problems = [
-        Problem(f"--{name.replace('_', '-')}", f"{getattr(arguments, name)}", "another format")
-        for name, default in defaults.items()
-        if getattr(arguments, name) != default
-    ]
-    raise_if(SpecError, f"import {arguments.format} has no such option", problems)
 
 
 def _data(found: Imported) -> dict[str, Any]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hrsnn_lava.cli.console import Console, columns
-from hrsnn_lava.errors import Problem, SpecError
+from hrsnn_lava.errors import Problem, SpecError, raise_if
 
 if TYPE_CHECKING:
-    from hrsnn_lava.cli.import_ import ImportArguments
     from hrsnn_lava.quantized import QuantizedNetwork
 
-#: Options of NIR, with their values where nobody gave them.
+#: Options of netx alone, with their values where nobody gave them.
+OF_NETX = {"weights": "lava", "num_layers": None, "input_shape": None}
+#: Those of NIR alone.
 _OF_NIR = {
     "dialect": "auto",
     "reset": None,
@@ -21,9 +23,12 @@ _OF_NIR = {
 }
 
 
-def import_netx(console: Console, arguments: ImportArguments) -> int:
-    """Write the integer network of a ``.net`` file, and say what it is."""
-    from hrsnn_lava.cli.import_ import refuse_given
+def import_netx(console: Console, arguments: Any) -> int:
+    """Write the integer network of a ``.net`` file, and say what it is.
+
+    Args:
+        arguments: an `hrsnn_lava.cli.import_.ImportArguments`.
+    """
     from hrsnn_lava.deploy.interchange.from_netx import network_of
     from hrsnn_lava.deploy.interchange.netx_file import read_netx
     from hrsnn_lava.report.sections.verdict import findings_lines
@@ -31,8 +36,7 @@ def import_netx(console: Console, arguments: ImportArguments) -> int:
     refuse_given(arguments, _OF_NIR)
     shape = None if arguments.input_shape is None else _shape(arguments.input_shape)
     file = read_netx(arguments.file, arguments.num_layers)
-    weights: Any = arguments.weights
-    network = network_of(file, f"{arguments.file}", weights, shape, arguments.dt)
+    network = network_of(file, f"{arguments.file}", arguments.weights, shape, arguments.dt)
     sha256 = network.save(arguments.output)
     findings = [finding.to_dict() for finding in network.findings]
     data = {
@@ -51,6 +55,20 @@ def import_netx(console: Console, arguments: ImportArguments) -> int:
     )
     console.result(data, "\n".join([head, *findings_lines(findings), _layers(network)]))
     return 0
+
+
+def refuse_given(arguments: Any, defaults: Mapping[str, Any]) -> None:
+    """Refuse options that the format does not have: those that are not at their defaults.
+
+    Raises:
+        SpecError: with each of them.
+    """
+    problems = [
+        Problem(f"--{name.replace('_', '-')}", f"{getattr(arguments, name)}", "another format")
+        for name, default in defaults.items()
+        if getattr(arguments, name) != default
+    ]
+    raise_if(SpecError, f"import {arguments.format} has no such option", problems)
 
 
 def _shape(text: str) -> tuple[int, ...]:

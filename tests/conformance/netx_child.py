@@ -1,7 +1,7 @@
-"""Runs ``.net`` files with lava-dl's own netx on Lava: ``netx_child.py FOLDER``, in its environment.
+"""Runs ``.net`` files with lava-dl's own netx on Lava: ``netx_child.py FOLDER``, in its Python.
 
-For every ``NAME.net`` it reads ``NAME.in.npz`` and writes ``NAME.out.npz``: spikes, u and v of every
-layer of neurons, (steps, n), pictures in the order (channel, row, column).
+For every ``NAME.net`` it reads ``NAME.in.npz`` and writes ``NAME.out.npz``: spikes, u and v of
+every layer of neurons, (steps, n), pictures in the order (channel, row, column).
 """
 
 import sys
@@ -56,9 +56,9 @@ def run(path):
     answer = {}
     try:
         net.run(condition=RunSteps(num_steps=steps), run_cfg=Loihi2SimCfg(select_tag="fixed_pt"))
-        for k, (layer, sink, pair) in enumerate(zip(net.layers, sinks, monitors)):
+        for k, (layer, sink, pair) in enumerate(zip(net.layers, sinks, monitors, strict=True)):
             answer[f"{k}/spikes"] = rows(sink.data.get(), layer.shape).astype(np.int8)
-            for monitor, name in zip(pair, ("u", "v")):
+            for monitor, name in zip(pair, ("u", "v"), strict=False):
                 data = next(iter(next(iter(monitor.get_data().values())).values()))
                 states = np.moveaxis(data, 0, -1)
                 answer[f"{k}/{name}"] = rows(states, layer.shape).astype(np.int32)
@@ -72,4 +72,4 @@ if __name__ == "__main__":
         if file.with_suffix(".out.npz").exists():
             continue
         np.savez_compressed(file.with_suffix(".out.npz"), **run(file))
-        print(file.stem, flush=True)
+        sys.stdout.write(f"{file.stem}\n")

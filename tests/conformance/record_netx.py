@@ -5,7 +5,7 @@
 
 Writes ``golden/netx.npz``. Of every case of `netx_cases` it holds the digest of the file, and
 spikes, u and v of all layers, (steps, neurons), as lava-dl's own netx gives them on Lava. Of a few
-networks that SLAYER wrote it also holds the file, what was sent in, and the spikes of SLAYER itself.
+networks that SLAYER wrote it also holds the file, what was sent in, and SLAYER's own spikes.
 With ``--folder DIR`` the files stay there, and answers that are there are not asked for again.
 """
 

@@ -1,7 +1,7 @@
-"""Writes ``.net`` files with SLAYER's own export: ``slayer_child.py FOLDER``, in lava-dl's environment.
+"""Writes ``.net`` files with SLAYER's own export: ``slayer_child.py FOLDER``, in lava-dl's Python.
 
 Beside every ``NAME.net`` it puts ``NAME.in.npz``, what was sent in, and ``NAME.slayer.npz``: the
-spikes that SLAYER itself gives, by block with neurons, (steps, n) in the order channel, row, column.
+spikes that SLAYER itself gives, by block with neurons, (steps, n), by channel, row, column.
 """
 
 import sys
@@ -53,7 +53,7 @@ def networks():
             (2, 7, 6),
             [
                 cuba.Input(delay_shift=False),
-                cuba.Conv(neuron(True), 2, 4, (3, 2), stride=(2, 1), padding=(1, 0), weight_scale=4),
+                cuba.Conv(neuron(True), 2, 4, (3, 2), (2, 1), padding=(1, 0), weight_scale=4),
                 cuba.Conv(neuron(True), 4, 4, 2, dilation=(1, 2), groups=2, weight_scale=4),
                 cuba.Flatten(),
                 cuba.Dense(neuron(), 4 * 3 * 3, 5, weight_scale=4),

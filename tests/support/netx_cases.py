@@ -7,15 +7,12 @@ fire; some cases are at the ends of what 8 bits hold, where netx and Lava disagr
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-from dataclasses import asdict
+from itertools import pairwise
 from typing import Any
 
 import h5py
 import numpy as np
 
-from hrsnn_lava.deploy.interchange import _hdf5_child, guarded_hdf5
 from hrsnn_lava.trace import SpikeInput
 
 STEPS = 30
@@ -41,12 +38,6 @@ def write_net(path: Any, layers: list[dict[str, Any]], step_ms: float = 1.0) -> 
                     group.create_dataset(key, (1,), "S10", [value.encode()])
                 else:
                     group[key] = value
-
-
-def read_here(path: Any) -> Any:
-    """What `guarded_hdf5.read_hdf5` gives, read in this process, which takes no time to start."""
-    index, arrays = _hdf5_child.read(os.fspath(path), asdict(guarded_hdf5.Limits()))
-    return guarded_hdf5._tree(json.loads(json.dumps(index))["entries"], arrays)
 
 
 def mantissas(layers: list[dict[str, Any]], values: Any) -> Any:
@@ -95,9 +86,9 @@ def case(name: str) -> tuple[list[dict[str, Any]], np.ndarray[Any, Any]]:
     return layers, (rng.random((STEPS, channels)) < 0.3).astype(np.int32)
 
 
-def neuron(rng: Any, size: int, vth: int, het: bool, i_decays: Any = (1024, 4096)) -> dict[str, Any]:
+def neuron(rng: Any, size: int, vth: int, het: bool) -> dict[str, Any]:
     """Parameters of neurons; with `het` one decay for each channel."""
-    low, high = i_decays
+    low, high = 1024, 4096
     n = size if het else ()
     return {
         "neuron/type": "CUBA",
@@ -137,7 +128,7 @@ def _delays(rng: Any, n: int, n_in: int, form: int) -> Any:
 def _dense(rng: Any, number: int) -> list[dict[str, Any]]:
     sizes = rng.integers(2, 9, rng.integers(2, 4)).tolist()
     layers = [] if number % 3 else [{"type": "input", "shape": np.array([sizes[0]])}]
-    for n_in, n in zip(sizes, sizes[1:], strict=False):
+    for n_in, n in pairwise(sizes):
         layer = dense(rng, n_in, n)
         if number % 2:
             layer["delay"] = _delays(rng, n, n_in, int(rng.integers(0, 4)))
