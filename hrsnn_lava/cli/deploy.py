@@ -1,4 +1,4 @@
-"""Write a network as a program that runs without this package: for Lava, or in C."""
+"""Write a network that runs by itself: in Lava, or in C."""
 
 from __future__ import annotations
 

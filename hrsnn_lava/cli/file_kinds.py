@@ -73,7 +73,7 @@ TAKERS = {
     "profile": "compile --profile",
     "cost set": "report --cost-set",
     "recording": "simulate --stream --resume",
-    "bundle": "python FOLDER --self-test",
+    "bundle": "inspect",
     "training": "train --resume",
     "pruning": "prune --resume",
 }
