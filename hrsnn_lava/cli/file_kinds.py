@@ -206,11 +206,10 @@ def _folder(path: Path) -> str | None:
 
 
 def _is_bundle(manifest: Path) -> bool:
-    """Whether it is the manifest of one, in any state."""
+    """Whether it is the manifest of one, in any state: its reader says what is wrong with it."""
     if not manifest.is_file() or manifest.stat().st_size > _LARGEST_MANIFEST:
         return False
-    content = json.loads(manifest.read_bytes())
-    return isinstance(content, dict) and content.get("format") == "hrsnn-lava-bundle"
+    return b'"hrsnn-lava-bundle"' in manifest.read_bytes()
 
 
 def _zipped(path: Path) -> str | None:

@@ -121,6 +121,11 @@ def test_inspect_verifies_a_bundle(run, files, tmp_path):
     answer = done.json()
     assert (answer["kind"], answer["checksums"], answer["neurons"]) == ("bundle", "ok", 60)
     assert answer["digest"] == load("out").digest
+    manifest = (tmp_path / "out" / "manifest.json").read_bytes()
+    (tmp_path / "out" / "manifest.json").write_bytes(manifest[:-9])
+    done = run("inspect", "out")
+    assert (done.code, "manifest.json: cannot be read" in done.err) == (3, True)
+    (tmp_path / "out" / "manifest.json").write_bytes(manifest)
     (tmp_path / "out" / "README.md").write_text("mine")
     done = run("inspect", "out")
     assert (done.code, "README.md" in done.err) == (3, True)
