@@ -99,7 +99,9 @@ def _costs(deployed: Deployed, _: Mapping[str, Any]) -> Iterator[str]:
     for name, value, unit in rows:
         yield f"| {name} | {'not stated' if value is None else f'{value:,.6g}{unit}'} |"
     if energy:
-        yield f"| prices | {energy.get('cost_set')}, {energy.get('evidence')} |"
+        evidence = energy.get("evidence")
+        grades = ", ".join(evidence) if isinstance(evidence, list) else evidence
+        yield f"| prices | {energy.get('cost_set')}, {grades} |"
     yield ""
     yield "Estimates of a model; nothing was measured on a chip."
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -100,8 +101,8 @@ def _copied(name: str) -> str:
 
 def license_text() -> str:
     """The license of the copied code."""
-    for where in ("licenses/LICENSE", "LICENSE"):
-        text = metadata.distribution("hrsnn-lava").read_text(where)
-        if text:
-            return text
+    with suppress(metadata.PackageNotFoundError):
+        for where in ("licenses/LICENSE", "LICENSE"):
+            if text := metadata.distribution("hrsnn-lava").read_text(where):
+                return text
     return (Path(__file__).resolve().parents[2] / "LICENSE").read_text(encoding="utf-8")

@@ -32,7 +32,7 @@ def c_bundle(deployed: Deployed) -> tuple[dict[str, Any], dict[str, bytes]]:
     for mark, text in {
         "@NAME@": in_markdown(network.name),
         "@FOOTPRINT@": f"Its data take {flash:,} bytes of constants and {ram:,} bytes of "
-        "variables; its code\ncomes on top, about 3,000 bytes.",
+        "variables; its code\ncomes on top, about 1,600 bytes with gcc -Os for x86-64.",
         "@STEPS@": str(deployed.trace.n_steps),
         "@NEURONS@": "\n".join(neurons),
     }.items():

@@ -1,4 +1,4 @@
-"""Write a network as a program that runs without this package: for Lava, or in C."""
+"""Write a network that runs by itself: in Lava, or in C."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from hrsnn_lava.cli.console import Console, columns, with_console
 from hrsnn_lava.cli.simulate import load_input, load_program
 
 if TYPE_CHECKING:
-    from hrsnn_lava.deploy.bundle.contents import Deployed
+    from hrsnn_lava.deploy.write import Target
+    from hrsnn_lava.trace import SpikeInput
 
 #: Steps of the random input that is shipped where none is given.
 DEFAULT_STEPS = 100
@@ -32,7 +33,7 @@ class DeployArguments:
 
     compiled: Path
     output: Path
-    target: str
+    target: Target
     input_file: Path | None
     steps: int | None
     reports: tuple[Path, ...]
@@ -78,52 +79,50 @@ class DeployArguments:
 @gathered(DeployArguments)
 def deploy(console: Console, arguments: DeployArguments) -> None:
     """Write COMPILED, a compiled or quantized network (.hlx), as a folder that runs by itself."""
-    from hrsnn_lava.deploy.bundle.contents import deployed
-    from hrsnn_lava.deploy.bundle.folder import require_room, write
+    from hrsnn_lava.deploy.bundle.folder import require_room
+    from hrsnn_lava.deploy.write import DeployOptions
+    from hrsnn_lava.deploy.write import deploy as write
 
     require_room(arguments.output, force=arguments.force)
     model = load_program(arguments.compiled)
     inputs, steps = load_input(
         console, model, arguments.input_file, arguments.steps, arguments.seed, DEFAULT_STEPS
     )
-    if arguments.input_file is not None:
-        source = "the shipped input was given"
-    elif inputs is None:
-        source = "the network has no input"
-    else:
-        source = f"the shipped input is random, seed {arguments.seed}"
     with console.progress() as progress:
-        content = deployed(
-            model, inputs, steps, source=source, reports=arguments.reports, progress=progress
+        bundle = write(
+            model,
+            arguments.output,
+            inputs,
+            steps,
+            DeployOptions(
+                arguments.target, _source(arguments, inputs), arguments.reports, arguments.force
+            ),
+            progress,
         )
-        manifest, members, more = _target(arguments.target, content)
-    bundle = write(arguments.output, manifest, members, force=arguments.force)
+    manifest = bundle.manifest
     data = {
         "folder": arguments.output,
         "target": arguments.target,
         "digest": bundle.digest,
         "bytes": bundle.size,
-        "files": sorted(members),
-        "steps": content.trace.n_steps,
-        "spikes": content.trace.n_spikes,
-        **more,
+        "files": sorted(manifest["members"]),
+        "steps": manifest["input"]["steps"],
+        "spikes": manifest["expected"]["spikes"],
     }
+    if arguments.target == "c":
+        data |= manifest["footprint"]
+    else:
+        data["stock"] = manifest["stock"]["obstacle"] is None
     console.result(data, _text(data))
 
 
-def _target(
-    name: str, content: Deployed
-) -> tuple[dict[str, Any], dict[str, bytes], dict[str, Any]]:
-    """Manifest and files of a target, and what the answer says of it."""
-    if name == "c":
-        from hrsnn_lava.deploy.c_target.target import c_bundle
-
-        manifest, members = c_bundle(content)
-        return manifest, members, dict(manifest["footprint"])
-    from hrsnn_lava.deploy.bundle.lava_target import lava_bundle
-
-    manifest, members = lava_bundle(content)
-    return manifest, members, {"stock": manifest["stock"]["obstacle"] is None}
+def _source(arguments: DeployArguments, inputs: SpikeInput | None) -> str:
+    """Where the shipped input comes from."""
+    if arguments.input_file is not None:
+        return "the shipped input was given"
+    if inputs is None:
+        return "the network has no input"
+    return f"the shipped input is random, seed {arguments.seed}"
 
 
 def _text(data: dict[str, Any]) -> str:

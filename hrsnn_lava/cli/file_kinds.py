@@ -75,7 +75,7 @@ TAKERS = {
     "profile": "compile --profile",
     "cost set": "report --cost-set",
     "recording": "simulate --stream --resume",
-    "bundle": "python FOLDER --self-test",
+    "bundle": "inspect",
     "training": "train --resume",
     "pruning": "prune --resume",
     "nir": "import nir",
@@ -221,11 +221,10 @@ def _hdf5(head: bytes) -> str:
 
 
 def _is_bundle(manifest: Path) -> bool:
-    """Whether it is the manifest of one, in any state."""
+    """Whether it is the manifest of one, in any state: its reader says what is wrong with it."""
     if not manifest.is_file() or manifest.stat().st_size > _LARGEST_MANIFEST:
         return False
-    content = json.loads(manifest.read_bytes())
-    return isinstance(content, dict) and content.get("format") == "hrsnn-lava-bundle"
+    return b'"hrsnn-lava-bundle"' in manifest.read_bytes()
 
 
 def _zipped(path: Path) -> str | None:

@@ -14,6 +14,7 @@ from bundles import bundle_of, small_network
 from hrsnn_lava.deploy import bundle as bundles
 from hrsnn_lava.deploy.bundle import folder as folders
 from hrsnn_lava.deploy.bundle import manifest as manifests
+from hrsnn_lava.deploy.write import DeployOptions, deploy
 from hrsnn_lava.errors import ArtifactError, OutputError, SpecError
 
 MEMBERS = {"a.txt": b"first", "inner/b.bin": bytes(range(256)), "empty": b""}
@@ -190,6 +191,18 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match="cannot be written"):
         bundles.write(tmp_path / "file" / "bundle", HEAD, MEMBERS)
+
+
+def test_a_network_is_deployed_in_one_call(tmp_path):
+    """Without an input nothing is sent; other targets than there are, are refused."""
+    network = small_network()
+    bundle = deploy(network, tmp_path / "b", steps=7, options=DeployOptions("c"))
+    assert bundle.manifest["input"]["events"] == 0
+    assert bundle.manifest["input"]["steps"] == 7
+    with pytest.raises(SpecError, match="target"):
+        DeployOptions("rust")
+    with pytest.raises(SpecError, match="nothing was written"):
+        deploy(network, tmp_path / "b", steps=7)
 
 
 def test_equal_networks_give_equal_bytes(tmp_path):

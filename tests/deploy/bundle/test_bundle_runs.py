@@ -12,6 +12,7 @@ from bundles import bundle_of, run_bundle, run_bundles, small_network
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from network_strategies import collected, driven_learning_networks, driven_networks
+from third_factor_networks import driven_third_factor_networks
 
 import hrsnn_lava as hl
 from hrsnn_lava.deploy.bundle import load, runner, write
@@ -103,7 +104,8 @@ def test_generated_networks_run_as_they_do_here(tmp_path):
     for reset in ("subtract", "subtract_next"):
         network = small_network(refractory=0, reset=reset)
         cases.append((network, random_input(network, STEPS)))
-    cases += collected(driven_learning_networks(STEPS), 3, 12)
+    cases += collected(driven_learning_networks(STEPS), 2, 12)
+    cases += collected(driven_third_factor_networks(STEPS), 2, 12)
     folders = []
     for k, (network, inputs) in enumerate(cases):
         bundle_of(network, tmp_path / str(k), inputs, STEPS)

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
+from hrsnn_lava.deploy.bundle.contents import template
 from hrsnn_lava.deploy.bundle.sources import MODULES, PACKAGE, license_text, sources
 
 FILES = {name: data.decode() for name, data in sources().items() if name.endswith(".py")}
@@ -75,3 +77,18 @@ def test_a_module_differs_in_its_imports_alone(module):
 
 def test_the_license_goes_along():
     assert "Apache License" in license_text()
+
+
+@pytest.mark.parametrize("name", ["github.yml", "gitlab-ci.yml"])
+def test_the_jobs_are_yaml_and_run_the_self_test(name):
+    """On the one Python that Lava runs on; nothing of an expression reaches a script."""
+    text = template("bundle", name)
+    job = yaml.safe_load(text)
+    steps = (
+        job["jobs"]["self-test"]["steps"] if "jobs" in job else job["bundle-self-test"]["script"]
+    )
+    scripts = [s["run"] if isinstance(s, dict) and "run" in s else s for s in steps]
+    assert scripts[-1] == 'python "$BUNDLE" --self-test'
+    assert scripts[-2] == 'python -m pip install --quiet -r "$BUNDLE/requirements.txt"'
+    assert "3.10" in text
+    assert "${{" not in text

@@ -75,7 +75,10 @@ def everything(files, clock, tmp_path_factory):
     recording = folder / "rec.npz.partial"
     profiles = ROOT / "hardware_profiles"
     pages = written(folder / "written", run / "report.json", files)
+    bundle = ("deploy", str(files.compiled), "-o", str(folder / "bundle"), "--steps", "5")
+    assert CliRunner().invoke(cli, bundle).exit_code == 0
     return paths | {
+        "bundle": folder / "bundle",
         **{kind: forms[0] for kind, forms in pages.items()},
         "page": folder / "page.html",
         "report": run / "report.json",
@@ -272,6 +275,9 @@ CALLS = {
     ("report", "unpruned"): ["report", "COMPILED", "--unpruned", "FILE"],
     ("report", "source"): ["report", "COMPILED", "--network", "FILE"],
     ("report", "budgets"): ["report", "COMPILED", "--budgets", "FILE"],
+    ("deploy", "compiled"): ["deploy", "FILE", "-o", "out"],
+    ("deploy", "input_file"): ["deploy", "COMPILED", "--input", "FILE", "-o", "out"],
+    ("deploy", "reports"): ["deploy", "COMPILED", "--report", "FILE", "-o", "out"],
     ("check", "report"): ["check", "FILE"],
     ("check", "baseline"): ["check", "REPORT", "--baseline", "FILE"],
     ("check", "file"): ["check", "REPORT", "--budgets", "FILE"],
