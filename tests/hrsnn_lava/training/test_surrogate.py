@@ -180,6 +180,13 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     train_surrogate(network, lesson, options, seed=1, keep=Keep(file))
     with pytest.raises(SpecError, match="another training"):
         train_surrogate(network, lesson, options, seed=2, keep=Keep(file, resume=True))
+    for other in (
+        replace(options, width=0.4),
+        replace(options, bits=8),
+        replace(options, clip=2.0),
+    ):
+        with pytest.raises(SpecError, match="another training"):
+            train_surrogate(network, lesson, other, seed=1, keep=Keep(file, resume=True))
     whole = file.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"\xff" * 200):
         file.write_bytes(damaged)
