@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from hrsnn_lava.notebook import brief
 from hrsnn_lava.options import Count, NonNegative, Positive, Share, options
 
 __all__ = ["Learned", "Spike", "SurrogateOptions"]
@@ -19,6 +20,7 @@ Learned = Literal["none", "population", "neuron"]
 Spike = Literal["fast_sigmoid", "atan", "triangular"]
 
 
+@brief("stage", "epochs", "tau_mem", "tau_syn", "v_threshold", "bias", "bits", in_cells=False)
 @options
 class SurrogateOptions:
     """Gradient training through time, with the derivative of a smooth step in place of the spikes'.

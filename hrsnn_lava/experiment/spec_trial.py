@@ -71,7 +71,7 @@ def figures_of(spec: Spec, seed: int, integers: bool = False) -> Figures:
         ``spikes_per_sample``, ``sops_per_sample`` (recurrent), ``rate_error`` of the balance.
     """
     trial = spec.task.trial(seed)
-    prepared = prepare(spec, trial, seed)
+    prepared = _prepared(spec, trial, seed)
     figures = outcome_figures(
         _outcome(spec, prepared.network, trial, seed), prepared.network, trial
     )
@@ -103,11 +103,11 @@ def figures_at_speeds(
         ``NAME_at_STEPS``, and the accuracy at the worst speed; rates likewise.
     """
     trial, each = spec.task.trial(seed), []
-    prepared = prepare(spec, trial, seed)
+    prepared = _prepared(spec, trial, seed)
     for steps in steps_per_frame:
         shown = trial if steps == spec.task.steps_per_frame else _at(spec, steps).trial(seed)
         if balance_each:
-            prepared = prepare(spec, shown, seed)
+            prepared = _prepared(spec, shown, seed)
         network = prepared.network
         figures = outcome_figures(_outcome(spec, network, shown, seed), network, shown)
         if integers:
@@ -139,6 +139,8 @@ def figures_with_controls(spec: Spec, seed: int, samples: int | None, tuning: bo
         Figures of the network after STDP, at the rates that came of it, and of every row of
         `ROWS` but that, under ``ROW/``.
     """
+    if spec.surrogate is not None:
+        raise SpecError("surrogate: a table; allowed: none, since the study is about STDP alone")
     trial = spec.task.trial(seed)
     network = prepare(_with_passes(spec, 0), trial, seed).network
     lesson = trial.lesson
@@ -162,6 +164,14 @@ def figures_with_controls(spec: Spec, seed: int, samples: int | None, tuning: bo
         start = "" if name == "stdp" else f"{name}/"
         figures |= {f"{start}{key}": value for key, value in of_row.items()}
     return figures
+
+
+def _prepared(spec: Spec, trial: Trial, seed: int) -> Prepared:
+    """The network; nothing is pruned here, so gradients train it whatever their stage."""
+    if spec.surrogate is not None:
+        table = replace(spec.surrogate, stage="before_pruning")
+        spec = spec.model_copy(update={"surrogate": table})
+    return prepare(spec, trial, seed)
 
 
 def _with_passes(spec: Spec, passes: int) -> Spec:

@@ -28,6 +28,7 @@ from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.findings import Finding
 from hrsnn_lava.network import Network
 from hrsnn_lava.notebook import brief
+from hrsnn_lava.options import options_of
 from hrsnn_lava.progress import Progress, silent
 from hrsnn_lava.surrogate_options import SurrogateOptions
 from hrsnn_lava.training.surrogate_adam import Adam
@@ -159,7 +160,8 @@ class _Training:
         self.learned = own | {f"head/{name}": theta for name, theta in self.head.theta.items()}
         self.optimiser = Adam(self.torch, self.learned)
         self.state: State | None = None
-        parts = (network.digest, lesson.digest, repr(options), repr(quantize), str(seed))
+        said = options_of(options), None if quantize is None else options_of(quantize)
+        parts = (network.digest, lesson.digest, repr(said), str(seed))
         self.key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     @property
@@ -267,7 +269,7 @@ class _Training:
     def _facts(self) -> dict[str, Any]:
         """What the file for readers says beside."""
         return {
-            "options": {k: v for k, v in vars(self.options).items() if not k.startswith("_")},
+            "options": options_of(self.options),
             "random_numbers": {"seed": self.seed, "drawn": "by epoch and batch; no state is kept"},
             "torch": str(self.torch.__version__),
         }

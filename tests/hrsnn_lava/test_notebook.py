@@ -121,6 +121,7 @@ def objects():
         "PairedDifference": hl.paired_difference(rng.random(999), rng.random(999)),
         "PairedComparisons": hl.compare_arms({"a": rng.random(99), "b": rng.random(99)}, "b"),
         "STDPOptions": hl.STDPOptions(),
+        "SurrogateOptions": hl.SurrogateOptions(),
         "Facts": report.facts,
         "Evidence": report.facts.evidence,
         "PassRecord": compiled.records[0] if compiled.records else None,

@@ -18,6 +18,7 @@ from hrsnn_lava.experiment.compilation import Target
 from hrsnn_lava.experiment.preparation import prepare
 from hrsnn_lava.experiment.run import Bench, best_pruning, reference, run_spec, trial_of
 from hrsnn_lava.experiment.runner import Journal, Runner
+from hrsnn_lava.experiment.spec_trial import figures_of, figures_with_controls
 from hrsnn_lava.experiment.training import train_by_gradients
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.surrogate_options import SurrogateOptions
@@ -180,6 +181,13 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
     train_surrogate(network, lesson, options, seed=1, keep=Keep(file))
     with pytest.raises(SpecError, match="another training"):
         train_surrogate(network, lesson, options, seed=2, keep=Keep(file, resume=True))
+    for other in (
+        replace(options, width=0.4),
+        replace(options, bits=8),
+        replace(options, clip=2.0),
+    ):
+        with pytest.raises(SpecError, match="another training"):
+            train_surrogate(network, lesson, other, seed=1, keep=Keep(file, resume=True))
     whole = file.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"\xff" * 200):
         file.write_bytes(damaged)
@@ -286,6 +294,18 @@ def test_stages_train_before_or_after_pruning(tmp_path):
         assert full.scored.digest != untrained.digest
         records = [record.name for record in best_pruning(bench, full)[1].records]
         assert ("train_surrogate" in records) is not before
+
+
+def test_figures_are_of_the_trained_network_whatever_the_stage():
+    pytest.importorskip("torch")
+    plain = Spec.parse({key: table for key, table in SPEC.items() if key != "surrogate"})
+    before, after = (
+        figures_of(spec_of(stage=stage, epochs=1), 0)
+        for stage in ("before_pruning", "after_pruning")
+    )
+    assert before == after != figures_of(plain, 0)
+    with pytest.raises(SpecError, match="about STDP alone"):
+        figures_with_controls(spec_of(), 0, None, False)
 
 
 def test_the_command_trains_a_spec_and_a_network(tmp_path, monkeypatch):
@@ -456,3 +476,12 @@ def test_a_reset_that_is_not_to_zero_is_refused():
     problems = list(surrogate_network._problems(Other()))
     assert "'zero' to train by gradients" in str(problems[0])
     assert not list(surrogate_network._problems(network))
+
+
+def test_a_gpu_that_is_missing_is_told():
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    network, lesson = network_and_lesson()
+    with pytest.raises(BackendMissingError, match="there is no GPU"):
+        train_surrogate(network, lesson, SurrogateOptions(device="cuda"))
