@@ -166,7 +166,8 @@ def _network(graph: NirGraph, text: Mapping[str, Any], hints: Mapping[str, Any])
         populations.append(Population(row["name"], size, neuron, row["sign"]))
     by_name = {p.name: p for p in populations}
     groups = [Group(tuple(by_name[n] for n in g["populations"])) for g in text["groups"]]
-    dt, parts = float(text["dt"]), {}
+    dt = float(text["dt"])
+    parts: dict[tuple[str, str, str], list[Any]] = {}
     for entry in text["matrices"]:
         matrix = Matrix(**entry)
         pre, post = groups[matrix.pre], groups[matrix.post]

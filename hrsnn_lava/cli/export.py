@@ -20,8 +20,8 @@ FORMATS = ("nir", "netx")
 def export_model(console: Console, format: str, network: Path, output: Path) -> None:
     """Write NETWORK as a file of another program; FORMAT is nir, or netx (lava-dl, .net).
 
-    For nir NETWORK is a float network (.hlx), for netx a quantized or a compiled one, whose integers
-    are written. Exit code 2 where the format cannot hold it, with every reason.
+    For nir NETWORK is a float network (.hlx), for netx a quantized or a compiled one, whose
+    integers are written. Exit code 2 where the format cannot hold it, with every reason.
     """
     if format == "nir":
         from hrsnn_lava.cli.export_nir import export_nir

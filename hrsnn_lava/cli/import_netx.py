@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hrsnn_lava.cli.console import Console, columns
-from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.cli.import_arguments import OF_NIR, ImportArguments, refuse_given
+from hrsnn_lava.errors import Problem, SpecError
 
 if TYPE_CHECKING:
     from hrsnn_lava.quantized import QuantizedNetwork
 
-#: Options of netx alone, with their values where nobody gave them.
-OF_NETX = {"weights": "lava", "num_layers": None, "input_shape": None}
-#: Those of NIR alone.
-_OF_NIR = {
-    "dialect": "auto",
-    "reset": None,
-    "single_spikes": False,
-    "biases": "exact",
-    "against": None,
-}
 
-
-def import_netx(console: Console, arguments: Any) -> int:
-    """Write the integer network of a ``.net`` file, and say what it is.
-
-    Args:
-        arguments: an `hrsnn_lava.cli.import_.ImportArguments`.
-    """
+def import_netx(console: Console, arguments: ImportArguments) -> int:
+    """Write the integer network of a ``.net`` file, and say what it is."""
     from hrsnn_lava.deploy.interchange.from_netx import network_of
     from hrsnn_lava.deploy.interchange.netx_file import read_netx
     from hrsnn_lava.report.sections.verdict import findings_lines
 
-    refuse_given(arguments, _OF_NIR)
+    refuse_given(arguments, OF_NIR)
     shape = None if arguments.input_shape is None else _shape(arguments.input_shape)
     file = read_netx(arguments.file, arguments.num_layers)
     network = network_of(file, f"{arguments.file}", arguments.weights, shape, arguments.dt)
@@ -55,20 +40,6 @@ def import_netx(console: Console, arguments: Any) -> int:
     )
     console.result(data, "\n".join([head, *findings_lines(findings), _layers(network)]))
     return 0
-
-
-def refuse_given(arguments: Any, defaults: Mapping[str, Any]) -> None:
-    """Refuse options that the format does not have: those that are not at their defaults.
-
-    Raises:
-        SpecError: with each of them.
-    """
-    problems = [
-        Problem(f"--{name.replace('_', '-')}", f"{getattr(arguments, name)}", "another format")
-        for name, default in defaults.items()
-        if getattr(arguments, name) != default
-    ]
-    raise_if(SpecError, f"import {arguments.format} has no such option", problems)
 
 
 def _shape(text: str) -> tuple[int, ...]:
