@@ -259,7 +259,7 @@ def batch_marks(graph: NirGraph) -> tuple[str, ...]:
     """That an input has more axes than the weights behind it ask for."""
     for node in graph.inputs:
         shape, sizes = node.arrays["shape"].reshape(-1), set()
-        for name in graph.after(node.name):
+        for name in graph.after[node.name]:
             weight = graph.nodes[name].arrays.get("weight")
             if weight is not None:
                 sizes.add(weight.ndim - 1)

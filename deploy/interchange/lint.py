@@ -198,14 +198,10 @@ def _lost(graph: NirGraph, marks: Mapping[str, tuple[str, ...]]) -> Iterator[Fin
 
 def _biases(graph: NirGraph) -> Iterator[Finding]:
     """Affine nodes between a layer and itself."""
-    after: dict[str, set[str]] = {name: set() for name in graph.nodes}
-    for a, b in graph.edges:
-        after[a].add(b)
     for node in graph.of_type("Affine"):
         if not node.arrays["bias"].any():
             continue
-        before = {a for a, b in graph.edges if b == node.name}
-        if before & after[node.name]:
+        if set(graph.before[node.name]) & set(graph.after[node.name]):
             text = f"{int(np.count_nonzero(node.arrays['bias']))} values"
             fix = (
                 "a program that takes it for weights alone gives other spikes; add it to the input"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -131,25 +132,33 @@ class NirGraph:
     inner: frozenset[str] = frozenset()
     source: str = "graph"
 
-    def before(self, name: str) -> list[str]:
-        """Names of the nodes with an edge to this one."""
-        return [a for a, b in self.edges if b == name]
+    @cached_property
+    def before(self) -> dict[str, list[str]]:
+        """Names of the nodes with an edge to a node, by its name."""
+        before: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for a, b in self.edges:
+            before[b].append(a)
+        return before
 
-    def after(self, name: str) -> list[str]:
-        """Names of the nodes that this one has an edge to."""
-        return [b for a, b in self.edges if a == name]
+    @cached_property
+    def after(self) -> dict[str, list[str]]:
+        """Names of the nodes that a node has an edge to, by its name."""
+        after: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for a, b in self.edges:
+            after[a].append(b)
+        return after
 
-    @property
+    @cached_property
     def inputs(self) -> list[Node]:
         """Where events come in from outside."""
         return [node for node in self.of_type("Input") if node.name not in self.inner]
 
-    @property
+    @cached_property
     def outputs(self) -> list[Node]:
         """What is read from outside."""
         return [node for node in self.of_type("Output") if node.name not in self.inner]
 
-    @property
+    @cached_property
     def neurons(self) -> list[Node]:
         """Nodes with a state."""
         return [node for node in self.nodes.values() if node.has_state]
@@ -340,6 +349,7 @@ def _resolve(flat: Flattening) -> None:
 
 def edge_problems(flat: Flattening) -> Iterator[Fault]:
     seen: set[tuple[str, str]] = set()
+    inner = {name for sides in flat.nested.values() for side in sides for name in side}
     for a, b in flat.edges:
         for name in dict.fromkeys((a, b)):
             if name not in flat.nodes and name not in flat.nested:
@@ -356,15 +366,10 @@ def edge_problems(flat: Flattening) -> Iterator[Fault]:
             yield Fault(f"edge {a!r} -> {b!r}", "is there twice", "once", fix, "duplicate_edge")
         seen.add((a, b))
         outer_in, outer_out = flat.nodes.get(b), flat.nodes.get(a)
-        if outer_in is not None and outer_in.type == "Input" and not _inner(flat, b):
+        if outer_in is not None and outer_in.type == "Input" and b not in inner:
             yield Fault(f"edge {a!r} -> {b!r}", "leads into an Input", "edges from an Input")
-        if outer_out is not None and outer_out.type == "Output" and not _inner(flat, a):
+        if outer_out is not None and outer_out.type == "Output" and a not in inner:
             yield Fault(f"edge {a!r} -> {b!r}", "leaves an Output", "edges to an Output")
-
-
-def _inner(flat: Flattening, name: str) -> bool:
-    """Whether an Input or Output is one of a graph within the graph."""
-    return any(name in inner for ends in flat.nested.values() for inner in ends)
 
 
 def node_problems(node: Node) -> Iterator[Fault]:

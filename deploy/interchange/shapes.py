@@ -17,8 +17,8 @@ from hrsnn_lava.deploy.interchange.nir_file import WHOLE, NirGraph, Node
 from hrsnn_lava.errors import ArtifactError, Problem, raise_if
 
 Shape = tuple[int, ...]
-#: Neurons of one node: what comes later needs an index of 32 bits.
-_LARGEST = 2**31 - 1
+#: Values that all nodes give together: shapes of a few bytes must not ask for memory.
+MAX_VALUES = 2**24
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ def shapes_of(graph: NirGraph) -> Shapes:
     Raises:
         ArtifactError: nodes that do not fit each other; all of them.
     """
-    before, after = neighbours(graph)
+    before, after, inputs = graph.before, graph.after, {node.name for node in graph.inputs}
     of: dict[str, Shape] = {}
     stripped: dict[str, Shape] = {}
     problems: list[Problem] = []
@@ -72,7 +72,7 @@ def shapes_of(graph: NirGraph) -> Shapes:
             of[node.name] = (1,)
     maps: dict[str, LinearMap] = {}
     todo = deque(graph.nodes.values())
-    waited = 0
+    waited = total = 0
     while todo and waited <= len(todo):
         node = todo.popleft()
         sources = [of[name] for name in before[node.name] if name in of]
@@ -81,9 +81,13 @@ def shapes_of(graph: NirGraph) -> Shapes:
             waited += 1
             continue
         waited = 0
-        if node in graph.inputs or not sources:
-            continue
-        _settle(node, sources[0], of, maps, problems)
+        if node.name not in inputs and sources:
+            _settle(node, sources[0], of, maps, problems)
+        total += math.prod(of.get(node.name, ()))
+        if total > MAX_VALUES:
+            text = f"more than {MAX_VALUES:,} values up to here"
+            problems.append(Problem(f"node {node.name!r}", text, "a smaller network"))
+            todo.clear()
     for node in todo:
         if node.name not in of:
             text = "its shape follows from nothing: no weights, no parameters before it"
@@ -97,16 +101,6 @@ def shapes_of(graph: NirGraph) -> Shapes:
     return Shapes(of, maps, {name: axes for name, axes in stripped.items() if axes})
 
 
-def neighbours(graph: NirGraph) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """Nodes before, and behind, every node."""
-    before: dict[str, list[str]] = {name: [] for name in graph.nodes}
-    after: dict[str, list[str]] = {name: [] for name in graph.nodes}
-    for a, b in graph.edges:
-        before[b].append(a)
-        after[a].append(b)
-    return before, after
-
-
 def _settle(
     node: Node,
     source: Shape,
@@ -117,8 +111,8 @@ def _settle(
     """The shape of a node behind one of shape `source`, and its matrix."""
     if node.has_state:
         of.setdefault(node.name, source)
-        if math.prod(of[node.name]) > _LARGEST:
-            problems.append(Problem(f"node {node.name!r}", f"{of[node.name]}", "2^31 at most"))
+        return
+    if node.name not in of and math.prod(source) > MAX_VALUES:
         return
     try:
         found = linear_map(node, source)
@@ -166,8 +160,10 @@ def _input_shape(
         cut = fits[-1]
     else:
         cut = next((k for k in range(len(shape) - 1) if shape[k] != 1), len(shape) - 1)
-    if math.prod(shape[cut:]) > _LARGEST:
-        problems.append(Problem(f"node {node.name!r}.shape", f"{shape}", "2^31 values at most"))
+    if math.prod(shape[cut:]) > MAX_VALUES:
+        allowed = f"{MAX_VALUES:,} values at most"
+        problems.append(Problem(f"node {node.name!r}.shape", f"{shape}", allowed))
+        return (1,), ()
     return shape[cut:], shape[:cut]
 
 

@@ -19,8 +19,9 @@ layer hears its own z of the step before, in either case.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -128,13 +129,29 @@ class StepModel:
     outputs: Mapping[str, tuple[str, ...]]
     folded: tuple[str, ...] = ()
 
+    @cached_property
+    def by_name(self) -> dict[str, Layer]:
+        """Layers by their names."""
+        return {layer.name: layer for layer in self.layers}
+
     def layer(self, name: str) -> Layer:
         """The layer of a name."""
-        return next(layer for layer in self.layers if layer.name == name)
+        return self.by_name[name]
 
-    def into(self, name: str) -> Iterator[Connection]:
+    def lag(self, name: str) -> int:
+        """Steps from a crossing to what is sent; 0 for inputs."""
+        return self.by_name[name].rule.lag if name in self.by_name else 0
+
+    @cached_property
+    def _by_post(self) -> dict[str, list[Connection]]:
+        found: dict[str, list[Connection]] = {name: [] for name in self.by_name}
+        for connection in self.connections:
+            found[connection.post].append(connection)
+        return found
+
+    def into(self, name: str) -> list[Connection]:
         """Connections to a layer."""
-        return (c for c in self.connections if c.post == name)
+        return self._by_post[name]
 
     @property
     def n_inputs(self) -> int:

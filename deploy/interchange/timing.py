@@ -32,16 +32,11 @@ class Timing:
     def delay(self, model: StepModel, connection: Connection) -> int:
         """Steps beyond the usual one that the synapses of a connection take."""
         there, here = self.crossing[connection.post], self.crossing[connection.pre]
-        return there - here + connection.offset(lag_of(model, connection.pre)) - 1
+        return there - here + connection.offset(model.lag(connection.pre)) - 1
 
     def bias_delay(self, name: str) -> int:
         """Steps for which a bias, sent from step 0 on, has to wait for its layer."""
         return self.crossing[name] - 1
-
-
-def lag_of(model: StepModel, name: str) -> int:
-    """Steps from a crossing to what is sent; 0 for inputs."""
-    return next((layer.rule.lag for layer in model.layers if layer.name == name), 0)
 
 
 def timing(model: StepModel) -> Timing:
@@ -53,7 +48,7 @@ def timing(model: StepModel) -> Timing:
     lags = {layer.name: layer.rule.lag for layer in model.layers}
     shift = {name: 0 for name, _ in model.inputs} | dict.fromkeys(lags, 1)
     earliest: dict[str, str] = {}
-    between = [c for c in model.connections if not c.recurrent]
+    between = [c for name in lags for c in model.into(name) if not c.recurrent]
     for _ in range(len(lags) + 1):
         moved = ""
         for c in between:
@@ -74,9 +69,10 @@ def timing(model: StepModel) -> Timing:
 
 
 def _circle(start: str, earliest: Mapping[str, str]) -> list[str]:
-    path: list[str] = []
+    path: dict[str, None] = {}
     name = start
     while name not in path:
-        path.append(name)
+        path[name] = None
         name = earliest[name]
-    return [*path[path.index(name) :], name][::-1]
+    names = list(path)
+    return [*names[names.index(name) :], name][::-1]

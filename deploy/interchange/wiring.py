@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hrsnn_lava.deploy.interchange.linear_maps import MAX_WEIGHTS
 from hrsnn_lava.deploy.interchange.nir_file import NirGraph, Node
-from hrsnn_lava.deploy.interchange.shapes import Shapes, neighbours, shapes_of
+from hrsnn_lava.deploy.interchange.shapes import Shapes, shapes_of
 from hrsnn_lava.deploy.interchange.step_model import Connection, Layer, Rule, StepModel
 from hrsnn_lava.errors import ArtifactError, Problem, raise_if
 
@@ -21,6 +22,9 @@ Terms = dict[tuple[str, int], sparse.csr_matrix]
 #: A delay may be off a whole number of steps by so much of one, as files hold 32 bits.
 _WHOLE = 1e-3
 _MAX_NAMED = 6
+_MAX_DELAYS = 1024
+#: Steps of a delay.
+_LONGEST = 2**16
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +71,7 @@ def step_model(
             without a delay, delays that are no whole steps.
     """
     shapes = shapes_of(graph)
-    before, _ = neighbours(graph)
+    before = graph.before
     drives = _drives(graph, shapes, before, file_step)
     connections: list[Connection] = []
     layers: list[Layer] = []
@@ -160,12 +164,15 @@ def _through(
     came = _summed(graph, shapes, sources, drives, of_node.weights.shape[1])
     constant = of_node.weights @ came.constant + of_node.bias
     if of_node.delay is None:
-        terms = {key: (of_node.weights @ m).tocsr() for key, m in came.terms.items()}
+        terms = {key: _product(name, of_node.weights, m) for key, m in came.terms.items()}
         return Drive(terms, constant)
     steps = _steps(name, of_node.delay, file_step)
     if (late := (steps > 0) & (came.constant != 0)).any():
         text = f"delays a bias ({int(late.sum())} values)"
         problem = Problem(f"node {name!r}", text, "biases behind the Delay")
+        raise ArtifactError(f"{graph.source}: cannot be imported", problems=[problem])
+    if (count := np.unique(steps).size) > _MAX_DELAYS:
+        problem = Problem(f"node {name!r}", f"{count:,} different delays", f"{_MAX_DELAYS:,}")
         raise ArtifactError(f"{graph.source}: cannot be imported", problems=[problem])
     terms = {}
     for (source, before), matrix in came.terms.items():
@@ -179,11 +186,26 @@ def _through(
     return Drive(terms, constant)
 
 
+def _product(name: str, first: sparse.csr_matrix, second: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Two matrices one after the other; two thin ones can make one of any size.
+
+    Raises:
+        ArtifactError: of more weights than `MAX_WEIGHTS`.
+    """
+    rows = np.bincount(first.indices, minlength=first.shape[1])
+    count = int(rows.astype(np.int64) @ np.diff(second.indptr).astype(np.int64))
+    if count > MAX_WEIGHTS and first.shape[0] * second.shape[1] > MAX_WEIGHTS:
+        text = f"up to {count:,} weights when multiplied out"
+        problem = Problem(f"node {name!r}", text, f"{MAX_WEIGHTS:,}")
+        raise ArtifactError("a chain of weights is too large", problems=[problem])
+    return (first @ second).tocsr()
+
+
 def _steps(name: str, delay: Float, file_step: float) -> NDArray[np.int64]:
     """Delays in steps."""
     exact = delay / file_step
     whole = np.rint(exact)
-    wrong = (np.abs(exact - whole) > _WHOLE * np.maximum(1.0, whole)) | (whole > 2**20)
+    wrong = (np.abs(exact - whole) > _WHOLE * np.maximum(1.0, whole)) | (whole > _LONGEST)
     if wrong.any():
         first = int(np.flatnonzero(wrong)[0])
         text = f"{delay[first]:g}, which is {exact[first]:g} steps of {file_step:g}"
@@ -199,32 +221,38 @@ def _in_order(
     """Layers in the order of their updates: each behind those that it hears in the same step."""
     by_name = {layer.name: layer for layer in layers}
     hears: dict[str, set[str]] = {layer.name: set() for layer in layers}
+    heard: dict[str, set[str]] = {layer.name: set() for layer in layers}
     for c in connections:
         if c.pre in by_name and not c.recurrent and not c.delay:
             hears[c.post].add(c.pre)
+            heard[c.pre].add(c.post)
+    ready = deque(name for name in hears if not hears[name])
     order: list[Layer] = []
-    done: set[str] = set()
-    while len(order) < len(layers):
-        ready = [name for name in hears if name not in done and hears[name] <= done]
-        if not ready:
-            loop = _loop({name: hears[name] - done for name in hears if name not in done})
-            text = f"a circle of layers without a Delay: {' -> '.join(loop)}"
-            fix = "in which order they are updated, no file says, and programs differ"
-            problem = Problem("edges", text, "feedback within a layer, or with a Delay", fix)
-            raise ArtifactError(f"{graph.source}: cannot be imported", problems=[problem])
-        order += [by_name[name] for name in ready]
-        done.update(ready)
+    while ready:
+        name = ready.popleft()
+        order.append(by_name[name])
+        for behind in sorted(heard[name]):
+            hears[behind].discard(name)
+            if not hears[behind]:
+                ready.append(behind)
+    if len(order) < len(layers):
+        loop = _loop({name: before for name, before in hears.items() if before})
+        text = f"a circle of layers without a Delay: {' -> '.join(loop)}"
+        fix = "in which order they are updated, no file says, and programs differ"
+        problem = Problem("edges", text, "feedback within a layer, or with a Delay", fix)
+        raise ArtifactError(f"{graph.source}: cannot be imported", problems=[problem])
     return tuple(order)
 
 
 def _loop(hears: Mapping[str, set[str]]) -> list[str]:
     """The names along one circle, the first one twice."""
     name = min(hears)
-    path: list[str] = []
+    path: dict[str, None] = {}
     while name not in path:
-        path.append(name)
+        path[name] = None
         name = min(hears[name])
-    return [*path[path.index(name) :], name][::-1]
+    names = list(path)
+    return [*names[names.index(name) :], name][::-1]
 
 
 def _read_by(graph: NirGraph, output: Node, before: Mapping[str, list[str]]) -> tuple[str, ...]:
@@ -234,19 +262,21 @@ def _read_by(graph: NirGraph, output: Node, before: Mapping[str, list[str]]) -> 
         ArtifactError: a node changes what it reads.
     """
     read: list[str] = []
-    todo, seen = list(before[output.name]), set()
+    inputs = {node.name for node in graph.inputs}
+    todo = deque(before[output.name])
+    seen: set[str] = set()
     while todo:
-        name = todo.pop(0)
+        name = todo.popleft()
         node = graph.nodes[name]
         if name in seen:
             continue
         seen.add(name)
         if node.has_state:
             read.append(name)
-        elif node.type in ("Flatten", "Output", "Input") and node not in graph.inputs:
-            todo += before[name]
-        elif node in graph.inputs:
+        elif name in inputs:
             raise _unread(graph, output, f"the input {name!r} itself", "a layer of neurons")
+        elif node.type in ("Flatten", "Output", "Input"):
+            todo += before[name]
         else:
             text = f"what the {node.type} {name!r} makes of spikes"
             raise _unread(graph, output, text, "spikes of a layer of neurons")

@@ -39,7 +39,7 @@ class SnnTorch(Dialect):
         marks = []
         names = [n.removesuffix(".lif") for n in graph.nodes if n.endswith(".lif")]
         paired = [n for n in names if f"{n}.w_rec" in graph.nodes]
-        pairs = [n for n in paired if (f"{n}.lif", f"{n}.w_rec") in graph.edges]
+        pairs = [n for n in paired if f"{n}.w_rec" in graph.after[f"{n}.lif"]]
         if pairs and not graph.inner:
             marks.append(f"a flat pair {pairs[0]}.lif, {pairs[0]}.w_rec")
         if ratio_is(graph, {"LIF": ("r", "tau"), "CubaLIF": ("w_in", "tau_syn")}, _STEP):

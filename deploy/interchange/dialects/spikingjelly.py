@@ -24,7 +24,8 @@ class SpikingJelly(Dialect):
     def marks(self, graph: NirGraph) -> tuple[str, ...]:
         """See `Dialect.marks`."""
         inputs = [node.name for node in graph.inputs]
-        others = [n for n in graph.nodes if n not in inputs and graph.nodes[n].type != "Output"]
+        ends = {node.name for node in (*graph.inputs, *graph.outputs)}
+        others = [name for name in graph.nodes if name not in ends]
         numbered = [n for n in others if n.startswith("_") and n[1:].replace("_", "").isdecimal()]
         if inputs != ["input_1"] or not numbered:
             return ()

@@ -34,8 +34,9 @@ class Spyx(Dialect):
 
     def marks(self, graph: NirGraph) -> tuple[str, ...]:
         """See `Dialect.marks`."""
-        others = [n for n in graph.nodes.values() if n not in (*graph.inputs, *graph.outputs)]
-        if not others or not all(_NAME.match(node.name) for node in others):
+        ends = {node.name for node in (*graph.inputs, *graph.outputs)}
+        others = [name for name in graph.nodes if name not in ends]
+        if not others or not all(_NAME.match(name) for name in others):
             return ()
         marks = ["nodes are named layer_0, layer_1 and so on"]
         lifs = graph.of_type("LIF")

@@ -86,7 +86,7 @@ def test_the_public_name(tmp_path):
     assert network.name == "cells"
     assert network.dt == 1e-3
     assert [p.name for p in network.populations] == ["input", "1", "3", "bias"]
-    assert hl.from_nir(tmp_path / "cells.nir", dt=5e-4).dt == 5e-4
+    assert imported(graph_of(content), ImportOptions(dt=5e-4)).network.dt == 5e-4
     with pytest.raises(SpecError, match="its square"):
         imported(graph_of(content), ImportOptions(dt=1e-6))
 
@@ -287,6 +287,35 @@ def test_a_circle_without_a_neuron():
     content["node"]["nodes"]["back"] = node("Linear", weight=np.ones((4, 5)))
     with pytest.raises(ArtifactError, match="circle without a neuron: back, ic"):
         literal(content)
+
+
+def single(n):
+    """A LIF of n neurons whose parameters are single numbers, so that its file is small."""
+    cell = node("LIF", **{key: np.float64(1) for key in ("tau", "r", "v_threshold")})
+    cell |= {"v_leak": np.zeros(())}
+    return {"input": node("Input", shape=np.array([n])), "lif": cell} | {
+        "output": node("Output", shape=np.array([n]))
+    }
+
+
+def test_small_files_ask_for_no_memory():
+    n = 30_000
+    thin = {
+        "a": node("Linear", weight=np.ones((1, n))),
+        "b": node("Linear", weight=np.ones((n, 1))),
+    }
+    with pytest.raises(ArtifactError, match="900,000,000 weights when multiplied out"):
+        literal(tree(single(n) | thin, chain("input", "a", "b", "lif", "output")))
+    with pytest.raises(ArtifactError, match="values at most"):
+        literal(tree(single(2**31 - 1), chain("input", "lif", "output")))
+    scale = node("Scale", scale=np.float64(1))
+    many = single(2**23 - 1) | {"s0": scale, "s1": scale}
+    names = ("input", "s0", "s1", "lif", "output")
+    with pytest.raises(ArtifactError, match="values up to here"):
+        literal(tree(many, chain(*names)))
+    late = single(2000) | {"d": node("Delay", delay=np.arange(2000) * DT)}
+    with pytest.raises(ArtifactError, match="2,000 different delays"):
+        literal(tree(late, chain("input", "d", "lif", "output")))
 
 
 def test_chains_of_weights_are_multiplied_out():

@@ -5,10 +5,10 @@ from __future__ import annotations
 import h5py
 import numpy as np
 import pytest
+from hdf5_children import read_here
 from nir_files import chain, cuba, ends, exported, exported_names, graph, lif, node, tree, write
 
 from hrsnn_lava.deploy.interchange.from_nir import ImportOptions, imported
-from hrsnn_lava.deploy.interchange.guarded_hdf5 import read_hdf5
 from hrsnn_lava.deploy.interchange.lint import (
     FINDINGS,
     check_nir,
@@ -143,8 +143,9 @@ def test_everything_that_is_certain_is_mended(tmp_path):
     nodes["input"] = node("Input", shape=np.array([1, 50, 2]))
     edges = [*chain("input", "fc", "g", "output"), ["input", "fc"]]
     source, target = write(tmp_path / "a.nir", tree(nodes, edges)), tmp_path / "b.nir"
-    assert {f.kind for f in check_nir(source).findings} >= {"duplicate_edge"}
-    new, changes = repaired(read_hdf5(source), "a.nir")
+    content = read_here(source)
+    assert {f.kind for f in check_tree(content).findings} >= {"duplicate_edge"}
+    new, changes = repaired(content, "a.nir")
     write_tree(target, new, source)
     assert len(changes) == 7
     checked = check_nir(target)
