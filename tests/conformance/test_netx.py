@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hdf5_children import read_here
 from netx_cases import KINDS, case, digest, names, sent, write_net
 
 import hrsnn_lava as hl
@@ -23,7 +24,7 @@ def recorded():
 
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch):
-    monkeypatch.setattr(netx_file, "read_hdf5")
+    monkeypatch.setattr(netx_file, "read_hdf5", read_here)
 
 
 def states(network, inputs, steps, backend):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -30,6 +30,7 @@ def effective(part):
     return projection.effective_weights().toarray().astype(np.int64) << (7 + projection.weight_exp)
 
 
+@settings(max_examples=60)
 @given(matrices())
 def test_exact_parts_act_as_the_values(values):
     found = exactly(values)
@@ -38,6 +39,7 @@ def test_exact_parts_act_as_the_values(values):
         assert np.all(sum((part.weights != 0).astype(int) for part in found) <= 1)
 
 
+@settings(max_examples=60)
 @given(matrices())
 def test_parts_act_as_lavas_dense_does(values):
     shifted = optimized(values)
@@ -47,6 +49,7 @@ def test_parts_act_as_lavas_dense_does(values):
         np.testing.assert_array_equal(total, acting(shifted) << (7 + shifted.weight_exp))
 
 
+@settings(max_examples=60)
 @given(matrices(-128, 127), st.integers(-128, -1), st.integers(1, 127))
 def test_weights_of_both_signs_are_left_as_they_are(values, least, most):
     values = np.append(values, [least, most])

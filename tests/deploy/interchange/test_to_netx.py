@@ -8,6 +8,7 @@ from itertools import pairwise
 import h5py
 import numpy as np
 import pytest
+from hdf5_children import read_here
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from netx_cases import case, sent, write_net
@@ -25,7 +26,7 @@ STEPS = 25
 @pytest.fixture(autouse=True, scope="module")
 def _in_this_process():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(netx_file, "read_hdf5")
+        patch.setattr(netx_file, "read_hdf5", read_here)
         yield
 
 
@@ -87,7 +88,7 @@ def layered(draw):
     return hl.QuantizedNetwork(tuple(populations), tuple(projections)).verify(), inputs
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(layered())
 def test_out_and_in_again_behaves_alike(tmp_path_factory, drawn):
     network, inputs = drawn
