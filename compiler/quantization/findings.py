@@ -231,18 +231,6 @@ def _room(population: Population, entry: Entry) -> Iterator[Finding]:
             "quantize with headroom 'worst_case', or 'measured' with a run",
             kind="current_may_wrap",
         )
-    if population.reset != "zero" and entry["v_may_saturate"]:
-        worst = entry["v_worst_case"]
-        measured = "without a bound" if worst is None else f"{worst:.3g} times its range at worst"
-        yield Finding(
-            "note",
-            f"population {population.name!r}",
-            f"the potential may need {measured}",
-            f"with reset {population.reset!r} it keeps what it has above the threshold, and "
-            "forgets what is above its range; runs count that",
-            "weaken what drives the neurons, if runs count any",
-            kind="potential_may_saturate",
-        )
 
 
 def _zeroed(projection: Projection, entry: Entry, target: Entry) -> Iterator[Finding]:

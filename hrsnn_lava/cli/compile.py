@@ -28,6 +28,7 @@ from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.hrsnn import build_hrsnn
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
+from hrsnn_lava.resets import RESETS, Reset
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.trace import Trace
 
@@ -76,10 +77,8 @@ FOREIGN = {".nir": "NIR", ".net": "lava-dl's netx"}
 )
 @click.option(
     "--reset",
-    type=click.Choice(["zero", "subtract"]),
-    default="zero",
-    show_default=True,
-    help="What a spike does to the potential.",
+    type=click.Choice(RESETS),
+    help="What a spike does to the potential of every neuron.  [default: the model's]",
 )
 @click.option("--full", is_flag=True, help="Print limits, integers and passes as tables.")
 @seed_option("Of the network that a spec describes, instead of the spec's.", default=None)
@@ -91,11 +90,6 @@ def compile_model(console: Console, model: Path, output: Path, **options: Any) -
     MODEL is a network or quantized network (.hlx), or a spec (.toml) whose network is built, but
     not trained; it learns on the chip where the spec says so.
     """
-    if options["reset"] == "subtract":
-        raise SpecError(
-            "--reset subtract: the chip's LIF sets the potential to zero at a spike and cannot "
-            "subtract the threshold; train with reset to zero, or convert the model before"
-        )
     network, spec = _load(model, options["seed"])
     profile = options["profile"] or (None if spec is None else spec.compile.profile)
     if profile is None:
@@ -105,7 +99,7 @@ def compile_model(console: Console, model: Path, output: Path, **options: Any) -
     chip = chip if chips is None else chip.with_chips(chips)
     if spec is not None and spec.compile.cores is not None:
         chip = chip.with_cores(spec.compile.cores)
-    network = _with_dt(network, options["dt"])
+    network = _with_reset(_with_dt(network, options["dt"]), options["reset"])
     passes = _passes(network, spec, options)
     quantized = isinstance(network, QuantizedNetwork)
     pipeline = Pipeline.default(chip, passes, quantized=quantized)
@@ -134,6 +128,21 @@ def _load(model: Path, seed: int | None) -> tuple[Network | QuantizedNetwork, Sp
     if isinstance(saved_network, CompiledNetwork):
         raise ArtifactError(f"{model}: holds a compiled network; accepted: {ACCEPTED}")
     return saved_network, None
+
+
+def _with_reset(
+    network: Network | QuantizedNetwork, reset: Reset | None
+) -> Network | QuantizedNetwork:
+    """The network with one reset for all populations of neurons; None leaves it as it is."""
+    if reset is None:
+        return network
+    if isinstance(network, QuantizedNetwork):
+        for neurons in network.compute_populations:
+            network = network.with_population(replace(neurons, reset=reset))
+    else:
+        for population in network.compute_populations:
+            network = network.with_population(population.with_parameters(reset=reset))
+    return network.verify()
 
 
 def _with_dt(network: Network | QuantizedNetwork, dt: float | None) -> Network | QuantizedNetwork:

@@ -123,7 +123,7 @@ class _HeterogeneousLIFModel(PyLoihiProcessModel):  # type: ignore[misc]
 
     def __init__(self, proc_params: Mapping[str, Any]) -> None:
         super().__init__(proc_params)
-        self._reset: Reset = proc_params["reset"]
+        self._reset: Reset = proc_params.get("reset", "zero")
 
     def _update(self, activation: Any, due: Any) -> None:
         raise NotImplementedError
@@ -144,10 +144,10 @@ class _HeterogeneousLIFModel(PyLoihiProcessModel):  # type: ignore[misc]
             self.v[waiting] = 0
             # a held neuron is silent even where a threshold below 0 would let v = 0 pass
             spikes = (self.v > self._threshold()) & ~waiting
-            left = (
-                self.v - self._threshold() if self._reset == "subtract" else np.zeros_like(self.v)
-            )
-            self.v[spikes] = left[spikes]
+            if self._reset == "subtract":
+                self.v[spikes] -= self._threshold()[spikes]
+            else:
+                self.v[spikes] = 0
             self.refractory_end[spikes] = self.time_step + self.refractory[spikes]
         self.s_out.send(spikes)
         if self.v_out.csp_ports:

@@ -24,6 +24,7 @@ from hrsnn_lava.quantized import (
     QuantizedPopulation,
     QuantizedProjection,
 )
+from hrsnn_lava.resets import RESETS
 
 
 def neurons(n, **fields):
@@ -323,12 +324,24 @@ def test_features(feature, rule, projections):
         assert ours == theirs, name
 
 
+@pytest.mark.parametrize("reset", RESETS)
+def test_resets(reset):
+    net = network(2, reset=reset)
+    for name in HardwareProfile.names():
+        lacks = plain(name)["features"].get("subtractive_reset", {}).get("value") is False
+        assert lacks == (name == "loihi1")
+        ours, theirs = rules_broken(net, zeros(2), name)
+        assert ("subtractive_reset" in ours) is (lacks and reset != "zero"), name
+        assert ours == theirs, name
+
+
 def test_every_rule_has_a_boundary():
     """A rule that is added has to be tried above."""
     tried = {rule for rule, _ in LIMITS.values()}
     ranges = {*NEURON_FIELDS, *SYNAPSE_FIELDS} - {"message_bits"}
     tried |= {f"{field}_range" for field in ranges} | {"graded_spikes"}
     tried |= {"learning", "parallel_synapses", "source_signs", "recurrence"}  # features
+    tried |= {"subtractive_reset"}
     # no limits of a profile: test_rules.py, and tests/sim_backends/test_third_factor.py
     tried |= {"weight_grid", "third_factor"}
     assert {rule.__name__ for rule in RULES} == tried

@@ -134,7 +134,7 @@ def test_what_a_file_leaves_out_is_neither_a_limit_nor_a_lack() -> None:
     assert not one.lacks("parallel_synapses")
     raw = one.to_dict()
     assert "neuron" not in raw
-    assert set(raw["features"]) == {"learning"}
+    assert set(raw["features"]) == {"learning", "subtractive_reset"}
     assert "inputs" not in raw["chip"]
 
 

@@ -16,29 +16,31 @@ from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
 STEPS, INPUTS, SIZE, DT = 400, 7, 30, 1e-3
 
 
-def leaky(x, w, v_rec, p, hold=False):
-    """snnTorch's Leaky (``hold`` False) or RLeaky and Synaptic, reset to zero."""
+def leaky(x, w, v_rec, p, hold=False, subtract=False):
+    """snnTorch's Leaky (``hold`` False) or RLeaky and Synaptic, reset to zero or by subtraction."""
     mem, syn, spikes = np.zeros(SIZE), np.zeros(SIZE), np.zeros((len(x), SIZE), bool)
     last = np.zeros(SIZE)
     for t, row in enumerate(x):
         syn = p["alpha"] * syn + w @ row + v_rec @ last
-        mem = p["beta"] * np.where(last > 0, 0.0, mem) + syn + p["bias"]
-        if hold:
+        mem = p["beta"] * np.where((last > 0) & ~np.bool_(subtract), 0.0, mem) + syn + p["bias"]
+        if subtract:
+            mem = mem - last * p["v_threshold"]
+        elif hold:
             mem = np.where(last > 0, 0.0, mem)
         last = (mem > p["v_threshold"]).astype(float)
         spikes[t] = last > 0
     return spikes
 
 
-def norse(x, w, v_rec, p):
-    """Norse's LIF by Euler's method, reset to 0."""
+def norse(x, w, v_rec, p, subtract=False):
+    """Norse's LIF by Euler's method, reset to 0 or by subtraction."""
     v, i, z = np.zeros(SIZE), np.zeros(SIZE), np.zeros(SIZE)
     spikes = np.zeros((len(x), SIZE), bool)
     for t, row in enumerate(x):
         i = i + w @ row + v_rec @ z
         v = v + DT / p["tau_mem"] * (p["bias"] + i - v)
         z = (v > p["v_threshold"]).astype(float)
-        v = np.where(z > 0, 0.0, v)
+        v = np.where(z > 0, v - p["v_threshold"] if subtract else 0.0, v)
         i = i * (1.0 - DT / p["tau_syn"])
         spikes[t] = z > 0
     return spikes
@@ -55,7 +57,8 @@ def exact(x, w, v_rec, p):
         v = beta * v + (1.0 - beta) * (p["bias"] * (t > 0 or not p.get("late")) + i)
         v, held = np.where(held > 0, 0.0, v), np.maximum(held - 1, 0)
         sent, row = (v > p["v_threshold"]).astype(float), x[t]
-        v, held = np.where(sent > 0, 0.0, v), np.where(sent > 0, p["hold"], held)
+        left = v - p["v_threshold"] if p.get("subtract") else 0.0
+        v, held = np.where(sent > 0, left, v), np.where(sent > 0, p["hold"], held)
         spikes[t] = sent > 0
     return spikes
 
@@ -220,6 +223,40 @@ def test_exact_is_what_networks_are(seed):
     assert DELAYS["exact"] == 0
 
 
+@pytest.mark.parametrize("recurrent", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("convention", sorted(DELAYS))
+def test_subtractions_are_those_of_the_other_program(convention, seed, recurrent):
+    """Those of snnTorch come a step late, in each of its neurons; the others at once."""
+    rng, x, w, v_rec = arrays(seed, recurrent)
+    gain = {"exact": 5, "norse": 8}.get(convention, 1)
+    w, v_rec = gain * w, gain * v_rec
+    p = {"tau_mem": rng.uniform(0.002, 0.03, SIZE), "tau_syn": rng.uniform(0.001, 0.01, SIZE)}
+    p |= {"bias": 0.0, "v_threshold": rng.uniform(0.8, 1.5, SIZE), "hold": 0, "subtract": True}
+    p |= {"beta": np.exp(-DT / p["tau_mem"]), "alpha": np.exp(-DT / p["tau_syn"])}
+    options = {"convention": convention, "tau_mem": p["tau_mem"], "tau_syn": p["tau_syn"]}
+    options |= {"v_threshold": p["v_threshold"], "dt": DT, "reset": "subtract"}
+    network = hl.Network.from_arrays(w, v_rec if recurrent else None, **options)
+    late = convention.startswith("snntorch")
+    assert network.population("neurons").reset == ("subtract_next" if late else "subtract")
+    assert not network.population("neurons").parameter("refractory").any()
+    delay = DELAYS[convention]
+    ours = played(network, x, STEPS + delay)[delay:]
+    if late:
+        theirs = leaky(x, w, v_rec, p, subtract=True)
+        options["reset"] = "subtract_next"
+        same = hl.Network.from_arrays(w, v_rec if recurrent else None, **options)
+        assert (played(same, x, STEPS + delay)[delay:] == ours).all()
+    elif convention == "exact":
+        theirs = exact(x, w, v_rec, p)
+    else:
+        theirs = norse(x, w, v_rec, p, subtract=True)
+    assert (ours == theirs).all()
+    assert 0.02 < theirs.mean() < 0.95
+    plain = hl.Network.from_arrays(w, v_rec if recurrent else None, **options | {"reset": "zero"})
+    assert (played(plain, x, STEPS + delay)[delay:] != theirs).any()
+
+
 def test_potentials_that_meet_the_threshold_do_not_pass_it():
     """Numbers that binary fractions hold: sums are exact, so a tie is one."""
     for beta in (0.0, 0.5, 0.75, 0.875, 0.9375, 1.0):
@@ -294,7 +331,9 @@ def test_tensors_are_read_without_their_gradients():
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"reset": "subtract"}, "cannot subtract its threshold"),
+        ({"reset": "substract"}, "zero, subtract, subtract_next. Did you mean 'subtract'?"),
+        ({"reset": None}, "reset: None; allowed: one of zero"),
+        ({"reset": "subtract", "refractory": 0.002}, "a refractory neuron is held at 0"),
         ({"convention": "brian"}, "one of exact, snntorch"),
         ({"tau_mem": None}, "give beta, the share"),
         ({"beta": 0.9}, "both are given"),
@@ -331,13 +370,17 @@ def test_a_trained_network_reaches_the_chip():
     assert trace.n_spikes == pytest.approx(theirs.sum(), rel=0.05)
 
 
+def golden(recording):
+    return dict(np.load(Path(__file__).parent / "golden" / f"snntorch_{recording}.npz"))
+
+
 @pytest.mark.parametrize(
     ("recording", "convention"), [("leaky", "snntorch"), ("rleaky", "snntorch_rleaky")]
 )
 def test_spikes_that_snntorch_itself_sent(recording, convention):
     """Recorded with snnTorch 1.0.0 and torch 2.15.0: 20 neurons of `Leaky` and of `RLeaky` with
     ``reset_mechanism="zero"`` behind a `Linear` of 6 channels, 100 steps, float32."""
-    data = dict(np.load(Path(__file__).parent / "golden" / f"snntorch_{recording}.npz"))
+    data = golden(recording)
     bias = data["bias"].astype(float) + data.get("bias_rec", 0.0)
     network = hl.Network.from_arrays(
         data["w_in"],
@@ -351,3 +394,36 @@ def test_spikes_that_snntorch_itself_sent(recording, convention):
     x = np.column_stack([data["inputs"], np.ones(100)])
     assert (played(network, x, 101)[1:] == data["spikes"]).all()
     assert data["spikes"].sum() == {"leaky": 360, "rleaky": 237}[recording]
+
+
+@pytest.mark.parametrize(
+    ("recording", "convention", "spikes", "of_zero"),
+    [
+        ("leaky", "snntorch", 390, 110),
+        ("rleaky", "snntorch_rleaky", 357, 192),
+        ("rsyn", "snntorch_rleaky", 831, 515),
+    ],
+)
+def test_spikes_that_snntorch_sent_with_a_reset_by_subtraction(
+    recording, convention, spikes, of_zero
+):
+    """The same of `Leaky`, `RLeaky` and `RSynaptic` with ``reset_mechanism="subtract"``, and how
+    many spikes differ with a reset to zero."""
+    data = golden(f"{recording}_subtract")
+    bias = data["bias"].astype(float) + data.get("bias_rec", 0.0)
+    options = {"v_threshold": data["v_threshold"], "convention": convention, "beta": data["beta"]}
+    w_in = data["w_in"]
+    if "alpha" in data:  # the bias passes through the filter
+        w_in, options["alpha"] = np.column_stack([w_in, bias]), data["alpha"]
+    else:
+        options |= {"bias": bias, "bias_channel": True}
+    x = np.column_stack([data["inputs"], np.ones(100)])
+    found = {
+        reset: played(
+            hl.Network.from_arrays(w_in, data.get("w_rec"), reset=reset, **options), x, 101
+        )
+        for reset in ("subtract", "zero")
+    }
+    assert (found["subtract"][1:] == data["spikes"]).all()
+    assert (found["zero"][1:] != data["spikes"]).sum() == of_zero
+    assert data["spikes"].sum() == spikes

@@ -271,6 +271,10 @@ def check_network(network, synapses, n_neurons, profile):
         yield Finding("source_signs", -1, 2, 1)
     if number(profile, "features.recurrence") is False and loops(network):
         yield Finding("recurrence", -1, 1, 0)
+    if number(profile, "features.subtractive_reset") is False:
+        for population in network.populations:
+            if not population.is_input and population.reset != "zero":
+                yield Finding("subtractive_reset", -1, 1, 0)
     learns = any(p.learning is not None for p in network.projections)
     for feature in ("learning", "programmable_learning"):
         if learns and number(profile, f"features.{feature}") is False:

@@ -25,6 +25,7 @@ from hrsnn_lava.quantized import (
     QuantizedProjection,
     SignMode,
 )
+from hrsnn_lava.resets import RESETS
 from hrsnn_lava.trace import SpikeInput
 
 
@@ -82,11 +83,14 @@ def neuron_field(draw, field: str, size: int):
 
 
 @st.composite
-def populations(draw, name: str, max_size: int):
-    """A population with per-neuron values of every field."""
+def populations(draw, name: str, max_size: int, resets: bool = False):
+    """A population with per-neuron values of every field, and any reset if asked for."""
     size = draw(st.integers(1, max_size))
     fields = {field: draw(neuron_field(field, size)) for field in EDGE}
-    return QuantizedPopulation(name, size, **fields)
+    reset = draw(st.sampled_from(RESETS)) if resets else "zero"
+    if reset != "zero":
+        fields["refractory"] = 0
+    return QuantizedPopulation(name, size, **fields, reset=reset)
 
 
 @st.composite
@@ -124,9 +128,10 @@ def projections(draw, name: str, pre, post, delays: bool):
 
 
 @st.composite
-def networks(draw, max_size: int = 12, delays: bool = False):
+def networks(draw, max_size: int = 12, delays: bool = False, resets: bool = False):
     """A recurrent network of one or two populations, with or without an input."""
-    groups = [draw(populations(name, max_size)) for name in draw(st.sampled_from(["a", "ab"]))]
+    names = draw(st.sampled_from(["a", "ab"]))
+    groups = [draw(populations(name, max_size, resets)) for name in names]
     inputs = []
     if draw(st.booleans()):
         scale = draw(st.sampled_from([None, 64.0]))
@@ -141,9 +146,11 @@ def networks(draw, max_size: int = 12, delays: bool = False):
 
 
 @st.composite
-def driven_networks(draw, steps: int = 40, max_size: int = 12, delays: bool = False):
+def driven_networks(
+    draw, steps: int = 40, max_size: int = 12, delays: bool = False, resets: bool = False
+):
     """A network and an input that fits it (None when it has no input)."""
-    network = draw(networks(max_size, delays))
+    network = draw(networks(max_size, delays, resets))
     return network, draw(inputs_for(network, steps))
 
 
@@ -247,9 +254,9 @@ def learnings(draw, n_synapses: int, graded: bool, kind: str, most_profiles: int
 
 
 @st.composite
-def learning_networks(draw, max_size: int = 12):
+def learning_networks(draw, max_size: int = 12, resets: bool = False):
     """A recurrent network with one to three learning projections beside fixed ones."""
-    base = draw(networks(max_size, delays=True))
+    base = draw(networks(max_size, True, resets))
     plain = [p for p in base.projections if p.n_synapses]
     if not plain:
         return base
@@ -268,7 +275,7 @@ def learning_networks(draw, max_size: int = 12):
 
 
 @st.composite
-def driven_learning_networks(draw, steps: int = 40, max_size: int = 12):
+def driven_learning_networks(draw, steps: int = 40, max_size: int = 12, resets: bool = False):
     """A learning network and an input that fits it."""
-    network = draw(learning_networks(max_size))
+    network = draw(learning_networks(max_size, resets))
     return network, draw(inputs_for(network, steps))

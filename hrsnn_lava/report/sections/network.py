@@ -299,7 +299,7 @@ def reset_lines(resets: Plain) -> list[str]:
     """What spikes do in populations that they do not set to 0."""
     when = {"subtract": "at once", "subtract_next": "in the next step"}
     return [
-        f"{name}: a spike takes the threshold off the potential {when[reset]} (reset {reset})"
+        f"a spike of {name} takes the threshold off the potential {when[reset]} (reset {reset})"
         for name, reset in resets.items()
     ]
 

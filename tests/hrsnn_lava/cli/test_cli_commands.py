@@ -504,3 +504,24 @@ def test_every_trace_of_a_learning_network_has_its_spike_traces(run: Any, learne
     outcome = run("simulate", learner, "--steps", "4", "--probe", "traces", "-o", "t.npz")
     assert outcome.code == 2
     assert "--probe traces needs --stream" in outcome.err
+
+
+def test_a_reset_for_all_neurons(run: Any, files: Any, tmp_path: Path) -> None:
+    """v grows by 100 a step to above 640: spikes come every 6.4 steps, and not every 7th."""
+    paths = {reset: tmp_path / f"{reset}.hlx" for reset in ("zero", "subtract", "subtract_next")}
+    for reset, path in paths.items():
+        to = ("--profile", "loihi2", "--reset", reset, "-o", path)
+        assert run("compile", files.clock, *to, "--quiet").code == 0
+    steps = {
+        reset: hl.simulate(hl.CompiledNetwork.load(path), steps=40).spike_steps.tolist()
+        for reset, path in paths.items()
+    }
+    assert steps["zero"] == [6, 13, 20, 27, 34]
+    assert steps["subtract"] == [6, 12, 19, 25, 32, 38]
+    # the threshold is taken off a step later, so 700 - 640 + 100 comes after 700
+    assert steps["subtract_next"] == [6, 12, 19, 25, 32, 38]
+    rows = run("inspect", paths["subtract"]).out.splitlines()
+    assert any(re.fullmatch(r"ticker\s+1\s+neurons\s+subtract\s*", row) for row in rows)
+    assert not re.search(r"kind\s+reset", run("inspect", paths["zero"]).out)
+    change = run("diff", paths["zero"], paths["subtract"]).out
+    assert re.search(r"population ticker\.reset\s+zero\s+subtract", change)

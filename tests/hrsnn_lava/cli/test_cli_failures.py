@@ -170,7 +170,9 @@ def test_wrong_names(run: Any, files: Any) -> None:
 
 def test_options_that_cannot_be_met(run: Any, files: Any) -> None:
     to = ("--profile", "loihi1", "-o", "o.hlx")
-    assert_failure(run("compile", files.network, "--reset", "subtract", *to), 2, "to zero")
+    refused = run("compile", files.network, "--reset", "subtract", *to)
+    assert_failure(refused, 4, "reset 'subtract'", "set its reset to 'zero'")
+    assert_failure(run("compile", files.network, "--reset", "soft", *to), 2, "subtract_next")
     assert_failure(run("compile", files.quantized, "--dt", "1e-3", *to), 2, "--dt", "quantized")
     assert_failure(run("compile", files.quantized, "--weight-bits", "4", *to), 2, "--weight-bits")
     assert_failure(run("compile", files.network, "--seed", "4", *to), 2, "--seed")

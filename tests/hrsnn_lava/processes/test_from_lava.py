@@ -279,6 +279,18 @@ def test_a_file_source_and_our_own_neurons_are_taken_and_sinks_are_not(tmp_path:
     assert trace.spike_neurons.tolist() == [0, 1, 0, 2, 0, 1]
 
 
+@pytest.mark.parametrize("reset", ["zero", "subtract", "subtract_next"])
+def test_the_reset_of_our_own_neurons_is_taken(reset: str) -> None:
+    from hrsnn_lava.processes.lif import HeterogeneousLIF
+
+    # 100 a step without leak, and a threshold of 250: every third step, or two in five
+    neurons = HeterogeneousLIF(shape=(1,), vth=4, du=4095, bias_mant=100, reset=reset)
+    taken = from_lava(neurons, steps=15)
+    assert taken.network.populations[0].reset == reset
+    expected = [2, 5, 8, 11, 14] if reset == "zero" else [2, 5, 7, 10, 12]
+    assert hl.simulate(*taken).spike_steps.tolist() == expected
+
+
 #: Text of a rule, and the products as we hold them: dependency, mantissa, exponent, factors.
 RULES = [
     ("x0 * y1 - y0 * x1", [("x0", 1, 0, "y1"), ("y0", -1, 0, "x1")]),

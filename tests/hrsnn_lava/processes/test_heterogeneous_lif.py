@@ -47,10 +47,13 @@ def stock(name: str, **values: Any) -> Any:
     return model
 
 
-def ours(precision: str, n: int, *, bias_in: bool = False, **values: Any) -> Any:
+def ours(
+    precision: str, n: int, *, bias_in: bool = False, reset: str = "zero", **values: Any
+) -> Any:
     from hrsnn_lava.processes.lif import HeterogeneousLIFFixed, HeterogeneousLIFFloat
 
-    model = (HeterogeneousLIFFixed if precision == "fixed_pt" else HeterogeneousLIFFloat)({})
+    fixed = precision == "fixed_pt"
+    model = (HeterogeneousLIFFixed if fixed else HeterogeneousLIFFloat)({"reset": reset})
     for port in ("a_in", "s_out", "v_out", "u_out"):
         setattr(model, port, Wire())
     model.bias_in = Wire(connected=bias_in)
@@ -73,8 +76,13 @@ def wrap32(x: int) -> int:
     return (x + 2**31) % 2**32 - 2**31
 
 
-def plain_step(u: int, v: int, a: int, p: dict[str, int], held: bool) -> tuple[int, int, bool]:
-    """The integer step of one neuron in Python integers, int32 wraps written out."""
+def plain_step(
+    u: int, v: int, a: int, p: dict[str, int], held: bool, reset: str = "zero"
+) -> tuple[int, int, bool]:
+    """The integer step of one neuron in Python integers, int32 wraps written out.
+
+    With a reset by subtraction, `held` says that the threshold is still to be taken off.
+    """
 
     def decayed(x: int, factor: int) -> int:
         size = abs(x * factor) >> 12
@@ -85,6 +93,12 @@ def plain_step(u: int, v: int, a: int, p: dict[str, int], held: bool) -> tuple[i
     u = wrap32(d + 2**24) if w <= -(2**23) else w
     bias = wrap32(p["bias_mant"] << p["bias_exp"])
     total = wrap32(wrap32(decayed(v, 4096 - p["dv"]) + u) + bias)
+    if reset != "zero":
+        theta = p["vth"] << 6
+        total = wrap32(total - theta) if held else total
+        v = max(-(2**23) + 1, min(2**23 - 1, total))
+        spike = v > theta
+        return u, v - theta if spike and reset == "subtract" else v, spike
     v = 0 if held else max(-(2**23) + 1, min(2**23 - 1, total))
     spike = not held and v > p["vth"] << 6
     return u, 0 if spike else v, spike
@@ -217,6 +231,49 @@ def test_streamed_bias_adds_to_the_mantissa_before_the_shift() -> None:
 def test_threshold_below_zero_keeps_a_held_neuron_silent() -> None:
     model = ours("floating_pt", 1, vth=-1.0, refractory=1)
     assert [bool(step(model, np.zeros(1))[0]) for _ in range(4)] == [True, False, True, False]
+
+
+@pytest.mark.parametrize("reset", ["subtract", "subtract_next"])
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_subtractions_equal_the_formula_in_plain_integers(reset: str, data: Any) -> None:
+    rows = data.draw(st.lists(neuron, min_size=1, max_size=5))
+    rows = [{**row, "refractory": 0} for row in rows]
+    n = len(rows)
+    values = {k: np.array([r[k] for r in rows], np.int32) for k in rows[0]}
+    model = ours("fixed_pt", n, reset=reset, **values)
+    states = [(row["u"], row["v"], False) for row in rows]
+    for _ in range(12):
+        a = data.draw(st.lists(activations, min_size=n, max_size=n))
+        with np.errstate(over="ignore"):
+            found = step(model, np.array(a, np.int64).astype(np.int32))
+        states = [
+            plain_step(u, v, wrap32(x), row, fired and reset == "subtract_next", reset)
+            for (u, v, fired), x, row in zip(states, a, rows, strict=True)
+        ]
+        assert model.u.tolist() == [u for u, _, _ in states]
+        assert model.v.tolist() == [v for _, v, _ in states]
+        assert found.tolist() == [fired for _, _, fired in states]
+
+
+def test_floats_subtract_what_they_were_compared_with() -> None:
+    at_once = ours("floating_pt", 2, dv=0.5, du=1.0, vth=[1.0, 0.75], reset="subtract")
+    assert step(at_once, np.array([2.5, 1.0])).tolist() == [True, True]
+    assert at_once.v.tolist() == [1.5, 0.25]
+    later = ours("floating_pt", 2, dv=0.5, du=1.0, vth=[1.0, 0.75], reset="subtract_next")
+    assert step(later, np.array([2.5, 1.0])).tolist() == [True, True]
+    assert later.v.tolist() == [2.5, 1.0]
+    assert step(later, np.array([0.0, 1.0])).tolist() == [False, False]
+    assert later.v.tolist() == [0.25, 0.75]
+
+
+def test_resets_that_there_are_not_are_refused() -> None:
+    from hrsnn_lava.processes.lif import HeterogeneousLIF
+
+    with pytest.raises(ValueError, match="reset: 'soft'; allowed: zero, subtract, subtract_next"):
+        HeterogeneousLIF(shape=(3,), reset="soft")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="refractory: not 0 with reset 'subtract'"):
+        HeterogeneousLIF(shape=(3,), reset="subtract", refractory=[0, 1, 0])
 
 
 def test_wrong_shape_and_unknown_parameter_are_refused() -> None:
