@@ -201,7 +201,7 @@ def template(folder: str, name: str) -> str:
 def npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """An uncompressed ``.npz``; equal arrays give equal bytes."""
     stream = io.BytesIO()
-    np.savez(stream, **{name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)})
+    np.savez(stream, **{name: np.asarray(arrays[name], order="C") for name in sorted(arrays)})
     return stream.getvalue()
 
 
