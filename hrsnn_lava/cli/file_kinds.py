@@ -76,8 +76,8 @@ TAKERS = {
     "recording": "simulate --stream --resume",
     "training": "train --resume",
     "pruning": "prune --resume",
-    "nir": "import nir",
-    "netx": "import netx",
+    "nir": "import",
+    "netx": "import",
 }
 _MODELS = ("network", "quantized", "compiled")
 #: An answer holds a report, or the error in its place, which the reader then tells.
