@@ -78,8 +78,8 @@ TAKERS = {
     "bundle": "inspect",
     "training": "train --resume",
     "pruning": "prune --resume",
-    "nir": "import nir",
-    "netx": "import netx",
+    "nir": "import",
+    "netx": "import",
 }
 _MODELS = ("network", "quantized", "compiled")
 #: An answer holds a report, or the error in its place, which the reader then tells.

@@ -26,7 +26,12 @@ def inspect(console: Console, file: Path) -> None:
     """Say what FILE holds: any file or folder that this program writes or reads."""
     kind = kind_of(file)
     readers = {**TEXTS, "trace": _npz, "input": _npz, "arrays": _npz, "spec": _toml, "nir": _nir}
+<<<<<<< HEAD
     readers |= {"bundle": _bundle} | dict.fromkeys(("profile", "cost set"), _toml)
+=======
+    readers["netx"] = _netx
+    readers |= dict.fromkeys(("profile", "cost set"), _toml)
+>>>>>>> eb81156d7013853ad0faee8f6e66f75f60aa7b38
     by_suffix = {".toml": _toml, ".npz": _npz, ".json": TEXTS["report"]}
     reader = readers.get(kind or "", by_suffix.get(file.suffix.lower(), _artifact))
     data = reader(file)
@@ -187,6 +192,18 @@ def _nir(path: Path) -> dict[str, Any]:
     }
 
 
+def _netx(path: Path) -> dict[str, Any]:
+    from hrsnn_lava.deploy.interchange.netx_file import read_netx
+
+    file = read_netx(path)
+    kinds = [type(layer).__name__.removesuffix("Layer").lower() for layer in file.layers]
+    return {
+        "kind": "netx",
+        "dt_s": file.dt,
+        "layers": [f"{index} ({kind})" for index, kind in enumerate(kinds)],
+    }
+
+
 def _toml(path: Path) -> dict[str, Any]:
     text = ""
     with contextlib.suppress(OSError), path.open("rb") as handle:  # its reader then explains it
@@ -223,7 +240,7 @@ def _text(path: Path, data: dict[str, Any]) -> str:
         for key, value in data.items()
         if not isinstance(value, (dict, list)) and key != "kind"
     ]
-    if data["kind"] in ("trace", "nir", *TEXTS):
+    if data["kind"] in ("trace", "nir", "netx", *TEXTS):
         lists = ((key, names) for key, names in data.items() if names and isinstance(names, list))
         simple += [(key, ", ".join(map(str, names))) for key, names in lists]
     if isinstance(data.get("profile"), dict):

@@ -10,6 +10,7 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from netx_cases import case, write_net
 from nir_files import exported, write
 
 import hrsnn_lava as hl
@@ -41,6 +42,7 @@ def everything(files, clock, tmp_path_factory):
     inputs.save(folder / "input.npz")
     np.savez(folder / "arrays.npz", samples=np.zeros(3))
     write(folder / "nir.nir", exported("spikingjelly_lif_hard")[0])
+    write_net(folder / "netx.net", case("recurrent_4")[0])
     state = TrainingState("0" * 64, 1, 2, {"counts": np.zeros(3, dtype=np.int64)})
     state.save(folder / "training.hlx")
     network = hl.Network.load(files.network)
@@ -70,6 +72,7 @@ def everything(files, clock, tmp_path_factory):
         "counts.hlx",
         "answer.json",
         "nir.nir",
+        "netx.net",
     )
     paths |= {name.partition(".")[0]: folder / name for name in (*names, "budgets.toml")}
     recording = folder / "rec.npz.partial"
@@ -287,6 +290,7 @@ CALLS = {
     ("diff", "after"): ["diff", "REPORT", "FILE"],
     ("import", "file"): ["import", "nir", "FILE", "-o", "o.hlx"],
     ("import", "against"): ["import", "nir", "NIR", "-o", "o.hlx", "--against", "FILE"],
+    ("export", "network"): ["export", "netx", "FILE", "-o", "o.net"],
     ("nir-check", "file"): ["nir-check", "FILE"],
 }
 

@@ -100,7 +100,7 @@ def test_options_of_the_other_format_are_refused(run, net, format, option):
 def test_files_of_the_wrong_kind_are_told(run, net, tmp_path):
     outcome = run("simulate", net, "--steps", 3)
     assert outcome.code == 3
-    assert "a file of lava-dl's network exchange; `import netx` takes it" in outcome.err
+    assert "a file of lava-dl's network exchange; `import` takes it" in outcome.err
     text = tmp_path / "x.toml"
     text.write_text("seed = 1\n")
     assert run("export", "netx", text, "-o", "x.net").code == 3
