@@ -26,12 +26,8 @@ def inspect(console: Console, file: Path) -> None:
     """Say what FILE holds: any file or folder that this program writes or reads."""
     kind = kind_of(file)
     readers = {**TEXTS, "trace": _npz, "input": _npz, "arrays": _npz, "spec": _toml, "nir": _nir}
-<<<<<<< HEAD
-    readers |= {"bundle": _bundle} | dict.fromkeys(("profile", "cost set"), _toml)
-=======
-    readers["netx"] = _netx
+    readers |= {"netx": _netx, "bundle": _bundle}
     readers |= dict.fromkeys(("profile", "cost set"), _toml)
->>>>>>> eb81156d7013853ad0faee8f6e66f75f60aa7b38
     by_suffix = {".toml": _toml, ".npz": _npz, ".json": TEXTS["report"]}
     reader = readers.get(kind or "", by_suffix.get(file.suffix.lower(), _artifact))
     data = reader(file)
