@@ -91,6 +91,7 @@ ACCEPTED: dict[tuple[str, str], tuple[str, ...]] = {
     ("compile", "run"): ("trace",),
     ("train", "model"): ("network", "quantized", "spec"),
     ("train", "input_file"): ("input",),
+    ("train", "task"): ("spec",),
     ("prune", "network"): ("network",),
     ("prune", "input_file"): ("input",),
     ("simulate", "compiled"): ("compiled", "quantized"),

@@ -72,5 +72,5 @@ def _text(file: Path, checked: Any, fix: Path | None, changes: tuple[str, ...]) 
     return "\n".join(lines)
 
 
-ORDER = 87
+ORDER = 88
 COMMAND = nir_check

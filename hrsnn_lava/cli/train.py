@@ -1,4 +1,4 @@
-"""Train a network: without labels by STDP, or by gradients on the answers of a task."""
+"""Train by STDP without labels, or by gradients on a task."""
 
 from __future__ import annotations
 

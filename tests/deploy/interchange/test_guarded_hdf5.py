@@ -132,11 +132,6 @@ def ragged(path):
         file["node"].create_dataset("x", (2,), dtype=h5py.vlen_dtype("f8"))
 
 
-def truth_values(path):
-    with h5py.File(path, "a") as file:
-        file["node"].create_dataset("x", data=np.array([True, False]))
-
-
 def complex_numbers(path):
     with h5py.File(path, "a") as file:
         file["node"].create_dataset("x", data=np.array([1j]))
@@ -186,7 +181,6 @@ UNSAFE = {
     compound: "neither numbers nor texts",
     reference: "neither numbers nor texts",
     ragged: "neither numbers nor texts",
-    truth_values: "neither numbers nor texts",
     complex_numbers: "neither numbers nor texts",
     no_data: "no data at all",
     named_type: "a named type",

@@ -211,11 +211,18 @@ def test_prune_budgets_are_of_the_network_as_it_came(
 
 def test_an_option_of_a_rescaling_keeps_the_rescaling(run: Any, files: Any) -> None:
     common = ("prune", files.network, "--method", "random", "--density", "0.2", "--no-kept")
-    for more in (("--rescale-cap", "3"), ("--rescale-ridge", "0.1"), ("--rescale-gamma", "0.5")):
-        found = run(*common, "-o", "p.hlx", *more, "--json").json()
-        assert found["passes"]["prune_random"]["rescale"]["mode"] == "match"
-    found = run(*common, "-o", "p.hlx", "--rescale-cap", "3", "--rescale", "none", "--json").json()
-    assert found["passes"]["prune_random"]["rescale"]["mode"] == "none"
+    found = run(*common, "-o", "p.hlx", "--rescale-cap", "3", "--json").json()
+    assert found["passes"]["prune_random"]["rescale"]["mode"] == "match"
+    found = run(*common, "-o", "p.hlx", "--rescale", "inverse", "--rescale-gamma", "0.5", "--json")
+    assert found.json()["passes"]["prune_random"]["rescale"]["mode"] == "inverse"
+    for more, whose in (
+        (("--rescale-ridge", "0.1"), "of refit, not of match"),
+        (("--rescale-gamma", "0.5"), "of inverse, not of match"),
+        (("--rescale-cap", "3", "--rescale", "none"), "of inverse and match, not of none"),
+    ):
+        refused = run(*common, "-o", "q.hlx", *more)
+        assert refused.code == 2
+        assert f"{more[0]}: {whose}" in refused.err
 
 
 def test_prune_measures_how_neurons_vary_together(run: Any, files: Any, tmp_path: Path) -> None:

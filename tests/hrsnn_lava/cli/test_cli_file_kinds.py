@@ -248,6 +248,7 @@ def test_what_inspect_says_of_texts(run, everything):
 #: How each parameter is given; what else the command must have to get as far.
 CALLS = {
     ("train", "model"): ("train", "FILE", "--input", "FILE", "-o", "x.hlx"),
+    ("train", "task"): ("train", "NETWORK", "--task", "FILE", "-o", "x.hlx"),
     ("train", "input_file"): ("train", "NETWORK", "--input", "FILE", "-o", "x.hlx"),
     ("run", "spec"): ["run", "FILE"],
     ("compile", "model"): ["compile", "FILE", "-o", "o.hlx"],
