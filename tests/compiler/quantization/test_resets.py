@@ -22,6 +22,9 @@ from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.resets import RESETS
 from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
 
+#: What it says does not depend on the Python: the oldest alone runs it in CI.
+pytestmark = pytest.mark.once
+
 SUBTRACTING = ("subtract", "subtract_next")
 DT, SIZE, STEPS = 1e-3, 40, 600
 

@@ -30,7 +30,10 @@ from hrsnn_lava.sim_backends.runs.parity import compare
 from hrsnn_lava.sim_backends.runs.session import simulate
 from hrsnn_lava.trace import SpikeInput
 
-pytestmark = pytest.mark.skipif(compiler() is None, reason="there is no C compiler `cc`")
+pytestmark = [
+    pytest.mark.once,
+    pytest.mark.skipif(compiler() is None, reason="there is no C compiler `cc`"),
+]
 STEPS = 40
 PROBES = ("spikes", "v", "u")
 

@@ -14,6 +14,9 @@ from hrsnn_lava.deploy.interchange.convolution import (
     output_size,
 )
 
+#: What it says does not depend on the Python: the oldest alone runs it in CI.
+pytestmark = pytest.mark.once
+
 pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
 

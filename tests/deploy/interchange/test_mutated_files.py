@@ -15,6 +15,9 @@ from hrsnn_lava.deploy.interchange.lint import check_tree
 from hrsnn_lava.deploy.interchange.nir_file import graph_of
 from hrsnn_lava.errors import ArtifactError, SpecError
 
+#: What it says does not depend on the Python: the oldest alone runs it in CI.
+pytestmark = pytest.mark.once
+
 
 def mutated(data, rng):
     """A copy with a few changes of one kind."""
