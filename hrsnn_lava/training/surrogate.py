@@ -56,15 +56,16 @@ _MOMENTS = ("mean", "squares")
 class TrainedSurrogate:
     """What training left.
 
-    network:  with what was learned
-    history:  a row for each epoch, means over its updates: ``loss``; ``error``, its part by the
-              answers; ``right``, share of the classes told, None of a series; ``rate``, spikes per
-              neuron and step; ``sops``, recurrent synaptic operations a step; ``gradient``, the
-              norm before it is clipped
-    epochs:   that were made
-    resumed:  of these, taken from a checkpoint
-    seconds:  wall time of the others
-    findings: what a user has to know
+    Attributes:
+        network: with what was learned.
+        history: a row for each epoch, means over its updates: ``loss``; ``error``, its part by the
+            answers; ``right``, share of the classes told, None of a series; ``rate``, spikes per
+            neuron and step; ``sops``, recurrent synaptic operations a step; ``gradient``, the norm
+            before it is clipped.
+        epochs: that were made.
+        resumed: of these, taken from a checkpoint.
+        seconds: wall time of the others.
+        findings: what a user has to know.
     """
 
     network: Network
