@@ -411,10 +411,10 @@ def _prune_table(value: Any, handler: Any) -> Any:
 def _check_given(table: Mapping[str, Any]) -> None:
     """A `ValueError` for what the defaults hide: a second budget, a method that nothing uses.
 
-    What has its default may not have been said: a canonical spec says it all.
+    A density that is the default may not have been said: a canonical spec says it all.
     """
-    defaults = (None, PruneSpec.density)
-    budgets = [name for name in BUDGETS if table.get(name) not in defaults]
+    unsaid = {"density": PruneSpec.density}
+    budgets = [name for name in BUDGETS if table.get(name) not in (None, unsaid.get(name))]
     if len(budgets) > 1:
         raise ValueError(f"budget: {' and '.join(budgets)}: one of them")
     screen, method = table.get("screen"), table.get("method")

@@ -367,6 +367,7 @@ def test_a_share_of_operations_is_the_inverse_of_a_ratio():
     [
         ({"sops": 3.0, "sop_ratio": 2.0}, "budget: sop_ratio and sops: one of them"),
         ({"sops": 3.0, "density": 0.3}, "budget: density and sops: one of them"),
+        ({"sops": 0.02, "density": 0.3}, "budget: density and sops: one of them"),
         (
             {"method": "activity", "screen": {"candidates": ["random", "balanced"]}},
             "method: activity is no candidate of screen, which has random, balanced",
