@@ -7,6 +7,7 @@ dialect says by what marks its files are told, which step they have, and what th
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -41,7 +42,7 @@ class Setting:
     reset: Reset
 
 
-class Dialect:
+class Dialect(ABC):
     """An exporter's way to write; derive from it and make one ``DIALECT`` of a module.
 
     Attributes:
@@ -75,13 +76,13 @@ class Dialect:
         """The graph as the framework runs it."""
         return graph
 
+    @abstractmethod
     def rule(self, place: NeuronPlace, setting: Setting) -> Rule:
         """The exact rule of a neuron.
 
         Raises:
             ArtifactError: the framework has no such neuron, or its rule is not known.
         """
-        raise NotImplementedError
 
     def remarks(self, graph: NirGraph) -> tuple[str, ...]:
         """What a user has to know of files of this exporter."""
