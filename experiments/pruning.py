@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import shlex
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -134,15 +135,23 @@ ROWS_OF: dict[str, tuple[str, dict[str, Any], float, int]] = {
     "activity, none": ("activity", {}, 1.0, 1),
     "random at 2": ("random", {}, 2.0, 2),
     "balanced at 2": ("balanced", {"beyond": "rule"}, 2.0, 2),
+    "LNP at 2": ("lyapunov", {}, 2.0, 2),
+    "magnitude at 2": ("magnitude", {"rescale": "match"}, 2.0, 1),
+    "activity at 2": ("activity", {"rescale": "match"}, 2.0, 1),
     "random at 4": ("random", {}, 4.0, 1),
     "balanced at 4": ("balanced", {"beyond": "rule"}, 4.0, 1),
+    "LNP at 4": ("lyapunov", {}, 4.0, 1),
+    "magnitude at 4": ("magnitude", {"rescale": "match"}, 4.0, 1),
+    "activity at 4": ("activity", {"rescale": "match"}, 4.0, 1),
 }
-#: Rows that are chosen among candidates, at one SOP a spike: random alone is the control, of as
-#: many candidates as the portfolio has.
+#: Rows that are chosen among candidates, with their SOPs a spike: random alone is the control, of
+#: as many candidates as the portfolio has.
 SCREENED = {
-    "portfolio": ScreeningOptions(),
-    "portfolio, dynamics": ScreeningOptions(criterion="dynamics"),
-    "random, screened": ScreeningOptions(candidates=("random",), draws=6),
+    "portfolio": (ScreeningOptions(), 1.0),
+    "portfolio, dynamics": (ScreeningOptions(criterion="dynamics"), 1.0),
+    "random, screened": (ScreeningOptions(candidates=("random",), draws=6), 1.0),
+    "portfolio at 2": (ScreeningOptions(), 2.0),
+    "portfolio at 4": (ScreeningOptions(), 4.0),
 }
 #: Rows that are scored in integers, too.
 INTEGER = ("random", "balanced", "LNP", "magnitude", "portfolio")
@@ -159,7 +168,7 @@ class Bench:
     full: Network
     rates: Any
     seed: int
-    candidates: dict[str, Candidate] = field(default_factory=dict)
+    candidates: dict[tuple[float, str], Candidate] = field(default_factory=dict)
 
     @property
     def care(self) -> AftercareOptions:
@@ -182,16 +191,17 @@ class Bench:
     def screened(self, row: str, integers: bool) -> dict[str, float | None]:
         """The figures of the network that a screening keeps, and of which method it is; rows share
         their candidates."""
-        options = replace(SCREENED[row], aftercare=self.care)
-        passes = candidate_passes(Amount("sops_per_spike", 1.0), options, self.seed)
+        screening, budget = SCREENED[row]
+        options = replace(screening, aftercare=self.care)
+        passes = candidate_passes(Amount("sops_per_spike", budget), options, self.seed)
         lesson = self.trial.lesson
         for name, step in passes.items():
-            if name not in self.candidates:
+            if (budget, name) not in self.candidates:
                 made = (name, step)
-                self.candidates[name] = settle(
+                self.candidates[budget, name] = settle(
                     self.full, lesson, made, self.rates, self.care, seed=self.seed
                 )
-        among = [self.candidates[name] for name in passes]
+        among = [self.candidates[budget, name] for name in passes]
         kept = judge(self.full, lesson, among, options, seed=self.seed).winner
         own = {method: float(kept.name.startswith(method)) for method in options.candidates}
         return self.figures(kept.after, integers) | own
@@ -243,6 +253,17 @@ def unpruned(settings: dict[str, Any], seed: int) -> Unpruned:
     network = prepare(spec, data, seed).network
     rates = training_counts(network, data, seed) / data.lesson.n_steps
     return Unpruned(setting, spec, data, network, rates)
+
+
+def control(row: str) -> str:
+    """The row of random pruning at the same SOPs a spike."""
+    budget = row.rpartition(" at ")[2]
+    return f"random at {budget}" if budget in ("2", "4") else "random"
+
+
+def with_control(rows: tuple[str, ...]) -> list[str]:
+    """The rows that are told beside random pruning, where that is there."""
+    return [row for row in rows if row != control(row) and control(row) in rows]
 
 
 def sized(size: str) -> dict[str, Any]:
@@ -303,15 +324,13 @@ def study(arguments: argparse.Namespace) -> Study:
     rows = tuple(getattr(arguments, "rows", None) or (*rows, *SCREENED))
     common: dict[str, Any] = {"rows": rows} | sized(arguments.size)
     arms = tuple(Arm(name, ({"setting": name},)) for name in names)
-    against = [row for row in rows if row != "random" and not row.endswith(("2", "4"))]
-    pairs = [(row, "random") for row in (*against, "no recurrence")]
-    pairs += [("balanced at 2", "random at 2"), ("balanced at 4", "random at 4")]
+    pairs = [(row, control(row)) for row in (*rows, "no recurrence") if row != control(row)]
     pairs += [("balanced", "random at 2"), ("balanced", "one input")]
     pairs += [("portfolio", "balanced"), ("portfolio", "random, screened")]
     there = {*rows, "no recurrence"}
     pairs = [pair for pair in pairs if there.issuperset(pair)]
     return Study(
-        "pruning",
+        getattr(arguments, "name", "pruning"),
         trial,
         arms,
         tuple((f"{name}, {a}", f"{name}, {b}") for name in names for a, b in pairs),
@@ -325,10 +344,15 @@ def study(arguments: argparse.Namespace) -> Study:
 
 def page(arguments: argparse.Namespace) -> StudyPage:
     """Its page."""
+    command = f"python experiments/pruning.py --size {arguments.size}"
+    if arguments.name != "pruning":
+        command += f" --name {arguments.name}"
+    if arguments.rows:
+        command += " --rows " + shlex.join(arguments.rows)
     return StudyPage(
         "Pruning at equal synaptic operations",
         (__doc__ or "").split("\n\n    python")[0],
-        f"python experiments/pruning.py --size {arguments.size}",
+        command,
         (
             Column("score", "score", True),
             Column("integers", "in integers"),
@@ -346,14 +370,14 @@ def page(arguments: argparse.Namespace) -> StudyPage:
 def draw(result: StudyResult, figure: Any) -> None:
     """What each row gains over random at equal SOPs: a panel a setting, a dot a row."""
     settings = result.study.arms
-    rows = [row for row in result.study.variants if row != "random"]
+    rows = with_control(result.study.variants)
     across = min(len(settings), 3)
     down = -(-len(settings) // across)
     figure.set_size_inches(2.2 + 2.9 * across, 0.8 + (0.6 + 0.2 * len(rows)) * down)
     panels = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
     for panel, arm in zip(panels, settings, strict=False):
-        base = result.values(f"{arm.name}, random", "score")
         for place, row in enumerate(rows):
+            base = result.values(f"{arm.name}, {control(row)}", "score")
             gains = result.values(f"{arm.name}, {row}", "score") - base
             gains = gains[np.isfinite(gains)]
             error = gains.std(ddof=1) / math.sqrt(gains.size) if gains.size > 1 else 0.0
@@ -368,7 +392,7 @@ def draw(result: StudyResult, figure: Any) -> None:
         panel.set_visible(False)
     panels[0].invert_yaxis()
     figure.supxlabel(
-        "score minus that of random at one SOP a spike, mean and standard error", fontsize=9
+        "score minus that of random at as many SOPs a spike, mean and standard error", fontsize=9
     )
 
 
@@ -393,11 +417,7 @@ def verdict(result: StudyResult) -> str:
     """The pooled differences, and what every setting says of its recurrence."""
     rows = result.study.variants
     lines = [f"- Pooled over {len(result.study.arms)} settings, against random at equal SOPs:"]
-    lines += [
-        f"  - {row}: {pooled(result, row, 'random')}"
-        for row in rows
-        if row != "random" and not row.endswith(("2", "4"))
-    ]
+    lines += [f"  - {row}: {pooled(result, row, control(row))}" for row in with_control(rows)]
     if "balanced" in rows:
         lines.append(f"- In integers, balanced against random: {pooled_integers(result)}")
     for text, row, reference in SENTENCES:
@@ -416,8 +436,6 @@ def verdict(result: StudyResult) -> str:
 
 #: Further comparisons, and what they say.
 SENTENCES = (
-    ("At 2 SOPs a spike, balanced against random", "balanced at 2", "random at 2"),
-    ("At 4 SOPs a spike, balanced against random", "balanced at 4", "random at 4"),
     ("Balanced at one SOP a spike against random at two", "balanced", "random at 2"),
     ("Balanced against one input", "balanced", "one input"),
     ("Portfolio against balanced", "portfolio", "balanced"),
@@ -435,7 +453,7 @@ def kept_methods(result: StudyResult) -> str:
                 for arm in result.study.arms
             )
         )
-        for method in SCREENED["portfolio"].candidates
+        for method in SCREENED["portfolio"][0].candidates
     }
     return ", ".join(f"{method} {count} times" for method, count in counts.items())
 
@@ -446,10 +464,11 @@ def pooled_integers(result: StudyResult) -> str:
 
 
 def more(parser: argparse.ArgumentParser) -> None:
-    """Which settings, and which rows."""
+    """Which settings, which rows, and the name of the page."""
     parser.add_argument("--settings", nargs="*", choices=sorted(SETTINGS), help="default: all")
     rows = (*ROWS_OF, *SCREENED)
     parser.add_argument("--rows", nargs="*", choices=rows, help="default: all of the size")
+    parser.add_argument("--name", default="pruning", help="of the page  [default: pruning]")
 
 
 if __name__ == "__main__":
