@@ -156,3 +156,17 @@ def decay_rate(decay: ArrayLike, full: float = DECAY_ONE - 1) -> NDArray[np.floa
 def shift_sum(total: Any, exponent: int) -> Any:
     """``total << exponent``, or the arithmetic ``total >> -exponent``, which rounds down (Lava)."""
     return total << exponent if exponent >= 0 else total >> -exponent
+
+
+def wrapped_32(total: Any) -> Any:
+    """The sum of a projection in a step as Lava holds it, in 32 bits, where large payloads wrap.
+
+    Lava's connections multiply and add int32 (``proc/sparse/models.py``: ``weights.dot(s_in)``), so
+    it is this that a negative `weight_exp` shifts. Sums that are shifted up wrap alike before and
+    after.
+
+    Args:
+        total: (n,) int64.
+    """
+    with np.errstate(over="ignore"):
+        return total.astype(np.int32).astype(np.int64)

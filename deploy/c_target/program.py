@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hrsnn_lava.csr import drives, row_lengths
+from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import CapacityError, SpecError, Violation
 from hrsnn_lava.integer_format import STATE_SHIFT, kept_of_current, kept_of_potential
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection, unit_counts
@@ -36,7 +36,7 @@ class Block:
 
     Attributes:
         delay: a spike of step t arrives in step t + 1 + delay.
-        shift: of the sum of a step; below 0 it is rounded down.
+        up: left shift of the sum of a step. down: right shift of that, in 32 bits, rounded down.
         sign: 0 for bytes in two's complement; 1 or -1 for magnitudes.
         graded: multiplied by the payload.
         from_input: the sources are channels of an input, and not neurons.
@@ -45,11 +45,11 @@ class Block:
         starts: (sources + 1,) place of the first entry of each source.
         rows: (nnz,) target, from `row` on.
         weights: (nnz,) uint8.
-        largest_sum: largest magnitude of the sum of a step, without payloads.
     """
 
     delay: int
-    shift: int
+    up: int
+    down: int
     sign: int
     graded: bool
     from_input: bool
@@ -60,7 +60,6 @@ class Block:
     starts: NDArray[np.int64]
     rows: NDArray[np.int64]
     weights: NDArray[np.uint8]
-    largest_sum: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,13 +180,17 @@ def _blocks(network: QuantizedNetwork, projection: QuantizedProjection) -> Itera
         entries = (matrix.data[part].astype(np.int64), (matrix.row[part], matrix.col[part]))
         columns = sparse.csc_matrix(entries, shape=matrix.shape)
         columns.sort_indices()
-        shift, sign, weights = _bytes(columns.data)
-        sums = row_lengths(columns.tocsr()) * int(np.abs(columns.data).max())
+        common, sign, weights = _bytes(columns.data)
+        graded, exponent = projection.num_message_bits > 0, int(projection.weight_exp)
+        up, down = common + max(exponent, 0), max(-exponent, 0)
+        if not graded:  # the sum wraps with payloads alone, which is before it is shifted down
+            up, down = up - min(up, down), down - min(up, down)
         yield Block(
             int(delay),
-            shift + int(projection.weight_exp),
+            up,
+            down,
             sign,
-            projection.num_message_bits > 0,
+            graded,
             pre.is_input,
             network.offset(projection.pre),
             pre.size,
@@ -196,7 +199,6 @@ def _blocks(network: QuantizedNetwork, projection: QuantizedProjection) -> Itera
             columns.indptr.astype(np.int64),
             columns.indices.astype(np.int64),
             weights,
-            int(sums.max()),
         )
 
 

@@ -20,7 +20,6 @@ __all__ = ["HEADER", "Footprint", "Source", "c_source"]
 _UNSIGNED = (("uint8_t", 0, 2**8 - 1), ("uint16_t", 0, 2**16 - 1), ("uint32_t", 0, 2**32 - 1))
 _SIGNED = tuple((f"int{b}_t", -(2 ** (b - 1)), 2 ** (b - 1) - 1) for b in (8, 16, 32))
 _BYTES = {"8": 1, "16": 2, "32": 4, "64": 8}
-_LARGEST_PAYLOAD = 2**31
 #: ``network.h``: what a caller needs.
 HEADER = """\
 /* See network.c. */
@@ -79,7 +78,7 @@ typedef struct {
     uint32_t row, rows;      /* targets */
     uint32_t starts;         /* place of its first start */
     uint8_t delay;           /* steps beyond one */
-    int8_t shift;            /* of the sum of a step */
+    uint8_t up, down;        /* shifts of the sum of a step */
     int8_t sign;             /* of the magnitudes; 0: two's complement */
     uint8_t graded, input;
 } hrsnn_block;"""
@@ -152,7 +151,7 @@ def _width(type_name: str) -> int:
 def c_source(program: CProgram) -> Source:
     """The source; equal networks give equal text."""
     writer, network = _Writer([]), program.network
-    sum_type = _sizes(writer, program)
+    _sizes(writer, program)
     writer.parameter("keep_u", program.keep_u, _UNSIGNED)
     writer.parameter("keep_v", program.keep_v, _UNSIGNED)
     writer.parameter("threshold", program.threshold, _SIGNED)
@@ -167,7 +166,7 @@ def c_source(program: CProgram) -> Source:
         _write_blocks(writer, program)
     if program.parts:
         _write_parts(writer, program)
-    footprint = Footprint(writer.flash, _ram(program, sum_type))
+    footprint = Footprint(writer.flash, _ram(program))
     top = _TOP.format(
         name=re.sub(r"[^A-Za-z0-9 ._-]", "_", network.name)[:60],
         version=__version__,
@@ -182,12 +181,9 @@ def c_source(program: CProgram) -> Source:
     return Source(f"{top}\n{numbers}\n\n{template('c', 'network.c')}", footprint)
 
 
-def _sizes(writer: _Writer, program: CProgram) -> str:
-    """Write the sizes and types; return the type of a sum that is rounded down."""
+def _sizes(writer: _Writer, program: CProgram) -> None:
+    """Write the sizes and types."""
     network = program.network
-    floored = [block for block in program.blocks if block.shift < 0]
-    bound = max((b.largest_sum * (_LARGEST_PAYLOAD if b.graded else 1) for b in floored), default=0)
-    sum_type = "int32_t" if bound < 2**31 else "int64_t"
     graded = any(block.graded for block in program.blocks)
     sizes = {
         "NEURONS": network.n_neurons,
@@ -197,16 +193,18 @@ def _sizes(writer: _Writer, program: CProgram) -> str:
         "PAST": max(program.past(False), 1),
         "INPUT_PAST": program.past(True),
         "GRADED": int(graded),
-        "FLOORED": max((block.n_rows for block in floored), default=0),
+        "FLOORED": _floored(program),
         "WAITING": int(np.any(program.wait)),
     }
     writer.lines += [f"#define HRSNN_{name} {value}" for name, value in sizes.items()]
     writer.lines.append(f"typedef {_index_type(network.n_neurons)} hrsnn_index;")
     if sizes["INPUT_PAST"]:
         writer.lines.append(f"typedef {_index_type(network.n_inputs)} hrsnn_channel;")
-    if floored:
-        writer.lines.append(f"typedef {sum_type} hrsnn_sum;")
-    return sum_type
+
+
+def _floored(program: CProgram) -> int:
+    """Most sums of a block that are shifted down."""
+    return max((block.n_rows for block in program.blocks if block.down), default=0)
 
 
 def _index_type(count: int) -> str:
@@ -217,7 +215,8 @@ def _write_blocks(writer: _Writer, program: CProgram) -> None:
     starts: list[int] = []
     table, first = [], 0
     for block in program.blocks:
-        flags = (block.delay, block.shift, block.sign, int(block.graded), int(block.from_input))
+        kind = (int(block.graded), int(block.from_input))
+        flags = (block.delay, block.up, block.down, block.sign, *kind)
         places = (block.first, block.sources, block.row, block.n_rows, len(starts))
         table.append(f"    {{{', '.join(map(str, places + flags))}}}")
         starts += (block.starts + first).tolist()
@@ -258,19 +257,19 @@ def _table(type_name: str, name: str, rows: Sequence[str]) -> str:
     return f"static const {type_name} hrsnn_{name}[{len(rows)}] = {{\n{body}\n}};"
 
 
-def _ram(program: CProgram, sum_type: str) -> int:
+def _ram(program: CProgram) -> int:
     """Bytes of the variables."""
-    return sum(_variables(program, sum_type))
+    return sum(_variables(program))
 
 
-def _variables(program: CProgram, sum_type: str) -> Iterator[int]:
+def _variables(program: CProgram) -> Iterator[int]:
     n, n_inputs = program.network.n_neurons, program.network.n_inputs
     yield 3 * 4 * n + 8  # u, v, arriving; two places in the ring
     past, input_past = max(program.past(False), 1), program.past(True)
     yield past * (n * _width(_index_type(n)) + 4)
     if np.any(program.wait):
         yield n
-    yield max((b.n_rows for b in program.blocks if b.shift < 0), default=0) * _width(sum_type)
+    yield 4 * _floored(program)
     if input_past:
         payload = 4 if any(block.graded for block in program.blocks) else 0
         yield input_past * (n_inputs * (_width(_index_type(n_inputs)) + payload) + 4) + 4

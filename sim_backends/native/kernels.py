@@ -360,7 +360,8 @@ def integer_steps(
                 # the floor is of the sum over a block, not of each weight (as in Lava's
                 # proc/dense/models.py), and no block adds two projections onto the same neurons
                 for i in range(n):
-                    arriving[i] += np.int32(partial[i] >> block_shift[b])
+                    # in 32 bits, which large payloads wrap, before it is shifted
+                    arriving[i] += np.int32(partial[i]) >> block_shift[b]
         if wide[0]:
             for i in range(n):
                 before[i] = u[i]

@@ -155,19 +155,25 @@ class Out(NamedTuple):
 
 def most_that_arrives(program: Program) -> tuple[float, float]:
     """Largest sum of weights that may arrive at a neuron in a step, from synapses that count spikes
-    and from those that multiply by the payload."""
+    and from those that multiply by the payload: these before a shift down, where they wrap."""
     totals = np.zeros((2, program.n_neurons))
     for block in program.blocks:
         sums = np.asarray(abs(block.weights.astype(np.float64)).sum(axis=1)).ravel()
-        totals[int(block.graded)] += sums * 2.0**block.weight_exp
+        totals[int(block.graded)] += sums * _scale(block)
     for plastic in program.plastic:
         fan_in = np.bincount(plastic.rows, minlength=plastic.n_post)
         targets = slice(plastic.target, plastic.target + plastic.n_post)
         # before the first epoch weights may lie beyond what an epoch leaves
         largest = max(WEIGHT_MAX + 1, largest_magnitude(plastic.weights))
-        totals[int(plastic.graded), targets] += fan_in * largest * 2.0**plastic.weight_exp
+        totals[int(plastic.graded), targets] += fan_in * largest * _scale(plastic)
     plain, graded = totals.max(axis=1, initial=0.0)
     return float(plain), float(graded)
+
+
+def _scale(part: Any) -> float:
+    """What a block's or learning projection's sum is multiplied by, see `most_that_arrives`."""
+    exponent = max(part.weight_exp, 0) if part.graded else part.weight_exp
+    return float(2.0**exponent)
 
 
 def largest_magnitude(values: NDArray[Any]) -> int:

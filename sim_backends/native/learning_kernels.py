@@ -141,7 +141,10 @@ def _deliver(
                 pending[targets[q]] += weights[q]
     if shift > 0:
         for i in range(wiring.target[r], wiring.target[r] + wiring.n_post[r]):
-            pending[i] += partial[i] >> shift
+            total = partial[i]
+            if pending.itemsize == 4:  # decided when the kernel is compiled
+                total = np.int64(np.int32(total))  # wraps before the shift, as Lava's sums do
+            pending[i] += total >> shift
 
 
 @jit
@@ -167,7 +170,7 @@ def _receive(r: Any, t: Any, ring: Any, wiring: Any, rules: Any, m: Any, factors
         sum_sent(sent_at % ring.counts.shape[0], ring, *block, partial)
         row = received[factors.trace[q]]
         for i in range(n):
-            total = (partial[i] * factors.factor[q]) >> factors.shift[q]
+            total = (np.int64(np.int32(partial[i])) * factors.factor[q]) >> factors.shift[q]
             row[i] = np.int32(np.int64(row[i]) + total)  # wraps at 32 bits, as Lava's ports do
     for g in range(begin + 1, end):
         for trace in range(3):

@@ -18,6 +18,7 @@ from hrsnn_lava.integer_format import (
     STATE_SHIFT,
     STATE_WRAP,
     shift_sum,
+    wrapped_32,
 )
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.resets import SUBTRACT, SUBTRACT_NEXT
@@ -48,7 +49,13 @@ def decay(state: Int, keep: Int) -> Int:
 
 
 def step(
-    program: Program, u: Int, v: Int, waiting: Int, arriving: NDArray[Any], bias_mant: Int
+    program: Program,
+    u: Int,
+    v: Int,
+    waiting: Int,
+    arriving: NDArray[Any],
+    bias_mant: Int,
+    unwrapped: NDArray[Any] | None = None,
 ) -> tuple[Int, Int, Int, NDArray[np.bool_], NDArray[np.bool_]]:
     """One step of all neurons.
 
@@ -58,13 +65,15 @@ def step(
         waiting: steps for which a spike still acts on v, see `Program.refractory`.
         arriving: sum of the synapses, in any width: it acts in 32 bits, where it wraps.
         bias_mant: mantissas of this step.
+        unwrapped: what would arrive if no sum of a projection had wrapped; None where none did.
 
     Returns:
         u, v, waiting after the step, which neurons sent a spike, and whose current wrapped.
     """
     reset = np.zeros(v.size, dtype=np.int32) if program.reset is None else program.reset
     due = np.where((reset == SUBTRACT_NEXT) & (waiting > 0), program.threshold, np.int32(0))
-    exact = decay(u, program.keep_u) + (arriving.astype(np.int64) << STATE_SHIFT)
+    whole = arriving if unwrapped is None else unwrapped
+    exact = decay(u, program.keep_u) + (whole.astype(np.int64) << STATE_SHIFT)
     with np.errstate(over="ignore"):  # int32 wraps here, as it does in Lava
         d = decay(u, program.keep_u) + (arriving.astype(np.int32) << STATE_SHIFT)
         # Lava tests the lower end on the wrapped value and then adds to the one before the wrap
@@ -99,6 +108,7 @@ class ReferenceEngine(Engine):
         sent: (past_steps, n_neurons + n_inputs) int32, what every source sent in the last steps,
             the latest in the last row; 0 is nothing.
         pending: (n_neurons,) int64, what learning synapses deliver in the next step.
+        pending_unwrapped: (n_neurons,) int64, the same if no sum of a projection had wrapped.
         learning: the learning projections.
         step: steps since rest.
     """
@@ -114,7 +124,7 @@ class ReferenceEngine(Engine):
         n = program.n_neurons
         self.u, self.v, self.waiting = (np.zeros(n, dtype=np.int32) for _ in range(3))
         self.sent = np.zeros((program.past_steps, n + program.n_inputs), dtype=np.int32)
-        self.pending = np.zeros(n, dtype=np.int64)
+        self.pending, self.pending_unwrapped = np.zeros((2, n), dtype=np.int64)
         self.learning = [ReferenceLearning(plastic, 0) for plastic in program.plastic]
         self.step = 0
 
@@ -138,16 +148,19 @@ class ReferenceEngine(Engine):
             part.draw(self.step, steps)
         for t in range(steps):
             now = past + t
-            arriving, self.pending = self.pending, np.zeros(n, dtype=np.int64)
+            arriving, unwrapped = self.pending, self.pending_unwrapped
+            self.pending, self.pending_unwrapped = np.zeros((2, n), dtype=np.int64)
             for block, matrix in zip(program.blocks, self._rows, strict=True):
                 message = sent[now - 1 - block.delay]
                 if not block.graded:
                     message = message != 0
-                arriving += shift_sum(matrix @ message.astype(np.int64), block.weight_exp)
+                total = matrix @ message.astype(np.int64)
+                arriving += shift_sum(wrapped_32(total), block.weight_exp)
+                unwrapped += shift_sum(total, block.weight_exp)
             mantissa = stretch.mantissas[np.searchsorted(stretch.starts, t, side="right") - 1]
             u, v = self.u, self.v
             self.u, self.v, self.waiting, spikes, wrapped = step(
-                program, u, v, self.waiting, arriving, mantissa
+                program, u, v, self.waiting, arriving, mantissa, unwrapped
             )
             wraps += wrapped
             saturations += saturated(program, self.v, spikes)
@@ -158,7 +171,9 @@ class ReferenceEngine(Engine):
                 p = part.plastic
                 message = sent[now, p.source : p.source + p.n_pre]
                 post = slice(p.target, p.target + p.n_post)
-                self.pending[post] += part.deliver(message)
+                total = part.total(message)
+                self.pending[post] += shift_sum(wrapped_32(total), p.weight_exp)
+                self.pending_unwrapped[post] += shift_sum(total, p.weight_exp)
                 received = part.received(sent[: now + 1])
                 part.step(self.step + t, message, spikes[post], received)
             for name, rows in states.items():
@@ -209,6 +224,7 @@ class ReferenceEngine(Engine):
             self.sent[-1 - age, sources] = values
         if self.learning:
             self.pending = arrays["pending"].astype(np.int64)
+            self.pending_unwrapped = self.pending.copy()
         for k, part in enumerate(self.learning):
             part.restore(learning_values(k, arrays))
 

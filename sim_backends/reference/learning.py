@@ -20,6 +20,7 @@ from hrsnn_lava.integer_format import (
     TRACE_MAX,
     TRACE_VALUES,
     shift_sum,
+    wrapped_32,
 )
 from hrsnn_lava.sim_backends.learning_program import (
     WIDTH,
@@ -56,14 +57,13 @@ class ReferenceLearning:
         """Make the random numbers of `steps` steps from step `first` on."""
         self._streams = Streams.of(self.plastic.rules[0], first, steps)
 
-    def deliver(self, message: Any) -> Int:
-        """Sum that arrives in the next step, (n_post,); `message` (n_pre,) holds payloads."""
+    def total(self, message: Any) -> NDArray[np.int64]:
+        """Sum of weights times `message` (n_pre,), payloads, before the shift; (n_post,)."""
         p = self.plastic
         sent = message.astype(np.int64) if p.graded else (message != 0).astype(np.int64)
         total = np.zeros(p.n_post, dtype=np.int64)
         np.add.at(total, p.rows, self.weights * sent[p.cols])
-        result: Int = shift_sum(total, p.weight_exp)
-        return result
+        return total
 
     def received(self, sent: Any) -> Int | None:
         """What is sent to y1, y2 and y3 in a step, (3, n_post); None with two factors.
@@ -79,7 +79,7 @@ class ReferenceLearning:
             message = sent[-2 - part.delay].astype(np.int64)
             if not part.graded:
                 message = (message != 0).astype(np.int64)
-            arriving = shift_sum(part.weights @ message, part.weight_exp)
+            arriving = shift_sum(wrapped_32(part.weights @ message), part.weight_exp)
             with np.errstate(over="ignore"):  # int32 wraps, as Lava's ports do
                 total[part.trace] += arriving.astype(np.int32)
         return total.astype(np.int64)

@@ -17,6 +17,7 @@ import pytest
 from scipy import sparse
 
 import hrsnn_lava as hl
+from hrsnn_lava.chip_learning import Learning, pair_stdp
 
 ENGINES = (
     "reference",
@@ -185,6 +186,59 @@ def test_decays_at_the_ends_of_their_range(engine):
     ]
     assert trace.v[2].tolist() == [-8388544, 0, -8386496, -2047, -8388544, -8386496]
     assert trace.v[3].tolist() == [-8388544, 0, -8384448, 0, -8388544, -8384448]
+
+
+#: (weight, exponent, payload) and what arrives: the sum in 32 bits, then shifted. Without the wrap
+#: the first would be (254 (2^31 - 1)) >> 7 = 4261412862.
+LARGE_SUMS = [
+    ((254, -7, 2**31 - 1), -2),  # 127 2^32 - 254, so -254 >> 7
+    ((254, -7, -(2**31)), 0),  # a multiple of 2^32
+    ((3, -7, 2**30), -8388608),  # 3 2^30 wraps to -2^30
+    ((1, -7, 2**31 - 1), 16777215),  # fits: 2^24 - 1
+    ((-1, -1, -(2**31)), -(2**30)),  # 2^31 wraps to -2^31
+    ((2, -3, 2**30), -(2**28)),  # as above, of a power of two
+    ((130, 0, 2**30), -(2**31)),  # 130 2^30 = 32 2^32 + 2^31
+    ((3, 7, 2**23), -(2**30)),  # 3 2^30; a shift up wraps alike before and after
+]
+
+
+def u_of(arriving):
+    """What a sum makes of a current at rest, in 32 bits and one turn at most."""
+    d = (arriving * 64 + 2**31) % 2**32 - 2**31
+    wrapped = d - 2**24 if d > TOP else d
+    return d + 2**24 if wrapped <= -TOP else wrapped
+
+
+@pytest.mark.parametrize("delays", [None, 2])
+@everywhere
+def test_sums_of_payloads_wrap_before_they_are_shifted_down(engine, delays):
+    for (weight, exponent, payload), arriving in LARGE_SUMS:
+        sign = "excitatory" if weight > 0 else "inhibitory"
+        projection = hl.QuantizedProjection(
+            "p", "x", "a", [[weight]], exponent, sign, num_message_bits=32, delays=delays
+        )
+        populations = (hl.QuantizedInput("x", 1, 1.0), neurons(1, du=4095))
+        network = hl.QuantizedNetwork(populations, (projection,))
+        trace = run(engine, network, events([(0, 0, payload)], 5, 1), 5)
+        expected = [0] * 5
+        expected[1 + (delays or 0)] = u_of(arriving)
+        assert trace.u[:, 0].tolist() == expected, (weight, exponent, payload)
+
+
+@pytest.mark.parametrize("engine", ["reference", "native"])
+def test_a_sum_that_wraps_before_its_shift_is_a_loss(engine):
+    """-2 arrives, which wraps nothing, where 4261412862 should have."""
+    rule = pair_stdp((1, 0), (1, 0), 10, 20)
+    for learning in (None, Learning((rule,))):
+        projection = hl.QuantizedProjection(
+            "p", "x", "a", [[254]], -7, "excitatory", num_message_bits=32, learning=learning
+        )
+        populations = (hl.QuantizedInput("x", 1, 1.0), neurons(1, du=4095))
+        network = hl.QuantizedNetwork(populations, (projection,))
+        sent = events([(0, 0, 2**31 - 1), (1, 0, 2**20)], 4, 1)
+        trace = run(engine, network, sent, 4)
+        assert trace.u[1:3, 0].tolist() == [-128, u_of((254 << 20) >> 7)]
+        assert trace.wraps.tolist() == [2 if abs((254 << 20) >> 7) * 64 > TOP else 1]
 
 
 @everywhere

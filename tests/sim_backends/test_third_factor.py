@@ -135,6 +135,19 @@ def test_a_weighed_factor_arrives_a_step_later_and_later_by_its_delays(backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+def test_a_weighed_factor_wraps_at_32_bits_before_it_is_shifted_down(backend):
+    """254 (2^31 - 1) = 127 2^32 - 254 is -254, and -254 >> 7 = -2."""
+    weights, delays = np.array([[254, 0], [0, 254]]), np.array([0, 1])
+    for delayed in (None, delays):
+        options = {"delays": delayed, "weight_exp": -7, "num_message_bits": 32}
+        factor = QuantizedProjection("weigh", "reward", "post", weights, target="factor", **options)
+        network = taught(ThirdFactor(y2="weigh"), factor)
+        found = by_step(network, rewards([HIGH, 0, 0, 0], [0, HIGH, 0, 0]), backend)
+        assert found[:, 0].tolist() == [0, -2, -2, -2]
+        assert found[:, 1].tolist() == [0, 0, -2, -2] if delayed is None else [0, 0, 0, -2]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_neurons_send_their_spikes_in_the_same_step(backend):
     network = taught(ThirdFactor(y2="post"), bias=(700, 0))
     run = simulate(network, None, 8, backend, ("v",))

@@ -164,8 +164,8 @@ def inputs_for(draw, network, steps: int):
     at, who = np.nonzero(active)
     payloads = None
     if network.input_populations[0].payload_scale is not None:
-        size = draw(st.sampled_from([10, 2**8, 2**15, 2**20]))
-        payloads = rng.integers(-size, size + 1, at.size)
+        size = draw(st.sampled_from([10, 2**8, 2**15, 2**20, 2**31 - 1]))
+        payloads = rng.integers(-size, size, at.size, endpoint=True)
     return SpikeInput(at, who, steps, network.n_inputs, payloads)
 
 

@@ -15,7 +15,7 @@ static uint32_t hrsnn_slot, hrsnn_last; /* of this step, and of the one before *
 static uint8_t hrsnn_waiting[HRSNN_NEURONS]; /* steps for which a spike still acts on v */
 #endif
 #if HRSNN_FLOORED
-static hrsnn_sum hrsnn_sums[HRSNN_FLOORED];
+static uint32_t hrsnn_sums[HRSNN_FLOORED]; /* modulo 2^32 */
 #endif
 #if HRSNN_INPUT_PAST
 static hrsnn_channel hrsnn_given[HRSNN_INPUT_PAST][HRSNN_INPUTS];
@@ -73,13 +73,13 @@ static void hrsnn_spread(const hrsnn_block *block, uint32_t source, int32_t valu
     for (uint32_t k = start[0]; k < start[1]; ++k) {
         const int32_t weight = hrsnn_weight(block, hrsnn_weights[k]);
 #if HRSNN_FLOORED
-        if (block->shift < 0) {
-            hrsnn_sums[hrsnn_rows[k]] += (hrsnn_sum)weight * value;
+        if (block->down) {
+            hrsnn_sums[hrsnn_rows[k]] += (uint32_t)weight * (uint32_t)value;
             continue;
         }
 #endif
         hrsnn_arriving[block->row + hrsnn_rows[k]] += (uint32_t)weight * (uint32_t)value
-                                                      << block->shift;
+                                                      << block->up;
     }
 }
 
@@ -101,7 +101,7 @@ static void hrsnn_arrive(const hrsnn_block *block)
     if (n == 0)
         return;
 #if HRSNN_FLOORED
-    if (block->shift < 0)
+    if (block->down)
         memset(hrsnn_sums, 0, block->rows * sizeof hrsnn_sums[0]);
 #endif
     for (uint32_t k = 0; k < n; ++k) {
@@ -122,10 +122,10 @@ static void hrsnn_arrive(const hrsnn_block *block)
             hrsnn_spread(block, source, value);
     }
 #if HRSNN_FLOORED
-    if (block->shift < 0)
+    if (block->down) /* a sum that large payloads wrap is shifted as it is */
         for (uint32_t k = 0; k < block->rows; ++k)
             hrsnn_arriving[block->row + k] +=
-                (uint32_t)hrsnn_floored(hrsnn_sums[k], -block->shift);
+                (uint32_t)hrsnn_floored(hrsnn_signed(hrsnn_sums[k] << block->up), block->down);
 #endif
 }
 #endif
