@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from hrsnn_lava.sim_backends.lava.backend import lava_obstacle
+
+# a comparison that fails in a helper says what it compared
+pytest.register_assert_rewrite(*(p.stem for p in Path(__file__).parent.glob("support/*.py")))
 
 if lava_obstacle() is None:
     # Lava sets multiprocessing's start method when it is imported, which nobody may have done
