@@ -30,6 +30,8 @@ PIECE = 800
 #: By how much, as a share, numbers of the graph may differ from the hints: it may have come by way
 #: of 32 bits.
 TOLERANCE = 1e-5
+#: What precedes the number of parallel projections, and that of a population.
+OWNERS, POSITIONS = "owners_", "positions_"
 #: Parameters that are numbers.
 NUMBERS = LIF_FIELDS
 
@@ -92,6 +94,40 @@ class Matrix:
     latency: int
 
 
+def latencies(projection: Projection, dt: float) -> NDArray[np.int64]:
+    """Steps from a spike to its arrival, of every synapse, (nnz,); none for held currents."""
+    steps = np.zeros(projection.n_synapses, dtype=np.int64)
+    if projection.target == "bias":
+        return steps
+    if projection.delays is not None:
+        steps += np.rint(np.asarray(projection.delays) / dt).astype(np.int64)
+    return steps + 1
+
+
+def parallel(network: Network) -> list[list[Projection]]:
+    """Projections that join the same populations and act on the same, two or more each."""
+    found: dict[tuple[str, str, str], list[Projection]] = {}
+    for p in network.projections:
+        found.setdefault((p.pre, p.post, p.target), []).append(p)
+    return [together for together in found.values() if len(together) > 1]
+
+
+def owners(together: Sequence[Projection], dt: float) -> NDArray[np.int64] | None:
+    """Which of parallel projections a synapse is of, (S,), by latency, row and column.
+
+    None where two have a synapse of the same neurons and latency, which are one number in a file.
+    """
+    parts = [p.weights.tocoo() for p in together]
+    steps = np.concatenate([latencies(p, dt) for p in together])
+    rows, cols = (np.concatenate([getattr(p, n) for p in parts]) for n in ("row", "col"))
+    own = np.repeat(np.arange(len(parts)), [p.nnz for p in parts])
+    order = np.lexsort((cols, rows, steps))
+    places = np.stack([steps, rows, cols])[:, order]
+    if np.any((np.diff(places, axis=1) == 0).all(axis=0)):
+        return None
+    return own[order]
+
+
 def euler(tau: Float, dt: float) -> Float:
     """The time constant with which a step of forward Euler decays by exp(-dt / tau)."""
     with np.errstate(divide="ignore"):
@@ -127,7 +163,15 @@ def hints_of(
     }
     whole = json.dumps(text, sort_keys=True)  # in ASCII
     pieces = [whole[k : k + PIECE] for k in range(0, len(whole), PIECE)]
-    return {TEXT: pieces} | {k: network.gather(k) for k in NUMBERS}
+    hints = {TEXT: pieces} | {k: network.gather(k) for k in NUMBERS}
+    for k, together in enumerate(parallel(network)):
+        own = owners(together, network.dt)
+        if own is not None:
+            hints[f"{OWNERS}{k}"] = own
+    for k, population in enumerate(network.populations):
+        if population.positions is not None:
+            hints[f"{POSITIONS}{k}"] = population.positions
+    return hints
 
 
 def _of_population(p: Population) -> dict[str, Any]:
@@ -163,7 +207,8 @@ def _network(graph: NirGraph, text: Mapping[str, Any], hints: Mapping[str, Any])
         else:
             own = {k: np.asarray(hints[k])[first : first + size] for k in NUMBERS}
             neuron, first = LIF(**own, reset=row["reset"]), first + size
-        populations.append(Population(row["name"], size, neuron, row["sign"]))
+        where = hints.get(f"{POSITIONS}{len(populations)}")
+        populations.append(Population(row["name"], size, neuron, row["sign"], where))
     by_name = {p.name: p for p in populations}
     groups = [Group(tuple(by_name[n] for n in g["populations"])) for g in text["groups"]]
     dt = float(text["dt"])
@@ -178,32 +223,76 @@ def _network(graph: NirGraph, text: Mapping[str, Any], hints: Mapping[str, Any])
             rows, cols = post.places[b.name], pre.places[a.name]
             part = sparse.coo_matrix(weights[rows : rows + b.size, cols : cols + a.size])
             parts.setdefault((a.name, b.name, matrix.target), []).append((part, matrix.latency))
-    return Network(dt, tuple(populations), tuple(_joined(text, parts, dt)), text["name"]).verify()
+    for row in text["projections"]:  # without a synapse there is no matrix in the file
+        shape = (by_name[row["post"]].size, by_name[row["pre"]].size)
+        none = (sparse.coo_matrix(shape), 1)
+        parts.setdefault((row["pre"], row["post"], row["target"]), [none])
+    made = {p.name: p for p in _projections(text, parts, hints, dt)}
+    ordered = [made[row["name"]] for row in text["projections"] if row["name"] in made]
+    return Network(dt, tuple(populations), tuple(ordered), text["name"]).verify()
 
 
-def _joined(
-    text: Mapping[str, Any], parts: dict[tuple[str, str, str], list[Any]], dt: float
+def _projections(
+    text: Mapping[str, Any],
+    parts: Mapping[tuple[str, str, str], Sequence[Any]],
+    hints: Mapping[str, Any],
+    dt: float,
 ) -> Iterator[Projection]:
-    """Projections in their order; those that join the same populations are one."""
+    """All projections; parallel ones are one where the hints do not say which is whose."""
+    rows_of: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     for row in text["projections"]:
-        found = parts.pop((row["pre"], row["post"], row["target"]), None)
-        if found is None:
+        rows_of.setdefault((row["pre"], row["post"], row["target"]), []).append(row)
+    n_parallel = 0
+    for key, named in rows_of.items():
+        own = None
+        if len(named) > 1:
+            own = hints.get(f"{OWNERS}{n_parallel}")
+            n_parallel += 1
+        synapses = _synapses(parts[key])
+        if own is None:
+            yield _projection(named[0], synapses, dt)
             continue
-        steps = np.concatenate([np.full(p.nnz, k, dtype=np.int64) for p, k in found])
-        rows, cols = (np.concatenate([getattr(p, n) for p, _ in found]) for n in ("row", "col"))
-        data = np.concatenate([p.data for p, _ in found])
-        order = np.lexsort((cols, rows))
-        weights = sparse.csr_matrix((data, (rows, cols)), shape=found[0][0].shape)
-        if weights.nnz != data.size:
-            raise ValueError("two delays of one pair of neurons")
-        delays: Any = (steps[order] - 1) * dt
-        if row["target"] == "bias" or not delays.any():
-            delays = None
-        elif (delays == delays[0]).all():
-            delays = float(delays[0])
-        yield Projection(
-            row["name"], row["pre"], row["post"], weights, delays, target=row["target"]
-        )
+        for k, row in enumerate(named):
+            yield _projection(row, synapses.of(own == k), dt)
+
+
+@dataclass(frozen=True, eq=False)
+class _Synapses:
+    """Entries of matrices of one shape, by latency, row and column: (S,) each."""
+
+    shape: tuple[int, int]
+    steps: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    cols: NDArray[np.int64]
+    data: Float
+
+    def of(self, which: NDArray[Any]) -> _Synapses:
+        """Some of them; `which` is a mask or an order."""
+        arrays = (self.steps, self.rows, self.cols, self.data)
+        return _Synapses(self.shape, *(values[which] for values in arrays))
+
+
+def _synapses(found: Sequence[Any]) -> _Synapses:
+    """Those of matrices with their latencies."""
+    steps = np.concatenate([np.full(p.nnz, k, dtype=np.int64) for p, k in found])
+    rows, cols = (np.concatenate([getattr(p, n) for p, _ in found]) for n in ("row", "col"))
+    data = np.concatenate([p.data for p, _ in found])
+    whole = _Synapses(found[0][0].shape, steps, rows, cols, data)
+    return whole.of(np.lexsort((cols, rows, steps)))
+
+
+def _projection(row: Mapping[str, Any], synapses: _Synapses, dt: float) -> Projection:
+    """One projection of its synapses."""
+    s = synapses.of(np.lexsort((synapses.cols, synapses.rows)))
+    weights = sparse.csr_matrix((s.data, (s.rows, s.cols)), shape=s.shape)
+    if weights.nnz != s.data.size:
+        raise ValueError("two delays of one pair of neurons")
+    delays: Any = (s.steps - 1) * dt
+    if row["target"] == "bias" or not delays.any():
+        delays = None
+    elif (delays == delays[0]).all():
+        delays = float(delays[0])
+    return Projection(row["name"], row["pre"], row["post"], weights, delays, target=row["target"])
 
 
 def _agrees(graph: NirGraph, text: Mapping[str, Any], network: Network) -> bool:

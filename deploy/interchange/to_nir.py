@@ -32,10 +32,18 @@ from scipy.sparse.csgraph import connected_components
 
 from hrsnn_lava.artifacts.files import PathLike, atomic_write
 from hrsnn_lava.deploy.interchange.nir_file import HINTS
-from hrsnn_lava.deploy.interchange.nir_hints import Group, Matrix, euler, hints_of
+from hrsnn_lava.deploy.interchange.nir_hints import (
+    Group,
+    Matrix,
+    euler,
+    hints_of,
+    latencies,
+    owners,
+    parallel,
+)
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.findings import Finding
-from hrsnn_lava.network import Network, Projection
+from hrsnn_lava.network import Network
 
 Float = NDArray[np.float64]
 #: What files say of their layout: the version of ``nir`` that writes the same.
@@ -166,16 +174,6 @@ def groups_of(network: Network) -> list[Group]:
     return [Group(group, early[k]) for k, group in enumerate(members)]
 
 
-def latencies(projection: Projection, dt: float) -> NDArray[np.int64]:
-    """Steps from a spike to its arrival, of every synapse, (nnz,); none for held currents."""
-    steps = np.zeros(projection.n_synapses, dtype=np.int64)
-    if projection.target == "bias":
-        return steps
-    if projection.delays is not None:
-        steps += np.rint(np.asarray(projection.delays) / dt).astype(np.int64)
-    return steps + 1
-
-
 def _matrices(
     network: Network, groups: Sequence[Group]
 ) -> dict[tuple[int, int, str, int], sparse.csr_matrix]:
@@ -279,20 +277,15 @@ def findings_of(network: Network) -> Iterator[Finding]:
             "NIR has none: the weights are written, the rules are lost",
             kind="nir_plasticity",
         )
-    seen: dict[tuple[str, str, str], list[str]] = {}
-    for p in network.projections:
-        seen.setdefault((p.pre, p.post, p.target), []).append(p.name)
-    for names in seen.values():
-        if len(names) > 1:
+    for together in parallel(network):
+        if owners(together, network.dt) is None:
             yield Finding(
                 "note",
-                f"projections {', '.join(names)}",
-                "join the same populations",
+                f"projections {', '.join(p.name for p in together)}",
+                "have synapses of the same two neurons that arrive in the same step",
                 "they come back as one",
                 kind="nir_merged",
             )
-    if any(p.positions is not None for p in network.populations):
-        yield Finding("note", "populations", "positions", "are not written", kind="nir_positions")
 
 
 def _write(drawing: Drawing, hints: Mapping[str, Any], path: PathLike) -> None:

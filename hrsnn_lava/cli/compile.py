@@ -32,9 +32,10 @@ from hrsnn_lava.resets import RESETS, Reset
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.trace import Trace
 
-ACCEPTED = "a network or quantized network (.hlx), a file of lava-dl (.net), or a spec (.toml)"
-#: Formats of others, by suffix.
-FOREIGN = {".nir": "NIR"}
+ACCEPTED = (
+    "a network or quantized network (.hlx), a file of NIR (.nir) or of lava-dl (.net), or a spec "
+    "(.toml)"
+)
 
 
 @click.command("compile")
@@ -87,11 +88,12 @@ FOREIGN = {".nir": "NIR"}
 def compile_model(console: Console, model: Path, output: Path, **options: Any) -> None:
     """Compile MODEL for a chip.
 
-    MODEL is a network or quantized network (.hlx), a file of lava-dl's network exchange (.net), or
-    a spec (.toml) whose network is built, but not trained; it learns on the chip where the spec
-    says so.
+    MODEL is a network or quantized network (.hlx), a file of NIR (.nir) or of lava-dl's network
+    exchange (.net), or a spec (.toml) whose network is built, but not trained; it learns on the
+    chip where the spec says so. A file of NIR is read as `import nir` does, with its defaults; --dt
+    and --reset say what the file leaves open.
     """
-    network, spec = _load(model, options["seed"])
+    network, spec = _load(console, model, options)
     profile = options["profile"] or (None if spec is None else spec.compile.profile)
     if profile is None:
         raise SpecError(f"--profile is missing; one of {', '.join(HardwareProfile.names())}")
@@ -100,7 +102,8 @@ def compile_model(console: Console, model: Path, output: Path, **options: Any) -
     chip = chip if chips is None else chip.with_chips(chips)
     if spec is not None and spec.compile.cores is not None:
         chip = chip.with_cores(spec.compile.cores)
-    network = _with_reset(_with_dt(network, options["dt"]), options["reset"])
+    if model.suffix.lower() != ".nir":
+        network = _with_reset(_with_dt(network, options["dt"]), options["reset"])
     passes = _passes(network, spec, options)
     quantized = isinstance(network, QuantizedNetwork)
     pipeline = Pipeline.default(chip, passes, quantized=quantized)
@@ -114,12 +117,13 @@ def compile_model(console: Console, model: Path, output: Path, **options: Any) -
     console.result(data, f"{text}\n\nwritten to {output}")
 
 
-def _load(model: Path, seed: int | None) -> tuple[Network | QuantizedNetwork, Spec | None]:
-    suffix = model.suffix.lower()
-    if suffix in FOREIGN:
-        how = "; `hrsnn-lava import nir` makes a network of it" if suffix == ".nir" else ""
-        text = f"{FOREIGN[suffix]} is not read here{how}; accepted: {ACCEPTED}"
-        raise SpecError(f"{model}: {text}")
+def _load(
+    console: Console, model: Path, options: dict[str, Any]
+) -> tuple[Network | QuantizedNetwork, Spec | None]:
+    suffix, seed = model.suffix.lower(), options["seed"]
+    if suffix == ".nir":
+        _refuse_seed(seed)
+        return _of_nir(console, model, options["dt"], options["reset"]), None
     if suffix == ".net":
         from hrsnn_lava.deploy.interchange.from_netx import network_of
         from hrsnn_lava.deploy.interchange.netx_file import read_netx
@@ -136,6 +140,25 @@ def _load(model: Path, seed: int | None) -> tuple[Network | QuantizedNetwork, Sp
     if isinstance(saved_network, CompiledNetwork):
         raise ArtifactError(f"{model}: holds a compiled network; accepted: {ACCEPTED}")
     return saved_network, None
+
+
+def _of_nir(console: Console, model: Path, dt: float | None, reset: Reset | None) -> Network:
+    """The network of a file of NIR; what was assumed and what was found are notes."""
+    from hrsnn_lava.deploy.interchange.from_nir import ImportOptions, imported
+    from hrsnn_lava.deploy.interchange.nir_file import read_nir
+    from hrsnn_lava.deploy.interchange.nir_hints import from_hints
+
+    graph = read_nir(model)
+    options = ImportOptions(dt=dt, reset=reset)
+    network = from_hints(graph) if options == ImportOptions() else None
+    if network is not None:
+        return network
+    found = imported(graph, options)
+    dialect = found.choice.dialect.name
+    console.note(f"read as {dialect}: {'; '.join(found.choice.reasons)}")
+    for text in (*(f"assumed: {line}" for line in found.choice.assumed), *found.remarks):
+        console.note(text)
+    return found.network
 
 
 def _with_reset(

@@ -1,7 +1,9 @@
 """Packs real NIR files and the spikes of the frameworks that wrote them into ``golden``.
 
 ``python record_frameworks.py FOLDER``; in FOLDER are ``NAME.nir``, ``NAME.npz`` (``inputs`` and any
-of ``hidden``, ``output``, (T, n) spikes) and ``NAME.json`` (``versions``). The trees of the files
+of ``hidden``, ``output``, (T, n) spikes) and ``NAME.json`` (``versions``). Files without spikes go
+into ``golden/nir_paper``; they and their licence are of the NIR paper's repository
+(`neuromorphs/NIR`, folders ``paper/01_lif`` and ``paper/03_rnn``). The trees of the files
 are kept as our guarded reader gives them, with the types that the exporters wrote, one archive
 each: the tests write files of the same content anew. Texts and versions are JSON in ``index``.
 """
@@ -15,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from hrsnn_lava.deploy.interchange.guarded_hdf5 import read_hdf5
+from hrsnn_lava.errors import ArtifactError
 
 HERE = Path(__file__).resolve().parent / "golden"
 
@@ -38,17 +41,21 @@ def flat(tree, prefix=""):
 def main(folder: Path) -> None:
     for file in sorted(folder.glob("*.nir")):
         spikes = file.with_suffix(".npz")
-        if not spikes.is_file():
+        about, spoken = file.with_suffix(".json"), spikes.is_file()
+        try:
+            arrays, texts = flat(read_hdf5(file))
+        except ArtifactError:  # one is a file that its exporter did not finish
             continue
-        arrays, texts = flat(read_hdf5(file))
-        versions = json.loads(file.with_suffix(".json").read_text())["versions"]
+        versions = json.loads(about.read_text())["versions"] if about.is_file() else {}
         text = json.dumps({"texts": texts, "versions": versions}, sort_keys=True)
         packed = {f"file|{path}": array for path, array in arrays.items()}
-        with np.load(spikes, allow_pickle=False) as recorded:
-            for key in recorded.files:
-                packed[f"spikes|{key}"] = recorded[key].astype(np.uint8)
+        if spoken:
+            with np.load(spikes, allow_pickle=False) as recorded:
+                for key in recorded.files:
+                    packed[f"spikes|{key}"] = recorded[key].astype(np.uint8)
         index = np.frombuffer(text.encode(), dtype=np.uint8)
-        np.savez_compressed(HERE / file.with_suffix(".npz").name, index=index, **packed)
+        to = HERE if spoken else HERE / "nir_paper"
+        np.savez_compressed(to / file.with_suffix(".npz").name, index=index, **packed)
 
 
 if __name__ == "__main__":

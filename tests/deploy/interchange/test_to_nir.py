@@ -246,6 +246,52 @@ def test_out_and_in_is_the_same_network(tmp_path_factory: Any, seed: int, reset:
     assert_same(from_nir(path), network)
 
 
+def split(network: hl.Network, name: str, seed: int) -> hl.Network:
+    """The network with the synapses of a projection dealt out to three of its name."""
+    rng, found = np.random.default_rng(seed), []
+    for p in network.projections:
+        if p.name != name:
+            found.append(p)
+            continue
+        coo = p.weights.tocoo()
+        own = rng.integers(0, 3, coo.nnz)
+        delays = DT * rng.integers(0, 3, coo.nnz)
+        for k in range(3):
+            part = own == k
+            entries = (coo.data[part], (coo.row[part], coo.col[part]))
+            weights = sparse.csr_matrix(entries, shape=coo.shape)
+            late = delays[part] if name == "e_e" else None
+            found.append(hl.Projection(f"{name}{k}", p.pre, p.post, weights, delays=late))
+    return hl.Network(DT, network.populations, tuple(found), network.name)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_parallel_projections_positions_and_empty_ones_come_back(tmp_path: Path, seed: int) -> None:
+    network = split(split(layered(seed), "a_e", seed), "e_e", seed)
+    where = np.random.default_rng(seed).random((12, 3))
+    network = network.with_population(replace(network.population("e"), positions=where))
+    empty = [hl.Projection(f"no{k}", "e", "out", sparse.csr_matrix((4, 12))) for k in range(2)]
+    network = hl.Network(DT, network.populations, (*network.projections, *empty), network.name)
+    told = to_nir(network, tmp_path / "n.nir")
+    assert told.findings == ()
+    again = from_nir(tmp_path / "n.nir")
+    assert_same(again, network)
+    assert again.digest == network.digest
+    np.testing.assert_array_equal(again.population("e").positions, where)
+
+
+def test_two_synapses_that_are_one_number_in_the_file_are_told(tmp_path: Path) -> None:
+    network = layered(0)
+    more = hl.Projection("more", "e", "i", network.projection("e_i").weights)
+    network = hl.Network(DT, network.populations, (*network.projections, more))
+    told = to_nir(network, tmp_path / "n.nir")
+    assert [finding.kind for finding in told.findings] == ["nir_merged"]
+    again = from_nir(tmp_path / "n.nir")
+    both = 2 * network.projection("e_i").weights
+    assert (again.projection("e_i").weights != both).nnz == 0
+    assert "more" not in [p.name for p in again.projections]
+
+
 def test_hints_of_another_graph_are_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "n.nir"
     to_nir(layered(1), path)

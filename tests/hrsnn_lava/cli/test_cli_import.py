@@ -119,8 +119,19 @@ def test_nir_check(run, quick, tmp_path):
     assert run("nir-check", path, "--fix", path).code == 2
 
 
-def test_compile_says_what_takes_a_nir_file(run, files):
+def test_compile_takes_a_nir_file_as_the_import_does(run, quick, files, tmp_path):
     net, _ = files
-    outcome = run("compile", net, "-o", "o.hlx", "--profile", "loihi1")
-    assert outcome.code != 0
-    assert "import" in outcome.err
+    to = ("--profile", "loihi1", "-o")
+    assert run("compile", net, *to, "o.hlx").code == 2  # nobody said which reset
+    outcome = run("compile", net, "--reset", "zero", *to, "c.hlx")
+    assert outcome.code == 0, outcome.err
+    assert "read as snntorch" in outcome.err
+    assert "assumed: dt = 0.0001 s" in outcome.err
+    assert run("import", "nir", net, "--reset", "zero", "-o", "n.hlx").code == 0
+    assert run("compile", "n.hlx", *to, "d.hlx").code == 0
+    own, other = (hl.CompiledNetwork.load(name) for name in ("c.hlx", "d.hlx"))
+    assert own.network.digest == other.network.digest
+    assert run("compile", net, "--reset", "zero", "--seed", 1, *to, "e.hlx").code == 2
+    assert run("export", "nir", "n.hlx", "-o", "back.nir").code == 0
+    assert run("compile", "back.nir", *to, "f.hlx").code == 0  # its hints leave nothing open
+    assert hl.CompiledNetwork.load("f.hlx").network.digest == own.network.digest
