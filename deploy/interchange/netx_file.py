@@ -252,7 +252,8 @@ class _Group:
             self.refuse(name, "no numbers", "numbers")
             return np.zeros((), dtype=np.int64)
         array = np.asarray(value)
-        exact = np.trunc(array) if array.dtype.kind == "f" else array
+        with np.errstate(invalid="ignore"):  # a signalling NaN
+            exact = np.trunc(array) if array.dtype.kind == "f" else array
         if not np.all((exact >= -_WHOLE_MAX) & (exact <= _WHOLE_MAX)):  # NaN neither
             self.refuse(name, "numbers beyond 32 bits, or none", "finite numbers of 32 bits")
             return np.zeros(array.shape, dtype=np.int64)

@@ -309,12 +309,13 @@ def _node(flat: Flattening, name: str, kind: str, content: Mapping[str, Any]) ->
 
 def _numbers(key: str, value: Array) -> Array:
     """Sizes as int64 where they are whole, everything else as float64."""
-    if key in WHOLE:
-        finite = np.isfinite(value).all() if value.dtype.kind == "f" else True
-        small = finite and bool((np.abs(value.astype(np.float64)) < 2.0**53).all())
-        if small and (value == np.rint(value)).all():
-            return locked(value.astype(np.int64))
-    return locked(value.astype(np.float64))
+    with np.errstate(invalid="ignore"):  # a signalling NaN, which is not finite as any other
+        wide = value.astype(np.float64)
+        if key in WHOLE and np.isfinite(wide).all():
+            small = bool((np.abs(wide) < 2.0**53).all())
+            if small and (value == np.rint(value)).all():
+                return locked(value.astype(np.int64))
+    return locked(wide)
 
 
 def _take_edges(flat: Flattening, edges: Any, prefix: str, where: str) -> None:

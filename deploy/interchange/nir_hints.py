@@ -125,7 +125,7 @@ def owners(together: Sequence[Projection], dt: float) -> NDArray[np.int64] | Non
     places = np.stack([steps, rows, cols])[:, order]
     if np.any((np.diff(places, axis=1) == 0).all(axis=0)):
         return None
-    return own[order]
+    return np.asarray(own[order], dtype=np.int64)
 
 
 def euler(tau: Float, dt: float) -> Float:
@@ -199,7 +199,8 @@ def from_hints(graph: NirGraph) -> Network | None:
 
 def _network(graph: NirGraph, text: Mapping[str, Any], hints: Mapping[str, Any]) -> Network:
     """The network of the hints with the weights of the graph."""
-    populations, first = [], 0
+    populations: list[Population] = []
+    first = 0
     for row in text["populations"]:
         size = row["size"]
         if "graded" in row:

@@ -13,6 +13,8 @@ longer ways have delays. Biases act from the first step on in either, which is k
 here. A held current enters behind the synaptic filter: such neurons are an LI and a LIF. NIR has no
 sparse weights: all synapses between two nodes become a matrix, one for every delay.
 
+``dialect="snntorch"`` writes what snnTorch's importer takes, see `nir_for_snntorch`.
+
 What NIR cannot hold stands in the hints, a group of the file beside the graph that other programs
 do not look at (see `nir_hints`), or is lost, and a finding either way.
 """
@@ -23,7 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,7 @@ from scipy.sparse.csgraph import connected_components
 
 from hrsnn_lava.artifacts.files import PathLike, atomic_write
 from hrsnn_lava.deploy.interchange.nir_file import HINTS
+from hrsnn_lava.deploy.interchange.nir_for_snntorch import fitted, gain, snntorch_problems
 from hrsnn_lava.deploy.interchange.nir_hints import (
     Group,
     Matrix,
@@ -42,9 +45,11 @@ from hrsnn_lava.deploy.interchange.nir_hints import (
     parallel,
 )
 from hrsnn_lava.errors import Problem, SpecError, raise_if
+from hrsnn_lava.fields import choice
 from hrsnn_lava.findings import Finding
 from hrsnn_lava.network import Network
 
+ToDialect = Literal["literal", "snntorch"]
 Float = NDArray[np.float64]
 #: What files say of their layout: the version of ``nir`` that writes the same.
 NIR_VERSION = "1.0.8"
@@ -103,21 +108,33 @@ class Ends:
     spikes: str
 
 
-def to_nir(network: Network, path: PathLike) -> NirExport:
+def to_nir(network: Network, path: PathLike, dialect: ToDialect = "literal") -> NirExport:
     """Write a network as a NIR file.
 
     Args:
         network: float.
         path: file to write; ``.nir`` by custom.
+        dialect: ``literal``, the equations of NIR with hints for this program; or ``snntorch``,
+            what its importer takes, without hints.
 
     Raises:
-        SpecError: neurons without a leak that NIR cannot hold; matrices of more than 2 GiB.
+        SpecError: neurons without a leak that NIR cannot hold; matrices of more than 2 GiB; what
+            snnTorch cannot be given.
     """
     network.verify()
-    groups = groups_of(network)
-    raise_if(SpecError, "the network cannot be a NIR file", [*_problems(network, groups)])
-    drawing = Drawing()
-    ends = [_add_group(drawing, network, group) for group in groups]
+    choice("dialect", dialect, get_args(ToDialect))
+    groups, fit = groups_of(network), dialect == "snntorch"
+    problems = [*_problems(network, groups)]
+    problems += snntorch_problems(network, groups) if fit else ()
+    raise_if(SpecError, "the network cannot be a NIR file", problems)
+    told = findings_of(network)
+    if fit:
+        told = (f for f in told if f.kind == "nir_plasticity")
+        network = fitted(network)
+        groups = groups_of(network)
+    findings, drawing = tuple(told), Drawing()
+    ends = [_add_group(drawing, network, group, fit) for group in groups]
+    biased = {k for k, g in enumerate(groups) if fit and not g.is_input and g.gather("bias").any()}
     senders, matrices = set(), []
     for (a, b, target, delay), matrix in sorted(_matrices(network, groups).items()):
         entry = ends[b].bias if target == "bias" else ends[b].synapse
@@ -127,7 +144,15 @@ def to_nir(network: Network, path: PathLike) -> NirExport:
         if delay:
             seconds = np.full(groups[a].size, delay * network.dt)
             way.append(drawing.add(f"{name}_delay_{delay}", "Delay", delay=seconds))
-        way.append(drawing.add(name, "Linear", weight=matrix.toarray()))
+        weight = matrix.toarray()
+        if not fit:
+            way.append(drawing.add(name, "Linear", weight=weight))
+        else:
+            own_gain = gain(groups[b])
+            bias = groups[b].gather("bias") * own_gain * (b in biased)
+            biased.discard(b)  # on one of its matrices
+            arrays = {"weight": weight * own_gain[:, None], "bias": bias}
+            way.append(drawing.add(name, "Affine", **arrays))
         drawing.join(*way, entry)
         matrices.append(Matrix(way[-1], a, b, target, delay + own))
         senders |= {a} - {b}
@@ -138,10 +163,10 @@ def to_nir(network: Network, path: PathLike) -> NirExport:
         shape = np.array([groups[k].size])
         drawing.join(ends[k].spikes, drawing.add(name, "Output", shape=shape))
     nodes = [end.spikes for end in ends]
-    _write(drawing, hints_of(network, groups, nodes, matrices), path)
+    _write(drawing, {} if fit else hints_of(network, groups, nodes, matrices), path)
     early = {p.name: group.early for group in groups for p in group.populations}
     kinds = {name: str(node["type"]) for name, node in drawing.nodes.items()}
-    return NirExport(kinds, network.dt, early, tuple(findings_of(network)))
+    return NirExport(kinds, network.dt, early, findings)
 
 
 def groups_of(network: Network) -> list[Group]:
@@ -196,8 +221,8 @@ def _matrices(
     return found
 
 
-def _add_group(drawing: Drawing, network: Network, group: Group) -> Ends:
-    """The node of a group, or its two nodes."""
+def _add_group(drawing: Drawing, network: Network, group: Group, fit: bool) -> Ends:
+    """The node of a group, or its two nodes; for snnTorch without a bias, and with a gain of 1."""
     if group.is_input:
         name = drawing.add(group.name, "Input", shape=np.array([group.size]))
         return Ends(name, name, name)
@@ -207,7 +232,8 @@ def _add_group(drawing: Drawing, network: Network, group: Group) -> Ends:
     if np.isinf(tau_mem).all():
         name = drawing.add(group.name, "IF", r=ones / dt, **common)
         return Ends(name, name, name)
-    common |= {"r": ones, "v_leak": group.gather("bias")}
+    r = euler(tau_mem, dt) / dt if fit else ones
+    common |= {"r": r, "v_leak": 0.0 * ones if fit else group.gather("bias")}
     if not tau_syn.any():
         name = drawing.add(group.name, "LIF", tau=euler(tau_mem, dt), **common)
         return Ends(name, name, name)
@@ -306,7 +332,8 @@ def _write(drawing: Drawing, hints: Mapping[str, Any], path: PathLike) -> None:
     content = BytesIO()
     with h5py.File(content, "w") as file:
         file.create_dataset("version", data=NIR_VERSION, dtype=h5py.string_dtype())
-        put(file.create_group(HINTS), hints)
+        if hints:
+            put(file.create_group(HINTS), hints)
         root = file.create_group("node")
         root.create_dataset("edges", data=edges, dtype=h5py.string_dtype())
         put(root, {"type": "NIRGraph", "nodes": drawing.nodes})

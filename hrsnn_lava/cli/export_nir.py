@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hrsnn_lava.cli.console import Console, columns
 
+if TYPE_CHECKING:
+    from hrsnn_lava.deploy.interchange.to_nir import ToDialect
 
-def export_nir(console: Console, path: Path, output: Path) -> None:
+
+def export_nir(console: Console, path: Path, output: Path, dialect: ToDialect) -> None:
     """Write a float network as ``.nir``, and say how to read it and what NIR does not hold."""
     from hrsnn_lava.deploy.interchange.to_nir import to_nir
     from hrsnn_lava.network import Network
     from hrsnn_lava.report.sections.verdict import findings_lines
 
     network = Network.load(path)
-    told = to_nir(network, output)
+    told = to_nir(network, output, dialect)
     findings = [finding.to_dict() for finding in told.findings]
     data = {
         "output": output,

@@ -63,6 +63,15 @@ def test_values_that_no_neuron_can_have(key):
     assert words in found[f"node 'lif'.{key}"]
 
 
+def test_a_signalling_nan_is_not_finite_as_any_other():
+    """A cast of one is a floating point error, which is no warning of ours."""
+    weight = np.ones((3, 2), np.float32)
+    weight.view(np.int32)[0, 1] = 0x7FA00000
+    nodes = ends(2, 3) | {"fc": node("Linear", weight=weight), "lif": lif(3)}
+    with pytest.raises(ArtifactError, match="finite"):
+        graph_of(tree(nodes, chain("input", "fc", "lif", "output")))
+
+
 @pytest.mark.parametrize("tau", [0.0, -1.0, np.nan, 1e308, np.inf])
 def test_time_constants(tau):
     assert "node 'lif'.tau" in faults(small(lif=lif(3, tau=np.full(3, tau))))

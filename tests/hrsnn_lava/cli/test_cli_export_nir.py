@@ -25,3 +25,11 @@ def test_integers_are_no_nir(run: Any, files: Any) -> None:
     outcome = run("export", "nir", files.compiled, "-o", "n.nir")
     assert outcome.code == 3
     assert "Traceback" not in outcome.err
+
+
+def test_for_snntorch(run, files):
+    """Recurrent as most networks here: refused by name; netx has no dialects."""
+    outcome = run("export", "nir", files.network, "-o", "n.nir", "--dialect", "snntorch")
+    assert outcome.code == 2
+    assert "recurrent synapses" in outcome.err
+    assert run("export", "netx", files.compiled, "-o", "n", "--dialect", "snntorch").code == 2
