@@ -152,6 +152,24 @@ def test_examples_run(example, tmp_path):
     assert done.stdout.strip()
 
 
+@pytest.mark.parametrize("program", ["snntorch", "norse", "spikingjelly"])
+def test_examples_of_other_programs_differ_in_no_spike(program, tmp_path):
+    """Skipped where the program is missing; the example says the command that brings it along."""
+    pytest.importorskip(program)
+    example = ROOT / "examples" / "interop" / f"{program}_network.py"
+    done = subprocess.run(
+        [sys.executable, str(example)],
+        cwd=tmp_path,
+        env=pages.environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if "differ" in line]
+    assert len(lines) > 1
+    assert all(" 0 differ" in line for line in lines)
+
+
 def anchor(heading):
     """The anchor that a heading gets on the usual hosts."""
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
