@@ -198,13 +198,17 @@ def graded_spikes(placed: PlacedNetwork) -> Iterator[Violation]:
     allowed = placed.profile.fields.message_bits
     for projection in _synaptic(placed):
         if _outside(projection.num_message_bits, allowed).size:
+            fix = 'encode the input as spikes, or give it target="bias"'
+            if allowed.high:
+                fix = f"scale payloads down to {allowed.high} bits, {fix}"
+            if not placed.network.population(projection.pre).is_input:
+                fix = f"set the reset of {projection.pre!r} to 'subtract': one spike a step"
             yield Violation(
                 "graded_spikes",
                 f"projection {projection.name!r}",
                 f"{projection.num_message_bits} payload bits",
                 str(allowed.high),
-                (f"scale payloads down to {allowed.high} bits, " if allowed.high else "")
-                + 'encode the input as spikes, or give it target="bias"',
+                fix,
             )
 
 

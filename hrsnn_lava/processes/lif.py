@@ -84,8 +84,8 @@ class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
     states after the step, which cost nothing while unconnected.
 
     Raises `ValueError` where a parameter does not fit the shape, for an unknown reset, for a
-    refractory period beside a subtraction and for a threshold that is held without end, and `TypeError` for an unknown parameter (stock Lava
-    swallows both).
+    refractory period beside a subtraction and for a threshold that v holds without end, and
+    `TypeError` for an unknown parameter (stock Lava swallows both).
     """
 
     # Lava's __del__ reads it, also of an object whose __init__ was refused

@@ -77,9 +77,12 @@ def trace_of(program, inputs, steps, n_neurons) -> Trace:
     for line in done.stdout.splitlines():
         kind, _, rest = line.partition(" ")
         found[kind].append([int(word) for word in rest.split()])
-    spikes = np.array(found["s"], dtype=np.int64).reshape(-1, 2)
+    width = max(map(len, found["s"]), default=2)
+    spikes = np.array(found["s"], dtype=np.int64).reshape(-1, width)
     states = {k: np.array(found[k], np.int64).reshape(steps, n_neurons + 1)[:, 1:] for k in "vu"}
-    return Trace(spikes[:, 0], spikes[:, 1], steps, n_neurons, states["v"], states["u"])
+    payloads = spikes[:, 2] if width > 2 else None
+    v, u = states["v"], states["u"]
+    return Trace(spikes[:, 0], spikes[:, 1], steps, n_neurons, v, u, payloads=payloads)
 
 
 def run_in_c(network, inputs, steps, flags=("-O2",)) -> Trace:
