@@ -55,6 +55,7 @@ from hrsnn_lava.integer_format import (
     MESSAGE_BITS_MAX,
     NEURON_RANGES,
     POTENTIAL_MAX,
+    SPIKE_COUNT_BITS,
     STATE_SHIFT,
     WEIGHT_BITS,
     WEIGHT_EXP_RANGE,
@@ -401,6 +402,28 @@ class QuantizedNetwork(Graph[QuantizedInput, QuantizedPopulation, QuantizedProje
     name: str = "network"
     dt: float = 1e-3
     findings: tuple[Finding, ...] = ()
+
+    def with_resets(self, resets: Mapping[str, Reset]) -> QuantizedNetwork:
+        """A copy in which populations have other resets, by name.
+
+        Projections of those that may send several spikes in a step get room for their number, and
+        those of others send spikes without payloads.
+        """
+        populations = [
+            replace(p, reset=resets[p.name])
+            if isinstance(p, QuantizedPopulation) and p.name in resets
+            else p
+            for p in self.populations
+        ]
+        several = {p.name for p in populations if sends_several(p)}
+        bits = {name: SPIKE_COUNT_BITS if name in several else 0 for name in resets}
+        projections = [
+            replace(p, num_message_bits=bits[p.pre])
+            if bool(p.num_message_bits) != bool(bits.get(p.pre, p.num_message_bits))
+            else p
+            for p in self.projections
+        ]
+        return replace(self, populations=tuple(populations), projections=tuple(projections))
 
     @cached_property
     def digest(self) -> str:

@@ -47,9 +47,7 @@ def c_bundle(deployed: Deployed) -> tuple[dict[str, Any], dict[str, bytes]]:
         "network.c": source.text.encode(),
         "network.h": HEADER.encode(),
         "test/events.txt": "".join(f"{t} {c} {p}\n" for t, c, p in events).encode(),
-        "test/spikes.txt": "".join(
-            f"s {' '.join(map(str, spike))}\n" for spike in spikes
-        ).encode(),
+        "test/spikes.txt": "".join(f"s {' '.join(map(str, spike))}\n" for spike in spikes).encode(),
         "program/input.npz": npz(deployed.inputs.to_artifact().arrays),
         "program/expected.npz": npz(expected_arrays(trace)),
         "README.md": readme.encode(),

@@ -26,7 +26,6 @@ from hrsnn_lava.compiler.pipeline import Pipeline
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.hardware_profiles import HardwareProfile
 from hrsnn_lava.hrsnn import build_hrsnn
-from hrsnn_lava.integer_format import SPIKE_COUNT_BITS
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.resets import RESETS, Reset
@@ -146,14 +145,7 @@ def _with_reset(
     if reset is None:
         return network
     if isinstance(network, QuantizedNetwork):
-        names = set()
-        for neurons in network.compute_populations:
-            names.add(neurons.name)
-            network = network.with_population(replace(neurons, reset=reset))
-        bits = SPIKE_COUNT_BITS if reset == "subtract_all" else 0
-        for projection in network.projections:
-            if projection.pre in names and bool(projection.num_message_bits) != bool(bits):
-                network = network.with_projection(replace(projection, num_message_bits=bits))
+        network = network.with_resets({p.name: reset for p in network.compute_populations})
     else:
         for population in network.compute_populations:
             network = network.with_population(population.with_parameters(reset=reset))

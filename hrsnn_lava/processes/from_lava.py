@@ -237,6 +237,8 @@ def _projections(
     if peak is None:
         if not _sends_several(source.process):
             options["num_message_bits"] = 0  # neurons send 0 and 1, with which both do the same
+        elif options["num_message_bits"]:  # which is no limit in Lava
+            options["num_message_bits"] = max(options["num_message_bits"], SPIKE_COUNT_BITS)
     elif source.order is not None and options["num_message_bits"] and options["weight_exp"] < 0:
         # Lava wraps the sum to 32 bits before the shift to the right
         most = int((abs(every.matrix().astype(np.int64)) @ peak[source.order]).max(initial=0))

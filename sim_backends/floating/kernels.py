@@ -129,10 +129,8 @@ def _float_steps(first: int, n_steps: int, run: Run, bias: Any, events: Events, 
             ring_value[slot, e] = 1.0
             out_step[n_written + e] = t
             out_neuron[n_written + e] = ring_source[slot, e]
-        if reset is not None and out_value.shape[0] > 0:
-            take_all(ring_source[slot], count, threshold, reset, v, ring_value[slot])
-            for e in range(count):
-                out_value[n_written + e] = ring_value[slot, e]
+        written = out_value[n_written:]
+        take_all(ring_source[slot], count, threshold, reset, v, ring_value[slot], written)
         n_written += count
         for e in range(event_ptr[k], event_ptr[k + 1]):
             ring_source[slot, count] = event_source[e]

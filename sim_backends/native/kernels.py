@@ -178,17 +178,22 @@ def _neurons(
 
 
 @jit
-def take_all(neurons: Any, count: int, threshold: Any, reset: Any, v: Any, values: Any) -> None:
+def take_all(
+    neurons: Any, count: int, threshold: Any, reset: Any, v: Any, values: Any, written: Any
+) -> None:
     """Write how many spikes each of the neurons that fired sends, and take their thresholds off.
 
     Integers, whose quotients float64 holds exactly, and floats; `neurons` and `values` are those of
-    a step in the ring.
+    a step in the ring, 1 so far. `written` is of `Out`: nothing is done where it is empty.
     """
-    for e in range(count):
-        i = neurons[e]
-        if reset[i] == SUBTRACT_ALL:
-            values[e] = np.floor(v[i] / threshold[i])
-            v[i] -= values[e] * threshold[i]
+    if reset is not None:  # decided when the kernel is compiled
+        if written.shape[0] > 0:
+            for e in range(count):
+                i = neurons[e]
+                if reset[i] == SUBTRACT_ALL:
+                    values[e] = np.floor(v[i] / threshold[i])
+                    v[i] -= values[e] * threshold[i]
+                written[e] = values[e]
 
 
 @jit
@@ -406,10 +411,8 @@ def integer_steps(
             ring_value[slot, e] = 1
             out_step[n_written + e] = t
             out_neuron[n_written + e] = ring_source[slot, e]
-        if reset is not None and out_value.shape[0] > 0:
-            take_all(ring_source[slot], count, threshold, reset, v, ring_value[slot])
-            for e in range(count):
-                out_value[n_written + e] = ring_value[slot, e]
+        written = out_value[n_written:]
+        take_all(ring_source[slot], count, threshold, reset, v, ring_value[slot], written)
         n_written += count
         for e in range(event_ptr[k], event_ptr[k + 1]):
             ring_source[slot, count] = event_source[e]

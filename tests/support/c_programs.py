@@ -96,10 +96,14 @@ def run_in_c(network, inputs, steps, flags=("-O2",)) -> Trace:
 def driven_c_networks(draw, steps, max_size=12):
     """A network as for other engines, with any reset and held inputs, and its input."""
     network, inputs = draw(driven_networks(steps, max_size, delays=True))
+    resets = {}
     for population in network.compute_populations:
-        reset = draw(st.sampled_from(["zero", *RESETS]))
-        how = {} if reset == "zero" else {"reset": reset, "refractory": 0}
+        reset = resets[population.name] = draw(st.sampled_from(["zero", *RESETS]))
+        how = {} if reset == "zero" else {"refractory": 0}
+        if reset == "subtract_all":
+            how["vth"] = np.maximum(population.parameter("vth"), 1)
         network = network.with_population(replace(population, **how))
+    network = network.with_resets(resets)
     if inputs is None:
         return network, inputs
     for number in range(draw(st.integers(0, 2))):
