@@ -129,9 +129,9 @@ def _arriving(
         pre = network.population(projection.pre)
         payload: Float | float = 1.0
         if projection.target == "bias":  # the host clips, so a bias has a bound of its own
-            most = _UNBOUNDED if input_range is None else np.ceil(input_range * _counts(pre))
+            held = _UNBOUNDED if input_range is None else np.ceil(input_range * _counts(pre))
             weight_sums = row_sums(projection.weights, np.abs(projection.weights.data))
-            drive += np.ceil(weight_sums * most * 2.0**projection.weight_exp)
+            drive += np.ceil(weight_sums * held * 2.0**projection.weight_exp)
             continue
         if projection.pre in most:
             payload = most[projection.pre][projection.weights.indices]

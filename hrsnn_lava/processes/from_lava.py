@@ -25,7 +25,7 @@ from hrsnn_lava.chip_learning import (
 from hrsnn_lava.errors import NetworkError, SpecError, raise_if
 from hrsnn_lava.fields import is_whole
 from hrsnn_lava.findings import Finding, warn, worst_first
-from hrsnn_lava.integer_format import INT32, WEIGHT_BITS
+from hrsnn_lava.integer_format import INT32, SPIKE_COUNT_BITS, WEIGHT_BITS
 from hrsnn_lava.network import Target
 from hrsnn_lava.notebook import brief
 from hrsnn_lava.processes._foreign_graph import ForeignGraph

@@ -187,13 +187,12 @@ def take_all(
     a step in the ring, 1 so far. `written` is of `Out`: nothing is done where it is empty.
     """
     if reset is not None:  # decided when the kernel is compiled
-        if written.shape[0] > 0:
-            for e in range(count):
-                i = neurons[e]
-                if reset[i] == SUBTRACT_ALL:
-                    values[e] = np.floor(v[i] / threshold[i])
-                    v[i] -= values[e] * threshold[i]
-                written[e] = values[e]
+        for e in range(min(count, written.shape[0])):
+            i = neurons[e]
+            if reset[i] == SUBTRACT_ALL:
+                values[e] = np.floor(v[i] / threshold[i])
+                v[i] -= values[e] * threshold[i]
+            written[e] = values[e]
 
 
 @jit

@@ -161,10 +161,11 @@ def _differing_payloads(
     Args:
         keys: of the messages of either, rising.
     """
-    shared, of_first, of_second = np.intersect1d(*keys, assume_unique=True, return_indices=True)
-    a, b = first.payload_values()[of_first], second.payload_values()[of_second]
-    places = np.flatnonzero(a != b)
-    numbers = (int(a[places[0]]), int(b[places[0]])) if places.size else (0, 0)
+    a, b = keys
+    shared, of_first, of_second = np.intersect1d(a, b, assume_unique=True, return_indices=True)
+    one, two = first.payload_values()[of_first], second.payload_values()[of_second]
+    places = np.flatnonzero(one != two)
+    numbers = (int(one[places[0]]), int(two[places[0]])) if places.size else (0, 0)
     return shared[places], numbers
 
 
