@@ -62,6 +62,9 @@ WEIGHT_EXP_RANGE: Final = (-7, 7)
 BIAS_WEIGHT_EXP_RANGE: Final = (-31, 7)
 #: Bits of a graded payload.
 MESSAGE_BITS_MAX: Final = 32
+#: Bits of the number of spikes that one message can be: v holds a threshold of one unit, vth = 1,
+#: ``(2^23 - 1) // 64`` times at most.
+SPIKE_COUNT_BITS: Final = (POTENTIAL_MAX // STATE_UNIT).bit_length()
 #: Steps; the chip's field has 6 bits, of which Lava's delay buffers use 0..62.
 DELAY_MAX: Final = 62
 

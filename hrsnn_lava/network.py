@@ -7,11 +7,14 @@ Mukhopadhyay (2023) with R = 1 and rest and reset at 0::
     v[t] = beta_i v[t-1] + (1 - beta_i) (bias_i + drive_i[t] + i[t])   beta = exp(-dt / tau_mem)
     s[t] = v[t] > v_threshold_i;  then v = 0, and stays 0 for round(refractory / dt) steps
 
-That is the reset ``zero``. Two others, `LIF.reset`, keep what v had above the threshold, so that it
-may stay above it (`hrsnn_lava.resets`)::
+That is the reset ``zero``. Three others, `LIF.reset`, keep what v had above the threshold, with
+the first two of them so that it may stay above it (`hrsnn_lava.resets`)::
 
     subtract        s[t] = v[t] > v_threshold;  then v[t] = v[t] - v_threshold
     subtract_next   v[t] = beta v[t-1] + (1 - beta) (...) - v_threshold s[t-1];  s[t] = v[t] > ...
+    subtract_all    s[t] = floor(v[t] / v_threshold), at least 0;  then v[t] = v[t] - s v_threshold
+
+The last sends several spikes in a step: one message, whose payload s multiplies the weights.
 
 A neuron without leak, ``tau_mem = inf``, has beta = 1, and 1 - beta would leave it without any
 input: its factor is 1 instead, ``v[t] = v[t-1] + bias + drive[t] + i[t]``, see
@@ -59,7 +62,7 @@ from hrsnn_lava.fields import (
 from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.notebook import brief
 from hrsnn_lava.plasticity import STDP
-from hrsnn_lava.resets import RESETS, Reset, codes_of, refractory_problems
+from hrsnn_lava.resets import RESETS, Reset, codes_of, refractory_problems, sends_several
 from hrsnn_lava.spelling import did_you_mean
 
 Float = NDArray[np.float64]
@@ -173,7 +176,8 @@ class LIF:
         bias: constant current, in the unit of the potential (R = 1).
         refractory: time in seconds for which v stays 0 after a spike, >= 0.
         reset: what a spike does to v, one for the population: ``zero`` sets it to 0, ``subtract``
-            takes the threshold off at once and ``subtract_next`` in the next step. The last two go
+            takes the threshold off at once, ``subtract_next`` in the next step, and
+            ``subtract_all`` at once as often as v holds it, with a spike each. The last three go
             without a refractory period.
     """
 
@@ -361,6 +365,28 @@ class Projection(AnyProjection):
             yield Problem(f"{where}.plasticity", type(self.plasticity).__name__, "STDP or None")
         elif self.plasticity is not None:
             yield from self.plasticity.problems(f"{where}.plasticity", self.n_synapses)
+            yield from several_with_learning(self, "plasticity", populations)
+
+
+def several_with_learning(
+    projection: AnyProjection, field: str, populations: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """Learning by spikes of which there may be several in a step: no rule says what they do.
+
+    Args:
+        projection: that learns.
+        field: of it with the rule.
+        populations: of the network, by name.
+    """
+    for end in ("pre", "post"):
+        population = by_name(populations, getattr(projection, end))
+        if population is not None and sends_several(population):
+            yield Problem(
+                f"projection {projection.name!r}.{field}",
+                f"{end} {population.name!r} has reset 'subtract_all': several spikes in a step",
+                "neurons that send one",
+                "set its reset to 'subtract', or leave the rule out",
+            )
 
 
 def by_name(populations: Mapping[str, Neurons], name: Any) -> Neurons | None:

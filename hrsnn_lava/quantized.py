@@ -6,12 +6,16 @@ One step of a neuron, all state int32 (Lava `proc/lif/models.py`, `PyLifModelBit
     v = clip(toward_zero(v (4096 - dv) / 4096) + u + (bias_mant << bias_exp), +-(2^23 - 1))
     s = v > (vth << 6);  then v = 0, and v stays 0 in the next `refractory` steps (u goes on)
 
-The other resets have no counterpart in Lava, and are ours (see `hrsnn_lava.resets`). What is
+The other resets have no counterpart in Lava's LIF, and are ours (see `hrsnn_lava.resets`). What is
 subtracted is the threshold that v was compared with; a sum wraps in int32, and is clipped last::
 
     subtract        s = v > (vth << 6);  then v = v - (vth << 6), which lies within the range
     subtract_next   v = clip(toward_zero(v (4096 - dv) / 4096) + u + (bias_mant << bias_exp)
                              - (vth << 6 where the neuron fired one step before))
+    subtract_all    s = floor(v / (vth << 6)), at least 0;  then v = v - s (vth << 6); vth >= 1
+
+The last is the number of spikes of one message, which its projections multiply their weights by:
+they are graded (`num_message_bits` > 0), and in Lava a payload is what they get.
 
 `a` sums what arrives: per projection and delay, ``(W @ spikes) << weight_exp`` (arithmetic
 ``>>`` of the sum where the exponent is negative), in int32 that wraps.
@@ -50,6 +54,9 @@ from hrsnn_lava.integer_format import (
     LEARNING_WEIGHT_RANGE,
     MESSAGE_BITS_MAX,
     NEURON_RANGES,
+    POTENTIAL_MAX,
+    SPIKE_COUNT_BITS,
+    STATE_SHIFT,
     WEIGHT_BITS,
     WEIGHT_EXP_RANGE,
     WEIGHT_MAX,
@@ -64,9 +71,10 @@ from hrsnn_lava.network import (
     by_name,
     canonical_csr,
     closed,
+    several_with_learning,
 )
 from hrsnn_lava.notebook import brief
-from hrsnn_lava.resets import RESETS, Reset, refractory_problems
+from hrsnn_lava.resets import RESETS, Reset, refractory_problems, sends_several
 from hrsnn_lava.third_factor import third_factor_problems
 from hrsnn_lava.trace import SpikeInput
 
@@ -131,8 +139,8 @@ class QuantizedPopulation(AnyPopulation):
         vth: threshold mantissa; the potential is compared with ``vth << 6``.
         bias_mant, bias_exp: bias is ``bias_mant << bias_exp`` in units of the potential.
         refractory: steps for which the potential stays 0 after a spike.
-        reset: what a spike does to the potential, as in the float network: ``zero``, ``subtract``
-            or ``subtract_next``.
+        reset: what a spike does to the potential, as in the float network: ``zero``, ``subtract``,
+            ``subtract_next`` or ``subtract_all``.
     """
 
     name: str
@@ -176,6 +184,18 @@ class QuantizedPopulation(AnyPopulation):
                 measured = f"{values[bad[0]]} at neuron {bad[0]} ({bad.size} in all)"
                 yield Problem(f"{where}.{field}", measured, f"{low}..{high}")
         yield from refractory_problems(self, "steps")
+        vth = self.parameter("vth")
+        if self.reset == "subtract_all" and np.any(vth < 1):
+            measured = f"{vth.min()} at neuron {int(np.argmin(vth))}, with reset 'subtract_all'"
+            yield Problem(f"{where}.vth", measured, ">= 1: no potential holds it without end")
+
+    @property
+    def most_spikes(self) -> Int:
+        """How many spikes a neuron can send in a step at most, (size,): v is below 2^23."""
+        if self.reset != "subtract_all":
+            return np.ones(self.size, dtype=np.int32)
+        most: Int = POTENTIAL_MAX // (np.maximum(self.parameter("vth"), 1) << STATE_SHIFT)
+        return np.maximum(most, 1).astype(np.int32)
 
 
 @brief("name", "pre", "post", "weights", "weight_exp", "sign_mode", "learning")
@@ -192,7 +212,8 @@ class QuantizedProjection(AnyProjection):
         delays: None (0), a scalar, or one int per stored weight (nnz,), in steps 0..62; a sparse
             matrix of the shape of `weights` is read at the places of the stored weights.
         learning: on-chip learning, or None; a single `LearningRule` is taken as one profile.
-        num_message_bits: 0 for binary spikes, 1..32 for graded ones (inputs only).
+        num_message_bits: 0 for binary spikes, 1..32 for graded ones, of inputs and of neurons that
+            may send several spikes in a step.
         target: ``"synapse"``, ``"bias"`` (inputs only, see `drive_schedule`), or ``"factor"``: what
             arrives is a trace of a three-factor rule, and no current (see `ThirdFactor`).
     """
@@ -304,13 +325,25 @@ class QuantizedProjection(AnyProjection):
             if self.delays is not None or self.target != "synapse":
                 clash = "delays" if self.delays is not None else f"target {self.target}"
                 yield Problem(f"{where}.learning", f"with {clash}", "plain synapses only")
+            yield from several_with_learning(self, "learning", populations)
         pre = by_name(populations, self.pre)
-        graded = is_whole(self.num_message_bits) and self.num_message_bits
-        if graded and pre is not None and not pre.is_input:
+        if pre is not None and not pre.is_input and is_whole(self.num_message_bits):
+            yield from self._message_problems(pre)
+
+    def _message_problems(self, pre: Any) -> Iterator[Problem]:
+        """Payloads of neurons that send none, and room for those of neurons that do."""
+        where, bits = f"projection {self.name!r}.num_message_bits", self.num_message_bits
+        if not sends_several(pre):
+            if bits:
+                measured = f"{bits}, from neurons of {self.pre!r}"
+                yield Problem(where, measured, "0: these neurons send binary spikes")
+            return
+        most = int(pre.most_spikes.max(initial=1)) if pre.parameter("vth").size else 1
+        if bits < most.bit_length():
             yield Problem(
-                f"{where}.num_message_bits",
-                f"{self.num_message_bits}, from neurons of {self.pre!r}",
-                "0: these neurons send binary spikes",
+                where,
+                f"{bits}, from {self.pre!r}, which sends up to {most} spikes in a step",
+                f"{most.bit_length()}..{MESSAGE_BITS_MAX}",
             )
 
 
@@ -369,6 +402,28 @@ class QuantizedNetwork(Graph[QuantizedInput, QuantizedPopulation, QuantizedProje
     name: str = "network"
     dt: float = 1e-3
     findings: tuple[Finding, ...] = ()
+
+    def with_resets(self, resets: Mapping[str, Reset]) -> QuantizedNetwork:
+        """A copy in which populations have other resets, by name.
+
+        Projections of those that may send several spikes in a step get room for their number, and
+        those of others send spikes without payloads.
+        """
+        populations = [
+            replace(p, reset=resets[p.name])
+            if isinstance(p, QuantizedPopulation) and p.name in resets
+            else p
+            for p in self.populations
+        ]
+        several = {p.name for p in populations if sends_several(p)}
+        bits = {name: SPIKE_COUNT_BITS if name in several else 0 for name in resets}
+        projections = [
+            replace(p, num_message_bits=bits[p.pre])
+            if bool(p.num_message_bits) != bool(bits.get(p.pre, p.num_message_bits))
+            else p
+            for p in self.projections
+        ]
+        return replace(self, populations=tuple(populations), projections=tuple(projections))
 
     @cached_property
     def digest(self) -> str:

@@ -1,16 +1,21 @@
-"""What a spike does to the potential of its neuron: the three resets, once for all.
+"""What a spike does to the potential of its neuron: the four resets, once for all.
 
 With v before the spike, the threshold theta and beta left of v after a step::
 
     zero            v = 0, and stays 0 for the refractory period         (hard reset)
     subtract        v = v - theta at once                                (soft reset)
     subtract_next   v stays; one step later v = beta v + input - theta   (soft reset, delayed)
+    subtract_all    v = v - n theta at once, with n = floor(v / theta)   (n spikes in one step)
 
-A neuron sends one spike a step at most, so with the last two v may stay above the threshold, and
-the neuron fires again in the next step. The first is Lava's and that of a Loihi; ``subtract`` that
-of sinabs and Rockpool (which send several spikes a step), and of Norse's ``reset_subtract``;
+With the first three a neuron sends one spike a step at most, where v > theta. With ``subtract`` and
+``subtract_next`` v may stay above the threshold, and the neuron fires again in the next step. The
+first is Lava's and that of a Loihi; ``subtract`` that of Norse's ``reset_subtract``;
 ``subtract_next`` that of snnTorch's ``reset_mechanism="subtract"``, whose threshold is taken off
 after the leak of the next step, as if ``subtract`` took theta / beta.
+
+**Several spikes in a step** are ``subtract_all``, the rule of sinabs and Rockpool: a neuron whose
+potential holds theta n times sends n spikes. They are one message with the payload n, which
+synapses multiply their weights by, and v < theta is left. As in these two, v = theta is a spike.
 
 A reset is one text for a population. Engines work with one code a neuron, its place in `RESETS`.
 """
@@ -23,13 +28,14 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from hrsnn_lava.errors import Problem
+from hrsnn_lava.errors import Problem, SpecError, raise_if
 
-Reset = Literal["zero", "subtract", "subtract_next"]
+Reset = Literal["zero", "subtract", "subtract_next", "subtract_all"]
 RESETS: Final[tuple[Reset, ...]] = get_args(Reset)
 #: Codes of the resets by subtraction; that of a reset to zero is 0.
 SUBTRACT: Final[int] = RESETS.index("subtract")
 SUBTRACT_NEXT: Final[int] = RESETS.index("subtract_next")
+SUBTRACT_ALL: Final[int] = RESETS.index("subtract_all")
 
 
 def codes_of(populations: tuple[Any, ...]) -> NDArray[np.int32] | None:
@@ -76,3 +82,36 @@ def refractory_problems(population: Any, unit: str) -> Iterator[Problem]:
             "0 with a reset by subtraction: a refractory neuron is held at 0",
             "leave the refractory period out, or set reset to 'zero'",
         )
+
+
+def sends_several(population: Any) -> bool:
+    """Whether a population of neurons may send several spikes in a step; inputs never do."""
+    return not population.is_input and population.reset == "subtract_all"
+
+
+def any_several(network: Any) -> bool:
+    """Whether some neurons of a float or an integer network may send several spikes in a step."""
+    return any(sends_several(population) for population in network.populations)
+
+
+def require_single_spikes(network: Any, what: str) -> None:
+    """Refuse neurons that send several spikes in a step, for what knows of one alone.
+
+    Args:
+        network: float or integer.
+        what: cannot do it, as the subject of a sentence.
+
+    Raises:
+        SpecError: with every population that may.
+    """
+    problems = [
+        Problem(
+            f"population {population.name!r}.reset",
+            f"{population.reset!r}: several spikes in a step",
+            "one spike a step",
+            "set its reset to 'subtract', which sends one of them in each step",
+        )
+        for population in network.populations
+        if sends_several(population)
+    ]
+    raise_if(SpecError, f"{what} knows one spike a step alone", problems)

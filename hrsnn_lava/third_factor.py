@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hrsnn_lava.errors import Problem
+from hrsnn_lava.resets import sends_several
 
 #: Time constant of y1, y2 and y3 in Lava's `Loihi3FLearningRule`, in steps.
 RECEIVED_TAU = 65535.0
@@ -51,6 +52,7 @@ def third_factor_problems(network: Any) -> Iterator[Problem]:
     """Senders that an integer network does not have, and those that nobody hears."""
     factors = {p.name: p for p in network.projections if p.target == "factor"}
     sizes = {p.name: p.size for p in network.populations}
+    several = {p.name for p in network.populations if sends_several(p)}
     heard: set[str | None] = set()
     for projection in network.projections:
         third = None if projection.learning is None else projection.learning.third_factor
@@ -63,6 +65,9 @@ def third_factor_problems(network: Any) -> Iterator[Problem]:
             where = f"projection {projection.name!r}.learning.third_factor.y{k}"
             if not isinstance(sender, str):
                 continue
+            if sender in several or (sender in factors and factors[sender].pre in several):
+                measured = f"{sender!r}, whose neurons may send several spikes in a step"
+                yield Problem(where, measured, "one spike a step")
             if (sender in sizes) == (sender in factors):
                 both = "a population and a projection of that name"
                 measured = f"{sender!r}, {both if sender in sizes else 'which is not there'}"

@@ -336,6 +336,10 @@ class Trace(Saved):
         findings: what a user has to know of the run; not saved, since it follows from the rest.
         origin: the network that ran, None where that is not known. What reads a trace beside a
             network refuses one of another network, see `require_network`.
+        payloads: (S,) int32, >= 1, how many spikes each message is; None where every one is one.
+            Given of networks whose neurons may send several in a step (reset ``subtract_all``).
+
+    Everything that counts spikes here counts messages, several spikes of a neuron in a step once.
 
     A trace is what Lava's learning connection holds in its Var of that name. After the last step
     of an epoch that is the trace in that step: decayed, impulses added. Within an epoch it is the
@@ -361,21 +365,30 @@ class Trace(Saved):
     saturations: NDArray[np.int64] | None = None
     origin: Origin | None = None
     findings: tuple[Finding, ...] = ()
+    payloads: Int | None = None
 
     def __post_init__(self) -> None:
         for name in ("n_steps", "n_neurons"):
             object.__setattr__(self, name, _extent(name, getattr(self, name)))
         steps, neurons = (_integers(n, getattr(self, n)) for n in ("spike_steps", "spike_neurons"))
+        payloads = None if self.payloads is None else _integers("payloads", self.payloads)
         problems = _index_problems(
             (("spike_steps", steps, self.n_steps), ("spike_neurons", neurons, self.n_neurons))
         )
+        if payloads is not None and payloads.shape != steps.shape:
+            allowed = f"as spike_steps {steps.shape}"
+            problems.append(Problem("payloads", f"shape {payloads.shape}", allowed))
+        elif payloads is not None and payloads.size and payloads.min() < 1:
+            problems.append(Problem("payloads", f"{payloads.min()}", ">= 1: spikes of a message"))
         problems += self._array_problems()
         raise_if(SpecError, "the trace is not valid", problems)
         if not _sorted(steps, neurons, self.n_neurons):
             order = np.lexsort((neurons, steps))
             steps, neurons = locked(steps[order]), locked(neurons[order])
+            payloads = None if payloads is None else locked(payloads[order])
         object.__setattr__(self, "spike_steps", steps)
         object.__setattr__(self, "spike_neurons", neurons)
+        object.__setattr__(self, "payloads", payloads)
         for name, (shape, limits) in self.forms.items():
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, _counts_or_states(name, value, shape, limits))
@@ -431,21 +444,34 @@ class Trace(Saved):
 
     @property
     def n_spikes(self) -> int:
-        """Number of spikes of all neurons."""
+        """Number of spikes of all neurons; several of a neuron in a step are one message, and 1."""
         return int(self.spike_steps.size)
 
+    def payload_values(self) -> Int:
+        """How many spikes each message is, (S,) int32; 1 without payloads."""
+        return np.ones(self.spike_steps.size, np.int32) if self.payloads is None else self.payloads
+
     def counts(self) -> NDArray[np.int64]:
-        """Spikes of each neuron, (n_neurons,)."""
+        """Spikes of each neuron, (n_neurons,); several in a step are one message, and 1."""
         return np.bincount(self.spike_neurons, minlength=self.n_neurons)
 
-    def dense(self, max_bytes: int = MAX_BYTES) -> NDArray[np.bool_]:
-        """Whether each neuron sends in each step, (n_steps, n_neurons), neurons in global order.
+    def payload_counts(self) -> NDArray[np.int64]:
+        """Spikes of each neuron, (n_neurons,), all of a message counted."""
+        total = np.zeros(self.n_neurons, dtype=np.int64)
+        np.add.at(total, self.spike_neurons, self.payload_values().astype(np.int64))
+        return total
+
+    def dense(self, max_bytes: int = MAX_BYTES) -> NDArray[Any]:
+        """What each neuron sends in each step, (n_steps, n_neurons), neurons in global order.
+
+        Booleans; int32 numbers of spikes of a network whose neurons may send several in a step.
 
         Raises:
             SpecError: the array would have more than `max_bytes`, 1 GiB by default.
         """
         places, shape = (self.spike_steps, self.spike_neurons), (self.n_steps, self.n_neurons)
-        return dense("trace", places, shape, True, max_bytes)
+        values: Any = True if self.payloads is None else self.payloads
+        return dense("trace", places, shape, values, max_bytes)
 
     def _repr_html_(self) -> str:
         """Steps and spikes, for a notebook."""

@@ -27,7 +27,7 @@ from hrsnn_lava.errors import BackendMissingError, Problem, SpecError, raise_if
 from hrsnn_lava.fields import is_whole, listed, whole_number
 from hrsnn_lava.integer_format import INT32, STATE_SHIFT, kept_of_current, kept_of_potential
 from hrsnn_lava.quantized import QuantizedNetwork, learning_problems
-from hrsnn_lava.resets import steps_after_spike
+from hrsnn_lava.resets import any_several, steps_after_spike
 from hrsnn_lava.sim_backends.learning_program import (
     Arrays,
     Int,
@@ -223,6 +223,7 @@ class Program:
         plastic: the projections that learn.
         reset: what a spike does to v, by its place in `hrsnn_lava.resets.RESETS`; None where all
             are set to 0.
+        most: how many spikes a neuron may send in a step; None where no one sends more than one.
     """
 
     n_neurons: int
@@ -236,6 +237,7 @@ class Program:
     blocks: tuple[Block, ...]
     plastic: tuple[Plastic, ...] = ()
     reset: Int | None = None
+    most: Int | None = None
 
     @property
     def past_steps(self) -> int:
@@ -380,7 +382,15 @@ def lower(network: QuantizedNetwork) -> Program:
         blocks=tuple(blocks),
         plastic=plastic_projections(network),
         reset=None if reset is None else reset.copy(),
+        most=_most_spikes(network),
     )
+
+
+def _most_spikes(network: QuantizedNetwork) -> Int | None:
+    """See `Program.most`."""
+    if not any_several(network):
+        return None
+    return np.concatenate([p.most_spikes for p in network.compute_populations])
 
 
 def _free_slot(

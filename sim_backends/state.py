@@ -12,7 +12,8 @@ in which the network stores them, and P profiles:
 ``sent/age``          (E,)          what was sent ``age`` steps before the last one and may still
                                     be on its way, sorted by age, then source
 ``sent/source``       (E,)          neuron, or N + channel
-``sent/value``        (E,)          1 of a neuron, payload of a channel
+``sent/value``        (E,)          payload of a channel; spikes of a neuron, 1 unless it may send
+                                    several in a step
 ``pending``           (N,)          what learning synapses deliver in the next step
 ``learning/K/...``                  of the K-th learning projection:
 ``weights``, ``tag_1``, ``tag_2``   (S,) values now
@@ -134,12 +135,14 @@ def check_state(program: Program, step: int, arrays: Mapping[str, Any]) -> None:
     if not 0 <= step <= LAST_STEP:
         problems.append(Problem("step", f"{step}", f"0..{LAST_STEP}"))
     if not problems:
-        problems = _message_faults(program.n_neurons, step, *(arrays[name] for name in SENT))
+        problems = _message_faults(program, step, *(arrays[name] for name in SENT))
     message = "the state holds values that no run of this network reaches"
     raise_if(ArtifactError, message, sorted(problems, key=lambda p: p.where))
 
 
-def _message_faults(n: int, step: int, age: Int, source: Int, value: Int) -> list[Problem]:
+def _message_faults(
+    program: Program, step: int, age: Int, source: Int, value: Int
+) -> list[Problem]:
     """Messages: of past steps, in order and once each, and never 0."""
     if not age.size == source.size == value.size:
         return [Problem("sent", f"{age.size}, {source.size}, {value.size} entries", "equal counts")]
@@ -148,8 +151,15 @@ def _message_faults(n: int, step: int, age: Int, source: Int, value: Int) -> lis
         problems.append(Problem("sent/age", f"{age.max()}", f"below {step}, the steps since rest"))
     if age.size > 1 and np.diff(age * 2.0**32 + source).min() <= 0:
         problems.append(Problem("sent", "unsorted or repeated", "by age, then source, once each"))
-    if np.any(value == 0) or np.any(value[source < n] != 1):
-        problems.append(Problem("sent/value", "0, or no 1 of a neuron", "1 of a neuron, never 0"))
+    inner = source < program.n_neurons
+    sent, most = value[inner], np.int32(1)
+    if program.most is not None:
+        most = program.most[source[inner]]
+    if np.any(value == 0) or np.any(sent < 1) or np.any(sent > most):
+        measured, allowed = "0, or no 1 of a neuron", "1 of a neuron, never 0"
+        if program.most is not None:
+            measured, allowed = "0, or more spikes than v holds", "what a neuron can send, never 0"
+        problems.append(Problem("sent/value", measured, allowed))
     return problems
 
 

@@ -17,7 +17,10 @@ drive I of more than that a step, u and bias together. With k = 1 - dv / 4096 le
     subtract        v <= max(k theta + I, (I - k theta) / (1 - k))   before the spike of a step
     subtract_next   v <= max(k theta + I, (I - theta) / (1 - k)),    v >= -(1 - k) theta - 1 - depth
 
-since neither bound is left by a step from within it.
+    subtract_all    v <= k theta + I
+
+since no bound is left by a step from within it. With the last a neuron sends several spikes in a
+step, ``floor(v / theta)`` at most, see `most_spikes`: all that it brings to others counts so often.
 
 Decays round toward zero, which only helps; a negative exponent rounds sums down, which counts as
 one further unit for each projection and delay.
@@ -25,7 +28,7 @@ one further unit for each projection and delay.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +38,7 @@ from hrsnn_lava.csr import row_sums, rows_of
 from hrsnn_lava.integer_format import NEURON_RANGES as RANGES
 from hrsnn_lava.integer_format import current_leak, kept_of_current, potential_leak
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedPopulation, QuantizedProjection
+from hrsnn_lava.resets import sends_several
 from hrsnn_lava.trace import Trace
 
 Float = NDArray[np.float64]
@@ -61,31 +65,8 @@ def worst_case(
         height where a reset subtracts and that is larger; v_may_saturate; bounded.
     """
     population = network.population(name)
-    keep = 1.0 - current_leak(population.parameter("du"))
-    low, high, drive = (np.zeros(population.size) for _ in range(3))
-    bounded = True
-    for projection in network.projections:
-        if projection.post != name or projection.target == "factor":  # that is no current
-            continue
-        pre = network.population(projection.pre)
-        payload = 1.0
-        if projection.target == "bias":  # the host clips, so a bias has a bound of its own
-            most = _UNBOUNDED if input_range is None else np.ceil(input_range * _counts(pre))
-            weight_sums = row_sums(projection.weights, np.abs(projection.weights.data))
-            drive += np.ceil(weight_sums * most * 2.0**projection.weight_exp)
-            continue
-        if projection.num_message_bits:
-            bounded &= input_range is not None
-            payload = float(np.ceil((input_range or 0.0) * _counts(pre)))
-        up, down = _extremes(projection, payload)
-        gain = _gain(pre, projection, keep)
-        rounding = 0.0
-        if projection.weight_exp < 0 and projection.n_synapses:
-            rounding = float(np.unique(projection.delay_steps).size)
-        scale = 2.0**projection.weight_exp
-        high += row_sums(projection.weights, up * gain) * scale
-        low += row_sums(projection.weights, down * gain) * scale
-        low += rounding / np.maximum(1.0 - keep, 1.0 / _UNBOUNDED)
+    most = most_spikes(network, input_range)
+    high, low, drive, bounded = _arriving(network, population, input_range, most)
     u = 64.0 * np.maximum(high, low)
     v = _depth(population, 64.0 * low, drive)
     if population.reset != "zero":
@@ -97,6 +78,76 @@ def worst_case(
         "v_may_saturate": bool(np.any(v >= LIMIT)),
         "bounded": bounded,
     }
+
+
+def most_spikes(network: QuantizedNetwork, input_range: float | None = None) -> dict[str, Float]:
+    """How many spikes neurons can send in a step at most, (size,) by population.
+
+    What v of 2^23 - 1 holds is a bound for all; where what arrives has one, and the current cannot
+    wrap, ``(k theta + I) / theta`` is, too. It follows layer by layer; in a loop of such neurons
+    spikes bring on more spikes, and it is mostly the first that holds.
+
+    Args:
+        network: integers. input_range: as of `worst_case`.
+
+    Returns:
+        Only populations that may send several.
+    """
+    several = [p for p in network.compute_populations if sends_several(p)]
+    most = {p.name: p.most_spikes.astype(np.float64) for p in several}
+    for _ in several:  # a chain of them settles in as many rounds
+        for population in several:
+            high, low, drive, bounded = _arriving(network, population, input_range, most)
+            if not bounded:
+                continue
+            height = _height(population, 64.0 * high, drive)
+            held = np.maximum(np.floor(height / (population.parameter("vth") * 64.0)), 0.0)
+            wraps = 64.0 * np.maximum(high, low) >= LIMIT
+            known = most[population.name]
+            most[population.name] = np.where(wraps, known, np.minimum(known, held))
+    return most
+
+
+def _arriving(
+    network: QuantizedNetwork,
+    population: QuantizedPopulation,
+    input_range: float | None,
+    most: Mapping[str, Float],
+) -> tuple[Float, Float, Float, bool]:
+    """Largest rise and fall of the current, in units of weights, and of the bias mantissa by held
+    inputs, (size,) each; and whether all of it has a bound.
+
+    Args:
+        most: spikes that neurons send in a step at most, by population; 1 where it is not there.
+    """
+    name, keep = population.name, 1.0 - current_leak(population.parameter("du"))
+    low, high, drive = (np.zeros(population.size) for _ in range(3))
+    bounded = True
+    for projection in network.projections:
+        if projection.post != name or projection.target == "factor":  # that is no current
+            continue
+        pre = network.population(projection.pre)
+        payload: Float | float = 1.0
+        if projection.target == "bias":  # the host clips, so a bias has a bound of its own
+            held = _UNBOUNDED if input_range is None else np.ceil(input_range * _counts(pre))
+            weight_sums = row_sums(projection.weights, np.abs(projection.weights.data))
+            drive += np.ceil(weight_sums * held * 2.0**projection.weight_exp)
+            continue
+        if projection.pre in most:
+            payload = most[projection.pre][projection.weights.indices]
+        elif projection.num_message_bits:
+            bounded &= input_range is not None
+            payload = float(np.ceil((input_range or 0.0) * _counts(pre)))
+        up, down = _extremes(projection, payload, signed=pre.is_input)
+        gain = _gain(pre, projection, keep)
+        rounding = 0.0
+        if projection.weight_exp < 0 and projection.n_synapses:
+            rounding = float(np.unique(projection.delay_steps).size)
+        scale = 2.0**projection.weight_exp
+        high += row_sums(projection.weights, up * gain) * scale
+        low += row_sums(projection.weights, down * gain) * scale
+        low += rounding / np.maximum(1.0 - keep, 1.0 / _UNBOUNDED)
+    return high, low, drive, bounded
 
 
 def measured(network: QuantizedNetwork, trace: Trace, name: str) -> dict[str, Any] | None:
@@ -119,7 +170,8 @@ def measured(network: QuantizedNetwork, trace: Trace, name: str) -> dict[str, An
     before = np.zeros(population.size, dtype=np.int64)
     ever = np.zeros(population.size, dtype=np.bool_)
     peak = wraps = low = at_end = 0
-    fired = _spikes_by_step(trace, part) if population.reset == "subtract" else None
+    at_once = population.reset in ("subtract", "subtract_all")
+    fired = _spikes_by_step(trace, part) if at_once else None
     rows = max(1, _CHUNK_VALUES // population.size)
     for start in range(0, trace.n_steps, rows):
         u = np.asarray(trace.u[start : start + rows, part], dtype=np.int64)
@@ -147,15 +199,16 @@ def measured(network: QuantizedNetwork, trace: Trace, name: str) -> dict[str, An
     }
 
 
-def _spikes_by_step(trace: Trace, part: slice) -> Callable[[int, int], NDArray[np.bool_]]:
-    """Who of a range of neurons fired in some steps, (steps, neurons)."""
+def _spikes_by_step(trace: Trace, part: slice) -> Callable[[int, int], NDArray[np.int64]]:
+    """How many spikes a range of neurons sent in some steps, (steps, neurons)."""
+    spikes = (trace.spike_steps, trace.spike_neurons, trace.payload_values())
 
-    def fired(first: int, steps: int) -> NDArray[np.bool_]:
-        found = np.zeros((steps, part.stop - part.start), dtype=np.bool_)
+    def fired(first: int, steps: int) -> NDArray[np.int64]:
+        found = np.zeros((steps, part.stop - part.start), dtype=np.int64)
         edges = np.searchsorted(trace.spike_steps, (first, first + steps))
-        at, who = (a[slice(*edges)] for a in (trace.spike_steps, trace.spike_neurons))
+        at, who, sent = (a[slice(*edges)] for a in spikes)
         inside = (who >= part.start) & (who < part.stop)
-        found[at[inside] - first, who[inside] - part.start] = True
+        found[at[inside] - first, who[inside] - part.start] = sent[inside]
         return found
 
     return fired
@@ -172,15 +225,21 @@ def _share(values: Float) -> float | None:
     return largest if largest < _UNBOUNDED / LIMIT else None
 
 
-def _extremes(projection: QuantizedProjection, payload: float) -> tuple[Float, Float]:
-    """Largest rise and fall of the sum by each synapse in a step, (nnz,), both positive."""
+def _extremes(
+    projection: QuantizedProjection, payload: Float | float, signed: bool
+) -> tuple[Float, Float]:
+    """Largest rise and fall of the sum by each synapse in a step, (nnz,), both positive.
+
+    Args:
+        payload: largest of all, or (nnz,). signed: whether it may be negative, as of inputs.
+    """
     weights = projection.effective_weights().data.astype(np.float64)
     if projection.learning is not None:  # a weight may reach the bound of its sign
         low, high = projection.sign_mode.limits
         return np.maximum(weights, float(high)), np.maximum(-weights, -float(low))
-    if projection.num_message_bits:  # payloads have signs of their own
+    if projection.num_message_bits and signed:
         return np.abs(weights) * payload, np.abs(weights) * payload
-    return np.maximum(weights, 0.0), np.maximum(-weights, 0.0)
+    return np.maximum(weights, 0.0) * payload, np.maximum(-weights, 0.0) * payload
 
 
 def _gain(pre: Any, projection: QuantizedProjection, keep: Float) -> Float:
@@ -201,10 +260,12 @@ def _height(population: QuantizedPopulation, high: Float, drive: Float) -> Float
     step = high + mantissa * 2.0 ** population.parameter("bias_exp")
     leak = potential_leak(population.parameter("dv"))
     threshold = population.parameter("vth") * 64.0
+    least: Float = (1.0 - leak) * threshold + step
+    if population.reset == "subtract_all":  # what a step leaves lies below the threshold
+        return least
     kept = threshold if population.reset == "subtract_next" else (1.0 - leak) * threshold
     grown = np.maximum(step - kept, 0.0) / np.maximum(leak, 1.0 / _UNBOUNDED)
-    height: Float = np.maximum((1.0 - leak) * threshold + step, grown)
-    return height
+    return np.maximum(least, grown)
 
 
 def _below_by_reset(population: QuantizedPopulation) -> Float | int:

@@ -13,6 +13,7 @@ from hrsnn_lava.compiler.palettes.clustering import decay_rate
 from hrsnn_lava.errors import Violation
 from hrsnn_lava.hardware_profiles import HardwareProfile, Range
 from hrsnn_lava.quantized import QuantizedProjection
+from hrsnn_lava.resets import sends_several
 
 #: What to do about the value of a field that is outside, given the end of the range it passed.
 Advice = Callable[[int, int], str]
@@ -194,17 +195,38 @@ def weight_grid(placed: PlacedNetwork) -> Iterator[Violation]:
 
 
 def graded_spikes(placed: PlacedNetwork) -> Iterator[Violation]:
-    """Spikes carry no more payload bits than the chip sends."""
+    """Spikes carry no more payload bits than the chip sends.
+
+    Neurons that may send several spikes in a step ask for bits where nothing on the chip hears
+    them, too.
+    """
     allowed = placed.profile.fields.message_bits
+    heard = {p.pre for p in _synaptic(placed)}
+    for population in placed.network.compute_populations:
+        if population.name in heard or not sends_several(population):
+            continue
+        bits = int(population.most_spikes.max(initial=1)).bit_length()
+        if _outside(bits, allowed).size:
+            yield Violation(
+                "graded_spikes",
+                f"population {population.name!r}",
+                f"up to {population.most_spikes.max(initial=1)} spikes in a step, {bits} bits",
+                str(allowed.high),
+                "set its reset to 'subtract': one spike a step",
+            )
     for projection in _synaptic(placed):
         if _outside(projection.num_message_bits, allowed).size:
+            fix = 'encode the input as spikes, or give it target="bias"'
+            if allowed.high:
+                fix = f"scale payloads down to {allowed.high} bits, {fix}"
+            if not placed.network.population(projection.pre).is_input:
+                fix = f"set the reset of {projection.pre!r} to 'subtract': one spike a step"
             yield Violation(
                 "graded_spikes",
                 f"projection {projection.name!r}",
                 f"{projection.num_message_bits} payload bits",
                 str(allowed.high),
-                (f"scale payloads down to {allowed.high} bits, " if allowed.high else "")
-                + 'encode the input as spikes, or give it target="bias"',
+                fix,
             )
 
 

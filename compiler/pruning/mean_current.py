@@ -9,6 +9,7 @@ from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import decay
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import RecurrentEdges, recurrent_edges
 from hrsnn_lava.compiler.pruning.surgery import keep_synapses
 from hrsnn_lava.network import Network
+from hrsnn_lava.resets import require_single_spikes
 
 Float = NDArray[np.float64]
 
@@ -25,7 +26,11 @@ def mean_current(network: Network, edges: RecurrentEdges, weight: Float, rates: 
         edges: its recurrent synapses.
         weight: (E,) in place of theirs.
         rates: (n_neurons,).
+
+    Raises:
+        SpecError: neurons that may send several spikes in a step, which rates count as one.
     """
+    require_single_spikes(network, "the mean current of synapses")
     gathered = 1.0 / (1.0 - decay(network.dt, network.gather("tau_syn")))
     sent = np.bincount(edges.post, weight * rates[edges.pre], minlength=edges.n_neurons)
     current: Float = gathered * sent

@@ -45,7 +45,8 @@ def largest_gains(network: QuantizedNetwork, input_range: float) -> Float:
     in every step, as long as they are within them now. What is beyond a bound already has gain 1 at
     most.
 
-    Graded sources have no bound that the network states, so they are left out of the worst case.
+    Graded inputs have no bound that the network states, so they are left out of the worst case;
+    neurons that may send several spikes in a step count with all that their potential holds.
     """
     n = network.n_neurons
     populations = network.compute_populations
@@ -67,10 +68,10 @@ def largest_gains(network: QuantizedNetwork, input_range: float) -> Float:
             bound = np.full(n, np.inf)
             bound[rows] = np.where(largest > 0, top / np.maximum(largest, 1.0), np.inf)
             bounds.append(bound)
-            if not projection.num_message_bits:
-                driven[sign, rows] += np.asarray(part.sum(axis=1)).ravel() * (
-                    STATE_UNIT * 2.0**projection.weight_exp
-                )
+            pre = network.population(projection.pre)
+            if not (projection.num_message_bits and pre.is_input):
+                sent = np.ones(pre.size) if pre.is_input else pre.most_spikes.astype(np.float64)
+                driven[sign, rows] += (part @ sent) * (STATE_UNIT * 2.0**projection.weight_exp)
     with np.errstate(divide="ignore", invalid="ignore"):
         bounds.append(np.where(bias > 0, NEURON_RANGES["bias_mant"][1] / bias, np.inf))
         leak = current_leak(network.gather("du"))

@@ -26,6 +26,7 @@ from hrsnn_lava.errors import Problem
 from hrsnn_lava.integer_format import (
     BIAS_WEIGHT_EXP_RANGE,
     DECAY_ONE,
+    SPIKE_COUNT_BITS,
     STATE_UNIT,
     WEIGHT_EXP_RANGE,
     WEIGHT_MAX,
@@ -38,6 +39,7 @@ from hrsnn_lava.quantized import (
     QuantizedProjection,
     SignMode,
 )
+from hrsnn_lava.resets import sends_several
 from hrsnn_lava.seeding import generator
 
 Float = NDArray[np.float64]
@@ -157,7 +159,7 @@ def fixed_synapses(
         mode,
         synapses.bits,
         delays,
-        num_message_bits=_GRADED_MESSAGE_BITS if getattr(pre, "payload_scale", None) else 0,
+        num_message_bits=_message_bits(pre),
     )
     top = synapses.top * 2.0**exponent
     entry: dict[str, Any] = {
@@ -169,6 +171,13 @@ def fixed_synapses(
     if projection.delays is not None:
         entry["delay_error_max"] = time_error(projection.delays, network.dt)
     return integer, entry, Chosen(synapses, exponent, integers)
+
+
+def _message_bits(pre: QuantizedInput | QuantizedPopulation) -> int:
+    """Payload bits of what a population sends; 0 for plain spikes."""
+    if isinstance(pre, QuantizedInput):
+        return _GRADED_MESSAGE_BITS if pre.payload_scale else 0
+    return SPIKE_COUNT_BITS if sends_several(pre) else 0
 
 
 def _fair_exponent(target: Target, synapses: Synapses, scale: float, exponent: int) -> int:

@@ -32,7 +32,14 @@ ENGINES = ("native", "reference")
 #: Where the network itself is, by its stage.
 _ARTIFACTS = {"compiled": "program/compiled.hlx", "quantized": "program/quantized.hlx"}
 #: Arrays of a trace that runs of a bundle are compared with, beside learned weights.
-_EXPECTED = ("spike_steps", "spike_neurons", "n_steps", "n_neurons", "network_digest")
+_EXPECTED = (
+    "spike_steps",
+    "spike_neurons",
+    "payloads",
+    "n_steps",
+    "n_neurons",
+    "network_digest",
+)
 _REPORTS = {".html": "report.html", ".json": "report.json"}
 
 

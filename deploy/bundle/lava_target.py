@@ -19,6 +19,7 @@ from hrsnn_lava.errors import CapacityError
 from hrsnn_lava.processes.lowering import lava_program
 from hrsnn_lava.processes.program import LavaProgram
 from hrsnn_lava.quantized import QuantizedNetwork, unit_counts
+from hrsnn_lava.resets import require_single_spikes
 from hrsnn_lava.sim_backends.learning_program import plastic_projections
 
 __all__ = ["REQUIRES", "lava_bundle"]
@@ -32,7 +33,8 @@ def lava_bundle(deployed: Deployed) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Manifest and files.
 
     Raises:
-        SpecError: what Lava cannot run, see `lava_program`.
+        SpecError: what Lava cannot run, see `lava_program`, or a readout of neurons that may send
+            several spikes in a step.
     """
     network = deployed.network
     program = lava_program(network, None, 0)
@@ -132,6 +134,7 @@ def _readout(deployed: Deployed) -> dict[str, Any] | None:
     compiled = deployed.compiled
     if compiled is None or not compiled.readout:
         return None
+    require_single_spikes(deployed.network, "the readout of a bundle")
     meta = dict(compiled.readout_meta)
     return {
         "arrays": {name: list(array.shape) for name, array in sorted(compiled.readout.items())},

@@ -248,6 +248,8 @@ class Run:
             "n_neurons": np.array(self.n_neurons, dtype=np.int64),
             "network_digest": self.host["network_digest"],
         }
+        if any(group.several for group in self.program.neurons):
+            trace["payloads"] = rows["spikes"][at, who].astype(np.int32)
         trace |= {name: rows[name].astype(np.int32) for name in _STATES if name in rows}
         if self.host["units"].size:
             trace |= {
@@ -287,6 +289,15 @@ def compare(
         step, neuron, wanted = difference
         said = "expected, and not there" if wanted else "there, and not expected"
         raise ParityError(f"self-test: step {step}, {_named(neuron, manifest)}: a spike is {said}")
+    if "payloads" in expected:  # the same messages, or there would be a difference above
+        apart = np.flatnonzero(expected["payloads"] != measured["payloads"])
+        if apart.size:
+            k = int(apart[0])
+            step, neuron = int(expected["spike_steps"][k]), int(expected["spike_neurons"][k])
+            raise ParityError(
+                f"self-test: step {step}, {_named(neuron, manifest)}: "
+                f"{measured['payloads'][k]} spikes, expected {expected['payloads'][k]}"
+            )
     for name in sorted(key for key in expected if key.startswith("weights/") and key in measured):
         apart = np.flatnonzero(expected[name] != measured[name])
         if apart.size:

@@ -20,7 +20,7 @@ from hrsnn_lava.csr import drives
 from hrsnn_lava.errors import CapacityError, SpecError, Violation
 from hrsnn_lava.integer_format import STATE_SHIFT, kept_of_current, kept_of_potential
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection, unit_counts
-from hrsnn_lava.resets import steps_after_spike
+from hrsnn_lava.resets import any_several, steps_after_spike
 from hrsnn_lava.sim_backends.base import runnable
 
 __all__ = ["Block", "CProgram", "Part", "c_program"]
@@ -92,6 +92,7 @@ class CProgram:
         bias_mant, bias_exp: of the biases.
         wait: steps for which a spike acts on v after its own.
         reset: what a spike does to v, by its place in `hrsnn_lava.resets.RESETS`.
+        several: whether a neuron may send several spikes in a step.
         units: (n_inputs,) payload of a plain spike.
         blocks, parts: synapses and held inputs.
     """
@@ -107,6 +108,7 @@ class CProgram:
     units: Int
     blocks: tuple[Block, ...]
     parts: tuple[Part, ...]
+    several: bool = False
 
     def past(self, from_input: bool) -> int:
         """Steps whose messages are kept, of neurons or of channels; 0 where none are sent."""
@@ -167,6 +169,7 @@ def c_program(network: Any) -> CProgram:
         np.ones(integer.n_inputs, dtype=np.int32) if units is None else units,
         blocks,
         parts,
+        any_several(integer),
     )
 
 

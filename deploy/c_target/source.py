@@ -30,6 +30,7 @@ HEADER = """\
 void hrsnn_reset(void);
 int32_t hrsnn_step(const int32_t *channels, const int32_t *payloads, int32_t n_events);
 int32_t hrsnn_spike(int32_t k);
+int32_t hrsnn_number(int32_t k);
 int32_t hrsnn_potential(int32_t neuron);
 int32_t hrsnn_current(int32_t neuron);
 int32_t hrsnn_unit(int32_t channel);
@@ -53,6 +54,8 @@ _TOP = """\
  *       or do not rise.
  *   int32_t hrsnn_spike(int32_t k);
  *       neuron of spike k of the last step, rising; -1 where there is none.
+ *   int32_t hrsnn_number(int32_t k);
+ *       how many spikes it is: 1, or more of neurons that may send several in a step.
  *   int32_t hrsnn_potential(int32_t neuron), hrsnn_current(int32_t neuron);
  *       v and u after the last step.
  *   int32_t hrsnn_unit(int32_t channel);
@@ -68,6 +71,7 @@ _TOP = """\
 void hrsnn_reset(void);
 int32_t hrsnn_step(const int32_t *channels, const int32_t *payloads, int32_t n_events);
 int32_t hrsnn_spike(int32_t k);
+int32_t hrsnn_number(int32_t k);
 int32_t hrsnn_potential(int32_t neuron);
 int32_t hrsnn_current(int32_t neuron);
 int32_t hrsnn_unit(int32_t channel);
@@ -184,7 +188,7 @@ def c_source(program: CProgram) -> Source:
 def _sizes(writer: _Writer, program: CProgram) -> None:
     """Write the sizes and types."""
     network = program.network
-    graded = any(block.graded for block in program.blocks)
+    graded = any(block.graded and block.from_input for block in program.blocks)
     sizes = {
         "NEURONS": network.n_neurons,
         "INPUTS": network.n_inputs,
@@ -193,6 +197,7 @@ def _sizes(writer: _Writer, program: CProgram) -> None:
         "PAST": max(program.past(False), 1),
         "INPUT_PAST": program.past(True),
         "GRADED": int(graded),
+        "SEVERAL": int(program.several),
         "FLOORED": _floored(program),
         "WAITING": int(np.any(program.wait)),
     }
@@ -266,12 +271,12 @@ def _variables(program: CProgram) -> Iterator[int]:
     n, n_inputs = program.network.n_neurons, program.network.n_inputs
     yield 3 * 4 * n + 8  # u, v, arriving; two places in the ring
     past, input_past = max(program.past(False), 1), program.past(True)
-    yield past * (n * _width(_index_type(n)) + 4)
+    yield past * (n * (_width(_index_type(n)) + (4 if program.several else 0)) + 4)
     if np.any(program.wait):
         yield n
     yield 4 * _floored(program)
     if input_past:
-        payload = 4 if any(block.graded for block in program.blocks) else 0
+        payload = 4 if any(b.graded and b.from_input for b in program.blocks) else 0
         yield input_past * (n_inputs * (_width(_index_type(n_inputs)) + payload) + 4) + 4
     if program.parts:
         yield 4 * n_inputs + 2 * n

@@ -39,12 +39,15 @@ def c_bundle(deployed: Deployed) -> tuple[dict[str, Any], dict[str, bytes]]:
         readme = readme.replace(mark, text)
     inputs, trace = in_counts(network, deployed.inputs), deployed.trace
     events = zip(inputs.steps, inputs.neurons, inputs.payload_values(), strict=True)
-    spikes = zip(trace.spike_steps, trace.spike_neurons, strict=True)
+    columns = [trace.spike_steps, trace.spike_neurons]
+    if trace.payloads is not None:
+        columns.append(trace.payloads)
+    spikes = zip(*columns, strict=True)
     members = {
         "network.c": source.text.encode(),
         "network.h": HEADER.encode(),
         "test/events.txt": "".join(f"{t} {c} {p}\n" for t, c, p in events).encode(),
-        "test/spikes.txt": "".join(f"s {t} {i}\n" for t, i in spikes).encode(),
+        "test/spikes.txt": "".join(f"s {' '.join(map(str, spike))}\n" for spike in spikes).encode(),
         "program/input.npz": npz(deployed.inputs.to_artifact().arrays),
         "program/expected.npz": npz(expected_arrays(trace)),
         "README.md": readme.encode(),

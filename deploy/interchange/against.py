@@ -134,19 +134,15 @@ def _padded(found: Imported, recording: Recording) -> tuple[SpikeInput, int]:
 
 
 def _float_spikes(network: Network, events: SpikeInput, steps: int) -> Array:
-    at, who = FloatSimulator(network).run_events(events)
-    return _dense(at, who, steps, network.n_neurons)
+    simulator = FloatSimulator(network, several=True)
+    at, who = simulator.run_events(events)
+    spikes = np.zeros((steps, network.n_neurons), dtype=np.int64)
+    spikes[at, who] = 1 if simulator.sent is None else simulator.sent
+    return spikes
 
 
 def _integer_spikes(network: QuantizedNetwork, events: SpikeInput, steps: int) -> Array:
-    trace = simulate(network, events, steps, "native")
-    return _dense(trace.spike_steps, trace.spike_neurons, steps, network.n_neurons)
-
-
-def _dense(at: Array, who: Array, steps: int, neurons: int) -> Array:
-    spikes = np.zeros((steps, neurons), dtype=np.int64)
-    spikes[at, who] = 1
-    return spikes
+    return simulate(network, events, steps, "native").dense().astype(np.int64)
 
 
 def _by_layer(found: Imported, recording: Recording, spikes: Array) -> dict[str, Array]:

@@ -53,8 +53,8 @@ class ImportOptions:
         dialect: name of one, or ``auto``.
         dt: seconds of a step; None for the dialect's.
         reset: what a spike does; None for the dialect's.
-        single_spikes: take neurons that may send several spikes in a step for such that send one;
-            exact as long as none does.
+        single_spikes: take neurons that may send several spikes in a step for such that send one,
+            for chips without payloads; exact as long as none sends more.
         biases: ``exact`` or ``constant``, see the module.
     """
 
@@ -109,8 +109,9 @@ def from_nir(
         dialect: the exporter: ``auto`` looks for its marks; see ``docs/interop.md``.
         dt: seconds of a step, which no file says; None for that of the exporter.
         reset: ``zero``, ``subtract`` or ``subtract_next``; None where the exporter has one alone.
-        single_spikes: take neurons that send several spikes in a step (sinabs, Rockpool) for such
-            that send at most one; exact as long as none sends more.
+        single_spikes: take neurons that send several spikes in a step (sinabs, Rockpool), which
+            have the reset ``subtract_all`` here, for such that send at most one (``subtract``), as
+            chips without payloads ask for; exact as long as none sends more.
         biases: ``exact``, or ``constant`` for neurons' own biases, which act from step 0 on.
 
     Raises:
@@ -160,7 +161,7 @@ def _title(graph: NirGraph) -> str:
 
 
 def _expressible(graph: NirGraph, model: StepModel, options: ImportOptions) -> StepModel:
-    """The model with one spike a step at most, where that was asked for.
+    """The model, with one spike a step at most where that was asked for.
 
     Raises:
         ArtifactError: with everything that no `Network` does exactly.
@@ -169,16 +170,14 @@ def _expressible(graph: NirGraph, model: StepModel, options: ImportOptions) -> S
         problem for layer in model.layers for problem in _layer_problems(model, layer, options)
     ]
     raise_if(ArtifactError, f"{graph.source}: cannot be imported exactly", problems)
+    if not options.single_spikes:
+        return model
     layers = tuple(replace(layer, rule=single(layer.rule)) for layer in model.layers)
     return replace(model, layers=layers)
 
 
 def _layer_problems(model: StepModel, layer: Layer, options: ImportOptions) -> Iterator[Problem]:
     where, rule = f"node {layer.name!r}", layer.rule
-    if rule.multiple and not options.single_spikes:
-        text = "its neurons may send several spikes in a step"
-        fix = "give single_spikes (--single-spikes) if none ever does, which --against checks"
-        yield Problem(where, text, "one spike a step", fix)
     if not rule.spikes:
         heard = [c.post for c in model.connections if c.pre == layer.name]
         if heard:
@@ -279,7 +278,7 @@ class _Builder:
             )
         options: dict[str, Any] = {"refractory": rule.hold * dt} if rule.hold else {}
         if rule.reset != "zero" and rule.spikes:
-            options["reset"] = rule.reset
+            options["reset"] = "subtract_all" if rule.multiple else rule.reset
         return LIF(tau_mem, tau_syn, threshold, bias, **options)
 
     def _bound(self, layer: Layer, tau_syn: Float, constant: Float) -> Float:

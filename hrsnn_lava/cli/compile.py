@@ -168,8 +168,7 @@ def _with_reset(
     if reset is None:
         return network
     if isinstance(network, QuantizedNetwork):
-        for neurons in network.compute_populations:
-            network = network.with_population(replace(neurons, reset=reset))
+        network = network.with_resets({p.name: reset for p in network.compute_populations})
     else:
         for population in network.compute_populations:
             network = network.with_population(population.with_parameters(reset=reset))

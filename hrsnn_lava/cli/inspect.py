@@ -118,6 +118,15 @@ def _projection(projection: Any) -> dict[str, Any]:
     return entry
 
 
+def _several(trace: Any) -> dict[str, Any]:
+    """Of a network whose neurons may send several spikes in a step: how many in all, and at most.
+    Nothing of others."""
+    if trace.payloads is None:
+        return {}
+    most = int(trace.payloads.max(initial=0))
+    return {"sent": int(trace.payload_counts().sum()), "most_in_a_step": most}
+
+
 def _npz(path: Path) -> dict[str, Any]:
     from hrsnn_lava.artifacts.container import below, load_npz
     from hrsnn_lava.trace import SpikeInput, Trace
@@ -130,6 +139,7 @@ def _npz(path: Path) -> dict[str, Any]:
             "steps": trace.n_steps,
             "neurons": trace.n_neurons,
             "spikes": trace.n_spikes,
+            **_several(trace),
             "network": trace.network_digest,
             "states": [name for name in ("v", "u") if getattr(trace, name) is not None],
             "weights": sorted(trace.weights),

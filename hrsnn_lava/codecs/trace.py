@@ -26,7 +26,7 @@ def _to_artifact(trace: Trace) -> Artifact:
         "n_steps": np.array(trace.n_steps, dtype=np.int64),
         "n_neurons": np.array(trace.n_neurons, dtype=np.int64),
     }
-    optional = {name: getattr(trace, name) for name in (*STATES, *UPDATES, *LOSSES)}
+    optional = {n: getattr(trace, n) for n in (*STATES, *UPDATES, *LOSSES, "payloads")}
     arrays |= {name: value for name, value in optional.items() if value is not None}
     arrays |= {f"weights/{name}": value for name, value in trace.weights.items()}
     arrays |= {f"traces/{name}": value for name, value in trace.traces.items()}
@@ -62,6 +62,7 @@ def _from_artifact(artifact: Artifact) -> Trace:
         wraps=arrays.get("wraps"),
         saturations=arrays.get("saturations"),
         origin=None if digest is None else Origin(digest=digest_text(digest)),
+        payloads=arrays.get("payloads"),
     )
     _check_probes(arrays, trace)
     return trace

@@ -25,7 +25,7 @@ from hrsnn_lava.chip_learning import (
 from hrsnn_lava.errors import NetworkError, SpecError, raise_if
 from hrsnn_lava.fields import is_whole
 from hrsnn_lava.findings import Finding, warn, worst_first
-from hrsnn_lava.integer_format import INT32, WEIGHT_BITS
+from hrsnn_lava.integer_format import INT32, SPIKE_COUNT_BITS, WEIGHT_BITS
 from hrsnn_lava.network import Target
 from hrsnn_lava.notebook import brief
 from hrsnn_lava.processes._foreign_graph import ForeignGraph
@@ -235,7 +235,10 @@ def _projections(
     options = every.options
     peak = peaks.get(id(source.process))
     if peak is None:
-        options["num_message_bits"] = 0  # neurons send 0 and 1, with which both do the same
+        if not _sends_several(source.process):
+            options["num_message_bits"] = 0  # neurons send 0 and 1, with which both do the same
+        elif options["num_message_bits"]:  # which is no limit in Lava
+            options["num_message_bits"] = max(options["num_message_bits"], SPIKE_COUNT_BITS)
     elif source.order is not None and options["num_message_bits"] and options["weight_exp"] < 0:
         # Lava wraps the sum to 32 bits before the shift to the right
         most = int((abs(every.matrix().astype(np.int64)) @ peak[source.order]).max(initial=0))
@@ -298,6 +301,11 @@ def _third_factor(graph: ForeignGraph, learner: Process) -> ThirdFactor:
         elif len(graph.targets(sender)) + len(_taught(graph, sender)) > 1:
             names[y] += f"_{y}_of_{graph.names[id(learner)]}"
     return ThirdFactor(**names)
+
+
+def _sends_several(process: Process) -> bool:
+    """Whether it is a `HeterogeneousLIF` that may send several spikes in a step."""
+    return hasattr(process, "refractory_end") and process.proc_params["reset"] == "subtract_all"
 
 
 def population(graph: ForeignGraph, process: Process) -> QuantizedPopulation | None:

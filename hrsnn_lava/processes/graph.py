@@ -214,7 +214,13 @@ def build(
             )
         populations[group.name] = lif
         dtype = np.int32 if fixed else np.float64
-        recorder = MmapProbe(shape=(group.size,), steps=program.n_steps, files=files, dtype=dtype)
+        recorder = MmapProbe(
+            shape=(group.size,),
+            steps=program.n_steps,
+            files=files,
+            dtype=dtype,
+            several=group.several,
+        )
         for probe in files:
             getattr(lif, _OUT_PORTS[probe]).connect(getattr(recorder, PROBE_PORTS[probe]))
         helpers.append(recorder)

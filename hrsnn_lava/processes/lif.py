@@ -70,7 +70,9 @@ class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
         spike and v[t] = 0  if v[t] > vth;  v stays 0 for the next `refractory` steps, u goes on
 
     With `reset` "subtract" a spike takes vth off v[t] at once, with "subtract_next" off v[t+1],
-    after its leak (see `hrsnn_lava.resets`); neither goes with a refractory period.
+    after its leak (see `hrsnn_lava.resets`). With "subtract_all" vth is taken off v[t] as often as
+    it holds it, n = floor(v / vth) times, and n is sent: connections with `num_message_bits` > 0
+    multiply by it. None of these goes with a refractory period, and the last needs vth > 0.
 
     Parameters (`shape` is the population's; every other one is a scalar or of that shape):
     `du` -1..4095 and `dv` 0..4096 (fixed) or fractions 0..1 (float); `vth` 0..131071 (fixed);
@@ -81,9 +83,9 @@ class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
     (a current that a host sets; unconnected means 0); `s_out` spikes; `v_out` and `u_out` the
     states after the step, which cost nothing while unconnected.
 
-    Raises `ValueError` where a parameter does not fit the shape, for an unknown reset and for a
-    refractory period beside a subtraction, and `TypeError` for an unknown parameter (stock Lava
-    swallows both).
+    Raises `ValueError` where a parameter does not fit the shape, for an unknown reset, for a
+    refractory period beside a subtraction and for a threshold that v holds without end, and
+    `TypeError` for an unknown parameter (stock Lava swallows both).
     """
 
     # Lava's __del__ reads it, also of an object whose __init__ was refused
@@ -104,6 +106,9 @@ class HeterogeneousLIF(AbstractProcess):  # type: ignore[misc]
             raise ValueError(f"reset: {reset!r}; allowed: {', '.join(RESETS)}")
         if reset != "zero" and np.any(np.asarray(parameters.get("refractory", 0))):
             raise ValueError(f"refractory: not 0 with reset {reset!r}; allowed: 0")
+        thresholds = np.asarray(parameters.get("vth", _DEFAULTS["vth"]))
+        if reset == "subtract_all" and np.any(thresholds <= 0):
+            raise ValueError(f"vth: {thresholds.min()} with reset {reset!r}; allowed: > 0")
         super().__init__(shape=shape, name=name, reset=reset)
         self.a_in = InPort(shape=shape)
         self.bias_in = InPort(shape=shape)
@@ -139,6 +144,11 @@ class _HeterogeneousLIFModel(PyLoihiProcessModel):  # type: ignore[misc]
             self._update(self.a_in.recv(), due)
             spikes = self.v > self._threshold()
             self.refractory_end[spikes] = self.time_step + 1
+        elif self._reset == "subtract_all":
+            self._update(self.a_in.recv(), 0)
+            held = np.floor(self.v / self._threshold())  # of integers, float64 holds it exactly
+            spikes = np.maximum(held, 0).astype(self.v.dtype)
+            self.v[:] -= spikes * self._threshold()
         else:
             self._update(self.a_in.recv(), 0)
             self.v[waiting] = 0

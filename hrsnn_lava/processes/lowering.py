@@ -27,6 +27,7 @@ from hrsnn_lava.quantized import (
     in_counts,
     learning_problems,
 )
+from hrsnn_lava.resets import sends_several
 from hrsnn_lava.time_constants import membrane_gain
 from hrsnn_lava.trace import SpikeInput
 
@@ -204,7 +205,7 @@ def _floating(
             Neurons(population.name, parameters, change, part, v_unit=gain, reset=population.reset)
         )
     graded = inputs.payloads is not None
-    is_input = {p.name for p in network.input_populations}
+    is_graded = {p.name for p in network.populations if (p.is_input and graded) or sends_several(p)}
     connections = []
     for p in network.projections:
         if p.target != "synapse" or not p.n_synapses:
@@ -213,7 +214,7 @@ def _floating(
         if p.delays is not None:
             delays = np.rint(np.asarray(p.delays) / network.dt).astype(np.int64)
             delays = np.broadcast_to(delays, (p.n_synapses,)) if np.any(delays) else None
-        bits = MESSAGE_BITS_MAX if graded and p.pre in is_input else 0
+        bits = MESSAGE_BITS_MAX if p.pre in is_graded else 0
         connections.append(
             Connection(p.name, p.pre, p.post, p.weights, delays, num_message_bits=bits)
         )

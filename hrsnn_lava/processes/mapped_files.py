@@ -112,8 +112,9 @@ class MmapSink(AbstractProcess):  # type: ignore[misc]
 class MmapProbe(AbstractProcess):  # type: ignore[misc]
     """Up to three `MmapSink` in one Process, since each Process costs an operating-system one.
 
-    `files` names them by what they record: rows of `s_in` go to "spikes" as bool, those of `v_in`
-    and `u_in` to "v" and "u" with type `dtype`. Ports without a file are there but read by nobody.
+    `files` names them by what they record: rows of `s_in` go to "spikes" as bool, or with type
+    `dtype` where `several` spikes may come in a step, those of `v_in` and `u_in` to "v" and "u"
+    with type `dtype`. Ports without a file are there but read by nobody.
     """
 
     def __init__(
@@ -123,12 +124,14 @@ class MmapProbe(AbstractProcess):  # type: ignore[misc]
         steps: int,
         files: Mapping[str, Path],
         dtype: DTypeLike = np.int32,
+        several: bool = False,
         name: str | None = None,
     ) -> None:
         paths = {PROBE_PORTS[probe]: os.fspath(path) for probe, path in files.items()}
         super().__init__(paths=paths, name=name)
         for port, path in paths.items():
-            create_rows(path, (steps, *shape), bool if port == "s_in" else dtype)
+            kind = bool if port == "s_in" and not several else dtype
+            create_rows(path, (steps, *shape), kind)
         self.s_in = InPort(shape=shape)
         self.v_in = InPort(shape=shape)
         self.u_in = InPort(shape=shape)

@@ -51,6 +51,11 @@ class Neurons:
         """Number of neurons."""
         return int(self.parameters["vth"].size)
 
+    @property
+    def several(self) -> bool:
+        """Whether a neuron may send several spikes in a step."""
+        return self.reset == "subtract_all"
+
 
 @dataclass(frozen=True, eq=False)
 class Source:

@@ -15,6 +15,7 @@ from hrsnn_lava.integer_format import DECAY_ONE, INT32, STATE_UNIT
 from hrsnn_lava.metrics.spike_distance import spike_distance
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork, in_counts
+from hrsnn_lava.resets import require_single_spikes
 from hrsnn_lava.sim_backends.base import Backend, as_quantized, run_steps
 from hrsnn_lava.sim_backends.floating.simulator import PlasticSimulator
 from hrsnn_lava.sim_backends.runs.inputs import part_of
@@ -65,6 +66,8 @@ def compare_float_fixed(
     """
     instance("network", network, Network)
     quantized, longest = as_quantized(integer), (1, INT32[1])
+    for either in (network, quantized):
+        require_single_spikes(either, "the comparison of floats with integers")
     if steps_per_sample is None:
         steps_per_sample = 1
     steps_per_sample = whole_number("steps_per_sample", steps_per_sample, longest, error=SpecError)

@@ -35,6 +35,7 @@ from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.metrics.memory import MemoryCurve, past_values, squared_correlations
 from hrsnn_lava.network import Network
 from hrsnn_lava.options import Count, options
+from hrsnn_lava.resets import require_single_spikes
 from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
 from hrsnn_lava.sim_backends.native.layout import Events
@@ -174,6 +175,7 @@ def measure(
     """
     o = options or KeptOptions()
     network = network.without_plasticity()
+    require_single_spikes(network, "what pruning kept")
     stimulus, given = None, None
     if lesson is not None:
         stimulus = _blocks(stimulus_of(lesson, network.n_inputs, o.steps_per_sample), o)

@@ -277,7 +277,8 @@ def observe(network: Network, inputs: Floats | SpikeInput, steps_per_sample: int
     Args:
         inputs: (n, n_inputs) analog samples, each held for `steps_per_sample` steps, or spikes.
     """
-    simulator = FloatSimulator(network.without_plasticity())
+    # several spikes in a step are one message, as rates count them; currents are those of them all
+    simulator = FloatSimulator(network.without_plasticity(), several=True)
     n = network.n_neurons
     spikes, peak, steps = np.zeros(n), np.zeros(n), 0
     total = inputs.n_steps if isinstance(inputs, SpikeInput) else len(inputs) * steps_per_sample

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from hrsnn_lava.resets import SUBTRACT, SUBTRACT_NEXT
+from hrsnn_lava.resets import SUBTRACT, SUBTRACT_ALL, SUBTRACT_NEXT
 from hrsnn_lava.sim_backends.native.kernels import (
     FETCH_FROM,
     FETCH_SPIKES,
@@ -18,6 +18,7 @@ from hrsnn_lava.sim_backends.native.kernels import (
     grouped_run,
     jit,
     prefetch,
+    take_all,
 )
 from hrsnn_lava.sim_backends.native.layout import Events, Out, Run
 
@@ -39,7 +40,8 @@ def run_floats(first: int, n_steps: int, *arrays: Any) -> int:
 @jit
 def _grouped(a: Any) -> tuple[Run, Any, Events, Out]:
     """The groups of a call, from all their arrays one after the other."""
-    return grouped_run(a), a[25], Events(a[26], a[27], a[28]), Out(a[29], a[30], a[31], a[32])
+    events, out = Events(a[26], a[27], a[28]), Out(a[29], a[30], a[31], a[32], a[33])
+    return grouped_run(a), a[25], events, out
 
 
 @jit
@@ -56,7 +58,10 @@ def _neurons(
     spiked: Any,
     reset: Any,
 ) -> None:
-    """One step of all neurons; whether `reset` is None is known when the loop is compiled."""
+    """One step of all neurons; whether `reset` is None is known when the loop is compiled.
+
+    What ``subtract_all`` takes off is left to `take_all`.
+    """
     for i in range(threshold.shape[0]):
         ui = u[i] * keep_u[i] + arriving[i]
         u[i] = ui
@@ -66,6 +71,8 @@ def _neurons(
         elif waiting[i] > 0:
             vi = vi - threshold[i] if reset[i] == SUBTRACT_NEXT else 0.0
         fires = vi > threshold[i]
+        if reset is not None:
+            fires = fires | ((reset[i] == SUBTRACT_ALL) & (vi == threshold[i]))
         waiting[i] = refractory[i] if fires else max(waiting[i] - 1, 0)
         if reset is None:
             v[i] = 0.0 if fires else vi
@@ -85,7 +92,7 @@ def _float_steps(first: int, n_steps: int, run: Run, bias: Any, events: Events, 
     ring_source, ring_value, ring_count = run.ring
     arriving, _, spiked, _, _, _, _, _ = run.scratch
     event_ptr, event_source, event_value = events
-    out_step, out_neuron, out_v, out_u = out
+    out_step, out_neuron, out_v, out_u, out_value = out
     n = threshold.shape[0]
     depth = ring_count.shape[0]
     probe_v = out_v.shape[0] > 0
@@ -122,6 +129,8 @@ def _float_steps(first: int, n_steps: int, run: Run, bias: Any, events: Events, 
             ring_value[slot, e] = 1.0
             out_step[n_written + e] = t
             out_neuron[n_written + e] = ring_source[slot, e]
+        written = out_value[n_written:]
+        take_all(ring_source[slot], count, threshold, reset, v, ring_value[slot], written)
         n_written += count
         for e in range(event_ptr[k], event_ptr[k + 1]):
             ring_source[slot, count] = event_source[e]
@@ -438,7 +447,7 @@ def plastic_steps(
     arriving, _, spiked, _, _, _, _, _ = run.scratch
     ring, (event_ptr, event_source, event_value) = run.ring, events
     ring_source, ring_value, ring_count = ring
-    out_step, out_neuron, out_v, out_u = out
+    out_step, out_neuron, out_v, out_u, _ = out
     ends, by_synapse, classes = blocks[0], blocks[2], blocks[6]
     pending, last = state[1], state[2]
     n, depth = u.shape[0], ring_count.shape[0]

@@ -29,7 +29,7 @@ from hrsnn_lava.fields import real_values
 from hrsnn_lava.integer_format import INT32
 from hrsnn_lava.network import Network, Projection
 from hrsnn_lava.plasticity import STDP
-from hrsnn_lava.resets import steps_after_spike
+from hrsnn_lava.resets import require_single_spikes, steps_after_spike
 from hrsnn_lava.sim_backends.learning_program import source_offset
 from hrsnn_lava.sim_backends.native.layout import (
     Events,
@@ -62,15 +62,21 @@ class FloatSimulator(NetworkState):
             have.
         past_steps: steps for which what was sent is kept, if more than the network's own delays
             ask for.
+        several: whoever runs it reads `sent`, too. Otherwise a network whose neurons may send
+            several spikes in a step is refused: all but one of them would be lost unseen.
 
     Attributes:
         bias: (n_neurons,) current biases, may be replaced between runs (homeostasis).
+        sent: (S,) float64, how many spikes each of those of the last call is; None where all are
+            one.
     """
 
     kind = np.float64
 
-    def __init__(self, network: Network, past_steps: int = 0) -> None:
+    def __init__(self, network: Network, past_steps: int = 0, several: bool = False) -> None:
         self.network = _verified(network)
+        if not several:
+            require_single_spikes(network, "what runs here")
         dt, tau_mem, tau_syn = network.dt, network.gather("tau_mem"), network.gather("tau_syn")
         with np.errstate(divide="ignore"):
             keep_u = 1.0 - (1.0 - np.exp(-dt / tau_syn))
@@ -151,13 +157,24 @@ class FloatSimulator(NetworkState):
         out_v: Float | None = None,
         out_u: Float | None = None,
     ) -> Spikes:
-        """Run `steps` steps with constant `bias` (n_neurons,); absolute steps and neurons."""
+        """Run `steps` steps with constant `bias` (n_neurons,); absolute steps and neurons.
+
+        Raises:
+            SpecError: neurons that send several spikes in a step sent ever more, beyond all floats.
+        """
         from hrsnn_lava.sim_backends.floating.kernels import run_floats
 
         sent = (events.ptr, events.source, events.value.astype(np.float64))
         out = self.out(steps, out_v, out_u)
         count = int(run_floats(self.time, steps, *self.arrays, bias, *sent, *out))
         self.time += steps
+        if self._several and not np.isfinite(self.run_arrays.potentials.v).all():
+            neuron = int(np.argmin(np.isfinite(self.run_arrays.potentials.v)))
+            raise SpecError(
+                f"neuron {neuron}: its potential is beyond all floats within {self.time:,} steps, "
+                "since spikes bring on more spikes than they are; allowed: weaker recurrence, or "
+                "the reset 'subtract', which sends one a step"
+            )
         return self.written(count)
 
     @property

@@ -284,7 +284,9 @@ def _empty_trace(program: LavaProgram, job: LavaJob) -> Trace:
     states = np.zeros((0, n), dtype=np.int32 if program.precision == "fixed_pt" else np.float64)
     v, u = (states if probe in program.probes else None for probe in ("v", "u"))
     weights, traces = learned_of(program, None, _network(job.network))
-    return Trace(none, none, 0, n, v, u, weights, job.inputs, traces)
+    several = any(group.several for group in program.neurons)
+    payloads = none if several else None
+    return Trace(none, none, 0, n, v, u, weights, job.inputs, traces, payloads=payloads)
 
 
 def learned_of(
@@ -331,7 +333,9 @@ def trace_of(program: LavaProgram, folder: Path, job: LavaJob) -> Trace:
         parts = [np.load(folder / f"{i}_{probe}.npy") for i in range(len(program.neurons))]
         return np.concatenate(parts, axis=1)
 
-    steps, neurons = np.nonzero(recorded("spikes"))
+    spikes = recorded("spikes")
+    steps, neurons = np.nonzero(spikes)
+    several = any(group.several for group in program.neurons)
     v = recorded("v") if "v" in program.probes else None
     weights, traces = learned_of(program, folder, _network(job.network))
     units = [group.v_unit for group in program.neurons]
@@ -347,6 +351,7 @@ def trace_of(program: LavaProgram, folder: Path, job: LavaJob) -> Trace:
         weights=weights,
         inputs=job.inputs,
         traces=traces,
+        payloads=spikes[steps, neurons].astype(np.int64) if several else None,
     )
 
 

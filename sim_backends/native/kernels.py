@@ -22,7 +22,7 @@ from numba.extending import intrinsic
 
 from hrsnn_lava.integer_format import DECAY_ONE, STATE_SHIFT, STATE_WRAP
 from hrsnn_lava.kernels import kernel
-from hrsnn_lava.resets import SUBTRACT, SUBTRACT_NEXT
+from hrsnn_lava.resets import SUBTRACT, SUBTRACT_ALL, SUBTRACT_NEXT
 from hrsnn_lava.sim_backends.native.layout import (
     Drive,
     Events,
@@ -117,6 +117,9 @@ def _neurons(
     """One step of all neurons: how many are active, how many potentials change, and whether a
     state met the end of its range.
 
+    What a spike with the reset ``subtract_all`` takes off is left to `take_all`: few neurons fire,
+    and a division for every neuron would cost more than the rest of the loop.
+
     Arguments but the last two as of `integer_steps`; these are 0, or None for no counting. Which of
     them are None, and whether `reset` is, is known when the loop is compiled. All is 32 bits wide,
     as Lava's is, so that eight neurons fit where four would: counting takes a fifth of the loop
@@ -149,7 +152,10 @@ def _neurons(
         # not 0 where the current wrapped
         wrapped = np.int32(wrapped | np.int32(ui ^ d))
         lowest = np.int32(min(lowest, vi))
-        fires = vi > threshold[i]
+        if reset is None:
+            fires = vi > threshold[i]
+        else:  # with `SUBTRACT_ALL` from the threshold on
+            fires = vi > np.int32(threshold[i] - (reset[i] == SUBTRACT_ALL))
         waiting[i] = refractory[i] if fires else max(np.int32(waiting[i] - 1), np.int32(0))
         u[i] = ui
         if reset is None:
@@ -169,6 +175,24 @@ def _neurons(
                 n_same = np.int32(n_same + ((vi == was_v) & (not fires)))
     ended = (wrapped != 0) | (lowest == 1 - limit) | (highest == limit - 1)
     return n - n_idle, n - n_same, ended
+
+
+@jit
+def take_all(
+    neurons: Any, count: int, threshold: Any, reset: Any, v: Any, values: Any, written: Any
+) -> None:
+    """Write how many spikes each of the neurons that fired sends, and take their thresholds off.
+
+    Integers, whose quotients float64 holds exactly, and floats; `neurons` and `values` are those of
+    a step in the ring, 1 so far. `written` is of `Out`: nothing is done where it is empty.
+    """
+    if reset is not None:  # decided when the kernel is compiled
+        for e in range(min(count, written.shape[0])):
+            i = neurons[e]
+            if reset[i] == SUBTRACT_ALL:
+                values[e] = np.floor(v[i] / threshold[i])
+                v[i] -= values[e] * threshold[i]
+            written[e] = values[e]
 
 
 @jit
@@ -256,7 +280,7 @@ def grouped(a: Any) -> tuple[Run, Drive, Events, Out]:
     """The groups of a call for integers, from all their arrays one after the other."""
     drive = Drive(a[25], a[26], a[27], a[28])
     events = Events(a[29], a[30], a[31])
-    return grouped_run(a), drive, events, Out(a[32], a[33], a[34], a[35])
+    return grouped_run(a), drive, events, Out(a[32], a[33], a[34], a[35], a[36])
 
 
 @jit
@@ -293,7 +317,7 @@ def integer_steps(
     arriving, partial, spiked, wide, before, losses, exact, _ = run.scratch
     bias_exp, bias, starts, mantissas = drive
     event_ptr, event_source, event_value = events
-    out_step, out_neuron, out_v, out_u = out
+    out_step, out_neuron, out_v, out_u, out_value = out
     n = threshold.shape[0]
     depth = ring_count.shape[0]
     probe_v = out_v.shape[0] > 0
@@ -387,6 +411,8 @@ def integer_steps(
             ring_value[slot, e] = 1
             out_step[n_written + e] = t
             out_neuron[n_written + e] = ring_source[slot, e]
+        written = out_value[n_written:]
+        take_all(ring_source[slot], count, threshold, reset, v, ring_value[slot], written)
         n_written += count
         for e in range(event_ptr[k], event_ptr[k + 1]):
             ring_source[slot, count] = event_source[e]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hrsnn_lava.integer_format import WEIGHT_MAX
+from hrsnn_lava.resets import SUBTRACT_ALL
 from hrsnn_lava.sim_backends.base import Program
 from hrsnn_lava.trace import SpikeInput
 
@@ -145,12 +146,14 @@ class Run(NamedTuple):
 
 
 class Out(NamedTuple):
-    """What a call writes: step and neuron of every spike; v, u (n_steps, n), or (0, 0)."""
+    """What a call writes: step and neuron of every spike; v, u (n_steps, n), or (0, 0); how many
+    spikes each is, or (0,) where no neuron sends more than one in a step."""
 
     step: Int
     neuron: Int
     v: NDArray[Any]
     u: NDArray[Any]
+    value: NDArray[Any]
 
 
 def most_that_arrives(program: Program) -> tuple[float, float]:
@@ -236,6 +239,9 @@ class NetworkState:
         neurons, synapses: of the network.
         n_inputs: input channels, which are sources after the neurons.
         past_steps: steps of history that some synapse still needs; one more than the layout's.
+
+    Attributes:
+        sent: (S,) how many spikes each of those of the last call is; None where all are one.
     """
 
     kind: Any = np.int32
@@ -243,6 +249,8 @@ class NetworkState:
     def __init__(
         self, neurons: Neurons, synapses: Synapses, n_inputs: int, past_steps: int = 0
     ) -> None:
+        self._several = neurons.reset is not None and bool(np.any(neurons.reset == SUBTRACT_ALL))
+        self.sent: NDArray[Any] | None = None
         self.n_neurons, self.n_inputs = n, _ = neurons.threshold.size, n_inputs
         # the largest delay, this step and the one before
         depth, n_sources = max(int(synapses.delay.max(initial=0)) + 2, past_steps), n + n_inputs
@@ -269,6 +277,7 @@ class NetworkState:
         self.arrays = tuple(array for group in self.run_arrays for array in group)
         self._spikes: Spikes = (np.zeros(0, np.int32), np.zeros(0, np.int32))
         self._unwanted = np.zeros((0, 0), dtype=self.kind)
+        self._values = np.zeros(0, dtype=self.kind)
         self.time = 0
 
     def reset(self) -> None:
@@ -295,15 +304,19 @@ class NetworkState:
         if self._spikes[0].size < steps * self.n_neurons:
             size = steps * self.n_neurons
             self._spikes = (np.empty(size, np.int32), np.empty(size, np.int32))
+            if self._several:
+                self._values = np.empty(size, self.kind)
         steps_of, neurons_of = self._spikes
         return Out(
             steps_of,
             neurons_of,
             self._unwanted if v is None else v,
             self._unwanted if u is None else u,
+            self._values,
         )
 
     def written(self, count: int) -> Spikes:
-        """The first `count` spikes that a call wrote, in arrays of their own."""
+        """The first `count` spikes that a call wrote, in arrays of their own; see `sent`."""
         steps, neurons = self._spikes
+        self.sent = self._values[:count].copy() if self._several else None
         return steps[:count].copy(), neurons[:count].copy()

@@ -73,7 +73,11 @@ def learning_steps(
         t = first + k
         here = Events(events.ptr[k : k + 2], events.source, events.value)
         target = Out(
-            out.step[n_written:], out.neuron[n_written:], out.v[k : k + 1], out.u[k : k + 1]
+            out.step[n_written:],
+            out.neuron[n_written:],
+            out.v[k : k + 1],
+            out.u[k : k + 1],
+            out.value[n_written:],
         )
         spikes = integer_steps(t, 1, run, drive, here, target, m.pending, updates[k : k + 1])
         slot = t % ring_count.shape[0]

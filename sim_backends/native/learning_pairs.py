@@ -44,7 +44,7 @@ def pair_steps(
     run, drive, events, out = grouped(arrays)
     bias_exp, bias, starts, mantissas = drive
     ring_source, ring_value, ring_count = run.ring
-    out_step, out_neuron, out_v, out_u = out
+    out_step, out_neuron, out_v, out_u, out_value = out
     pending, n_written = m.pending, 0
     begin: Any = max(np.searchsorted(starts, first, side="right") - 1, 0)
     for k in range(n_steps):
@@ -55,7 +55,13 @@ def pair_steps(
         spikes = integer_steps(
             t, 1, run, Drive(bias_exp, bias, starts[begin:end], mantissas[begin:end]),
             Events(events.ptr[k : k + 2], events.source, events.value),
-            Out(out_step[n_written:], out_neuron[n_written:], out_v[k : k + 1], out_u[k : k + 1]),
+            Out(
+                out_step[n_written:],
+                out_neuron[n_written:],
+                out_v[k : k + 1],
+                out_u[k : k + 1],
+                out_value[n_written:],
+            ),
             pending, updates[k : k + 1],
         )  # fmt: skip
         begin = end

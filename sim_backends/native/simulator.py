@@ -16,6 +16,7 @@ from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.fields import locked, real_values
 from hrsnn_lava.integer_format import INT32, STATE_UNIT, STATE_WRAP
 from hrsnn_lava.quantized import HeldInput, QuantizedNetwork, unit_counts
+from hrsnn_lava.resets import require_single_spikes
 from hrsnn_lava.sim_backends.base import Engine, Program, Stretch, check_run, lower, runnable
 from hrsnn_lava.sim_backends.learning_program import Arrays
 from hrsnn_lava.sim_backends.native.layout import (
@@ -42,6 +43,8 @@ class IntegerSimulator(NetworkState):
         network: `QuantizedNetwork` or `CompiledNetwork`; checked here, once.
         counting: count updates while running, see `advance`. Without it a step of a network that
             does not learn takes a little less; learning kernels always count.
+        several: whoever runs it reads `sent`, too. Otherwise a network whose neurons may send
+            several spikes in a step is refused: all but one of them would be lost unseen.
 
     Attributes:
         program: the lowered network.
@@ -52,8 +55,10 @@ class IntegerSimulator(NetworkState):
             many steps each potential was at an end, as `Trace.saturations` counts them.
     """
 
-    def __init__(self, network: Any, counting: bool = True) -> None:
+    def __init__(self, network: Any, counting: bool = True, several: bool = False) -> None:
         self.network: QuantizedNetwork = runnable(network)
+        if not several:
+            require_single_spikes(self.network, "what runs here")
         program: Program = lower(self.network)
         self.program = program
         neurons = Neurons(
@@ -195,6 +200,8 @@ class IntegerSimulator(NetworkState):
         scratch, (plain, graded) = self.run_arrays.scratch, self._most
         sent = (events.value, self.run_arrays.ring.value) if graded else ()
         payload = max((largest_magnitude(values) for values in sent), default=0)
+        if graded and self.program.most is not None:
+            payload = max(payload, int(self.program.most.max(initial=1)))
         exact = plain + graded * payload >= 2**31
         if exact and not scratch.wide[2] and self.learning is not None:
             scratch.later[:] = self.learning.memory.pending
@@ -241,7 +248,7 @@ class NativeEngine(Engine):
     """
 
     def __init__(self, network: QuantizedNetwork, counting: bool = True) -> None:
-        self._simulator = IntegerSimulator(network, counting)
+        self._simulator = IntegerSimulator(network, counting, several=True)
 
     def reset(self) -> None:
         """See `Engine.reset`."""
@@ -272,6 +279,7 @@ class NativeEngine(Engine):
             membrane_updates=membrane,
             wraps=simulator.losses[0].copy(),
             saturations=simulator.losses[1].copy(),
+            payloads=None if simulator.sent is None else locked(simulator.sent),
         )
 
     def weights(self) -> dict[str, Int]:

@@ -21,7 +21,7 @@ from hrsnn_lava.integer_format import (
     wrapped_32,
 )
 from hrsnn_lava.quantized import QuantizedNetwork
-from hrsnn_lava.resets import SUBTRACT, SUBTRACT_NEXT
+from hrsnn_lava.resets import SUBTRACT, SUBTRACT_ALL, SUBTRACT_NEXT
 from hrsnn_lava.sim_backends.base import (
     Backend,
     Engine,
@@ -56,7 +56,7 @@ def step(
     arriving: NDArray[Any],
     bias_mant: Int,
     unwrapped: NDArray[Any] | None = None,
-) -> tuple[Int, Int, Int, NDArray[np.bool_], NDArray[np.bool_]]:
+) -> tuple[Int, Int, Int, Int, NDArray[np.bool_]]:
     """One step of all neurons.
 
     Args:
@@ -68,7 +68,7 @@ def step(
         unwrapped: what would arrive if no sum of a projection had wrapped; None where none did.
 
     Returns:
-        u, v, waiting after the step, which neurons sent a spike, and whose current wrapped.
+        u, v, waiting after the step, how many spikes each neuron sent, and whose current wrapped.
     """
     reset = np.zeros(v.size, dtype=np.int32) if program.reset is None else program.reset
     due = np.where((reset == SUBTRACT_NEXT) & (waiting > 0), program.threshold, np.int32(0))
@@ -82,20 +82,24 @@ def step(
         total = decay(v, program.keep_v) + u + (bias_mant << program.bias_exp) - due
     at_rest = (waiting > 0) & (reset == 0)
     v = np.where(at_rest, 0, np.clip(total, -POTENTIAL_MAX, POTENTIAL_MAX)).astype(np.int32)
-    spikes = v > program.threshold
+    spikes = (v > program.threshold).astype(np.int32)
+    several = reset == SUBTRACT_ALL  # their thresholds are not 0
+    spikes[several] = np.maximum(v[several] // program.threshold[several], 0)
     waiting = np.where(spikes, program.refractory, np.maximum(waiting - 1, 0)).astype(np.int32)
-    after = np.where(reset == 0, 0, np.where(reset == SUBTRACT, v - program.threshold, v))
-    return u, np.where(spikes, after, v).astype(np.int32), waiting, spikes, u != exact
+    taken = np.where((reset == SUBTRACT) | several, spikes * program.threshold, 0)
+    after = np.where((reset == 0) & (spikes > 0), 0, v - taken).astype(np.int32)
+    return u, after, waiting, spikes, u != exact
 
 
-def saturated(program: Program, v: Int, spikes: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def saturated(program: Program, v: Int, spikes: Int) -> NDArray[np.bool_]:
     """Whose potential was clipped in a step, (n_neurons,), from `v` after it.
 
     Where a spike sets v to 0, its upper end loses nothing and does not count.
     """
     clipped: NDArray[np.bool_] = v == -POTENTIAL_MAX
     if program.reset is not None:
-        taken = np.where((program.reset == SUBTRACT) & spikes, program.threshold, 0)
+        at_once = (program.reset == SUBTRACT) | (program.reset == SUBTRACT_ALL)
+        taken = np.where(at_once, spikes * program.threshold, 0)
         clipped |= (program.reset != 0) & (v + taken == POTENTIAL_MAX)
     return clipped
 
@@ -165,7 +169,7 @@ class ReferenceEngine(Engine):
             wraps += wrapped
             saturations += saturated(program, self.v, spikes)
             active[t] = np.count_nonzero((u != 0) | (v != 0) | (self.u != 0) | (mantissa != 0))
-            membrane[t] = np.count_nonzero(spikes | (self.v != v))
+            membrane[t] = np.count_nonzero((spikes > 0) | (self.v != v))
             sent[now, :n] = spikes
             for part in self.learning:
                 p = part.plastic
@@ -175,10 +179,11 @@ class ReferenceEngine(Engine):
                 self.pending[post] += shift_sum(wrapped_32(total), p.weight_exp)
                 self.pending_unwrapped[post] += shift_sum(total, p.weight_exp)
                 received = part.received(sent[: now + 1])
-                part.step(self.step + t, message, spikes[post], received)
+                part.step(self.step + t, message, spikes[post] > 0, received)
             for name, rows in states.items():
                 rows[t] = getattr(self, name)
         at, who = (index.astype(np.int32) for index in np.nonzero(sent[past:, :n]))
+        payloads = None if program.most is None else sent[past + at, who]
         self.sent = sent[-past:].copy()
         self.step += steps
         return Trace(
@@ -193,6 +198,7 @@ class ReferenceEngine(Engine):
             membrane_updates=membrane,
             wraps=wraps,
             saturations=saturations,
+            payloads=payloads,
         )
 
     def weights(self) -> dict[str, Int]:

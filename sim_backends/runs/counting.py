@@ -185,5 +185,7 @@ def _replayed(network: QuantizedNetwork, trace: Trace) -> Trace | None:
         same = np.array_equal(again.spike_neurons, trace.spike_neurons[lo:hi])
         if not same or not np.array_equal(again.spike_steps + first, trace.spike_steps[lo:hi]):
             return None
+        if not np.array_equal(again.payload_values(), trace.payload_values()[lo:hi]):
+            return None
         parts.append(again)
     return joined(parts, network.n_neurons)

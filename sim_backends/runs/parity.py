@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hrsnn_lava.chip_learning import PRE_TRACES
 from hrsnn_lava.errors import ParityError, SpecError
@@ -109,6 +110,8 @@ def compare(
 ) -> tuple[int, str | None]:
     """Number of differing spikes, states, learned weights and traces, and the earliest in words.
 
+    A message of another number of spikes differs as a spike does that one run alone has.
+
     Weights and spike traces are those of the end, and one that a run lacks differs; v and u are
     compared where both runs have them. With `network`, a differing synapse is named by its neurons
     and not by its place alone, a differing trace by its population too.
@@ -122,6 +125,12 @@ def compare(
         step, neuron = divmod(int(single[0]), n)
         who = names[0] if np.isin(single[0], keys[0]) else names[1]
         differences.append((step, f"step {step}, neuron {neuron}: a spike in {who} alone"))
+    sent, numbers = _differing_payloads(first, second, keys)
+    total += int(sent.size)
+    if sent.size:
+        step, neuron = divmod(int(sent[0]), n)
+        values = f"{numbers[0]} spikes in {names[0]}, {numbers[1]} in {names[1]}"
+        differences.append((step, f"step {step}, neuron {neuron}: {values}"))
     for probe in ("v", "u"):
         a, b = getattr(first, probe), getattr(second, probe)
         if a is None or b is None:
@@ -142,6 +151,22 @@ def compare(
             if text is not None:
                 differences.append((first.n_steps, text))
     return total, min(differences)[1] if differences else None
+
+
+def _differing_payloads(
+    first: Trace, second: Trace, keys: list[NDArray[np.int64]]
+) -> tuple[NDArray[np.int64], tuple[int, int]]:
+    """Messages that both runs have with different numbers of spikes, and those of the first one.
+
+    Args:
+        keys: of the messages of either, rising.
+    """
+    a, b = keys
+    shared, of_first, of_second = np.intersect1d(a, b, assume_unique=True, return_indices=True)
+    one, two = first.payload_values()[of_first], second.payload_values()[of_second]
+    places = np.flatnonzero(one != two)
+    numbers = (int(one[places[0]]), int(two[places[0]])) if places.size else (0, 0)
+    return shared[places], numbers
 
 
 def _differing(

@@ -317,6 +317,7 @@ class Recording:
         first = chunks[0].meta["first"] if chunks else 0
         steps = sum(chunk.meta["count"] for chunk in chunks)
         columns = {name: self._column(name, chunks) for name in EVENTS}
+        several = "payloads" in _names(chunks)
         graded = "input_payloads" in _names(chunks)
         inputs = SpikeInput(
             columns["input_steps"] - np.int32(first),
@@ -343,6 +344,7 @@ class Recording:
             membrane_updates=counts.get("membrane_updates"),
             **self._losses(chunks),
             origin=None if self._digest is None else Origin(digest=self._digest),
+            payloads=self._column("payloads", chunks) if several else None,
         )
 
     def outline(self) -> Trace:
@@ -410,6 +412,8 @@ class Recording:
 
         yield "spike_steps", stored("spike_steps")
         yield "spike_neurons", stored("spike_neurons")
+        if "payloads" in _names(self._chunks):
+            yield "payloads", stored("payloads")
         yield "n_steps", _whole(np.int64(self.steps_done))
         yield "n_neurons", _whole(np.int64(plan.n_neurons))
         if self._digest is not None:

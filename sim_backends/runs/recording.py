@@ -244,6 +244,7 @@ class Recorder:
         arrays: dict[str, NDArray[Any]] = {
             "spike_steps": trace.spike_steps + shift,
             "spike_neurons": trace.spike_neurons,
+            **({} if trace.payloads is None else {"payloads": trace.payloads}),
             **_input_arrays(inputs, first),
             **{n: a for n in (*UPDATES, *LOSSES) if (a := getattr(trace, n)) is not None},
         }

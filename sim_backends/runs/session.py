@@ -320,6 +320,7 @@ class Session:
             np.array_equal(getattr(again, name), getattr(trace, name))
             for name in ("spike_steps", "spike_neurons")
         ]
+        same.append(np.array_equal(again.payload_values(), trace.payload_values()))
         if not all(same) or again.wraps is None:
             self._counted = False
             return trace
@@ -397,6 +398,8 @@ def joined(parts: Sequence[Trace], n_neurons: int) -> Trace:
         if all(column is not None for column in columns)
     }
     at = (part.spike_steps + first for part, first in zip(parts, firsts[:-1], strict=True))
+    several = any(part.payloads is not None for part in parts)
+    sent = [part.payload_values() for part in parts] if several else []
     return Trace(
         np.concatenate([none, *at]),
         np.concatenate([none, *(part.spike_neurons for part in parts)]),
@@ -405,4 +408,5 @@ def joined(parts: Sequence[Trace], n_neurons: int) -> Trace:
         active_updates=counts.get("active_updates"),
         membrane_updates=counts.get("membrane_updates"),
         **summed_losses(parts, n_neurons),
+        payloads=np.concatenate([none, *sent]) if several else None,
     )

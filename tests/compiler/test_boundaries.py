@@ -332,6 +332,8 @@ def test_resets(reset):
         assert lacks == (name == "loihi1")
         ours, theirs = rules_broken(net, zeros(2), name)
         assert ("subtractive_reset" in ours) is (lacks and reset != "zero"), name
+        bits = plain(name)["fields"].get("message_bits", {}).get("high")
+        assert ("graded_spikes" in ours) is (bits == 0 and reset == "subtract_all"), name
         assert ours == theirs, name
 
 

@@ -4,7 +4,8 @@
 
     v = clip(toward_zero(v (4096 - dv) / 4096) + u + (bias << exp) - due, +-(2^23 - 1))
 
-Lava has neither; its Process here is `HeterogeneousLIF`.
+``subtract_all`` takes it off as often as v holds it, see `test_several_spikes`. Lava has none of
+them; its Process here is `HeterogeneousLIF`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from hrsnn_lava.sim_backends.runs.parity import compare
 
 STEPS = 40
 PROBES = ("spikes", "v", "u")
-SUBTRACTING = ("subtract", "subtract_next")
+SUBTRACTING = ("subtract", "subtract_next", "subtract_all")
 ENGINES = ("reference", "native", "session")
 TOP = 2**23 - 1
 
@@ -99,6 +100,21 @@ BY_HAND = [
         [1],
     ),
     ("subtract_next", {0: 131071, 1: -131071, 2: -131071}, {"vth": 99, "dv": 0}, None, [1]),
+    # two thresholds of 640 in 1600, and two in what meets them both
+    ("subtract_all", {0: 25, 3: 3}, {}, [320, 160, 80, 232, 116], [1]),
+    ("subtract_all", {0: 20}, {"dv": 0}, [0, 0, 0, 0, 0], [1]),
+    # one unit below the threshold is no spike, nor is anything below 0
+    ("subtract_all", {0: 0}, {"dv": 0, "bias_mant": 213}, [426, 639, 212, 425, 638], [3]),
+    ("subtract_all", {0: -25}, {"dv": 0}, [-1600] * 5, []),
+    # the smallest threshold, 64, 131,071 times in step 1; the upper end is 63 above them
+    (
+        "subtract_all",
+        {0: 131071},
+        {"vth": 1, "dv": 0, "bias_mant": 100},
+        [63, 35, 7, 43, 15],
+        [0, 1, 2, 3, 4, 5],
+    ),
+    ("subtract_all", {0: 131072}, {"vth": 131071, "dv": 0}, [63, 63, 63, 63, 63], [1]),
     # the current wraps beyond 2^23, whatever the reset
     ("subtract", {0: 131073}, {"dv": 0}, [64 - 2**23] * 5, []),
     # the upper end on the way: the threshold is taken off what was clipped

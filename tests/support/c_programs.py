@@ -77,9 +77,12 @@ def trace_of(program, inputs, steps, n_neurons) -> Trace:
     for line in done.stdout.splitlines():
         kind, _, rest = line.partition(" ")
         found[kind].append([int(word) for word in rest.split()])
-    spikes = np.array(found["s"], dtype=np.int64).reshape(-1, 2)
+    width = max(map(len, found["s"]), default=2)
+    spikes = np.array(found["s"], dtype=np.int64).reshape(-1, width)
     states = {k: np.array(found[k], np.int64).reshape(steps, n_neurons + 1)[:, 1:] for k in "vu"}
-    return Trace(spikes[:, 0], spikes[:, 1], steps, n_neurons, states["v"], states["u"])
+    payloads = spikes[:, 2] if width > 2 else None
+    v, u = states["v"], states["u"]
+    return Trace(spikes[:, 0], spikes[:, 1], steps, n_neurons, v, u, payloads=payloads)
 
 
 def run_in_c(network, inputs, steps, flags=("-O2",)) -> Trace:
@@ -93,10 +96,14 @@ def run_in_c(network, inputs, steps, flags=("-O2",)) -> Trace:
 def driven_c_networks(draw, steps, max_size=12):
     """A network as for other engines, with any reset and held inputs, and its input."""
     network, inputs = draw(driven_networks(steps, max_size, delays=True))
+    resets = {}
     for population in network.compute_populations:
-        reset = draw(st.sampled_from(["zero", *RESETS]))
-        how = {} if reset == "zero" else {"reset": reset, "refractory": 0}
+        reset = resets[population.name] = draw(st.sampled_from(["zero", *RESETS]))
+        how = {} if reset == "zero" else {"refractory": 0}
+        if reset == "subtract_all":
+            how["vth"] = np.maximum(population.parameter("vth"), 1)
         network = network.with_population(replace(population, **how))
+    network = network.with_resets(resets)
     if inputs is None:
         return network, inputs
     for number in range(draw(st.integers(0, 2))):

@@ -275,6 +275,14 @@ def check_network(network, synapses, n_neurons, profile):
         for population in network.populations:
             if not population.is_input and population.reset != "zero":
                 yield Finding("subtractive_reset", -1, 1, 0)
+    most = number(profile, "fields.message_bits", "high")
+    for population in network.populations:
+        if most is None or population.is_input or population.reset != "subtract_all":
+            continue
+        if all(p.pre != population.name or p.target != "synapse" for p in network.projections):
+            held = (2**23 - 1) // (64 * int(population.vth.min()))
+            if len(bin(max(held, 1))) - 2 > most:
+                yield Finding("graded_spikes", -1, held, most)
     learns = any(p.learning is not None for p in network.projections)
     for feature in ("learning", "programmable_learning"):
         if learns and number(profile, f"features.{feature}") is False:

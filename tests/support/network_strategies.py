@@ -25,7 +25,7 @@ from hrsnn_lava.quantized import (
     QuantizedProjection,
     SignMode,
 )
-from hrsnn_lava.resets import RESETS
+from hrsnn_lava.resets import RESETS, sends_several
 from hrsnn_lava.trace import SpikeInput
 
 
@@ -90,6 +90,8 @@ def populations(draw, name: str, max_size: int, resets: bool = False):
     reset = draw(st.sampled_from(RESETS)) if resets else "zero"
     if reset != "zero":
         fields["refractory"] = 0
+    if reset == "subtract_all":
+        fields["vth"] = np.maximum(fields["vth"], 1)
     return QuantizedPopulation(name, size, **fields, reset=reset)
 
 
@@ -113,7 +115,7 @@ def projections(draw, name: str, pre, post, delays: bool):
     if delays and weights.nnz:
         rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
         steps = rng.choice([0, 1, 5, 62], weights.nnz)
-    graded = pre.is_input and pre.payload_scale is not None
+    graded = sends_several(pre) or (pre.is_input and pre.payload_scale is not None)
     return QuantizedProjection(
         name,
         pre.name,
@@ -257,7 +259,8 @@ def learnings(draw, n_synapses: int, graded: bool, kind: str, most_profiles: int
 def learning_networks(draw, max_size: int = 12, resets: bool = False):
     """A recurrent network with one to three learning projections beside fixed ones."""
     base = draw(networks(max_size, True, resets))
-    plain = [p for p in base.projections if p.n_synapses]
+    several = {p.name for p in base.populations if sends_several(p)}  # no rule says what they do
+    plain = [p for p in base.projections if p.n_synapses and not several & {p.pre, p.post}]
     if not plain:
         return base
     chosen = draw(st.lists(st.sampled_from(plain), min_size=1, max_size=3, unique_by=id))

@@ -26,6 +26,7 @@ from hrsnn_lava.csr import drives, held_drive
 from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.fields import real_values
 from hrsnn_lava.network import Network
+from hrsnn_lava.resets import require_single_spikes
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -191,7 +192,12 @@ class LifArrays:
 
     @classmethod
     def of(cls, network: Network) -> LifArrays:
-        """Those of a network."""
+        """Those of a network.
+
+        Raises:
+            SpecError: neurons that may send several spikes in a step: how many is no derivative.
+        """
+        require_single_spikes(network, "the linearised dynamics")
         dt, tau_mem = network.dt, network.gather("tau_mem")
         beta, threshold = decay(dt, tau_mem), network.gather("v_threshold")
         resets = np.repeat(

@@ -50,6 +50,7 @@ class TraceCovariance:
         neurons: NDArray[Any],
         n_steps: int,
         washout: int = 0,
+        sent: NDArray[Any] | None = None,
     ) -> None:
         """The next `n_steps` steps of the run.
 
@@ -58,11 +59,14 @@ class TraceCovariance:
                 of this stretch.
             n_steps: its length.
             washout: its first steps are filtered and not counted.
+            sent: (n_spikes,) how many spikes each is; None where all are one.
         """
+        each: Any = np.ones(steps.size) if sent is None else sent
         ends = np.searchsorted(steps, np.arange(n_steps + 1)).tolist()
         for step in range(n_steps):
             self._state *= self._keep
-            np.add.at(self._state, neurons[ends[step] : ends[step + 1]], 1.0)
+            now = slice(ends[step], ends[step + 1])
+            np.add.at(self._state, neurons[now], each[now])
             if step >= washout:
                 self._rows[self._filled] = self._state
                 self._filled += 1
@@ -112,7 +116,8 @@ def trace_covariance(trace: Trace, tau_steps: float, *, washout: int = 0) -> Flo
     if not 0 <= washout < trace.n_steps:
         raise SpecError(f"washout: {washout}; allowed: 0 to below {trace.n_steps}, the steps")
     with arrays_on("cpu").reproducible():
-        gathered.add(trace.spike_steps, trace.spike_neurons, trace.n_steps, washout)
+        spikes = (trace.spike_steps, trace.spike_neurons)
+        gathered.add(*spikes, trace.n_steps, washout, trace.payloads)
     return gathered.matrix()
 
 

@@ -22,7 +22,7 @@ from hrsnn_lava.compiler.analysis.occupancy.fan_out import acting
 from hrsnn_lava.compiler.analysis.operations.activity import Activity
 from hrsnn_lava.compiler.analysis.operations.synops import SynapticOperations
 from hrsnn_lava.quantized import QuantizedNetwork, QuantizedProjection
-from hrsnn_lava.trace import SpikeInput, Trace
+from hrsnn_lava.trace import Trace
 
 #: float32 values that the rebuilt network holds per neuron, see above.
 NEURON_VALUES = 8
@@ -109,10 +109,10 @@ def _split(
     """
     if not ops.macs:
         return ops.total, 0
-    if trace is None or trace.inputs is None:
+    if trace is None or (trace.inputs is None and network.n_inputs):
         return None
     plain = sum(
-        _operations_of_units(network, projection, trace.inputs, ops.steps)
+        _operations_of_units(network, projection, trace, ops.steps)
         for projection in network.projections
         if projection.num_message_bits and projection.target == "synapse"
     )
@@ -120,13 +120,21 @@ def _split(
 
 
 def _operations_of_units(
-    network: QuantizedNetwork, projection: QuantizedProjection, inputs: SpikeInput, steps: int
+    network: QuantizedNetwork, projection: QuantizedProjection, trace: Trace, steps: int
 ) -> int:
     """Operations of a graded projection in the steps whose payloads are all -1, 0 or 1."""
     first, n_pre = network.offset(projection.pre), projection.weights.shape[1]
-    from_pre = (inputs.neurons >= first) & (inputs.neurons < first + n_pre) & (inputs.steps < steps)
-    at, who = inputs.steps[from_pre], inputs.neurons[from_pre] - first
-    payloads = np.abs(inputs.payload_values()[from_pre].astype(np.int64))
+    inputs = trace.inputs
+    if not network.population(projection.pre).is_input:
+        at, who = trace.spike_steps, trace.spike_neurons
+        payloads = trace.payload_values().astype(np.int64)
+    elif inputs is not None:
+        at, who = inputs.steps, inputs.neurons
+        payloads = np.abs(inputs.payload_values().astype(np.int64))
+    else:
+        return 0
+    from_pre = (who >= first) & (who < first + n_pre) & (at < steps)
+    at, who, payloads = at[from_pre], who[from_pre] - first, payloads[from_pre]
     graded = np.zeros(steps, dtype=np.bool_)
     graded[at[payloads > 1]] = True
     fan = np.bincount(projection.weights.indices[acting(projection)], minlength=n_pre)

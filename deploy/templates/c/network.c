@@ -1,15 +1,20 @@
 /* ---- the step, the same for every network ---------------------------------------------------- */
 
-/* What a spike does to v: 0 at once, less the threshold at once, less the threshold a step later. */
+/* What a spike does to v: 0 at once, less the threshold at once, less the threshold a step later,
+ * less all thresholds that it holds at once, with a spike for each. */
 #define HRSNN_ZERO 0
 #define HRSNN_SUBTRACT 1
 #define HRSNN_SUBTRACT_NEXT 2
+#define HRSNN_SUBTRACT_ALL 3
 #define HRSNN_WRAP 8388608 /* 2^23: above it u loses 2^24, at -2^23 and below it gains it */
 
 static int32_t hrsnn_u[HRSNN_NEURONS], hrsnn_v[HRSNN_NEURONS];
 static uint32_t hrsnn_arriving[HRSNN_NEURONS]; /* sums modulo 2^32 */
 static hrsnn_index hrsnn_sent[HRSNN_PAST][HRSNN_NEURONS];
 static uint32_t hrsnn_n_sent[HRSNN_PAST];
+#if HRSNN_SEVERAL
+static int32_t hrsnn_numbers[HRSNN_PAST][HRSNN_NEURONS]; /* how many spikes each of these is */
+#endif
 static uint32_t hrsnn_slot, hrsnn_last; /* of this step, and of the one before */
 #if HRSNN_WAITING
 static uint8_t hrsnn_waiting[HRSNN_NEURONS]; /* steps for which a spike still acts on v */
@@ -116,7 +121,13 @@ static void hrsnn_arrive(const hrsnn_block *block)
 #endif
         } else
 #endif
+        {
             source = hrsnn_sent[slot][k];
+#if HRSNN_SEVERAL
+            if (block->graded)
+                value = hrsnn_numbers[slot][k];
+#endif
+        }
         source -= block->first; /* below it wraps, and is beyond the last */
         if (source < block->sources)
             hrsnn_spread(block, source, value);
@@ -187,8 +198,8 @@ int32_t hrsnn_unit(int32_t channel)
     return 0;
 }
 
-/* One neuron for one step; whether it sends a spike. */
-static int hrsnn_update(uint32_t i)
+/* One neuron for one step; how many spikes it sends. */
+static int32_t hrsnn_update(uint32_t i)
 {
     const uint32_t sum = (uint32_t)hrsnn_decayed(hrsnn_u[i], HRSNN_KEEP_U(i));
     const int32_t d = hrsnn_signed(sum + (hrsnn_arriving[i] << 6));
@@ -215,8 +226,14 @@ static int hrsnn_update(uint32_t i)
     if (waiting && HRSNN_RESET(i) == HRSNN_ZERO)
         v = 0;
 #endif
-    const int spike = v > HRSNN_THRESHOLD(i);
-    if (spike) {
+    int32_t spikes = v > HRSNN_THRESHOLD(i);
+#if HRSNN_SEVERAL
+    if (HRSNN_RESET(i) == HRSNN_SUBTRACT_ALL) {
+        spikes = v > 0 ? v / HRSNN_THRESHOLD(i) : 0;
+        v -= spikes * HRSNN_THRESHOLD(i);
+    }
+#endif
+    if (spikes) {
 #if HRSNN_WAITING
         hrsnn_waiting[i] = HRSNN_WAIT_STEPS(i);
 #endif
@@ -227,7 +244,7 @@ static int hrsnn_update(uint32_t i)
     }
     hrsnn_u[i] = u;
     hrsnn_v[i] = v;
-    return spike;
+    return spikes;
 }
 
 int32_t hrsnn_step(const int32_t *channels, const int32_t *payloads, int32_t n_events)
@@ -247,9 +264,15 @@ int32_t hrsnn_step(const int32_t *channels, const int32_t *payloads, int32_t n_e
         hrsnn_write_biases();
 #endif
     uint32_t n_spikes = 0;
-    for (uint32_t i = 0; i < HRSNN_NEURONS; ++i)
-        if (hrsnn_update(i))
-            hrsnn_sent[hrsnn_slot][n_spikes++] = (hrsnn_index)i;
+    for (uint32_t i = 0; i < HRSNN_NEURONS; ++i) {
+        const int32_t number = hrsnn_update(i);
+        if (number == 0)
+            continue;
+#if HRSNN_SEVERAL
+        hrsnn_numbers[hrsnn_slot][n_spikes] = number;
+#endif
+        hrsnn_sent[hrsnn_slot][n_spikes++] = (hrsnn_index)i;
+    }
     hrsnn_n_sent[hrsnn_slot] = n_spikes;
     hrsnn_last = hrsnn_slot;
     hrsnn_slot = (hrsnn_slot + 1) % HRSNN_PAST;
@@ -275,6 +298,17 @@ int32_t hrsnn_step(const int32_t *channels, const int32_t *payloads, int32_t n_e
 int32_t hrsnn_spike(int32_t k)
 {
     return k >= 0 && (uint32_t)k < hrsnn_n_sent[hrsnn_last] ? (int32_t)hrsnn_sent[hrsnn_last][k] : -1;
+}
+
+int32_t hrsnn_number(int32_t k)
+{
+    if (k < 0 || (uint32_t)k >= hrsnn_n_sent[hrsnn_last])
+        return 0;
+#if HRSNN_SEVERAL
+    return hrsnn_numbers[hrsnn_last][k];
+#else
+    return 1;
+#endif
 }
 
 int32_t hrsnn_potential(int32_t neuron)
@@ -312,7 +346,8 @@ static int next_event(long *step, int32_t *channel, int32_t *payload, int *grade
     return 1;
 }
 
-/* STEPS [states] < EVENTS: prints a line "s step neuron" a spike; with states "v" and "u" lines. */
+/* STEPS [states] < EVENTS: prints a line "s step neuron" a spike, with how many it is behind where
+ * neurons may send several; with states "v" and "u" lines. */
 int main(int argc, char **argv)
 {
     static int32_t channels[HRSNN_INPUTS + 1], payloads[HRSNN_INPUTS + 1];
@@ -337,7 +372,11 @@ int main(int argc, char **argv)
             return 3;
         }
         for (int32_t k = 0; k < n_spikes; ++k)
+#if HRSNN_SEVERAL
+            printf("s %ld %ld %ld\n", step, (long)hrsnn_spike(k), (long)hrsnn_number(k));
+#else
             printf("s %ld %ld\n", step, (long)hrsnn_spike(k));
+#endif
         if (argc > 2)
             for (int state = 0; state < 2; ++state) {
                 printf("%c %ld", "vu"[state], step);

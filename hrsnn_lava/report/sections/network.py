@@ -297,7 +297,11 @@ def learning_lines(rules: Plain) -> list[str]:
 
 def reset_lines(resets: Plain) -> list[str]:
     """What spikes do in populations that they do not set to 0."""
-    when = {"subtract": "at once", "subtract_next": "in the next step"}
+    when = {
+        "subtract": "at once",
+        "subtract_next": "in the next step",
+        "subtract_all": "at once, and as many are sent in a step as it holds",
+    }
     return [
         f"a spike of {name} takes the threshold off the potential {when[reset]} (reset {reset})"
         for name, reset in resets.items()

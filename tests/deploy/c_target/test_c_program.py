@@ -150,7 +150,7 @@ def test_plain_spikes_on_channels_with_values_count_as_their_scale(tmp_path):
 
 @pytest.mark.parametrize("reset", RESETS)
 def test_every_reset(tmp_path, reset):
-    network = chain(60, reset=reset)
+    network = chain(60).with_resets({"p": reset})
     inputs = events(network)
     trace = trace_of(built(c_source(c_program(network)).text, tmp_path), inputs, 80, 60)
     native = simulate(network, inputs, 80, "native", PROBES)

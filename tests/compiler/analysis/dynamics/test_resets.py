@@ -15,11 +15,11 @@ from hrsnn_lava.compiler.analysis.dynamics.neuron_exponents import participation
 from hrsnn_lava.compiler.analysis.dynamics.perturbed_lif import PerturbedLIF
 from hrsnn_lava.compiler.analysis.dynamics.surrogate_lif import SurrogateLIF
 from hrsnn_lava.errors import SpecError
-from hrsnn_lava.resets import RESETS
 from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
 from hrsnn_lava.sim_backends.native.layout import Events
 
 SUBTRACTING = ("subtract", "subtract_next")
+RESETS = ("zero", *SUBTRACTING)
 SIZE, STEPS = 20, 300
 OPTIONS = ParticipationOptions(steps=STEPS, transient=0, n_exponents=4)
 
@@ -125,3 +125,12 @@ def test_events_refuse_what_crosses_no_threshold(reset):
     (problem,) = caught.value.problems
     assert problem.where == "population 'b'.reset"
     assert "'surrogate' or 'perturbation'" in problem.fix
+
+
+@pytest.mark.parametrize("linearisation", ["surrogate", "perturbation", "event"])
+def test_several_spikes_in_a_step_are_refused_by_name(linearisation):
+    options = replace(OPTIONS, linearisation=linearisation)
+    with pytest.raises(SpecError) as caught:
+        participation_exponents(network("subtract_all"), options, np.random.default_rng(0))
+    (problem,) = caught.value.problems
+    assert problem.where == "population 'b'.reset"
