@@ -1,0 +1,1 @@
+"""Bayesian optimisation over distributions: spaces, suggesters, trials, and what runs them."""
