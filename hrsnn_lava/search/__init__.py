@@ -1,1 +1,1 @@
-"""Bayesian optimisation over distributions: spaces, suggesters, trials, and what runs them."""
+"""The search over distributions and other options of a spec."""
