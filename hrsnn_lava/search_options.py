@@ -120,7 +120,7 @@ class SearchOptions:
     trials: Count = 40
     batch: Count = 4
     suggester: Annotated[Any, Part("suggester"), Field(validate_default=True)] = "wasserstein"
-    objectives: Annotated[tuple[ObjectiveText, ...], Field(min_length=1)] = (SCORE,)
+    objectives: tuple[ObjectiveText, ...] = (SCORE,)
     measure: Literal["float", "integers", "program"] = "float"
     repeats: Count = 1
     fresh_seeds: bool = False
@@ -135,8 +135,10 @@ class SearchOptions:
         """Checks of several options.
 
         Raises:
-            ValueError: an objective twice, or trials that may be given up before they have begun.
+            ValueError: no objective, one twice, or trials that cannot be given up.
         """
+        if not self.objectives:
+            raise ValueError('objectives: at least one, such as "score"')
         if len(set(self.objectives)) < len(self.objectives):
             raise ValueError("objectives: each of them once")
         if self.stop is not None and self.stop.after >= self.repeats:

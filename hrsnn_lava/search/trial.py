@@ -18,7 +18,7 @@ from typing import Any, Literal
 from hrsnn_lava.errors import HrsnnError
 from hrsnn_lava.search_options import SCORE, Objective
 
-__all__ = ["Failure", "Figures", "Job", "Status", "TrialResult", "run_job", "losses_of", "sign_of", "values_of"]
+__all__ = ["Failure", "Figures", "Job", "Status", "TrialResult", "gains_of", "run_job", "sign_of", "values_of"]
 
 #: Figures of one network by name; None where there is none.
 Figures = Mapping[str, float | None]
@@ -60,8 +60,8 @@ class Job:
         objectives: see `hrsnn_lava.search_options.Objective`.
         evaluate: what measures a network, ``module:function``; see `Evaluate`.
         measure: told to it.
-        thresholds: for a number of networks, losses that the means over them have to be below, in
-            one objective at least; for numbers that are not there nothing is asked.
+        thresholds: for a number of networks, gains (`gains_of`) that they have to reach in one
+            objective at least; for numbers that are not there nothing is asked.
         seconds, memory_mb: limits; None: none.
         retries: after its process was killed.
         version: of the program that made it, which is also to run it.
@@ -87,7 +87,7 @@ class Job:
     def from_dict(cls, data: Mapping[str, Any]) -> Job:
         """The job that `to_dict` gave, JSON's lists and all."""
         listed = {name: tuple(data[name]) for name in ("seeds", "objectives")}
-        thresholds = {key: tuple(losses) for key, losses in data["thresholds"].items()}
+        thresholds = {key: tuple(gains) for key, gains in data["thresholds"].items()}
         return cls(**{**data, **listed, "thresholds": thresholds})
 
 
@@ -149,10 +149,10 @@ def _ratio(objective: Objective, figures: Figures) -> float | None:
     return None if above is None or not below else above / below
 
 
-def losses_of(
+def gains_of(
     objectives: Sequence[Objective], each: Sequence[Figures], better: str
 ) -> list[float] | None:
-    """Every objective as something to make small; None where one of them is not defined.
+    """Every objective as something to make large; None where one of them is not defined.
 
     Args:
         objectives: that are asked for.
@@ -170,9 +170,9 @@ def losses_of(
 
 
 def sign_of(objective: Objective, better: str) -> float:
-    """-1 where more of it is better, else 1."""
+    """1 where more of it is better, else -1."""
     direction = objective.direction or ("maximize" if better == "higher" else "minimize")
-    return -1.0 if direction == "maximize" else 1.0
+    return 1.0 if direction == "maximize" else -1.0
 
 
 def run_job(job: Job, evaluate: Evaluate) -> dict[str, Any]:
@@ -217,7 +217,7 @@ def _hopeless(
     if bounds is None or len(figures) == len(job.seeds):
         return False
     try:
-        losses = losses_of(objectives, figures, better)
+        gains = gains_of(objectives, figures, better)
     except KeyError:  # a figure that there is not: told when the trial is over
         return False
-    return losses is None or all(a > b for a, b in zip(losses, bounds, strict=True))
+    return gains is None or all(a < b for a, b in zip(gains, bounds, strict=True))

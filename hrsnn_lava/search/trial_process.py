@@ -89,12 +89,14 @@ def _in_own_process(job: Job, evaluate: Evaluate, requests: _Lines) -> TrialResu
     if child == 0:
         _trial(job, evaluate, reader, writer)  # does not return
     os.close(writer)
+    with contextlib.suppress(OSError):
+        os.setpgid(child, child)  # so that what a trial starts ends with it; it does the same
     with os.fdopen(reader, "rb", buffering=0) as pipe:
         deadline = None if job.seconds is None else began + job.seconds
         text, why = _read(pipe, requests, deadline)
     if why:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(child, signal.SIGKILL)
+            os.killpg(child, signal.SIGKILL)
     _, status, usage = os.wait4(child, 0)
     if why == "gone":
         return None
@@ -160,6 +162,7 @@ def _trial(job: Job, evaluate: Evaluate, reader: int, writer: int) -> None:
     code = _MUTE
     try:
         os.close(reader)
+        os.setpgid(0, 0)
         nowhere = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nowhere, 0)  # the requests are not for it
         for number in (signal.SIGINT, signal.SIGTERM):
