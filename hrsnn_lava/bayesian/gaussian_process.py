@@ -14,7 +14,6 @@ on targets of mean 0 and variance 1. With ``K = s^2 k + sigma^2 I`` and ``alpha 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,7 +87,7 @@ class Priors:
 
 def evidence(
     logarithms: Float,
-    squared: Sequence[Float],
+    squared: Float,
     targets: Float,
     kernel: Kernel,
     priors: Priors | None = None,
@@ -97,7 +96,7 @@ def evidence(
 
     Args:
         logarithms: (B + 2,) see `Hyperparameters.logarithms`.
-        squared: squared distances, (n, n) of every part.
+        squared: squared distances of the parts, (B, n, n).
         targets: (n,) standardised.
         kernel: correlations.
         priors: None for none.
@@ -109,8 +108,9 @@ def evidence(
 
     hyper = Hyperparameters.of(logarithms)
     n = targets.size
-    correlations = kernel.matrix(squared, hyper.lengths)
-    covariance = hyper.signal * correlations
+    correlations = kernel.correlations(squared, hyper.lengths)
+    # as LAPACK has it in memory, so that nothing is copied
+    covariance = np.asfortranarray((hyper.signal * correlations.matrix).T)
     covariance.flat[:: n + 1] += hyper.noise
     try:
         factor = cho_factor(covariance, lower=True, overwrite_a=True, check_finite=False)
@@ -119,11 +119,11 @@ def evidence(
     alpha = cho_solve(factor, targets, check_finite=False)
     value = 0.5 * float(targets @ alpha) + float(np.log(factor[0].diagonal()).sum())
     value += 0.5 * n * float(np.log(2.0 * np.pi))
-    weight = 0.5 * (_inverse(factor[0]) - np.outer(alpha, alpha))
+    weight = _folded_weight(factor[0], alpha)
     gradient = np.concatenate(
         [
-            [hyper.signal * np.vdot(weight, correlations)],
-            kernel.gradient(squared, hyper.lengths, hyper.signal * weight),
+            [hyper.signal * np.vdot(weight, correlations.matrix)],
+            hyper.signal * correlations.gradient(weight),
             [hyper.noise * np.trace(weight)],
         ]
     )
@@ -135,18 +135,19 @@ def evidence(
     return value, gradient
 
 
-def _inverse(lower: Float) -> Float:
-    """The inverse of ``L L'``."""
+def _folded_weight(lower: Float, alpha: Float) -> Float:
+    """``(K^-1 - alpha alpha') / 2`` folded onto one triangle, for sums with symmetric matrices."""
     from scipy.linalg.lapack import dpotri
 
-    half, _ = dpotri(lower, lower=True)
-    below = np.tril(half)
-    inverse: Float = below + np.tril(below, -1).T
-    return inverse
+    inverse, _ = dpotri(lower, lower=True)
+    # its transpose lies in memory as all other matrices do
+    weight: Float = np.triu(inverse.T - np.outer(alpha, alpha))
+    weight.flat[:: alpha.size + 1] *= 0.5
+    return weight
 
 
 def fitted(
-    squared: Sequence[Float],
+    squared: Float,
     targets: Float,
     kernel: Kernel,
     priors: Priors | None,
@@ -167,7 +168,7 @@ def fitted(
     mean, spread = (priors or Priors()).arrays(len(squared))
     starts = [mean, *(mean + 0.5 * spread * rng.standard_normal((2, mean.size)))]
     few = np.unique(np.linspace(0, n - 1, min(n, 128)).astype(np.int64))
-    some = [part[np.ix_(few, few)] for part in squared]
+    some = np.ascontiguousarray(squared[:, few[:, None], few])
     ends = [_climbed(start, some, targets[few], kernel, priors, 60) for start in starts]
     best = min(ends, key=lambda end: float(end.fun))
     if few.size < n:
@@ -177,7 +178,7 @@ def fitted(
 
 def _climbed(
     start: Float,
-    squared: Sequence[Float],
+    squared: Float,
     targets: Float,
     kernel: Kernel,
     priors: Priors | None,
@@ -242,7 +243,7 @@ class GaussianProcess:
             rng, kernel, priors: see `fitted`.
         """
         offset, scale = _standard(values)
-        squared = list(geometry.squared(features, features))
+        squared = np.stack(list(geometry.squared(features, features)))
         hyper = fitted(squared, (values - offset) / scale, kernel, priors, rng)
         return cls.given(geometry, features, values, hyper, kernel)
 
@@ -272,8 +273,8 @@ class GaussianProcess:
 
     def covariance(self, a: Float, b: Float) -> Float:
         """``s^2 k``, (n, m), of standardised values between two arrays of features."""
-        squared = list(self.geometry.squared(a, b))
-        return self.hyper.signal * self.kernel.matrix(squared, self.hyper.lengths)
+        squared = np.stack(list(self.geometry.squared(a, b)))
+        return self.hyper.signal * self.kernel.correlations(squared, self.hyper.lengths).matrix
 
     def extended(self, features: Float, values: Float) -> GaussianProcess:
         """The process with further trials, its hyper-parameters and standardisation as they are."""

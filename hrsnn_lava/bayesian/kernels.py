@@ -12,7 +12,7 @@ d_b is a distance of a Hilbert space; `Guarded` clips the negative eigenvalues o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,18 +21,25 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
 
-_ROOT5 = float(np.sqrt(5.0))
+
+@dataclass(frozen=True, eq=False)
+class Correlations:
+    """A matrix of correlations, and how it changes with length scales.
+
+    Attributes:
+        matrix: (n, m).
+        gradient: ``sum_ij G_ij dK_ij / d ln l_b``, (B,), for a weight G of the shape of the matrix.
+    """
+
+    matrix: Float
+    gradient: Callable[[Float], Float]
 
 
 class Kernel(Protocol):
-    """Correlations from distances, and how they change with length scales."""
+    """Correlations from distances."""
 
-    def matrix(self, squared: Sequence[Float], lengths: Float) -> Float:
-        """Correlations, (n, m), of squared distances (n, m) of B parts and (B,) length scales."""
-        ...
-
-    def gradient(self, squared: Sequence[Float], lengths: Float, weight: Float) -> Float:
-        """``sum_ij weight_ij dK_ij / d ln l_b``, (B,), for a weight (n, m)."""
+    def correlations(self, squared: Float, lengths: Float) -> Correlations:
+        """Of squared distances of the parts, (B, n, m), and (B,) length scales."""
         ...
 
 
@@ -40,40 +47,44 @@ class Kernel(Protocol):
 class Joint:
     """One Matern kernel of the distance that all parts make together."""
 
-    def matrix(self, squared: Sequence[Float], lengths: Float) -> Float:
-        """See `Kernel.matrix`."""
-        r = _distance(squared, lengths)
-        r *= _ROOT5
-        correlations: Float = (1.0 + r + r * r / 3.0) * np.exp(-r)
-        return correlations
+    def correlations(self, squared: Float, lengths: Float) -> Correlations:
+        """See `Kernel`: ``dm / d ln l_b = 5/3 (1 + sqrt5 r) e^(-sqrt5 r) d_b^2 / l_b^2``."""
+        # in place: at hundreds of trials, new arrays cost more than the arithmetic
+        r = np.tensordot(5.0 / lengths**2, squared, axes=1)
+        np.sqrt(r, out=r)
+        slope = np.exp(-r)
+        matrix = r * r
+        matrix *= 1.0 / 3.0
+        r += 1.0
+        matrix += r
+        matrix *= slope
+        slope *= r
 
-    def gradient(self, squared: Sequence[Float], lengths: Float, weight: Float) -> Float:
-        """See `Kernel.gradient`: ``dm / d ln l_b = 5/3 (1 + sqrt5 r) e^(-sqrt5 r) d_b^2/l_b^2``."""
-        r = _distance(squared, lengths)
-        r *= _ROOT5
-        slope = weight * (1.0 + r) * np.exp(-r)
-        parts = [np.vdot(slope, part) / length**2 for part, length in _pairs(squared, lengths)]
-        return (5.0 / 3.0) * np.array(parts)
+        def gradient(weight: Float) -> Float:
+            of_parts: Float = np.tensordot(squared, weight * slope, axes=2)
+            return (5.0 / 3.0) * of_parts / lengths**2
+
+        return Correlations(matrix, gradient)
 
 
 @dataclass(frozen=True)
 class Product:
     """The product of a Matern kernel for every part."""
 
-    def matrix(self, squared: Sequence[Float], lengths: Float) -> Float:
-        """See `Kernel.matrix`."""
-        product: Float = np.ones_like(squared[0])
-        for part, length in _pairs(squared, lengths):
-            product *= Joint().matrix([part], np.array([length]))
-        return product
+    def correlations(self, squared: Float, lengths: Float) -> Correlations:
+        """See `Kernel`: the gradient is the product times ``d ln m / d ln l_b``."""
+        matrix: Float = np.ones_like(squared[0])
+        for k in range(lengths.size):
+            matrix *= Joint().correlations(squared[k : k + 1], lengths[k : k + 1]).matrix
 
-    def gradient(self, squared: Sequence[Float], lengths: Float, weight: Float) -> Float:
-        """See `Kernel.gradient`: the product times ``d ln m / d ln l_b``."""
-        weighted, parts = weight * self.matrix(squared, lengths), []
-        for part, length in _pairs(squared, lengths):
-            r = _ROOT5 * np.sqrt(part) / length
-            parts.append(np.vdot(weighted, r * r * (1.0 + r) / (3.0 + 3.0 * r + r * r)))
-        return np.array(parts)
+        def gradient(weight: Float) -> Float:
+            weighted, sums = weight * matrix, []
+            for part, length in zip(squared, lengths.tolist(), strict=True):
+                r = np.sqrt(5.0 * part) / length
+                sums.append(np.vdot(weighted, r * r * (1.0 + r) / (3.0 + 3.0 * r + r * r)))
+            return np.array(sums)
+
+        return Correlations(matrix, gradient)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,27 +129,28 @@ class Guarded:
 
     kernel: Kernel
 
-    def matrix(self, squared: Sequence[Float], lengths: Float) -> Float:
-        """See `Kernel.matrix`; a square one is symmetrised and clipped."""
-        matrix = self.kernel.matrix(squared, lengths)
-        if matrix.shape[0] != matrix.shape[1]:
-            return matrix
-        return clipped(matrix).matrix
+    def correlations(self, squared: Float, lengths: Float) -> Correlations:
+        r"""See `Kernel`; a square matrix is symmetrised and clipped.
 
-    def gradient(self, squared: Sequence[Float], lengths: Float, weight: Float) -> Float:
-        r"""See `Kernel.gradient`, through the clipping (Daleckii and Krein).
-
-        With ``K = V diag(v) V'`` and ``f(v) = max(v, 0)``, a weight G of the clipped matrix is one
-        of ``V (R * (V' G V)) V'`` of the matrix, ``R_ij = (f(v_i) - f(v_j)) / (v_i - v_j)``.
+        The gradient goes through the clipping (Daleckii and Krein): with ``K = V diag(v) V'`` and
+        ``f(v) = max(v, 0)``, a weight G of the clipped matrix is ``V (R * (V' G V)) V'`` of the
+        matrix, ``R_ij = (f(v_i) - f(v_j)) / (v_i - v_j)``.
         """
-        values, vectors = _eigen(self.kernel.matrix(squared, lengths))
+        plain = self.kernel.correlations(squared, lengths)
+        if plain.matrix.shape[0] != plain.matrix.shape[1]:
+            return plain
+        values, vectors = _eigen(plain.matrix)
         kept = np.maximum(values, 0.0)
-        gap = values[:, None] - values[None, :]
-        same = np.abs(gap) <= 1e-12 * float(np.abs(values).max(initial=0.0))
-        ratio = np.where(same, (values > 0)[:, None], 0.0)
-        np.divide(kept[:, None] - kept[None, :], gap, out=ratio, where=~same)
-        inner = vectors.T @ (0.5 * (weight + weight.T)) @ vectors
-        return self.kernel.gradient(squared, lengths, vectors @ (ratio * inner) @ vectors.T)
+
+        def gradient(weight: Float) -> Float:
+            gap = values[:, None] - values[None, :]
+            same = np.abs(gap) <= 1e-12 * float(np.abs(values).max(initial=0.0))
+            ratio = np.where(same, (values > 0)[:, None], 0.0)
+            np.divide(kept[:, None] - kept[None, :], gap, out=ratio, where=~same)
+            inner = vectors.T @ (0.5 * (weight + weight.T)) @ vectors
+            return plain.gradient(vectors @ (ratio * inner) @ vectors.T)
+
+        return Correlations(clipped(plain.matrix).matrix, gradient)
 
 
 def least_eigenvalue(matrix: Float) -> float:
@@ -150,14 +162,3 @@ def least_eigenvalue(matrix: Float) -> float:
 def _eigen(matrix: Float) -> Any:
     """Eigenvalues in rising order, and vectors, of the symmetric part."""
     return np.linalg.eigh(0.5 * (matrix + matrix.T))
-
-
-def _distance(squared: Sequence[Float], lengths: Float) -> Float:
-    total = np.zeros_like(squared[0])
-    for part, length in _pairs(squared, lengths):
-        total += part / length**2
-    return np.sqrt(total, out=total)
-
-
-def _pairs(squared: Sequence[Float], lengths: Float) -> zip[tuple[Float, float]]:
-    return zip(squared, lengths.tolist(), strict=True)

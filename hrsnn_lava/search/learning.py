@@ -156,8 +156,8 @@ class LearningSuggester(Suggester):
 
     def _least(self, process: GaussianProcess) -> float:
         kernel = Joint() if self.kernel == "joint" else Product()
-        squared = list(process.geometry.squared(process.features, process.features))
-        return least_eigenvalue(kernel.matrix(squared, process.hyper.lengths))
+        squared = np.stack(list(process.geometry.squared(process.features, process.features)))
+        return least_eigenvalue(kernel.correlations(squared, process.hyper.lengths).matrix)
 
 
 def importance(process: GaussianProcess, size: int, count: int = 256) -> list[float]:

@@ -53,6 +53,7 @@ def quantiles(distribution: dist.Distribution, z: Float) -> Float:
 
     z = np.asarray(z, dtype=np.float64)
     of: Any = distribution
+    values: Float
     if isinstance(of, dist.Constant):
         return np.full_like(z, of.value)
     if isinstance(of, dist.Uniform):
@@ -60,7 +61,7 @@ def quantiles(distribution: dist.Distribution, z: Float) -> Float:
     if isinstance(of, dist.Discrete):
         return _discrete(of, ndtr(z))
     if isinstance(of, dist.Gamma):
-        values: Float = of.mean * np.exp(_log_gamma(np.array([of.shape]), z.ravel())[0]).reshape(z.shape)
+        values = of.mean * np.exp(_log_gamma(np.array([of.shape]), z.ravel())[0]).reshape(z.shape)
     elif isinstance(of, dist.Exponential):
         values = -of.mean * log_ndtr(-z)
     elif isinstance(of, dist.LogNormal):
@@ -104,7 +105,8 @@ def quantiles_of(dimension: Distribution, u: Float, z: Float) -> Float:
     else:
         drawn = columns["mean"] * np.exp(_tabulated(dimension, values["shape"], z))
     drawn = _clip(drawn, dimension.clip)
-    return np.log(np.maximum(drawn, 1e-300)) if dimension.log else drawn
+    shown: Float = np.log(np.maximum(drawn, 1e-300)) if dimension.log else drawn
+    return shown
 
 
 def _interval(low: Float, high: Float, p: Float) -> Float:
