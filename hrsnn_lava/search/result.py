@@ -23,6 +23,7 @@ from hrsnn_lava.experiment.spec_trial import merged
 from hrsnn_lava.metrics.paired import paired_difference
 from hrsnn_lava.options import table_of
 from hrsnn_lava.search.history import History, Trial
+from hrsnn_lava.search.pareto import non_dominated
 from hrsnn_lava.search.plan import CONFIRMING, SearchPlan
 from hrsnn_lava.search.trial import TrialResult, gains_of, sign_of, values_of
 from hrsnn_lava.seeding import generator
@@ -110,13 +111,9 @@ def front_of(trials: Sequence[Trial]) -> list[Trial]:
     """The Pareto front: complete trials that none is at least as good as in all objectives and
     better in one; the earliest of equal ones. Best in the first objective first."""
     done = [trial for trial in trials if trial.status == "done"]
-    gains = np.array([trial.gains for trial in done])
     front = []
-    for k, trial in enumerate(done):
-        at_least = (gains >= gains[k]).all(axis=1)
-        ahead = at_least & (gains > gains[k]).any(axis=1)
-        equal_before = at_least[:k] & (gains[:k] == gains[k]).all(axis=1)
-        if not ahead.any() and not equal_before.any():
+    for trial, best in zip(done, non_dominated(np.array([t.gains for t in done])), strict=True):
+        if best and all(trial.gains != earlier.gains for earlier in front):
             front.append(trial)
     return sorted(front, key=lambda trial: (-trial.gains[0], trial.number))
 
@@ -246,6 +243,8 @@ def write_specs(plan: SearchPlan, result: SearchResult, out: Path) -> dict[str, 
     if len(plan.objectives) > 1:
         front = front_of(result.trials)
         chosen |= {f"{FRONT}/trial-{trial.number:04d}.toml": trial for trial in front}
+    for path in (out / FRONT).glob("trial-*.toml"):  # of a front that has moved on
+        path.unlink()
     files = {}
     for name, trial in chosen.items():
         path = out / name
@@ -259,6 +258,8 @@ def spec_text(plan: SearchPlan, trial: Trial) -> str:
     """The spec of a trial as TOML, complete; `run` takes it."""
     values = ", ".join(f"{name} = {value:.6g}" for name, value in trial.values.items())
     tables = merged(plan.tables, trial.asked.settings)
+    if plan.spec.budgets is not None:
+        tables["budgets"] = dict(plan.spec.budgets)
     tables["name"] = f"{plan.spec.name}-trial-{trial.number}"
     if tables["schema_version"] == 1:  # the first line of a file, as people write it
         tables = {"schema_version": tables.pop("schema_version"), **tables}

@@ -44,13 +44,16 @@ def run_search(
             or is in use; or no trial gave a value.
         LedgerError: the ledger was changed.
     """
+    from threadpoolctl import threadpool_limits
+
     from hrsnn_lava.search.page import write_page
 
     engine = LocalEngine() if engine is None else engine
     told = Watcher() if watcher is None else watcher
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with locked(out):
+        # one BLAS thread: sums in another order would give other points
+        with locked(out), threadpool_limits(limits=1):
             _check_folder(plan, out / LEDGER, resume)
             with Ledger.open(out / LEDGER, plan.head()) as ledger:
                 history = History.of(ledger.entries, plan.objectives)
