@@ -1,4 +1,4 @@
-"""The table ``[search]`` of a spec: what is looked for, with how many trials, and what each may take.
+"""The table ``[search]`` of a spec: what is looked for, how, and what each trial may take.
 
 It stands below the spec, which holds it, and below `hrsnn_lava.search`, which does the work.
 """

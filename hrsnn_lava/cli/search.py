@@ -204,7 +204,7 @@ def _text(plan: SearchPlan, result: SearchResult, out: Path) -> str:
     from hrsnn_lava.search.watcher import values
 
     data = result.data
-    counts = {status: 0 for status in ("done", "stopped", "failed")}
+    counts = dict.fromkeys(("done", "stopped", "failed"), 0)
     for trial in result.trials:
         counts[trial.status] += 1
     said = ", ".join(f"{n} {status}" for status, n in counts.items() if n)

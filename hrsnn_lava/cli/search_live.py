@@ -35,7 +35,8 @@ class LiveTable(Watcher):
 
     def chosen(self, round_: int, count: int, seconds: float) -> None:
         """Points of a round."""
-        self._note = f"round {round_ + 1} of {self.plan.rounds}, chosen in {seconds:.2f} s"
+        points = f"{count} point{'s' * (count > 1)} chosen in {seconds:.2f} s"
+        self._note = f"round {round_ + 1} of {self.plan.rounds}, {points}"
         self._show()
 
     def ended(self, trial: Trial, seconds: float) -> None:

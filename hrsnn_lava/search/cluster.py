@@ -55,8 +55,8 @@ def check_address(address: str, credentials: Credentials | None) -> None:
     """Refuse an address that cannot be one, or that leaves the machine without TLS.
 
     Raises:
-        SpecError: it is none of ``tcp://HOST:PORT`` and ``tls://HOST:PORT``, a connection to another
-            machine would not be encrypted, or one is to be encrypted and there are no files for it.
+        SpecError: it is none of ``tcp://HOST:PORT`` and ``tls://HOST:PORT``, a connection to
+            another machine would not be encrypted, or there are no files to encrypt one with.
     """
     parts = urlsplit(address)
     try:

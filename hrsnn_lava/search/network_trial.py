@@ -1,4 +1,4 @@
-"""What a trial of a search measures of a network: in float, in integers, or as a program on its chip.
+"""What a trial of a search measures of a network: in float, in integers, or as a program.
 
 Importing this module loads what every trial needs, so that a process that is forked afterwards
 begins at once: numba takes a second to import, and another one before its first kernel. Nothing
@@ -26,7 +26,10 @@ from hrsnn_lava.spec import Spec, VerifySpec
 
 __all__ = ["measure_network"]
 
-for _context in (numba_registry.cpu_target.typing_context, numba_registry.cpu_target.target_context):
+for _context in (
+    numba_registry.cpu_target.typing_context,
+    numba_registry.cpu_target.target_context,
+):
     _context.refresh()
 
 

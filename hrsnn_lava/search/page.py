@@ -24,7 +24,6 @@ Floats = NDArray[np.float64]
 TRIAL, BEST, GIVEN_UP, FAILED = "p0", "p1", "p3", "p5"
 #: Part of an axis that is left free at its ends, and pairs of objectives that are drawn.
 _FREE, _PAIRS = 0.06, 3
-_LEGEND = ((TRIAL, "trial"), (BEST, "best so far"), (GIVEN_UP, "given up"), (FAILED, "failed"))
 
 
 def write_page(result: SearchResult, path: Path, made: str = "") -> Path:
@@ -68,7 +67,7 @@ def search_page(data: Mapping[str, Any], made: str = "") -> str:
 
 
 def _sentence(data: Mapping[str, Any]) -> str:
-    counts = {status: 0 for status in ("done", "stopped", "failed")}
+    counts = dict.fromkeys(("done", "stopped", "failed"), 0)
     for trial in data["trials"]:
         counts[trial["status"]] += 1
     words = {"done": "", "stopped": " given up early", "failed": " failed"}
@@ -134,15 +133,18 @@ def convergence(trials: Sequence[Mapping[str, Any]], objective: Mapping[str, str
         if best is not None:
             line.append((number, best))
         shapes.append(place.dot(number, value, TRIAL if number in complete else GIVEN_UP))
-    shapes += [place.cross(t["trial"]) for t in trials if t["status"] == "failed"]
+    lost = [place.cross(t["trial"]) for t in trials if t["status"] == "failed"]
+    legend = [(TRIAL, "trial"), (BEST, "best so far")]
+    legend += [(GIVEN_UP, "given up")] if len(complete) < len(known) else []
+    legend += [(FAILED, "failed")] if lost else []
     return Plot(
         name,
-        Markup("").join([place.stairs(line, BEST), *shapes]),
+        Markup("").join([place.stairs(line, BEST), *shapes, *lost]),
         place.x_ticks(),
         place.y_ticks(),
         "trial",
         f"{objective['better']} is better",
-        legend=_LEGEND,
+        legend=tuple(legend),
         height=230,
         wide=True,
         alt=f"{name} of {len(known)} trials; best {_number(best)}",
@@ -239,10 +241,14 @@ def _learned(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
     scales = sorted(found["length_scales"].items(), key=lambda entry: entry[1])
     notes = [f"noise {_number(found['noise'])}"]
     if found["least_eigenvalue"] is not None:
-        notes.append(f"least eigenvalue of the kernel {found['least_eigenvalue']:.2g} of its largest")
+        notes.append(
+            f"least eigenvalue of the kernel {found['least_eigenvalue']:.2g} of its largest"
+        )
     return {
         "name": name,
-        "importance": [(path, f"{share:.3f}", min(max(share, 0.0), 1.0)) for path, share in important],
+        "importance": [
+            (path, f"{share:.3f}", min(max(share, 0.0), 1.0)) for path, share in important
+        ],
         "scales": [(path, _number(scale)) for path, scale in scales],
         "note": "; ".join(notes),
     }

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import IO, Any, Protocol
@@ -68,7 +68,7 @@ class TrialServer:
 
     def __init__(self, evaluate: str) -> None:
         self.evaluate = evaluate
-        self._errors: IO[bytes] = tempfile.TemporaryFile()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         command = [sys.executable, "-m", "hrsnn_lava.search.trial_process", evaluate]
         self._process = subprocess.Popen(
             command,
@@ -159,7 +159,7 @@ def _write(stream: Any, data: bytes) -> None:
 
 
 def _environment() -> dict[str, str]:
-    usual = {name: "1" for name in _ONE_THREAD}
+    usual = dict.fromkeys(_ONE_THREAD, "1")
     paths = [path for path in sys.path if path]
     return {**os.environ, **usual, "PYTHONPATH": os.pathsep.join(paths)}
 
@@ -202,18 +202,19 @@ class _ClosedError(Exception):
     """The search is over: nothing is started any more."""
 
 
-def attempted(job: Job, run: Any) -> TrialResult:
+def attempted(job: Job, run: Callable[[], TrialResult]) -> TrialResult:
     """The result of a job, after as many attempts as it may have: a killed process may be chance.
 
     Args:
         job: with its `retries`.
         run: one attempt.
     """
-    for attempt in range(1, job.retries + 2):
-        result: TrialResult = run()
-        if result.failure is None or result.failure.kind != "killed":
-            break
-    return replace(result, attempts=attempt)
+    attempts = 0
+    while True:
+        result, attempts = run(), attempts + 1
+        was_killed = result.failure is not None and result.failure.kind == "killed"
+        if not was_killed or attempts > job.retries:
+            return replace(result, attempts=attempts)
 
 
 class LocalEngine:

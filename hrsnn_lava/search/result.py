@@ -1,7 +1,7 @@
-"""What a search leaves: ``result.json``, the same bytes however it was run, and the winner's spec.
+"""What a search leaves: ``result.json``, the same bytes however it was run, and a spec.
 
-Nothing in ``result.json`` depends on how many trials ran at once, on where, on when, or on how often
-the search was killed; seconds and processes stand in the ledger.
+Nothing in ``result.json`` depends on how many trials ran at once, on where, on when, or on how
+often the search was killed; seconds and processes stand in the ledger.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def front_of(trials: Sequence[Trial]) -> list[Trial]:
     """The Pareto front: complete trials that none is at least as good as in all objectives and
     better in one; the earliest of equal ones. Best in the first objective first."""
     done = [trial for trial in trials if trial.status == "done"]
-    front = []
+    front: list[Trial] = []
     for trial, best in zip(done, non_dominated(np.array([t.gains for t in done])), strict=True):
         if best and all(trial.gains != earlier.gains for earlier in front):
             front.append(trial)
@@ -263,4 +263,6 @@ def spec_text(plan: SearchPlan, trial: Trial) -> str:
     tables["name"] = f"{plan.spec.name}-trial-{trial.number}"
     if tables["schema_version"] == 1:  # the first line of a file, as people write it
         tables = {"schema_version": tables.pop("schema_version"), **tables}
-    return f"# Trial {trial.number} of the search of {plan.spec.name}: {values}\n{toml_text(tables)}"
+    return (
+        f"# Trial {trial.number} of the search of {plan.spec.name}: {values}\n{toml_text(tables)}"
+    )

@@ -106,7 +106,7 @@ def confirm(
         (best.number, best.asked.settings),
     ]
     there = {(entry["of"], entry["seed"]) for entry in history.confirmed}
-    jobs, keys = [], dict[int, tuple[int | None, int]]()
+    jobs, keys = list[Job](), dict[int, tuple[int | None, int]]()
     for of, settings in wanted:
         for seed in range(seeds):
             if (of, seed) not in there:

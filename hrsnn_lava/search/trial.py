@@ -16,9 +16,19 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from hrsnn_lava.errors import HrsnnError
-from hrsnn_lava.search_options import SCORE, Objective
+from hrsnn_lava.search_options import Objective
 
-__all__ = ["Failure", "Figures", "Job", "Status", "TrialResult", "gains_of", "run_job", "sign_of", "values_of"]
+__all__ = [
+    "Failure",
+    "Figures",
+    "Job",
+    "Status",
+    "TrialResult",
+    "gains_of",
+    "run_job",
+    "sign_of",
+    "values_of",
+]
 
 #: Figures of one network by name; None where there is none.
 Figures = Mapping[str, float | None]

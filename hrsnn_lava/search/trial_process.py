@@ -129,7 +129,7 @@ def _read(pipe: Any, requests: _Lines, deadline: float | None) -> tuple[bytes, s
             if left is not None and left <= 0:
                 return text, "time"
             for key, _ in selector.select(left):
-                if key.fileobj is pipe:
+                if key.fileobj == pipe:
                     chunk = pipe.read(_CHUNK)
                     if not chunk:
                         return text, ""

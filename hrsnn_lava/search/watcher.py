@@ -1,4 +1,4 @@
-"""What is told of a search while it goes on: trials done, the best so far, the time that is left."""
+"""What is told of a search while it goes on: trials done, the best so far, what is left."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class Watcher:
 
     def ended(self, trial: Trial, seconds: float) -> None:
         """A trial has ended, and stands in the ledger; it took so many seconds."""
+        del trial, seconds
         self._ends.append(monotonic())
 
     def confirmed(self, done: int, of: int) -> None:
