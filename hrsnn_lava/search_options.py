@@ -143,6 +143,6 @@ class SearchOptions:
             raise ValueError("objectives: each of them once")
         if self.stop is not None and self.stop.after >= self.repeats:
             raise ValueError(
-                f"stop.after: {self.stop.after}, of {self.repeats} networks a trial; "
+                f"stop: after = {self.stop.after}, of {self.repeats} networks a trial; "
                 "give search.repeats more of them, or leave search.stop out"
             )
