@@ -60,6 +60,7 @@ KINDS: Mapping[str, Kind] = {
     "pass": Kind("compiler.passes"),
     "neuron_score": Kind("compiler.pruning.neuron_scores"),
     "searcher": Kind("compiler.pruning.searchers"),
+    "suggester": Kind("search.suggesters"),
     "scaling": Kind("compiler.quantization.scaling", attribute="Option"),
     "placer": Kind("compiler.placing", attribute="place", needs=("__call__",)),
     "engine": Kind(

@@ -80,6 +80,7 @@ from hrsnn_lava.options import (
     problems_of,
 )
 from hrsnn_lava.plasticity import Schedule
+from hrsnn_lava.search_options import SearchOptions
 from hrsnn_lava.surrogate_options import SurrogateOptions
 
 if sys.version_info >= (3, 11):
@@ -520,6 +521,7 @@ class Spec(Section):
     report: ReportSpec = ReportSpec()
     metrics: tuple[Annotated[Any, Part("metric")], ...] = ()
     budgets: dict[BudgetKey, Number] | None = None
+    search: SearchOptions | None = None
 
     @field_validator("budgets")
     @classmethod
@@ -622,10 +624,11 @@ class Spec(Section):
 
         A table that is not asked for is left out, and so is a key of `Section.younger` that has its
         default: what was written before it existed is unchanged.
-        Budgets are left out, too: they judge a run and change nothing of it.
+        Budgets are left out, too: they judge a run and change nothing of it. So is the search,
+        which tries other specs.
         """
         # [stdp] says how rules are lowered, and is merged into the pass only when it runs
-        hidden: Any = {"budgets": True, "quantize": {"stdp"}}
+        hidden: Any = {"budgets": True, "quantize": {"stdp"}, "search": True}
         data = self.model_dump(mode="json", exclude=hidden)
         data = {key: value for key, value in data.items() if value is not None}
         if self.network.model == NetworkSpec.model_fields["model"].default:

@@ -17,6 +17,7 @@ from hrsnn_lava.compiler.passes.quantize import quantize
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.experiment.preparation import Prepared, prepare
 from hrsnn_lava.experiment.scoring import recurrent_fan_out, with_metrics
+from hrsnn_lava.metrics.scores import Score
 from hrsnn_lava.network import Network
 from hrsnn_lava.quantized import QuantizedNetwork
 from hrsnn_lava.seeding import generator
@@ -32,6 +33,7 @@ __all__ = [
     "figures_with_controls",
     "merged",
     "outcome_figures",
+    "scored_figures",
 ]
 
 Figures = dict[str, float | None]
@@ -70,15 +72,19 @@ def figures_of(spec: Spec, seed: int, integers: bool = False) -> Figures:
         The scores by name, ``validation``, ``rate`` (spikes per neuron and step),
         ``spikes_per_sample``, ``sops_per_sample`` (recurrent), ``rate_error`` of the balance.
     """
+    return scored_figures(spec, seed, integers)[0]
+
+
+def scored_figures(spec: Spec, seed: int, integers: bool = False) -> tuple[Figures, Score]:
+    """`figures_of` with the headline score of the task, which says what is better."""
     trial = spec.task.trial(seed)
     prepared = _prepared(spec, trial, seed)
-    figures = outcome_figures(
-        _outcome(spec, prepared.network, trial, seed), prepared.network, trial
-    )
+    outcome = _outcome(spec, prepared.network, trial, seed)
+    figures = outcome_figures(outcome, prepared.network, trial)
     figures["rate_error"] = prepared.rate_error
     if integers:
         figures |= _integer_figures(spec, prepared, trial, seed)
-    return figures
+    return figures, outcome.scores.headline
 
 
 def figures_at_speeds(

@@ -1,0 +1,1 @@
+"""Gaussian processes, kernels and acquisition functions: they know nothing of networks."""

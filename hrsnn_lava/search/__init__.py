@@ -1,0 +1,1 @@
+"""The search over distributions and other options of a spec."""

@@ -1,0 +1,1 @@
+"""What proposes trials, a file each. Parts of the kind ``suggester``."""
