@@ -47,6 +47,10 @@ class SurrogateOptions:
             ``neuron`` (HeNB of the papers) or one for the ``population`` (HoNB), or not.
         shortest, longest: bounds of learned time constants, in seconds; one that is beyond them
             already stays within its own value.
+        delays: of each ``synapse`` whose weight learns, or of none: a step that a spike comes later
+            or sooner. Every whole step up to the longest takes a matrix of its own.
+        longest_delay: bound of learned delays, in seconds; one that is beyond it already stays
+            within its own value.
         signs: ``kept``: projections whose weights have one sign keep it, which spares a bit on the
             chip; ``dale``: those alone whose population has a sign, which all keep in any case.
         potentials: before a sample: drawn for each, or at ``rest``.
@@ -80,6 +84,8 @@ class SurrogateOptions:
     bias: Learned = "neuron"
     shortest: Positive = 0.001
     longest: Positive = 1.0
+    delays: Literal["none", "synapse"] = "none"
+    longest_delay: Positive = 0.01
     signs: Literal["kept", "dale"] = "kept"
     potentials: Literal["random", "rest"] = "random"
     rate: Annotated[Share, Field(gt=0)] = 0.03

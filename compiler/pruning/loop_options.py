@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -24,10 +24,16 @@ class LoopOptions:
         keep: share of the recurrent synapses that stays in an iteration where no budget is given,
             but the chip says when it is enough.
         retrain: epochs of float STDP after every iteration, of a spec that has such rules.
+        gradients: epochs of gradient training after every iteration, by the options of the table
+            ``[surrogate]``; the optimiser, its learning rate and the readout that learns along
+            start anew in each.
     """
+
+    younger: ClassVar[tuple[str, ...]] = ("gradients",)
 
     iterations: Annotated[Count, Field(le=1000)] = 1
     tolerated_loss: Annotated[float, Field(ge=1)] | None = None
     until_fits: bool = False
     keep: Share = 0.8
     retrain: Annotated[int, Field(ge=0)] = 0
+    gradients: Annotated[int, Field(ge=0)] = 0

@@ -20,7 +20,7 @@ from hrsnn_lava.compiler.pipeline import AnyPass, History
 from hrsnn_lava.compiler.pruning.budget import Amount
 from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.experiment.compilation import Pruning, Target
-from hrsnn_lava.experiment.preparation import built_network
+from hrsnn_lava.experiment.preparation import built_network, lesson_of
 from hrsnn_lava.experiment.scoring import score_network
 from hrsnn_lava.network import Network
 from hrsnn_lava.progress import Progress
@@ -30,6 +30,8 @@ from hrsnn_lava.training.loop_ends import Fits, LoopEnd, LossRises
 from hrsnn_lava.training.loop_plan import PruningLoop
 from hrsnn_lava.training.pruning_loop import LoopResult, run_loop
 from hrsnn_lava.training.stdp import TrainSTDP
+from hrsnn_lava.training.surrogate import TrainSurrogate
+from hrsnn_lava.training.surrogate_torch import find_torch
 
 __all__ = ["LoopOfRun", "looped"]
 
@@ -64,7 +66,8 @@ def looped(work: LoopOfRun, pruning: Pruning) -> tuple[Pruning, LoopResult]:
 
     Raises:
         SpecError: the loop is to end by a loss that the task does not have, or to retrain a
-            network without rules.
+            network without rules, or by gradients without a table for them or answers to learn.
+        BackendMissingError: it is to retrain by gradients, and there is no torch.
         CapacityError: the loop is to end at what fits the chip, and nothing did.
     """
     spec = work.target.spec
@@ -81,7 +84,7 @@ def looped(work: LoopOfRun, pruning: Pruning) -> tuple[Pruning, LoopResult]:
         after=tuple(step for step in steps if step is not None),
         ends=tuple(_ends(work)) if own else (),
         aftercare=table.care,
-        retrain=retrain,
+        retrain=(*retrain, *_by_gradients(work)),
     )
     keep = None
     if work.folder is not None:
@@ -117,6 +120,22 @@ def _ends(work: LoopOfRun) -> list[LoopEnd]:
 
         ends.append(LossRises(loss, options.tolerated_loss, spec.canonical()))
     return ends
+
+
+def _by_gradients(work: LoopOfRun) -> tuple[AnyPass, ...]:
+    """What trains the network of an iteration by gradients, where the loop asks for it."""
+    spec = work.target.spec
+    options = spec.prune.loop
+    if options is None or not options.gradients:
+        return ()
+    if spec.surrogate is None:
+        allowed = "0, or a spec with a table [surrogate], whose options train"
+        problem = Problem("prune.loop.gradients", str(options.gradients), allowed)
+        raise SpecError("nothing says how to train by gradients", problems=[problem])
+    find_torch(spec.surrogate.device)
+    table = replace(spec.surrogate, epochs=options.gradients)
+    lesson = lesson_of(spec, work.trial)
+    return (TrainSurrogate(lesson, table, quantize=spec.quantize),)
 
 
 def _program_of(work: LoopOfRun) -> Callable[[Network, Floats], CompiledNetwork]:

@@ -10,6 +10,7 @@ Learned numbers theta begin at 0, where the network is the given one::
 
     w = w_0 + m theta, or sign(w_0) |w_0 + m theta| where signs are kept      m = mean |w_0|
     tau = tau_0 exp(theta)     v_threshold = v_0 exp(theta)     bias = bias_0 + v_0 theta
+    delay = delay_0 + theta steps, the nearest whole one in every run (`surrogate_delays`)
 
 Synapses that are not there cannot come: matrices are dense, but filled at stored places alone.
 Dense products were measured to be the fastest on a CPU up to 2000 neurons of 2 % density (20 ms a
@@ -19,7 +20,7 @@ step and 32 samples there, both ways; torch's sparse ones took 2 to 3 times as l
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from hrsnn_lava.network import Network, Population, Projection
 from hrsnn_lava.sim_backends.floating.simulator import LONG, with_weights
 from hrsnn_lava.sim_backends.learning_program import source_offset
 from hrsnn_lava.surrogate_options import SurrogateOptions
+from hrsnn_lava.training.surrogate_delays import delay_steps, longest_of, shares
 
 __all__ = ["Learnable", "Parameters", "Shown", "State", "Values", "run"]
 
@@ -49,6 +51,8 @@ class Parameters:
     keep_u, keep_v: (n_neurons,) shares of current and potential that a step leaves
     threshold, bias: (n_neurons,) of the potential v / (1 - beta)
     weights:  (nnz,) by projection
+    shares:   (nnz, longest + 1) of the weights that arrive with each delay, by projection; of those
+              alone whose delays learn
     """
 
     neurons: Mapping[str, Tensor]
@@ -57,6 +61,7 @@ class Parameters:
     threshold: Tensor
     bias: Tensor
     weights: Mapping[str, Tensor]
+    shares: Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +115,7 @@ class State:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """The synapses of one projection that share a delay: their places in matrix and weights."""
+    """The synapses of one projection that may have a delay: their places in matrix and weights."""
 
     projection: str
     at: Ints
@@ -126,7 +131,8 @@ class Learnable:
         network: the given one.
         options: what learns, and how.
         torch: the module.
-        theta: what is learned, by name: ``weights/PROJECTION``, or a field of `LIF`.
+        theta: what is learned, by name: ``weights/PROJECTION``, ``delays/PROJECTION``, or a field
+            of `LIF`.
     """
 
     network: Network
@@ -143,11 +149,19 @@ class Learnable:
         for name, groups in self._groups.items():
             if groups is not None:
                 self._add(name, int(groups.max()) + 1)
+        self._delays: dict[str, Floats] = {}
+        self._longest: dict[str, int] = {}
         for p in network.projections:
             if _learns(network, p, o):
                 self._add(f"weights/{p.name}", p.n_synapses)
+                if o.delays == "synapse" and p.target == "synapse":
+                    self._add(f"delays/{p.name}", p.n_synapses)
+                    self._delays[p.name] = delay_steps(p.delays, p.n_synapses, network.dt)
+                    self._longest[p.name] = max(
+                        longest_of(self._delays[p.name], o.longest_delay, network.dt), 1
+                    )
         self.refractory = np.rint(network.gather("refractory") / network.dt).astype(np.int64)
-        self._parts = _parts(network)
+        self._parts = _parts(network, self._longest)
         self._constants: dict[str, Tensor] = {}
         self._places: dict[Any, Tensor] = {}
 
@@ -189,6 +203,10 @@ class Learnable:
             neurons["v_threshold"] / gain,
             neurons["bias"],
             {p.name: self._weights(p) for p in self.network.projections},
+            {
+                name: shares(torch, self._delay(name), longest)
+                for name, longest in self._longest.items()
+            },
         )
 
     def values(self, parameters: Parameters) -> Values:
@@ -197,7 +215,7 @@ class Learnable:
 
         def matrices(kind: str) -> tuple[tuple[int, Tensor], ...]:
             delays = (delay for delay, _ in self._parts[kind])
-            return tuple((d, self._matrix(kind, k, p.weights)) for k, d in enumerate(delays))
+            return tuple((d, self._matrix(kind, k, d, p)) for k, d in enumerate(delays))
 
         drives = matrices("drive")
         return Values(
@@ -224,9 +242,12 @@ class Learnable:
         return State(zeros, v, waiting, (zeros,) * self.depth)
 
     def hold_bounds(self) -> None:
-        """Move learned time constants back between their bounds, and weights off 0."""
+        """Move learned time constants and delays back between their bounds."""
         o = self.options
         with self.torch.no_grad():
+            for name, steps in self._delays.items():
+                theta, longest = self.theta[f"delays/{name}"], self._longest[name]
+                theta.copy_(theta.clamp(self.tensor(-steps), self.tensor(longest - steps)))
             for name in ("tau_mem", "tau_syn"):
                 groups, base = self._groups[name], self._base[name]
                 if groups is None:
@@ -252,6 +273,11 @@ class Learnable:
                 name: _array(parameters.neurons[name])[own] for name in FIELDS if name in self.theta
             }
             network = network.with_population(population.with_parameters(**fields))
+        for name, before in self._delays.items():
+            steps = np.rint(_array(self._delay(name)))
+            if not np.array_equal(steps, before):
+                projection: Projection = network.projection(name)
+                network = network.with_projection(replace(projection, delays=steps * network.dt))
         weights = {
             p.name: _array(parameters.weights[p.name])
             for p in network.projections
@@ -293,7 +319,11 @@ class Learnable:
             return moved
         return self._constant(f"signs/{p.name}", np.sign(data)) * moved.abs()
 
-    def _matrix(self, kind: str, place: int, weights: Mapping[str, Tensor]) -> Tensor:
+    def _delay(self, name: str) -> Tensor:
+        """(nnz,) delays of a projection in steps, no whole numbers."""
+        return self._constant(f"delays/{name}", self._delays[name]) + self.theta[f"delays/{name}"]
+
+    def _matrix(self, kind: str, place: int, delay: int, parameters: Parameters) -> Tensor:
         """(n_sources, n_neurons) weights of one delay."""
         torch, device = self.torch, self.options.device
         n, parts = self.network.n_neurons, self._parts[kind][place][1]
@@ -305,7 +335,13 @@ class Learnable:
                 [torch.as_tensor(part.at, device=device) for part in parts],
             )
         places, own = self._places[kind, place]
-        chosen = [weights[part.projection][k] for part, k in zip(parts, own, strict=True)]
+        weights, arriving = parameters.weights, parameters.shares
+        chosen = [
+            weights[part.projection][k]
+            if part.projection not in arriving
+            else weights[part.projection] * arriving[part.projection][:, delay]
+            for part, k in zip(parts, own, strict=True)
+        ]
         zeros = torch.zeros(n_sources * n, dtype=self._dtype, device=device)
         # sums where two projections join the same neurons
         return zeros.index_add(0, places, torch.cat(chosen)).view(n_sources, n)
@@ -403,8 +439,13 @@ def _keeps_signs(network: Network, p: Projection, options: SurrogateOptions) -> 
     return population.sign is not None or (options.signs == "kept" and bool(one_sign))
 
 
-def _parts(network: Network) -> dict[str, tuple[tuple[int, tuple[_Part, ...]], ...]]:
-    """Synapses of inputs, of neurons, and of held values, by delay."""
+def _parts(
+    network: Network, longest: Mapping[str, int]
+) -> dict[str, tuple[tuple[int, tuple[_Part, ...]], ...]]:
+    """Synapses of inputs, of neurons, and of held values, by delay.
+
+    Those of a projection in `longest`, whose delays learn, are at every delay up to that.
+    """
     found: dict[str, dict[int, list[_Part]]] = {"inputs": {}, "recurrent": {}, "drive": {}}
     n = network.n_neurons
     for p in network.projections:
@@ -415,11 +456,12 @@ def _parts(network: Network) -> dict[str, tuple[tuple[int, tuple[_Part, ...]], .
         rows = rows_of(p.weights) + network.offset(p.post)
         columns = p.weights.indices.astype(np.int64) + source_offset(network, p.pre)
         columns -= n if is_input else 0
-        steps = np.zeros(p.n_synapses, dtype=np.int64)
-        if p.delays is not None and kind != "drive":
-            steps += np.rint(np.asarray(p.delays) / network.dt).astype(np.int64)
-        for delay in np.unique(steps):
-            at = np.flatnonzero(steps == delay)
+        steps = np.zeros(p.n_synapses)
+        if kind != "drive":
+            steps = delay_steps(p.delays, p.n_synapses, network.dt)
+        learned = longest.get(p.name)
+        for delay in np.unique(steps) if learned is None else range(learned + 1):
+            at = np.flatnonzero(steps == delay) if learned is None else np.arange(p.n_synapses)
             part = _Part(p.name, at, rows[at], columns[at])
             found[kind].setdefault(int(delay), []).append(part)
     return {

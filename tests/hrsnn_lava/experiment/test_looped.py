@@ -9,6 +9,8 @@ import pytest
 import hrsnn_lava as hl
 from hrsnn_lava.errors import CapacityError, SpecError
 from hrsnn_lava.experiment import run_spec
+from hrsnn_lava.experiment.preparation import built_network
+from hrsnn_lava.experiment.run import trial_of
 from hrsnn_lava.training.loop_checkpoints import checkpoints
 
 pytestmark = pytest.mark.once
@@ -147,9 +149,71 @@ def test_networks_are_trained_again_after_every_iteration(tmp_path):
     assert record(result)["report"]["rows"][0] == record(without)["report"]["rows"][0]
 
 
+GRADIENTS = {
+    "network": {
+        "size": 30,
+        "connectivity": {"mean_degree": 8.0},
+        "input": {"target": "synapse", "graded": False, "fan_in": 0.5, "normalise": True},
+    },
+    "task": {
+        "kind": "patterns",
+        "classes": 2,
+        "channels": 6,
+        "steps": 25,
+        "train": 24,
+        "validation": 8,
+        "test": 8,
+    },
+    "surrogate": {"epochs": 1, "stage": "after_pruning", "learning_rate": 0.02},
+}
+
+
+def test_networks_are_trained_by_gradients_between_iterations(tmp_path):
+    pytest.importorskip("torch")
+    loop = {"iterations": 3, "gradients": 1}
+    prune = {"method": "magnitude", "sops_per_spike": None, "density": 0.3, "controls": []}
+    prune |= {"loop": loop, "rescale": "none"}
+    result = run(tmp_path / "a", GRADIENTS, prune)
+    plain = run(tmp_path / "b", GRADIENTS, prune | {"loop": {"iterations": 3}})
+    rows = record(result)["report"]["rows"]
+    counts = [row["synapses"] for row in rows]
+    # the places that are left fall by equal factors, training between them or not
+    assert counts == [row["synapses"] for row in record(plain)["report"]["rows"]]
+    assert counts[-1] == pytest.approx(0.3 * counts[0], abs=1)
+    trained, once = (hl.Network.load(tmp_path / name / "network.hlx") for name in "ab")
+    full = built_network(
+        hl.Spec.parse(SMALL | GRADIENTS), trial_of(hl.Spec.parse(SMALL | GRADIENTS))
+    )
+    for projection in trained.projections:
+        there = full.projection(projection.name).weights.toarray() != 0
+        assert not (projection.weights.toarray() != 0)[~there].any()
+    assert trained.digest != once.digest
+    # which weights are smallest was decided anew after each training
+    assert any(
+        (a.weights.toarray() != 0).tolist() != (b.weights.toarray() != 0).tolist()
+        for a, b in zip(trained.projections, once.projections, strict=True)
+    )
+
+
+def test_gradients_between_iterations_resume_with_the_same_bits(tmp_path):
+    pytest.importorskip("torch")
+    prune = {"method": "magnitude", "sops_per_spike": None, "density": 0.5, "controls": []}
+    prune |= {"loop": {"iterations": 2, "gradients": 1}, "rescale": "none"}
+    run(tmp_path / "whole", GRADIENTS, prune)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed", GRADIENTS, prune, progress=interrupted_at("iteration 2 of 2"))
+    run(tmp_path / "killed", GRADIENTS, prune, resume=True)
+    a, b = (tmp_path / name / "network.hlx" for name in ("whole", "killed"))
+    assert a.read_bytes() == b.read_bytes()
+
+
 @pytest.mark.parametrize(
     ("prune", "words"),
     [
+        (
+            {"loop": {"iterations": 2, "gradients": 1}},
+            r"prune.loop.gradients: 1; allowed: 0, or a spec with a table \[surrogate\]",
+        ),
         ({"loop": {"iterations": 2, "retrain": 1}}, "prune.loop.retrain: 1; allowed: 0, or a spec"),
         ({"loop": {"iterations": 0}}, r"prune.loop.iterations: 0; allowed: >= 1"),
         ({"loop": {"iterations": 2, "tolerated_loss": 0.5}}, r"tolerated_loss: 0.5; allowed: >= 1"),
@@ -165,6 +229,8 @@ def test_what_cannot_be_done_is_refused(prune, words, tmp_path):
 def test_specs_without_a_loop_are_what_they_were():
     plain = hl.Spec.parse({"name": "x"})
     data = json.loads(plain.canonical())
+    looped = hl.Spec.parse({"name": "x", "prune": {"loop": {"iterations": 2}}})
+    assert "gradients" not in json.loads(looped.canonical())["prune"]["loop"]
     assert not {"loop", "rescale_time"} & set(data["prune"])
     assert "cores" not in data["compile"]
     table = {"name": "x", "prune": {"rescale_time": True}, "compile": {"cores": 2}}

@@ -485,3 +485,59 @@ def test_a_gpu_that_is_missing_is_told():
     network, lesson = network_and_lesson()
     with pytest.raises(BackendMissingError, match="there is no GPU"):
         train_surrogate(network, lesson, SurrogateOptions(device="cuda"))
+
+
+def order_lesson():
+    """Two channels that fire once each, 4 steps apart; the class says which is first.
+
+    Neurons forget within a step, and their counts alone are read out, so without delays no weights
+    can tell the classes apart.
+    """
+    classes, rng = np.arange(40) % 2, np.random.default_rng(5)
+    begins = np.arange(40) * 16
+    first, second = classes, 1 - classes
+    steps = np.stack([begins + 2, begins + 6], axis=1).ravel()
+    inputs = hl.SpikeInput(steps, np.stack([first, second], axis=1).ravel(), 40 * 16, 2)
+    delays = rng.integers(0, 3, (12, 2)) * 1e-3
+    network = hl.Network(
+        1e-3,
+        (hl.Population("inp", 2, hl.Input()), hl.Population("exc", 12, hl.LIF(5e-4, 0.0))),
+        (hl.Projection("in", "inp", "exc", rng.uniform(0.5, 0.9, (12, 2)), delays.ravel()),),
+    )
+    stimulus = Stimulus(inputs, 16, np.arange(40))
+    return network, Supervised(stimulus, classes, trace_steps=(), rates=True)
+
+
+def test_delays_that_learn_tell_what_comes_first():
+    pytest.importorskip("torch")
+    network, lesson = order_lesson()
+    options = SurrogateOptions(
+        epochs=12, batch=10, tau_mem="none", bias="none", potentials="rest", learning_rate=0.2
+    )
+    fixed = train_surrogate(network, lesson, options).history[-1]
+    learned = train_surrogate(network, lesson, replace(options, delays="synapse"))
+    assert fixed["right"] < 0.7
+    assert learned.history[-1]["right"] == 1.0
+    delays = np.asarray(learned.network.projection("in").delays) / 1e-3
+    np.testing.assert_allclose(delays, np.rint(delays))
+    assert not np.array_equal(delays, np.asarray(network.projection("in").delays) / 1e-3)
+    assert delays.max() <= 10
+
+
+def test_delays_are_part_of_what_a_checkpoint_holds(tmp_path):
+    pytest.importorskip("torch")
+    pytest.importorskip("safetensors")
+    network, lesson = order_lesson()
+    options = SurrogateOptions(epochs=3, batch=20, delays="synapse", learning_rate=0.2)
+    whole = train_surrogate(network, lesson, options)
+
+    def stop(text, done=None, /):
+        if "epoch 3" in text:
+            raise KillError
+
+    file = tmp_path / "kept.safetensors"
+    with pytest.raises(KillError):
+        train_surrogate(network, lesson, options, progress=stop, keep=Keep(file))
+    again = train_surrogate(network, lesson, options, keep=Keep(file, resume=True))
+    assert again.resumed == 2
+    assert again.network.digest == whole.network.digest

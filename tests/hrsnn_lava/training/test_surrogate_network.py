@@ -5,6 +5,8 @@ These tests need torch: see "Tests of gradient training" in docs/learning.md.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,7 @@ from surrogate_cases import DT, small_network, spikes_for
 import hrsnn_lava as hl
 from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
 from hrsnn_lava.surrogate_options import SurrogateOptions
+from hrsnn_lava.training import surrogate_delays, surrogate_network
 from hrsnn_lava.training.surrogate_network import Learnable, Shown, run
 from hrsnn_lava.training.surrogate_steps import smooth_step, spike_step
 
@@ -186,6 +189,109 @@ def moved(network, options, seed=0):
             theta += learnable.tensor(rng.normal(0, 1.5, len(theta)))
     learnable.hold_bounds()
     return learnable
+
+
+DELAYS = SurrogateOptions(delays="synapse", longest_delay=0.006)
+
+
+def with_delays(learnable, rng):
+    """Learned delays anywhere between their bounds, none at a whole step or halfway."""
+    with torch.no_grad():
+        for name, theta in learnable.theta.items():
+            if name.startswith("delays/"):
+                theta.copy_(
+                    learnable.tensor(rng.integers(0, 6, len(theta)) + rng.choice([0.2, 0.7]))
+                )
+                theta -= learnable.tensor(learnable._delays[name.removeprefix("delays/")])
+    return learnable
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=15, deadline=None)
+def test_learned_delays_spike_as_in_the_simulator(seed):
+    network, rng = small_network(seed), np.random.default_rng(seed)
+    learnable = with_delays(Learnable(network, DELAYS, torch), rng)
+    inputs = spikes_for(network, seed, STEPS)
+    values = learnable.values(learnable.parameters())
+    shown = shown_spikes(learnable, inputs)
+    spikes, _ = run(
+        learnable, values, shown, learnable.start(1, values, None), spike_step(torch, "atan")
+    )
+    learned = learnable.learned()
+    assert any(
+        not np.array_equal(a.delays, b.delays)
+        for a, b in zip(network.projections, learned.projections, strict=True)
+    )
+    simulator = FloatSimulator(learned)
+    expected = trains(simulator.run_events(inputs), STEPS, network.n_neurons)
+    assert np.array_equal(spikes[:, 0].detach().numpy(), expected)
+
+
+def test_gradients_of_delays_between_steps_are_finite_differences(monkeypatch):
+    monkeypatch.setattr(
+        surrogate_network, "shares", functools.partial(surrogate_delays.shares, whole=False)
+    )
+    network, rng = small_network(11), np.random.default_rng(4)
+    populations = [
+        p if p.is_input else p.with_parameters(refractory=0.0) for p in network.populations
+    ]
+    network = hl.Network(DT, tuple(populations), network.projections)
+    learnable = Learnable(network, everything(delays="synapse", longest_delay=0.006), torch)
+    with_delays(learnable, rng)
+    step, steps = smooth_step(torch, "atan"), 16
+    mix = learnable.tensor(rng.normal(size=(steps, 1, network.n_neurons)))
+    shown = shown_spikes(learnable, spikes_for(network, 3, steps, 0.5))
+
+    def loss():
+        values = learnable.values(learnable.parameters())
+        return (
+            run(learnable, values, shown, learnable.start(1, values, None), step)[0] * mix
+        ).sum()
+
+    loss().backward()
+    checked = 0
+    for name, theta in learnable.theta.items():
+        if not name.startswith(("delays/", "weights/")):
+            continue
+        for k in range(0, len(theta), 1 + len(theta) // 5):
+            sides = []
+            for change in (1e-6, -1e-6):
+                with torch.no_grad():
+                    theta[k] += change
+                    sides.append(float(loss()))
+                    theta[k] -= change
+            measured = (sides[0] - sides[1]) / 2e-6
+            assert float(theta.grad[k]) == pytest.approx(measured, rel=2e-4, abs=2e-7)
+            checked += name.startswith("delays/") and abs(measured) > 1e-3
+    assert checked > 3
+
+
+@given(st.lists(st.floats(0, 7), min_size=1, max_size=20))
+def test_a_delay_is_whole_and_errors_see_both_steps(steps):
+    x = torch.tensor(steps, dtype=torch.float64, requires_grad=True)
+    hard = surrogate_delays.shares(torch, x, 7)
+    soft = surrogate_delays.shares(torch, x, 7, whole=False)
+    assert torch.equal(hard, torch.nn.functional.one_hot(x.detach().round().long(), 8).double())
+    # the two shares are one weight, whose mean delay is that of the synapse
+    torch.testing.assert_close(soft.sum(dim=1), torch.ones(len(steps), dtype=torch.float64))
+    torch.testing.assert_close(soft @ torch.arange(8.0, dtype=torch.float64), x)
+    # of a weight whose later arrival is worth k, a step more is worth 1
+    (hard @ torch.arange(8.0, dtype=torch.float64)).sum().backward()
+    torch.testing.assert_close(x.grad, torch.ones_like(x))
+
+
+def test_delays_stay_between_their_bounds_and_go_with_their_synapses():
+    network = small_network(7)
+    learned = moved(network, SurrogateOptions(delays="synapse", longest_delay=0.003), 5).learned()
+    for before, after in zip(network.projections, learned.projections, strict=True):
+        steps = np.asarray(after.delays) / DT
+        longest = 3 if before.delays is None else max(3, round(np.max(before.delays) / DT))
+        assert steps.min() >= 0
+        assert steps.max() <= longest
+        assert np.array_equal(before.weights.indices, after.weights.indices)
+        np.testing.assert_allclose(steps, np.rint(steps))
+    untouched = Learnable(network, DELAYS, torch).learned()
+    assert untouched.digest == network.digest
 
 
 @pytest.mark.parametrize("signs", ["kept", "dale"])
