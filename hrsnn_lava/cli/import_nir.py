@@ -102,7 +102,7 @@ def _text(arguments: ImportArguments, found: Imported) -> str:
     rows += [("dt", f"{choice.setting.dt:g} s{_why(assumed.get('dt'))}")]
     rows += [("reset", f"{choice.setting.reset}{_why(assumed.get('reset'))}")]
     if names := _several(found):
-        text = "several in a step, in one message (reset subtract_all)"
+        text = "several in a step, in one message"
         rows += [("spikes", f"{text}: {', '.join(names)}")]
     rows += [("folded" if not k else "", line) for k, line in enumerate(found.model.folded)]
     later = ", ".join(f"{name} {shift}" for name, shift in found.timing.visible.items())

@@ -16,6 +16,7 @@ from hrsnn_lava.deploy.interchange.nir_file import graph_of
 from hrsnn_lava.deploy.interchange.source_run import run_model
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.findings import FindingWarning
+from hrsnn_lava.resets import RESETS
 from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
 from hrsnn_lava.time_constants import membrane_gain
 
@@ -121,7 +122,7 @@ def feed_forward(n_in=5, n=8, n_out=4, kind=lif, seed=3, **others):
 
 
 @pytest.mark.parametrize("kind", [lif, cuba])
-@pytest.mark.parametrize("reset", ["zero", "subtract", "subtract_next"])
+@pytest.mark.parametrize("reset", RESETS)
 def test_every_reset_with_and_without_a_filter(kind, reset):
     found = literal(feed_forward(kind=kind), reset)
     same_as_source(found, random_inputs(5))
@@ -484,18 +485,14 @@ def test_layers_of_several_spikes_do_what_their_source_does(data):
             edges += chain(pre, f"{weight}.d", weight, name)
     nodes["output"] = node("Output", shape=np.array([sizes[name]]))
     edges.append([name, "output"])
-    found = literal(tree(nodes, edges), "subtract")
-    several = {layer.name for layer in found.model.layers if pick(st.booleans())}
-    layers = tuple(
-        replace(layer, rule=replace(layer.rule, multiple=layer.name in several))
-        for layer in found.model.layers
-    )
-    network = found.network
-    for name in several:
-        network = network.with_population(
-            network.population(name).with_parameters(reset="subtract_all")
-        )
-    found = replace(found, network=network, model=replace(found.model, layers=layers))
+    found = literal(tree(nodes, edges), "subtract_all")
+    layers, network = [], found.network
+    for layer in found.model.layers:
+        reset = pick(st.sampled_from(["subtract", "subtract_all", "subtract_all"]))
+        layers.append(replace(layer, rule=replace(layer.rule, reset=reset)))
+        population = network.population(layer.name).with_parameters(reset=reset)
+        network = network.with_population(population)
+    found = replace(found, network=network, model=replace(found.model, layers=tuple(layers)))
     same_as_source(found, random_inputs(3, 60), least=0)
 
 
@@ -504,7 +501,11 @@ def test_one_spike_a_step_can_be_asserted(name):
     content, spikes = exported(name)
     found = imported(graph_of(content), ImportOptions(single_spikes=True))
     assert found.network.population(found.model.layers[0].name).reset == "subtract"
-    assert found.model.layers[0].rule.multiple
+    assert found.model.layers[0].rule.reset == "subtract_all"
+    with_reset = imported(graph_of(content), ImportOptions(reset="subtract"))
+    assert any("as many spikes in a step" in line for line in with_reset.choice.assumed)
+    with pytest.raises(SpecError, match="subtract_all"):
+        imported(graph_of(content), ImportOptions(reset="zero"))
     # exact up to the first step in which the source sends two
     inputs, hidden = spikes["inputs"], spikes["hidden"]
     first = int(np.flatnonzero((hidden > 1).any(axis=1))[0])
