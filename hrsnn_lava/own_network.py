@@ -73,7 +73,8 @@ class ArrayOptions:
             without a filter.
         refractory: seconds for which v stays 0 after a spike.
         reset: what a spike does to v: ``zero``, ``subtract`` (as the convention does it, see the
-            module) or ``subtract_next``. What subtracts has no refractory period.
+            module), ``subtract_next`` or ``subtract_all``, which sends several spikes in a step and
+            none of the programs does. What subtracts has no refractory period.
         split_signs: weights of both signs become two projections, one for each, which hold 8 bits
             where one of both signs holds 7; False keeps one, which takes fewer axons.
         name: of the network.

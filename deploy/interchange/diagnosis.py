@@ -197,15 +197,13 @@ def _whole_current(rule: Rule) -> Rule:
 
 #: What may be otherwise, by term and in words.
 _CHANGES: dict[tuple[str, str], Callable[[Layer], Layer]] = {
-    ("reset", "v goes to zero"): _reset("zero", hold=0, multiple=False),
-    ("reset", "v goes to zero and stays there for a step"): _reset("zero", hold=1, multiple=False),
-    ("reset", "the threshold is subtracted at once"): _reset("subtract", hold=0, multiple=False),
+    ("reset", "v goes to zero"): _reset("zero", hold=0),
+    ("reset", "v goes to zero and stays there for a step"): _reset("zero", hold=1),
+    ("reset", "the threshold is subtracted at once"): _reset("subtract", hold=0),
     ("reset", "the threshold is subtracted one step later, after the decay"): _reset(
-        "subtract_next", hold=0, multiple=False
+        "subtract_next", hold=0
     ),
-    ("reset", "several spikes are sent in a step, and subtracted"): _reset(
-        "subtract", hold=0, multiple=True
-    ),
+    ("reset", "several spikes are sent in a step, and subtracted"): _reset("subtract_all", hold=0),
     ("reset", "a spike is sent one step after the crossing"): _ruled(
         lambda rule: replace(rule, lag=1, reset="subtract_next")
     ),

@@ -24,6 +24,11 @@ from hrsnn_lava.spelling import misspelt
 
 Float = NDArray[np.float64]
 AUTO = "auto"
+#: What an exporter may mean by a subtraction that is not one threshold at once.
+_SUBTRACTIONS: dict[Reset, str] = {
+    "subtract_next": "subtracts one step later, after the decay",
+    "subtract_all": "sends as many spikes in a step as thresholds fit, and subtracts them all",
+}
 LITERAL = "literal"
 
 
@@ -184,11 +189,10 @@ def _settled(
         one = " or ".join(dialect.resets)
         problems.append(Problem("reset", "not given, and in no file", one, "give reset"))
     elif reset not in dialect.resets:
-        if reset == "subtract" and "subtract_next" in dialect.resets:
-            reset = "subtract_next"
-            assumed.append(
-                f"reset = subtract_next: {dialect.title} subtracts one step later, after the decay"
-            )
+        meant = next((r for r in _SUBTRACTIONS if r in dialect.resets), None)
+        if reset == "subtract" and meant is not None:
+            reset = meant
+            assumed.append(f"reset = {reset}: {dialect.title} {_SUBTRACTIONS[meant]}")
         else:
             problems.append(misspelt("reset", reset, dialect.resets))
     raise_if(SpecError, f"{graph.source}: dialect {dialect.name} needs more", problems)

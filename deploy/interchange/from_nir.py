@@ -108,7 +108,7 @@ def from_nir(
         path: of the file; it is read in a process of its own, within limits.
         dialect: the exporter: ``auto`` looks for its marks; see ``docs/interop.md``.
         dt: seconds of a step, which no file says; None for that of the exporter.
-        reset: ``zero``, ``subtract`` or ``subtract_next``; None where the exporter has one alone.
+        reset: one of `hrsnn_lava.resets`; None where the exporter has one alone.
         single_spikes: take neurons that send several spikes in a step (sinabs, Rockpool), which
             have the reset ``subtract_all`` here, for such that send at most one (``subtract``), as
             chips without payloads ask for; exact as long as none sends more.
@@ -278,7 +278,7 @@ class _Builder:
             )
         options: dict[str, Any] = {"refractory": rule.hold * dt} if rule.hold else {}
         if rule.reset != "zero" and rule.spikes:
-            options["reset"] = "subtract_all" if rule.multiple else rule.reset
+            options["reset"] = rule.reset
         return LIF(tau_mem, tau_syn, threshold, bias, **options)
 
     def _bound(self, layer: Layer, tau_syn: Float, constant: Float) -> Float:

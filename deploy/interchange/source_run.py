@@ -103,14 +103,14 @@ class _State:
         if not rule.spikes:
             self.v = v
             return v
-        if rule.multiple:
+        if rule.reset == "subtract_all":
             # the quotient that floor sees, not the comparison, is the rule
             n = np.where(v > 0, np.floor(v / of["threshold"]), v.dtype.type(0))
         else:
             n = (v > of["threshold"]).astype(v.dtype)
         if rule.reset == "zero":
             v = np.where(n > 0, v.dtype.type(0), v)
-        elif rule.reset == "subtract":
+        elif rule.reset in ("subtract", "subtract_all"):
             v = v - n * of["threshold"]
         self.held = np.where(n > 0, rule.hold, self.held)
         self.v, self.crossed = v, n

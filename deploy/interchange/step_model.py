@@ -9,8 +9,9 @@ A layer takes x, which is what its connections bring and a constant, and does in
 and then, by its `reset`::
 
     zero           v = 0 where z
-    subtract       v = v - n threshold; n = 1 where z, or floor(v / threshold) with `multiple`
+    subtract       v = v - threshold where z
     subtract_next  threshold z of the step before is subtracted in the line of v, after the decay
+    subtract_all   v = v - n threshold, n = floor(v / threshold); n spikes are sent in place of z
 
 ``hold`` steps after a spike v stays 0 while i goes on. Layers are updated in order, and spikes
 reach the layers behind in the same step. What a layer sends is z of `lag` steps before, 0 or 1; a
@@ -22,15 +23,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from hrsnn_lava.resets import RESETS, Reset
+
+__all__ = ["RESETS", "Connection", "Layer", "Reset", "Rule", "StepModel", "single"]
+
 Float = NDArray[np.float64]
-Reset = Literal["zero", "subtract", "subtract_next"]
-RESETS: tuple[Reset, ...] = ("zero", "subtract", "subtract_next")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,6 @@ class Rule:
         threshold: of the potential.
         reset: what a spike does.
         hold: steps after a spike for which v stays 0.
-        multiple: whether a neuron sends several spikes in a step.
         lag: steps by which what is sent comes later than the crossing.
         spikes: False for a layer that sends its potential.
         origin: potential of the source that is 0 here, (n,).
@@ -60,7 +61,6 @@ class Rule:
     threshold: Float
     reset: Reset = "zero"
     hold: int = 0
-    multiple: bool = False
     lag: int = 0
     spikes: bool = True
     origin: Float | None = None
@@ -161,4 +161,4 @@ class StepModel:
 
 def single(rule: Rule) -> Rule:
     """The rule of neurons that send at most one spike in a step."""
-    return replace(rule, multiple=False)
+    return replace(rule, reset="subtract") if rule.reset == "subtract_all" else rule

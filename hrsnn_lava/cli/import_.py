@@ -8,6 +8,7 @@ from hrsnn_lava.cli.arguments import INPUT_FILE, POSITIVE, gathered, output_opti
 from hrsnn_lava.cli.console import Console, with_console
 from hrsnn_lava.cli.import_arguments import ImportArguments
 from hrsnn_lava.registry import names
+from hrsnn_lava.resets import RESETS
 
 FORMATS = ("nir", "netx")
 
@@ -30,7 +31,7 @@ FORMATS = ("nir", "netx")
 )
 @click.option(
     "--reset",
-    type=click.Choice(["zero", "subtract", "subtract_next"]),
+    type=click.Choice(RESETS),
     help="What a spike does to the potential.  [default: the exporter's, if it has one alone]",
 )
 @click.option(

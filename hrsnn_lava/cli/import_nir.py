@@ -77,6 +77,7 @@ def _data(found: Imported) -> dict[str, Any]:
         "dt_s": choice.setting.dt,
         "file_step": choice.setting.step,
         "reset": choice.setting.reset,
+        "several_spikes": _several(found),
         "assumed": choice.assumed,
         "folded": found.model.folded,
         "shifts": found.timing.visible,
@@ -88,6 +89,11 @@ def _data(found: Imported) -> dict[str, Any]:
     }
 
 
+def _several(found: Imported) -> list[str]:
+    """Layers of neurons that may send several spikes in a step."""
+    return [p.name for p in found.network.compute_populations if p.reset == "subtract_all"]
+
+
 def _text(arguments: ImportArguments, found: Imported) -> str:
     choice, network = found.choice, found.network
     assumed = dict(line.split(" = ", 1) for line in choice.assumed)
@@ -95,6 +101,9 @@ def _text(arguments: ImportArguments, found: Imported) -> str:
     rows += [("rule", choice.dialect.equations)]
     rows += [("dt", f"{choice.setting.dt:g} s{_why(assumed.get('dt'))}")]
     rows += [("reset", f"{choice.setting.reset}{_why(assumed.get('reset'))}")]
+    if names := _several(found):
+        text = "several in a step, in one message"
+        rows += [("spikes", f"{text}: {', '.join(names)}")]
     rows += [("folded" if not k else "", line) for k, line in enumerate(found.model.folded)]
     later = ", ".join(f"{name} {shift}" for name, shift in found.timing.visible.items())
     rows += [("steps later", later)]

@@ -76,7 +76,7 @@ class FloatSimulator(NetworkState):
     def __init__(self, network: Network, past_steps: int = 0, several: bool = False) -> None:
         self.network = _verified(network)
         if not several:
-            require_single_spikes(network, "what runs here")
+            require_single_spikes(network, "this part of the program")
         dt, tau_mem, tau_syn = network.dt, network.gather("tau_mem"), network.gather("tau_syn")
         with np.errstate(divide="ignore"):
             keep_u = 1.0 - (1.0 - np.exp(-dt / tau_syn))

@@ -58,7 +58,7 @@ class IntegerSimulator(NetworkState):
     def __init__(self, network: Any, counting: bool = True, several: bool = False) -> None:
         self.network: QuantizedNetwork = runnable(network)
         if not several:
-            require_single_spikes(self.network, "what runs here")
+            require_single_spikes(self.network, "this part of the program")
         program: Program = lower(self.network)
         self.program = program
         neurons = Neurons(

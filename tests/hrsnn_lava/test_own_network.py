@@ -331,7 +331,7 @@ def test_tensors_are_read_without_their_gradients():
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"reset": "substract"}, "zero, subtract, subtract_next. Did you mean 'subtract'?"),
+        ({"reset": "substract"}, "subtract_next, subtract_all. Did you mean 'subtract'?"),
         ({"reset": None}, "reset: None; allowed: one of zero"),
         ({"reset": "subtract", "refractory": 0.002}, "a refractory neuron is held at 0"),
         ({"convention": "brian"}, "one of exact, snntorch"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -26,8 +25,8 @@ class Rockpool(Dialect):
     title: ClassVar[str] = "Rockpool"
     dt: ClassVar[float | None] = 1e-3
     dt_origin: ClassVar[str] = "the default of Rockpool's modules"
-    resets: ClassVar[tuple[Reset, ...]] = ("subtract",)
-    reset: ClassVar[Reset | None] = "subtract"
+    resets: ClassVar[tuple[Reset, ...]] = ("subtract_all",)
+    reset: ClassVar[Reset | None] = "subtract_all"
     equations: ClassVar[str] = (
         "i = (i + x) exp(-dt / tau_syn); v = v exp(-dt / tau_mem) + i; "
         "n = floor(v / threshold) spikes; v -= n threshold"
@@ -46,8 +45,7 @@ class Rockpool(Dialect):
         alpha = np.exp(-setting.step / place.values("tau_syn"))
         beta = np.exp(-setting.step / place.values("tau_mem"))
         threshold = place.values("v_threshold")
-        rule = Rule(alpha, alpha, beta, one, zero, threshold, setting.reset)
-        return replace(rule, multiple=True)
+        return Rule(alpha, alpha, beta, one, zero, threshold, setting.reset)
 
     def remarks(self, graph: NirGraph) -> tuple[str, ...]:
         """See `Dialect.remarks`."""

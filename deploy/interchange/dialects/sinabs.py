@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -29,8 +28,8 @@ class Sinabs(Dialect):
     title: ClassVar[str] = "sinabs"
     dt: ClassVar[float | None] = 1e-3
     dt_origin: ClassVar[str] = "time constants are in steps, and no file says how long one is"
-    resets: ClassVar[tuple[Reset, ...]] = ("subtract",)
-    reset: ClassVar[Reset | None] = "subtract"
+    resets: ClassVar[tuple[Reset, ...]] = ("subtract_all",)
+    reset: ClassVar[Reset | None] = "subtract_all"
     equations: ClassVar[str] = (
         "v = a v + (1 - a) x, a = exp(-1 / tau); n = floor(v / threshold) spikes; v -= n threshold"
     )
@@ -65,8 +64,7 @@ class Sinabs(Dialect):
         share = one if place.node.type == "IF" else -np.expm1(-1.0 / place.values("tau"))
         leak = share * place.values("v_leak")
         threshold = place.values("v_threshold")
-        rule = Rule(zero, one, beta, share * r, leak, threshold, setting.reset)
-        return replace(rule, multiple=True)
+        return Rule(zero, one, beta, share * r, leak, threshold, setting.reset)
 
     def remarks(self, graph: NirGraph) -> tuple[str, ...]:
         """See `Dialect.remarks`."""

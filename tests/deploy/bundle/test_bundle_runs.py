@@ -103,6 +103,10 @@ def test_generated_networks_run_as_they_do_here(tmp_path):
     for reset in ("subtract", "subtract_next"):
         network = small_network(refractory=0, reset=reset)
         cases.append((network, random_input(network, STEPS)))
+    network = small_network(refractory=0)
+    resets = {p.name: "subtract_all" for p in network.compute_populations}
+    network = network.with_resets(resets)
+    cases.append((network, random_input(network, STEPS)))
     cases += collected(driven_learning_networks(STEPS), 2, 12)
     cases += collected(driven_third_factor_networks(STEPS), 1, 12)
     folders = []
@@ -116,6 +120,8 @@ def test_generated_networks_run_as_they_do_here(tmp_path):
         trace = Trace.load(f"{folder}.trace.npz")
         native = simulate(network, inputs, STEPS, "native", ("spikes", "v"))
         assert np.array_equal(trace.v, native.v)
+        np.testing.assert_array_equal(trace.payload_values(), native.payload_values())
+        assert (trace.payloads is None) == (native.payloads is None)
         assert trace.weights.keys() == native.weights.keys()
         for name, weights in native.weights.items():
             np.testing.assert_array_equal(trace.weights[name], weights)

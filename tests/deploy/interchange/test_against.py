@@ -124,6 +124,24 @@ def test_spikes_that_a_neuron_here_cannot_send(tmp_path):
     assert "up to 16 spikes are sent in a step" in agreement.first.cause.change
 
 
+@pytest.mark.parametrize("name", ["sinabs_lif_layers", "rockpool_lif_layers"])
+def test_several_spikes_in_a_step(tmp_path, name):
+    _, spikes = exported(name)
+    _, agreement = held(tmp_path, name, ImportOptions())
+    assert agreement.exact
+    for layer, key in zip(agreement.layers, ("hidden", "output"), strict=True):
+        assert layer.source == layer.floats == spikes[key].sum()
+        assert layer.most == spikes[key].max() > 1
+        assert abs(layer.integers - layer.floats) < 0.05 * layer.floats
+    hidden = spikes["hidden"].copy()
+    step, neuron = np.argwhere(hidden > 1)[0]
+    hidden[step, neuron] -= 1
+    _, agreement = held(tmp_path, name, ImportOptions(), hidden=hidden)
+    first = agreement.first
+    assert (first.step, first.neuron, first.expected) == (step, neuron, hidden[step, neuron])
+    assert first.found == first.expected + 1
+
+
 def test_a_single_spike_that_is_another_is_found(tmp_path):
     _, spikes = exported("spikingjelly_lif_hard")
     hidden = spikes["hidden"].copy()

@@ -23,6 +23,9 @@ RECORDED = [
     ("spikingjelly_lif_hard", None, ("hidden",)),
     ("spyx_lif", None, ("output",)),
     ("rockpool_lif_hetero", None, ("hidden",)),
+    ("rockpool_lif_layers", None, ("hidden", "output")),
+    ("sinabs_lif_layers", None, ("hidden", "output")),
+    ("sinabs_iaf", None, ("hidden", "output")),
 ]
 
 

@@ -20,6 +20,7 @@ from hrsnn_lava.deploy.interchange.nir_hints import from_hints
 from hrsnn_lava.deploy.interchange.to_nir import MOST_WEIGHTS, groups_of, to_nir
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF_FIELDS
+from hrsnn_lava.resets import RESETS
 from hrsnn_lava.sim_backends.floating.simulator import FloatSimulator
 
 STEPS = 120
@@ -233,7 +234,7 @@ def assert_same(a: hl.Network, b: hl.Network) -> None:
 
 
 @settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate])
-@given(st.integers(0, 10**6), st.sampled_from(["zero", "subtract", "subtract_next"]))
+@given(st.integers(0, 10**6), st.sampled_from(RESETS))
 def test_out_and_in_is_the_same_network(tmp_path_factory: Any, seed: int, reset: Any) -> None:
     path = tmp_path_factory.mktemp("out") / "n.nir"
     network = layered(seed)

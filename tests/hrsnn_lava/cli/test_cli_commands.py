@@ -16,6 +16,7 @@ from hrsnn_lava.cli.run import folder_name
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.context import Context
 from hrsnn_lava.compiler.passes.prune_balanced import PruneBalanced
+from hrsnn_lava.resets import RESETS
 from hrsnn_lava.training.driven import measure_driven
 from hrsnn_lava.training.simulation import measure_rates, observe
 
@@ -515,7 +516,7 @@ def test_every_trace_of_a_learning_network_has_its_spike_traces(run: Any, learne
 
 def test_a_reset_for_all_neurons(run: Any, files: Any, tmp_path: Path) -> None:
     """v grows by 100 a step to above 640: spikes come every 6.4 steps, and not every 7th."""
-    paths = {reset: tmp_path / f"{reset}.hlx" for reset in ("zero", "subtract", "subtract_next")}
+    paths = {reset: tmp_path / f"{reset}.hlx" for reset in RESETS}
     for reset, path in paths.items():
         to = ("--profile", "loihi2", "--reset", reset, "-o", path)
         assert run("compile", files.clock, *to, "--quiet").code == 0
@@ -527,6 +528,12 @@ def test_a_reset_for_all_neurons(run: Any, files: Any, tmp_path: Path) -> None:
     assert steps["subtract"] == [6, 12, 19, 25, 32, 38]
     # the threshold is taken off a step later, so 700 - 640 + 100 comes after 700
     assert steps["subtract_next"] == [6, 12, 19, 25, 32, 38]
+    # 640 is a spike, too, where they are counted: in step 31
+    assert steps["subtract_all"] == [6, 12, 19, 25, 31, 38]
+    done = run("simulate", paths["subtract_all"], "--steps", "40", "-o", "t.npz", "--quiet")
+    assert done.code == 0
+    shown = run("inspect", "t.npz", "--json").json()
+    assert (shown["spikes"], shown["sent"], shown["most_in_a_step"]) == (6, 6, 1)
     rows = run("inspect", paths["subtract"]).out.splitlines()
     assert any(re.fullmatch(r"ticker\s+1\s+neurons\s+subtract\s*", row) for row in rows)
     assert not re.search(r"kind\s+reset", run("inspect", paths["zero"]).out)

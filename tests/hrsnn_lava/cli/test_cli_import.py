@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 from hdf5_children import read_here
-from nir_files import exported, write
+from nir_files import chain, ends, exported, node, tree, write
 
 import hrsnn_lava as hl
 from hrsnn_lava.deploy.interchange import lint, nir_file
@@ -77,15 +77,35 @@ def test_what_must_be_given_is_code_2(run, quick, files):
     assert run("import", "onnx", net, "-o", "o.hlx").code == 2
 
 
-def test_what_cannot_be_held_exactly_is_code_3(run, quick, tmp_path):
-    path = write(tmp_path / "s.nir", exported("sinabs_lif_hetero")[0])
-    outcome = run("import", "nir", path, "-o", "o.hlx")
-    assert outcome.code == 3
-    assert "--single-spikes" in outcome.err
-    assert not (tmp_path / "o.hlx").exists()
+def test_several_spikes_in_a_step_are_told(run, quick, tmp_path):
+    content, spikes = exported("sinabs_lif_hetero")
+    path = write(tmp_path / "s.nir", content)
+    np.savez(tmp_path / "s.npz", **spikes)
+    outcome = run("import", "nir", path, "-o", "o.hlx", "--against", tmp_path / "s.npz")
+    assert outcome.code == 0
+    assert "every recorded spike is the same" in outcome.out
+    words = " ".join(outcome.out.split())
+    assert "reset subtract_all, assumed: the only or the usual one of sinabs" in words
+    assert "spikes several in a step, in one message: 1, 3" in words
+    answer = run("import", "nir", path, "-o", "o.hlx", "--json").json()
+    assert answer["several_spikes"] == ["1", "3"]
+    resets = [p.get("reset") for p in run("inspect", "o.hlx", "--json").json()["populations"]]
+    assert resets.count("subtract_all") == 2
     outcome = run("import", "nir", path, "-o", "o.hlx", "--single-spikes", "--biases", "constant")
     assert outcome.code == 0
     assert "sinabs leaves tau_syn out" in outcome.err
+    assert "several in a step" not in outcome.out
+
+
+def test_what_cannot_be_held_exactly_is_code_3(run, quick, tmp_path):
+    nodes = ends(3, 3) | {"sum": node("I", r=np.ones(3)), "fc": node("Linear", weight=np.eye(3))}
+    content = tree(nodes, chain("input", "fc", "sum", "output"))
+    path = write(tmp_path / "i.nir", content)
+    options = ["--dialect", "literal", "--dt", "1e-3", "--reset", "zero"]
+    outcome = run("import", "nir", path, "-o", "o.hlx", *options)
+    assert outcome.code == 3
+    assert "without a leak and without a threshold" in outcome.err
+    assert not (tmp_path / "o.hlx").exists()
 
 
 def test_an_unsafe_file_is_code_3_in_both_commands(run, files):

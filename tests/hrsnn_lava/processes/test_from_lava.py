@@ -279,7 +279,7 @@ def test_a_file_source_and_our_own_neurons_are_taken_and_sinks_are_not(tmp_path:
     assert trace.spike_neurons.tolist() == [0, 1, 0, 2, 0, 1]
 
 
-@pytest.mark.parametrize("reset", ["zero", "subtract", "subtract_next"])
+@pytest.mark.parametrize("reset", ["zero", "subtract", "subtract_next", "subtract_all"])
 def test_the_reset_of_our_own_neurons_is_taken(reset: str) -> None:
     from hrsnn_lava.processes.lif import HeterogeneousLIF
 

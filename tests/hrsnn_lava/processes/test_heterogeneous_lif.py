@@ -78,8 +78,8 @@ def wrap32(x: int) -> int:
 
 def plain_step(
     u: int, v: int, a: int, p: dict[str, int], held: bool, reset: str = "zero"
-) -> tuple[int, int, bool]:
-    """The integer step of one neuron in Python integers, int32 wraps written out.
+) -> tuple[int, int, int]:
+    """The integer step of one neuron in Python integers, int32 wraps written out: u, v, spikes.
 
     With a reset by subtraction, `held` says that the threshold is still to be taken off.
     """
@@ -97,6 +97,9 @@ def plain_step(
         theta = p["vth"] << 6
         total = wrap32(total - theta) if held else total
         v = max(-(2**23) + 1, min(2**23 - 1, total))
+        if reset == "subtract_all":
+            spikes = max(v // theta, 0)
+            return u, v - spikes * theta, spikes
         spike = v > theta
         return u, v - theta if spike and reset == "subtract" else v, spike
     v = 0 if held else max(-(2**23) + 1, min(2**23 - 1, total))
@@ -233,12 +236,13 @@ def test_threshold_below_zero_keeps_a_held_neuron_silent() -> None:
     assert [bool(step(model, np.zeros(1))[0]) for _ in range(4)] == [True, False, True, False]
 
 
-@pytest.mark.parametrize("reset", ["subtract", "subtract_next"])
+@pytest.mark.parametrize("reset", ["subtract", "subtract_next", "subtract_all"])
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_subtractions_equal_the_formula_in_plain_integers(reset: str, data: Any) -> None:
     rows = data.draw(st.lists(neuron, min_size=1, max_size=5))
-    rows = [{**row, "refractory": 0} for row in rows]
+    least = 1 if reset == "subtract_all" else 0  # no threshold is held without end
+    rows = [{**row, "refractory": 0, "vth": max(row["vth"], least)} for row in rows]
     n = len(rows)
     values = {k: np.array([r[k] for r in rows], np.int32) for k in rows[0]}
     model = ours("fixed_pt", n, reset=reset, **values)
@@ -253,7 +257,8 @@ def test_subtractions_equal_the_formula_in_plain_integers(reset: str, data: Any)
         ]
         assert model.u.tolist() == [u for u, _, _ in states]
         assert model.v.tolist() == [v for _, v, _ in states]
-        assert found.tolist() == [fired for _, _, fired in states]
+        assert found.tolist() == [fired > 0 for _, _, fired in states]
+        assert model.s_out.value.astype(int).tolist() == [int(fired) for _, _, fired in states]
 
 
 def test_floats_subtract_what_they_were_compared_with() -> None:
@@ -265,6 +270,10 @@ def test_floats_subtract_what_they_were_compared_with() -> None:
     assert later.v.tolist() == [2.5, 1.0]
     assert step(later, np.array([0.0, 1.0])).tolist() == [False, False]
     assert later.v.tolist() == [0.25, 0.75]
+    several = ours("floating_pt", 2, dv=0.5, du=1.0, vth=[1.0, 0.75], reset="subtract_all")
+    assert step(several, np.array([2.5, 1.5])).tolist() == [True, True]
+    assert several.s_out.value.tolist() == [2.0, 2.0]
+    assert several.v.tolist() == [0.5, 0.0]
 
 
 def test_resets_that_there_are_not_are_refused() -> None:
