@@ -459,25 +459,6 @@ def test_tasks_have_answers(task):
         assert np.isnan(lesson.values[0]).all()
 
 
-def test_a_reset_that_is_not_to_zero_is_refused():
-    from hrsnn_lava.training import surrogate_network
-
-    network, _ = network_and_lesson()
-
-    class Subtracting:
-        reset = "subtract"
-
-    class Neurons:
-        name, lif = "exc", Subtracting()
-
-    class Other:
-        compute_populations = (Neurons(),)
-
-    problems = list(surrogate_network._problems(Other()))
-    assert "'zero' to train by gradients" in str(problems[0])
-    assert not list(surrogate_network._problems(network))
-
-
 def test_a_gpu_that_is_missing_is_told():
     torch = pytest.importorskip("torch")
     if torch.cuda.is_available():
