@@ -262,7 +262,7 @@ def test_each_type_has_the_reset_that_the_spec_gives_it():
     # nothing else that is drawn depends on it, and what does not ask for it is what it was
     for name in LIF_FIELDS:
         assert np.array_equal(network.gather(name), build_hrsnn(plain).gather(name))
-    assert "reset" not in plain.canonical()
+    assert '"reset"' not in plain.canonical()
     assert '"reset": "subtract"' in other.canonical()
 
 

@@ -522,3 +522,15 @@ def test_delays_are_part_of_what_a_checkpoint_holds(tmp_path):
     again = train_surrogate(network, lesson, options, keep=Keep(file, resume=True))
     assert again.resumed == 2
     assert again.network.digest == whole.network.digest
+
+
+def test_delays_learn_beside_rounded_weights():
+    pytest.importorskip("torch")
+    network, lesson = order_lesson()
+    options = SurrogateOptions(epochs=2, batch=20, delays="synapse", bits=4, learning_rate=0.3)
+    learned = train_surrogate(network, lesson, options).network
+    integers = quantize(learned, Quantize(weight_bits=4))[0]
+    steps = np.rint(np.asarray(learned.projection("in").delays) / 1e-3)
+    kept = integers.projection("in").delays
+    assert not np.array_equal(steps, np.rint(np.asarray(network.projection("in").delays) / 1e-3))
+    assert set(np.unique(kept)) <= set(steps)
