@@ -145,10 +145,20 @@ class Bench:
         return self.prepared.network
 
     def figures(self, network: Network | QuantizedNetwork) -> dict[str, float | None]:
-        """Scores of a network with a readout of its own; ``score`` is the headline."""
+        """Scores of a network with a readout of its own; ``score`` is the headline.
+
+        ``fine`` is an error that varies less from seed to seed: of the answers to the samples, or
+        of the next step.
+        """
         outcome = self.trial.evaluate(simulator_of(network), generator(self.seed, "train"))
         figures = outcome_figures(outcome, network, self.trial)
-        return {"score": outcome.scores.headline.value} | figures
+        fine = figures.get("squared_error", figures.get("one_step_nrmse_mean"))
+        return {"score": outcome.scores.headline.value, "fine": fine} | figures
+
+    def pair(self, network: QuantizedNetwork, name: Any) -> dict[str, float | None]:
+        """Both of a network of integers."""
+        figures = self.figures(network)
+        return {f"{key}_{name}": figures[key] for key in ("score", "fine")}
 
     def in_float(self) -> dict[str, float | None]:
         """The network as it was trained."""
@@ -162,7 +172,10 @@ class Bench:
 
     def in_integers(self) -> dict[str, float | None]:
         """Scores at several widths of weights."""
-        return {f"score_{bits}": self.figures(self.integers(bits))["score"] for bits in BITS}
+        figures: dict[str, float | None] = {}
+        for bits in BITS:
+            figures |= self.pair(self.integers(bits), bits)
+        return figures
 
     def on_chip(self) -> dict[str, float | None]:
         """The program with all tables of the chip, and how much the neurons of a core share."""
@@ -172,8 +185,7 @@ class Bench:
             self.integers(BITS[0]), HardwareProfile.load(CHIP), observed=observed, seed=self.seed
         )
         before, after = self.integers(BITS[0]), compiled.network
-        return {
-            "score_chip": self.figures(after)["score"],
+        return self.pair(after, "chip") | {
             "cores": float(compiled.placement.n_cores),
             "constants_before": float(pairs_of(before)),
             "constants_after": float(pairs_of(after)),
@@ -232,18 +244,22 @@ def page(arguments: argparse.Namespace) -> StudyPage:
     """The page of a set."""
     series = arguments.set == SERIES
     what = "RMSE" if series else "accuracy"
-    further = ("one_step_nrmse_mean", "next step") if series else ("squared_error", "squared error")
+    error = "next step" if series else "squared error"
     return StudyPage(
         f"Gradient training on {arguments.set}",
         str(__doc__).split("\n\n    python", maxsplit=1)[0],
         f"python experiments/gradient.py --set {arguments.set} --size {arguments.size}",
         (
             Column("score", f"{what}, float"),
-            Column(further[0], further[1], True),
+            Column("fine", f"{error}, float", True),
             Column("score_8", "8 bits", True),
             Column("score_4", "4 bits", True),
             Column("score_2", "2 bits", True),
             Column("score_chip", CHIP, True),
+            Column("fine_8", f"{error}, 8 bits"),
+            Column("fine_4", "4 bits"),
+            Column("fine_2", "2 bits"),
+            Column("fine_chip", CHIP),
             Column("rate", "spikes a neuron and step"),
             Column("sops_per_sample", "recurrent SOPs a sample"),
             Column("constants_before", "pairs of decays"),
@@ -260,7 +276,8 @@ def verdict(result: StudyResult) -> str:
     flip = result.study.better == "lower"
 
     def gain(arm: str, other: str, key: str = "score") -> PairedDifference:
-        return result.difference(*((other, arm) if flip else (arm, other)), key)
+        lower = flip or key.startswith("fine")
+        return result.difference(*((other, arm) if lower else (arm, other)), key)
 
     lines = [f"Gains, in {'lower RMSE' if flip else 'accuracy'}, seed by seed:\n"]
     for arm, other, text in CLAIMS:
@@ -268,8 +285,25 @@ def verdict(result: StudyResult) -> str:
             lines.append("- " + sentence(gain(arm, other), text, 0.0))
     text = f"Rounding while training above rounding after it, as integers of {BITS[1]} bits"
     lines.append("- " + sentence(gain(WHILE, "HeNB", f"score_{BITS[1]}"), text, 0.0))
-    lines.append(f"- The same two in float: {gain(WHILE, 'HeNB')}.")
+    error = "the error of the next step" if flip else "the squared error of the answers"
+    lines.append(f"\nGains in {error}:\n")
+    for arm, other, said in CLAIMS:
+        if {arm, other} <= set(result.study.all_arms):
+            lines.append("- " + sentence(gain(arm, other, "fine"), said, 0.0))
+    few = f"fine_{BITS[1]}"
+    if np.isfinite(result.values(WHILE, few)).any():
+        lines.append("- " + sentence(gain(WHILE, "HeNB", few), text, 0.0))
+        lines.append(f"- Rounding after training to {BITS[1]} bits takes {lost(result, 'HeNB')}.")
+    lines.append(f"- The same two in float: {gain(WHILE, 'HeNB', 'fine')}.\n")
     return "\n".join([*lines, *(f"- {text}" for text in on_the_chip(result))])
+
+
+def lost(result: StudyResult, arm: str) -> str:
+    """What few bits take from a network that was trained without: of its error, in per cent."""
+    exact, few = (result.values(arm, key) for key in ("fine", f"fine_{BITS[1]}"))
+    change = 100 * (few / exact - 1)
+    error = change.std(ddof=1) / np.sqrt(change.size) if change.size > 1 else np.nan
+    return f"{np.mean(change):+.1f} +- {error:.1f} % of that error"
 
 
 def on_the_chip(result: StudyResult) -> Iterator[str]:

@@ -199,7 +199,7 @@ def _parameters(
         rng = generator(seed, f"build/{kind}/{field}")
         sample = distribution(getattr(spec, field)).sample(rng, size)
         values[field] = sample_mean(sample) if field in homogeneous else sample
-    return LIF(**values)
+    return LIF(**values, reset=spec.reset)
 
 
 def _factor(table: NetworkSpec, pre: str, post: str) -> float:

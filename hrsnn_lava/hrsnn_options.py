@@ -36,6 +36,7 @@ from hrsnn_lava.options import (
     problems_of,
     read_options,
 )
+from hrsnn_lava.resets import Reset
 
 __all__ = [
     "TYPES",
@@ -65,7 +66,12 @@ Synapse = Literal["current", "charge"]
 
 
 class NeuronSpec(Section):
-    """Neuron parameters of one type, each a number or a distribution; times in seconds."""
+    """Neuron parameters of one type, each a number or a distribution; times in seconds.
+
+    `reset` is one for all of them, see `hrsnn_lava.resets`.
+    """
+
+    younger: ClassVar[tuple[str, ...]] = ("reset",)
 
     tau_mem: Positive | AnyTable = GammaSpec(
         distribution="gamma", shape=3.0, mean=0.010, low=0.003, high=0.100
@@ -76,6 +82,7 @@ class NeuronSpec(Section):
     )
     bias: Number | AnyTable = UniformSpec(distribution="uniform", low=0.1, high=2.1)
     refractory: NonNegative | AnyTable = 0.0
+    reset: Reset = "zero"
 
     @model_validator(mode="after")
     def _positive(self) -> NeuronSpec:
@@ -83,6 +90,8 @@ class NeuronSpec(Section):
             positive(field, getattr(self, field))
         for field in ("tau_syn", "refractory"):
             at_least_zero(field, getattr(self, field))
+        if self.reset != "zero" and self.refractory != 0.0:
+            raise ValueError(f'refractory: 0 with reset = "{self.reset}", which holds nothing at 0')
         return self
 
 

@@ -29,7 +29,8 @@ def delay_steps(delays: Any, size: int, dt: float) -> Floats:
     """Delays of a projection in whole steps, (nnz,); 0 where it has none."""
     if delays is None:
         return np.zeros(size)
-    return np.rint(np.broadcast_to(np.asarray(delays, dtype=np.float64), (size,)) / dt)
+    steps: Floats = np.rint(np.broadcast_to(np.asarray(delays, dtype=np.float64), (size,)) / dt)
+    return steps
 
 
 def longest_of(steps: Floats, longest: float, dt: float) -> int:

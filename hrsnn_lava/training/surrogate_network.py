@@ -6,6 +6,8 @@ order of operations; sums over synapses alone may differ from it, in the last bi
     u[t] = alpha u[t-1] + sum_d s[t-1-d] W_d        v[t] = beta v[t-1] + u[t] + (bias + drive[t])
     s[t] = v[t] > v_threshold / (1 - beta);  then v = 0, and stays 0 for the refractory steps
 
+or the threshold is taken off, at once or in the next step, see `hrsnn_lava.resets`.
+
 Learned numbers theta begin at 0, where the network is the given one::
 
     w = w_0 + m theta, or sign(w_0) |w_0 + m theta| where signs are kept      m = mean |w_0|
@@ -27,8 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hrsnn_lava.csr import rows_of
-from hrsnn_lava.errors import Problem, SpecError, raise_if
 from hrsnn_lava.network import Network, Population, Projection
+from hrsnn_lava.resets import SUBTRACT, SUBTRACT_NEXT
 from hrsnn_lava.sim_backends.floating.simulator import LONG, with_weights
 from hrsnn_lava.sim_backends.learning_program import source_offset
 from hrsnn_lava.surrogate_options import SurrogateOptions
@@ -142,7 +144,6 @@ class Learnable:
 
     def __post_init__(self) -> None:
         network, o = self.network.verify(), self.options
-        raise_if(SpecError, "gradients cannot train this network", list(_problems(network)))
         self._dtype = getattr(self.torch, o.precision)
         self._base = {name: network.gather(name) for name in FIELDS}
         self._groups = {name: _groups(network, getattr(o, name)) for name in FIELDS}
@@ -161,6 +162,7 @@ class Learnable:
                         longest_of(self._delays[p.name], o.longest_delay, network.dt), 1
                     )
         self.refractory = np.rint(network.gather("refractory") / network.dt).astype(np.int64)
+        self.reset_codes = network.reset_codes
         self._parts = _parts(network, self._longest)
         self._constants: dict[str, Tensor] = {}
         self._places: dict[Any, Tensor] = {}
@@ -381,6 +383,7 @@ def run(
     u, v, waiting, past = state.u, state.v, state.waiting, list(state.past)
     threshold, slope = values.threshold, values.slope
     through = learnable.options.reset_gradient
+    at_once, later = _taken_off(learnable)
     for t in range(shown.steps):
         current = torch.zeros_like(u) if arriving is None else arriving[t]
         for delay, matrix in values.recurrent:
@@ -390,22 +393,31 @@ def run(
         v = torch.addcmul(u, v, values.keep_v) + bias
         if waiting is not None:
             v = torch.where(waiting > 0, torch.zeros_like(v), v)
+        if later is not None:
+            v = v - threshold * later * (past[-1] if through else past[-1].detach())
         x = (v - threshold) * slope
         spikes = step(x)
         if waiting is not None:
             waiting = torch.where(x > 0, refractory, (waiting - 1).clamp(min=0))
-        v = v * (1.0 - (spikes if through else spikes.detach()))
+        sent = spikes if through else spikes.detach()
+        if at_once is None:
+            v = v * (1.0 - sent)
+        else:
+            v = v - sent * torch.where(at_once > 0, threshold, torch.where(later > 0, 0.0, v))
         past.append(spikes)
     depth = learnable.depth
     return torch.stack(past[depth:]), State(u, v, waiting, tuple(past[-depth:]))
 
 
-def _problems(network: Network) -> Any:
-    for population in network.compute_populations:
-        reset = getattr(population.lif, "reset", "zero")
-        if not (isinstance(reset, str) and reset == "zero"):
-            where = f"population {population.name!r}.reset"
-            yield Problem(where, repr(reset), "'zero' to train by gradients")
+def _taken_off(learnable: Learnable) -> tuple[Tensor, Tensor]:
+    """1 for neurons whose threshold is taken off at once, and in the next step, (n_neurons,) each.
+
+    None, twice, where all potentials are set to 0.
+    """
+    codes = learnable.reset_codes
+    if codes is None:
+        return None, None
+    return learnable.tensor(codes == SUBTRACT), learnable.tensor(codes == SUBTRACT_NEXT)
 
 
 def _array(values: Tensor) -> Floats:

@@ -13,6 +13,7 @@ from scipy import stats
 
 from hrsnn_lava import Spec, build_hrsnn
 from hrsnn_lava.errors import SpecError
+from hrsnn_lava.network import LIF_FIELDS
 
 
 def spec(**network):
@@ -249,3 +250,29 @@ def test_any_table_gives_a_valid_network_with_its_signs(table, seed):
     plain = table["input"].get("graded") is False or sparse_or_plain
     assert net.population("inp").graded is not plain
     assert Spec.parse(json.loads(asked.canonical())) == asked
+
+
+def test_each_type_has_the_reset_that_the_spec_gives_it():
+    table = {"size": 40, "connectivity": {"mean_degree": 6.0}}
+    plain = Spec.parse({"network": table})
+    other = Spec.parse({"network": {**table, "neurons": {"inhibitory": {"reset": "subtract"}}}})
+    network = build_hrsnn(other)
+    resets = {p.name: p.reset for p in network.compute_populations}
+    assert resets == {"exc": "zero", "inh": "subtract"}
+    # nothing else that is drawn depends on it, and what does not ask for it is what it was
+    for name in LIF_FIELDS:
+        assert np.array_equal(network.gather(name), build_hrsnn(plain).gather(name))
+    assert '"reset"' not in plain.canonical()
+    assert '"reset": "subtract"' in other.canonical()
+
+
+@pytest.mark.parametrize(
+    ("neurons", "words"),
+    [
+        ({"reset": "soft"}, "reset: 'soft'; allowed: 'zero', 'subtract' or 'subtract_next'"),
+        ({"reset": "subtract", "refractory": 0.002}, 'refractory: 0 with reset = "subtract"'),
+    ],
+)
+def test_a_reset_that_cannot_be_is_refused(neurons, words):
+    with pytest.raises(SpecError, match=words):
+        Spec.parse({"network": {"neurons": {"excitatory": neurons}}})

@@ -459,25 +459,6 @@ def test_tasks_have_answers(task):
         assert np.isnan(lesson.values[0]).all()
 
 
-def test_a_reset_that_is_not_to_zero_is_refused():
-    from hrsnn_lava.training import surrogate_network
-
-    network, _ = network_and_lesson()
-
-    class Subtracting:
-        reset = "subtract"
-
-    class Neurons:
-        name, lif = "exc", Subtracting()
-
-    class Other:
-        compute_populations = (Neurons(),)
-
-    problems = list(surrogate_network._problems(Other()))
-    assert "'zero' to train by gradients" in str(problems[0])
-    assert not list(surrogate_network._problems(network))
-
-
 def test_a_gpu_that_is_missing_is_told():
     torch = pytest.importorskip("torch")
     if torch.cuda.is_available():
@@ -541,3 +522,15 @@ def test_delays_are_part_of_what_a_checkpoint_holds(tmp_path):
     again = train_surrogate(network, lesson, options, keep=Keep(file, resume=True))
     assert again.resumed == 2
     assert again.network.digest == whole.network.digest
+
+
+def test_delays_learn_beside_rounded_weights():
+    pytest.importorskip("torch")
+    network, lesson = order_lesson()
+    options = SurrogateOptions(epochs=2, batch=20, delays="synapse", bits=4, learning_rate=0.3)
+    learned = train_surrogate(network, lesson, options).network
+    integers = quantize(learned, Quantize(weight_bits=4))[0]
+    steps = np.rint(np.asarray(learned.projection("in").delays) / 1e-3)
+    kept = integers.projection("in").delays
+    assert not np.array_equal(steps, np.rint(np.asarray(network.projection("in").delays) / 1e-3))
+    assert set(np.unique(kept)) <= set(steps)

@@ -191,6 +191,67 @@ def moved(network, options, seed=0):
     return learnable
 
 
+def with_resets(network, resets):
+    """The same with a reset for each population; those by subtraction have no refractory period."""
+    populations, left = [], iter(resets)
+    for population in network.populations:
+        if not population.is_input:
+            reset = next(left)
+            more = {} if reset == "zero" else {"refractory": np.zeros(population.size)}
+            population = population.with_parameters(reset=reset, **more)
+        populations.append(population)
+    return hl.Network(DT, tuple(populations), network.projections)
+
+
+PAIRS = [("subtract", "subtract_next"), ("subtract_next", "zero"), ("subtract", "zero")]
+
+
+@pytest.mark.parametrize("resets", PAIRS)
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=10, deadline=None)
+def test_every_reset_is_that_of_the_simulator(resets, seed):
+    network = with_resets(small_network(seed), resets)
+    inputs = spikes_for(network, seed, STEPS)
+    simulator = FloatSimulator(network)
+    simulator.reset(np.random.Generator(np.random.Philox(seed)))
+    expected = trains(simulator.run_events(inputs), STEPS, network.n_neurons)
+    spikes, v = torch_spikes(network, lambda it: shown_spikes(it, inputs), seed)
+    assert np.array_equal(spikes, expected)
+    np.testing.assert_allclose(v, simulator.run_arrays.potentials.v, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("resets", PAIRS)
+def test_gradients_through_every_reset_are_finite_differences(resets):
+    network = with_resets(small_network(11), resets)
+    populations = [
+        p if p.is_input else p.with_parameters(refractory=0.0) for p in network.populations
+    ]
+    network = hl.Network(DT, tuple(populations), network.projections)
+    learnable = Learnable(network, everything(), torch)
+    step, steps, rng = smooth_step(torch, "atan"), 12, np.random.default_rng(2)
+    mix = learnable.tensor(rng.normal(size=(steps, 1, network.n_neurons)))
+    shown = shown_spikes(learnable, spikes_for(network, 3, steps, 0.5))
+
+    def loss():
+        values = learnable.values(learnable.parameters())
+        return (
+            run(learnable, values, shown, learnable.start(1, values, None), step)[0] * mix
+        ).sum()
+
+    loss().backward()
+    for theta in learnable.theta.values():
+        for k in range(0, len(theta), 1 + len(theta) // 3):
+            sides = []
+            for change in (1e-6, -1e-6):
+                with torch.no_grad():
+                    theta[k] += change
+                    sides.append(float(loss()))
+                    theta[k] -= change
+            measured = (sides[0] - sides[1]) / 2e-6
+            assert float(theta.grad[k]) == pytest.approx(measured, rel=2e-4, abs=2e-7)
+    assert [p.reset for p in learnable.learned().compute_populations] == list(resets)
+
+
 DELAYS = SurrogateOptions(delays="synapse", longest_delay=0.006)
 
 
