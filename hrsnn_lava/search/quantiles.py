@@ -26,7 +26,7 @@ from hrsnn_lava.search.dimensions import Distribution, Range
 Float = NDArray[np.float64]
 
 #: Distance of neighbouring nodes of the table of gamma quantiles, in the logarithm of the shape.
-_STEP = 0.05
+_STEP = 0.02
 
 
 @lru_cache(maxsize=8)
