@@ -78,6 +78,11 @@ class Priors:
     length: tuple[float, float] = (0.0, 1.2)
     noise: tuple[float, float] = (-3.5, 1.5)
 
+    @classmethod
+    def repeatable(cls) -> Priors:
+        """Of values that are the same when they are measured again: hardly any noise."""
+        return cls(noise=(-12.0, 1.0))
+
     def arrays(self, parts: int) -> tuple[Float, Float]:
         """Means and standard deviations of the logarithms of `Hyperparameters`, (B + 2,) each."""
         shifted = self.length[0] + 0.5 * np.log(parts)

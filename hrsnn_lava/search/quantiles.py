@@ -145,7 +145,8 @@ def _log_gamma(shapes: Float, z: Float) -> Float:
     with np.errstate(divide="ignore"):
         logarithms = np.log(values)
     tiny = (log_ndtr(z) + gammaln(a + 1.0)) / a
-    return np.where(tiny < -600.0, tiny, logarithms) - np.log(a)
+    of_mean_one: Float = np.where(tiny < -600.0, tiny, logarithms) - np.log(a)
+    return of_mean_one
 
 
 def _tabulated(dimension: Distribution, shapes: Float, z: Float) -> Float:
