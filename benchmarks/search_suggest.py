@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -192,7 +193,8 @@ def main() -> int:
     """Measure and print."""
     options: argparse.ArgumentParser = parser(__doc__.splitlines()[0])
     options.add_argument("--trials", nargs="+", type=int, default=[20, 100, 500])
-    options.add_argument("--botorch-python", help="interpreter that has BoTorch")
+    named = os.environ.get("HRSNN_BOTORCH_PYTHON")
+    options.add_argument("--botorch-python", default=named, help="interpreter that has BoTorch")
     arguments = options.parse_args()
     rows = []
     with threadpool_limits(limits=1):
