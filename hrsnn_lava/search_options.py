@@ -75,7 +75,7 @@ ObjectiveText = Annotated[str, AfterValidator(_objective)]
 #: Paths of the spec with what they may be; `hrsnn_lava.search.space` reads them.
 SpaceTable = Annotated[
     dict[str, Any],
-    WithJsonSchema({"type": "object", "additionalProperties": {"$ref": "#/dimension"}}),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": "object"}}),
 ]
 
 

@@ -63,19 +63,25 @@ class Hyperparameters:
 
 @dataclass(frozen=True)
 class Priors:
-    """Normal priors of logarithms, each by mean and standard deviation (ours, but for `length`).
+    """Normal priors of logarithms, each by mean and standard deviation (ours).
 
     Attributes:
         signal: of the signal variance.
         length: of a length scale, with ``ln(B) / 2`` added to the mean for B parts, so that the
-            distance of two random points in units of it does not grow with B (Hvarfner, Hellsten
-            and Nardi 2024); in units in which two random points are 1 apart.
+            distance of two random points in units of it does not grow with B (as in Hvarfner,
+            Hellsten and Nardi 2024, whose prior is wider and longer); in units in which two random
+            points are 1 apart.
         noise: of the noise variance.
     """
 
     signal: tuple[float, float] = (0.0, 1.0)
-    length: tuple[float, float] = (float(np.sqrt(2.0) + 0.5 * np.log(6.0)), float(np.sqrt(3.0)))
-    noise: tuple[float, float] = (-4.0, 2.0)
+    length: tuple[float, float] = (0.0, 1.2)
+    noise: tuple[float, float] = (-3.5, 1.5)
+
+    @classmethod
+    def repeatable(cls) -> Priors:
+        """Of values that are the same when they are measured again: hardly any noise."""
+        return cls(noise=(-12.0, 1.0))
 
     def arrays(self, parts: int) -> tuple[Float, Float]:
         """Means and standard deviations of the logarithms of `Hyperparameters`, (B + 2,) each."""
@@ -260,9 +266,10 @@ class GaussianProcess:
         offset, scale = _standard(values)
         return cls(
             geometry, features, values, hyper, kernel, offset, scale, None, np.empty(0)
-        )._solved()
+        ).solved()
 
-    def _solved(self) -> GaussianProcess:
+    def solved(self) -> GaussianProcess:
+        """The process with `factor` and `weights` of its trials and hyper-parameters."""
         from scipy.linalg import cho_factor, cho_solve
 
         covariance = self.covariance(self.features, self.features)
@@ -283,7 +290,7 @@ class GaussianProcess:
             features=np.concatenate([self.features, features]),
             values=np.concatenate([self.values, values]),
         )
-        return more._solved()
+        return more.solved()
 
     def posterior(self, features: Float) -> tuple[Float, Float]:
         """Mean and variance of f, (m,) each, in units of the values and their square.

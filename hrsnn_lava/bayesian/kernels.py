@@ -50,10 +50,10 @@ class Joint:
     def correlations(self, squared: Float, lengths: Float) -> Correlations:
         """See `Kernel`: ``dm / d ln l_b = 5/3 (1 + sqrt5 r) e^(-sqrt5 r) d_b^2 / l_b^2``."""
         # in place: at hundreds of trials, new arrays cost more than the arithmetic
-        r = np.tensordot(5.0 / lengths**2, squared, axes=1)
+        r: Float = np.tensordot(5.0 / lengths**2, squared, axes=1)
         np.sqrt(r, out=r)
-        slope = np.exp(-r)
-        matrix = r * r
+        slope: Float = np.exp(-r)
+        matrix: Float = r * r
         matrix *= 1.0 / 3.0
         r += 1.0
         matrix += r

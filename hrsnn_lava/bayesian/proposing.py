@@ -51,9 +51,10 @@ def process_of(
     values: Float,
     rng: np.random.Generator,
     kernel: Kernel = Joint(),  # noqa: B008 - frozen, without state
+    priors: Priors = Priors(),  # noqa: B008
 ) -> GaussianProcess:
     """A process of trials at points (n, d) of the unit cube with values (n,)."""
-    return GaussianProcess.fit(geometry, geometry.features(points), values, rng, kernel, Priors())
+    return GaussianProcess.fit(geometry, geometry.features(points), values, rng, kernel, priors)
 
 
 def proposed(

@@ -201,8 +201,9 @@ class Distribution(Dimension):
         family: of `FAMILIES`.
         numbers: name and value of every number, in the order of `FAMILIES`.
         clip: bounds and mean correction, which are not free.
-        log: whether distances are taken between logarithms of what is drawn: for positive
-            families, and by default where the mean has a prior in the logarithm (ours).
+        log: whether distances are taken between logarithms of what is drawn (ours). By default
+            where the mean has a prior in the logarithm and what is drawn is log-normal, or has a
+            bound `low` above 0; else small values would outweigh all others.
     """
 
     family: str

@@ -41,6 +41,8 @@ class SpaceGeometry:
         space: whose points they are.
         distance: None for the coordinates of distributions themselves, else that of `geometry_of`.
         nodes: of quantiles.
+        units: (m,) of the distributions in a joint sample, their W2 between two points of the
+            prior; empty where there is none.
         blocks: columns of every part.
         scales: of every column.
     """
@@ -48,17 +50,21 @@ class SpaceGeometry:
     space: Space
     distance: Distance | None
     nodes: int
+    units: Float
     blocks: Blocks
     scales: Float
 
     @classmethod
     def of(cls, space: Space, distance: Distance | None, nodes: int) -> SpaceGeometry:
         """The geometry, scaled by points of the prior."""
-        parts = _parts(space, distance, nodes, reference_points(space.size))
+        reference, units = reference_points(space.size), np.empty(0)
+        if distance == "sliced" and _distributions(space):
+            units = _units_of(_joint(space, reference, _samples(nodes)))
+        parts = _parts(space, distance, nodes, units, reference)
         ends = tuple(np.cumsum([part.columns.shape[1] for part in parts]).tolist())
         blocks = Blocks(tuple(part.name for part in parts), ends)
         scales = blocks.scaled(np.concatenate([part.columns for part in parts], axis=1))
-        return cls(space, distance, nodes, blocks, scales)
+        return cls(space, distance, nodes, units, blocks, scales)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,7 +73,7 @@ class SpaceGeometry:
 
     def features(self, points: Float) -> Float:
         """Columns of points (n, d)."""
-        parts = _parts(self.space, self.distance, self.nodes, points)
+        parts = _parts(self.space, self.distance, self.nodes, self.units, points)
         return np.concatenate([part.columns for part in parts], axis=1) / self.scales
 
     def squared(self, a: Float, b: Float) -> Iterator[Float]:
@@ -82,14 +88,14 @@ class SinkhornGeometry:
     Attributes:
         rest: geometry of the other dimensions; None where there are none.
         space: whose points they are.
-        scales: (m,) of the distributions, their W2 between two points of the prior.
+        units: (m,) of the distributions, their W2 between two points of the prior.
         samples: points of a sample.
         epsilon: of the entropy, in units of the mean squared distance of two points of the prior.
     """
 
     rest: SpaceGeometry | None
     space: Space
-    scales: Float
+    units: Float
     samples: int
     epsilon: float
 
@@ -100,7 +106,7 @@ class SinkhornGeometry:
 
     def features(self, points: Float) -> Float:
         """Samples, (n, s m) in rows, followed by the columns of the other dimensions."""
-        drawn = _joint(self.space, points, self.samples) / self.scales
+        drawn = _joint(self.space, points, self.samples) / self.units
         flat = drawn.reshape(len(points), -1)
         if self.rest is None:
             return flat
@@ -108,10 +114,10 @@ class SinkhornGeometry:
 
     def squared(self, a: Float, b: Float) -> Iterator[Float]:
         """See `Geometry.squared`; the divergence stands for a squared distance."""
-        width = self.samples * self.scales.size
-        shape = (-1, self.samples, self.scales.size)
+        width = self.samples * self.units.size
+        shape = (-1, self.samples, self.units.size)
         left, right = a[:, :width].reshape(shape), b[:, :width].reshape(shape)
-        yield sinkhorn_divergences(left, right, self.epsilon) / self.scales.size
+        yield sinkhorn_divergences(left, right, self.epsilon) / self.units.size
         if self.rest is not None:
             yield from self.rest.squared(a[:, width:], b[:, width:])
 
@@ -131,40 +137,45 @@ def geometry_of(
         nodes: of quantiles; of a joint sample, a quarter of them.
         epsilon: see `SinkhornGeometry`.
     """
-    joint = [d for d in space.dimensions if isinstance(d, Distribution) and d.size]
+    joint = _distributions(space)
     if distance != "sinkhorn" or not joint:
         return SpaceGeometry.of(space, distance, nodes)
     others = Space(tuple(d for d in space.dimensions if d not in joint))
     rest = SpaceGeometry.of(others, None, nodes) if others.size else None
-    samples = max(4, nodes // 4)
-    drawn = _joint(space, reference_points(space.size), samples)
-    return SinkhornGeometry(rest, space, _scales_of(drawn), samples, epsilon)
+    drawn = _joint(space, reference_points(space.size), _samples(nodes))
+    return SinkhornGeometry(rest, space, _units_of(drawn), _samples(nodes), epsilon)
 
 
-def _scales_of(drawn: Float) -> Float:
+def _samples(nodes: int) -> int:
+    return max(4, nodes // 4)
+
+
+def _distributions(space: Space) -> list[Distribution]:
+    """Those that have something free."""
+    return [d for d in space.dimensions if isinstance(d, Distribution) and d.size]
+
+
+def _units_of(drawn: Float) -> Float:
     """Root mean square distance between samples (n, s, m) of every distribution, (m,)."""
     spread: Float = np.sqrt(2.0 * drawn.var(axis=0).mean(axis=0))
     return np.where(spread > 0, spread, 1.0)
 
 
-def _parts(space: Space, distance: Distance | None, nodes: int, points: Float) -> Sequence[_Part]:
+def _parts(
+    space: Space, distance: Distance | None, nodes: int, units: Float, points: Float
+) -> Sequence[_Part]:
     """Features of points, part by part; of a space that has something free."""
     parts: list[_Part] = []
-    joint = [d for d in space.dimensions if isinstance(d, Distribution) and d.size]
     for dimension, u in zip(space.dimensions, parted(points, space.dimensions), strict=True):
-        if not dimension.size or (distance == "sliced" and dimension in joint):
+        if not dimension.size or (units.size and isinstance(dimension, Distribution)):
             continue
         if isinstance(dimension, Distribution) and distance is not None:
             parts += _of_distribution(dimension, u, distance, nodes)
         else:
             parts += _of_coordinates(dimension, u)
-    if distance == "sliced" and joint:
-        # each distribution in units of its own distances, which the prior's points give
-        samples = max(4, nodes // 4)
-        scales = _scales_of(_joint(space, reference_points(space.size), samples))
-        drawn = _joint(space, points, samples) / scales
-        along = directions(scales.size, 32)
-        parts.append(_Part("distributions", sliced_features(drawn, along)))
+    if units.size:
+        drawn = _joint(space, points, _samples(nodes)) / units
+        parts.append(_Part("distributions", sliced_features(drawn, directions(units.size, 32))))
     return parts
 
 

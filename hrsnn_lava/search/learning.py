@@ -149,7 +149,9 @@ class LearningSuggester(Suggester):
         with threadpool_limits(limits=1):
             process = process_of(geometry, at, values[:, 0], rng, self._kernel)
             lengths = dict(zip(geometry.names, process.hyper.lengths.tolist(), strict=True))
-            shares = dict(zip(space.names, importance(process, space.size), strict=True))
+            count = 32 if self.guarded else 256
+            found = importance(process, space.size, count)
+            shares = dict(zip(space.names, found, strict=True))
             noise = process.scale * float(np.sqrt(process.hyper.noise))
             least = self._least(process) if self.guarded else None
         return Explanation(lengths, shares, noise, least)
@@ -160,7 +162,7 @@ class LearningSuggester(Suggester):
         return least_eigenvalue(kernel.correlations(squared, process.hyper.lengths).matrix)
 
 
-def importance(process: GaussianProcess, size: int, count: int = 256) -> list[float]:
+def importance(process: GaussianProcess, size: int, count: int) -> list[float]:
     r"""Total Sobol indices of the posterior mean, (size,) (Jansen 1999).
 
     .. math:: T_k = \frac{1}{2 V} \overline{(f(A) - f(A^{(k)}))^2}

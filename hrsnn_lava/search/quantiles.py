@@ -26,7 +26,7 @@ from hrsnn_lava.search.dimensions import Distribution, Range
 Float = NDArray[np.float64]
 
 #: Distance of neighbouring nodes of the table of gamma quantiles, in the logarithm of the shape.
-_STEP = 0.05
+_STEP = 0.02
 
 
 @lru_cache(maxsize=8)
@@ -145,7 +145,8 @@ def _log_gamma(shapes: Float, z: Float) -> Float:
     with np.errstate(divide="ignore"):
         logarithms = np.log(values)
     tiny = (log_ndtr(z) + gammaln(a + 1.0)) / a
-    return np.where(tiny < -600.0, tiny, logarithms) - np.log(a)
+    of_mean_one: Float = np.where(tiny < -600.0, tiny, logarithms) - np.log(a)
+    return of_mean_one
 
 
 def _tabulated(dimension: Distribution, shapes: Float, z: Float) -> Float:

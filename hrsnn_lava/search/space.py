@@ -346,7 +346,9 @@ def _metric(dimension: Distribution, name: Any, clip_low: float | None, where: s
     else:
         positive = clip_low is None or clip_low > 0
     if name is None:
-        return positive and isinstance(mean, Range) and mean.log
+        # quantiles of a gamma distribution near 0 have no bound in the logarithm
+        bounded = clip_low is not None or dimension.family == "lognormal"
+        return positive and bounded and isinstance(mean, Range) and mean.log
     if name not in ("linear", "log"):
         near = did_you_mean(str(name), ("linear", "log"))
         raise _Wrong(Problem(f"{where}.metric", f"{name!r:.40}", "linear, log", near))

@@ -7,7 +7,6 @@ A joint distribution of independent parameters is the product of its marginals, 
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -97,31 +96,66 @@ def sinkhorn_divergences(a: Float, b: Float, epsilon: float) -> Float:
         epsilon: of the entropy, in units of the cost, > 0.
 
     Raises:
-        SpecError: the library POT is not there.
+        SpecError: epsilon is too small for the iteration to converge.
     """
-    own_a, own_b = _entropic(a, a, epsilon), _entropic(b, b, epsilon)
-    between = np.stack([_entropic(np.broadcast_to(one, b.shape), b, epsilon) for one in a])
-    debiased: Float = np.maximum(between - 0.5 * own_a[:, None] - 0.5 * own_b[None, :], 0.0)
+    own_a, own_b = entropic_costs(a, a, epsilon), entropic_costs(b, b, epsilon)
+    left, right = np.divmod(np.arange(len(a) * len(b)), len(b))
+    between = [
+        entropic_costs(a[left[at : at + 4096]], b[right[at : at + 4096]], epsilon)
+        for at in range(0, left.size, 4096)  # of pairs, for the memory's sake
+    ]
+    halves = 0.5 * own_a[:, None] + 0.5 * own_b[None, :]
+    whole = np.concatenate(between).reshape(len(a), len(b))
+    debiased: Float = np.maximum(whole - halves, 0.0)
     return debiased
 
 
-def _entropic(a: Float, b: Float, epsilon: float) -> Float:
-    """``OT_epsilon`` of pairs of samples, (n,)."""
+def entropic_costs(a: Float, b: Float, epsilon: float) -> Float:
+    r"""``OT_epsilon`` of pairs of samples (n, s, m), (n,).
+
+    .. math:: OT_\epsilon = \max_{f, g} \; \overline f + \overline g - \epsilon
+              \left(\overline{e^{(f_i + g_j - c_{ij}) / \epsilon}} - 1\right)
+
+    by Sinkhorn's iteration on the potentials f and g, started at a large epsilon that is lowered by
+    and by (Feydy 2020, section 3.3). It ends where rows of the plan have their sums to one part in
+    10^5. All pairs together are some hundred times faster than one by one.
+
+    Raises:
+        SpecError: they have not to one part in 100 after 2000 steps.
+    """
     cost = ((a[:, :, None, :] - b[:, None, :, :]) ** 2).sum(-1)
-    solved = _pot().batch.solve_batch(cost, reg=epsilon, reg_type="kl", max_iter=500, tol=1e-7)
-    value: Float = np.asarray(solved.value, dtype=np.float64)
-    return value
+    f, g = np.zeros(cost.shape[:2]), np.zeros((len(cost), cost.shape[2]))
+    step = max(float(cost.max(initial=0.0)), epsilon)  # of epsilon
+    while step > epsilon:
+        # both at once and halfway, which keeps pairs of the same sample symmetric
+        nearer = _softmin(cost, g[:, None, :], step, 2), _softmin(cost, f[:, :, None], step, 1)
+        f, g = 0.5 * (f + nearer[0]), 0.5 * (g + nearer[1])
+        step *= 0.5
+    costs, error = np.empty(len(cost)), 0.0
+    going = np.arange(len(cost))
+    for step_number in range(2000):
+        before, f = f, _softmin(cost, g[:, None, :], epsilon, 2)
+        # rows of the plan of the potentials before this step have the sum e^((before - f)/epsilon)
+        errors = np.abs(np.expm1(np.minimum((before - f) / epsilon, 50.0))).max(axis=1)
+        g = _softmin(cost, f[:, :, None], epsilon, 1)
+        done = errors < 1e-4 if step_number < 1999 else np.ones(going.size, dtype=bool)
+        if done.mean() > 0.1:  # go on with the others alone
+            costs[going[done]] = f[done].mean(axis=1) + g[done].mean(axis=1)
+            error = max(error, float(errors[done].max()))
+            going, cost, f, g = going[~done], cost[~done], f[~done], g[~done]
+        if not going.size:
+            break
+    if not error < 0.01:
+        fix = "a larger epsilon, or the distance sliced"
+        problem = Problem("epsilon", f"{epsilon:g}: plans are off by {error:.1%}", "1 %", fix)
+        raise SpecError("Sinkhorn's iteration does not converge", problems=[problem])
+    return costs
 
 
-def _pot() -> Any:
-    """The library, without the backends that it would load."""
-    for backend in ("PYTORCH", "JAX", "CUPY", "TENSORFLOW"):
-        os.environ.setdefault(f"POT_BACKEND_DISABLE_{backend}", "1")
-    try:
-        import ot
-        import ot.batch
-    except ImportError as error:
-        fix = "uv pip install 'hrsnn-lava[search]', or choose sliced"
-        problem = Problem("POT", str(error), "pot >= 0.9.7", fix)
-        raise SpecError("Sinkhorn divergences need POT", problems=[problem]) from error
-    return ot
+def _softmin(cost: Float, potential: Float, epsilon: float, axis: int) -> Float:
+    """``-epsilon ln mean exp((potential - cost) / epsilon)`` along an axis."""
+    scaled = (potential - cost) / epsilon
+    highest = scaled.max(axis=axis, keepdims=True)
+    np.exp(np.subtract(scaled, highest, out=scaled), out=scaled)
+    lowest: Float = -epsilon * (np.log(scaled.mean(axis=axis)) + highest.squeeze(axis))
+    return lowest

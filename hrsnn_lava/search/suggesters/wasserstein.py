@@ -21,7 +21,7 @@ class Wasserstein(LearningSuggester):
         distance: between distributions: ``marginals``, the W2 of each with a length scale of its
             own; ``location``, that in two parts, place and shape, each with its own (ours);
             ``sliced``, the sliced W2 of all together; ``sinkhorn``, their debiased Sinkhorn
-            divergence, which needs POT and a guard and is slow: for tens of trials.
+            divergence, which needs a guard and is slow: for tens of trials.
         quantiles: nodes of a quantile function; a joint sample has a quarter as many points.
         epsilon: of the Sinkhorn divergence, in units of the mean squared distance of two points of
             the prior.
