@@ -367,7 +367,8 @@ def _named(key: str, row: Row) -> Row:
     }
     if key == "search.space":
         return replace(row, allowed="table of intervals, choices and distributions")
-    if key.startswith(("task.encoder", "task.reader", "prune.screen.criterion", "search.suggester")):
+    parts = ("task.encoder", "task.reader", "prune.screen.criterion", "search.suggester")
+    if key.startswith(parts):
         return replace(row, allowed=f"{row.allowed} or a table")
     return replace(row, allowed=allowed.get(key, row.allowed))
 

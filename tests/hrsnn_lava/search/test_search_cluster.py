@@ -228,9 +228,7 @@ def _points(plan: Any) -> Any:
 
 
 @pytest.mark.slow
-def test_a_scheduler_that_does_not_come_back_ends_the_search(
-    clusters: Any, tmp_path: Path
-) -> None:
+def test_a_scheduler_that_does_not_come_back_ends_the_search(clusters: Any, tmp_path: Path) -> None:
     cluster, out = clusters(**{SECONDS: "0.2"}), tmp_path / "out"
     cluster.start_worker("first")
     thread = after(out, 1, cluster.scheduler.kill)
@@ -266,9 +264,9 @@ def test_that_nobody_runs_trials_is_said(
     monkeypatch.setattr("hrsnn_lava.search.cluster.ALONE", 0.1)
     cluster = clusters()
     engine = ClusterEngine(cluster.address)
+    thread = threading.Timer(2.0, cluster.start_worker, ("late",))
+    thread.start()
     with pytest.warns(UserWarning, match="no worker has joined") as warned:
-        thread = threading.Timer(2.0, cluster.start_worker, ("late",))
-        thread.start()
         run_search(plan_of(trials=2), tmp_path / "out", engine=engine)
     assert len(warned) == 1
     thread.join()
