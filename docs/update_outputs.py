@@ -365,7 +365,10 @@ def _named(key: str, row: Row) -> Row:
         "prune.screen.candidates": f"list of {_quoted(pruning_methods())}",
         "place.method": _quoted(("search", *registry.names("placer"))),
     }
-    if key.startswith(("task.encoder", "task.reader", "prune.screen.criterion")):
+    if key == "search.space":
+        return replace(row, allowed="table of intervals, choices and distributions")
+    parts = ("task.encoder", "task.reader", "prune.screen.criterion", "search.suggester")
+    if key.startswith(parts):
         return replace(row, allowed=f"{row.allowed} or a table")
     return replace(row, allowed=allowed.get(key, row.allowed))
 
@@ -456,7 +459,7 @@ def allowed_of(entry: Any) -> str:
     if "$ref" in entry:
         return "a table"
     if entry.get("type") == "object":
-        return f"table of {allowed_of(entry['additionalProperties'])}"
+        return f"table of {allowed_of(entry.get('additionalProperties', {'enum': ['any']}))}"
     if "prefixItems" in entry:
         return f"list of {len(entry['prefixItems'])}, each {allowed_of(entry['prefixItems'][0])}"
     if entry.get("type") == "array":

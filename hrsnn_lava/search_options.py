@@ -75,7 +75,7 @@ ObjectiveText = Annotated[str, AfterValidator(_objective)]
 #: Paths of the spec with what they may be; `hrsnn_lava.search.space` reads them.
 SpaceTable = Annotated[
     dict[str, Any],
-    WithJsonSchema({"type": "object", "additionalProperties": {"$ref": "#/dimension"}}),
+    WithJsonSchema({"type": "object", "additionalProperties": {"type": "object"}}),
 ]
 
 
@@ -115,6 +115,7 @@ class SearchOptions:
         seconds: wall time of a trial, after which it is ended and counts as failed; by default any.
         memory_mb: address space of a trial in MB (10^6 bytes); by default any.
         retries: of a trial whose process was killed, before it counts as failed.
+        space: by path of the spec, what may stand there.
     """
 
     trials: Count = 40
@@ -135,14 +136,9 @@ class SearchOptions:
         """Checks of several options.
 
         Raises:
-            ValueError: no objective, one twice, or trials that cannot be given up.
+            ValueError: no objective, or one twice.
         """
         if not self.objectives:
             raise ValueError('objectives: at least one, such as "score"')
         if len(set(self.objectives)) < len(self.objectives):
             raise ValueError("objectives: each of them once")
-        if self.stop is not None and self.stop.after >= self.repeats:
-            raise ValueError(
-                f"stop: after = {self.stop.after}, of {self.repeats} networks a trial; "
-                "give search.repeats more of them, or leave search.stop out"
-            )

@@ -14,8 +14,10 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import socket
+import threading
 import time
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,10 +31,10 @@ __all__ = ["ClusterEngine", "Credentials", "check_address", "run_on_worker"]
 
 #: Seconds that a scheduler is waited for: at the start, and when it has gone.
 CONNECT, COMEBACK = 30.0, 600.0
+#: Seconds without a worker after which it is said.
+ALONE = 30.0
 #: Seconds between two looks at what has ended.
 _LOOK = 0.5
-#: Workers that may go with a trial before it counts as failed.
-DEATHS = 3
 #: Attribute of Dask's worker that its slots stand under.
 _SLOTS = "hrsnn_lava_trial_slots"
 
@@ -145,12 +147,13 @@ class ClusterEngine:
         self._distributed: Any = distributed
         self._address, self._credentials, self._comeback = address, credentials, comeback
         self._client: Any = self._connected(CONNECT)
-        self._sent = 0
+        self._sent, self._look = 0, threading.Event()
+        self._alone_since: float | None = time.monotonic()
 
     @property
     def workers(self) -> int:
         """Threads of all workers now; 0 where there are none yet."""
-        with contextlib.suppress(*self._lost()):
+        with contextlib.suppress(RuntimeError, *self._lost()):  # RuntimeError: closed meanwhile
             return sum(self._client.nthreads().values())
         return 0
 
@@ -162,46 +165,66 @@ class ClusterEngine:
         """
         waiting = {job.trial: job for job in jobs}
         futures: dict[int, Any] = {}
+        suspects: list[int] = []
         while waiting:
             try:
-                for number in waiting.keys() - futures.keys():
+                for number in self._next(waiting, suspects) - futures.keys():
                     futures[number] = self._submit(waiting[number])
-                self._wait(list(futures.values()))
-                ended = [self._result(waiting[n], f) for n, f in futures.items() if f.done()]
-                if not ended and self._client.status != "running":
+                self._look.wait(_LOOK)
+                self._look.clear()
+                if self._client.status != "running":  # it would send everything again by itself
                     raise ConnectionError
+                self._say_if_alone()
+                ended = {n: self._result(waiting[n], f) for n, f in futures.items() if f.done()}
             except self._lost():
                 futures = {}
                 self._reconnect()
                 continue
-            for result in ended:
-                if result is not None:
-                    del waiting[result.trial]
+            for number, result in ended.items():
+                del futures[number]
+                if result is None:
+                    continue
+                if _is_suspect(result) and number not in suspects and len(jobs) > 1:
+                    suspects.append(number)
+                else:
+                    del waiting[number]
                     yield result
-            futures = {n: f for n, f in futures.items() if n in waiting and not f.done()}
+
+    @staticmethod
+    def _next(waiting: Mapping[int, Job], suspects: Sequence[int]) -> set[int]:
+        """Jobs that may run now: all, and then one by one those whose workers have gone.
+
+        Dask blames every job that a worker had, also those that had not begun: each is tried alone
+        before it counts as the one that ends its workers.
+        """
+        others = waiting.keys() - set(suspects)
+        return set(others) or {next(number for number in suspects if number in waiting)}
 
     def close(self) -> None:
         """Leave the cluster; what still runs there for this search is cancelled."""
         with contextlib.suppress(*self._lost()):
             self._client.close(timeout=5)
 
-    def _wait(self, futures: list[Any]) -> None:
-        """Until one of them is done, at most for a look."""
-        import asyncio
-
-        # asyncio's is another class before Python 3.11
-        with contextlib.suppress(TimeoutError, asyncio.TimeoutError):
-            self._distributed.wait(futures, timeout=_LOOK, return_when="FIRST_COMPLETED")
+    def _say_if_alone(self) -> None:
+        """Warn, once, that there is nobody to run trials."""
+        if self._alone_since is None or self.workers:
+            self._alone_since = None if self._alone_since is None else time.monotonic()
+        elif time.monotonic() - self._alone_since > ALONE:
+            self._alone_since = None
+            text = f"no worker has joined {self._address}: trials wait until one does"
+            warnings.warn(text, UserWarning, stacklevel=2)
 
     def _submit(self, job: Job) -> Any:
         self._sent += 1
-        return self._client.submit(
+        future = self._client.submit(
             run_on_worker,
             job.to_dict(),
             key=f"hrsnn-trial-{job.trial}-{self._sent}-{id(self)}",
             pure=False,
             retries=0,
         )
+        future.add_done_callback(lambda _: self._look.set())
+        return future
 
     def _result(self, job: Job, future: Any) -> TrialResult | None:
         """What a future that is done holds; None where it was lost, and has to be sent again."""
@@ -211,7 +234,7 @@ class ClusterEngine:
             return None
         error = future.exception(timeout=30)
         if isinstance(error, self._distributed.KilledWorker):
-            failure = Failure("killed", f"{DEATHS + 1} workers went with it")
+            failure = Failure("killed", "its workers went with it", type(error).__name__)
             return TrialResult(job.trial, "failed", failure=failure)
         raise BackendError(
             f"trial {job.trial} cannot be run on the cluster: {type(error).__name__}: {error}"
@@ -258,3 +281,8 @@ class ClusterEngine:
         import asyncio
 
         return (OSError, TimeoutError, asyncio.TimeoutError, self._distributed.CancelledError)
+
+
+def _is_suspect(result: TrialResult) -> bool:
+    """Whether Dask blames a job for workers that have gone."""
+    return result.failure is not None and result.failure.error == "KilledWorker"

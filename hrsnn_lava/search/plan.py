@@ -67,6 +67,7 @@ class SearchPlan:
         space = Space.parse(flat(options.space), "search.space")
         objectives = tuple(Objective.parse(text) for text in options.objectives)
         plan = cls(spec, options, space, objectives, json.loads(spec.canonical()), evaluate)
+        plan._check_stop()
         plan._check_middle()
         plan._check_objectives()
         return plan
@@ -145,6 +146,15 @@ class SearchPlan:
             "files": list(named_files(text)),
             "parts": list(own_parts()),
         }
+
+    def _check_stop(self) -> None:
+        """Refuse to give trials up that have nothing left to be given up."""
+        stop, repeats = self.options.stop, self.options.repeats
+        if stop is not None and stop.after >= repeats:
+            allowed = f"< search.repeats = {repeats}"
+            fix = "give search.repeats more, or leave search.stop out"
+            problem = Problem("search.stop.after", str(stop.after), allowed, fix)
+            raise SpecError("trials cannot be given up", problems=[problem])
 
     def _check_middle(self) -> None:
         """Try the middle of the space as a spec: wrong paths and values are told before a trial."""

@@ -29,7 +29,9 @@ def test_objectives_are_read_and_written(text: str, objective: Objective) -> Non
     assert SearchOptions(suggester="random", objectives=(text,)).objectives == (str(objective),)
 
 
-@pytest.mark.parametrize("text", ["", "a", "max a", "maximize", "maximize a / b / c", "minimize 2a"])
+@pytest.mark.parametrize(
+    "text", ["", "a", "max a", "maximize", "maximize a / b / c", "minimize 2a"]
+)
 def test_what_is_no_objective_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="maximize FIGURE"):
         Objective.parse(text)
@@ -42,8 +44,6 @@ def test_what_is_no_objective_is_refused(text: str) -> None:
     [
         ({"objectives": []}, "search.objectives: at least one"),
         ({"objectives": ["score", "score"]}, "search.objectives: each of them once"),
-        ({"stop": {}}, "search.stop: after = 1, of 1 networks a trial"),
-        ({"repeats": 3, "stop": {"after": 3}}, "search.stop: after = 3, of 3 networks a trial"),
         ({"trials": 0}, "search.trials: 0; allowed: >= 1"),
         ({"seconds": 0.0}, "search.seconds: 0.0; allowed: > 0"),
         ({"trails": 3}, "search.trails: unknown key.*Did you mean 'trials'"),

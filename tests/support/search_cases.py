@@ -74,6 +74,15 @@ def killed_once(tables: Mapping[str, Any], seed: int, measure: str) -> dict[str,
     return bowl(tables, seed, measure)
 
 
+def kills_its_worker(tables: Mapping[str, Any], seed: int, measure: str) -> dict[str, Any]:
+    """The bowl; the largest networks end the worker of a cluster that runs them."""
+    if tables["network"]["size"] >= 130:
+        above = Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2]
+        os.kill(int(above.split()[1]), signal.SIGKILL)
+        time.sleep(60)
+    return bowl(tables, seed, measure)
+
+
 def plan_of(evaluate: str = "bowl", **table: Any) -> SearchPlan:
     """A search of gain and size on one of the functions here; `table` goes into ``[search]``."""
     # not at the top: processes of trials import this module, and need none of it

@@ -77,7 +77,9 @@ def test_a_search_of_a_network(run: Any, spec: Path, tmp_path: Path) -> None:
     assert {name: best["figures"][name] for name in figures} == figures
     ratio = figures["memory_capacity"] / figures["spikes_per_sample"]
     assert best["values"] == {"memory_capacity / spikes_per_sample": ratio}
-    assert ratio == max(t["values"]["memory_capacity / spikes_per_sample"] for t in result["trials"])
+    assert ratio == max(
+        t["values"]["memory_capacity / spikes_per_sample"] for t in result["trials"]
+    )
     assert winner.budgets == {"min:accuracy.integer.memory_capacity": -1.0}
     refused = run("search", spec)
     assert refused.code == 2

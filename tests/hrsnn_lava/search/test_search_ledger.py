@@ -18,7 +18,10 @@ from hrsnn_lava.search.ledger import Ledger, LedgerError, locked, read_entries
 
 HEAD = {"kind": "search", "spec": {"seed": 3}}
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=4,
@@ -110,7 +113,7 @@ def test_a_line_out_of_its_place_is_found(path: Path, change: str) -> None:
     else:
         lines.insert(1, lines[1])
     path.write_bytes(b"".join(lines))
-    with pytest.raises(LedgerError, match="line 2|line 3"):
+    with pytest.raises(LedgerError, match=r"line 2|line 3"):
         read_entries(path)
 
 

@@ -46,9 +46,17 @@ def test_paths_may_be_written_with_dots_or_as_tables() -> None:
 
 
 def test_figures_of_a_program_need_one() -> None:
-    with pytest.raises(SpecError, match='energy_uj.*Set search.measure = "program"'):
+    with pytest.raises(SpecError, match=r'energy_uj.*Set search\.measure = "program"'):
         plan(objectives=["maximize accuracy", "minimize energy_uj"])
     plan(objectives=["minimize energy_uj"], measure="program")
+
+
+@pytest.mark.parametrize("table", [{"stop": {}}, {"repeats": 3, "stop": {"after": 3}}])
+def test_a_trial_that_cannot_be_given_up_is_refused(table: Any) -> None:
+    with pytest.raises(
+        SpecError, match=r"search\.stop\.after: \d; allowed: < search\.repeats = \d"
+    ):
+        plan(**table)
 
 
 def test_a_trial_has_the_values_of_its_point() -> None:

@@ -45,9 +45,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[SearchResult, Path]
     out = tmp_path_factory.mktemp("found")
     objectives = ["score", "minimize size"]
     suggester = {"kind": "wasserstein", "initial": 8}
-    plan = plan_of(
-        trials=12, space=SPACE, objectives=objectives, confirm=3, suggester=suggester
-    )
+    plan = plan_of(trials=12, space=SPACE, objectives=objectives, confirm=3, suggester=suggester)
     return run_search(plan, out, engine=Inline(), made="by hand"), out
 
 
@@ -178,7 +176,10 @@ def test_names_on_the_page_are_harmless(found: tuple[SearchResult, Path]) -> Non
 
 
 def test_a_page_of_failures_and_nothing_learned(tmp_path: Path) -> None:
-    space = {"network.size": {"values": [50, 65, 105, 130]}, "network.connectivity.gain": [0.1, 0.5]}
+    space = {
+        "network.size": {"values": [50, 65, 105, 130]},
+        "network.connectivity.gain": [0.1, 0.5],
+    }
     plan = plan_of("troubled", trials=8, space=space)
     result = run_search(plan, tmp_path, engine=Inline())
     page = (tmp_path / "search.html").read_text()

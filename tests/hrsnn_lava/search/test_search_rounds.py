@@ -220,7 +220,7 @@ def test_twenty_kills_at_random_moments(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_folder_with_a_search_is_left_alone(tmp_path: Path) -> None:
     searched(plan_of(), tmp_path)
     before = (tmp_path / LEDGER).read_bytes()
-    with pytest.raises(SpecError, match="a search with 8 trials.*--resume"):
+    with pytest.raises(SpecError, match=r"a search with 8 trials.*--resume"):
         searched(plan_of(), tmp_path)
     assert (tmp_path / LEDGER).read_bytes() == before
 
