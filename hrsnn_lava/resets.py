@@ -86,7 +86,8 @@ def refractory_problems(population: Any, unit: str) -> Iterator[Problem]:
 
 def sends_several(population: Any) -> bool:
     """Whether a population of neurons may send several spikes in a step; inputs never do."""
-    return not population.is_input and population.reset == "subtract_all"
+    neuron = getattr(population, "neuron", population)  # of a float or of an integer network
+    return bool(getattr(neuron, "reset", "zero") == "subtract_all")
 
 
 def any_several(network: Any) -> bool:

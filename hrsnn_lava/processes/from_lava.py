@@ -25,7 +25,13 @@ from hrsnn_lava.chip_learning import (
 from hrsnn_lava.errors import NetworkError, SpecError, raise_if
 from hrsnn_lava.fields import is_whole
 from hrsnn_lava.findings import Finding, warn, worst_first
-from hrsnn_lava.integer_format import INT32, SPIKE_COUNT_BITS, WEIGHT_BITS
+from hrsnn_lava.integer_format import (
+    INT32,
+    POTENTIAL_MAX,
+    SPIKE_COUNT_BITS,
+    STATE_SHIFT,
+    WEIGHT_BITS,
+)
 from hrsnn_lava.network import Target
 from hrsnn_lava.notebook import brief
 from hrsnn_lava.processes._foreign_graph import ForeignGraph
@@ -233,12 +239,12 @@ def _projections(
     source = sources[0]
     every = synapses(graph, process)
     options = every.options
-    peak = peaks.get(id(source.process))
+    peak = peaks.get(id(source.process), _most_spikes(source.process))
+    if id(source.process) not in peaks and peak is not None and options["num_message_bits"]:
+        # which is no limit in Lava
+        options["num_message_bits"] = max(options["num_message_bits"], SPIKE_COUNT_BITS)
     if peak is None:
-        if not _sends_several(source.process):
-            options["num_message_bits"] = 0  # neurons send 0 and 1, with which both do the same
-        elif options["num_message_bits"]:  # which is no limit in Lava
-            options["num_message_bits"] = max(options["num_message_bits"], SPIKE_COUNT_BITS)
+        options["num_message_bits"] = 0  # neurons send 0 and 1, with which both do the same
     elif source.order is not None and options["num_message_bits"] and options["weight_exp"] < 0:
         # Lava wraps the sum to 32 bits before the shift to the right
         most = int((abs(every.matrix().astype(np.int64)) @ peak[source.order]).max(initial=0))
@@ -303,9 +309,15 @@ def _third_factor(graph: ForeignGraph, learner: Process) -> ThirdFactor:
     return ThirdFactor(**names)
 
 
-def _sends_several(process: Process) -> bool:
-    """Whether it is a `HeterogeneousLIF` that may send several spikes in a step."""
-    return hasattr(process, "refractory_end") and process.proc_params["reset"] == "subtract_all"
+def _most_spikes(process: Process) -> NDArray[np.int64] | None:
+    """What each neuron of a `HeterogeneousLIF` that may send several spikes in a step can send at
+    most, (size,); None for all other Processes."""
+    own = hasattr(process, "refractory_end")
+    if not own or process.proc_params.get("reset") != "subtract_all":
+        return None
+    thresholds = np.maximum(np.ravel(process.vth.init).astype(np.int64), 1)
+    most: NDArray[np.int64] = POTENTIAL_MAX // (thresholds << STATE_SHIFT)
+    return most
 
 
 def population(graph: ForeignGraph, process: Process) -> QuantizedPopulation | None:

@@ -168,6 +168,19 @@ def test_a_process_comes_back_as_it_was_written():
     network, _, _ = hl.from_lava(one, steps=10)
     assert [p.reset for p in network.compute_populations] == ["subtract_all", "zero"]
     assert network.projections[0].num_message_bits == SPIKE_COUNT_BITS  # no limit in Lava
+    # Lava's Dense wraps a sum to 32 bits before it is shifted to the right: 43,690 spikes a neuron
+    for size, fine in ((2, True), (400, False)):
+        one = HeterogeneousLIF(shape=(size,), vth=3, reset="subtract_all")
+        two = HeterogeneousLIF(shape=(1,), vth=3)
+        weights = np.full((1, size), 254)
+        wires = Dense(weights=weights, num_message_bits=24, weight_exp=-1)
+        one.s_out.connect(wires.s_in)
+        wires.a_out.connect(two.a_in)
+        if fine:
+            hl.from_lava(one, steps=2)
+        else:
+            with pytest.raises(SpecError, match="sums of payloads up to 4438904000"):
+                hl.from_lava(one, steps=2)
     with pytest.raises(ValueError, match="vth: 0 with reset 'subtract_all'"):
         HeterogeneousLIF(shape=(1,), vth=0, reset="subtract_all")
 

@@ -123,3 +123,21 @@ def test_it_is_saved_and_loaded(tmp_path):
         again = QuantizedNetwork.load(tmp_path / "n.hlx")
         assert again.projection("p").learning.third_factor == third
         assert [p.target for p in again.projections] == [p.target for p in whole.projections]
+
+
+@pytest.mark.parametrize("sender", ["b", "f"])
+def test_senders_of_several_spikes_in_a_step_are_refused(sender):
+    """As the population itself, and through a projection."""
+    base = network(ThirdFactor(y2=sender))
+    several = QuantizedPopulation("b", 3, du=100, dv=100, vth=100, reset="subtract_all")
+    factor = QuantizedProjection(
+        "f", "b", "a", np.ones((3, 3)), num_message_bits=17, target="factor"
+    )
+    projections = (*base.projections, factor) if sender == "f" else base.projections
+    changed = replace(base, populations=(*base.populations, several), projections=projections)
+    with pytest.raises(NetworkError) as caught:
+        changed.verify()
+    assert [str(problem) for problem in caught.value.problems] == [
+        f"{WHERE}: {sender!r}, whose neurons may send several spikes in a step; allowed: one spike "
+        "a step"
+    ]

@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 import hrsnn_lava as hl
+from hrsnn_lava.compiler.analysis.dynamics.trace_covariance import trace_covariance
 from hrsnn_lava.compiler.analysis.headroom import LIMIT, measured, most_spikes, worst_case
+from hrsnn_lava.compiler.pruning.mean_current import scaled_recurrence
 from hrsnn_lava.compiler.quantization.input_scaling import largest_gains
 from hrsnn_lava.compiler.split import split_network
 from hrsnn_lava.errors import CapacityError, SpecError
 from hrsnn_lava.integer_format import SPIKE_COUNT_BITS
 from hrsnn_lava.training.difference import compare_float_fixed
-from hrsnn_lava.training.simulation import observe
+from hrsnn_lava.training.kept import measure
+from hrsnn_lava.training.simulation import measure_rates, observe
 
 pytestmark = pytest.mark.once
 
@@ -221,6 +224,32 @@ def test_parts_on_several_cores_send_the_same_messages():
     whole, split = (hl.simulate(net, events(), 200).dense() for net in (integers, parts))
     assert len(parts.compute_populations) > 4
     np.testing.assert_array_equal(np.sort(whole, axis=1), np.sort(split, axis=1))
+
+
+def test_what_takes_a_rate_for_a_drive_is_refused():
+    net = floats()
+    rates = np.full(15, 0.1)
+    for call in (
+        lambda: scaled_recurrence(net, 0.5, rates),
+        lambda: measure_rates(net, 0, 40),
+        lambda: measure(net),
+    ):
+        with pytest.raises(SpecError, match="knows one spike a step alone") as caught:
+            call()
+        assert [p.where for p in caught.value.problems] == [
+            "population 'a'.reset",
+            "population 'b'.reset",
+        ]
+
+
+def test_spike_traces_take_all_spikes_of_a_message():
+    """Twice the spikes, four times the covariance."""
+    trace = hl.simulate(hl.quantize(floats()), events(), 200)
+    double = replace(trace, payloads=2 * trace.payloads)
+    once, twice = (trace_covariance(t, 5.0) for t in (trace, double))
+    np.testing.assert_allclose(twice, 4.0 * once)
+    single = trace_covariance(replace(trace, payloads=None), 5.0)
+    assert (single != once).any()
 
 
 def test_floats_are_not_compared_with_integers_by_single_spikes():

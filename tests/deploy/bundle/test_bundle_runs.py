@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import sys
@@ -17,7 +18,10 @@ from third_factor_networks import driven_third_factor_networks
 
 import hrsnn_lava as hl
 from hrsnn_lava.deploy.bundle import load, runner
-from hrsnn_lava.errors import ParityError
+from hrsnn_lava.deploy.bundle.contents import deployed
+from hrsnn_lava.deploy.bundle.lava_target import lava_bundle
+from hrsnn_lava.deploy.c_target.target import c_bundle
+from hrsnn_lava.errors import ParityError, SpecError
 from hrsnn_lava.sim_backends.runs.inputs import random_input
 from hrsnn_lava.sim_backends.runs.parity import compare
 from hrsnn_lava.sim_backends.runs.session import simulate
@@ -230,3 +234,26 @@ def test_the_manifest_says_what_it_is_and_where_it_comes_from(bundle):
     assert {"MODEL_CARD.md", "README.md", "LICENSE", "ci/github.yml", "run.py"} <= set(
         manifest["members"]
     )
+
+
+def test_several_spikes_in_a_step():
+    """What they are compared with has their numbers; a readout of single spikes is refused."""
+    network = small_network(refractory=0).with_resets({"exc": "subtract_all", "inh": "zero"})
+    compiled = hl.compile(network, "loihi2")
+    what = deployed(compiled, random_input(compiled.network, 30), 30)
+    manifest, members = lava_bundle(what)
+    assert "reset 'subtract_all'" in manifest["stock"]["obstacle"]
+    with np.load(io.BytesIO(members[runner.EXPECTED])) as expected:
+        arrays = dict(expected)
+    assert arrays["payloads"].tolist() == what.trace.payloads.tolist()
+    runner.compare(arrays, arrays, manifest)
+    more = arrays["payloads"].copy()
+    more[3] += 2
+    with pytest.raises(ParityError, match=rf"{more[3]} spikes, expected {more[3] - 2}"):
+        runner.compare(arrays, arrays | {"payloads": more}, manifest)
+    lines = c_bundle(what)[1]["test/spikes.txt"].decode().splitlines()
+    first = (what.trace.spike_steps[0], what.trace.spike_neurons[0], what.trace.payloads[0])
+    assert lines[0] == "s {} {} {}".format(*first)
+    readout = {"weights": np.zeros((25, 1)), "offset": np.zeros(1)}
+    with pytest.raises(SpecError, match="the readout of a bundle knows one spike a step alone"):
+        lava_bundle(replace(what, model=replace(compiled, readout=readout)))
