@@ -71,18 +71,19 @@ def test_points_stay_in_the_box_and_what_is_not_finite_counts_as_worst():
     np.testing.assert_array_equal(found.best, BOX.low)
 
 
+@pytest.mark.once
 def test_the_bayesian_searcher_learns_more_than_one_that_does_not():
-    """A narrow ridge in four numbers: at 30 evaluations each, the better on every seed."""
+    """A narrow ridge in four numbers: at 24 evaluations each, the better on every seed."""
     box = Box(np.full(4, -1.0), np.ones(4), np.zeros(4))
 
     def ridge(point):
         return -float(((point - [0.5, -0.4, 0.2, 0.7]) ** 2 * [9.0, 4.0, 1.0, 1.0]).sum())
 
-    for seed in range(3):
+    for seed in range(2):
         best = {}
         for name in ("bayesian", "quasi_random"):
             rng = np.random.Generator(np.random.Philox(key=seed))
-            found = registry.load("searcher", name)().maximise(ridge, box, 30, rng)
+            found = registry.load("searcher", name)().maximise(ridge, box, 24, rng)
             best[name] = found.values.max()
         assert best["bayesian"] > 0.2 * best["quasi_random"]
 

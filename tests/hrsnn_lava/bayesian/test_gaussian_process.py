@@ -98,7 +98,7 @@ def test_what_matters_and_how_noisy_it_is_are_learned():
     process = GaussianProcess.fit(CUBE, CUBE.features(points), values, np.random.default_rng(0))
     lengths = process.hyper.lengths
     assert lengths[0] < lengths[1] < lengths[2]
-    assert lengths[2] > 20.0
+    assert lengths[2] > 10.0
     assert process.scale * np.sqrt(process.hyper.noise) == pytest.approx(7.0 * 0.2, rel=0.2)
     at = np.random.default_rng(3).random((300, 3))
     truth = 40.0 + 7.0 * (np.sin(5 * at[:, 0]) + at[:, 1] ** 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hrsnn_lava.errors import SpecError
@@ -21,6 +21,7 @@ values = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, m
 )
 
 
+@settings(max_examples=40)
 @given(values)
 def test_the_front_is_what_no_row_dominates(rows):
     front = non_dominated(rows)
@@ -34,6 +35,7 @@ def test_the_front_is_what_no_row_dominates(rows):
         assert front[k] == (not any(better))
 
 
+@settings(max_examples=40)
 @given(values)
 def test_the_hypervolume_is_the_area_of_cells(rows):
     """On integers, count the unit cells that a row dominates."""

@@ -59,10 +59,11 @@ def trials(n, space=SPACE, seed=0, names=("score",)):
     ]
 
 
+@pytest.mark.once
 def test_known_distributions_are_found_better_than_at_random():
-    """Ten seeds, the same 20 trials each: the best true value, and the paired sign test."""
-    ours = np.array([search(Wasserstein(candidates=128), s, 20).max() for s in range(10)])
-    random = np.array([search(RandomSearch(), s, 20).max() for s in range(10)])
+    """Ten seeds, the same 18 trials each: the best true value, and the paired sign test."""
+    ours = np.array([search(Wasserstein(candidates=64), s, 18).max() for s in range(10)])
+    random = np.array([search(RandomSearch(), s, 18).max() for s in range(10)])
     assert (ours > random).sum() >= 9
     assert stats.ttest_rel(ours, random, alternative="greater").pvalue < 0.001
     assert np.median(ours) > 0.5 * np.median(random)  # values are below 0
@@ -158,22 +159,23 @@ def test_a_search_in_which_all_fail_goes_on(name):
     assert len(registry.load("suggester", name)().suggest(SPACE, same, 1, generator(0, "s"))) == 1
 
 
+@pytest.mark.once
 def test_two_objectives_give_a_front_better_than_at_random():
     space = Space.parse({"x": [0.0, 1.0], "y": [0.0, 1.0], "z": [0.0, 1.0]})
 
     def front(suggester, seed):
         told = []
-        for _ in range(24):
+        for _ in range(20):
             (point,) = suggester.suggest(space, told, 1, generator(seed, "s"))
             x, rest = point[0], sum((u - 0.5) ** 2 for u in point[1:])
             told.append(Told(point, {"p": x - 3 * rest, "q": 1 - x**2 - 3 * rest}))
         values = np.array([list(t.values.values()) for t in told])
         return hypervolume(values[non_dominated(values)], np.array([-0.5, -0.5]))
 
-    pairs = [(front(Matern(candidates=128), s), front(RandomSearch(), s)) for s in range(3)]
+    pairs = [(front(Matern(candidates=64), s), front(RandomSearch(), s)) for s in range(2)]
     assert all(ours > random for ours, random in pairs)
     # the whole area is the integral of 1.5 - x^2 over x from -0.5 to 1, the front's for x < 0 flat
-    assert np.mean([ours for ours, _ in pairs]) > 1.4
+    assert np.mean([ours for ours, _ in pairs]) > 1.35
 
 
 def test_what_was_learned_is_explained():
@@ -195,7 +197,7 @@ def test_what_was_learned_is_explained():
 
 
 def test_joint_distances_suggest_and_report_the_guard():
-    told = trials(8)
+    told = trials(6)
     for distance_name in ("location", "sliced", "sinkhorn"):
         suggester = Wasserstein(distance=distance_name, quantiles=16, candidates=16)
         (point,) = suggester.suggest(SPACE, told, 1, generator(0, "s"))

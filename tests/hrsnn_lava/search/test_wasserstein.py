@@ -208,6 +208,7 @@ def test_entropic_costs_are_the_maximum_of_their_dual(epsilon):
         assert got == pytest.approx(-best.fun, rel=1e-4, abs=1e-5)
 
 
+@pytest.mark.once
 def test_entropic_costs_are_those_of_pot():
     ot = pytest.importorskip("ot")
     rng = np.random.default_rng(5)
