@@ -25,6 +25,7 @@ import learning
 import learning_rules
 import pruning
 import scaling
+import search_suggest
 import simulation
 import startup
 import trials
@@ -32,7 +33,10 @@ from plot import draw_all
 from timing import table
 
 ROOT = Path(__file__).resolve().parents[1]
-SCRIPTS = ("simulation", "learning", "scaling", "counting", "trials", "startup", "pruning")
+SCRIPTS = (
+    *("simulation", "learning", "scaling", "counting", "trials", "startup", "pruning"),
+    "search_suggest",
+)
 #: Arguments of a script that has its own.
 OWN = {"pruning": ("--neurons", "5000", "--peer-neurons", "0")}
 NOT_MEASURED = "not measured"
@@ -82,6 +86,7 @@ def render(documents: dict[str, Any], page: Path) -> None:
     if "pruning" in documents:
         blocks["pruning"] = pruning.step_table(documents["pruning"]["rows"]["steps"])
     tables = {"scaling": scaling, "counting": counting, "trials": trials, "startup": startup}
+    tables["search_suggest"] = search_suggest
     for name, module in tables.items():
         if name in documents:
             rows = [module.display(row) for row in documents[name]["rows"]]
@@ -212,6 +217,12 @@ def _targets(documents: dict[str, Any]) -> list[tuple[str, str, float, str, str,
     add("trials on 2 cores, worst size", ">=", 1.8, "x", min(gains, default=None))
     starts = [r for r in documents.get("startup", {}).get("rows", []) if "N=" in r["command"]]
     add("simulate, warm start", "<=", 1.0, "s", starts[0]["wall_s"] if starts else None)
+    suggested = [
+        row["cpu_s"]
+        for row in documents.get("search_suggest", {}).get("rows", [])
+        if (row["trials"], row["tool"]) == (500, "wasserstein")
+    ]
+    add("a suggestion at 500 trials", "<=", 1.0, "s", max(suggested, default=None))
     steps = documents.get("pruning", {}).get("rows", {}).get("steps", [])
     for name, (seconds, size) in PRUNING.items():
         row = next((row for row in steps if row["step"] == name), None)

@@ -25,6 +25,9 @@ from hrsnn_lava.deploy.interchange.from_nir import imported
 from hrsnn_lava.deploy.interchange.nir_file import graph_of
 from hrsnn_lava.deploy.interchange.source_run import run_model
 from hrsnn_lava.errors import ArtifactError, SpecError
+from hrsnn_lava.search.space import Space
+from hrsnn_lava.search.suggester import Told
+from hrsnn_lava.seeding import generator
 from hrsnn_lava.sim_backends.runs.parity import compare
 from hrsnn_lava.training.criterion import DrivenRun
 from tests.docs.test_docs import ROOT, pages
@@ -34,6 +37,7 @@ KINDS = {
     "score": "spread",
     "neuron_score": "fan_out",
     "searcher": "step_by_step",
+    "suggester": "near_best",
     "task": "afterglow",
     "reader": "table",
     "criterion": "active",
@@ -140,6 +144,20 @@ def test_a_searcher_of_time_constants(folder):
     moved, report = step.apply(network)
     np.testing.assert_allclose(moved.gather("tau_mem"), 0.03, rtol=0.03)
     assert report["objective_after"] > report["objective_before"]
+
+
+def test_a_suggester_of_a_space(folder):
+    del folder
+    space = Space.parse({"network.connectivity.gain": [0.1, 0.9], "network.size": [50, 90]})
+    suggester, told = registry.load("suggester", "near_best")(step=0.05), []
+    for _ in range(60):
+        (point,) = suggester.suggest(space, told, 1, generator(0, "search"))
+        told.append(Told(point, {"score": -abs(point[0] - 0.8) - abs(point[1] - 0.1)}))
+    assert told[0].point == (0.5, 0.5)
+    assert max(trial.values["score"] for trial in told) > -0.1
+    assert suggester.suggest(space, told, 2, generator(0, "search")) == suggester.suggest(
+        space, told, 2, generator(0, "search")
+    )
 
 
 def test_a_model_below_the_keys_of_a_spec(folder):

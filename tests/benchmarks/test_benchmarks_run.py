@@ -29,6 +29,7 @@ MODULES = (
         "startup",
         "run_all",
         "training",
+        "search_suggest",
     ),
 )
 
