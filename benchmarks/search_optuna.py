@@ -8,7 +8,8 @@ Both maximise the same function of two numbers, each trial with the same waiting
 - whether going on returns at all: after `--patience` seconds it counts as hanging.
 
 Optuna (MIT) runs in an environment of its own, with its file journal, whose two locks are both
-tried, and its default sampler (TPE) with a seed. Ours runs its quasi-random and its learning suggester.
+tried, and its default sampler (TPE) with a seed. Ours runs a learning suggester and quasi-random
+points.
 
     uv venv /tmp/optuna && uv pip install --python /tmp/optuna/bin/python optuna
     python benchmarks/search_optuna.py --optuna-python /tmp/optuna/bin/python

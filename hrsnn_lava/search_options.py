@@ -113,7 +113,8 @@ class SearchOptions:
             between them are smaller for it.
         confirm: fresh seeds that the winner and the spec as it is are compared on at the end.
         seconds: wall time of a trial, after which it is ended and counts as failed; by default any.
-        memory_mb: address space of a trial in MB (10^6 bytes); by default any.
+        memory_mb: address space of a trial in MB (10^6 bytes), some 500 of the program itself among
+            them; by default any.
         retries: of a trial whose process was killed, before it counts as failed.
         space: by path of the spec, what may stand there.
     """

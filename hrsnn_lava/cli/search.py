@@ -1,4 +1,4 @@
-"""Search the distributions of a spec, or any other values of it, on one machine or many."""
+"""Search the best distributions, or other values, of a spec."""
 
 from __future__ import annotations
 
@@ -261,5 +261,5 @@ def _confirmed(data: Mapping[str, Any]) -> list[str]:
     return ["", *lines]
 
 
-ORDER = 22
+ORDER = 105
 COMMAND = search
