@@ -40,8 +40,8 @@ class SurrogateOptions:
         schedule: the rate falls by a ``cosine`` to 0 at the end, or not at all.
         clip: largest norm of a gradient.
         readout: how the readout that learns along does: by ``gradients``, as all else; or by a
-            ``ridge`` that is fitted before every epoch to what the network answers by then, and held
-            meanwhile, so that the network learns for the readout that it is scored with; of a
+            ``ridge`` that is fitted before every epoch to what the network answers by then, and
+            held meanwhile, so that the network learns for the readout that it is scored with; of a
             series alone.
         alpha: penalty of that ridge, relative to the mean power of the features.
         spike: the smooth step: ``fast_sigmoid``, ``atan`` or ``triangular``.

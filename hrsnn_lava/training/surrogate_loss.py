@@ -123,7 +123,7 @@ class Head:
         return scaled[known] / features.shape[-1] ** 0.5, values[known]
 
     def fit(self, rows: list[tuple[Tensor, Tensor]], alpha: float) -> None:
-        """Take the ridge solution of `rows`; the penalty is alpha times the features' mean power."""
+        """Take the ridge solution of `rows`, with alpha times the features' mean power."""
         torch = self.learnable.torch
         x, y = (torch.cat(part) for part in zip(*rows, strict=True))
         mean, offset = x.mean(dim=0), y.mean(dim=0)
