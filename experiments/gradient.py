@@ -73,11 +73,11 @@ WHILE = "HeNB, rounded while"
 CLAIMS = (
     ("HeNB", "STDP", "Gradients (HeNB) above STDP"),
     ("HoNB", "STDP", "Gradients (HoNB) above STDP"),
-    ("HeNB, rates held", "STDP, rates held", "Gradients (HeNB) above STDP at one rate"),
+    ("HeNB, rates held", "STDP, rates held", "Gradients (HeNB) above STDP, rates held"),
     ("HeNB", "readout alone", "Gradients (HeNB) above no training"),
-    ("HeNB, rates held", "readout alone", "Gradients (HeNB) above no training at one rate"),
+    ("HeNB, rates held", "readout alone", "Gradients (HeNB) above no training, rates held"),
     ("HeNB", "HoNB", "HeNB above HoNB"),
-    ("HeNB, rates held", "HoNB, rates held", "HeNB above HoNB at one rate"),
+    ("HeNB, rates held", "HoNB, rates held", "HeNB above HoNB, rates held"),
 )
 PAPER = """
 | | KTH | UCF11 | UCF101 | DVS128 |
@@ -246,10 +246,13 @@ def page(arguments: argparse.Namespace) -> StudyPage:
     series = arguments.set == SERIES
     what = "RMSE" if series else "accuracy"
     error = "next step" if series else "squared error"
+    ways = (("fine_8", f"{error}, 8 bits"), ("fine_4", "4 bits"), ("fine_chip", CHIP))
+    few = [Column(*way) for way in ways if series]
     return StudyPage(
         f"Gradient training on {arguments.set}",
         str(__doc__).split("\n\n    python", maxsplit=1)[0],
-        f"python experiments/gradient.py --set {arguments.set} --size {arguments.size}",
+        f"python experiments/gradient.py --set {arguments.set} --size {arguments.size}"
+        + (f" --seeds {arguments.seeds}" if arguments.seeds else ""),
         (
             Column("score", f"{what}, float"),
             Column("fine", f"{error}, float", True),
@@ -257,10 +260,7 @@ def page(arguments: argparse.Namespace) -> StudyPage:
             Column("score_4", "4 bits", True),
             Column("score_2", "2 bits", True),
             Column("score_chip", CHIP, True),
-            Column("fine_8", f"{error}, 8 bits"),
-            Column("fine_4", "4 bits"),
-            Column("fine_2", "2 bits"),
-            Column("fine_chip", CHIP),
+            *few,
             Column("rate", "spikes a neuron and step"),
             Column("sops_per_sample", "recurrent SOPs a sample"),
             Column("constants_before", "pairs of decays"),
