@@ -39,6 +39,11 @@ class SurrogateOptions:
         learning_rate: of Adam, at the start.
         schedule: the rate falls by a ``cosine`` to 0 at the end, or not at all.
         clip: largest norm of a gradient.
+        readout: how the readout that learns along does: by ``gradients``, as all else; or by a
+            ``ridge`` that is fitted before every epoch to what the network answers by then, and
+            held meanwhile, so that the network learns for the readout that it is scored with; of a
+            series alone.
+        alpha: penalty of that ridge, relative to the mean power of the features.
         spike: the smooth step: ``fast_sigmoid``, ``atan`` or ``triangular``.
         width: of the smooth step, in thresholds.
         reset_gradient: let errors pass through the reset of the potential, too.
@@ -73,6 +78,8 @@ class SurrogateOptions:
     learning_rate: Positive = 0.05
     schedule: Literal["cosine", "none"] = "cosine"
     clip: Positive = 1.0
+    readout: Literal["gradients", "ridge"] = "gradients"
+    alpha: Positive = 1e-3
     spike: Spike = "fast_sigmoid"
     width: Positive = 0.5
     reset_gradient: bool = False

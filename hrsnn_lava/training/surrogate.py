@@ -47,6 +47,8 @@ Row = Mapping[str, Any]
 COLUMNS = ("loss", "error", "right", "rate", "sops", "gradient")
 #: Spikes per neuron and step below which a network is told to be silent.
 _SILENT = 1e-5
+#: Epochs by which potentials of the fitted readout are keyed, beyond those of the training.
+_FITTED = 1 << 40
 #: Moments of the optimiser in a checkpoint.
 _MOMENTS = ("mean", "squares")
 
@@ -111,7 +113,7 @@ def train_surrogate(
     o, keep = options or SurrogateOptions(), keep or Keep()
     torch = find_torch(o.device)
     keep.ready()
-    raise_if(SpecError, "the network cannot be trained on this", list(_misfits(network, lesson)))
+    raise_if(SpecError, "the network cannot be trained on this", list(_misfits(network, lesson, o)))
     step = None
     if o.bits is not None:
         step = replace(quantize or Quantize(), weight_bits=o.bits)
@@ -121,8 +123,12 @@ def train_surrogate(
         return training.run(progress, keep)
 
 
-def _misfits(network: Network, lesson: Supervised) -> Any:
+def _misfits(network: Network, lesson: Supervised, options: SurrogateOptions) -> Any:
     stimulus = lesson.stimulus
+    if options.readout == "ridge" and lesson.classes is not None:
+        yield Problem(
+            "surrogate.readout", "'ridge', of classes", "'gradients'; a ridge of a series"
+        )
     if stimulus.width != network.n_inputs:
         measured = f"{stimulus.width} channels"
         yield Problem("lesson", measured, f"{network.n_inputs}, as the network has")
@@ -159,7 +165,8 @@ class _Training:
         self.synapses = self.learnable.tensor(recurrent_fan_out(network))
         own = {f"theta/{name}": theta for name, theta in self.learnable.theta.items()}
         self.learned = own | {f"head/{name}": theta for name, theta in self.head.theta.items()}
-        self.optimiser = Adam(self.torch, self.learned)
+        moved = own if options.readout == "ridge" else self.learned
+        self.optimiser = Adam(self.torch, moved)
         self.state: State | None = None
         said = options_of(options), None if quantize is None else options_of(quantize)
         parts = (network.digest, lesson.digest, repr(said), str(seed))
@@ -181,6 +188,8 @@ class _Training:
         for epoch in range(resumed, epochs):
             rows = []
             text = _told(epoch, epochs, history, resumed, began)
+            if self.options.readout == "ridge":
+                self._fit_head(epoch)
             for k in range(self.batches.count):
                 rows.append(self._update(epoch, k))
                 progress(text, self.optimiser.updates / self.total)
@@ -202,6 +211,17 @@ class _Training:
         with self.torch.no_grad():
             spikes = self._spikes(batch)
             losses_of(self.head, spikes, batch, self.synapses)
+        self.state = None
+
+    def _fit_head(self, epoch: int) -> None:
+        """The ridge readout of the network as it is; potentials are drawn apart from those of the
+        epoch, so that what it learns there is not the noise that was fitted."""
+        rows = []
+        with self.torch.no_grad():
+            for k in range(self.batches.count):
+                batch = self.batches.batch(_FITTED + epoch, k)
+                rows.append(self.head.rows(self.head.features(self._spikes(batch), batch), batch))
+        self.head.fit(rows, self.options.alpha)
         self.state = None
 
     def _spikes(self, batch: Any) -> Any:
@@ -262,7 +282,8 @@ class _Training:
         with self.torch.no_grad():
             for name, theta in self.learned.items():
                 theta.copy_(it.tensor(tensors[name]))
-                for moment, values in zip(_MOMENTS, self.optimiser.moments[name], strict=True):
+            for name, moments in self.optimiser.moments.items():
+                for moment, values in zip(_MOMENTS, moments, strict=True):
                     values.copy_(it.tensor(tensors[f"adam/{moment}/{name}"]))
         for name in self.head.fixed:
             self.head.fixed[name] = it.tensor(tensors[f"fixed/{name}"])

@@ -107,6 +107,34 @@ class Head:
         size = features.shape[-1] ** 0.5
         return scaled @ self.theta["weights"] / size + self.theta["offset"]
 
+    def rows(self, features: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """What a fit sees of (blocks, batch, kinds * n_neurons) features of a series.
+
+        Returns:
+            Features (n, kinds * n_neurons) by mean and deviation, as in `answers`, and values (n,
+            n_answers) in their deviations, of the blocks whose values are known.
+        """
+        assert batch.values is not None
+        torch = self.learnable.torch
+        known = torch.as_tensor(np.isfinite(batch.values).all(axis=2), device=features.device)
+        values = self.learnable.tensor(np.nan_to_num(batch.values))
+        values = (values - self.fixed["value_mean"]) / self.fixed["value_scale"]
+        scaled = (features - self.fixed["mean"]) / self.fixed["scale"]
+        return scaled[known] / features.shape[-1] ** 0.5, values[known]
+
+    def fit(self, rows: list[tuple[Tensor, Tensor]], alpha: float) -> None:
+        """Take the ridge solution of `rows`, with alpha times the features' mean power."""
+        torch = self.learnable.torch
+        x, y = (torch.cat(part) for part in zip(*rows, strict=True))
+        mean, offset = x.mean(dim=0), y.mean(dim=0)
+        x = x - mean
+        gram = x.T @ x
+        gram.diagonal().add_(alpha * gram.trace().clamp(min=1e-12) / len(gram))
+        weights = torch.linalg.solve(gram, x.T @ (y - offset))
+        with torch.no_grad():
+            self.theta["weights"].copy_(weights)
+            self.theta["offset"].copy_(offset - mean @ weights)
+
     def features(self, spikes: Tensor, batch: Batch) -> Tensor:
         """What the readout sees of (steps, batch, n_neurons) spikes.
 

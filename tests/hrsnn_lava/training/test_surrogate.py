@@ -22,6 +22,7 @@ from hrsnn_lava.experiment.spec_trial import figures_of, figures_with_controls
 from hrsnn_lava.experiment.training import train_by_gradients
 from hrsnn_lava.spec import Spec
 from hrsnn_lava.surrogate_options import SurrogateOptions
+from hrsnn_lava.training import surrogate_loss
 from hrsnn_lava.training.simulation import Stimulus, simulator_of, spike_counts
 from hrsnn_lava.training.surrogate import train_surrogate
 from hrsnn_lava.training.surrogate_checkpoint import Keep
@@ -534,3 +535,58 @@ def test_delays_learn_beside_rounded_weights():
     kept = integers.projection("in").delays
     assert not np.array_equal(steps, np.rint(np.asarray(network.projection("in").delays) / 1e-3))
     assert set(np.unique(kept)) <= set(steps)
+
+
+def test_the_readout_of_a_series_is_the_ridge_of_the_network_as_it_is(monkeypatch):
+    torch = pytest.importorskip("torch")
+    network, lesson = series()
+    options = SurrogateOptions(epochs=3, batch=4, readout="ridge", alpha=0.02, learning_rate=0.02)
+    fits = []
+    fit = surrogate_loss.Head.fit
+
+    def seen(head, rows, alpha):
+        fit(head, rows, alpha)
+        x, y = (torch.cat(part).numpy() for part in zip(*rows, strict=True))
+        mean, offset = x.mean(0), y.mean(0)
+        # the same penalty as rows of its own, solved by orthogonal factors
+        size = np.sqrt(alpha * np.square(x - mean).sum() / x.shape[1])
+        rows_of = np.vstack([x - mean, size * np.eye(x.shape[1])])
+        values = np.vstack([y - offset, np.zeros((x.shape[1], y.shape[1]))])
+        weights = np.linalg.lstsq(rows_of, values, rcond=None)[0]
+        np.testing.assert_allclose(head.theta["weights"].detach(), weights, atol=1e-8)
+        np.testing.assert_allclose(
+            head.theta["offset"].detach(), offset - mean @ weights, atol=1e-8
+        )
+        fits.append(head.theta["weights"].detach().numpy().copy())
+
+    monkeypatch.setattr(surrogate_loss.Head, "fit", seen)
+    result = train_surrogate(network, lesson, options)
+    assert len(fits) == 3
+    assert not np.array_equal(fits[0], fits[2])
+    losses = [row["loss"] for row in result.history]
+    assert losses[-1] < losses[0]
+
+
+def test_a_training_with_a_fitted_readout_goes_on_with_the_same_bits(tmp_path):
+    pytest.importorskip("torch")
+    pytest.importorskip("safetensors")
+    network, lesson = series()
+    options = SurrogateOptions(epochs=3, batch=4, readout="ridge")
+    whole = train_surrogate(network, lesson, options)
+
+    def stop(text, done=None, /):
+        if "epoch 3" in text:
+            raise KillError
+
+    file = tmp_path / "kept.safetensors"
+    with pytest.raises(KillError):
+        train_surrogate(network, lesson, options, progress=stop, keep=Keep(file))
+    again = train_surrogate(network, lesson, options, keep=Keep(file, resume=True))
+    assert again.resumed == 2
+    assert again.network.digest == whole.network.digest
+
+
+def test_a_ridge_of_classes_is_refused():
+    pytest.importorskip("torch")
+    with pytest.raises(SpecError, match=r"surrogate\.readout: .ridge., of classes"):
+        train_surrogate(*network_and_lesson(), SurrogateOptions(readout="ridge"))
