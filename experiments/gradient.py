@@ -238,6 +238,8 @@ def study(arguments: argparse.Namespace) -> Study:
         seeds=seeds(arguments, 2, 5, 2100),
         common=common,
         axes=("tau_mem",),
+        # sizes, readouts and rates that were tried before
+        searched=4 if series else 2,
     )
 
 
