@@ -721,7 +721,11 @@ def difference(networks: Networks, stimulus: Stimulus, check: Check) -> dict[str
     holds = any(p.target == "bias" for p in networks.pruned.projections)
     values = stimulus.first(check.trace.n_steps).inputs if holds else check.inputs
     compared: Mapping[str, Any] = compare_float_fixed(
-        networks.pruned, networks.compiled, values, steps_per_sample=stimulus.block
+        networks.pruned,
+        networks.compiled,
+        values,
+        steps=check.trace.n_steps,  # the last sample may be cut
+        steps_per_sample=stimulus.block,
     )
     return {key: value for key, value in compared.items() if value not in ({}, None)}
 

@@ -61,3 +61,26 @@ def test_wrong_options_are_refused_before_any_work(tmp_path):
     with pytest.raises(SpecError, match='"measured" needs inputs that are held'):
         run_spec(spec_with({"headroom": "measured"}, "synapse"), tmp_path)
     assert not (tmp_path / "journal.jsonl").exists()
+
+
+def test_a_check_that_ends_within_a_sample(tmp_path):
+    """Floats and integers are compared over the steps of the check, the last sample cut."""
+    spec = Spec.parse(
+        {
+            "network": {"size": 40, "connectivity": {"mean_degree": 6.0}},
+            "balance": {"passes": 2},
+            "task": {
+                "kind": "memory",
+                "train": 60,
+                "validation": 30,
+                "test": 40,
+                "delays": 3,
+                "steps_per_sample": 3,
+            },
+            "prune": {"controls": []},
+            "verify": {"backends": ["reference", "native"], "steps": 50},
+        }
+    )
+    report = run_spec(spec, tmp_path).report.to_dict()
+    assert report["float_vs_integer"]["steps"] == 50
+    assert report["parity"]["steps"] == 50
