@@ -345,9 +345,10 @@ def study(arguments: argparse.Namespace) -> Study:
 def page(arguments: argparse.Namespace) -> StudyPage:
     """Its page."""
     command = f"python experiments/pruning.py --size {arguments.size}"
-    if arguments.name != "pruning":
-        command += f" --name {arguments.name}"
-    if arguments.rows:
+    name = getattr(arguments, "name", "pruning")
+    if name != "pruning":
+        command += f" --name {name}"
+    if getattr(arguments, "rows", None):
         command += " --rows " + shlex.join(arguments.rows)
     return StudyPage(
         "Pruning at equal synaptic operations",

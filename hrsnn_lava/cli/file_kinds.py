@@ -87,6 +87,7 @@ _REPORTS = ("report", "answer")
 #: Kinds that a parameter of a command takes.
 ACCEPTED: dict[tuple[str, str], tuple[str, ...]] = {
     ("run", "spec"): ("spec",),
+    ("search", "spec"): ("spec",),
     ("compile", "model"): ("network", "quantized", "nir", "netx", "spec"),
     ("compile", "run"): ("trace",),
     ("train", "model"): ("network", "quantized", "spec"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hrsnn_lava.cli.arguments import INPUT_FILE, SPEC_FILE, OutputFolder, gathered, seed_option
+from hrsnn_lava.cli.arguments import SPEC_FILE, OutputFolder, gathered, seed_option
 from hrsnn_lava.cli.console import Console, columns, with_console
 from hrsnn_lava.cli.failure import Terminated
 from hrsnn_lava.cli.run import default_folder
@@ -84,6 +84,10 @@ class SearchArguments:
         return LocalEngine(self.workers or min(available_cores(), batch))
 
 
+#: Certificates and keys, which are no files of this program.
+PEM_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
 @click.command("search")
 @click.argument("spec", type=SPEC_FILE)
 @click.option(
@@ -105,9 +109,9 @@ class SearchArguments:
     help="Run the trials on the workers of this Dask scheduler: tcp://HOST:PORT on this machine, "
     "tls://HOST:PORT anywhere.",
 )
-@click.option("--tls-ca", type=INPUT_FILE, help="Certificate of the authority, for tls://.")
-@click.option("--tls-cert", type=INPUT_FILE, help="Certificate of this side.")
-@click.option("--tls-key", type=INPUT_FILE, help="Key of this side.")
+@click.option("--tls-ca", type=PEM_FILE, help="Certificate of the authority, for tls://.")
+@click.option("--tls-cert", type=PEM_FILE, help="Certificate of this side.")
+@click.option("--tls-key", type=PEM_FILE, help="Key of this side.")
 @click.option(
     "--out",
     type=OutputFolder(),

@@ -269,7 +269,7 @@ def test_each_type_has_the_reset_that_the_spec_gives_it():
 @pytest.mark.parametrize(
     ("neurons", "words"),
     [
-        ({"reset": "soft"}, "reset: 'soft'; allowed: 'zero', 'subtract' or 'subtract_next'"),
+        ({"reset": "soft"}, "reset: 'soft'; allowed: 'zero', 'subtract', 'subtract_next'"),
         ({"reset": "subtract", "refractory": 0.002}, 'refractory: 0 with reset = "subtract"'),
     ],
 )

@@ -179,8 +179,8 @@ def test_options_that_cannot_be_met(run: Any, files: Any) -> None:
     assert_failure(run("compile", files.network, "--dt", "0", *to), 2, "--dt")
     assert_failure(run("compile", files.network, "--dt", "nan", *to), 2, "not a finite number")
     assert_failure(run("report", files.compiled, "--step-time", "inf"), 2, "not a finite number")
-    assert_failure(run("compile", "m.nir", *to), 2, "accepted:", ".hlx", ".toml")
-    assert_failure(run("compile", "m.net", *to), 3, "no such file")
+    for name in ("m.nir", "m.net"):
+        assert_failure(run("compile", name, *to), 3, "no such file")
     prune = ("prune", files.network, "--density", "0.5", "-o", "o.hlx", "--method")
     assert_failure(run(*prune, "magnitude", "--rescale", "inverse"), 2, "--rescale: inverse")
     assert_failure(run(*prune, "random", "--score", "weight"), 2, "--score", "lyapunov")

@@ -251,6 +251,7 @@ CALLS = {
     ("train", "task"): ("train", "NETWORK", "--task", "FILE", "-o", "x.hlx"),
     ("train", "input_file"): ("train", "NETWORK", "--input", "FILE", "-o", "x.hlx"),
     ("run", "spec"): ["run", "FILE"],
+    ("search", "spec"): ["search", "FILE", "--out", "found"],
     ("compile", "model"): ["compile", "FILE", "-o", "o.hlx"],
     ("compile", "run"): ["compile", "NETWORK", "--rates", "FILE", "-o", "o.hlx"],
     ("prune", "network"): ["prune", "FILE", "--method", "random", "--density", "1", "-o", "o.hlx"],
