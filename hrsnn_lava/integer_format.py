@@ -161,6 +161,18 @@ def shift_sum(total: Any, exponent: int) -> Any:
     return total << exponent if exponent >= 0 else total >> -exponent
 
 
+def most_spikes(vth: ArrayLike) -> NDArray[np.int32]:
+    """How many spikes a neuron that may send several can send in a step, at most; 1 at least.
+
+    Its potential, below 2^23, holds ``vth << 6`` so often.
+
+    Args:
+        vth: mantissas of thresholds, >= 1; others count as 1.
+    """
+    units = np.maximum(np.asarray(vth, dtype=np.int64), 1) << STATE_SHIFT
+    return np.maximum(POTENTIAL_MAX // units, 1).astype(np.int32)
+
+
 def wrapped_32(total: Any) -> Any:
     """The sum of a projection in a step as Lava holds it, in 32 bits, where large payloads wrap.
 

@@ -54,12 +54,11 @@ from hrsnn_lava.integer_format import (
     LEARNING_WEIGHT_RANGE,
     MESSAGE_BITS_MAX,
     NEURON_RANGES,
-    POTENTIAL_MAX,
     SPIKE_COUNT_BITS,
-    STATE_SHIFT,
     WEIGHT_BITS,
     WEIGHT_EXP_RANGE,
     WEIGHT_MAX,
+    most_spikes,
     shift_sum,
     weight_grid,
 )
@@ -194,8 +193,7 @@ class QuantizedPopulation(AnyPopulation):
         """How many spikes a neuron can send in a step at most, (size,): v is below 2^23."""
         if self.reset != "subtract_all":
             return np.ones(self.size, dtype=np.int32)
-        most: Int = POTENTIAL_MAX // (np.maximum(self.parameter("vth"), 1) << STATE_SHIFT)
-        return np.maximum(most, 1).astype(np.int32)
+        return most_spikes(self.parameter("vth"))
 
 
 @brief("name", "pre", "post", "weights", "weight_exp", "sign_mode", "learning")

@@ -119,12 +119,17 @@ def from_nir(
         SpecError: dialect, dt or reset are missing or wrong.
     """
     options, graph = ImportOptions(dialect, dt, reset, single_spikes, biases), read_nir(path)
-    if options == ImportOptions() and (network := from_hints(graph)) is not None:
+    if (network := own_network(graph, options)) is not None:
         return network
     found = imported(graph, options)
     for remark in found.remarks:
         warnings.warn(remark, FindingWarning, stacklevel=2)
     return found.network
+
+
+def own_network(graph: NirGraph, options: ImportOptions) -> Network | None:
+    """The very network that `hl.to_nir` wrote; None of other files, and where more is asked for."""
+    return from_hints(graph) if options == ImportOptions() else None
 
 
 def imported(graph: NirGraph, options: ImportOptions | None = None) -> Imported:

@@ -35,8 +35,8 @@ def into_the_project(folder: Path, source: str, spikes: dict[str, Any], **option
     print(f"loihi2: {compiled.network.n_neurons} neurons, {compiled.network.n_synapses} synapses")
 
 
-def feed_forward(seed: int = 3) -> hl.Network:
-    """Two layers of neurons with time constants and thresholds of their own."""
+def two_layers(recurrent: bool = False, seed: int = 3) -> hl.Network:
+    """Neurons with time constants and thresholds of their own; the first layer may hear itself."""
     rng = np.random.default_rng(seed)
 
     def neurons(name: str, size: int) -> hl.Population:
@@ -49,14 +49,15 @@ def feed_forward(seed: int = 3) -> hl.Network:
         neurons("out", OUT),
     )
     projections = (
-        hl.Projection("first", "in", "hidden", rng.normal(3.0, 3.0, (HIDDEN, CHANNELS))),
-        hl.Projection("second", "hidden", "out", rng.normal(2.0, 3.0, (OUT, HIDDEN))),
+        hl.Projection("first", "in", "hidden", rng.normal(1.0, 4.0, (HIDDEN, CHANNELS))),
+        hl.Projection("second", "hidden", "out", rng.normal(0.5, 2.0, (OUT, HIDDEN))),
     )
-    return hl.Network(1e-3, populations, projections)
+    loop = hl.Projection("loop", "hidden", "hidden", rng.normal(0.0, 2.0, (HIDDEN, HIDDEN)))
+    return hl.Network(1e-3, populations, (*projections, loop) if recurrent else projections)
 
 
 def compared(network: hl.Network, inputs: np.ndarray, theirs: np.ndarray, name: str) -> None:
-    """Spikes of the last layer of `feed_forward` in another program, (STEPS, OUT), beside ours."""
+    """Spikes of the last layer of `two_layers` in another program, (STEPS, OUT), beside ours."""
     later = np.vstack([inputs, np.zeros_like(inputs[:2])])  # that layer is two steps later here
     events = hl.SpikeInput.from_dense(later.astype(bool))
     at, who = FloatSimulator(network).run_events(events)

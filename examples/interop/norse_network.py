@@ -15,9 +15,9 @@ from both_ways import (
     HIDDEN,
     OUT,
     compared,
-    feed_forward,
     into_the_project,
     random_spikes,
+    two_layers,
 )
 from norse.torch import LIFBoxCell, LIFBoxParameters, SequentialState, from_nir, to_nir
 
@@ -52,10 +52,12 @@ def main(folder: Path) -> None:
     spikes = {"hidden": run(SequentialState(*layers[:2]), inputs), "output": run(net, inputs)}
     into_the_project(folder, "Norse", {"inputs": inputs, **spikes})
 
-    network = feed_forward()
-    hl.to_nir(network, folder / "ours.nir")
-    theirs = from_nir(nir.read(folder / "ours.nir"), dt=network.dt)
-    compared(network, inputs, run(theirs, inputs), "Norse")
+    for recurrent in (False, True):
+        network = two_layers(recurrent)
+        hl.to_nir(network, folder / "ours.nir")
+        theirs = from_nir(nir.read(folder / "ours.nir"), dt=network.dt)
+        name = "Norse, recurrent" if recurrent else "Norse"
+        compared(network, inputs, run(theirs, inputs), name)
 
 
 if __name__ == "__main__":

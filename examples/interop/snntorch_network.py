@@ -20,9 +20,9 @@ from both_ways import (
     HIDDEN,
     OUT,
     compared,
-    feed_forward,
     into_the_project,
     random_spikes,
+    two_layers,
 )
 from snntorch.export_nir import export_to_nir
 from snntorch.import_nir import import_from_nir
@@ -69,7 +69,7 @@ def main(folder: Path) -> None:
     nir.write(folder / "net.nir", export_to_nir(net, torch.zeros(1, CHANNELS), ignore_dims=[0]))
     into_the_project(folder, "snnTorch", net.recorded(inputs), reset="zero")
 
-    network = feed_forward()
+    network = two_layers()
     hl.to_nir(network, folder / "ours.nir", dialect="snntorch")
     theirs, state, rows = import_from_nir(nir.read(folder / "ours.nir")), None, []
     for x in torch.tensor(inputs):

@@ -144,14 +144,11 @@ def _load(
 
 def _of_nir(console: Console, model: Path, dt: float | None, reset: Reset | None) -> Network:
     """The network of a file of NIR; what was assumed and what was found are notes."""
-    from hrsnn_lava.deploy.interchange.from_nir import ImportOptions, imported
+    from hrsnn_lava.deploy.interchange.from_nir import ImportOptions, imported, own_network
     from hrsnn_lava.deploy.interchange.nir_file import read_nir
-    from hrsnn_lava.deploy.interchange.nir_hints import from_hints
 
-    graph = read_nir(model)
-    options = ImportOptions(dt=dt, reset=reset)
-    network = from_hints(graph) if options == ImportOptions() else None
-    if network is not None:
+    graph, options = read_nir(model), ImportOptions(dt=dt, reset=reset)
+    if (network := own_network(graph, options)) is not None:
         return network
     found = imported(graph, options)
     dialect = found.choice.dialect.name

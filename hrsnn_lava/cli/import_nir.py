@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 def import_nir(console: Console, arguments: ImportArguments) -> int:
     """Write the network of a ``.nir`` file, and say what was assumed; or that it is our own."""
     from hrsnn_lava.deploy.interchange.against import against
-    from hrsnn_lava.deploy.interchange.from_nir import ImportOptions, imported
+    from hrsnn_lava.deploy.interchange.from_nir import ImportOptions, imported, own_network
     from hrsnn_lava.deploy.interchange.nir_file import read_nir
-    from hrsnn_lava.deploy.interchange.nir_hints import from_hints
     from hrsnn_lava.deploy.interchange.recording import load_recording
 
     refuse_given(arguments, OF_NETX)
@@ -31,10 +30,8 @@ def import_nir(console: Console, arguments: ImportArguments) -> int:
         arguments.single_spikes,
         arguments.biases,  # type: ignore[arg-type]
     )
-    if options == ImportOptions() and arguments.against is None:
-        network = from_hints(graph)
-        if network is not None:
-            return _came_back(console, arguments, network)
+    if arguments.against is None and (network := own_network(graph, options)) is not None:
+        return _came_back(console, arguments, network)
     found = imported(graph, options)
     agreement = None
     if arguments.against is not None:

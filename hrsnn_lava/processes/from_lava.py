@@ -25,13 +25,7 @@ from hrsnn_lava.chip_learning import (
 from hrsnn_lava.errors import NetworkError, SpecError, raise_if
 from hrsnn_lava.fields import is_whole
 from hrsnn_lava.findings import Finding, warn, worst_first
-from hrsnn_lava.integer_format import (
-    INT32,
-    POTENTIAL_MAX,
-    SPIKE_COUNT_BITS,
-    STATE_SHIFT,
-    WEIGHT_BITS,
-)
+from hrsnn_lava.integer_format import INT32, SPIKE_COUNT_BITS, WEIGHT_BITS, most_spikes
 from hrsnn_lava.network import Target
 from hrsnn_lava.notebook import brief
 from hrsnn_lava.processes._foreign_graph import ForeignGraph
@@ -315,9 +309,7 @@ def _most_spikes(process: Process) -> NDArray[np.int64] | None:
     own = hasattr(process, "refractory_end")
     if not own or process.proc_params.get("reset") != "subtract_all":
         return None
-    thresholds = np.maximum(np.ravel(process.vth.init).astype(np.int64), 1)
-    most: NDArray[np.int64] = POTENTIAL_MAX // (thresholds << STATE_SHIFT)
-    return most
+    return most_spikes(np.ravel(process.vth.init)).astype(np.int64)
 
 
 def population(graph: ForeignGraph, process: Process) -> QuantizedPopulation | None:

@@ -25,13 +25,13 @@ def feed_forward(seed, filtered=True, biased=False):
     def neurons(name, n):
         tau_syn = rng.uniform(2e-3, 2e-2, n) if filtered else 0.0
         values = {"tau_mem": rng.uniform(5e-3, 5e-2, n), "v_threshold": rng.uniform(0.5, 1.5, n)}
-        bias = rng.normal(0.2, 0.3, n) if biased else 0.0
+        bias = rng.normal(-0.1, 0.3, n) if biased else 0.0
         return hl.Population(name, n, hl.LIF(**values, tau_syn=tau_syn, bias=bias))
 
     populations = (hl.Population("in", 6, hl.Input()), neurons("a", 20), neurons("b", 4))
     projections = (
-        hl.Projection("first", "in", "a", rng.normal(3.0, 3.0, (20, 6))),
-        hl.Projection("second", "a", "b", rng.normal(2.0, 3.0, (4, 20))),
+        hl.Projection("first", "in", "a", rng.normal(1.0, 4.0, (20, 6))),
+        hl.Projection("second", "a", "b", rng.normal(0.5, 2.0, (4, 20))),
     )
     return hl.Network(DT, populations, projections)
 
@@ -50,7 +50,7 @@ def written(network, path):
 @pytest.mark.parametrize(("filtered", "biased"), [(True, False), (False, False), (False, True)])
 def test_it_has_what_snntorch_asserts_and_spikes_by_its_rule(tmp_path, filtered, biased):
     """Step 1e-4, one threshold, r and w_in of gain 1, no v_leak (``snntorch/import_nir.py``)."""
-    network = feed_forward(4, filtered, biased)
+    network = feed_forward(15, filtered, biased)
     told, nodes = written(network, tmp_path / "n.nir")
     assert told.dt == 1e-4
     for name in "ab":
@@ -71,7 +71,7 @@ def test_it_has_what_snntorch_asserts_and_spikes_by_its_rule(tmp_path, filtered,
     for t in range(STEPS + 2):  # a bias acts from the step on at which the file begins
         simulator.bias = np.where(t >= early, whole, 0.0)
         sent[t, simulator.run_events(events, t, 1)[1]] = 1
-    assert sent[2:, 20:].sum() > 20
+    assert 10 < sent[2:, 20:].sum() < 0.7 * 4 * STEPS  # neither silent nor firing always
     np.testing.assert_array_equal(sent[1:-1, :20], theirs["a"])
     np.testing.assert_array_equal(sent[2:, 20:], theirs["b"])
 
