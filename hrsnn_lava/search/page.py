@@ -140,7 +140,7 @@ def convergence(trials: Sequence[Mapping[str, Any]], objective: Mapping[str, str
     return Plot(
         name,
         Markup("").join([place.stairs(line, BEST), *shapes, *lost]),
-        [tick for tick in place.x_ticks() if "." not in tick[1]],  # trials are whole
+        tuple(tick for tick in place.x_ticks() if "." not in tick[1]),  # trials are whole
         place.y_ticks(),
         "trial",
         f"{objective['better']} is better",
