@@ -56,6 +56,12 @@ SMALLEST = {
     "pruning_curves": TINY
     | {"task.train": 60, "task.validation": 20, "task.test": 30, "task.delays": 5}
     | {"balance.passes": 1, "methods": ("balanced", "random"), "budgets": (4.0, 1.0)},
+    "search_memory": TINY
+    | {"task.train": 60, "task.validation": 20, "task.test": 30, "task.delays": 5}
+    | {"trials": 4},
+    "search_heterogeneity": TINY
+    | {"task.train": 60, "task.validation": 20, "task.test": 30, "task.delays": 5}
+    | {"balance.passes": 1, "trials": 4},
     "importance": TINY
     | {
         "task.train": 40,
@@ -84,7 +90,7 @@ def arguments(size="small"):
 
 
 def test_every_experiment_is_tested():
-    shared = {"command", "networks", "pruned_rows"}
+    shared = {"command", "networks", "pruned_rows", "searched"}
     others = {"lorenz63_seeds", "palette_lorenz63", "quantization_options", "quantization_scales"}
     others |= {"stdp_memory", "search_known_optimum"}
     names = {file.stem for file in FOLDER.glob("*.py")}
