@@ -9,7 +9,8 @@ have the same number of trials:
 - *mean on a grid*: tau_mem alone, one value for all, in equal ratios over its interval.
 
 A trial is one network, and its value the error on validation samples. Synapses are
-charge-normalised, so that tau_syn says nothing of the gain, and rates are balanced alike. What was
+charge-normalised, so that tau_syn says nothing of the gain, and rates are balanced alike; a network
+whose rates cannot be balanced within `UNBALANCED` counts as failed. What was
 chosen is measured on the test samples of 5 networks that no trial saw, the same for all three.
 
 Scores are in log units, higher is better: ln of the memory capacity, minus ln of the error.
@@ -36,6 +37,8 @@ from hrsnn_lava.search.space import Space
 from hrsnn_lava.spec import Spec
 
 NETWORKS = 5
+#: Mean error of the rates after balancing, over the rates wanted, that a trial may have.
+UNBALANCED = 0.25
 NEURON = {"tau_mem": 0.020, "tau_syn": 0.010, "v_threshold": 1.0, "bias": 0.5}
 UNIFORM = {"distribution": "uniform", "low": -1.0, "high": 1.0}
 #: Seconds, steps of 1 ms.
@@ -85,9 +88,10 @@ def network_figures(tables: Mapping[str, Any], seed: int) -> dict[str, float | N
     name = next(score for task, score in TASKS.values() if task["kind"] == tables["task"]["kind"])
     value = figures[name] or 0.0
     sign = 1.0 if name == "memory_capacity" else -1.0
+    failed = (figures["rate_error"] or 0.0) > UNBALANCED
     return {
         "score": sign * math.log(max(value, 1e-3)),
-        "validation": figures["validation"],
+        "validation": None if failed else figures["validation"],
         "rate": figures["rate"],
         "rate_error": figures["rate_error"],
     }
