@@ -345,6 +345,8 @@ def study(arguments: argparse.Namespace) -> Study:
 def page(arguments: argparse.Namespace) -> StudyPage:
     """Its page."""
     command = f"python experiments/pruning.py --size {arguments.size}"
+    if arguments.seeds is not None:
+        command += f" --seeds {arguments.seeds}"
     name = getattr(arguments, "name", "pruning")
     if name != "pruning":
         command += f" --name {name}"
