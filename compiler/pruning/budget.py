@@ -203,16 +203,31 @@ def stated(step: Any) -> dict[str, float | None]:
 
 
 def checked_rates(n_neurons: int, rates: Float | None) -> Float:
-    """The rates themselves; a `SpecError` where there are none, or of another size."""
+    """The rates as floats; a `SpecError` where there are none, of another size, or wrong ones."""
     problems = []
     if rates is None:
         fix = "give `rates` or `observed` to compile, or measure them: `measure_rates`"
         problems.append(Problem("rates", "not known", f"({n_neurons},)", fix))
         rates = np.zeros(n_neurons)
-    elif rates.shape != (n_neurons,):
-        problems.append(Problem("rates", f"shape {rates.shape}", f"({n_neurons},)"))
+    values = _numbers(rates)
+    if values is None:
+        problems.append(Problem("rates", f"{rates!r:.60}", f"({n_neurons},) numbers"))
+    elif values.shape != (n_neurons,):
+        problems.append(Problem("rates", f"shape {values.shape}", f"({n_neurons},)"))
+    elif (wrong := ~(np.isfinite(values) & (values >= 0.0))).any():
+        measured = f"{values[wrong][0]:g} at neuron {np.argmax(wrong)} ({wrong.sum()} in all)"
+        problems.append(Problem("rates", measured, "numbers >= 0, spikes per step"))
     raise_if(SpecError, "the network cannot be pruned by what its neurons send", problems)
-    return rates
+    assert values is not None
+    return values
+
+
+def _numbers(values: Any) -> Float | None:
+    """As an array of floats; None where they are no numbers."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
 
 
 def fill(order: Sequence[int] | Int, costs: Costs) -> Bool:
