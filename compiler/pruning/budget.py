@@ -27,6 +27,8 @@ T = TypeVar("T")
 BUDGETS = ("density", "sops_per_spike", "sop_ratio", "sops")
 #: A silent neuron's synapse costs so much: a share of the mean rate, and spikes per step (ours).
 FLOOR_SHARE, FLOOR = 0.01, 1e-5
+#: A budget of many synapses is met where no more than this share of it is left.
+MISSED = 0.01
 #: By how much sums of costs may leave a budget, as a share: they are summed in another order.
 ROUNDING = 1e-9
 
@@ -145,6 +147,11 @@ class Costs:
             return float(round(self.budget))
         return self.budget * (1.0 + ROUNDING)
 
+    @property
+    def rest(self) -> float:
+        """What may be left of it: a hundredth, or what a synapse costs on the average (ours)."""
+        return max(MISSED * self.allowed, float(self.each.mean()) if self.each.size else 0.0)
+
 
 def costs_of(edges: RecurrentEdges, budget: PruningBudget, rates: Float | None) -> Costs:
     """Costs of all synapses under a budget.
@@ -203,29 +210,55 @@ def stated(step: Any) -> dict[str, float | None]:
 
 
 def checked_rates(n_neurons: int, rates: Float | None) -> Float:
-    """The rates themselves; a `SpecError` where there are none, or of another size."""
+    """The rates as floats; a `SpecError` where there are none, of another size, or wrong ones."""
     problems = []
     if rates is None:
         fix = "give `rates` or `observed` to compile, or measure them: `measure_rates`"
         problems.append(Problem("rates", "not known", f"({n_neurons},)", fix))
         rates = np.zeros(n_neurons)
-    elif rates.shape != (n_neurons,):
-        problems.append(Problem("rates", f"shape {rates.shape}", f"({n_neurons},)"))
+    values = _numbers(rates)
+    if values is None:
+        problems.append(Problem("rates", f"{rates!r:.60}", f"({n_neurons},) numbers"))
+    elif values.shape != (n_neurons,):
+        problems.append(Problem("rates", f"shape {values.shape}", f"({n_neurons},)"))
+    elif (wrong := ~(np.isfinite(values) & (values >= 0.0))).any():
+        measured = f"{values[wrong][0]:g} at neuron {np.argmax(wrong)} ({wrong.sum()} in all)"
+        problems.append(Problem("rates", measured, "numbers >= 0, spikes per step"))
     raise_if(SpecError, "the network cannot be pruned by what its neurons send", problems)
-    return rates
+    assert values is not None
+    return values
+
+
+def _numbers(values: Any) -> Float | None:
+    """As an array of floats; None where they are no numbers."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        return None
 
 
 def fill(order: Sequence[int] | Int, costs: Costs) -> Bool:
     """Synapses in this order as far as the budget lasts, (E,).
+
+    One that does not fit any more is passed over while more than `Costs.rest` is left: senders
+    that fire much more than the others would keep the budget from being spent.
 
     Args:
         order: indices of synapses, the first one is kept first.
         costs: of all synapses.
     """
     order = np.asarray(order, dtype=np.int64)
-    spent = np.cumsum(costs.each[order])
     keep = np.zeros(costs.each.size, dtype=np.bool_)
-    keep[order[: int(np.searchsorted(spent, costs.allowed, side="right"))]] = True
+    left = costs.allowed
+    while order.size:
+        spent = np.cumsum(costs.each[order])
+        fitting = int(np.searchsorted(spent, left, side="right"))
+        keep[order[:fitting]] = True
+        left -= float(spent[fitting - 1]) if fitting else 0.0
+        if left <= costs.rest:
+            break
+        order = order[fitting:]
+        order = order[costs.each[order] <= left]
     return keep
 
 

@@ -116,6 +116,7 @@ def cycle_covers(graph: Graph, costs: Costs, rng: np.random.Generator) -> Covers
     """Cover after cover, as long as the budget lasts.
 
     The last one is walked along its chains and cycles, in random order, and what fits is kept.
+    Where neurons that fire much more than the others leave too much of the budget, more follow.
 
     Args:
         graph: the synapses.
@@ -123,14 +124,21 @@ def cycle_covers(graph: Graph, costs: Costs, rng: np.random.Generator) -> Covers
         rng: draws the order of chains, and among equals.
     """
     each, keep = costs.each, np.zeros(costs.each.size, dtype=np.bool_)
-    sizes, whole, added = list[int](), 0, 0
-    while not keep.all() and float(each[keep].sum() + each[~keep].min()) <= costs.allowed:
+    sizes, whole, added, broken = list[int](), 0, 0, False
+    while True:
+        left = costs.allowed - float(each[keep].sum())
+        free = ~keep & (each <= left)
+        if not free.any() or (broken and left <= costs.rest):
+            break
         # kept synapses first, so that `fill` spends on the others what these have left
-        kept, edges = np.flatnonzero(keep), matching(graph, ~keep)
+        kept, edges = np.flatnonzero(keep), matching(graph, free)
         sizes.append(edges.size)
         if float(each[kept].sum() + each[edges].sum()) > costs.allowed:
             keep = fill(np.concatenate([kept, walked(graph, edges, rng)]), costs)
-            break
+            if np.count_nonzero(keep) == kept.size:  # what rounding alone let fit
+                break
+            broken = True
+            continue
         keep[edges] = True
         whole += 1
         if edges.size < graph.n_neurons:

@@ -95,18 +95,16 @@ def kept_text(facts: Mapping[str, Any]) -> str:
 def methods_of(text: str, known: Mapping[str, Any]) -> tuple[str, ...]:
     """The methods of a comma-separated list, or all; every wrong name is reported."""
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if names == (ALL,):
-        return tuple(known)
     unknown = [
         Problem("--compare", repr(name), ", ".join((ALL, *known)))
         for name in names
-        if name not in known
+        if name not in known and name != ALL
     ]
     if unknown:
         raise SpecError("unknown method", problems=unknown)
     if not names:
         raise SpecError(f"--compare: no method; allowed: {ALL}, or some of {', '.join(known)}")
-    return names
+    return tuple(known) if ALL in names else names
 
 
 def steps_of(

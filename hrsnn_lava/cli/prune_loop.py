@@ -221,11 +221,10 @@ def forget_checkpoints(arguments: LoopArguments, output: Path) -> None:
     """Remove those that nobody asked for, and their folder, where nothing else is in it."""
     if not arguments.asked or arguments.checkpoints is not None:
         return
-    from hrsnn_lava.training.loop_checkpoints import checkpoints
+    from hrsnn_lava.training.loop_checkpoints import remove_checkpoints
 
     folder = arguments.folder(output)
-    for path in checkpoints(folder):
-        path.unlink()
+    remove_checkpoints(folder)
     with contextlib.suppress(OSError):
         folder.rmdir()
 

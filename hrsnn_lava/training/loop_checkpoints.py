@@ -24,12 +24,15 @@ __all__ = [
     "key_of",
     "last_checkpoint",
     "load_checkpoint",
+    "remove_checkpoints",
     "save_checkpoint",
 ]
 
 #: Of the file of an iteration.
 FILE = "iteration-{:04d}.hlx"
 _PATTERN = "iteration-[0-9][0-9][0-9][0-9].hlx"
+#: What a process that was killed in the middle of writing one left of it.
+_UNFINISHED = f".{_PATTERN}.*.part"
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,12 @@ class Checkpointing:
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a loop, in the order of its iterations."""
     return sorted(folder.glob(_PATTERN))
+
+
+def remove_checkpoints(folder: Path) -> None:
+    """Take away all checkpoints of a folder, and what was left of those never finished."""
+    for path in (*checkpoints(folder), *folder.glob(_UNFINISHED)):
+        path.unlink(missing_ok=True)
 
 
 def key_of(network: Network, loop: PruningLoop, lesson: Stimulus, seed: int) -> str:
@@ -103,8 +112,8 @@ def last_checkpoint(
         raise SpecError("the checkpoints are of another loop", problems=[problem])
     if last is not None and resume:
         return last
-    for path in found:
-        path.unlink()
+    if folder.is_dir():
+        remove_checkpoints(folder)
     return None
 
 

@@ -282,6 +282,17 @@ def _nothing_pruned(why: str, severity: Severity) -> Finding:
     )
 
 
+def _silent() -> Finding:
+    return Finding(
+        "warning",
+        "pruning loop",
+        "no neuron of the unpruned network fired under the input that rates are measured with",
+        "by spikes all synapses cost alike, and there are no rates to bring back",
+        "show an input that the network answers to",
+        kind="loop_silent",
+    )
+
+
 def _told(state: PruningState, loop: PruningLoop, began: float, resumed: int) -> str:
     row, done = state.rows[-1], state.iteration - resumed
     text = f"iteration {state.iteration + 1} of {loop.iterations}: {row['synapses']:,} synapses"
@@ -307,6 +318,8 @@ def _result(
         # a network that fits as it is needs no pruning; one that a loss held back was to be pruned
         severity: Severity = "warning" if last.iteration else "note"
         findings = (*findings, _nothing_pruned(why, severity))
+    if not last.rows[0]["spikes"]:
+        findings = (_silent(), *findings)
     report = {
         "step": work.loop.step.name,
         "before": [step.name for step in work.loop.before],

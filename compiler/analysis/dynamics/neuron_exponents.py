@@ -24,7 +24,7 @@ from hrsnn_lava.compiler.analysis.dynamics.lyapunov import (
 )
 from hrsnn_lava.compiler.analysis.dynamics.perturbed_lif import LEADING, PerturbedLIF
 from hrsnn_lava.compiler.analysis.dynamics.surrogate_lif import SurrogateLIF
-from hrsnn_lava.errors import SpecError
+from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.network import Network
 
 __all__ = [
@@ -47,10 +47,22 @@ LINEARISATIONS: Mapping[str, type[SurrogateLIF] | type[EventLIF] | type[Perturbe
 
 
 def isolated_exponents(tau_mem: ArrayLike) -> Float:
-    """Exponent ``-1 / tau_mem`` (1/s) of each neuron without spikes and without the others."""
+    """Exponent ``-1 / tau_mem`` (1/s) of each neuron without spikes and without the others.
+
+    Raises:
+        SpecError: a neuron does not leak: 0, its exponent, is in no harmonic mean.
+    """
     tau = np.asarray(tau_mem, dtype=np.float64)
-    if not np.all(np.isfinite(tau) & (tau > 0)):
-        raise SpecError("tau_mem must be finite and > 0 seconds at every neuron")
+    wrong = ~(np.isfinite(tau) & (tau > 0))
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        measured = f"{tau.flat[first]:g} at neuron {first} ({wrong.sum()} in all)"
+        fix = (
+            'for neurons that do not leak take exponents "participation" or "finite_time", the '
+            'score "weight", or another method'
+        )
+        problem = Problem("tau_mem", measured, "finite and > 0 seconds", fix)
+        raise SpecError("lyapunov: isolated neurons have no exponents", problems=[problem])
     exponents: Float = -1.0 / tau
     return exponents
 

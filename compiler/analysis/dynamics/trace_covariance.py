@@ -17,6 +17,8 @@ MEASURE = (
     "give `observed` to compile with a covariance, as `observe_driven` or `measure_driven` of "
     "hrsnn_lava.training.driven measures it"
 )
+#: What a covariance is, and the largest part of its largest entry that rounding may take or add.
+MEASURED, ROUNDING = "a covariance, as `trace_covariance` measures it", 1e-6
 #: Steps whose filtered spikes are held at once.
 CHUNK = 512
 #: Traces below it are 0: products of smaller ones have few bits left, and take ten times as long.
@@ -122,14 +124,27 @@ def trace_covariance(trace: Trace, tau_steps: float, *, washout: int = 0) -> Flo
 
 
 def checked_covariance(n_neurons: int, covariance: Float | None) -> Float:
-    """The covariance itself; a `SpecError` where there is none, or of another size."""
+    """The covariance itself; a `SpecError` where there is none, of another size, or no covariance.
+
+    One is symmetric, up to rounding, and has no variance below 0.
+    """
     square = f"({n_neurons}, {n_neurons})"
+    covariance = None if covariance is None else np.asarray(covariance)
     if covariance is None:
         problem = Problem("covariance", "not known", square, MEASURE)
     elif covariance.shape != (n_neurons, n_neurons):
         problem = Problem("covariance", f"shape {covariance.shape}", square)
     elif not np.isfinite(covariance).all():
         problem = Problem("covariance", "NaN or infinite", "finite numbers")
+    elif not _is_covariance(covariance):
+        problem = Problem("covariance", "not symmetric, or with variances < 0", MEASURED)
     else:
         return covariance
     raise SpecError("the network cannot be pruned by what its neurons do", problems=[problem])
+
+
+def _is_covariance(matrix: Float) -> bool:
+    """Whether a square matrix is symmetric without variances below 0, up to rounding."""
+    rounding = ROUNDING * float(np.abs(matrix).max(initial=0.0))
+    lopsided = float(np.abs(matrix - matrix.T).max(initial=0.0))
+    return lopsided <= rounding and bool((matrix.diagonal() >= -rounding).all())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +13,12 @@ from scipy.optimize import linear_sum_assignment
 
 from hrsnn_lava.compiler.analysis.dynamics.recurrent import recurrent_edges
 from hrsnn_lava.compiler.context import Context, Observed
-from hrsnn_lava.compiler.passes.prune_balanced import PruneBalanced
+from hrsnn_lava.compiler.passes.prune_balanced import PruneBalanced, prune_balanced
 from hrsnn_lava.compiler.pruning.edge_scoring import Evidence, Scoring, score_edges
 from hrsnn_lava.compiler.pruning.rescale import Rescale
 from hrsnn_lava.errors import SpecError
 from hrsnn_lava.network import LIF, Network, Population, Projection
+from hrsnn_lava.seeding import generator
 
 RATES = np.random.default_rng(0).uniform(0.01, 0.1, 100)
 SEEN = Context(observed=Observed(RATES))
@@ -97,6 +99,31 @@ def test_silent_neurons_are_not_free(balanced: Network) -> None:
     )
     assert degrees(pruned)[0].tolist() == [1] * 100
     assert report["sop_after"] == pytest.approx(rates.sum())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "measured"),
+    [
+        (lambda r: -r, "-"),
+        (lambda r: np.where(np.arange(r.size) == 3, np.nan, r), "nan at neuron 3 (1 in all)"),
+        (lambda r: np.full(r.size, np.inf), "inf at neuron 0"),
+        (lambda r: ["much"] * r.size, "['much'"),
+        (lambda r: r[:, None], "shape ("),
+    ],
+)
+def test_wrong_rates_are_refused_by_the_function_too(
+    balanced: Network, wrong: Any, measured: str
+) -> None:
+    rates = wrong(np.linspace(0.01, 0.1, balanced.n_neurons))
+    with pytest.raises(SpecError, match=re.escape(f"rates: {measured}")):
+        prune_balanced(balanced, PruneBalanced(sops_per_spike=1.0), generator(0, "t"), rates)
+
+
+def test_rates_may_be_a_list(balanced: Network) -> None:
+    rates = np.linspace(0.01, 0.1, balanced.n_neurons)
+    options = PruneBalanced(sops_per_spike=1.0)
+    one, two = (prune_balanced(balanced, options, generator(0, "t"), r) for r in (rates, [*rates]))
+    assert one[0].digest == two[0].digest
 
 
 def test_rates_are_asked_for_where_they_are_needed(balanced: Network) -> None:

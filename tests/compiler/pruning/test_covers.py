@@ -177,3 +177,13 @@ def test_ranks_keep_the_order_of_scores_and_lie_where_matchings_stay_maximum(
 def test_a_score_that_is_no_number_is_refused() -> None:
     with pytest.raises(SpecError, match="must be finite"):
         ranked(np.array([1.0, np.nan]), np.zeros(2))
+
+
+def test_covers_go_on_where_busy_neurons_break_one() -> None:
+    g, costs = graph(60, 0.3, 1)
+    each = np.where(np.arange(60) % 20 == 0, 30.0, costs.neuron)
+    busy = Costs(each[g.pre], each, 0.0)
+    found = covered(g, replace(busy, neuron=costs.neuron), 1.0)
+    spent = float(busy.each[found.keep].sum())
+    allowed = float(costs.neuron.sum())
+    assert allowed - max(0.01 * allowed, float(busy.each.mean())) <= spent <= allowed * (1 + 1e-9)

@@ -212,3 +212,11 @@ def test_the_result_does_not_depend_on_threads(balanced: Network) -> None:
 def test_a_ridge_is_positive() -> None:
     with pytest.raises(SpecError, match=r"ridge: 0\.0; allowed: > 0"):
         Rescale("refit", ridge=0.0)
+
+
+@pytest.mark.parametrize("wrong", [np.triu(np.ones((100, 100))), -np.eye(100)])
+def test_what_is_no_covariance_is_refused(balanced: Network, wrong: NDArray[Any]) -> None:
+    seen = Context(observed=Observed(RATES, covariance=wrong))
+    options = registry.load("pruning", "magnitude")(density=0.5, rescale="refit")
+    with pytest.raises(SpecError, match="covariance: not symmetric, or with variances < 0"):
+        options.apply(balanced, seen)

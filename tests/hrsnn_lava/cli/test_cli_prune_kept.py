@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import hrsnn_lava as hl
+from hrsnn_lava.cli.prune_kept import methods_of
+from hrsnn_lava.errors import SpecError
 from hrsnn_lava.trace import SpikeInput
 from hrsnn_lava.training.kept import measure
 
@@ -212,3 +214,10 @@ def test_options_of_dropping_neurons_need_an_amount(run: Any, arrays: Path) -> N
     outcome = run("prune", arrays, *PRUNED, "--drop-score", "activity")
     assert outcome.code == 2
     assert "--drop-score needs --drop-neurons, or a budget" in outcome.err
+
+
+def test_all_methods_stand_beside_single_ones() -> None:
+    known: dict[str, Any] = {"balanced": None, "random": None}
+    assert methods_of("all", known) == methods_of("random, all", known) == ("balanced", "random")
+    with pytest.raises(SpecError, match="'rndom'"):
+        methods_of("all,rndom", known)

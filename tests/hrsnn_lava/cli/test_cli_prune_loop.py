@@ -127,6 +127,16 @@ def test_files_of_the_user_beside_the_checkpoints_stay(
     assert not checkpoints(tmp_path / "p.hlx.pruning")
 
 
+def test_what_a_killed_write_left_goes_with_the_checkpoints(
+    run: Any, files: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "p.hlx.pruning"
+    folder.mkdir()
+    (folder / ".iteration-0001.hlx.ab_12cd3.part").write_bytes(b"PK")
+    run(*loop(files, "--loop", "1", "--no-homeostasis"))
+    assert not folder.exists()
+
+
 def test_what_another_loop_left_beside_the_output_makes_room(
     run: Any, files: Any, tmp_path: Path
 ) -> None:

@@ -230,6 +230,13 @@ def test_a_network_that_fits_is_left_alone(network, lesson):
     assert (told.kind, told.severity) == ("loop_pruned_nothing", "note")
 
 
+def test_a_network_that_sends_nothing_is_pruned_and_told_of(network, lesson):
+    silent = network.with_biases(np.full(network.n_neurons, -100.0))
+    result = run_loop(silent, PruningLoop(PruneRandom(sops_per_spike=1.0), 2), lesson, seed=5)
+    assert result.rows[-1]["synapses"] == network.n_neurons
+    assert [finding.kind for finding in result.record.findings] == ["loop_silent"]
+
+
 def test_what_never_fits_is_refused_and_its_checkpoints_stay(network, lesson, tmp_path):
     few = small_chip(2, neurons=40, synapses=3)
     loop = PruningLoop(PruneRandom(density=0.5), 2, ends=(Fits(few),), aftercare=None)

@@ -20,8 +20,10 @@ def single(n: int, weights: object = None, **lif: object) -> Network:
 
 def test_isolated_exponents_are_inverse_time_constants() -> None:
     np.testing.assert_array_equal(isolated_exponents([0.01, 0.05]), [-100.0, -20.0])
-    with pytest.raises(SpecError, match="tau_mem must be finite and > 0"):
+    with pytest.raises(SpecError, match=r"tau_mem: 0 at neuron 1 \(1 in all\); allowed: finite"):
         isolated_exponents([0.01, 0.0])
+    with pytest.raises(SpecError, match=r'neuron 1 .*take exponents "participation"'):
+        isolated_exponents([0.01, np.inf, np.inf])
 
 
 def test_silent_uncoupled_neurons_give_their_time_constants_exactly() -> None:
