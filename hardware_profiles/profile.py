@@ -16,6 +16,8 @@ from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.hardware_profiles.documents import Document, Sourced, Strict
 from hrsnn_lava.notebook import brief
 
+#: Source of what a user changes in a profile.
+_SET = "set by the user"
 #: Tables whose optional numbers are left out of the plain data when a file leaves them out.
 _GROWING = ("chip", "core", "features")
 
@@ -301,7 +303,7 @@ class HardwareProfile(Document):
         if count < 1:
             raise SpecError(f"number of chips: {n_chips!r:.40}; allowed: a whole number >= 1")
         chips = self.chip.chips.model_copy(
-            update={"value": count, "source": "set by the user", "evidence": "chosen"}
+            update={"value": count, "source": _SET, "evidence": "chosen"}
         )
         return self.model_copy(update={"chip": self.chip.model_copy(update={"chips": chips})})
 
@@ -320,9 +322,15 @@ class HardwareProfile(Document):
             allowed = ">= 1" if there is None else f"1 to {there}"
             raise SpecError(f"number of cores: {n_cores!r:.40}; allowed: a whole number, {allowed}")
         cores = self.chip.cores.model_copy(
-            update={"value": count, "source": "set by the user", "evidence": "chosen"}
+            update={"value": count, "source": _SET, "evidence": "chosen"}
         )
         return self.model_copy(update={"chip": self.chip.model_copy(update={"cores": cores})})
+
+    def making_room(self, n_cores: int) -> str:
+        """What a user can do to have so many cores, in words: take more of the chip, or chips."""
+        if self.chip.cores.source == _SET:
+            return f"allow {n_cores} cores"
+        return f"use {-(-n_cores // (self.chip.cores.value or 1))} chips"
 
     def problems(self, where: str) -> Iterator[Problem]:
         yield from super().problems(where)

@@ -80,15 +80,13 @@ def cores_on_chip(placed: PlacedNetwork) -> Iterator[Violation]:
     """The cores in use are no more than the chips have."""
     limit, n_cores = placed.used.cores_limit, placed.used.n_cores
     if limit is not None and n_cores > limit:
-        per_chip = placed.profile.chip.cores.value or 1
-        chips = -(-n_cores // per_chip)
         yield Violation(
             "cores_on_chip",
             f"profile {placed.profile.name}",
             f"{n_cores} cores",
             f"{limit} cores",
-            f"use {chips} chips, or {_fewer_cores(placed, limit)} (at least, while other rules are "
-            "broken)",
+            f"{placed.profile.making_room(n_cores)}, or {_fewer_cores(placed, limit)} (at least, "
+            "while other rules are broken)",
             share=n_cores / limit,
         )
 

@@ -174,8 +174,7 @@ def _too_much_alone(tried: PlacedNetwork, name: str, used: Int, limit: int) -> I
 
 def _too_few_cores(demand: Demand, bound: Bound, limit: int, n_neurons: int) -> Violation:
     profile = demand.profile
-    chips = -(-bound.cores // (profile.chip.cores.value or 1))
-    fix = f"use {chips} chips at least"
+    fix = f"{profile.making_room(bound.cores)} at least"
     if bound.resource == "neurons":
         fix += f", or drop {n_neurons - limit * demand.neurons_per_core:,} neurons"
     elif (share := pruning_needed(demand, limit)) is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,11 +80,21 @@ class PruningBudget:
         return amount_of(self)
 
 
-class Amount(NamedTuple):
-    """A budget by the name of its option, such as ``("sops_per_spike", 1.0)``."""
+@dataclass(frozen=True)
+class Amount:
+    """A budget by the name of its option, such as ``Amount("sops_per_spike", 1.0)``.
+
+    Raises:
+        SpecError: no option has that name.
+    """
 
     name: str
     value: float
+
+    def __post_init__(self) -> None:
+        if self.name not in BUDGETS:
+            problem = Problem("budget", repr(self.name), ", ".join(BUDGETS))
+            raise SpecError("no budget to prune to", problems=[problem])
 
     def __str__(self) -> str:
         """In a word or two, as tables show it."""

@@ -161,8 +161,11 @@ def require_stable(matrix: sparse.csr_matrix) -> Abscissa:
 
     Raises:
         SpecError: the matrix is unstable: noise would grow without bound, and solvers of the
-            Lyapunov equation return negative variances without complaint.
+            Lyapunov equation return negative variances without complaint. Or its values are not
+            finite.
     """
+    if not np.isfinite(matrix.data).all():
+        raise SpecError("the system has values that are not finite")
     abscissa = spectral_abscissa(matrix)
     if abscissa.value >= 0 and abscissa.method != "gershgorin":
         raise SpecError(

@@ -110,6 +110,8 @@ def test_cores_of_the_chip(n_cores, fits) -> None:
     if not fits:
         assert violations[0].fix.startswith("use 2 chips")
         assert not found(network(n=n_cores), np.arange(n_cores), LOIHI.with_chips(2))
+        (fewer,) = found(network(n=n_cores), np.arange(n_cores), LOIHI.with_cores(100))
+        assert fewer.fix.startswith("allow 129 cores, or ")
 
 
 def test_pieces_are_counted_by_trying() -> None:

@@ -184,6 +184,8 @@ def test_more_chips_make_room() -> None:
     with pytest.raises(CapacityError, match=message + r"Use 2 chips at least, or drop 44 neurons"):
         partition(network, profile)
     assert partition(network, profile.with_chips(2)).n_cores == 150
+    with pytest.raises(CapacityError, match=r"allowed: 100 cores\. Allow 150 cores at least, or"):
+        partition(network, profile.with_cores(100))
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,11 @@ def test_of_equal_scores_the_first_is_kept_and_it_is_told(judged: Any) -> None:
     assert [finding.kind for finding in result.findings] == ["screening_tied"]
 
 
+def test_an_amount_is_of_a_budget_that_there_is() -> None:
+    with pytest.raises(SpecError, match="allowed: density, sops_per_spike, sop_ratio, sops"):
+        Amount("bogus", 1.0)
+
+
 def test_passes_of_ones_own_are_candidates(
     network: hl.Network, lesson: Any, seen: np.ndarray
 ) -> None:

@@ -71,6 +71,14 @@ def test_unstable_systems_are_refused() -> None:
         covariance(system, abscissa=-1.0)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_refused(value: float) -> None:
+    system = stable_system(30, 0.1)
+    system.data[3] = value
+    with pytest.raises(SpecError, match="not finite"):
+        covariance(system)
+
+
 def test_shape_is_checked() -> None:
     with pytest.raises(SpecError, match=r"square system; its shape is \(2, 3\)"):
         covariance(sparse.csr_matrix((2, 3)))
