@@ -237,6 +237,9 @@ def test_objectives_are_means_of_ratios() -> None:
     assert gains_of(objectives, each, "") == [0.625, -3.0]
     assert gains_of([Objective("score")], [{"score": 2.0}], "lower") == [-2.0]
     assert gains_of(objectives, [{"a": 1.0, "b": 0.0}], "") is None
+    # nothing that a process could be fitted to
+    assert gains_of(objectives, [{"a": 1.0, "b": 1e-320}], "") is None
+    assert gains_of(objectives, [{"a": 1.0, "b": -1e200}], "") is None
     with pytest.raises(KeyError):
         gains_of(objectives, [{"a": 1.0}], "")
 
