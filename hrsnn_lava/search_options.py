@@ -120,7 +120,7 @@ class SearchOptions:
     """
 
     trials: Count = 40
-    batch: Count = 4
+    batch: Annotated[int, Field(ge=1, le=10_000)] = 4
     suggester: Annotated[Any, Part("suggester"), Field(validate_default=True)] = "wasserstein"
     objectives: tuple[ObjectiveText, ...] = (SCORE,)
     measure: Literal["float", "integers", "program"] = "float"
