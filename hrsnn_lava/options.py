@@ -426,4 +426,7 @@ def _known_keys(cls: Any, location: list[str]) -> str:
             inner = tables(hints)
             current = inner[0] if len(inner) == 1 else hints
     innermost = tables(current)
-    return "one of " + ", ".join(keys(innermost[0])) if innermost else "the documented keys"
+    if not innermost:
+        return "the documented keys"
+    known = keys(innermost[0])
+    return "one of " + ", ".join(known) if known else "none: it has no options"

@@ -120,7 +120,7 @@ class SearchOptions:
     """
 
     trials: Count = 40
-    batch: Count = 4
+    batch: Annotated[int, Field(ge=1, le=10_000)] = 4
     suggester: Annotated[Any, Part("suggester"), Field(validate_default=True)] = "wasserstein"
     objectives: tuple[ObjectiveText, ...] = (SCORE,)
     measure: Literal["float", "integers", "program"] = "float"
@@ -137,9 +137,10 @@ class SearchOptions:
         """Checks of several options.
 
         Raises:
-            ValueError: no objective, or one twice.
+            ValueError: no objective, or one twice, be it in opposite directions.
         """
         if not self.objectives:
             raise ValueError('objectives: at least one, such as "score"')
-        if len(set(self.objectives)) < len(self.objectives):
+        names = {Objective.parse(text).name for text in self.objectives}
+        if len(names) < len(self.objectives):
             raise ValueError("objectives: each of them once")

@@ -279,9 +279,13 @@ class GaussianProcess:
         return replace(self, factor=factor, weights=weights)
 
     def covariance(self, a: Float, b: Float) -> Float:
-        """``s^2 k``, (n, m), of standardised values between two arrays of features."""
+        """``s^2 k``, (n, m), of standardised values between two arrays of features.
+
+        Where both are the same array it is the matrix of a set of points, which a guard mends.
+        """
         squared = np.stack(list(self.geometry.squared(a, b)))
-        return self.hyper.signal * self.kernel.correlations(squared, self.hyper.lengths).matrix
+        kernel = self.kernel if a is b else self.kernel.between
+        return self.hyper.signal * kernel.correlations(squared, self.hyper.lengths).matrix
 
     def extended(self, features: Float, values: Float) -> GaussianProcess:
         """The process with further trials, its hyper-parameters and standardisation as they are."""

@@ -42,6 +42,11 @@ class Kernel(Protocol):
         """Of squared distances of the parts, (B, n, m), and (B,) length scales."""
         ...
 
+    @property
+    def between(self) -> Kernel:
+        """What gives correlations between two different sets of points."""
+        ...
+
 
 @dataclass(frozen=True)
 class Joint:
@@ -66,6 +71,11 @@ class Joint:
 
         return Correlations(matrix, gradient)
 
+    @property
+    def between(self) -> Kernel:
+        """Itself."""
+        return self
+
 
 @dataclass(frozen=True)
 class Product:
@@ -85,6 +95,11 @@ class Product:
             return np.array(sums)
 
         return Correlations(matrix, gradient)
+
+    @property
+    def between(self) -> Kernel:
+        """Itself."""
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +136,8 @@ class Guarded:
 
     Distances such as Sinkhorn's do not come from a Hilbert space, and then nothing makes the
     matrix of a radial kernel positive semi-definite. Matrices between different points are what
-    they are, so a variance that follows may have to be held at 0.
+    they are (`between`; there may be as many of the one as of the other), so a variance that
+    follows may have to be held at 0.
 
     Attributes:
         kernel: what is guarded.
@@ -151,6 +167,11 @@ class Guarded:
             return plain.gradient(vectors @ (ratio * inner) @ vectors.T)
 
         return Correlations(clipped(plain.matrix).matrix, gradient)
+
+    @property
+    def between(self) -> Kernel:
+        """What is guarded."""
+        return self.kernel
 
 
 def least_eigenvalue(matrix: Float) -> float:

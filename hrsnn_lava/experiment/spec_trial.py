@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from hrsnn_lava.compiler.passes.quantize import quantize
-from hrsnn_lava.errors import SpecError
+from hrsnn_lava.errors import Problem, SpecError
 from hrsnn_lava.experiment.preparation import Prepared, prepare
 from hrsnn_lava.experiment.scoring import recurrent_fan_out, with_metrics
 from hrsnn_lava.metrics.scores import Score
@@ -45,6 +45,9 @@ def merged(base: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, An
     Args:
         base: plain tables; they are not changed.
         settings: values by dotted path; a table replaces a table.
+
+    Raises:
+        SpecError: a path goes on behind a value that is no table.
     """
     tables = _copied(base)
     for path, value in settings.items():
@@ -52,6 +55,10 @@ def merged(base: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, An
         table = tables
         for part in above:
             table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                measured = f"stands in {part} = {table!r:.40}, which is no table"
+                problem = Problem(path, measured, "a path of the spec")
+                raise SpecError("a value has no parts", problems=[problem])
         table[key] = _copied(value) if isinstance(value, Mapping) else value
     return tables
 

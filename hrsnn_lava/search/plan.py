@@ -56,8 +56,8 @@ class SearchPlan:
         """The plan of a spec.
 
         Raises:
-            SpecError: it has no ``[search]``, its space is none of the spec, or an objective is one
-                that its trials do not measure.
+            SpecError: it has no ``[search]``, its space is none of the spec, or has values that
+                its trials do not look at, or an objective is one that they do not measure.
         """
         options = spec.search
         if options is None:
@@ -68,6 +68,7 @@ class SearchPlan:
         objectives = tuple(Objective.parse(text) for text in options.objectives)
         plan = cls(spec, options, space, objectives, json.loads(spec.canonical()), evaluate)
         plan._check_stop()
+        plan._check_paths()
         plan._check_middle()
         plan._check_objectives()
         return plan
@@ -156,6 +157,28 @@ class SearchPlan:
             problem = Problem("search.stop.after", str(stop.after), allowed, fix)
             raise SpecError("trials cannot be given up", problems=[problem])
 
+    def _check_paths(self) -> None:
+        """Refuse values that make no difference to a trial: all of them would be the same."""
+        if self.evaluate != EVALUATE:
+            return
+        measure = self.options.measure
+        unread = () if measure == "program" else _OF_PROGRAMS
+        if measure == "float" and self.spec.surrogate is None:  # which rounds weights as it does
+            unread = (*unread, "quantize")
+        problems = []
+        for dimension in self.space.dimensions:
+            table = dimension.path.partition(".")[0]
+            where = f"search.space: {dimension.path}"
+            if table in _FIXED:
+                problems.append(Problem(where, "makes no difference to a trial", _FIXED[table]))
+            elif table in unread:
+                measured = f'not looked at by search.measure = "{measure}"'
+                fix = 'set search.measure = "program"'
+                if table == "quantize":
+                    fix += ' or "integers"'
+                problems.append(Problem(where, measured, "what trials look at", fix))
+        raise_if(SpecError, "the space has values that make no difference", problems)
+
     def _check_middle(self) -> None:
         """Try the middle of the space as a spec: wrong paths and values are told before a trial."""
         settings = self.settings((0.5,) * self.space.size)
@@ -190,6 +213,27 @@ class SearchPlan:
         )
 
 
+#: What a search sets itself, or what only names or judges, and what may vary in its place.
+_FIXED = {
+    "schema_version": "values of the network, its task and its program",
+    "name": "values of the network, its task and its program",
+    "seed": "search.repeats or search.fresh_seeds, for several seeds",
+    "budgets": "values of the network, its task and its program",
+    "search": "values of the network, its task and its program",
+}
+#: Tables that make a program of a network.
+_OF_PROGRAMS = (
+    "prune",
+    "stock_groups",
+    "lower_stock",
+    "partition",
+    "palette",
+    "absorb_thresholds",
+    "place",
+    "compile",
+    "verify",
+    "report",
+)
 #: Scores of tasks that are called like a quantity of a report.
 _OF_NETWORKS = {"accuracy", "rmse"}
 

@@ -30,6 +30,8 @@ __all__ = ["Engine", "LocalEngine", "TrialServer", "attempted"]
 #: Seconds beyond its own limit after which a trial whose process does not answer is given up, and
 #: that a process has to end by itself.
 GRACE, LEAVE = 30.0, 2.0
+#: Seconds that are waited at once: a `select` refuses to wait for thousands of years.
+_LONGEST = 3600.0
 #: Characters of what a process wrote to standard error that are kept of one that was lost.
 _TAIL = 400
 #: Libraries that would start threads, which a fork loses; trials run side by side instead.
@@ -133,7 +135,7 @@ class TrialServer:
                 if left is not None and left <= 0:
                     self._process.kill()
                     return text
-                if selector.select(left):
+                if selector.select(None if left is None else min(left, _LONGEST)):
                     chunk = stream.read(1 << 16)
                     if not chunk:
                         return text

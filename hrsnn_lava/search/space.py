@@ -15,7 +15,7 @@ whole numbers. Everything that is wrong with a table is said at once.
 from __future__ import annotations
 
 import itertools
-import math
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -56,6 +56,9 @@ __all__ = ["Point", "Space"]
 
 #: Coordinates of a trial, each in ``[0, 1)``.
 Point = tuple[float, ...]
+#: Ends of intervals are no larger, so that widths are finite; of whole numbers, so that all numbers
+#: between them are whole as floats.
+_LARGEST, _LARGEST_WHOLE = 1e100, 2**53
 #: A path of a spec.
 _PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
@@ -205,6 +208,7 @@ def _choice(path: str, table: Mapping[str, Any], where: str) -> Dimension:
         raise _Wrong(Problem(f"{where}.values", f"{values!r:.40}", "a list, not empty"))
     if twice := [v for k, v in enumerate(values) if _same(v, values[:k])]:
         raise _Wrong(Problem(f"{where}.values", f"{twice[0]!r:.40} twice", "each value once"))
+    _refuse_unwritable(values, f"{where}.values")
     return Choice(path, tuple(values))
 
 
@@ -212,8 +216,19 @@ def _same(value: Any, others: Sequence[Any]) -> bool:
     return any(value == other and type(value) is type(other) for other in others)
 
 
+def _refuse_unwritable(values: Sequence[Any], where: str) -> None:
+    """Refuse what the ledger cannot hold: nan, dates."""
+    for value in values:
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError):
+            allowed = "texts, finite numbers, true and false, lists and tables of them"
+            raise _Wrong(Problem(where, f"{value!r:.40}", allowed)) from None
+
+
 def _fixed(path: str, table: Mapping[str, Any], where: str) -> Dimension:
     _refuse_unknown(table, ("value",), where)
+    _refuse_unwritable([table["value"]], f"{where}.value")
     return Fixed(path, table["value"])
 
 
@@ -228,6 +243,8 @@ def _number(path: str, table: Mapping[str, Any], where: str) -> Dimension:
     ends = (interval.low, interval.high)
     if any(end != int(end) for end in ends):
         raise _Wrong(Problem(where, f"{ends[0]:g} to {ends[1]:g}", "whole numbers"))
+    if max(map(abs, ends)) >= _LARGEST_WHOLE:
+        raise _Wrong(Problem(where, f"{ends[0]:g} to {ends[1]:g}", "whole numbers below 2^53"))
     return Integer(path, int(ends[0]), int(ends[1]), interval.log)
 
 
@@ -245,7 +262,7 @@ def _range(value: Any, where: str) -> Range:
             raise _Wrong(Problem(where, f"{len(ends)} values", "two: [low, high]"))
     for end in ends:
         if not _is_number(end):
-            raise _Wrong(Problem(where, f"{end!r:.40}", "finite numbers"))
+            raise _Wrong(Problem(where, f"{end!r:.40}", "finite numbers, at most 1e100"))
     if prior not in ("uniform", "log"):
         near = did_you_mean(str(prior), ("uniform", "log"))
         raise _Wrong(Problem(f"{where}.prior", f"{prior!r:.40}", "uniform, log", near))
@@ -261,13 +278,14 @@ def _range(value: Any, where: str) -> Range:
 
 
 def _is_number(value: Any) -> bool:
+    """Whether a value is a number that intervals can be computed with."""
     is_real = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_real and math.isfinite(value)
+    return is_real and abs(value) <= _LARGEST  # not so of nan
 
 
 def _distribution(path: str, table: Mapping[str, Any], where: str) -> Dimension:
     family = table["distribution"]
-    if family not in FAMILIES:
+    if not isinstance(family, str) or family not in FAMILIES:
         near = did_you_mean(str(family), FAMILIES)
         where, allowed = f"{where}.distribution", ", ".join(FAMILIES)
         raise _Wrong(Problem(where, f"{family!r:.40}", allowed, near))
@@ -305,7 +323,8 @@ def _free(value: Any, where: str) -> Free:
     if isinstance(value, (list, tuple, Mapping)):
         return _range(value, where)
     if not _is_number(value):
-        raise _Wrong(Problem(where, f"{value!r:.40}", "a finite number, or an interval of them"))
+        allowed = "a finite number, or an interval of them; at most 1e100"
+        raise _Wrong(Problem(where, f"{value!r:.40}", allowed))
     return float(value)
 
 

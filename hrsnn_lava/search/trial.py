@@ -40,6 +40,8 @@ Status = Literal["done", "stopped", "failed"]
 #: ``error``: of the spec, or of the program; ``memory``, ``time``: more than it may take;
 #: ``killed``: its process has gone.
 Why = Literal["error", "memory", "time", "killed"]
+#: The largest objective that is one: squares of larger ones are none that can be computed with.
+_LARGEST = 1e100
 #: A message that is kept is at most so long, in characters.
 _LONGEST = 2000
 
@@ -140,7 +142,7 @@ def values_of(objectives: Sequence[Objective], each: Sequence[Figures]) -> list[
     """Every objective as it is told to people: its mean over the networks.
 
     Returns:
-        None for one that is not defined on every network.
+        None for one that is not defined on every network, or beyond 1e100 there.
 
     Raises:
         KeyError: there is no such figure.
@@ -156,7 +158,10 @@ def values_of(objectives: Sequence[Objective], each: Sequence[Figures]) -> list[
 def _ratio(objective: Objective, figures: Figures) -> float | None:
     above = figures[objective.figure]
     below = figures[objective.over] if objective.over else 1.0
-    return None if above is None or not below else above / below
+    if above is None or not below:
+        return None
+    ratio = above / below
+    return ratio if abs(ratio) <= _LARGEST else None
 
 
 def gains_of(

@@ -44,7 +44,13 @@ def test_what_is_no_objective_is_refused(text: str) -> None:
     [
         ({"objectives": []}, "search.objectives: at least one"),
         ({"objectives": ["score", "score"]}, "search.objectives: each of them once"),
+        (
+            {"objectives": ["maximize rate", "minimize rate"]},
+            "search.objectives: each of them once",
+        ),
         ({"trials": 0}, "search.trials: 0; allowed: >= 1"),
+        ({"batch": 10**8}, "search.batch: 100000000; allowed: <= 10000"),
+        ({"suggester": {"kind": "random", "initial": 3}}, "unknown key; allowed: none: it has no"),
         ({"seconds": 0.0}, "search.seconds: 0.0; allowed: > 0"),
         ({"trails": 3}, "search.trails: unknown key.*Did you mean 'trials'"),
         ({"suggester": "wassersten"}, "Did you mean 'wasserstein'"),

@@ -83,6 +83,29 @@ def kills_its_worker(tables: Mapping[str, Any], seed: int, measure: str) -> dict
     return bowl(tables, seed, measure)
 
 
+def leaves_a_process(tables: Mapping[str, Any], seed: int, measure: str) -> dict[str, Any]:
+    """The bowl; a process that is left behind goes on, and has all that is open here."""
+    import multiprocessing
+
+    left = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    left.start()
+    (Path(os.environ[FOLDER]) / "left").write_text(str(left.pid))
+    return bowl(tables, seed, measure)
+
+
+def multiplies(tables: Mapping[str, Any], seed: int, measure: str) -> dict[str, Any]:
+    """The bowl, after the first product of matrices in a process that may take no more memory."""
+    import resource
+
+    import numpy as np
+
+    square = np.ones((200, 200))
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + (1 << 20), taken + (1 << 20)))
+    square @ square
+    return bowl(tables, seed, measure)
+
+
 def plan_of(evaluate: str = "bowl", **table: Any) -> SearchPlan:
     """A search of gain and size on one of the functions here; `table` goes into ``[search]``."""
     # not at the top: processes of trials import this module, and need none of it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hrsnn_lava.bayesian.gaussian_process import GaussianProcess, Hyperparameters
 from hrsnn_lava.bayesian.geometry import reference_points
 from hrsnn_lava.bayesian.kernels import Guarded, Joint, Product, least_eigenvalue
 from hrsnn_lava.search.features import geometry_of
@@ -122,6 +123,23 @@ def test_the_guard_mends_kernels_of_sinkhorn_divergences():
     mended = Guarded(Joint()).correlations(squared[None], np.array([2.0])).matrix
     assert np.linalg.eigvalsh(mended)[0] > -1e-12
     assert np.abs(mended - plain).max() < 0.1
+
+
+def test_what_a_guarded_process_expects_does_not_depend_on_how_many_points_are_asked_for():
+    """As many as there are trials make a square matrix, which is none of one set of points."""
+    rng = np.random.default_rng(5)
+    geometry = geometry_of(TWO, "sinkhorn", 32)
+    points, asked = rng.random((10, TWO.size)), geometry.features(rng.random((14, TWO.size)))
+    hyper = Hyperparameters(1.0, np.ones(len(geometry.names)), 0.1)
+    process = GaussianProcess.given(
+        geometry, geometry.features(points), points[:, 0], hyper, Guarded(Joint())
+    )
+    mean, variance = process.posterior(asked)
+    for count in (1, 10):
+        few, of_few = process.posterior(asked[:count])
+        # Sinkhorn's iteration ends for all pairs together, so distances are not the same to a bit
+        np.testing.assert_allclose(few, mean[:count], rtol=1e-3)
+        np.testing.assert_allclose(of_few, variance[:count], rtol=1e-2, atol=1e-5)
 
 
 def test_sinkhorn_distances_of_a_space_are_near_those_of_marginals():

@@ -30,11 +30,24 @@ def test_a_spec_without_a_search_says_what_is_missing() -> None:
         ({"network.sise": [50, 100]}, r"search\.space: network\.sise: unknown key.*'size'"),
         ({"network.size": [-200, 100]}, r"search\.space: network\.size: -50; allowed: >= 2"),
         ({"task.kind": {"values": ["a", "b"]}}, "search.space: task.kind: 'b'"),
+        ({"network.size.x": [1, 2]}, r"network\.size\.x: stands in size = 1000, which is no table"),
+        ({"seed": [1, 9]}, r"seed: makes no difference.*search\.repeats or search\.fresh_seeds"),
+        ({"search.trials": [1, 9]}, r"search\.trials: makes no difference to a trial"),
+        ({"prune.density": [0.1, 0.5]}, r'prune\.density: not looked at.*measure = "program"'),
+        ({"quantize.weight_bits": [4, 8]}, r'weight_bits: not looked at.*or "integers"'),
     ],
 )
 def test_a_space_that_is_none_of_the_spec_is_refused(space: Any, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         plan(space=space)
+
+
+def test_what_a_trial_looks_at_depends_on_what_it_measures() -> None:
+    bits, density = {"quantize.weight_bits": [4, 8]}, {"prune.density": [0.1, 0.5]}
+    assert plan(space=bits, measure="integers").space.size == 1
+    assert plan(space=bits | density, measure="program").space.size == 2
+    spec = Spec.parse({"search": {"space": density}})
+    assert SearchPlan.of(spec, evaluate="of:mine").space.size == 1
 
 
 def test_paths_may_be_written_with_dots_or_as_tables() -> None:

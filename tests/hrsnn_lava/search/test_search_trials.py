@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -99,7 +102,6 @@ def test_a_server_that_dies_is_started_again(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv(SECONDS, "30")
     engine = LocalEngine(1)
     results = engine.run([job(retries=0)])
-    import threading
 
     def kill() -> None:
         while (server := engine._slots[0]._server) is None:
@@ -141,6 +143,82 @@ def test_a_trial_ends_with_who_asked_for_it(
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
 
 
+def test_a_trial_ends_with_the_process_that_runs_it() -> None:
+    """Who asked hears of it at once, and not when the trial, without a limit, would be over."""
+    os.environ[SECONDS] = "30"
+    try:
+        server = TrialServer("search_cases:bowl")
+    finally:
+        del os.environ[SECONDS]
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
+    pids = list[str]()
+
+    def kill() -> None:
+        deadline = time.monotonic() + 20
+        while not pids and time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                pids[:] = children.read_text().split()
+            time.sleep(0.02)
+        time.sleep(0.2)
+        os.kill(server.pid, signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    began = time.monotonic()
+    found = server.run(job(evaluate="search_cases:bowl"))
+    assert time.monotonic() - began < 25
+    thread.join()
+    server.close()
+    assert found.failure is not None
+    assert found.failure.kind == "killed"
+    if sys.platform == "linux":
+        assert pids
+        assert not any(running(int(pid)) for pid in pids)
+
+
+def test_what_a_trial_leaves_behind_ends_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    server = TrialServer("search_cases:leaves_a_process")
+    began = time.monotonic()
+    found = server.run(job(evaluate="search_cases:leaves_a_process", seeds=(1,)))
+    assert time.monotonic() - began < 25
+    server.close()
+    assert found.status == "done"
+    assert not running(int((tmp_path / "left").read_text()))
+
+
+def running(pid: int) -> bool:
+    """Whether a process is there and is not over; it has a moment to go."""
+    stat = Path(f"/proc/{pid}/stat")
+    for _ in range(50):
+        with contextlib.suppress(OSError):
+            if stat.read_text().rpartition(")")[2].split()[0] != "Z":
+                time.sleep(0.1)
+                continue
+        return False
+    return True
+
+
+def test_limits_of_any_size(slot: ServerSlot) -> None:
+    assert slot.run(job(seconds=1e15)).status == "done"
+    found = slot.run(job(memory_mb=1))
+    if sys.platform == "linux":
+        assert found.failure is not None
+        assert found.failure.kind == "memory"
+        assert "memory_mb = 1; the program alone takes" in found.failure.message
+        assert found.attempts == 1
+
+
+def test_a_trial_without_memory_for_blas_ends() -> None:
+    """OpenBLAS tries for ever where it is refused its working memory."""
+    server = TrialServer("search_cases:multiplies")
+    found = server.run(job(evaluate="search_cases:multiplies", seeds=(1,), seconds=20.0))
+    server.close()
+    assert found.status == "done"
+
+
 def test_another_version_runs_nothing(slot: ServerSlot) -> None:
     found = slot.run(job(version="0.0.1"))
     assert found.failure is not None
@@ -159,6 +237,9 @@ def test_objectives_are_means_of_ratios() -> None:
     assert gains_of(objectives, each, "") == [0.625, -3.0]
     assert gains_of([Objective("score")], [{"score": 2.0}], "lower") == [-2.0]
     assert gains_of(objectives, [{"a": 1.0, "b": 0.0}], "") is None
+    # nothing that a process could be fitted to
+    assert gains_of(objectives, [{"a": 1.0, "b": 1e-320}], "") is None
+    assert gains_of(objectives, [{"a": 1.0, "b": -1e200}], "") is None
     with pytest.raises(KeyError):
         gains_of(objectives, [{"a": 1.0}], "")
 

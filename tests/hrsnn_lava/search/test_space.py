@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from datetime import date
 
 import numpy as np
 import pytest
@@ -148,6 +149,13 @@ REFUSED = [
     ({"a": [1.0, 1.0]}, "space.a: low 1, high 1", "low < high"),
     ({"a": [0.0, float("inf")]}, "space.a: inf", "finite numbers"),
     ({"a": [True, 2]}, "space.a: True", "finite numbers"),
+    ({"a": [1, 10**400]}, "space.a: 1000", "finite numbers, at most 1e100"),
+    ({"a": [-1e308, 1e308]}, "space.a: -1e+308", "finite numbers, at most 1e100"),
+    ({"a": [0, 10**30]}, "space.a: 0 to 1e+30", "whole numbers below 2^53"),
+    ({"a": {"values": [1.0, float("nan")]}}, "space.a.values: nan", "finite numbers"),
+    ({"a": {"value": date(2020, 1, 1)}, "b": [1, 2]}, "space.a.value: datetime.date", "texts"),
+    ({"a": {"distribution": ["gamma"]}}, "space.a.distribution: ['gamma']", "gamma, lognormal"),
+    ({"a": {"distribution": "gamma", "shape": [1.0, 2.0], "mean": 10**400}}, "mean: 1000", "1e100"),
     ({"a": {"low": 1.0}}, "space.a.high: missing", "a number"),
     ({"a": {"low": 0.0, "high": 1.0, "prior": "log"}}, "low 0 with prior log", "low > 0"),
     ({"a": {"low": 1.0, "high": 2.0, "prior": "lo"}}, "space.a.prior: 'lo'", "uniform, log"),
