@@ -292,7 +292,7 @@ def spent_report(
     rates: Float | None,
 ) -> dict[str, Any]:
     """`budget_report` of any other synapses of the same neurons."""
-    report: dict[str, Any] = dict([budget.amount])
+    report: dict[str, Any] = {budget.amount.name: budget.amount.value}
     report["budget"] = {
         "unit": "SOPs per step" if budget.in_sops else "synapses",
         "allowed": costs.allowed if costs.density is not None else costs.budget,

@@ -242,8 +242,8 @@ def pruning_curve(table: PruneSpec, rescale: str | Rescale) -> list[Pruning]:
     """Points of the pruning curve that the comparison of networks does not have."""
     names = dict.fromkeys((table.way, *table.controls))
     methods = [name for name in names if name not in NOT_PRUNED]
-    name, value = table.budget
-    further = [Amount(name, other) for other in sorted(set(table.curve) - {value})]
+    budget = table.budget
+    further = [Amount(budget.name, other) for other in sorted(set(table.curve) - {budget.value})]
     return [Pruning(method, rescale, budget) for budget in further for method in methods]
 
 
