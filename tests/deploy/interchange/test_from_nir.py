@@ -63,6 +63,8 @@ EXACT = [
     ("snntorch_rleaky_zero", "zero", {"lif1.lif": 1, "lif2": 2}),
     ("snntorch_rleaky_subtract", "subtract", {"lif1.lif": 1, "lif2": 2}),
     ("snntorch_rsyn_subtract", "subtract", {"lif1.lif": 1, "lif2": 2}),
+    ("snntorch_synaptic_zero", "zero", {"lif1": 1, "lif2": 2}),
+    ("snntorch_rleaky_synaptic_zero", "zero", {"lif1.lif": 1, "lif2": 2}),
     ("norse_lifbox_hetero", None, {"1": 1, "3": 2}),
     ("spikingjelly_lif_hard", None, {"_1": 1, "_3": 2}),
     ("spyx_lif", None, {"layer_1": 0, "layer_3": 0}),
