@@ -66,6 +66,8 @@ EXACT = [
     ("snntorch_synaptic_zero", "zero", {"lif1": 1, "lif2": 2}),
     ("snntorch_rleaky_synaptic_zero", "zero", {"lif1.lif": 1, "lif2": 2}),
     ("norse_lifbox_hetero", None, {"1": 1, "3": 2}),
+    ("norse_lifcell", None, {"1": 1, "3": 2}),
+    ("norse_lifcell_iaf", None, {"1": 1, "3": 2}),
     ("spikingjelly_lif_hard", None, {"_1": 1, "_3": 2}),
     ("spyx_lif", None, {"layer_1": 0, "layer_3": 0}),
     ("sinabs_lif_hetero", None, {"1": 1, "3": 2}),

@@ -22,6 +22,8 @@ RECORDED = [
     ("snntorch_synaptic_subtract", "subtract", ("hidden", "output")),
     ("snntorch_rleaky_synaptic_zero", "zero", ("hidden", "output")),
     ("norse_lifbox_hetero", None, ("output",)),
+    ("norse_lifcell", None, ("hidden", "output")),
+    ("norse_lifcell_iaf", None, ("hidden", "output")),
     ("sinabs_lif_hetero", None, ("hidden",)),
     ("spikingjelly_lif_hard", None, ("hidden",)),
     ("spyx_lif", None, ("output",)),
@@ -43,6 +45,19 @@ def test_every_recorded_spike_is_the_same(name, reset, keys):
         assert spikes[key].any()
         found = layers[0 if key == "hidden" else -1]
         np.testing.assert_array_equal(found, spikes[key])
+
+
+def test_norse_starts_at_v_leak():
+    content, spikes = exported("norse_lifbox_hetero")
+    nodes = dict(content["node"]["nodes"])
+    nodes["1"] = nodes["1"] | {"v_leak": np.full(nodes["1"]["tau"].shape, 0.05)}
+    graph = graph_of({**content, "node": {**content["node"], "nodes": nodes}})
+    with pytest.raises(ArtifactError, match="20 neurons, and Norse starts at v_leak"):
+        source_run(graph, spikes["inputs"])
+    resting = nodes["1"] | {"v_reset": nodes["1"]["v_leak"]}
+    nodes["1"] = resting
+    graph = graph_of({**content, "node": {**content["node"], "nodes": nodes}})
+    assert source_run(graph, spikes["inputs"]).sent["1"].any()
 
 
 def test_several_spikes_in_a_step_are_real():
