@@ -27,6 +27,11 @@ RECORDED = [
     ("sinabs_lif_hetero", None, ("hidden",)),
     ("spikingjelly_lif_hard", None, ("hidden",)),
     ("spyx_lif", None, ("output",)),
+    ("spyx_lif_step", None, ("hidden", "output")),
+    ("spyx_if_cubalif", None, ("hidden", "output")),
+    ("spyx_rif", None, ("hidden", "output")),
+    ("spyx_rcubalif_if", None, ("hidden", "output")),
+    ("spyx_pictures", None, ("hidden", "output")),
     ("rockpool_lif_hetero", None, ("hidden",)),
     ("rockpool_lif_layers", None, ("hidden", "output")),
     ("sinabs_lif_layers", None, ("hidden", "output")),
@@ -231,6 +236,16 @@ def test_two_dialects_that_fit_are_refused_with_both_reasons():
     assert chosen(graph_of(both), "snntorch", reset="zero").dialect.name == "snntorch"
 
 
+def test_a_padded_pool_of_spyx_is_refused():
+    """Its file has the sum of both sides as the padding of each."""
+    content, spikes = exported("spyx_pictures")
+    nodes = content["node"]["nodes"]
+    nodes = nodes | {"layer_2": nodes["layer_2"] | {"padding": np.array([1, 0])}}
+    graph = graph_of({**content, "node": {**content["node"], "nodes": nodes}})
+    with pytest.raises(ArtifactError, match="'layer_2': a SumPool padded as SAME"):
+        source_run(graph, spikes["inputs"])
+
+
 def test_a_recurrent_layer_of_spyx_hears_its_inputs_past_its_weights():
     content, _ = exported("spyx_rcubalif")
     inner = content["node"]["nodes"]["layer_1"]["nodes"]
@@ -259,5 +274,13 @@ def test_a_recurrent_layer_of_spyx_hears_its_inputs_past_its_weights():
         np.testing.assert_array_equal(run.sent["layer_1.lif"][t], z)
         v = (1 - 1 / tau) * v + fc @ x + nodes["layer_0"]["bias"] + rec @ z - 0.5 * z
     assert run.sent["layer_1.lif"].sum() > 50
-    with pytest.raises(ArtifactError, match="not known"):
-        source_run(graph_of(content), inputs)
+
+
+def test_a_neuron_of_spyx_whose_spikes_are_not_known_is_refused():
+    content, spikes = exported("spyx_lif")
+    nodes = content["node"]["nodes"]
+    leaky = node("LI", tau=np.full(20, 3.0), r=np.ones(20), v_leak=np.zeros(20))
+    nodes = nodes | {"layer_1": leaky}
+    graph = graph_of({**content, "node": {**content["node"], "nodes": nodes}})
+    with pytest.raises(ArtifactError, match="LI: Spyx's spikes of it are not known"):
+        source_run(graph, spikes["inputs"])
