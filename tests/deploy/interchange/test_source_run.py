@@ -52,6 +52,23 @@ def test_every_recorded_spike_is_the_same(name, reset, keys):
         np.testing.assert_array_equal(found, spikes[key])
 
 
+def test_a_readout_of_sinabs_takes_its_input_whole():
+    """ExpLeak, checked with sinabs 3.1.3: norm_input is False by default there, True of a LIF."""
+    content, spikes = exported("sinabs_lif_hetero")
+    nodes = content["node"]["nodes"]
+    tau = np.array([2.0, 5.0, 9.0])
+    leaky = node("LI", tau=tau, r=np.ones(3), v_leak=np.zeros(3))
+    nodes = nodes | {"3": leaky}
+    graph = graph_of({**content, "node": {**content["node"], "nodes": nodes}})
+    assert list(recognized(graph)) == ["sinabs"]
+    run = source_run(graph, spikes["inputs"], dtype=np.float64)
+    np.testing.assert_array_equal(run.sent["1"], spikes["hidden"])
+    v = np.zeros(3)
+    for sent, potential in zip(run.sent["1"], run.sent["3"], strict=True):
+        v = np.exp(-1 / tau) * v + nodes["2"]["weight"] @ sent + nodes["2"]["bias"]
+        np.testing.assert_allclose(potential, v, rtol=1e-12)
+
+
 def test_norse_starts_at_v_leak():
     content, spikes = exported("norse_lifbox_hetero")
     nodes = dict(content["node"]["nodes"])
