@@ -81,7 +81,7 @@ class Spyx(Dialect):
                 "padding VALID",
             )
             for node in graph.of_type("SumPool2d")
-            if (node.arrays["padding"] != 0).any()
+            if node.arrays["padding"].any()
         ]
         raise_if(ArtifactError, f"{graph.source}: cannot be imported", problems)
         return replace(graph, nodes=nodes, edges=tuple(sorted(set(edges))))

@@ -64,6 +64,26 @@ def test_values_that_no_neuron_can_have(key):
     assert words in found[f"node 'lif'.{key}"]
 
 
+def test_empty_parameters_are_no_parameters():
+    empty = {k: np.zeros(0) for k in lif(3) if k != "type"}
+    found = faults(small(lif=node("LIF", **empty)))
+    assert "at least one value" in found["node 'lif'.tau"]
+
+
+def test_a_pool_has_no_padding_in_words():
+    pool = node("SumPool2d", kernel_size=np.array([2, 2]), stride=np.array([2, 2]), padding="same")
+    found = faults(small(fc=pool))
+    assert "numbers" in found["node 'fc'.padding"]
+
+
+def test_an_end_of_an_inner_graph_that_nothing_leads_to():
+    inner = graph(ends(3, 3) | {"lif": lif(3)}, chain("input", "lif"))
+    nodes = ends(3, 3) | {"inner": inner, "after": lif(3)}
+    content = tree(nodes, chain("input", "inner", "after", "output"))
+    with pytest.raises(ArtifactError, match=r"inner.output'.*follows from nothing"):
+        shapes_of(graph_of(content))
+
+
 def test_a_signalling_nan_is_not_finite_as_any_other():
     """A cast of one is a floating point error, which is no warning of ours."""
     weight = np.ones((3, 2), np.float32)
