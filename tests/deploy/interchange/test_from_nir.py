@@ -12,7 +12,7 @@ from nir_files import chain, cuba, ends, exported, graph, lif, node, tree, write
 
 import hrsnn_lava as hl
 from hrsnn_lava.deploy.interchange.from_nir import ImportOptions, imported
-from hrsnn_lava.deploy.interchange.nir_file import graph_of
+from hrsnn_lava.deploy.interchange.nir_file import graph_of, read_nir
 from hrsnn_lava.deploy.interchange.source_run import run_model
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.findings import FindingWarning
@@ -593,3 +593,14 @@ def test_random_graphs_do_what_their_source_does(data):
     edges.append([f"n{n_layers - 1}", "output"])
     reset = pick(st.sampled_from(["zero", "subtract", "subtract_next"]))
     same_as_source(literal(tree(nodes, edges), reset), random_inputs(n_in, 80), least=0)
+
+
+@pytest.mark.parametrize("reset", RESETS)
+def test_the_neuron_of_the_biases_fires_once_by_any_reset(tmp_path, reset):
+    """Programs read a whole file by one reset, that neuron included."""
+    found = literal(feed_forward(), reset)
+    hl.to_nir(found.network, tmp_path / "out.nir")
+    graph = replace(read_nir(tmp_path / "out.nir"), hints={})
+    again = imported(graph, ImportOptions("literal", found.network.dt, reset))
+    run = run_model(again.model, random_inputs(5), np.float64)
+    assert (run.sent["bias"] == 1).all()
