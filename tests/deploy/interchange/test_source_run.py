@@ -69,6 +69,18 @@ def test_a_readout_of_sinabs_takes_its_input_whole():
         np.testing.assert_allclose(potential, v, rtol=1e-12)
 
 
+def test_a_step_that_a_file_of_spikingjelly_contradicts_is_refused():
+    content, spikes = exported("spikingjelly_lif_hard")
+    nodes = content["node"]["nodes"]
+    for name, n in (("_1", 20), ("_3", 3)):
+        whole = {"r": np.full(n, 1e3), "v_threshold": np.ones(n), "v_reset": np.zeros(n)}
+        nodes = nodes | {name: node("IF", **whole)}
+    graph = graph_of({**content, "node": {**content["node"], "nodes": nodes}})
+    with pytest.raises(SpecError, match=r"r of '_1' says 0\.001"):
+        source_run(graph, spikes["inputs"])
+    assert source_run(graph, spikes["inputs"], dt=1e-3).sent["_1"].any()
+
+
 def test_norse_starts_at_v_leak():
     content, spikes = exported("norse_lifbox_hetero")
     nodes = dict(content["node"]["nodes"])
