@@ -14,7 +14,7 @@ from typing import Any
 from hrsnn_lava.artifacts.container import load_any
 from hrsnn_lava.artifacts.files import PathLike, naming
 from hrsnn_lava.deploy.bundle.manifest import MANIFEST, encoded, entries_of, is_bundle, verified
-from hrsnn_lava.errors import OutputError, Problem, SpecError
+from hrsnn_lava.errors import ArtifactError, OutputError, Problem, SpecError
 
 __all__ = ["Bundle", "load", "require_room", "write"]
 
@@ -42,8 +42,17 @@ class Bundle:
         return sum(entry["bytes"] for entry in self.manifest["members"].values())
 
     def network(self) -> Any:
-        """The network that was deployed, a `CompiledNetwork` or a `QuantizedNetwork`."""
-        return load_any(self.path / self.manifest["program"]["artifact"], ("compiled", "quantized"))
+        """The network that was deployed, a `CompiledNetwork` or a `QuantizedNetwork`.
+
+        Raises:
+            ArtifactError: the manifest names none of the bundle's files, or one that is no network.
+        """
+        program = self.manifest.get("program")
+        name = program.get("artifact") if isinstance(program, dict) else None
+        if not isinstance(name, str) or name not in self.manifest["members"]:
+            problem = Problem("program.artifact", f"{name!r:.60}", "a member of the bundle")
+            raise ArtifactError(f"{self.path / MANIFEST}: unsafe or damaged", problems=[problem])
+        return load_any(self.path / name, ("compiled", "quantized"))
 
 
 def load(path: PathLike) -> Bundle:

@@ -241,11 +241,18 @@ class _Builder:
                 self._connect(c.pre, c.post, weights, self.shifts.delay(self.model, c))
             layers.append(Population(layer.name, layer.size, self._neuron(layer, factor)))
         if any(p.pre == self.clock for p in self._projections):
-            # beta is 0 and its bias above the threshold: it fires in step 0 and in every other
-            tau = float(time_constant(0.0, self.dt))
-            ticking = LIF(tau_mem=tau, tau_syn=0.0, v_threshold=0.5, bias=1.0)
-            layers.append(Population(self.clock, 1, ticking))
+            layers.append(Population(self.clock, 1, self._ticking()))
         return Network(self.dt, (*inputs, *layers), tuple(self._projections), title).verify()
+
+    def _ticking(self) -> LIF:
+        """A neuron that fires in step 0 and in every other.
+
+        Beta is 0 and its bias above the threshold. It fires once in a step by the reset of the
+        layers, too, by which a program reads a whole file that is written of the network.
+        """
+        late = any(layer.rule.reset == "subtract_next" for layer in self.model.layers)
+        tau = float(time_constant(0.0, self.dt))
+        return LIF(tau_mem=tau, tau_syn=0.0, v_threshold=0.75, bias=2.0 if late else 1.0)
 
     def _factor(self, layer: Layer) -> Float:
         """What a weight of the file is multiplied by, (n,)."""

@@ -21,6 +21,8 @@ Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 #: Stored weights of one node; a convolution of more belongs on a chip that shares them.
 MAX_WEIGHTS = 50_000_000
+#: A mark, in no file, of a Flatten whose pictures are flat in the order row, column, channel.
+CHANNELS_LAST = "channels_last"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,9 @@ def linear_map(node: Node, source: tuple[int, ...]) -> LinearMap:
         values, shape = _elementwise(node, "delay", source)
         identity = sparse.identity(values.size, format="csr")
         return LinearMap(identity, np.zeros(values.size), shape, values)
+    if CHANNELS_LAST in node.arrays and len(source) == 3:
+        order = np.moveaxis(np.arange(size).reshape(source), 0, -1).reshape(-1)
+        identity = identity[order]
     shape = (size,) if node.type == "Flatten" else source
     return LinearMap(identity, np.zeros(size), shape)
 

@@ -297,7 +297,7 @@ def _node(flat: Flattening, name: str, kind: str, content: Mapping[str, Any]) ->
         if isinstance(value, Mapping):  # some versions write {"input": shape}
             inner = [item for item in value.values() if isinstance(item, np.ndarray)]
             value = inner[0] if len(inner) == 1 else None
-        if isinstance(value, str) and key == "padding":
+        if isinstance(value, str) and key == "padding" and kind in ("Conv1d", "Conv2d"):
             arrays[key] = np.array(value)
         elif isinstance(value, np.ndarray):
             arrays[key] = _numbers(key, value)
@@ -392,6 +392,9 @@ def node_problems(node: Node) -> Iterator[Fault]:
                     yield Fault(where, f"{values.reshape(-1)[:4]}", "whole numbers from 1 on")
             elif key == "padding" and (values < 0).any():
                 yield Fault(where, f"{values.reshape(-1)[:4]}", "whole numbers from 0 on")
+            continue
+        if not values.size:
+            yield Fault(where, f"shape {values.shape}", "at least one value", "", "wrong_shape")
             continue
         bad = ~np.isfinite(values) | (np.abs(values) > _LARGEST)
         if key in TIME_CONSTANTS:

@@ -88,8 +88,8 @@ def shapes_of(graph: NirGraph) -> Shapes:
             text = f"more than {MAX_VALUES:,} values up to here"
             problems.append(Problem(f"node {node.name!r}", text, "a smaller network"))
             todo.clear()
-    for node in todo:
-        if node.name not in of:
+    for node in graph.nodes.values() if total <= MAX_VALUES else ():
+        if node.name not in of and (before[node.name] or after[node.name]):
             text = "its shape follows from nothing: no weights, no parameters before it"
             problems.append(Problem(f"node {node.name!r}", text, "a path from an Input"))
     if not problems:

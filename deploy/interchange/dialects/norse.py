@@ -13,6 +13,7 @@ from hrsnn_lava.deploy.interchange.dialect import (
     batch_marks,
     euler,
     number_marks,
+    refused,
 )
 from hrsnn_lava.deploy.interchange.nir_file import NirGraph
 from hrsnn_lava.deploy.interchange.step_model import Reset, Rule
@@ -26,11 +27,12 @@ _SLOWEST = 1.0 - 1e-5
 
 
 class Norse(Dialect):
-    """``LIFBox`` and ``LIFCell``, checked with Norse 1.1.0.
+    """``LIFBox``, ``LIFCell`` and ``IAF``, checked with Norse 1.1.0.
 
     The exporter writes dt tau for tau, so the step in the file is dt^2: 1e-6 for cells of 1 ms. The
     current of a LIFCell takes its input whole, i = alpha i + x, where the file's w_in of 1 would
-    scale it by step / tau_syn. Recurrent cells are not exported at all.
+    scale it by step / tau_syn; the potential of an IAF does so, too, v = v + x. Potentials start at
+    v_leak, not at v_reset. Recurrent cells are not exported at all.
     """
 
     name: ClassVar[str] = "norse"
@@ -41,7 +43,7 @@ class Norse(Dialect):
     reset: ClassVar[Reset | None] = "zero"
     equations: ClassVar[str] = (
         "LIFBox: literal with a step of dt^2; LIFCell: i = i + x; v += dt / tau_mem (i - v); "
-        "i *= 1 - dt / tau_syn"
+        "i *= 1 - dt / tau_syn; IAF: v += x"
     )
 
     def marks(self, graph: NirGraph) -> tuple[str, ...]:
@@ -64,6 +66,11 @@ class Norse(Dialect):
     def rule(self, place: NeuronPlace, setting: Setting) -> Rule:
         """See `Dialect.rule`."""
         rule = euler(place, setting)
+        if place.node.type == "IF":
+            return replace(rule, gain=place.values("r"))
+        if rule.leak.any():
+            text = f"v_leak differs from v_reset in {int(np.count_nonzero(rule.leak))} neurons"
+            raise refused(place, f"{text}, and Norse starts at v_leak", "v_leak = v_reset")
         if (rule.beta > _SLOWEST).all():
             text = f"{setting.dt:g} s, so a step of {setting.step:g} in the file"
             fix = "dt is that of the cells, usually 1e-3; the step in the file is its square"

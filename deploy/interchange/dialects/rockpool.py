@@ -1,4 +1,4 @@
-"""Files of Rockpool: exact decay, several spikes in a step, recurrent weights lost."""
+"""Files of Rockpool: exact decay, several spikes in a step, recurrent weights and biases lost."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Rockpool(Dialect):
         if not names:
             return ()
         return (
-            f"{names}: Rockpool leaves recurrent weights out of its files; a layer with "
-            "has_rec=True cannot be told from one without",
+            f"{names}: Rockpool leaves recurrent weights out of its files, and biases of neurons; "
+            "a layer with has_rec=True or a bias cannot be told from one without",
         )
 
 

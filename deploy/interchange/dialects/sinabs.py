@@ -22,7 +22,10 @@ _SHORTEST = 0.5
 
 
 class Sinabs(Dialect):
-    """``LIF`` and ``IAF``, checked with sinabs 3.1.3, which holds to nir 1.0.4 and older."""
+    """``LIF``, ``IAF`` and, as a readout, ``ExpLeak``, checked with sinabs 3.1.3.
+
+    That holds to nir 1.0.4 and older.
+    """
 
     name: ClassVar[str] = "sinabs"
     title: ClassVar[str] = "sinabs"
@@ -31,12 +34,13 @@ class Sinabs(Dialect):
     resets: ClassVar[tuple[Reset, ...]] = ("subtract_all",)
     reset: ClassVar[Reset | None] = "subtract_all"
     equations: ClassVar[str] = (
-        "v = a v + (1 - a) x, a = exp(-1 / tau); n = floor(v / threshold) spikes; v -= n threshold"
+        "v = a v + (1 - a) x, a = exp(-1 / tau); n = floor(v / threshold) spikes; "
+        "v -= n threshold; ExpLeak: v = a v + x"
     )
 
     def marks(self, graph: NirGraph) -> tuple[str, ...]:
         """See `Dialect.marks`."""
-        neurons = graph.of_type("LIF", "IF")
+        neurons = graph.of_type("LIF", "IF", "LI")
         if not neurons or not _is_old(graph.version):
             return ()
         if any((node.parameter("r", 1.0) != 1).any() for node in neurons):
@@ -56,24 +60,25 @@ class Sinabs(Dialect):
 
     def rule(self, place: NeuronPlace, setting: Setting) -> Rule:
         """See `Dialect.rule`."""
-        if place.node.type not in ("LIF", "IF"):
-            raise refused(place, "sinabs writes none", "LIF or IF")
+        if place.node.type not in ("LIF", "IF", "LI"):
+            raise refused(place, "sinabs writes none", "LIF, IF or LI")
         size, r = place.size, place.values("r", 1.0)
         zero, one = np.zeros(size), np.ones(size)
         beta = one if place.node.type == "IF" else np.exp(-1.0 / place.values("tau"))
-        share = one if place.node.type == "IF" else -np.expm1(-1.0 / place.values("tau"))
+        # an ExpLeak takes its input whole unless it is told otherwise, a LIF does not
+        share = -np.expm1(-1.0 / place.values("tau")) if place.node.type == "LIF" else one
         leak = share * place.values("v_leak")
-        threshold = place.values("v_threshold")
-        return Rule(zero, one, beta, share * r, leak, threshold, setting.reset)
+        threshold = place.values("v_threshold", np.inf)
+        spikes = place.node.type != "LI"
+        return Rule(zero, one, beta, share * r, leak, threshold, setting.reset, spikes=spikes)
 
     def remarks(self, graph: NirGraph) -> tuple[str, ...]:
         """See `Dialect.remarks`."""
-        names = ", ".join(node.name for node in graph.of_type("LIF"))
-        if not names:
-            return ()
+        names = ", ".join(node.name for node in graph.neurons)
         return (
-            f"{names}: sinabs leaves tau_syn out of its files; with one, spikes are not those of "
-            "the source",
+            f"{names}: sinabs leaves tau_syn out of its files, and norm_input, min_v_mem and "
+            "what a spike and a reset do; where they are not its usual ones, spikes are not those "
+            "of the source",
         )
 
 

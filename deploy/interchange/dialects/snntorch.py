@@ -18,8 +18,8 @@ class SnnTorch(Dialect):
 
     The exporter makes tau and r of the decay at 1e-4 s, so that r step / tau is 1. With a reset by
     subtraction the threshold goes off one step later, after the decay. With a reset to zero a
-    recurrent neuron (RLeaky, RSynaptic) is held at zero for one step after its spike, a
-    feed-forward one is not.
+    neuron is held at zero for one step after its spike; a Leaky alone, feed-forward and without a
+    synaptic current, is not.
     """
 
     name: ClassVar[str] = "snntorch"
@@ -28,7 +28,7 @@ class SnnTorch(Dialect):
     dt_origin: ClassVar[str] = "fixed in snnTorch's exporter"
     resets: ClassVar[tuple[Reset, ...]] = ("zero", "subtract_next")
     equations: ClassVar[str] = (
-        "zero: literal, a recurrent neuron held at 0 for one step after a spike; subtract: "
+        "zero: literal, all but Leaky held at 0 for one step after a spike; subtract: "
         "v' = beta v + drive - threshold z of the step before"
     )
 
@@ -49,7 +49,8 @@ class SnnTorch(Dialect):
     def rule(self, place: NeuronPlace, setting: Setting) -> Rule:
         """See `Dialect.rule`."""
         rule = euler(place, setting)
-        held = place.recurrent and setting.reset == "zero"
+        leaky = place.node.type == "LIF" and not place.recurrent
+        held = setting.reset == "zero" and not leaky
         return replace(rule, hold=1) if held else rule
 
 

@@ -359,6 +359,10 @@ int main(int argc, char **argv)
     hrsnn_reset();
     for (long step = 0; step < steps; ++step) {
         int32_t n = 0;
+        if (more && at < step) {
+            fprintf(stderr, "an event of step %ld behind one of a later step\n", at);
+            return 3;
+        }
         int values = graded;
         for (; more && at == step && n <= HRSNN_INPUTS; ++n) {
             channels[n] = channel;

@@ -122,6 +122,15 @@ def test_sizes_are_compared_before_anything_is_read(bundle, monkeypatch):
     assert "261 bytes in all" in problems(bundle)[0]
 
 
+@pytest.mark.parametrize("program", [None, 3, {}, {"artifact": 1}, {"artifact": "../outside.hlx"}])
+def test_a_network_outside_the_folder_is_refused(tmp_path, program):
+    other = bundle_of(small_network(), tmp_path / "other")
+    shutil.copy(other.path / other.manifest["program"]["artifact"], tmp_path / "outside.hlx")
+    path = bundles.write(tmp_path / "bundle", HEAD | {"program": program}, MEMBERS).path
+    with pytest.raises(ArtifactError, match="a member of the bundle"):
+        bundles.load(path).network()
+
+
 def test_other_versions_and_other_folders_are_no_bundles(bundle, tmp_path):
     path = bundle / manifests.MANIFEST
     content = json.loads(path.read_bytes())

@@ -217,7 +217,7 @@ def test_the_data_take_what_is_said(tmp_path):
 
 def test_events_that_are_none_end_the_program(tmp_path):
     program = built(c_source(c_program(chain(10))).text, tmp_path)
-    for text in ("0 99\n", "0 2\n0 1\n", "none\n"):
+    for text in ("0 99\n", "0 2\n0 1\n", "none\n", "3 1\n1 1\n", "-1 1\n"):
         done = subprocess.run([program, "5"], input=text, capture_output=True, text=True)
         assert done.returncode == 3, text
         assert done.stderr

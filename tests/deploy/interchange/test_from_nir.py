@@ -12,7 +12,7 @@ from nir_files import chain, cuba, ends, exported, graph, lif, node, tree, write
 
 import hrsnn_lava as hl
 from hrsnn_lava.deploy.interchange.from_nir import ImportOptions, imported
-from hrsnn_lava.deploy.interchange.nir_file import graph_of
+from hrsnn_lava.deploy.interchange.nir_file import graph_of, read_nir
 from hrsnn_lava.deploy.interchange.source_run import run_model
 from hrsnn_lava.errors import ArtifactError, SpecError
 from hrsnn_lava.findings import FindingWarning
@@ -63,9 +63,18 @@ EXACT = [
     ("snntorch_rleaky_zero", "zero", {"lif1.lif": 1, "lif2": 2}),
     ("snntorch_rleaky_subtract", "subtract", {"lif1.lif": 1, "lif2": 2}),
     ("snntorch_rsyn_subtract", "subtract", {"lif1.lif": 1, "lif2": 2}),
+    ("snntorch_synaptic_zero", "zero", {"lif1": 1, "lif2": 2}),
+    ("snntorch_rleaky_synaptic_zero", "zero", {"lif1.lif": 1, "lif2": 2}),
     ("norse_lifbox_hetero", None, {"1": 1, "3": 2}),
+    ("norse_lifcell", None, {"1": 1, "3": 2}),
+    ("norse_lifcell_iaf", None, {"1": 1, "3": 2}),
     ("spikingjelly_lif_hard", None, {"_1": 1, "_3": 2}),
     ("spyx_lif", None, {"layer_1": 0, "layer_3": 0}),
+    ("spyx_lif_step", None, {"layer_1": 0, "layer_3": 0}),
+    ("spyx_if_cubalif", None, {"layer_1": 0, "layer_3": 0}),
+    ("spyx_rif", None, {"layer_1.lif": 0, "layer_3": 0}),
+    ("spyx_rcubalif_if", None, {"layer_1.lif": 0, "layer_3": 0}),
+    ("spyx_pictures", None, {"layer_1": 0, "layer_5": 0}),
     ("sinabs_lif_hetero", None, {"1": 1, "3": 2}),
     ("sinabs_lif_layers", None, {"1": 1, "3": 2}),
     ("sinabs_iaf", None, {"1": 1, "3": 2}),
@@ -584,3 +593,14 @@ def test_random_graphs_do_what_their_source_does(data):
     edges.append([f"n{n_layers - 1}", "output"])
     reset = pick(st.sampled_from(["zero", "subtract", "subtract_next"]))
     same_as_source(literal(tree(nodes, edges), reset), random_inputs(n_in, 80), least=0)
+
+
+@pytest.mark.parametrize("reset", RESETS)
+def test_the_neuron_of_the_biases_fires_once_by_any_reset(tmp_path, reset):
+    """Programs read a whole file by one reset, that neuron included."""
+    found = literal(feed_forward(), reset)
+    hl.to_nir(found.network, tmp_path / "out.nir")
+    graph = replace(read_nir(tmp_path / "out.nir"), hints={})
+    again = imported(graph, ImportOptions("literal", found.network.dt, reset))
+    run = run_model(again.model, random_inputs(5), np.float64)
+    assert (run.sent["bias"] == 1).all()

@@ -40,9 +40,10 @@ def test_a_small_graph():
 
 @pytest.mark.parametrize("name", exported_names())
 def test_real_files_are_graphs_with_shapes(name):
-    found = graph_of(exported(name)[0])
+    content, spikes = exported(name)
+    found = graph_of(content)
     shapes = shapes_of(found)
-    assert [shapes.of[n.name] for n in found.inputs] == [(6,)]
+    assert [shapes.size(n.name) for n in found.inputs] == [spikes["inputs"].shape[1]]
     assert [shapes.of[n.name] for n in found.outputs] == [(3,)]
     stripped = {"norse": (1,), "sinabs": (100,), "rockpool": (1, 100)}.get(name.split("_")[0])
     assert set(shapes.stripped.values()) == ({stripped} if stripped else set())
@@ -61,6 +62,26 @@ def test_values_that_no_neuron_can_have(key):
     values, words = VALUES[key]
     found = faults(small(lif=lif(3, **{key: np.array(values)})))
     assert words in found[f"node 'lif'.{key}"]
+
+
+def test_empty_parameters_are_no_parameters():
+    empty = {k: np.zeros(0) for k in lif(3) if k != "type"}
+    found = faults(small(lif=node("LIF", **empty)))
+    assert "at least one value" in found["node 'lif'.tau"]
+
+
+def test_a_pool_has_no_padding_in_words():
+    pool = node("SumPool2d", kernel_size=np.array([2, 2]), stride=np.array([2, 2]), padding="same")
+    found = faults(small(fc=pool))
+    assert "numbers" in found["node 'fc'.padding"]
+
+
+def test_an_end_of_an_inner_graph_that_nothing_leads_to():
+    inner = graph(ends(3, 3) | {"lif": lif(3)}, chain("input", "lif"))
+    nodes = ends(3, 3) | {"inner": inner, "after": lif(3)}
+    content = tree(nodes, chain("input", "inner", "after", "output"))
+    with pytest.raises(ArtifactError, match=r"inner.output'.*follows from nothing"):
+        shapes_of(graph_of(content))
 
 
 def test_a_signalling_nan_is_not_finite_as_any_other():

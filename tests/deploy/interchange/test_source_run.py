@@ -18,10 +18,20 @@ RECORDED = [
     ("snntorch_rleaky_zero", "zero", ("hidden", "output")),
     ("snntorch_rleaky_subtract", "subtract", ("hidden", "output")),
     ("snntorch_rsyn_subtract", "subtract", ("hidden", "output")),
+    ("snntorch_synaptic_zero", "zero", ("hidden", "output")),
+    ("snntorch_synaptic_subtract", "subtract", ("hidden", "output")),
+    ("snntorch_rleaky_synaptic_zero", "zero", ("hidden", "output")),
     ("norse_lifbox_hetero", None, ("output",)),
+    ("norse_lifcell", None, ("hidden", "output")),
+    ("norse_lifcell_iaf", None, ("hidden", "output")),
     ("sinabs_lif_hetero", None, ("hidden",)),
     ("spikingjelly_lif_hard", None, ("hidden",)),
     ("spyx_lif", None, ("output",)),
+    ("spyx_lif_step", None, ("hidden", "output")),
+    ("spyx_if_cubalif", None, ("hidden", "output")),
+    ("spyx_rif", None, ("hidden", "output")),
+    ("spyx_rcubalif_if", None, ("hidden", "output")),
+    ("spyx_pictures", None, ("hidden", "output")),
     ("rockpool_lif_hetero", None, ("hidden",)),
     ("rockpool_lif_layers", None, ("hidden", "output")),
     ("sinabs_lif_layers", None, ("hidden", "output")),
@@ -40,6 +50,48 @@ def test_every_recorded_spike_is_the_same(name, reset, keys):
         assert spikes[key].any()
         found = layers[0 if key == "hidden" else -1]
         np.testing.assert_array_equal(found, spikes[key])
+
+
+def test_a_readout_of_sinabs_takes_its_input_whole():
+    """ExpLeak, checked with sinabs 3.1.3: norm_input is False by default there, True of a LIF."""
+    content, spikes = exported("sinabs_lif_hetero")
+    nodes = content["node"]["nodes"]
+    tau = np.array([2.0, 5.0, 9.0])
+    leaky = node("LI", tau=tau, r=np.ones(3), v_leak=np.zeros(3))
+    nodes = nodes | {"3": leaky}
+    graph = graph_of({**content, "node": {**content["node"], "nodes": nodes}})
+    assert list(recognized(graph)) == ["sinabs"]
+    run = source_run(graph, spikes["inputs"], dtype=np.float64)
+    np.testing.assert_array_equal(run.sent["1"], spikes["hidden"])
+    v = np.zeros(3)
+    for sent, potential in zip(run.sent["1"], run.sent["3"], strict=True):
+        v = np.exp(-1 / tau) * v + nodes["2"]["weight"] @ sent + nodes["2"]["bias"]
+        np.testing.assert_allclose(potential, v, rtol=1e-12)
+
+
+def test_a_step_that_a_file_of_spikingjelly_contradicts_is_refused():
+    content, spikes = exported("spikingjelly_lif_hard")
+    nodes = content["node"]["nodes"]
+    for name, n in (("_1", 20), ("_3", 3)):
+        whole = {"r": np.full(n, 1e3), "v_threshold": np.ones(n), "v_reset": np.zeros(n)}
+        nodes = nodes | {name: node("IF", **whole)}
+    graph = graph_of({**content, "node": {**content["node"], "nodes": nodes}})
+    with pytest.raises(SpecError, match=r"r of '_1' says 0\.001"):
+        source_run(graph, spikes["inputs"])
+    assert source_run(graph, spikes["inputs"], dt=1e-3).sent["_1"].any()
+
+
+def test_norse_starts_at_v_leak():
+    content, spikes = exported("norse_lifbox_hetero")
+    nodes = dict(content["node"]["nodes"])
+    nodes["1"] = nodes["1"] | {"v_leak": np.full(nodes["1"]["tau"].shape, 0.05)}
+    graph = graph_of({**content, "node": {**content["node"], "nodes": nodes}})
+    with pytest.raises(ArtifactError, match="20 neurons, and Norse starts at v_leak"):
+        source_run(graph, spikes["inputs"])
+    resting = nodes["1"] | {"v_reset": nodes["1"]["v_leak"]}
+    nodes["1"] = resting
+    graph = graph_of({**content, "node": {**content["node"], "nodes": nodes}})
+    assert source_run(graph, spikes["inputs"]).sent["1"].any()
 
 
 def test_several_spikes_in_a_step_are_real():
@@ -213,6 +265,16 @@ def test_two_dialects_that_fit_are_refused_with_both_reasons():
     assert chosen(graph_of(both), "snntorch", reset="zero").dialect.name == "snntorch"
 
 
+def test_a_padded_pool_of_spyx_is_refused():
+    """Its file has the sum of both sides as the padding of each."""
+    content, spikes = exported("spyx_pictures")
+    nodes = content["node"]["nodes"]
+    nodes = nodes | {"layer_2": nodes["layer_2"] | {"padding": np.array([1, 0])}}
+    graph = graph_of({**content, "node": {**content["node"], "nodes": nodes}})
+    with pytest.raises(ArtifactError, match="'layer_2': a SumPool padded as SAME"):
+        source_run(graph, spikes["inputs"])
+
+
 def test_a_recurrent_layer_of_spyx_hears_its_inputs_past_its_weights():
     content, _ = exported("spyx_rcubalif")
     inner = content["node"]["nodes"]["layer_1"]["nodes"]
@@ -241,5 +303,13 @@ def test_a_recurrent_layer_of_spyx_hears_its_inputs_past_its_weights():
         np.testing.assert_array_equal(run.sent["layer_1.lif"][t], z)
         v = (1 - 1 / tau) * v + fc @ x + nodes["layer_0"]["bias"] + rec @ z - 0.5 * z
     assert run.sent["layer_1.lif"].sum() > 50
-    with pytest.raises(ArtifactError, match="not known"):
-        source_run(graph_of(content), inputs)
+
+
+def test_a_neuron_of_spyx_whose_spikes_are_not_known_is_refused():
+    content, spikes = exported("spyx_lif")
+    nodes = content["node"]["nodes"]
+    leaky = node("LI", tau=np.full(20, 3.0), r=np.ones(20), v_leak=np.zeros(20))
+    nodes = nodes | {"layer_1": leaky}
+    graph = graph_of({**content, "node": {**content["node"], "nodes": nodes}})
+    with pytest.raises(ArtifactError, match="LI: Spyx's spikes of it are not known"):
+        source_run(graph, spikes["inputs"])
