@@ -210,7 +210,7 @@ def run_job(job: Job, evaluate: Evaluate) -> dict[str, Any]:
         return answer | _failed("memory", str(error) or "out of memory", error)
     except HrsnnError as error:
         return answer | _failed("error", str(error), error)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # it would end the trial without a word
         return answer | _failed("error", str(error) or type(error).__name__, error)
     return answer
 

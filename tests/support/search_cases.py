@@ -50,6 +50,8 @@ def troubled(tables: Mapping[str, Any], seed: int, measure: str) -> dict[str, An
     if size < 60:
         problem = Problem("network.size", str(size), ">= 60")
         raise SpecError("too small", problems=[problem])
+    if size < 66:
+        raise SystemExit("no licence")
     if size < 70:
         raise ZeroDivisionError("a bug")
     if size < 80:

@@ -336,7 +336,7 @@ static int next_event(long *step, int32_t *channel, int32_t *payload, int *grade
     if (!fgets(line, sizeof line, stdin))
         return 0;
     found = sscanf(line, "%ld %ld %ld", step, &who, &value);
-    if (found < 2) {
+    if (found < 2 || who < 0 || who > INT32_MAX || value < INT32_MIN || value > INT32_MAX) {
         fprintf(stderr, "not an event: %s", line);
         exit(3);
     }
@@ -351,7 +351,12 @@ static int next_event(long *step, int32_t *channel, int32_t *payload, int *grade
 int main(int argc, char **argv)
 {
     static int32_t channels[HRSNN_INPUTS + 1], payloads[HRSNN_INPUTS + 1];
-    const long steps = argc > 1 ? strtol(argv[1], NULL, 10) : 0;
+    char *rest = NULL;
+    const long steps = argc > 1 ? strtol(argv[1], &rest, 10) : -1;
+    if (steps < 0 || *rest != '\0' || rest == argv[1]) {
+        fprintf(stderr, "usage: network STEPS [states] < EVENTS\n");
+        return 2;
+    }
     long at = 0;
     int32_t channel = 0, payload = 0;
     int graded = 0;

@@ -221,6 +221,18 @@ def test_events_that_are_none_end_the_program(tmp_path):
         done = subprocess.run([program, "5"], input=text, capture_output=True, text=True)
         assert done.returncode == 3, text
         assert done.stderr
+    for text in (f"0 {2**32 + 1}\n", f"0 1 {2**31}\n"):  # what 32 bits do not hold
+        done = subprocess.run([program, "5"], input=text, capture_output=True, text=True)
+        assert done.returncode == 3, text
+        assert "not an event" in done.stderr
+
+
+@pytest.mark.parametrize("steps", ["five", "5x", "-1", ""])
+def test_a_number_of_steps_is_one(steps, tmp_path):
+    program = built(c_source(c_program(chain(10))).text, tmp_path)
+    done = subprocess.run([program, steps], input="", capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "usage" in done.stderr
     assert lines_of(None) == ""
 
 

@@ -61,7 +61,8 @@ def test_a_process_answers_what_the_function_does(slot: ServerSlot) -> None:
     ("size", "kind", "error", "message"),
     [
         (50, "error", "SpecError", "network.size: 50; allowed: >= 60"),
-        (65, "error", "ZeroDivisionError", "a bug"),
+        (65, "error", "SystemExit", "no licence"),
+        (66, "error", "ZeroDivisionError", "a bug"),
         (95, "memory", "MemoryError", ""),
         (85, "time", "", "not done after 0.2 s"),
     ],
