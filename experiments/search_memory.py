@@ -3,8 +3,8 @@
 A heterogeneous recurrent network of 200 neurons remembers its input. Free are the gamma
 distributions of tau_mem and the normal ones of the threshold, of excitatory and of inhibitory
 neurons, each by mean and coefficient of variation: 8 numbers. Rates are not balanced, so the search
-sets them, too. A trial is 3 networks; searches of one seed share networks and data. Their winners
-are measured on 5 networks that no search saw.
+sets them, too. A trial is 3 networks, or as many as ``--networks`` says; searches of one seed share
+networks and data. Their winners are measured on 5 networks that no search saw.
 
 *Efficiency* is the memory capacity less that of shuffled input, over the spikes of a neuron in a
 sample; spikes below `FLOOR` count as so many, since the plain ratio (*bare*) is best in networks
@@ -117,14 +117,25 @@ def trial(settings: dict[str, Any], seed: int, tuning: bool) -> dict[str, float 
     settings = dict(settings)
     names = ("objective", "suggester", "trials")
     objective, suggester, trials = (settings.pop(name) for name in names)
+    repeats = settings.pop("repeats", REPEATS)
     tables, found = merged(BASE, settings), {}
     if trials:
-        search = Search(SPACE, objective, "search_memory:measure", suggester, trials, REPEATS)
+        search = Search(SPACE, objective, "search_memory:measure", suggester, trials, repeats)
         result = search.run(tables, seed)
         tables = merged(tables, result.best.asked.settings)
         found = {f"best_{k}": best_so_far(result, k) for k in MOMENTS if k <= trials}
         found["measured"] = best_so_far(result, trials)
     return {**winner_figures(memory_figures, tables, seed, NETWORKS), **found}
+
+
+def _networks(arguments: argparse.Namespace) -> int:
+    return getattr(arguments, "networks", REPEATS)
+
+
+def more(parser: argparse.ArgumentParser) -> None:
+    """Arguments of this experiment alone."""
+    told = f"of a trial; with others than {REPEATS}, suggesters alone are compared"
+    parser.add_argument("--networks", type=int, default=REPEATS, help=told)
 
 
 def study(arguments: argparse.Namespace) -> Study:
@@ -139,6 +150,16 @@ def study(arguments: argparse.Namespace) -> Study:
         Arm(name, ({"objective": "maximize efficiency", "suggester": which, "trials": trials},))
         for name, which in SUGGESTERS.items()
     ]
+    if _networks(arguments) != REPEATS:
+        return Study(
+            f"search_memory_{_networks(arguments)}",
+            trial,
+            tuple(arm for arm in arms if arm.name != "quasi_random"),
+            (("wasserstein", "random"), ("matern", "random"), ("wasserstein", "matern")),
+            "efficiency",
+            seeds=seeds(arguments, 2, 10, 2100),
+            common=common | {"repeats": _networks(arguments)},
+        )
     arms += [
         Arm(f"for {name}", ({"objective": text, "suggester": "wasserstein", "trials": trials},))
         for name, text in OBJECTIVES.items()
@@ -161,10 +182,13 @@ def study(arguments: argparse.Namespace) -> Study:
 
 def page(arguments: argparse.Namespace) -> StudyPage:
     """The page."""
+    command = f"python experiments/search_memory.py --size {arguments.size}"
+    if _networks(arguments) != REPEATS:
+        command += f" --networks {_networks(arguments)}"
     return StudyPage(
         "A search over distributions: memory and spikes",
         str(__doc__).split("\n\n    python", maxsplit=1)[0],
-        f"python experiments/search_memory.py --size {arguments.size}",
+        command,
         (
             Column("efficiency", "efficiency, fresh networks"),
             Column("measured", "best trial of the search"),
@@ -181,13 +205,15 @@ def page(arguments: argparse.Namespace) -> StudyPage:
 
 def verdict(result: StudyResult) -> str:
     """A sentence for each claim."""
-    lines = []
-    for name in SUGGESTERS:
-        if name != "random":
-            claim = f"{name} minus random search at the same budget, on fresh networks"
-            lines.append(sentence(result.difference(name, "random", "efficiency"), claim, 0.0))
+    lines, arms = [], result.study.all_arms
+    for name in [name for name in SUGGESTERS if name in arms and name != "random"]:
+        for figure, of in (("measured", "the best trial"), ("efficiency", "on fresh networks")):
+            claim = f"{name} minus random search at the same budget, {of}"
+            lines.append(sentence(result.difference(name, "random", figure), claim, 0.0))
     kernels = result.difference("wasserstein", "matern", "efficiency")
     lines.append(f"Wasserstein minus the plain Matern kernel: {kernels}.")
+    if "as it is" not in arms:
+        return "\n".join(f"- {line}" for line in lines)
     as_is = result.difference("wasserstein", "as it is", "efficiency")
     lines.append(f"A search minus the spec as it is: {as_is}.")
     for name in OBJECTIVES:
@@ -201,7 +227,7 @@ def verdict(result: StudyResult) -> str:
 def draw(result: StudyResult, figure: Any) -> None:
     """The best so far of every suggester, and the winners of every objective."""
     left, right = figure.subplots(1, 2)
-    for name in SUGGESTERS:
+    for name in [name for name in SUGGESTERS if name in result.study.all_arms]:
         kept = [k for k in MOMENTS if f"best_{k}" in result.figures]
         best = [result.values(name, f"best_{k}") for k in kept]
         mean = np.array([values.mean() for values in best])
@@ -212,6 +238,8 @@ def draw(result: StudyResult, figure: Any) -> None:
     left.legend(fontsize=7)
     arms = {name: "wasserstein" if name == "efficiency" else f"for {name}" for name in OBJECTIVES}
     for label, arm in {**arms, "as it is": "as it is"}.items():
+        if arm not in result.study.all_arms:
+            continue
         right.plot(
             np.maximum(result.values(arm, "spikes"), 1e-4),
             result.values(arm, "memory"),
@@ -225,4 +253,4 @@ def draw(result: StudyResult, figure: Any) -> None:
 
 
 if __name__ == "__main__":
-    main(study, page, __doc__)
+    main(study, page, __doc__, more)
