@@ -61,7 +61,7 @@ SMALLEST = {
     | {"trials": 4},
     "search_heterogeneity": TINY
     | {"task.train": 60, "task.validation": 20, "task.test": 30, "task.delays": 5}
-    | {"balance.passes": 1, "trials": 4},
+    | {"balance.passes": 30, "trials": 4},
     "importance": TINY
     | {
         "task.train": 40,
