@@ -6,9 +6,10 @@ of a neuron is 1::
     r = tau_mem' / dt      w_in = tau_syn' / dt      v_threshold = 1      v_leak = 0
 
 (``snntorch/import_nir.py`` of 1.0.0). What it builds is reset at once, ``reset_delay=False``, where
-neurons that are built without a word stay at zero for a step, see the dialect `snntorch`. So thresholds and gains go into the weights, times are
-stretched to its step, and a bias becomes that of the Affine before the layer. It has no delays, and
-what it does with recurrent graphs is not what NIR says: such networks are refused.
+neurons that are built without a word stay at zero for a step, see the dialect `snntorch`. So
+thresholds and gains go into the weights, times are stretched to its step, and a bias becomes that
+of the Affine before the layer. It has no delays, and what it does with recurrent graphs is not what
+NIR says: such networks are refused.
 """
 
 from __future__ import annotations
