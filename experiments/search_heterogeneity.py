@@ -170,13 +170,16 @@ def study(arguments: argparse.Namespace) -> Study:
 
 def page(arguments: argparse.Namespace) -> StudyPage:
     """The page."""
+    command = f"python experiments/search_heterogeneity.py --size {arguments.size}"
+    if arguments.seeds is not None:
+        command += f" --seeds {arguments.seeds}"
     return StudyPage(
         "What a search for heterogeneity buys",
         str(__doc__).split("\n\n    python", maxsplit=1)[0],
-        f"python experiments/search_heterogeneity.py --size {arguments.size}",
+        command,
         (
             Column("score", "score, fresh networks"),
-            Column("rate", "spikes a step"),
+            Column("rate", "spikes a step", True),
             Column("rate_error", "rate error"),
             Column("tau_mem_exc_ms", "tau_mem E, ms"),
             Column("tau_mem_exc_cv", "its cv"),
@@ -186,6 +189,7 @@ def page(arguments: argparse.Namespace) -> StudyPage:
         verdict,
         "The papers: the best distribution beats homogeneous networks on every task; whether those "
         "were tuned is not said.",
+        draw,
     )
 
 
@@ -197,6 +201,17 @@ def verdict(result: StudyResult) -> str:
             difference = result.difference(f"{name}, {arm}", f"{name}, {other}", "score")
             lines.append(sentence(difference, f"{name}: {arm} minus {other}", 0.0))
     return "\n".join(f"- {line}" for line in lines)
+
+
+def draw(result: StudyResult, figure: Any) -> None:
+    """Every task by itself: a line a seed over the three ways, and their means."""
+    for axes, name in zip(figure.subplots(1, len(TASKS)), TASKS, strict=True):
+        scores = np.array([result.values(f"{name}, {way}", "score") for way in WAYS])
+        axes.plot(range(len(WAYS)), scores, "o-", color="#bbbbbb", markersize=3, linewidth=0.8)
+        axes.plot(range(len(WAYS)), scores.mean(axis=1), "D", color="#1f4e79", markersize=7)
+        axes.set_xticks(range(len(WAYS)), [way.replace(" ", "\n", 1) for way in WAYS], fontsize=7)
+        axes.set(title=name, xlim=(-0.5, len(WAYS) - 0.5))
+    figure.axes[0].set_ylabel("score on fresh networks, log units")
 
 
 if __name__ == "__main__":
