@@ -76,6 +76,12 @@ def of_a_set(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--path", type=Path, help="the set's file or folder")
 
 
+def command_line(arguments: argparse.Namespace, name: str) -> str:
+    """The command that gives a page again, with the arguments that all experiments share."""
+    count = "" if arguments.seeds is None else f" --seeds {arguments.seeds}"
+    return f"python experiments/{name}.py --size {arguments.size}{count}"
+
+
 def seeds(arguments: argparse.Namespace, small: int, full: int, first: int) -> tuple[int, ...]:
     """Fresh seeds from `first` on, as many as the arguments ask for."""
     count = arguments.seeds or (small if arguments.size == "small" else full)

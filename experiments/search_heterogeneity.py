@@ -27,7 +27,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from command import main, seeds, sentence
+from command import command_line, main, seeds, sentence
 from searched import Search, winner_figures
 
 from hrsnn_lava.experiment.spec_trial import figures_of, merged
@@ -170,13 +170,10 @@ def study(arguments: argparse.Namespace) -> Study:
 
 def page(arguments: argparse.Namespace) -> StudyPage:
     """The page."""
-    command = f"python experiments/search_heterogeneity.py --size {arguments.size}"
-    if arguments.seeds is not None:
-        command += f" --seeds {arguments.seeds}"
     return StudyPage(
         "What a search for heterogeneity buys",
         str(__doc__).split("\n\n    python", maxsplit=1)[0],
-        command,
+        command_line(arguments, "search_heterogeneity"),
         (
             Column("score", "score, fresh networks"),
             Column("rate", "spikes a step", True),

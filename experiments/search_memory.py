@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from command import main, seeds, sentence
+from command import command_line, main, seeds, sentence
 from searched import Search, best_so_far, winner_figures
 
 from hrsnn_lava.experiment.spec_trial import figures_of, merged
@@ -182,7 +182,7 @@ def study(arguments: argparse.Namespace) -> Study:
 
 def page(arguments: argparse.Namespace) -> StudyPage:
     """The page."""
-    command = f"python experiments/search_memory.py --size {arguments.size}"
+    command = command_line(arguments, "search_memory")
     if _networks(arguments) != REPEATS:
         command += f" --networks {_networks(arguments)}"
     return StudyPage(

@@ -8,6 +8,7 @@ import pytest
 from search_cases import SPACE
 
 from hrsnn_lava.errors import SpecError
+from hrsnn_lava.search import plan as search_plan
 from hrsnn_lava.search.plan import SearchPlan, differences, flat
 from hrsnn_lava.spec import Spec
 
@@ -93,3 +94,8 @@ def test_differences_name_every_leaf() -> None:
         ("e", "true here", "nothing, as in the ledger"),
     }
     assert differences(there, there) == []
+
+
+def test_tables_that_make_no_difference_are_those_of_a_spec() -> None:
+    told = {*search_plan._FIXED, *search_plan._OF_PROGRAMS}
+    assert told <= set(Spec.model_fields)
